@@ -1,0 +1,119 @@
+//! Why something failed, classified where it happened and never by the words of a message.
+
+use serde::{Deserialize, Serialize};
+
+use crate::run::Status;
+use crate::text::text_enum;
+
+text_enum! {
+    /// Who must act on a failure, and so what happens next.
+    pub enum FailureClass ("a failure class") {
+        /// Credentials are missing, expired or revoked: a person reconnects.
+        Auth = "auth",
+        /// Credentials are good but do not allow this: a person changes rights.
+        Permission = "permission",
+        /// The other side did not answer, or asked to try later: time mends it.
+        Network = "network",
+        /// The script is wrong: its author mends it.
+        Logic = "logic",
+        /// Windlass or a connector is wrong: we mend it.
+        Internal = "internal",
+        /// The key of a provider is not accepted: a person sets another.
+        ApiKey = "api_key",
+        /// A provider wants money first: a person pays.
+        Balance = "balance",
+    }
+}
+
+impl FailureClass {
+    /// The status of a run that stops because of a failure of this class.
+    #[must_use]
+    pub const fn stopped_status(self) -> Status {
+        match self {
+            Self::Network => Status::PausedTransient,
+            Self::Auth | Self::Permission => Status::PausedApproval,
+            Self::Logic => Status::FailedLogic,
+            Self::Internal | Self::ApiKey | Self::Balance => Status::FailedInternal,
+        }
+    }
+}
+
+text_enum! {
+    /// Whether a request left this machine, as the tool that made it knows.
+    pub enum Sent ("whether a request was sent") {
+        /// It did not leave, or it was definitely refused: nothing happened outside.
+        No = "no",
+        /// It was accepted: the effect happened, whatever failed afterwards.
+        Yes = "yes",
+        /// It may have left and may have been obeyed.
+        Maybe = "maybe",
+    }
+}
+
+/// Where in a script something happened, as the author wrote the script.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScriptPosition {
+    /// The script's file name.
+    pub file: String,
+    /// The line, counted from 1.
+    pub line: u32,
+    /// The column, counted from 1.
+    pub column: u32,
+    /// The text of that line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_line: Option<String>,
+}
+
+impl std::fmt::Display for ScriptPosition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+/// A classified failure. It holds no secret: whoever makes one keeps them out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    /// Who must act.
+    pub class: FailureClass,
+    /// What was attempted and what went wrong, for a person.
+    pub message: String,
+    /// The service concerned, for example `http api.example.com`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// The account of that service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// Where the script was when it happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<ScriptPosition>,
+}
+
+impl Failure {
+    /// A failure of `class`.
+    pub fn new(class: FailureClass, message: impl Into<String>) -> Self {
+        Self { class, message: message.into(), service: None, account: None, at: None }
+    }
+
+    /// The script is wrong.
+    pub fn logic(message: impl Into<String>) -> Self {
+        Self::new(FailureClass::Logic, message)
+    }
+
+    /// Windlass is wrong.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(FailureClass::Internal, message)
+    }
+
+    /// The other side did not answer.
+    pub fn network(message: impl Into<String>) -> Self {
+        Self::new(FailureClass::Network, message)
+    }
+
+    /// Says where in the script it happened, unless that is known already.
+    #[must_use]
+    pub fn at(mut self, position: Option<ScriptPosition>) -> Self {
+        self.at = self.at.or(position);
+        self
+    }
+}

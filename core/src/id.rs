@@ -1,0 +1,121 @@
+//! Ids: UUIDv7 behind a short prefix that says what the id names.
+
+use uuid::Uuid;
+
+use crate::text::{Text, UnknownText, text_impls};
+use crate::time::Timestamp;
+
+/// What every id can do. Ids minted later sort after ids minted earlier in one process.
+pub trait Id: Text + Copy + Ord {
+    /// What stands before the underscore, for example `run`.
+    const PREFIX: &'static str;
+
+    /// A new id that no other has.
+    fn mint(now: Timestamp) -> Self;
+}
+
+/// One context for the process, so that ids of one instant still sort by the order of minting.
+fn uuid_at(now: Timestamp) -> Uuid {
+    use std::sync::{LazyLock, Mutex};
+    static ORDER: LazyLock<Mutex<uuid::ContextV7>> =
+        LazyLock::new(|| Mutex::new(uuid::ContextV7::new()));
+
+    let micros = now.as_micros().max(0).unsigned_abs();
+    let seconds = micros / 1_000_000;
+    let nanos = u32::try_from(micros % 1_000_000 * 1_000).unwrap_or(0);
+    let order = ORDER.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    Uuid::new_v7(uuid::Timestamp::from_unix(&*order, seconds, nanos))
+}
+
+macro_rules! ids {
+    ($( $(#[$meta:meta])* $name:ident = $prefix:literal; )+) => { $(
+        $(#[$meta])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(Uuid);
+
+        impl Id for $name {
+            const PREFIX: &'static str = $prefix;
+
+            fn mint(now: Timestamp) -> Self {
+                Self(uuid_at(now))
+            }
+        }
+
+        impl Text for $name {
+            fn to_text(&self) -> String {
+                format!("{}_{}", $prefix, self.0.simple())
+            }
+
+            fn parse_text(text: &str) -> Result<Self, UnknownText> {
+                let wrong = || UnknownText::new(text, concat!("an id of the form ", $prefix, "_…"));
+                let hex = text.strip_prefix(concat!($prefix, "_")).ok_or_else(wrong)?;
+                Uuid::try_parse(hex).map(Self).map_err(|_not_hex| wrong())
+            }
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, "{self}")
+            }
+        }
+
+        text_impls!($name);
+    )+ };
+}
+
+ids! {
+    /// A workspace: the tenant that owns workflows.
+    WorkspaceId = "ws";
+    /// A workflow.
+    WorkflowId = "wf";
+    /// One immutable version of a workflow's script.
+    ScriptId = "scr";
+    /// A topic of a workflow.
+    TopicId = "top";
+    /// An event in a topic.
+    EventId = "evt";
+    /// An entry of the input ledger: the outside thing that caused work.
+    InputId = "inp";
+    /// A handler run: one attempt of one handler.
+    RunId = "run";
+    /// A row of the mutation ledger.
+    MutationId = "mut";
+    /// A session: one pass of a workflow.
+    SessionId = "ses";
+    /// A notification for a person.
+    NotificationId = "ntf";
+    /// A worker process.
+    WorkerId = "wrk";
+    /// An entry of the journal.
+    JournalId = "jnl";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_reads_back_from_its_text() {
+        let id = RunId::mint(Timestamp::from_micros(1_700_000_000_000_000));
+
+        assert!(id.to_string().starts_with("run_"));
+        assert_eq!(id.to_string().parse::<RunId>(), Ok(id));
+    }
+
+    #[test]
+    fn an_id_of_another_kind_is_refused() {
+        let id = RunId::mint(Timestamp::from_micros(0));
+
+        let error = id.to_string().parse::<EventId>().unwrap_err();
+
+        assert!(error.to_string().contains("an id of the form evt_…"));
+    }
+
+    #[test]
+    fn ids_of_one_instant_sort_by_minting() {
+        let now = Timestamp::from_micros(1_700_000_000_000_000);
+        let ids: Vec<_> = (0..1_000).map(|_| EventId::mint(now)).collect();
+
+        assert!(ids.is_sorted());
+    }
+}

@@ -1,0 +1,118 @@
+//! Every limit of the engine in one table, with its default.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::retry::Backoff;
+
+/// The limits that a deployment may change. Each field's name carries its unit.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Policy {
+    /// What one call of a script may use.
+    pub script: ScriptLimits,
+    /// What one session may use.
+    pub session: SessionLimits,
+    /// How consecutive network failures are spaced, and when they block the workflow.
+    pub transient: Backoff,
+    /// How long a claimed run belongs to its worker without a renewal.
+    pub lease: LeasePolicy,
+}
+
+/// What one call of a script (a producer's handler, prepare, mutate or next) may use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ScriptLimits {
+    /// Wall time of one call, waiting for reads included.
+    pub wall_time_ms: u64,
+    /// Wall time of the evaluation that `check` and `deploy` make.
+    pub check_time_ms: u64,
+    /// The heap of the isolate.
+    pub heap_mib: u32,
+    /// All `ArrayBuffer`s together, which are outside the heap.
+    pub array_buffers_mib: u32,
+    /// The stack.
+    pub stack_kib: u32,
+    /// Length of one log line; a longer one is cropped.
+    pub log_line_chars: u32,
+    /// Log lines of one call; more end the call.
+    pub log_lines: u32,
+    /// The JSON of one returned, published or passed value.
+    pub value_bytes: u32,
+    /// Calls of tools and topics in one call.
+    pub host_calls: u32,
+    /// The script's source.
+    pub source_bytes: u32,
+}
+
+impl Default for ScriptLimits {
+    fn default() -> Self {
+        Self {
+            wall_time_ms: 300_000,
+            check_time_ms: 5_000,
+            heap_mib: 64,
+            array_buffers_mib: 64,
+            stack_kib: 512,
+            log_line_chars: 1_000,
+            log_lines: 10_000,
+            value_bytes: 16 * 1024 * 1024,
+            host_calls: 10_000,
+            source_bytes: 4 * 1024 * 1024,
+        }
+    }
+}
+
+impl ScriptLimits {
+    /// Wall time of one call.
+    #[must_use]
+    pub const fn wall_time(&self) -> Duration {
+        Duration::from_millis(self.wall_time_ms)
+    }
+}
+
+/// What one session may use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SessionLimits {
+    /// Handler runs of one session; the rest waits for the next session.
+    pub handler_runs: u32,
+    /// The nearest `wakeAt` that is taken; a nearer one is moved to it.
+    pub wake_min_s: u32,
+    /// The farthest `wakeAt` that is taken; a farther one is moved to it.
+    pub wake_max_s: u32,
+}
+
+impl Default for SessionLimits {
+    fn default() -> Self {
+        Self { handler_runs: 100, wake_min_s: 30, wake_max_s: 24 * 60 * 60 }
+    }
+}
+
+/// How long a claimed run belongs to its worker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LeasePolicy {
+    /// Time from a claim or renewal to the expiry.
+    pub duration_ms: u64,
+}
+
+impl Default for LeasePolicy {
+    fn default() -> Self {
+        Self { duration_ms: 60_000 }
+    }
+}
+
+impl LeasePolicy {
+    /// Time from a claim or renewal to the expiry.
+    #[must_use]
+    pub const fn duration(&self) -> Duration {
+        Duration::from_millis(self.duration_ms)
+    }
+
+    /// How often a worker renews: a third of the lease, so that two lost renewals are survived.
+    #[must_use]
+    pub const fn renew_every(&self) -> Duration {
+        Duration::from_millis(self.duration_ms / 3)
+    }
+}

@@ -1,0 +1,1 @@
+//! What is remembered: one store, on SQLite and on PostgreSQL.
