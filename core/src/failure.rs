@@ -78,21 +78,28 @@ pub struct Failure {
     pub class: FailureClass,
     /// What was attempted and what went wrong, for a person.
     pub message: String,
-    /// The service concerned, for example `http api.example.com`.
+    /// The service concerned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub service: Option<String>,
-    /// The account of that service.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub account: Option<String>,
+    pub service: Option<Box<Service>>,
     /// Where the script was when it happened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at: Option<ScriptPosition>,
+    pub at: Option<Box<ScriptPosition>>,
+}
+
+/// The other side of a failed call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Service {
+    /// Which service, for example `http api.example.com`.
+    pub name: String,
+    /// The account there, where there is more than one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
 }
 
 impl Failure {
     /// A failure of `class`.
     pub fn new(class: FailureClass, message: impl Into<String>) -> Self {
-        Self { class, message: message.into(), service: None, account: None, at: None }
+        Self { class, message: message.into(), service: None, at: None }
     }
 
     /// The script is wrong.
@@ -113,7 +120,7 @@ impl Failure {
     /// Says where in the script it happened, unless that is known already.
     #[must_use]
     pub fn at(mut self, position: Option<ScriptPosition>) -> Self {
-        self.at = self.at.or(position);
+        self.at = self.at.or_else(|| position.map(Box::new));
         self
     }
 }

@@ -36,7 +36,7 @@ mod time;
 mod workflow;
 
 pub use event::EventStatus;
-pub use failure::{Failure, FailureClass, ScriptPosition, Sent};
+pub use failure::{Failure, FailureClass, ScriptPosition, Sent, Service};
 pub use id::{
     EventId, Id, InputId, JournalId, MutationId, NotificationId, RunId, ScriptId, SessionId,
     TopicId, WorkerId, WorkflowId, WorkspaceId,
