@@ -1,1 +1,22 @@
 //! What is remembered: one store, on SQLite and on PostgreSQL.
+//!
+//! (front page: to be completed with the implementation)
+
+mod error;
+mod model;
+mod params;
+mod store;
+
+pub use error::{Result, StoreError};
+pub use model::{
+    BegunMutation, Claim, ClaimedRun, Committed, Event, EventCounts, HandlerState, Input,
+    InputStatus, JournalEntry, LogEntry, Mutation, Notification, NotificationKind, RecoveredRun,
+    Run, SavedScript, ScriptVersion, Session, Workflow, WorkflowOverview,
+};
+pub use params::{
+    ActivateScript, ApplyMutation, BeginMutation, Bump, CheckpointPrepare, ClaimRuns,
+    CommitConsumer, CommitProducer, ControlWorkflow, DoubtMutation, EventFilter, FailMutation,
+    FollowUp, LogFilter, NewEvent, NewInput, NewLog, ReconcileMutation, RecoverRuns, RenewLeases,
+    Reservation, ResolveMutation, RunFilter, SaveScript, ScriptMessage, StartSession, StopRun,
+};
+pub use store::{AnyId, Inspect, SharedStore, Store, WakeUps};

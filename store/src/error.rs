@@ -1,0 +1,135 @@
+//! What can go wrong with the store, split by who must act.
+
+use windlass_core::{ActionRefused, IllegalTransition, MutationId, RunId};
+
+/// The result of an operation of the store.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// What went wrong. Nothing was written: each operation is one transaction.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// There is no such thing.
+    #[error("there is no {what} `{id}`")]
+    NotFound {
+        /// What was looked for, for example `workflow`.
+        what: &'static str,
+        /// Under which id or name.
+        id: String,
+    },
+    /// A short id stands for more than one thing.
+    #[error("`{prefix}` stands for several ids: write more of it")]
+    Ambiguous {
+        /// What was given.
+        prefix: String,
+    },
+    /// A person's action does not fit.
+    #[error(transparent)]
+    ActionRefused(#[from] ActionRefused),
+    /// Something else has to happen first.
+    #[error("{what}: {hint}")]
+    NotNow {
+        /// What cannot be done, and why.
+        what: String,
+        /// What to do first.
+        hint: String,
+    },
+    /// A doubtful effect has to be settled first.
+    #[error(
+        "the outcome of `{mutation}` is unknown: settle it first with `windlass resolve {mutation}`"
+    )]
+    InDoubt {
+        /// The mutation.
+        mutation: MutationId,
+    },
+    /// Another worker has the run, or it ended: what this worker has to say of it no longer counts.
+    #[error("run `{run}` is no longer held by this worker")]
+    ClaimLost {
+        /// The run.
+        run: RunId,
+    },
+    /// `prepare` asked for events that it cannot have. Nothing was reserved.
+    #[error("cannot reserve `{message_id}` of topic `{topic}`: {reason}")]
+    ReservationRefused {
+        /// The topic.
+        topic: String,
+        /// The event's message id.
+        message_id: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The state machine does not have that transition.
+    #[error(transparent)]
+    Illegal(#[from] IllegalTransition),
+    /// The schema of the database is older than this program.
+    #[error("the database needs {pending} migration(s): run `windlass migrate`")]
+    MigrationPending {
+        /// How many are missing.
+        pending: usize,
+    },
+    /// The schema of the database is newer than this program.
+    #[error(
+        "the database has the migration `{version}`, which this program does not know: use a newer windlass"
+    )]
+    NewerSchema {
+        /// The unknown migration.
+        version: String,
+    },
+    /// The URL names no database that can be used.
+    #[error("cannot use the database `{url}`: {reason}")]
+    BadUrl {
+        /// The URL without its password.
+        url: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The database cannot be reached or does not answer in time; it may later.
+    #[error("the database does not answer: {what}")]
+    Unavailable {
+        /// What was attempted, and what to look at.
+        what: String,
+        /// The cause.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+    /// The disk is full; nothing was lost.
+    #[error("the disk of the database is full: free some space, then it goes on by itself")]
+    DiskFull,
+    /// The database may not be written.
+    #[error("the database may not be written: {what}")]
+    ReadOnly {
+        /// What to look at.
+        what: String,
+    },
+    /// The file is no database, or a damaged one.
+    #[error("the database is damaged or no database at all: {what}")]
+    Corrupt {
+        /// What was found.
+        what: String,
+    },
+    /// A stored value cannot be read.
+    #[error("cannot read the stored {what}")]
+    Unreadable {
+        /// Which value.
+        what: &'static str,
+        /// The cause.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Anything else that the database says.
+    #[error("the database refused an operation")]
+    Database(#[source] diesel::result::Error),
+}
+
+impl StoreError {
+    /// Whether the same operation may succeed later without anyone changing anything.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::DiskFull)
+    }
+
+    /// There is no such thing.
+    pub fn not_found(what: &'static str, id: &(impl ToString + ?Sized)) -> Self {
+        Self::NotFound { what, id: id.to_string() }
+    }
+}

@@ -1,0 +1,346 @@
+//! What each operation of the store is given.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use windlass_core::{
+    Action, EventStatus, Failure, LogLevel, Manifest, MutationId, Phase, ResolvedBy, RunId,
+    ScriptId, Verdict, WorkerId, WorkflowId, WorkspaceId,
+};
+
+use crate::model::Claim;
+
+/// Saves a script version; the first one makes the workflow.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SaveScript {
+    /// The workspace.
+    pub workspace: WorkspaceId,
+    /// The workflow's name.
+    pub name: String,
+    /// The name of the file.
+    pub file_name: String,
+    /// The text.
+    pub source: String,
+    /// What the text declares.
+    pub manifest: Manifest,
+    /// What its author says of it.
+    pub comment: String,
+    /// Which part of the version counts up.
+    pub bump: Bump,
+    /// Who saves it.
+    pub actor: String,
+}
+
+/// Which part of a version counts up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bump {
+    /// A new plan.
+    Major,
+    /// A repair: same topics, schedules and message ids.
+    Minor,
+}
+
+/// Makes a version the one that runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActivateScript {
+    /// The workflow.
+    pub workflow: WorkflowId,
+    /// One of its versions.
+    pub script: ScriptId,
+    /// Who activates it.
+    pub actor: String,
+}
+
+/// Pauses, resumes, archives or unarchives a workflow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ControlWorkflow {
+    /// The workflow.
+    pub workflow: WorkflowId,
+    /// What to do with it; to activate is [`ActivateScript`].
+    pub action: Action,
+    /// Who does it.
+    pub actor: String,
+}
+
+/// Begins a session now: every producer is due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StartSession {
+    /// The workflow.
+    pub workflow: WorkflowId,
+    /// Who asks.
+    pub actor: String,
+}
+
+/// Takes queued runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimRuns {
+    /// Who takes them.
+    pub worker: WorkerId,
+    /// How many at the most.
+    pub limit: u32,
+    /// How long they belong to the worker without a renewal.
+    pub lease: Duration,
+    /// Of this workflow only.
+    pub workflow: Option<WorkflowId>,
+}
+
+/// Extends leases.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RenewLeases {
+    /// What the worker holds.
+    pub claims: Vec<Claim>,
+    /// How long from now.
+    pub lease: Duration,
+}
+
+/// Takes active runs from workers that are lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecoverRuns {
+    /// Workers known to be dead, whatever their leases say.
+    pub lost_workers: Vec<WorkerId>,
+    /// How many runs at the most.
+    pub limit: u32,
+}
+
+/// A line of a script's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewLog {
+    /// How loud.
+    pub level: LogLevel,
+    /// The text.
+    pub message: String,
+}
+
+/// Events of one topic that a run wants for itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reservation {
+    /// The topic's name.
+    pub topic: String,
+    /// The events' message ids.
+    pub ids: Vec<String>,
+}
+
+/// Checkpoints what `prepare` returned and reserves its events, all of them or none.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CheckpointPrepare {
+    /// The right to write.
+    pub claim: Claim,
+    /// The whole result.
+    pub result: Value,
+    /// The events; duplicates count once.
+    pub reservations: Vec<Reservation>,
+    /// When the consumer wants to be woken, as the script said it; unreadable or none: only by events.
+    pub wake_at: Option<String>,
+    /// What `prepare` logged.
+    pub logs: Vec<NewLog>,
+}
+
+/// Writes the ledger row before the request leaves.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BeginMutation {
+    /// The right to write.
+    pub claim: Claim,
+    /// The tool's namespace.
+    pub tool_namespace: String,
+    /// The tool's method.
+    pub tool_method: String,
+    /// The exact input of the call.
+    pub params: Value,
+    /// What the script says it is.
+    pub ui_title: String,
+    /// Whether the tool can look the effect up.
+    pub reconcilable: bool,
+    /// What `mutate` logged.
+    pub logs: Vec<NewLog>,
+}
+
+/// The effect happened.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ApplyMutation {
+    /// The right to write.
+    pub claim: Claim,
+    /// The ledger row.
+    pub mutation: MutationId,
+    /// The tool's answer.
+    pub result: Value,
+    /// Who settled it, where the answer itself had been lost.
+    pub resolved_by: Option<ResolvedBy>,
+}
+
+/// The effect definitely did not happen, and the run stops.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FailMutation {
+    /// The right to write.
+    pub claim: Claim,
+    /// The ledger row.
+    pub mutation: MutationId,
+    /// Why.
+    pub failure: Failure,
+    /// Who settled it, where the answer itself had been lost.
+    pub resolved_by: Option<ResolvedBy>,
+}
+
+/// Nobody knows whether the effect happened, and the run stops.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DoubtMutation {
+    /// The right to write.
+    pub claim: Claim,
+    /// The ledger row.
+    pub mutation: MutationId,
+    /// Why nobody knows.
+    pub failure: Failure,
+}
+
+/// An event to publish.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewEvent {
+    /// The topics; the same message id may stand in several.
+    pub topics: Vec<String>,
+    /// The script's id for it.
+    pub message_id: String,
+    /// What it says.
+    pub payload: Value,
+    /// For a producer: the inputs that caused it. A consumer's events are caused by what its run reserved.
+    pub caused_by: Vec<windlass_core::InputId>,
+}
+
+/// An input to enter, unless its workflow has it already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewInput {
+    /// The id that the script was given for it.
+    pub id: windlass_core::InputId,
+    /// The connector it came from.
+    pub source: String,
+    /// What it is there.
+    pub input_type: String,
+    /// What it is called there.
+    pub external_id: String,
+    /// What a person recognises it by; the first title stays.
+    pub title: String,
+}
+
+/// Whether the worker takes the workflow's next run in the same transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FollowUp {
+    /// The worker.
+    pub worker: WorkerId,
+    /// How long it belongs to the worker.
+    pub lease: Duration,
+}
+
+/// Commits a producer's run: inputs, events, state and schedule at once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CommitProducer {
+    /// The right to write.
+    pub claim: Claim,
+    /// What the handler returned; none leaves the state as it was.
+    pub state: Option<Value>,
+    /// What it registered.
+    pub inputs: Vec<NewInput>,
+    /// What it published.
+    pub events: Vec<NewEvent>,
+    /// What it logged.
+    pub logs: Vec<NewLog>,
+    /// Whether the worker goes on with the workflow's next run.
+    pub follow_up: Option<FollowUp>,
+}
+
+/// Commits a consumer's run: events, state and consumed reservations at once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CommitConsumer {
+    /// The right to write.
+    pub claim: Claim,
+    /// What `next` returned; none leaves the state as it was.
+    pub state: Option<Value>,
+    /// What `next` published.
+    pub events: Vec<NewEvent>,
+    /// What `next` logged.
+    pub logs: Vec<NewLog>,
+    /// Whether the worker goes on with the workflow's next run.
+    pub follow_up: Option<FollowUp>,
+}
+
+/// Stops a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StopRun {
+    /// The right to write.
+    pub claim: Claim,
+    /// The phase that the run had entered without a checkpoint of its own.
+    pub entered: Option<Phase>,
+    /// Why.
+    pub failure: Failure,
+    /// What the phase logged.
+    pub logs: Vec<NewLog>,
+}
+
+/// A person settles a doubt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResolveMutation {
+    /// The ledger row.
+    pub mutation: MutationId,
+    /// What the person says.
+    pub verdict: Verdict,
+    /// Who.
+    pub actor: String,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// The tool looked a doubtful effect up after its run had stopped.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReconcileMutation {
+    /// The ledger row.
+    pub mutation: MutationId,
+    /// The answer where the effect is there; none where it definitely is not.
+    pub found: Option<Value>,
+}
+
+/// A script's message to a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScriptMessage {
+    /// The workspace.
+    pub workspace: WorkspaceId,
+    /// The workflow.
+    pub workflow: WorkflowId,
+    /// The mutation that sends it: it is entered once.
+    pub mutation: MutationId,
+    /// One line.
+    pub title: String,
+    /// The rest.
+    pub body: String,
+}
+
+/// Which events to look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventFilter {
+    /// The workflow.
+    pub workflow: WorkflowId,
+    /// Of this topic only.
+    pub topic: Option<String>,
+    /// In this status only.
+    pub status: Option<EventStatus>,
+    /// With these message ids only.
+    pub message_ids: Option<Vec<String>>,
+    /// How many at the most, oldest first.
+    pub limit: u32,
+}
+
+/// Which runs to look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunFilter {
+    /// The workflow.
+    pub workflow: WorkflowId,
+    /// Of this session only.
+    pub session: Option<windlass_core::SessionId>,
+    /// How many at the most, newest first.
+    pub limit: u32,
+}
+
+/// Which log lines to look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogFilter {
+    /// The run.
+    pub run: RunId,
+    /// Only those after this one.
+    pub after_seq: u32,
+}

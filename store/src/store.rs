@@ -1,0 +1,226 @@
+//! The one interface of the store: what happens together, and what can be looked at.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use windlass_core::{
+    EventId, InputId, MutationId, NotificationId, RunId, ScriptId, SessionId, Timestamp,
+    WorkflowId, WorkspaceId,
+};
+
+use crate::error::Result;
+use crate::model::{
+    BegunMutation, ClaimedRun, Committed, Event, HandlerState, Input, JournalEntry, LogEntry,
+    Mutation, Notification, RecoveredRun, Run, SavedScript, ScriptVersion, Session, Workflow,
+    WorkflowOverview,
+};
+use crate::params::{
+    ActivateScript, ApplyMutation, BeginMutation, CheckpointPrepare, ClaimRuns, CommitConsumer,
+    CommitProducer, ControlWorkflow, DoubtMutation, EventFilter, FailMutation, LogFilter,
+    ReconcileMutation, RecoverRuns, RenewLeases, ResolveMutation, RunFilter, SaveScript,
+    ScriptMessage, StartSession, StopRun,
+};
+
+/// What changes together. Each method is one transaction: it happened wholly, or not at all.
+///
+/// After a method has returned `Ok`, what it wrote survives a crash of the machine. An `Err` means that nothing was written,
+/// but for [`StoreError::Unavailable`](crate::StoreError::Unavailable), where the answer may have been lost: every method is
+/// safe to call again, because the claim or the state machine refuses a second effect.
+///
+/// Every method that changes a workflow also decides, in the same transaction, what the workflow does next: it enqueues the
+/// next run, or notes when the workflow is due. Nothing has to be put right afterwards.
+#[async_trait]
+pub trait Store: Inspect {
+    /// Finds the workspace of that name, or makes it.
+    async fn ensure_workspace(&self, name: &str) -> Result<WorkspaceId>;
+
+    /// Saves a script version, never changing which one runs. The same text as the newest version makes no new one.
+    async fn save_script(&self, params: SaveScript) -> Result<SavedScript>;
+
+    /// Makes a version the one that runs: handlers and schedules follow it, every producer is due now, every consumer has work,
+    /// a repair under way is over. A pending retry stays. A queued run that is no retry is withdrawn.
+    async fn activate_script(&self, params: ActivateScript) -> Result<Workflow>;
+
+    /// Pauses, resumes, archives or unarchives. To resume also clears the error, the maintenance and the back-off; it is refused
+    /// while an effect is in doubt.
+    async fn control_workflow(&self, params: ControlWorkflow) -> Result<Workflow>;
+
+    /// Begins a manual session: every producer is due, a back-off is over. Refused while a run is open or the workflow does not run.
+    async fn start_session(&self, params: StartSession) -> Result<SessionId>;
+
+    /// Enqueues the next run of up to `limit` workflows that are due. Returns how many were looked at.
+    async fn enqueue_due(&self, limit: u32) -> Result<usize>;
+
+    /// Takes queued runs of runnable workflows, by priority and then the one that waits longest.
+    async fn claim_runs(&self, params: ClaimRuns) -> Result<Vec<ClaimedRun>>;
+
+    /// Extends leases; returns the runs that are still held. What is missing was lost.
+    async fn renew_leases(&self, params: RenewLeases) -> Result<Vec<RunId>>;
+
+    /// Takes active runs whose lease has expired, or whose worker is known to be dead, and brings each to the state from which it
+    /// continues: released, marked for a retry, or in doubt.
+    async fn recover_runs(&self, params: RecoverRuns) -> Result<Vec<RecoveredRun>>;
+
+    /// Checkpoints `prepare`: result, reservations, wake time, phase `prepared`.
+    ///
+    /// [`StoreError::ReservationRefused`](crate::StoreError::ReservationRefused) where an event is unknown, not pending, or of a
+    /// topic that the consumer does not subscribe.
+    async fn checkpoint_prepare(&self, params: CheckpointPrepare) -> Result<()>;
+
+    /// Writes the ledger row as `in_flight`: only after this may the request leave.
+    async fn begin_mutation(&self, params: BeginMutation) -> Result<BegunMutation>;
+
+    /// The effect happened: ledger `applied`, phase `mutated`.
+    ///
+    /// Where the claim is lost, what the worker knows is kept beside the ledger row as late evidence, and
+    /// [`StoreError::ClaimLost`](crate::StoreError::ClaimLost) is returned; so also for the two methods below.
+    async fn apply_mutation(&self, params: ApplyMutation) -> Result<()>;
+
+    /// The effect did not happen: ledger `failed`, events released, the run stopped by the failure's class.
+    async fn fail_mutation(&self, params: FailMutation) -> Result<()>;
+
+    /// Nobody knows: ledger `indeterminate`, events kept, the run and the workflow wait for a person.
+    async fn doubt_mutation(&self, params: DoubtMutation) -> Result<()>;
+
+    /// Commits a producer's run.
+    async fn commit_producer(&self, params: CommitProducer) -> Result<Committed>;
+
+    /// Commits a consumer's run.
+    async fn commit_consumer(&self, params: CommitConsumer) -> Result<Committed>;
+
+    /// Stops a run: its events, its session and its workflow follow the failure's class and the mutation boundary.
+    async fn stop_run(&self, params: StopRun) -> Result<()>;
+
+    /// A person settles a doubtful mutation.
+    async fn resolve_mutation(&self, params: ResolveMutation) -> Result<Mutation>;
+
+    /// The tool settles a doubtful mutation whose run has stopped.
+    async fn reconcile_mutation(&self, params: ReconcileMutation) -> Result<Mutation>;
+
+    /// Enters a script's message, once per mutation.
+    async fn add_message(&self, params: ScriptMessage) -> Result<()>;
+}
+
+/// What can be looked at. Nothing here changes anything.
+#[async_trait]
+pub trait Inspect: Send + Sync + std::fmt::Debug {
+    /// The store's clock: the one that its instants come from.
+    async fn now(&self) -> Result<Timestamp>;
+
+    /// How long until a workflow is due or a lease expires; none where nothing ever is.
+    async fn next_due(&self) -> Result<Option<Duration>>;
+
+    /// Hears of everything that may have brought work, from any process. Ask for it before looking for work.
+    fn wake_ups(&self) -> WakeUps;
+
+    /// All workflows of a workspace, by name.
+    async fn workflows(&self, workspace: WorkspaceId) -> Result<Vec<Workflow>>;
+
+    /// The workflow of that name, or whose id begins so.
+    async fn find_workflow(&self, workspace: WorkspaceId, name_or_id: &str) -> Result<Workflow>;
+
+    /// Everything that a workflow's status page says.
+    async fn overview(&self, workflow: WorkflowId) -> Result<WorkflowOverview>;
+
+    /// A script version.
+    async fn script(&self, script: ScriptId) -> Result<ScriptVersion>;
+
+    /// All versions of a workflow's script, newest first.
+    async fn scripts(&self, workflow: WorkflowId) -> Result<Vec<ScriptVersion>>;
+
+    /// A workflow's handlers.
+    async fn handlers(&self, workflow: WorkflowId) -> Result<Vec<HandlerState>>;
+
+    /// Events, oldest first.
+    async fn events(&self, filter: EventFilter) -> Result<Vec<Event>>;
+
+    /// One event.
+    async fn event(&self, event: EventId) -> Result<Event>;
+
+    /// The input with that natural key, where the workflow has it.
+    async fn find_input(
+        &self,
+        workflow: WorkflowId,
+        source: &str,
+        input_type: &str,
+        external_id: &str,
+    ) -> Result<Option<InputId>>;
+
+    /// A workflow's inputs, oldest first.
+    async fn inputs(&self, workflow: WorkflowId) -> Result<Vec<Input>>;
+
+    /// One input.
+    async fn input(&self, input: InputId) -> Result<Input>;
+
+    /// A workflow's mutations, oldest first.
+    async fn mutations(&self, workflow: WorkflowId) -> Result<Vec<Mutation>>;
+
+    /// One mutation.
+    async fn mutation(&self, mutation: MutationId) -> Result<Mutation>;
+
+    /// Runs, newest first.
+    async fn runs(&self, filter: RunFilter) -> Result<Vec<Run>>;
+
+    /// One run.
+    async fn run(&self, run: RunId) -> Result<Run>;
+
+    /// One session.
+    async fn session(&self, session: SessionId) -> Result<Session>;
+
+    /// Log lines of a run, in order.
+    async fn logs(&self, filter: LogFilter) -> Result<Vec<LogEntry>>;
+
+    /// A workspace's notifications, newest first.
+    async fn notifications(&self, workspace: WorkspaceId) -> Result<Vec<Notification>>;
+
+    /// A workflow's journal, oldest first.
+    async fn journal(&self, workflow: WorkflowId) -> Result<Vec<JournalEntry>>;
+
+    /// What an id, or the beginning of one, stands for in a workspace.
+    async fn resolve_id(&self, workspace: WorkspaceId, prefix: &str) -> Result<AnyId>;
+}
+
+/// An id of any kind that a person may ask about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnyId {
+    /// A workflow.
+    Workflow(WorkflowId),
+    /// A script version.
+    Script(ScriptId),
+    /// An event.
+    Event(EventId),
+    /// An input.
+    Input(InputId),
+    /// A handler run.
+    Run(RunId),
+    /// A mutation.
+    Mutation(MutationId),
+    /// A session.
+    Session(SessionId),
+    /// A notification.
+    Notification(NotificationId),
+}
+
+/// Hears of changes that may have brought work.
+#[derive(Debug)]
+pub struct WakeUps(tokio::sync::watch::Receiver<u64>);
+
+impl WakeUps {
+    pub(crate) const fn new(receiver: tokio::sync::watch::Receiver<u64>) -> Self {
+        Self(receiver)
+    }
+
+    /// Waits for a change after the last one that was heard of; for ever where the store is gone.
+    ///
+    /// # Cancel safety
+    /// Nothing is missed when the future is dropped.
+    pub async fn wait(&mut self) {
+        if self.0.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// A store that is shared by everything in a process.
+pub type SharedStore = Arc<dyn Store>;
