@@ -1,0 +1,66 @@
+//! The input registry: which kinds of outside things may enter the input ledger.
+
+use windlass_core::Failure;
+
+/// The known kinds: a source (the connector's namespace) and a type (what it yields).
+///
+/// The table is closed because inputs are what people see first: a name that a script made up would say nothing to them.
+pub const INPUT_KINDS: [(&str, &str); 11] = [
+    ("Gmail", "email"),
+    ("GoogleDrive", "file"),
+    ("GoogleSheets", "row"),
+    ("GoogleDocs", "document"),
+    ("Notion", "page"),
+    ("System", "time"),
+    ("System", "random"),
+    ("Web", "page"),
+    ("Files", "file"),
+    ("Http", "page"),
+    ("Mail", "message"),
+];
+
+/// Whether things of this kind may be registered as inputs.
+///
+/// # Errors
+/// A logic failure that lists the known kinds.
+pub fn check_input_kind(source: &str, kind: &str) -> Result<(), Failure> {
+    if INPUT_KINDS.contains(&(source, kind)) {
+        return Ok(());
+    }
+    let known: Vec<_> =
+        INPUT_KINDS.iter().map(|(source, kind)| format!("{source}/{kind}")).collect();
+    Err(Failure::logic(format!(
+        "`{source}/{kind}` is no kind of input (known: {}): where no connector fits, use System/time",
+        known.join(", ")
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use windlass_core::FailureClass;
+
+    use super::*;
+
+    #[test]
+    fn every_kind_of_the_table_is_accepted() {
+        for (source, kind) in INPUT_KINDS {
+            assert_eq!(check_input_kind(source, kind), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_kind_of_ones_own_is_refused_with_the_known_ones() {
+        let failure = check_input_kind("Gmail newsletter", "email").unwrap_err();
+
+        assert_eq!(failure.class, FailureClass::Logic);
+        assert!(failure.message.contains("`Gmail newsletter/email`"), "{failure}");
+        assert!(
+            failure.message.contains("Gmail/email") && failure.message.contains("Mail/message")
+        );
+    }
+
+    #[test]
+    fn source_and_type_belong_together() {
+        assert!(check_input_kind("Gmail", "page").is_err());
+    }
+}

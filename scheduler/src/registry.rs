@@ -1,0 +1,301 @@
+//! What scripts may call: the tools of this worker and `Topics`, with their schemas compiled once.
+
+mod problems;
+mod topics;
+
+use std::sync::Arc;
+
+use jsonschema::Validator;
+use serde_json::Value;
+use windlass_core::{Failure, Operation};
+use windlass_sandbox::Function;
+
+use crate::inputs::check_input_kind;
+use crate::tool::{Effect, Tool, ToolSpec};
+
+pub use topics::TopicsFunction;
+
+/// Everything that scripts may call, in the order of namespaces and methods.
+///
+/// Each name is there once, each input is closed (unknown properties are refused), and each schema is compiled.
+#[derive(Debug)]
+pub struct Registry {
+    callables: Vec<Callable>,
+}
+
+/// Something that scripts may call as `namespace.method`.
+#[derive(Debug)]
+pub struct Callable {
+    spec: ToolSpec,
+    target: Target,
+    input: Validator,
+    output: Validator,
+    defaults: Vec<(String, Value)>,
+}
+
+/// Who answers a call.
+#[derive(Debug, Clone)]
+pub enum Target {
+    /// A tool.
+    Tool(Arc<dyn Tool>),
+    /// The scheduler.
+    Topics(TopicsFunction),
+}
+
+/// A set of tools that cannot be offered to scripts.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegistryError {
+    /// Scripts could not tell the two apart.
+    #[error("two tools are called `{name}`: rename one")]
+    Duplicate {
+        /// Namespace and method.
+        name: String,
+    },
+    /// The namespace is taken by the engine or by JavaScript, or the name is none that a script could write.
+    #[error("no tool may be called `{name}`: {reason}")]
+    Name {
+        /// Namespace and method.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A schema that is wrong in itself.
+    #[error("the {part} schema of `{name}` cannot be used")]
+    Schema {
+        /// Namespace and method.
+        name: String,
+        /// `input` or `output`.
+        part: &'static str,
+        /// What the compiler said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A misspelt property would be ignored silently.
+    #[error(
+        "the input schema of `{name}` must describe one object with `additionalProperties: false`"
+    )]
+    OpenInput {
+        /// Namespace and method.
+        name: String,
+    },
+    /// The tool says that it yields inputs of an unknown kind.
+    #[error("`{name}` names an input kind that the registry of inputs does not have")]
+    InputKind {
+        /// Namespace and method.
+        name: String,
+        /// Which, and the known ones.
+        source: Failure,
+    },
+}
+
+impl Registry {
+    /// Takes in `tools` and adds the functions of `Topics`.
+    ///
+    /// # Errors
+    /// [`RegistryError`] where a name or a schema cannot be offered to scripts.
+    pub fn new(tools: Vec<Arc<dyn Tool>>) -> Result<Self, RegistryError> {
+        let topics = TopicsFunction::ALL.map(Callable::topics);
+        let tools = tools.into_iter().map(Callable::tool);
+        let mut callables = topics.into_iter().chain(tools).collect::<Result<Vec<_>, _>>()?;
+
+        callables.sort_by(|one, other| one.key().cmp(&other.key()));
+        if let Some(twin) = callables.windows(2).find_map(|pair| match pair {
+            [one, other] if one.key() == other.key() => Some(one),
+            _ => None,
+        }) {
+            return Err(RegistryError::Duplicate { name: twin.name() });
+        }
+        Ok(Self { callables })
+    }
+
+    /// What a script calls as `namespace.method`.
+    #[must_use]
+    pub fn find(&self, namespace: &str, method: &str) -> Option<&Callable> {
+        let idx = self.callables.binary_search_by(|it| it.key().cmp(&(namespace, method))).ok()?;
+        self.callables.get(idx)
+    }
+
+    /// Everything, in the order of namespaces and methods.
+    pub fn callables(&self) -> impl Iterator<Item = &Callable> {
+        self.callables.iter()
+    }
+
+    /// What the sandbox installs.
+    #[must_use]
+    pub fn functions(&self) -> Vec<Function> {
+        self.callables.iter().map(Callable::function).collect()
+    }
+}
+
+impl Callable {
+    fn tool(tool: Arc<dyn Tool>) -> Result<Self, RegistryError> {
+        let spec = tool.spec().clone();
+        check_name(&spec)?;
+        for (source, kind) in &spec.input_types {
+            check_input_kind(source, kind)
+                .map_err(|source| RegistryError::InputKind { name: full_name(&spec), source })?;
+        }
+        Self::new(spec, Target::Tool(tool))
+    }
+
+    fn topics(function: TopicsFunction) -> Result<Self, RegistryError> {
+        Self::new(function.spec(), Target::Topics(function))
+    }
+
+    fn new(spec: ToolSpec, target: Target) -> Result<Self, RegistryError> {
+        let closed = spec.input.get("additionalProperties") == Some(&Value::Bool(false));
+        if !closed || spec.input.get("type") != Some(&Value::from("object")) {
+            return Err(RegistryError::OpenInput { name: full_name(&spec) });
+        }
+        let input = compile(&spec, "input", &spec.input)?;
+        let output = compile(&spec, "output", &spec.output)?;
+        let defaults = defaults(&spec.input);
+        Ok(Self { spec, target, input, output, defaults })
+    }
+
+    fn key(&self) -> (&str, &str) {
+        (&self.spec.namespace, &self.spec.method)
+    }
+
+    /// `namespace.method`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        full_name(&self.spec)
+    }
+
+    /// Its description.
+    #[must_use]
+    pub const fn spec(&self) -> &ToolSpec {
+        &self.spec
+    }
+
+    /// Who answers it.
+    #[must_use]
+    pub const fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Which operation a call with this valid input is.
+    #[must_use]
+    pub fn operation(&self, input: &Value) -> Operation {
+        match &self.target {
+            Target::Topics(function) => function.operation(),
+            Target::Tool(tool) => match tool.effect(input) {
+                Effect::Read => Operation::Read,
+                Effect::Mutation => Operation::Mutation,
+            },
+        }
+    }
+
+    /// Fills in the defaults of absent properties and checks the input against the schema.
+    ///
+    /// # Errors
+    /// A logic failure that lists everything that is wrong.
+    pub fn validate_input(&self, input: &mut Value) -> Result<(), Failure> {
+        if let Value::Object(properties) = input {
+            for (name, default) in &self.defaults {
+                properties.entry(name).or_insert_with(|| default.clone());
+            }
+        }
+        let problems = problems::list(&self.input, &self.spec.input, input);
+        if problems.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::logic(format!(
+            "`{}` cannot take this input: {}",
+            self.name(),
+            problems.join("; ")
+        )))
+    }
+
+    /// Checks an answer against the schema.
+    ///
+    /// # Errors
+    /// An internal failure, for the tool and not the script is wrong. The call itself was made.
+    pub fn check_output(&self, output: &Value) -> Result<(), Failure> {
+        let problems = problems::list(&self.output, &self.spec.output, output);
+        if problems.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::internal(format!(
+            "the answer of `{}` is not what the tool promises: {}",
+            self.name(),
+            problems.join("; ")
+        )))
+    }
+
+    fn function(&self) -> Function {
+        Function {
+            namespace: self.spec.namespace.clone(),
+            method: self.spec.method.clone(),
+            docs: format!(
+                "{}\n\nInput (JSON Schema): {}\nAnswer (JSON Schema): {}",
+                self.spec.docs, self.spec.input, self.spec.output
+            ),
+        }
+    }
+}
+
+fn full_name(spec: &ToolSpec) -> String {
+    format!("{}.{}", spec.namespace, spec.method)
+}
+
+/// Names that a script could not reach, or that would hide something it needs.
+fn check_name(spec: &ToolSpec) -> Result<(), RegistryError> {
+    const TAKEN: [&str; 12] = [
+        topics::NAMESPACE,
+        "Array",
+        "Date",
+        "Error",
+        "JSON",
+        "Map",
+        "Math",
+        "Number",
+        "Object",
+        "Promise",
+        "Set",
+        "String",
+    ];
+    let is_word = |text: &str| {
+        text.starts_with(|first: char| first.is_ascii_alphabetic())
+            && text.chars().all(|c| c.is_ascii_alphanumeric())
+    };
+    let reason = if !is_word(&spec.namespace) || !is_word(&spec.method) {
+        "namespace and method are made of ASCII letters and digits and begin with a letter"
+    } else if !spec.namespace.starts_with(|first: char| first.is_ascii_uppercase()) {
+        "a namespace begins with a capital letter"
+    } else if TAKEN.contains(&spec.namespace.as_str()) {
+        "the namespace is taken"
+    } else {
+        return Ok(());
+    };
+    Err(RegistryError::Name { name: full_name(spec), reason })
+}
+
+fn compile(
+    spec: &ToolSpec,
+    part: &'static str,
+    schema: &Value,
+) -> Result<Validator, RegistryError> {
+    jsonschema::options()
+        .with_draft(jsonschema::Draft::Draft202012)
+        .offline()
+        .build(schema)
+        .map_err(|source| RegistryError::Schema {
+            name: full_name(spec),
+            part,
+            source: Box::new(source),
+        })
+}
+
+fn defaults(schema: &Value) -> Vec<(String, Value)> {
+    let properties = schema.get("properties").and_then(Value::as_object);
+    properties
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, property)| Some((name.clone(), property.get("default")?.clone())))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;
