@@ -129,6 +129,8 @@ pub struct Event {
 pub struct Input {
     /// Its id.
     pub id: InputId,
+    /// Its workflow.
+    pub workflow_id: WorkflowId,
     /// The connector it came from.
     pub source: String,
     /// What it is there.
