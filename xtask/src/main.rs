@@ -1,3 +1,74 @@
-//! What developers run.
+//! What developers of Windlass run: `cargo xtask --help`.
 
-fn main() {}
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line tool speaks on its terminal"
+)]
+
+mod flags;
+mod postgres;
+mod test;
+mod tidy;
+
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use anyhow::Context;
+use xshell::Shell;
+
+use crate::flags::{Xtask, XtaskCmd};
+use crate::postgres::Postgres;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> anyhow::Result<()> {
+    match Xtask::from_env_or_exit().subcommand {
+        XtaskCmd::Demo(demo) => run_demo(&demo.argument),
+        XtaskCmd::Test(test) => test::run(&shell_in_repository()?, &test),
+        XtaskCmd::Tidy(_) => tidy::run(&shell_in_repository()?),
+        XtaskCmd::Db(_) => run_database(),
+    }
+}
+
+/// Becomes `windlass demo`, in the folder of whoever calls, so that the demo's own folder appears there.
+fn run_demo(arguments: &[OsString]) -> anyhow::Result<()> {
+    let error = Command::new("cargo")
+        .args(["run", "--release", "--package", "windlass-worker", "--bin", "windlass"])
+        .arg("--manifest-path")
+        .arg(repository().join("Cargo.toml"))
+        .args(["--", "demo"])
+        .args(arguments)
+        .exec();
+    Err(error).context("could not start `cargo`")
+}
+
+fn run_database() -> anyhow::Result<()> {
+    let postgres = Postgres::start(&shell_in_repository()?)?;
+    println!("{}", postgres.url());
+    println!("Stop it with Ctrl-C.");
+    loop {
+        std::thread::park();
+    }
+}
+
+fn shell_in_repository() -> anyhow::Result<Shell> {
+    let sh = Shell::new()?;
+    sh.change_dir(repository());
+    Ok(sh)
+}
+
+fn repository() -> &'static Path {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().unwrap_or(package)
+}
