@@ -121,6 +121,17 @@ pub enum StoreError {
     Database(#[source] diesel::result::Error),
 }
 
+impl From<diesel::result::Error> for StoreError {
+    fn from(error: diesel::result::Error) -> Self {
+        match error {
+            diesel::result::Error::DeserializationError(source) => {
+                Self::Unreadable { what: "value", source }
+            }
+            other => Self::Database(other),
+        }
+    }
+}
+
 impl StoreError {
     /// Whether the same operation may succeed later without anyone changing anything.
     #[must_use]

@@ -5,6 +5,9 @@
 mod error;
 mod model;
 mod params;
+mod rows;
+mod schema;
+mod sqlite;
 mod store;
 
 pub use error::{Result, StoreError};

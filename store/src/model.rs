@@ -7,8 +7,8 @@ use serde_json::Value;
 use windlass_core::{
     EventId, EventStatus, FailureClass, HandlerKind, InputId, JournalId, LogLevel, Manifest,
     MutationId, MutationStatus, NotificationId, Outcome, Phase, ResolvedBy, RunId, RunState,
-    Schedule, ScriptId, ScriptPosition, SessionId, SessionResult, Status, Timestamp, Trigger,
-    WorkflowId, WorkflowStatus, WorkspaceId,
+    Schedule, ScriptId, ScriptPosition, SessionId, SessionResult, Status, Text, Timestamp, Trigger,
+    UnknownText, WorkflowId, WorkflowStatus, WorkspaceId,
 };
 
 /// A workflow and its three controls.
@@ -332,6 +332,30 @@ pub enum NotificationKind {
     MutationInDoubt,
     /// A script sent it.
     ScriptMessage,
+}
+
+impl NotificationKind {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::ScriptFailed => "script_failed",
+            Self::MutationInDoubt => "mutation_in_doubt",
+            Self::ScriptMessage => "script_message",
+        }
+    }
+}
+
+impl Text for NotificationKind {
+    fn to_text(&self) -> String {
+        self.as_str().to_owned()
+    }
+
+    fn parse_text(text: &str) -> Result<Self, UnknownText> {
+        [Self::Error, Self::ScriptFailed, Self::MutationInDoubt, Self::ScriptMessage]
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+            .ok_or_else(|| UnknownText::new(text, "a kind of notification"))
+    }
 }
 
 /// An entry of the journal: who did what, when, about what, and why.

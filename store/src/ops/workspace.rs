@@ -1,0 +1,36 @@
+//! Workspaces.
+
+use diesel::prelude::*;
+use windlass_core::{Id, WorkspaceId};
+
+use super::dialect::RunQueryDsl;
+use super::{Operation, Tx};
+use crate::error::Result;
+use crate::rows::{At, Db, WorkspaceRow};
+use crate::schema::workspaces;
+
+/// Finds the workspace of that name, or makes it.
+pub(in super::super) struct EnsureWorkspace {
+    pub(in super::super) name: String,
+}
+
+impl Operation for EnsureWorkspace {
+    type Output = WorkspaceId;
+
+    async fn run(self, tx: &mut Tx<'_>) -> Result<WorkspaceId> {
+        let row = WorkspaceRow {
+            id: Db(WorkspaceId::mint(tx.now)),
+            name: self.name,
+            created_at: At(tx.now),
+        };
+        diesel::insert_into(workspaces::table)
+            .values(&row)
+            .on_conflict(workspaces::name)
+            .do_nothing()
+            .execute(tx.conn)
+            .await?;
+        let id = workspaces::table.filter(workspaces::name.eq(&row.name)).select(workspaces::id);
+        let Db(id) = id.first(tx.conn).await?;
+        Ok(id)
+    }
+}

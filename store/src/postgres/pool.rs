@@ -1,0 +1,121 @@
+//! Connections: how one is set up, and the pool of them.
+
+use std::time::Duration;
+
+use diesel::ConnectionError;
+use diesel::result::Error;
+use diesel_async::pooled_connection::deadpool::{Object, Pool, PoolError};
+use diesel_async::pooled_connection::{
+    AsyncDieselConnectionManager, ManagerConfig, PoolError as Cause, RecyclingMethod,
+};
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use futures::FutureExt;
+use tokio_postgres::NoTls;
+
+use super::address::Address;
+use super::failure;
+use crate::error::{Result, StoreError};
+
+/// How long an operation waits for a connection before it gives up.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What every connection is told. A hung statement, a hung lock and a hung client each end by themselves, and a commit is on
+/// disk before it is answered, whatever the server's defaults are.
+const SETTINGS: &str = "
+    SET statement_timeout = '60s';
+    SET lock_timeout = '20s';
+    SET idle_in_transaction_session_timeout = '60s';
+    SET default_transaction_isolation = 'read committed';
+    SELECT set_config('synchronous_commit', 'on', FALSE) WHERE current_setting('synchronous_commit') = 'off';
+";
+
+/// Connections that wait to be used.
+#[derive(Clone)]
+pub(super) struct Connections {
+    pool: Pool<AsyncPgConnection>,
+    address: Address,
+}
+
+impl Connections {
+    /// A pool of at most `size` connections; none is made yet.
+    pub(super) fn new(address: Address, size: usize) -> Result<Self> {
+        let to = address.clone();
+        let mut config = ManagerConfig::default();
+        // A lost connection is known as such without asking; a round trip per operation would tell no more.
+        config.recycling_method = RecyclingMethod::Fast;
+        config.custom_setup = Box::new(move |_url| {
+            let to = to.clone();
+            async move { connect(&to).await.map_err(carry) }.boxed()
+        });
+        let manager = AsyncDieselConnectionManager::new_with_config("", config);
+        let pool = Pool::builder(manager).max_size(size.max(1)).build().map_err(|error| {
+            StoreError::Unavailable { what: "the pool of connections".to_owned(), source: Some(Box::new(error)) }
+        })?;
+        Ok(Self { pool, address })
+    }
+
+    /// A connection, as soon as one is free.
+    pub(super) async fn get(&self) -> Result<Object<AsyncPgConnection>> {
+        match tokio::time::timeout(PATIENCE, self.pool.get()).await {
+            Ok(Ok(conn)) => Ok(conn),
+            Ok(Err(PoolError::Backend(Cause::ConnectionError(error)))) => Err(self.unpack(error)),
+            Ok(Err(error)) => Err(self.unavailable("the pool of connections is closed", error)),
+            Err(error) => Err(self.unavailable("every connection has been in use for half a minute", error)),
+        }
+    }
+
+    /// Where the connections lead.
+    pub(super) const fn address(&self) -> &Address {
+        &self.address
+    }
+
+    fn unpack(&self, error: ConnectionError) -> StoreError {
+        match error {
+            ConnectionError::CouldntSetupConfiguration(Error::QueryBuilderError(carried)) => {
+                match carried.downcast::<StoreError>() {
+                    Ok(error) => *error,
+                    Err(other) => StoreError::Database(Error::QueryBuilderError(other)),
+                }
+            }
+            other => self.unavailable("no connection", other),
+        }
+    }
+
+    fn unavailable(
+        &self,
+        what: &str,
+        source: impl std::error::Error + Send + Sync + 'static,
+    ) -> StoreError {
+        let what = format!("`{}`: {what}", self.address.shown());
+        StoreError::Unavailable { what, source: Some(Box::new(source)) }
+    }
+}
+
+impl std::fmt::Debug for Connections {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connections").field("address", &self.address.shown()).finish_non_exhaustive()
+    }
+}
+
+/// The pool knows only Diesel's errors: ours travels inside one.
+fn carry(error: StoreError) -> ConnectionError {
+    ConnectionError::CouldntSetupConfiguration(Error::QueryBuilderError(Box::new(error)))
+}
+
+/// Makes a connection and sets it up.
+pub(super) async fn connect(address: &Address) -> Result<AsyncPgConnection> {
+    let refused = |error| failure::of_connecting(error, address.shown());
+    let (client, connection) = address.config().connect(NoTls).await.map_err(refused)?;
+    let lost = |error| failure::classify(StoreError::Database(error), address.shown());
+    let mut conn = AsyncPgConnection::try_from_client_and_connection(client, connection)
+        .await
+        .map_err(|error| match error {
+            ConnectionError::CouldntSetupConfiguration(error) => lost(error),
+            other => StoreError::Unavailable {
+                what: format!("no connection to `{}`", address.shown()),
+                source: Some(Box::new(other)),
+            },
+        })?;
+    conn.batch_execute(SETTINGS).await.map_err(lost)?;
+    Ok(conn)
+}

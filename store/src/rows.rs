@@ -1,0 +1,363 @@
+//! Rows as they are stored, checked by the compiler against both databases, and the stored form of values.
+
+use std::io::Write as _;
+
+use diesel::deserialize::{self, FromSql, FromSqlRow};
+use diesel::expression::AsExpression;
+use diesel::pg::{Pg, PgValue};
+use diesel::prelude::*;
+use diesel::serialize::{self, IsNull, Output, ToSql};
+use diesel::sql_types::{BigInt, Text as SqlText};
+use diesel::sqlite::{Sqlite, SqliteValue};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use windlass_core::{
+    EventId, EventStatus, FailureClass, HandlerKind, InputId, JournalId, LogLevel, Manifest,
+    MutationId, MutationStatus, NotificationId, Outcome, Phase, ResolvedBy, RunId, Schedule,
+    ScriptId, ScriptPosition, SessionId, SessionResult, Status, Text, Timestamp, TopicId, Trigger,
+    WorkerId, WorkflowId, WorkflowStatus, WorkspaceId,
+};
+
+use crate::model::NotificationKind;
+use crate::schema::{
+    event_inputs, events, handler_runs, handler_state, inputs, journal, mutations, notifications,
+    run_inputs, run_logs, scripts, sessions, subscriptions, topics, workflows, workspaces,
+};
+
+/// A value stored by its one spelling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, AsExpression, FromSqlRow)]
+#[diesel(sql_type = SqlText)]
+pub(crate) struct Db<T>(pub(crate) T);
+
+/// A value stored as JSON text.
+#[derive(Debug, Clone, PartialEq, AsExpression, FromSqlRow)]
+#[diesel(sql_type = SqlText)]
+pub(crate) struct Json<T = Value>(pub(crate) T);
+
+/// An instant stored as microseconds since the epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, AsExpression, FromSqlRow)]
+#[diesel(sql_type = BigInt)]
+pub(crate) struct At(pub(crate) Timestamp);
+
+impl<T: Text + std::fmt::Debug> ToSql<SqlText, Sqlite> for Db<T> {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
+        out.set_value(self.0.to_text());
+        Ok(IsNull::No)
+    }
+}
+
+impl<T: Text + std::fmt::Debug> ToSql<SqlText, Pg> for Db<T> {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        out.write_all(self.0.to_text().as_bytes())?;
+        Ok(IsNull::No)
+    }
+}
+
+impl<T: Text> FromSql<SqlText, Sqlite> for Db<T> {
+    fn from_sql(stored: SqliteValue<'_, '_, '_>) -> deserialize::Result<Self> {
+        parse_text(&<String as FromSql<SqlText, Sqlite>>::from_sql(stored)?)
+    }
+}
+
+impl<T: Text> FromSql<SqlText, Pg> for Db<T> {
+    fn from_sql(stored: PgValue<'_>) -> deserialize::Result<Self> {
+        parse_text(&<String as FromSql<SqlText, Pg>>::from_sql(stored)?)
+    }
+}
+
+fn parse_text<T: Text>(text: &str) -> deserialize::Result<Db<T>> {
+    Ok(Db(T::parse_text(text)?))
+}
+
+impl<T: Serialize + std::fmt::Debug> ToSql<SqlText, Sqlite> for Json<T> {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
+        out.set_value(serde_json::to_string(&self.0)?);
+        Ok(IsNull::No)
+    }
+}
+
+impl<T: Serialize + std::fmt::Debug> ToSql<SqlText, Pg> for Json<T> {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        serde_json::to_writer(out, &self.0)?;
+        Ok(IsNull::No)
+    }
+}
+
+impl<T: DeserializeOwned> FromSql<SqlText, Sqlite> for Json<T> {
+    fn from_sql(stored: SqliteValue<'_, '_, '_>) -> deserialize::Result<Self> {
+        parse_json(&<String as FromSql<SqlText, Sqlite>>::from_sql(stored)?)
+    }
+}
+
+impl<T: DeserializeOwned> FromSql<SqlText, Pg> for Json<T> {
+    fn from_sql(stored: PgValue<'_>) -> deserialize::Result<Self> {
+        parse_json(&<String as FromSql<SqlText, Pg>>::from_sql(stored)?)
+    }
+}
+
+fn parse_json<T: DeserializeOwned>(text: &str) -> deserialize::Result<Json<T>> {
+    Ok(Json(serde_json::from_str(text)?))
+}
+
+impl ToSql<BigInt, Sqlite> for At {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
+        out.set_value(self.0.as_micros());
+        Ok(IsNull::No)
+    }
+}
+
+impl ToSql<BigInt, Pg> for At {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        ToSql::<BigInt, Pg>::to_sql(&self.0.as_micros(), &mut out.reborrow())
+    }
+}
+
+impl FromSql<BigInt, Sqlite> for At {
+    fn from_sql(stored: SqliteValue<'_, '_, '_>) -> deserialize::Result<Self> {
+        Ok(Self(Timestamp::from_micros(FromSql::<BigInt, Sqlite>::from_sql(stored)?)))
+    }
+}
+
+impl FromSql<BigInt, Pg> for At {
+    fn from_sql(stored: PgValue<'_>) -> deserialize::Result<Self> {
+        Ok(Self(Timestamp::from_micros(FromSql::<BigInt, Pg>::from_sql(stored)?)))
+    }
+}
+
+/// Declares row structs that are read and inserted whole, column for column, on both databases.
+macro_rules! rows {
+    ($( $(#[$meta:meta])* $table:ident: $name:ident { $( $field:ident: $type:ty, )+ } )+) => { $(
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, HasQuery, Insertable)]
+        #[diesel(
+            table_name = $table,
+            check_for_backend(Pg, Sqlite),
+            treat_none_as_default_value = false
+        )]
+        pub(crate) struct $name { $( pub(crate) $field: $type, )+ }
+    )+ };
+}
+
+rows! {
+    /// A tenant.
+    workspaces: WorkspaceRow {
+        id: Db<WorkspaceId>,
+        name: String,
+        created_at: At,
+    }
+
+    /// A workflow and its controls.
+    workflows: WorkflowRow {
+        id: Db<WorkflowId>,
+        workspace_id: Db<WorkspaceId>,
+        name: String,
+        title: String,
+        status: Db<WorkflowStatus>,
+        error: Option<String>,
+        error_class: Option<Db<FailureClass>>,
+        maintenance: bool,
+        stopped_by_run_id: Option<Db<RunId>>,
+        pending_retry_run_id: Option<Db<RunId>>,
+        active_script_id: Option<Db<ScriptId>>,
+        transient_failures: i32,
+        backoff_until: Option<At>,
+        due_at: Option<At>,
+        created_at: At,
+        updated_at: At,
+    }
+
+    /// A script version.
+    scripts: ScriptRow {
+        id: Db<ScriptId>,
+        workflow_id: Db<WorkflowId>,
+        major: i32,
+        minor: i32,
+        file_name: String,
+        source: String,
+        digest: String,
+        manifest: Json<Manifest>,
+        comment: String,
+        created_at: At,
+    }
+
+    /// A topic.
+    topics: TopicRow {
+        id: Db<TopicId>,
+        workflow_id: Db<WorkflowId>,
+        name: String,
+        created_at: At,
+    }
+
+    /// Which consumer looks at which topic.
+    subscriptions: SubscriptionRow {
+        workflow_id: Db<WorkflowId>,
+        consumer: String,
+        topic: String,
+    }
+
+    /// A session.
+    sessions: SessionRow {
+        id: Db<SessionId>,
+        workflow_id: Db<WorkflowId>,
+        kind: String,
+        trigger: Db<Trigger>,
+        result: Option<Db<SessionResult>>,
+        error: Option<String>,
+        error_class: Option<Db<FailureClass>>,
+        begun_run_count: i32,
+        handler_run_count: i32,
+        cost: i64,
+        created_at: At,
+        ended_at: Option<At>,
+    }
+
+    /// A handler run.
+    handler_runs: RunRow {
+        id: Db<RunId>,
+        workflow_id: Db<WorkflowId>,
+        session_id: Db<SessionId>,
+        script_id: Db<ScriptId>,
+        kind: Db<HandlerKind>,
+        handler_name: String,
+        phase: Db<Phase>,
+        status: Db<Status>,
+        retry_of: Option<Db<RunId>>,
+        mutation_id: Option<Db<MutationId>>,
+        mutation_outcome: Option<Db<Outcome>>,
+        prepare_result: Option<Json>,
+        input_state: Option<Json>,
+        output_state: Option<Json>,
+        error: Option<String>,
+        error_class: Option<Db<FailureClass>>,
+        error_at: Option<Json<ScriptPosition>>,
+        cost: i64,
+        claimed_by: Option<Db<WorkerId>>,
+        lease_expires_at: Option<At>,
+        fence: i64,
+        available_at: At,
+        priority: i32,
+        created_at: At,
+        started_at: Option<At>,
+        ended_at: Option<At>,
+    }
+
+    /// An entry of the input ledger.
+    inputs: InputRow {
+        id: Db<InputId>,
+        workflow_id: Db<WorkflowId>,
+        source: String,
+        input_type: String,
+        external_id: String,
+        title: String,
+        created_by_run_id: Db<RunId>,
+        created_at: At,
+    }
+
+    /// An event.
+    events: EventRow {
+        id: Db<EventId>,
+        workflow_id: Db<WorkflowId>,
+        topic_id: Db<TopicId>,
+        message_id: String,
+        payload: Json,
+        status: Db<EventStatus>,
+        reserved_by_run_id: Option<Db<RunId>>,
+        created_by_run_id: Db<RunId>,
+        attempt_number: i32,
+        created_at: At,
+        updated_at: At,
+    }
+
+    /// An input that caused an event.
+    event_inputs: EventInputRow {
+        event_id: Db<EventId>,
+        input_id: Db<InputId>,
+    }
+
+    /// An input that caused a run.
+    run_inputs: RunInputRow {
+        run_id: Db<RunId>,
+        input_id: Db<InputId>,
+    }
+
+    /// An entry of the mutation ledger.
+    mutations: MutationRow {
+        id: Db<MutationId>,
+        workflow_id: Db<WorkflowId>,
+        handler_run_id: Db<RunId>,
+        tool_namespace: String,
+        tool_method: String,
+        params: Json,
+        params_digest: String,
+        idempotency_key: String,
+        status: Db<MutationStatus>,
+        result: Option<Json>,
+        error: Option<String>,
+        error_class: Option<Db<FailureClass>>,
+        reconcilable: bool,
+        reconcile_attempts: i32,
+        last_reconcile_at: Option<At>,
+        next_reconcile_at: Option<At>,
+        resolved_by: Option<Db<ResolvedBy>>,
+        resolved_at: Option<At>,
+        ui_title: String,
+        late_evidence: Option<String>,
+        cost: i64,
+        created_at: At,
+        updated_at: At,
+    }
+
+    /// What is kept of a handler between its runs.
+    handler_state: HandlerRow {
+        workflow_id: Db<WorkflowId>,
+        kind: Db<HandlerKind>,
+        name: String,
+        declared: bool,
+        state: Option<Json>,
+        has_work: bool,
+        wake_at: Option<At>,
+        schedule: Option<Json<Schedule>>,
+        next_run_at: Option<At>,
+        last_run_at: Option<At>,
+        updated_at: At,
+        updated_by_run_id: Option<Db<RunId>>,
+    }
+
+    /// A log line.
+    run_logs: LogRow {
+        run_id: Db<RunId>,
+        seq: i32,
+        level: Db<LogLevel>,
+        message: String,
+        created_at: At,
+    }
+
+    /// Something a person should know.
+    notifications: NotificationRow {
+        id: Db<NotificationId>,
+        workspace_id: Db<WorkspaceId>,
+        workflow_id: Db<WorkflowId>,
+        kind: Db<NotificationKind>,
+        run_id: Option<Db<RunId>>,
+        mutation_id: Option<Db<MutationId>>,
+        title: String,
+        body: String,
+        created_at: At,
+        acknowledged_at: Option<At>,
+        resolved_at: Option<At>,
+    }
+
+    /// Who did what.
+    journal: JournalRow {
+        id: Db<JournalId>,
+        workspace_id: Db<WorkspaceId>,
+        workflow_id: Option<Db<WorkflowId>>,
+        actor: String,
+        action: String,
+        subject: String,
+        reason: Option<String>,
+        details: Json,
+        created_at: At,
+    }
+}

@@ -1,0 +1,266 @@
+//! The tables, once for both databases: only SQL types that both have.
+//!
+//! Instants are [`BigInt`](diesel::sql_types::BigInt) microseconds, ids and states are [`Text`](diesel::sql_types::Text),
+//! payloads are JSON text.
+
+diesel::table! {
+    workspaces (id) {
+        id -> Text,
+        name -> Text,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    workflows (id) {
+        id -> Text,
+        workspace_id -> Text,
+        name -> Text,
+        title -> Text,
+        status -> Text,
+        error -> Nullable<Text>,
+        error_class -> Nullable<Text>,
+        maintenance -> Bool,
+        stopped_by_run_id -> Nullable<Text>,
+        pending_retry_run_id -> Nullable<Text>,
+        active_script_id -> Nullable<Text>,
+        transient_failures -> Integer,
+        backoff_until -> Nullable<BigInt>,
+        due_at -> Nullable<BigInt>,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    scripts (id) {
+        id -> Text,
+        workflow_id -> Text,
+        major -> Integer,
+        minor -> Integer,
+        file_name -> Text,
+        source -> Text,
+        digest -> Text,
+        manifest -> Text,
+        comment -> Text,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    topics (id) {
+        id -> Text,
+        workflow_id -> Text,
+        name -> Text,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    subscriptions (workflow_id, consumer, topic) {
+        workflow_id -> Text,
+        consumer -> Text,
+        topic -> Text,
+    }
+}
+
+diesel::table! {
+    sessions (id) {
+        id -> Text,
+        workflow_id -> Text,
+        kind -> Text,
+        trigger -> Text,
+        result -> Nullable<Text>,
+        error -> Nullable<Text>,
+        error_class -> Nullable<Text>,
+        begun_run_count -> Integer,
+        handler_run_count -> Integer,
+        cost -> BigInt,
+        created_at -> BigInt,
+        ended_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    handler_runs (id) {
+        id -> Text,
+        workflow_id -> Text,
+        session_id -> Text,
+        script_id -> Text,
+        kind -> Text,
+        handler_name -> Text,
+        phase -> Text,
+        status -> Text,
+        retry_of -> Nullable<Text>,
+        mutation_id -> Nullable<Text>,
+        mutation_outcome -> Nullable<Text>,
+        prepare_result -> Nullable<Text>,
+        input_state -> Nullable<Text>,
+        output_state -> Nullable<Text>,
+        error -> Nullable<Text>,
+        error_class -> Nullable<Text>,
+        error_at -> Nullable<Text>,
+        cost -> BigInt,
+        claimed_by -> Nullable<Text>,
+        lease_expires_at -> Nullable<BigInt>,
+        fence -> BigInt,
+        available_at -> BigInt,
+        priority -> Integer,
+        created_at -> BigInt,
+        started_at -> Nullable<BigInt>,
+        ended_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    inputs (id) {
+        id -> Text,
+        workflow_id -> Text,
+        source -> Text,
+        #[sql_name = "type"]
+        input_type -> Text,
+        external_id -> Text,
+        title -> Text,
+        created_by_run_id -> Text,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    events (id) {
+        id -> Text,
+        workflow_id -> Text,
+        topic_id -> Text,
+        message_id -> Text,
+        payload -> Text,
+        status -> Text,
+        reserved_by_run_id -> Nullable<Text>,
+        created_by_run_id -> Text,
+        attempt_number -> Integer,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    event_inputs (event_id, input_id) {
+        event_id -> Text,
+        input_id -> Text,
+    }
+}
+
+diesel::table! {
+    run_inputs (run_id, input_id) {
+        run_id -> Text,
+        input_id -> Text,
+    }
+}
+
+diesel::table! {
+    mutations (id) {
+        id -> Text,
+        workflow_id -> Text,
+        handler_run_id -> Text,
+        tool_namespace -> Text,
+        tool_method -> Text,
+        params -> Text,
+        params_digest -> Text,
+        idempotency_key -> Text,
+        status -> Text,
+        result -> Nullable<Text>,
+        error -> Nullable<Text>,
+        error_class -> Nullable<Text>,
+        reconcilable -> Bool,
+        reconcile_attempts -> Integer,
+        last_reconcile_at -> Nullable<BigInt>,
+        next_reconcile_at -> Nullable<BigInt>,
+        resolved_by -> Nullable<Text>,
+        resolved_at -> Nullable<BigInt>,
+        ui_title -> Text,
+        late_evidence -> Nullable<Text>,
+        cost -> BigInt,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    handler_state (workflow_id, kind, name) {
+        workflow_id -> Text,
+        kind -> Text,
+        name -> Text,
+        declared -> Bool,
+        state -> Nullable<Text>,
+        has_work -> Bool,
+        wake_at -> Nullable<BigInt>,
+        schedule -> Nullable<Text>,
+        next_run_at -> Nullable<BigInt>,
+        last_run_at -> Nullable<BigInt>,
+        updated_at -> BigInt,
+        updated_by_run_id -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    run_logs (run_id, seq) {
+        run_id -> Text,
+        seq -> Integer,
+        level -> Text,
+        message -> Text,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    notifications (id) {
+        id -> Text,
+        workspace_id -> Text,
+        workflow_id -> Text,
+        kind -> Text,
+        run_id -> Nullable<Text>,
+        mutation_id -> Nullable<Text>,
+        title -> Text,
+        body -> Text,
+        created_at -> BigInt,
+        acknowledged_at -> Nullable<BigInt>,
+        resolved_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    journal (id) {
+        id -> Text,
+        workspace_id -> Text,
+        workflow_id -> Nullable<Text>,
+        actor -> Text,
+        action -> Text,
+        subject -> Text,
+        reason -> Nullable<Text>,
+        details -> Text,
+        created_at -> BigInt,
+    }
+}
+
+diesel::joinable!(events -> topics (topic_id));
+diesel::joinable!(handler_runs -> mutations (mutation_id));
+diesel::joinable!(handler_runs -> workflows (workflow_id));
+diesel::joinable!(notifications -> workflows (workflow_id));
+
+diesel::allow_tables_to_appear_in_same_query!(
+    event_inputs,
+    events,
+    handler_runs,
+    handler_state,
+    inputs,
+    journal,
+    mutations,
+    notifications,
+    run_inputs,
+    run_logs,
+    scripts,
+    sessions,
+    subscriptions,
+    topics,
+    workflows,
+    workspaces,
+);

@@ -1,0 +1,7 @@
+//! The store on SQLite: one file, one writer, several readers.
+
+mod dialect;
+mod ready;
+
+#[path = "ops/mod.rs"]
+mod ops;
