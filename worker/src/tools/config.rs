@@ -1,0 +1,96 @@
+//! The `[tools]` part of the configuration.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// `[tools]`: what the built-in tools may touch.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ToolsConfig {
+    /// `[tools.files]`.
+    pub files: FilesConfig,
+    /// `[tools.http]`.
+    pub http: HttpConfig,
+}
+
+/// `[tools.files]`: `Files` and `Mail`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FilesConfig {
+    /// The folders that scripts may use, relative to the configuration file. A script's path begins with one of them.
+    pub roots: Vec<String>,
+    /// The largest file that is read whole, and the most that a search answers, in MiB.
+    pub max_read_mib: u32,
+}
+
+impl Default for FilesConfig {
+    fn default() -> Self {
+        Self { roots: Vec::new(), max_read_mib: 10 }
+    }
+}
+
+/// `[tools.http]`: `Http`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HttpConfig {
+    /// The servers that scripts may talk to: `api.example.com`, `api.example.com:8443`, `*.example.com`,
+    /// `127.0.0.1:8799`. Without a port, every port.
+    pub allow: Vec<String>,
+    /// The largest response body, in MiB.
+    pub max_response_mib: u32,
+    /// How long a call may take, redirects and body included, in milliseconds.
+    pub timeout_ms: u64,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self { allow: Vec::new(), max_response_mib: 10, timeout_ms: 30_000 }
+    }
+}
+
+pub(super) fn mib_to_bytes(mib: u32) -> u64 {
+    u64::from(mib) * 1024 * 1024
+}
+
+/// A `[tools]` configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ToolsConfigError {
+    /// A folder that is not there or cannot be opened.
+    #[error(
+        "could not open `{path}`, which `[tools.files] roots` names as `{root}`: create the folder or correct the setting"
+    )]
+    Root {
+        /// As it is configured.
+        root: String,
+        /// Where that is.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A folder that scripts would have no name for.
+    #[error(
+        "`{root}` in `[tools.files] roots` has no name that a script's path could begin with: name a folder"
+    )]
+    RootName {
+        /// As it is configured.
+        root: String,
+    },
+    /// Two folders that scripts could not tell apart.
+    #[error(
+        "`{root}` in `[tools.files] roots` has the same name as another root: rename one of the folders"
+    )]
+    RootTwice {
+        /// As it is configured.
+        root: String,
+    },
+    /// An entry of the allow list that names no server.
+    #[error("`{entry}` in `[tools.http] allow` names no server: {reason}")]
+    Allow {
+        /// As it is configured.
+        entry: String,
+        /// What is wrong with it, and what would be right.
+        reason: &'static str,
+    },
+}

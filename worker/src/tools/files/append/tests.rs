@@ -1,0 +1,128 @@
+use std::io::Cursor;
+
+use rustix::io::Errno;
+
+use super::*;
+
+/// A disk with room for so many more bytes.
+#[derive(Debug)]
+struct Disk {
+    file: Cursor<Vec<u8>>,
+    room: usize,
+    can_cut: bool,
+}
+
+impl Disk {
+    fn new(text: &str, room: usize) -> Self {
+        Self { file: Cursor::new(text.as_bytes().to_vec()), room, can_cut: true }
+    }
+
+    fn text(&self) -> &str {
+        std::str::from_utf8(self.file.get_ref()).unwrap()
+    }
+}
+
+impl Read for &mut Disk {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.file.read(buffer)
+    }
+}
+
+impl Write for &mut Disk {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.room == 0 {
+            return Err(Errno::NOSPC.into());
+        }
+        let n_bytes = self.file.write(&bytes[..bytes.len().min(self.room)])?;
+        self.room -= n_bytes;
+        Ok(n_bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Seek for &mut Disk {
+    fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
+        self.file.seek(position)
+    }
+}
+
+impl Tail for &mut Disk {
+    fn cut(&mut self, len: u64) -> io::Result<()> {
+        if !self.can_cut {
+            return Err(Errno::IO.into());
+        }
+        self.file.get_mut().truncate(usize::try_from(len).unwrap());
+        Ok(())
+    }
+
+    fn make_durable(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn appended(text: &str, line: &str) -> String {
+    let mut disk = Disk::new(text, usize::MAX);
+    let size = append_line(&mut disk, line).unwrap();
+    assert_eq!(size, disk.text().len() as u64);
+    disk.text().to_owned()
+}
+
+#[test]
+fn a_line_follows_the_last_one() {
+    assert_eq!(appended("", "a,1"), "a,1\n");
+    assert_eq!(appended("a,1\n", "b,2"), "a,1\nb,2\n");
+    assert_eq!(appended("a,1\n", ""), "a,1\n\n");
+}
+
+#[test]
+fn the_beginning_of_our_own_line_is_completed() {
+    assert_eq!(appended("a,1\nb", "b,2"), "a,1\nb,2\n");
+    assert_eq!(appended("b,", "b,2"), "b,2\n");
+}
+
+#[test]
+fn what_somebody_else_left_unfinished_keeps_its_line() {
+    assert_eq!(appended("a,1\nx", "b,2"), "a,1\nx\nb,2\n");
+    assert_eq!(appended("b,23", "b,2"), "b,23\nb,2\n");
+    assert_eq!(appended("xxb", "b,2"), "xxb\nb,2\n");
+    assert_eq!(appended("x", ""), "x\n\n");
+}
+
+#[test]
+fn an_equal_line_that_lacks_its_end_stays_a_line_of_its_own() {
+    assert_eq!(appended("a,1\nb,2", "b,2"), "a,1\nb,2\nb,2\n");
+}
+
+#[test]
+fn a_line_that_does_not_fit_on_the_disk_is_taken_back() {
+    for room in 0..4 {
+        let mut disk = Disk::new("a,1\n", room);
+
+        let error = append_line(&mut disk, "b,2").unwrap_err();
+
+        assert!(matches!(error, AppendError::Untouched(_)), "{error:?}");
+        assert_eq!(disk.text(), "a,1\n");
+    }
+}
+
+#[test]
+fn a_line_that_cannot_be_taken_back_is_in_doubt() {
+    let mut disk = Disk { can_cut: false, ..Disk::new("a,1\n", 2) };
+
+    let error = append_line(&mut disk, "b,2").unwrap_err();
+
+    assert!(matches!(error, AppendError::Unclear(_)), "{error:?}");
+}
+
+#[test]
+fn a_device_that_is_full_is_no_success() {
+    let device = File::options().read(true).write(true).open("/dev/full").unwrap();
+
+    let (AppendError::Untouched(err) | AppendError::Unclear(err)) =
+        append_line(&device, "b,2").unwrap_err();
+
+    assert_eq!(err.kind(), io::ErrorKind::StorageFull);
+}

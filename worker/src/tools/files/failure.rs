@@ -1,0 +1,95 @@
+//! From an error of the file system to who must act on it.
+
+use std::io::{self, ErrorKind};
+
+use windlass_core::{Failure, FailureClass};
+
+/// `attempted` is a verb: what was to be done with the file at `path`.
+pub(super) fn classify(attempted: &str, path: &str, err: &io::Error) -> Failure {
+    let (class, reason) = explain(err);
+    Failure::new(class, format!("could not {attempted} `{path}`: {reason}"))
+}
+
+/// What each kind of error means to people.
+const REASONS: [(ErrorKind, FailureClass, &str); 9] = [
+    (
+        ErrorKind::PermissionDenied,
+        FailureClass::Permission,
+        "its permissions do not allow it; change them or the user who runs this",
+    ),
+    (
+        ErrorKind::ReadOnlyFilesystem,
+        FailureClass::Permission,
+        "the file system is mounted read-only",
+    ),
+    (ErrorKind::NotFound, FailureClass::Logic, "it does not exist"),
+    (
+        ErrorKind::NotADirectory,
+        FailureClass::Logic,
+        "it is, or leads through, a file that is no folder",
+    ),
+    (ErrorKind::IsADirectory, FailureClass::Logic, "it is a folder, not a file"),
+    (
+        ErrorKind::InvalidFilename,
+        FailureClass::Logic,
+        "its name is too long, or it is no file to read or write",
+    ),
+    (ErrorKind::StorageFull, FailureClass::Internal, DISK_FULL),
+    (ErrorKind::QuotaExceeded, FailureClass::Internal, DISK_FULL),
+    (
+        ErrorKind::FileTooLarge,
+        FailureClass::Internal,
+        "it would be larger than the system or the user's limit allows",
+    ),
+];
+
+const DISK_FULL: &str = "the disk is full; free some space, then resume";
+
+fn explain(err: &io::Error) -> (FailureClass, String) {
+    let kind = err.kind();
+    // The open folder says this, not the system, when a path would lead out of it.
+    if kind == ErrorKind::PermissionDenied && err.raw_os_error().is_none() {
+        return (
+            FailureClass::Permission,
+            "a link leads out of the folder that scripts may use".to_owned(),
+        );
+    }
+    match REASONS.iter().find(|(known, ..)| *known == kind) {
+        Some((_, class, reason)) => (*class, (*reason).to_owned()),
+        None => (FailureClass::Internal, err.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::*;
+
+    fn class_of(errno: Errno) -> FailureClass {
+        classify("read", "inbox/a", &io::Error::from(errno)).class
+    }
+
+    #[test]
+    fn the_error_says_who_must_act() {
+        for errno in [Errno::ACCESS, Errno::PERM, Errno::ROFS] {
+            assert_eq!(class_of(errno), FailureClass::Permission, "{errno}");
+        }
+        for errno in [Errno::NOENT, Errno::NOTDIR, Errno::ISDIR, Errno::NAMETOOLONG] {
+            assert_eq!(class_of(errno), FailureClass::Logic, "{errno}");
+        }
+        for errno in [Errno::NOSPC, Errno::DQUOT, Errno::FBIG, Errno::IO] {
+            assert_eq!(class_of(errno), FailureClass::Internal, "{errno}");
+        }
+    }
+
+    #[test]
+    fn a_full_disk_says_what_to_do() {
+        let failure = classify("append to", "out/ledger.csv", &io::Error::from(Errno::NOSPC));
+
+        assert_eq!(
+            failure.message,
+            "could not append to `out/ledger.csv`: the disk is full; free some space, then resume"
+        );
+    }
+}

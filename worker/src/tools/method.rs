@@ -1,0 +1,158 @@
+//! A tool written with types: its schemas follow from them, and a call gets a value instead of JSON.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use windlass_core::Failure;
+use windlass_scheduler::{Effect, Reconciliation, Tool, ToolCall, ToolError, ToolSpec};
+
+/// What a method is called and what it does.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Description {
+    pub(super) namespace: &'static str,
+    pub(super) method: &'static str,
+    pub(super) docs: &'static str,
+    pub(super) effect: Effect,
+    pub(super) input_types: &'static [(&'static str, &'static str)],
+}
+
+/// One method of a tool.
+#[async_trait]
+pub(super) trait Method: Send + Sync + Debug + 'static {
+    /// What scripts pass. Unknown properties must be denied.
+    type Input: DeserializeOwned + JsonSchema + Send + Sync;
+    /// What scripts get.
+    type Output: Serialize + JsonSchema + Send;
+
+    fn description(&self) -> Description;
+
+    /// Makes the call. `call.input` is empty: it was moved into `input`.
+    async fn call(&self, input: Self::Input, call: ToolCall) -> Result<Self::Output, ToolError>;
+
+    fn can_reconcile(&self, _input: &Self::Input) -> bool {
+        false
+    }
+
+    /// Looks for the effect: what the call would have answered, or `None` where it is definitely not there.
+    async fn reconcile(
+        &self,
+        _input: Self::Input,
+        _call: ToolCall,
+    ) -> Result<Option<Self::Output>, Failure> {
+        Err(Failure::internal("this tool cannot look its effects up"))
+    }
+}
+
+/// A [`Method`] as a [`Tool`].
+#[derive(Debug)]
+pub(super) struct Typed<M> {
+    method: M,
+    effect: Effect,
+    spec: ToolSpec,
+}
+
+impl<M: Method> Typed<M> {
+    pub(super) fn new(method: M) -> Self {
+        let description = method.description();
+        let spec = ToolSpec {
+            namespace: description.namespace.to_owned(),
+            method: description.method.to_owned(),
+            docs: description.docs.to_owned(),
+            input: schema::<M::Input>(SchemaSettings::draft2020_12().for_deserialize()),
+            output: schema::<M::Output>(SchemaSettings::draft2020_12().for_serialize()),
+            input_types: description.input_types.to_vec(),
+        };
+        Self { method, effect: description.effect, spec }
+    }
+
+    fn parse(&self, input: Value) -> Result<M::Input, Failure> {
+        serde_json::from_value(input).map_err(|err| {
+            let Description { namespace, method, .. } = self.method.description();
+            Failure::logic(format!("`{namespace}.{method}` cannot take this input: {err}"))
+        })
+    }
+
+    /// The error of a call that took too long: of a mutation nobody knows whether it still happens.
+    fn timed_out(&self, call: &ToolCall) -> ToolError {
+        let Description { namespace, method, .. } = self.method.description();
+        let limit = call.time_limit.as_millis();
+        let failure =
+            Failure::network(format!("`{namespace}.{method}` took longer than {limit} ms"));
+        match self.effect {
+            Effect::Read => ToolError::not_sent(failure),
+            Effect::Mutation => ToolError::maybe_sent(failure),
+        }
+    }
+}
+
+#[async_trait]
+impl<M: Method> Tool for Typed<M> {
+    fn spec(&self) -> &ToolSpec {
+        &self.spec
+    }
+
+    fn effect(&self, _input: &Value) -> Effect {
+        self.effect
+    }
+
+    async fn call(&self, mut call: ToolCall) -> Result<Value, ToolError> {
+        let input = self.parse(call.input.take()).map_err(ToolError::not_sent)?;
+        let too_long = self.timed_out(&call);
+        let output = tokio::time::timeout(call.time_limit, self.method.call(input, call))
+            .await
+            .unwrap_or(Err(too_long))?;
+        // The call was made: that its answer cannot be written as JSON does not undo it.
+        to_json(&output).map_err(|failure| ToolError { failure, sent: windlass_core::Sent::Yes })
+    }
+
+    fn can_reconcile(&self, input: &Value) -> bool {
+        self.parse(input.clone()).is_ok_and(|input| self.method.can_reconcile(&input))
+    }
+
+    async fn reconcile(&self, mut call: ToolCall) -> Reconciliation {
+        let input = match self.parse(call.input.take()) {
+            Ok(input) => input,
+            Err(failure) => return Reconciliation::Retry(failure),
+        };
+        let too_long = self.timed_out(&call).failure;
+        let found = tokio::time::timeout(call.time_limit, self.method.reconcile(input, call)).await;
+        match found
+            .unwrap_or(Err(too_long))
+            .and_then(|output| output.as_ref().map(to_json).transpose())
+        {
+            Ok(Some(result)) => Reconciliation::Applied(result),
+            Ok(None) => Reconciliation::NotApplied,
+            Err(failure) => Reconciliation::Retry(failure),
+        }
+    }
+}
+
+fn to_json(output: &impl Serialize) -> Result<Value, Failure> {
+    serde_json::to_value(output)
+        .map_err(|err| Failure::internal(format!("could not write an answer as JSON: {err}")))
+}
+
+/// The schema of `T` in one piece, without references.
+fn schema<T: JsonSchema>(settings: SchemaSettings) -> Value {
+    let settings = settings.with(|it| {
+        it.meta_schema = None;
+        it.inline_subschemas = true;
+    });
+    let mut schema = settings.into_generator().into_root_schema_for::<T>();
+    schema.remove("title");
+    schema.to_value()
+}
+
+/// Runs what blocks (files, name resolution) away from the threads that serve everyone.
+pub(super) async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Failure> {
+    tokio::task::spawn_blocking(work).await.map_err(|err| {
+        Failure::internal(format!("a tool stopped in the middle of its work: {err}"))
+    })
+}

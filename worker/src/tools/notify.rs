@@ -1,0 +1,126 @@
+//! `User.notify`: tells the people behind a workspace something.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use windlass_core::{Failure, MutationId, WorkflowId, WorkspaceId};
+use windlass_scheduler::{Effect, MutationKey, Tool, ToolCall, ToolError};
+
+use super::method::{Description, Method, Typed};
+
+/// A message from a script to the people behind its workspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notification {
+    /// Whom it concerns.
+    pub workspace: WorkspaceId,
+    /// Which workflow sends it.
+    pub workflow: WorkflowId,
+    /// The mutation that sends it: its identity. There is one notification per mutation.
+    pub mutation: MutationId,
+    /// One line.
+    pub title: String,
+    /// The rest.
+    pub text: String,
+}
+
+/// Where notifications go.
+#[async_trait]
+pub trait Notifier: Send + Sync + Debug {
+    /// Keeps a notification for its readers, once per mutation however often it is called.
+    ///
+    /// # Errors
+    /// A failure where it is not known to be kept.
+    ///
+    /// # Cancel safety
+    /// The notification may be kept although the future was dropped; [`was_notified`](Self::was_notified) tells.
+    async fn notify(&self, notification: Notification) -> Result<(), Failure>;
+
+    /// Whether the notification of this mutation is kept.
+    ///
+    /// # Errors
+    /// A failure where that could not be looked up.
+    async fn was_notified(&self, mutation: MutationId) -> Result<bool, Failure>;
+}
+
+/// The tool of the namespace `User`.
+pub(super) fn tool(notifier: Arc<dyn Notifier>) -> Arc<dyn Tool> {
+    Arc::new(Typed::new(Notify { notifier }))
+}
+
+#[derive(Debug)]
+struct Notify {
+    notifier: Arc<dyn Notifier>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct NotifyInput {
+    /// One line that says what happened.
+    #[schemars(length(min = 1))]
+    title: String,
+    /// What there is to know.
+    text: String,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct NotifyOutput {
+    /// Always true: a notification that could not be kept is an error.
+    notified: bool,
+}
+
+#[async_trait]
+impl Method for Notify {
+    type Input = NotifyInput;
+    type Output = NotifyOutput;
+
+    fn description(&self) -> Description {
+        Description {
+            namespace: "User",
+            method: "notify",
+            docs: "\
+Tells the user something: `User.notify({title, text})` → `{notified}`.
+
+It appears in the list of notifications.",
+            effect: Effect::Mutation,
+            input_types: &[],
+        }
+    }
+
+    async fn call(&self, input: NotifyInput, call: ToolCall) -> Result<NotifyOutput, ToolError> {
+        let mutation = identity(&call).map_err(ToolError::not_sent)?.id;
+        let NotifyInput { title, text } = input;
+        let notification = Notification {
+            workspace: call.workspace,
+            workflow: call.workflow,
+            mutation,
+            title,
+            text,
+        };
+        self.notifier.notify(notification).await.map_err(ToolError::maybe_sent)?;
+        Ok(NotifyOutput { notified: true })
+    }
+
+    fn can_reconcile(&self, _input: &NotifyInput) -> bool {
+        true
+    }
+
+    async fn reconcile(
+        &self,
+        _input: NotifyInput,
+        call: ToolCall,
+    ) -> Result<Option<NotifyOutput>, Failure> {
+        let was_notified = self.notifier.was_notified(identity(&call)?.id).await?;
+        Ok(was_notified.then_some(NotifyOutput { notified: true }))
+    }
+}
+
+/// The ledger entry, without which no mutation is made.
+pub(super) fn identity(call: &ToolCall) -> Result<&MutationKey, Failure> {
+    call.mutation
+        .as_ref()
+        .ok_or_else(|| Failure::internal("a mutation was called without an entry in the ledger"))
+}
