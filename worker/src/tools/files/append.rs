@@ -75,10 +75,12 @@ without a key, or with one that the line does not contain, a person is asked whe
         }
     }
 
-    async fn call(&self, input: AppendInput, _call: ToolCall) -> Result<AppendOutput, ToolError> {
+    async fn call(&self, input: AppendInput, call: ToolCall) -> Result<AppendOutput, ToolError> {
         let place = self.roots.place(&input.path).map_err(ToolError::not_sent)?;
         let line = single_line(&input.line).map_err(ToolError::not_sent)?.to_owned();
-        let file = open_exclusively("append to", &place).await.map_err(ToolError::not_sent)?;
+        let file = open_exclusively("append to", &place, call.time_limit)
+            .await
+            .map_err(ToolError::not_sent)?;
         super::change(move || {
             let size = append_line(&file, &line).map_err(|err| err.into_tool_error(&place))?;
             Ok(AppendOutput { path: place.path, bytes: line.len() as u64 + 1, size })

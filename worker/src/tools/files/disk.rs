@@ -17,20 +17,30 @@ const ASK_AGAIN: Duration = Duration::from_millis(10);
 
 /// Opens the file at `place` for this call alone, creating it and its folders where they are missing.
 ///
-/// Waits for other holders of the lock as long as the caller does. Nothing is left behind when the caller gives up.
+/// Waits for other holders of the lock for half of `time_limit`: the rest is for the work. Nothing is left behind when the
+/// wait ends without the file.
 pub(super) async fn open_exclusively(
     attempted: &'static str,
     place: &Place,
+    time_limit: Duration,
 ) -> Result<File, Failure> {
-    loop {
-        let attempt = attempt(attempted, place, |place| {
-            open_or_create(place)?.map_or(Ok(None), |file| lock(file, place))
-        });
-        if let Some(file) = attempt.await? {
-            return Ok(file);
+    let open = async {
+        loop {
+            let attempt = attempt(attempted, place, |place| {
+                open_or_create(place)?.map_or(Ok(None), |file| lock(file, place))
+            });
+            if let Some(file) = attempt.await? {
+                return Ok(file);
+            }
+            tokio::time::sleep(ASK_AGAIN).await;
         }
-        tokio::time::sleep(ASK_AGAIN).await;
-    }
+    };
+    tokio::time::timeout(time_limit / 2, open).await.unwrap_or_else(|_elapsed| {
+        Err(Failure::network(format!(
+            "could not {attempted} `{}`: another program has locked it",
+            place.path
+        )))
+    })
 }
 
 /// Waits until no call is at work on the file at `place`, then keeps others away from it. `None` where there is no file.

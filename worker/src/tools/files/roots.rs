@@ -148,13 +148,9 @@ impl Place {
         }
     }
 
-    /// Another file in the same folder.
-    pub(super) fn sibling(&self, name: &str) -> Self {
-        let path = self
-            .path
-            .rsplit_once('/')
-            .map_or_else(|| name.to_owned(), |(dir, _)| format!("{dir}/{name}"));
-        Self { path, dir: Arc::clone(&self.dir), within: self.within.with_file_name(name) }
+    /// Another file in the same folder, which messages call by the name of this one.
+    pub(super) fn beside(&self, name: &str) -> Self {
+        Self { within: self.within.with_file_name(name), ..self.clone() }
     }
 
     /// A file in this folder.

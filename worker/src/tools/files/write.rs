@@ -61,10 +61,12 @@ The file and its folder are created where they are missing. Others see the old t
         }
     }
 
-    async fn call(&self, input: WriteInput, _call: ToolCall) -> Result<WriteOutput, ToolError> {
+    async fn call(&self, input: WriteInput, call: ToolCall) -> Result<WriteOutput, ToolError> {
         let place = self.roots.place(&input.path).map_err(ToolError::not_sent)?;
         let beside = unfinished(&place);
-        let file = open_exclusively("write", &beside).await.map_err(ToolError::not_sent)?;
+        let file = open_exclusively("write", &beside, call.time_limit)
+            .await
+            .map_err(ToolError::not_sent)?;
         super::change(move || {
             let failure = |err: &io::Error| place.failure("write", err);
             if let Err(err) = replace(&file, &input.text, &beside, &place) {
@@ -102,7 +104,7 @@ The file and its folder are created where they are missing. Others see the old t
 
 /// Where the new text is until it is complete.
 fn unfinished(place: &Place) -> Place {
-    place.sibling(&format!(".{}{UNFINISHED}", place.name()))
+    place.beside(&format!(".{}{UNFINISHED}", place.name()))
 }
 
 const UNFINISHED: &str = ".windlass-tmp";

@@ -1,0 +1,7 @@
+//! The built-in tools as a script meets them: through the registry, with real files and a real server.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod files;
+mod notify;
+mod world;
