@@ -1,0 +1,58 @@
+//! What can be done to the world.
+
+use proptest::prelude::*;
+use windlass_core::{Action, FailureClass, Verdict};
+
+/// One thing that the scheduler, a script, the outside world, a crash or a person does.
+#[derive(Debug, Clone)]
+pub(crate) enum Command {
+    /// Time passes.
+    Wait { seconds: u64 },
+    /// The scheduler looks for what is due.
+    Enqueue,
+    /// A worker takes the queued run.
+    Claim,
+    /// `prepare` returns.
+    Prepare { reserves: usize, wakes: bool },
+    /// `mutate` makes its call; the outside world obeys or does not.
+    BeginMutation { happens: bool },
+    /// The answer arrives, where the world obeyed.
+    Apply,
+    /// A definite refusal arrives, where it did not.
+    Fail { class: FailureClass },
+    /// No answer arrives.
+    Doubt,
+    /// The run ends well.
+    Commit { publishes: usize },
+    /// The phase under way fails.
+    Stop { class: FailureClass },
+    /// The worker dies.
+    Crash,
+    /// A person settles a doubt, truthfully or not.
+    Resolve { verdict: Verdict },
+    /// The tool looks the effect up, and sees what is.
+    Reconcile,
+    /// A person moves the control.
+    Control { action: Action },
+}
+
+/// Any command, the ones of a plain run more often.
+pub(crate) fn command() -> impl Strategy<Value = Command> {
+    let class = prop::sample::select(FailureClass::ALL);
+    prop_oneof![
+        2 => (0_u64..400).prop_map(|seconds| Command::Wait { seconds }),
+        6 => Just(Command::Enqueue),
+        8 => Just(Command::Claim),
+        8 => (0_usize..3, any::<bool>()).prop_map(|(reserves, wakes)| Command::Prepare { reserves, wakes }),
+        6 => any::<bool>().prop_map(|happens| Command::BeginMutation { happens }),
+        4 => Just(Command::Apply),
+        2 => class.clone().prop_map(|class| Command::Fail { class }),
+        2 => Just(Command::Doubt),
+        8 => (0_usize..3).prop_map(|publishes| Command::Commit { publishes }),
+        2 => class.prop_map(|class| Command::Stop { class }),
+        2 => Just(Command::Crash),
+        2 => prop::sample::select(Verdict::ALL).prop_map(|verdict| Command::Resolve { verdict }),
+        1 => Just(Command::Reconcile),
+        2 => prop::sample::select(Action::ALL).prop_map(|action| Command::Control { action }),
+    ]
+}
