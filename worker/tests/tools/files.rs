@@ -411,11 +411,12 @@ async fn a_name_that_no_script_can_write_is_reported() {
 }
 
 /// Every call that takes a path, with this one.
-fn calls_with(path: &str) -> [(&'static str, Value); 6] {
+fn calls_with(path: &str) -> [(&'static str, Value); 7] {
     [
         ("Files.list", json!({"dir": path})),
         ("Files.search", json!({"dir": path, "text": "secret"})),
         ("Files.read", json!({"path": path})),
+        ("Mail.parse", json!({"path": path})),
         ("Files.append", json!({"path": path, "line": "harm"})),
         ("Files.write", json!({"path": path, "text": "harm"})),
         ("Files.delete", json!({"path": path})),

@@ -17,6 +17,7 @@ use windlass_scheduler::{Tool, ToolError};
 
 use super::method::{Typed, off_thread};
 
+pub(super) use read::read_limited;
 pub(super) use roots::Roots;
 pub use roots::ensure_roots;
 
