@@ -2,9 +2,11 @@
 //!
 //! (front page: to be completed with the implementation)
 
+mod convert;
 mod error;
 mod model;
 mod params;
+mod postgres;
 mod rows;
 mod schema;
 mod sqlite;
@@ -22,4 +24,5 @@ pub use params::{
     FollowUp, LogFilter, NewEvent, NewInput, NewLog, ReconcileMutation, RecoverRuns, RenewLeases,
     Reservation, ResolveMutation, RunFilter, SaveScript, ScriptMessage, StartSession, StopRun,
 };
+pub use postgres::PostgresStore;
 pub use store::{AnyId, Inspect, SharedStore, Store, WakeUps};

@@ -28,7 +28,8 @@ impl Address {
     /// [`StoreError::BadUrl`] where it is none, or asks for an encryption that is not built in.
     pub(super) fn parse(url: &str) -> Result<Self> {
         let shown = without_password(url);
-        let bad = |reason: &str| StoreError::BadUrl { url: shown.clone(), reason: reason.to_owned() };
+        let bad =
+            |reason: &str| StoreError::BadUrl { url: shown.clone(), reason: reason.to_owned() };
         if wants_tls(url) {
             return Err(bad(NO_TLS));
         }
@@ -110,7 +111,8 @@ mod tests {
 
     #[test]
     fn a_url_is_shown_without_its_password() {
-        let shown = without_password("postgres://ann:s3cret@db.example.com:5433/main?sslmode=prefer");
+        let shown =
+            without_password("postgres://ann:s3cret@db.example.com:5433/main?sslmode=prefer");
 
         assert_eq!(shown, "postgres://ann@db.example.com:5433/main?sslmode=prefer");
     }

@@ -8,7 +8,8 @@ use crate::error::StoreError;
 /// Whether the server undid the transaction only because of what others did at the same time.
 pub(super) fn is_collision(error: &StoreError) -> bool {
     let StoreError::Database(Error::DatabaseError(kind, info)) = error else { return false };
-    matches!(kind, DatabaseErrorKind::SerializationFailure) || info.message().contains("deadlock detected")
+    matches!(kind, DatabaseErrorKind::SerializationFailure)
+        || info.message().contains("deadlock detected")
 }
 
 /// Tells the errors of the operation apart from those of the server and of the way to it.
@@ -19,7 +20,9 @@ pub(super) fn classify(error: StoreError, shown: &str) -> StoreError {
         Error::RollbackErrorOnCommit { commit_error, .. } => {
             classify(StoreError::Database(*commit_error), shown)
         }
-        Error::BrokenTransactionManager => unavailable(format!("the connection to `{shown}` was lost"), error),
+        Error::BrokenTransactionManager => {
+            unavailable(format!("the connection to `{shown}` was lost"), error)
+        }
         other => StoreError::Database(other),
     }
 }
@@ -40,7 +43,9 @@ fn of_server(
         Error::DatabaseError(Kind::ReadOnlyTransaction, _) => StoreError::ReadOnly {
             what: format!("`{shown}` only reads; let the URL name the primary server"),
         },
-        Error::DatabaseError(Kind::SerializationFailure, _) => unavailable(CONTENDED.to_owned(), error),
+        Error::DatabaseError(Kind::SerializationFailure, _) => {
+            unavailable(CONTENDED.to_owned(), error)
+        }
         other => match advice(&message) {
             Some(Advice::Full) => StoreError::DiskFull,
             Some(Advice::Later(what)) => unavailable(format!("`{shown}`: {what}"), other),
@@ -61,12 +66,24 @@ fn advice(message: &str) -> Option<Advice> {
     const KNOWN: &[(&str, Advice)] = &[
         ("No space left on device", Advice::Full),
         ("deadlock detected", Advice::Later(CONTENDED)),
-        ("due to statement timeout", Advice::Later("a statement took too long; `pg_stat_activity` shows what runs")),
-        ("due to lock timeout", Advice::Later("a row stayed locked too long; `pg_stat_activity` shows by whom")),
-        ("terminating connection", Advice::Later("the server ended the connection; look at its log")),
+        (
+            "due to statement timeout",
+            Advice::Later("a statement took too long; `pg_stat_activity` shows what runs"),
+        ),
+        (
+            "due to lock timeout",
+            Advice::Later("a row stayed locked too long; `pg_stat_activity` shows by whom"),
+        ),
+        (
+            "terminating connection",
+            Advice::Later("the server ended the connection; look at its log"),
+        ),
         ("the database system is", Advice::Later("the server is starting or stopping")),
         ("too many clients", Advice::Later("it has no free connection; raise `max_connections`")),
-        ("remaining connection slots", Advice::Later("it has no free connection; raise `max_connections`")),
+        (
+            "remaining connection slots",
+            Advice::Later("it has no free connection; raise `max_connections`"),
+        ),
     ];
     KNOWN.iter().find(|(words, _)| message.contains(words)).map(|(_, advice)| match advice {
         Advice::Full => Advice::Full,
@@ -94,7 +111,9 @@ pub(super) fn of_connecting(error: tokio_postgres::Error, shown: &str) -> StoreE
             source: Some(Box::new(error)),
         },
         None => StoreError::Unavailable {
-            what: format!("no connection to `{shown}`; check that the server runs and can be reached from here"),
+            what: format!(
+                "no connection to `{shown}`; check that the server runs and can be reached from here"
+            ),
             source: Some(Box::new(error)),
         },
     }

@@ -49,7 +49,10 @@ impl Connections {
         });
         let manager = AsyncDieselConnectionManager::new_with_config("", config);
         let pool = Pool::builder(manager).max_size(size.max(1)).build().map_err(|error| {
-            StoreError::Unavailable { what: "the pool of connections".to_owned(), source: Some(Box::new(error)) }
+            StoreError::Unavailable {
+                what: "the pool of connections".to_owned(),
+                source: Some(Box::new(error)),
+            }
         })?;
         Ok(Self { pool, address })
     }
@@ -60,7 +63,9 @@ impl Connections {
             Ok(Ok(conn)) => Ok(conn),
             Ok(Err(PoolError::Backend(Cause::ConnectionError(error)))) => Err(self.unpack(error)),
             Ok(Err(error)) => Err(self.unavailable("the pool of connections is closed", error)),
-            Err(error) => Err(self.unavailable("every connection has been in use for half a minute", error)),
+            Err(error) => {
+                Err(self.unavailable("every connection has been in use for half a minute", error))
+            }
         }
     }
 
@@ -93,7 +98,9 @@ impl Connections {
 
 impl std::fmt::Debug for Connections {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Connections").field("address", &self.address.shown()).finish_non_exhaustive()
+        f.debug_struct("Connections")
+            .field("address", &self.address.shown())
+            .finish_non_exhaustive()
     }
 }
 

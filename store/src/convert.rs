@@ -1,0 +1,234 @@
+//! From rows, as they are stored, to the records that the store hands out.
+
+use windlass_core::InputId;
+
+use crate::model::{
+    Event, HandlerState, Input, InputStatus, JournalEntry, LogEntry, Mutation, Notification, Run,
+    ScriptVersion, Session, Workflow,
+};
+use crate::rows::{
+    At, Db, EventRow, HandlerRow, InputRow, JournalRow, Json, LogRow, MutationRow, NotificationRow,
+    RunRow, ScriptRow, SessionRow, WorkflowRow,
+};
+
+fn value<T>(stored: Option<Db<T>>) -> Option<T> {
+    stored.map(|Db(value)| value)
+}
+
+fn json<T>(stored: Option<Json<T>>) -> Option<T> {
+    stored.map(|Json(value)| value)
+}
+
+fn instant(stored: Option<At>) -> Option<windlass_core::Timestamp> {
+    stored.map(|At(instant)| instant)
+}
+
+/// A stored count; the databases have no unsigned numbers.
+pub(crate) fn count(stored: i32) -> u32 {
+    u32::try_from(stored).unwrap_or(0)
+}
+
+impl From<WorkflowRow> for Workflow {
+    fn from(row: WorkflowRow) -> Self {
+        Self {
+            id: row.id.0,
+            workspace_id: row.workspace_id.0,
+            name: row.name,
+            title: row.title,
+            status: row.status.0,
+            error: row.error,
+            error_class: value(row.error_class),
+            maintenance: row.maintenance,
+            stopped_by_run_id: value(row.stopped_by_run_id),
+            pending_retry_run_id: value(row.pending_retry_run_id),
+            active_script_id: value(row.active_script_id),
+            transient_failures: count(row.transient_failures),
+            backoff_until: instant(row.backoff_until),
+            due_at: instant(row.due_at),
+            created_at: row.created_at.0,
+        }
+    }
+}
+
+impl From<ScriptRow> for ScriptVersion {
+    fn from(row: ScriptRow) -> Self {
+        Self {
+            id: row.id.0,
+            workflow_id: row.workflow_id.0,
+            major: count(row.major),
+            minor: count(row.minor),
+            file_name: row.file_name,
+            source: row.source,
+            digest: row.digest,
+            manifest: row.manifest.0,
+            comment: row.comment,
+            created_at: row.created_at.0,
+        }
+    }
+}
+
+impl From<HandlerRow> for HandlerState {
+    fn from(row: HandlerRow) -> Self {
+        Self {
+            kind: row.kind.0,
+            name: row.name,
+            state: json(row.state),
+            has_work: row.has_work,
+            wake_at: instant(row.wake_at),
+            schedule: json(row.schedule),
+            next_run_at: instant(row.next_run_at),
+            last_run_at: instant(row.last_run_at),
+        }
+    }
+}
+
+impl From<RunRow> for Run {
+    fn from(row: RunRow) -> Self {
+        Self {
+            id: row.id.0,
+            workflow_id: row.workflow_id.0,
+            session_id: row.session_id.0,
+            script_id: row.script_id.0,
+            kind: row.kind.0,
+            handler: row.handler_name,
+            phase: row.phase.0,
+            status: row.status.0,
+            retry_of: value(row.retry_of),
+            mutation_id: value(row.mutation_id),
+            mutation_outcome: value(row.mutation_outcome),
+            prepare_result: json(row.prepare_result),
+            input_state: json(row.input_state),
+            output_state: json(row.output_state),
+            error: row.error,
+            error_class: value(row.error_class),
+            error_at: json(row.error_at),
+            claimed_by: value(row.claimed_by).map(|worker| worker.to_string()),
+            fence: row.fence,
+            created_at: row.created_at.0,
+            started_at: instant(row.started_at),
+            ended_at: instant(row.ended_at),
+        }
+    }
+}
+
+impl From<SessionRow> for Session {
+    fn from(row: SessionRow) -> Self {
+        Self {
+            id: row.id.0,
+            workflow_id: row.workflow_id.0,
+            trigger: row.trigger.0,
+            result: value(row.result),
+            error: row.error,
+            error_class: value(row.error_class),
+            handler_run_count: count(row.handler_run_count),
+            created_at: row.created_at.0,
+            ended_at: instant(row.ended_at),
+        }
+    }
+}
+
+impl From<LogRow> for LogEntry {
+    fn from(row: LogRow) -> Self {
+        Self {
+            seq: count(row.seq),
+            level: row.level.0,
+            message: row.message,
+            created_at: row.created_at.0,
+        }
+    }
+}
+
+impl From<JournalRow> for JournalEntry {
+    fn from(row: JournalRow) -> Self {
+        Self {
+            id: row.id.0,
+            workflow_id: value(row.workflow_id),
+            actor: row.actor,
+            action: row.action,
+            subject: row.subject,
+            reason: row.reason,
+            details: row.details.0,
+            created_at: row.created_at.0,
+        }
+    }
+}
+
+impl EventRow {
+    /// The event, in the topic of that name.
+    pub(crate) fn into_event(self, topic: String) -> Event {
+        Event {
+            id: self.id.0,
+            topic,
+            message_id: self.message_id,
+            status: self.status.0,
+            attempt_number: count(self.attempt_number),
+            payload: self.payload.0,
+            reserved_by_run_id: value(self.reserved_by_run_id),
+            created_by_run_id: self.created_by_run_id.0,
+            created_at: self.created_at.0,
+        }
+    }
+}
+
+impl InputRow {
+    /// The input, of which that became.
+    pub(crate) fn into_input(self, status: InputStatus) -> Input {
+        Input {
+            id: self.id.0,
+            workflow_id: self.workflow_id.0,
+            source: self.source,
+            input_type: self.input_type,
+            external_id: self.external_id,
+            title: self.title,
+            status,
+            created_by_run_id: self.created_by_run_id.0,
+            created_at: self.created_at.0,
+        }
+    }
+}
+
+impl MutationRow {
+    /// The mutation, caused by those inputs.
+    pub(crate) fn into_mutation(self, inputs: Vec<InputId>) -> Mutation {
+        Mutation {
+            id: self.id.0,
+            workflow_id: self.workflow_id.0,
+            handler_run_id: self.handler_run_id.0,
+            tool_namespace: self.tool_namespace,
+            tool_method: self.tool_method,
+            params: self.params.0,
+            params_digest: self.params_digest,
+            idempotency_key: self.idempotency_key,
+            status: self.status.0,
+            result: json(self.result),
+            error: self.error,
+            error_class: value(self.error_class),
+            reconcilable: self.reconcilable,
+            resolved_by: value(self.resolved_by),
+            resolved_at: instant(self.resolved_at),
+            ui_title: self.ui_title,
+            late_evidence: self.late_evidence,
+            inputs,
+            created_at: self.created_at.0,
+            updated_at: self.updated_at.0,
+        }
+    }
+}
+
+impl NotificationRow {
+    /// The notification, about the workflow of that name.
+    pub(crate) fn into_notification(self, workflow: String) -> Notification {
+        Notification {
+            id: self.id.0,
+            workflow_id: self.workflow_id.0,
+            workflow,
+            kind: self.kind.0,
+            run_id: value(self.run_id),
+            mutation_id: value(self.mutation_id),
+            title: self.title,
+            body: self.body,
+            created_at: self.created_at.0,
+            resolved_at: instant(self.resolved_at),
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The store on PostgreSQL: many workers on many machines.
+
+mod address;
+mod dialect;
+mod failure;
+mod listener;
+mod migrations;
+mod pool;
+
+#[path = "ops/mod.rs"]
+mod ops;
+#[path = "reads/mod.rs"]
+mod reads;
+
+use std::sync::Arc;
+
+use diesel::sql_types::BigInt;
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
+use tokio::sync::watch;
+use windlass_core::{Backoff, Clock, Policy, Timestamp};
+
+use self::address::Address;
+use self::listener::Listener;
+use self::ops::{Operation, Tx};
+use self::pool::Connections;
+use crate::error::{Result, StoreError};
+
+/// How often, and after which delays, a transaction is tried again that the server undid because of others.
+const COLLISIONS: Backoff = Backoff { base_ms: 5, cap_ms: 100, tries: 8 };
+
+/// A store in a PostgreSQL database.
+///
+/// The transactions are short and `READ COMMITTED`; what belongs to one workflow is put in order by the lock on its row.
+#[derive(Debug)]
+pub struct PostgresStore {
+    connections: Connections,
+    listener: Listener,
+    policy: Policy,
+    /// A clock instead of the server's.
+    clock: Option<Arc<dyn Clock>>,
+}
+
+impl PostgresStore {
+    /// Opens the database at a URL such as `postgres://user:password@host:5432/database`, with at most `connections`
+    /// connections and one more that listens. Instants come from `clock`, or else from the server, so that all machines agree.
+    ///
+    /// # Errors
+    /// [`StoreError::BadUrl`], [`StoreError::Unavailable`], [`StoreError::MigrationPending`] and [`StoreError::NewerSchema`].
+    pub async fn open(
+        url: &str,
+        policy: Policy,
+        clock: Option<Arc<dyn Clock>>,
+        connections: usize,
+    ) -> Result<Self> {
+        let connections = Connections::new(Address::parse(url)?, connections)?;
+        let address = connections.address();
+        let checked = migrations::check(&mut *connections.get().await?).await;
+        checked.map_err(|error| failure::classify(error, address.shown()))?;
+        let listener = Listener::start(address).await?;
+        Ok(Self { connections, listener, policy, clock })
+    }
+
+    /// Brings the schema of the database at `url` up to date, or makes it; returns the names of the migrations that it took.
+    ///
+    /// # Errors
+    /// [`StoreError::BadUrl`], [`StoreError::Unavailable`], and whatever the server says of a migration: then none after the
+    /// last whole one is taken.
+    pub async fn migrate(url: &str) -> Result<Vec<String>> {
+        migrations::run_pending(&Address::parse(url)?).await
+    }
+
+    /// Takes the whole schema out of the database at `url`, with everything in it.
+    ///
+    /// # Errors
+    /// As [`migrate`](Self::migrate).
+    pub async fn revert(url: &str) -> Result<()> {
+        migrations::revert_all(&Address::parse(url)?).await
+    }
+
+    fn subscribe(&self) -> watch::Receiver<u64> {
+        self.listener.subscribe()
+    }
+
+    /// Runs an operation that only looks, on one snapshot.
+    async fn read<O: Operation>(&self, operation: O) -> Result<O::Output> {
+        let mut conn = self.connections.get().await?;
+        let looked = conn
+            .build_transaction()
+            .repeatable_read()
+            .read_only()
+            .run(async |conn| operation.run(&mut self.begin(conn).await?).await)
+            .await;
+        looked.map_err(|error| self.classify(error))
+    }
+
+    /// Runs an operation, again where it only collided with another.
+    async fn write<O: Operation + Clone>(&self, operation: O) -> Result<O::Output> {
+        let mut collisions = 0;
+        loop {
+            let error = match self.write_once(operation.clone()).await {
+                Ok(output) => return Ok(output),
+                Err(error) => error,
+            };
+            collisions += 1;
+            match COLLISIONS.delay(collisions).filter(|_| failure::is_collision(&error)) {
+                Some(delay) => tokio::time::sleep(delay).await,
+                None => return Err(self.classify(error)),
+            }
+        }
+    }
+
+    async fn write_once<O: Operation>(&self, operation: O) -> Result<O::Output> {
+        let mut conn = self.connections.get().await?;
+        conn.transaction(async |conn| {
+            let mut tx = self.begin(conn).await?;
+            let output = operation.run(&mut tx).await?;
+            if tx.wakes {
+                // Sent by the commit, and only by it.
+                let announce = "SELECT pg_notify('windlass', current_schema())";
+                diesel::sql_query(announce).execute(tx.conn).await?;
+            }
+            Ok(output)
+        })
+        .await
+    }
+
+    async fn begin<'conn>(&'conn self, conn: &'conn mut AsyncPgConnection) -> Result<Tx<'conn>> {
+        let now = match &self.clock {
+            Some(clock) => clock.now(),
+            None => server_time(conn).await?,
+        };
+        Ok(Tx { conn, now, policy: &self.policy, wakes: false })
+    }
+
+    fn classify(&self, error: StoreError) -> StoreError {
+        failure::classify(error, self.connections.address().shown())
+    }
+}
+
+/// The server's clock, the same for every machine that works on this database.
+async fn server_time(conn: &mut AsyncPgConnection) -> Result<Timestamp> {
+    #[derive(diesel::QueryableByName)]
+    struct Now {
+        #[diesel(sql_type = BigInt)]
+        micros: i64,
+    }
+
+    let query = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS micros";
+    let now: Now = diesel::sql_query(query).get_result(conn).await?;
+    Ok(Timestamp::from_micros(now.micros))
+}

@@ -1,0 +1,45 @@
+//! Events.
+
+use diesel::prelude::*;
+use windlass_core::EventId;
+
+use super::dialect::{Conn, RunQueryDsl};
+use crate::error::{Result, StoreError};
+use crate::model::Event;
+use crate::params::EventFilter;
+use crate::rows::{Db, EventRow};
+use crate::schema::{events, topics};
+
+/// Events, oldest first.
+pub(super) async fn events(conn: &mut Conn, filter: &EventFilter) -> Result<Vec<Event>> {
+    let mut query = events::table
+        .inner_join(topics::table)
+        .filter(events::workflow_id.eq(Db(filter.workflow)))
+        .select((EventRow::as_select(), topics::name))
+        .order((events::created_at, events::id))
+        .limit(i64::from(filter.limit))
+        .into_boxed();
+    if let Some(topic) = &filter.topic {
+        query =
+            query.filter(topics::workflow_id.eq(Db(filter.workflow)).and(topics::name.eq(topic)));
+    }
+    if let Some(status) = filter.status {
+        query = query.filter(events::status.eq(Db(status)));
+    }
+    if let Some(message_ids) = &filter.message_ids {
+        query = query.filter(events::message_id.eq_any(message_ids));
+    }
+    let found: Vec<(EventRow, String)> = query.load(conn).await?;
+    Ok(found.into_iter().map(|(row, topic)| row.into_event(topic)).collect())
+}
+
+/// One event.
+pub(super) async fn event(conn: &mut Conn, event: EventId) -> Result<Event> {
+    let query = events::table
+        .inner_join(topics::table)
+        .filter(events::id.eq(Db(event)))
+        .select((EventRow::as_select(), topics::name));
+    let found: Option<(EventRow, String)> = query.first(conn).await.optional()?;
+    let (row, topic) = found.ok_or_else(|| StoreError::not_found("event", &event))?;
+    Ok(row.into_event(topic))
+}

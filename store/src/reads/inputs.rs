@@ -1,0 +1,110 @@
+//! The input ledger, and what became of each input.
+
+use std::collections::HashMap;
+
+use diesel::dsl::{count_star, exists, not};
+use diesel::prelude::*;
+use windlass_core::{EventStatus, InputId, WorkflowId};
+
+use super::dialect::{Conn, RunQueryDsl};
+use crate::error::{Result, StoreError};
+use crate::model::{Input, InputStatus};
+use crate::rows::{Db, InputRow};
+use crate::schema::{event_inputs, events, inputs};
+
+/// A workflow's inputs, oldest first.
+pub(super) async fn inputs(conn: &mut Conn, workflow: WorkflowId) -> Result<Vec<Input>> {
+    let query = InputRow::query()
+        .filter(inputs::workflow_id.eq(Db(workflow)))
+        .order((inputs::created_at, inputs::id));
+    let rows: Vec<InputRow> = query.load(conn).await?;
+    let query = event_inputs::table
+        .inner_join(events::table.on(events::id.eq(event_inputs::event_id)))
+        .filter(events::workflow_id.eq(Db(workflow)))
+        .select((event_inputs::input_id, events::status))
+        .distinct();
+    let mut statuses: HashMap<InputId, Vec<EventStatus>> = HashMap::new();
+    let found: Vec<(Db<InputId>, Db<EventStatus>)> = query.load(conn).await?;
+    for (Db(input), Db(status)) in found {
+        statuses.entry(input).or_default().push(status);
+    }
+    let status = |input| status_of(statuses.get(&input).map_or(&[], Vec::as_slice));
+    Ok(rows
+        .into_iter()
+        .map(|row| (status(row.id.0), row))
+        .map(|(s, row)| row.into_input(s))
+        .collect())
+}
+
+/// One input.
+pub(super) async fn input(conn: &mut Conn, input: InputId) -> Result<Input> {
+    let row: Option<InputRow> =
+        InputRow::query().filter(inputs::id.eq(Db(input))).first(conn).await.optional()?;
+    let row = row.ok_or_else(|| StoreError::not_found("input", &input))?;
+    let query = event_inputs::table
+        .inner_join(events::table.on(events::id.eq(event_inputs::event_id)))
+        .filter(event_inputs::input_id.eq(Db(input)))
+        .select(events::status)
+        .distinct();
+    let statuses: Vec<Db<EventStatus>> = query.load(conn).await?;
+    let statuses: Vec<_> = statuses.into_iter().map(|Db(status)| status).collect();
+    Ok(row.into_input(status_of(&statuses)))
+}
+
+/// The input with that natural key, where the workflow has it.
+pub(super) async fn find_input(
+    conn: &mut Conn,
+    workflow: WorkflowId,
+    (source, input_type, external_id): (&str, &str, &str),
+) -> Result<Option<InputId>> {
+    let query = inputs::table
+        .filter(inputs::workflow_id.eq(Db(workflow)))
+        .filter(inputs::source.eq(source).and(inputs::input_type.eq(input_type)))
+        .filter(inputs::external_id.eq(external_id))
+        .select(inputs::id);
+    let found: Option<Db<InputId>> = query.first(conn).await.optional()?;
+    Ok(found.map(|Db(input)| input))
+}
+
+/// How many of a workflow's inputs are pending.
+pub(super) async fn count_pending(conn: &mut Conn, workflow: WorkflowId) -> Result<u32> {
+    let caused = event_inputs::table.filter(event_inputs::input_id.eq(inputs::id));
+    let open = event_inputs::table
+        .inner_join(events::table.on(events::id.eq(event_inputs::event_id)))
+        .filter(event_inputs::input_id.eq(inputs::id))
+        .filter(events::status.eq_any([Db(EventStatus::Pending), Db(EventStatus::Reserved)]));
+    let query = inputs::table
+        .filter(inputs::workflow_id.eq(Db(workflow)))
+        .filter(exists(open).or(not(exists(caused))))
+        .select(count_star());
+    let pending: i64 = query.first(conn).await?;
+    Ok(u32::try_from(pending).unwrap_or(u32::MAX))
+}
+
+/// What became of an input whose events have these statuses: an input without any is not done, it only has not begun.
+fn status_of(events: &[EventStatus]) -> InputStatus {
+    if events.is_empty() || events.iter().any(|status| status.is_open()) {
+        InputStatus::Pending
+    } else if events.iter().all(|status| *status == EventStatus::Skipped) {
+        InputStatus::Skipped
+    } else {
+        InputStatus::Done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_input_is_done_only_when_all_its_events_are_over() {
+        use EventStatus::{Consumed, Pending, Reserved, Skipped};
+
+        assert_eq!(status_of(&[]), InputStatus::Pending);
+        assert_eq!(status_of(&[Consumed, Pending]), InputStatus::Pending);
+        assert_eq!(status_of(&[Skipped, Reserved]), InputStatus::Pending);
+        assert_eq!(status_of(&[Skipped, Consumed]), InputStatus::Done);
+        assert_eq!(status_of(&[Consumed]), InputStatus::Done);
+        assert_eq!(status_of(&[Skipped]), InputStatus::Skipped);
+    }
+}

@@ -1,0 +1,64 @@
+//! The mutation ledger.
+
+use std::collections::HashMap;
+
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::Bool;
+use windlass_core::{InputId, MutationId, RunId, WorkflowId};
+
+use super::dialect::{Conn, RunQueryDsl};
+use crate::error::{Result, StoreError};
+use crate::model::Mutation;
+use crate::rows::{Db, MutationRow, RunInputRow};
+use crate::schema::{mutations, run_inputs};
+
+/// How many runs are asked about in one statement: SQLite binds each of them.
+const BATCH: usize = 10_000;
+
+/// A workflow's mutations, oldest first.
+pub(super) async fn mutations(conn: &mut Conn, workflow: WorkflowId) -> Result<Vec<Mutation>> {
+    let query = MutationRow::query()
+        .filter(mutations::workflow_id.eq(Db(workflow)))
+        .order((mutations::created_at, mutations::id));
+    let rows = query.load(conn).await?;
+    with_inputs(conn, rows).await
+}
+
+/// One mutation.
+pub(in super::super) async fn mutation(conn: &mut Conn, mutation: MutationId) -> Result<Mutation> {
+    let rows = MutationRow::query().filter(mutations::id.eq(Db(mutation))).load(conn).await?;
+    let found = with_inputs(conn, rows).await?.pop();
+    found.ok_or_else(|| StoreError::not_found("mutation", &mutation))
+}
+
+/// A workflow's mutations that nobody has settled, oldest first.
+pub(super) async fn in_doubt(conn: &mut Conn, workflow: WorkflowId) -> Result<Vec<Mutation>> {
+    // The statuses are written out, not bound, so that the partial index is seen to fit.
+    let query = MutationRow::query()
+        .filter(mutations::workflow_id.eq(Db(workflow)))
+        .filter(sql::<Bool>("status NOT IN ('applied', 'failed') AND status <> 'in_flight'"))
+        .order((mutations::created_at, mutations::id));
+    let rows = query.load(conn).await?;
+    with_inputs(conn, rows).await
+}
+
+async fn with_inputs(conn: &mut Conn, rows: Vec<MutationRow>) -> Result<Vec<Mutation>> {
+    let mut inputs: HashMap<RunId, Vec<InputId>> = HashMap::new();
+    for batch in rows.chunks(BATCH) {
+        let runs: Vec<_> = batch.iter().map(|row| row.handler_run_id).collect();
+        let query = RunInputRow::query()
+            .filter(run_inputs::run_id.eq_any(runs))
+            .order((run_inputs::run_id, run_inputs::input_id));
+        let causes: Vec<RunInputRow> = query.load(conn).await?;
+        for cause in causes {
+            inputs.entry(cause.run_id.0).or_default().push(cause.input_id.0);
+        }
+    }
+    let mut take = |run| inputs.remove(&run).unwrap_or_default();
+    Ok(rows
+        .into_iter()
+        .map(|row| (take(row.handler_run_id.0), row))
+        .map(|(i, row)| row.into_mutation(i))
+        .collect())
+}

@@ -1,0 +1,33 @@
+//! What people are told: notifications, and the journal of what was done.
+
+use diesel::prelude::*;
+use windlass_core::{WorkflowId, WorkspaceId};
+
+use super::dialect::{Conn, RunQueryDsl};
+use crate::error::Result;
+use crate::model::{JournalEntry, Notification};
+use crate::rows::{Db, JournalRow, NotificationRow};
+use crate::schema::{journal, notifications, workflows};
+
+/// A workspace's notifications, newest first.
+pub(super) async fn notifications(
+    conn: &mut Conn,
+    workspace: WorkspaceId,
+) -> Result<Vec<Notification>> {
+    let query = notifications::table
+        .inner_join(workflows::table)
+        .filter(notifications::workspace_id.eq(Db(workspace)))
+        .select((NotificationRow::as_select(), workflows::name))
+        .order((notifications::created_at.desc(), notifications::id.desc()));
+    let found: Vec<(NotificationRow, String)> = query.load(conn).await?;
+    Ok(found.into_iter().map(|(row, workflow)| row.into_notification(workflow)).collect())
+}
+
+/// A workflow's journal, oldest first.
+pub(super) async fn journal(conn: &mut Conn, workflow: WorkflowId) -> Result<Vec<JournalEntry>> {
+    let query = JournalRow::query()
+        .filter(journal::workflow_id.eq(Db(workflow)))
+        .order((journal::created_at, journal::id));
+    let rows: Vec<JournalRow> = query.load(conn).await?;
+    Ok(rows.into_iter().map(JournalEntry::from).collect())
+}

@@ -1,0 +1,54 @@
+//! Workflows, their script versions and their handlers.
+
+use diesel::prelude::*;
+use windlass_core::{ScriptId, WorkflowId, WorkspaceId};
+
+use super::dialect::{Conn, RunQueryDsl};
+use crate::error::{Result, StoreError};
+use crate::model::{HandlerState, ScriptVersion, Workflow};
+use crate::rows::{Db, HandlerRow, ScriptRow, WorkflowRow};
+use crate::schema::{handler_state, scripts, workflows};
+
+/// All workflows of a workspace, by name.
+pub(super) async fn workflows(conn: &mut Conn, workspace: WorkspaceId) -> Result<Vec<Workflow>> {
+    let query = WorkflowRow::query().filter(workflows::workspace_id.eq(Db(workspace)));
+    let rows: Vec<WorkflowRow> = query.load(conn).await?;
+    let mut found: Vec<_> = rows.into_iter().map(Workflow::from).collect();
+    // Sorted here: the order of texts differs between databases.
+    found.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(found)
+}
+
+/// A workflow.
+pub(in super::super) async fn workflow(conn: &mut Conn, workflow: WorkflowId) -> Result<Workflow> {
+    let query = WorkflowRow::query().filter(workflows::id.eq(Db(workflow)));
+    let row: Option<WorkflowRow> = query.first(conn).await.optional()?;
+    row.map(Workflow::from).ok_or_else(|| StoreError::not_found("workflow", &workflow))
+}
+
+/// A script version.
+pub(in super::super) async fn script(conn: &mut Conn, script: ScriptId) -> Result<ScriptVersion> {
+    let query = ScriptRow::query().filter(scripts::id.eq(Db(script)));
+    let row: Option<ScriptRow> = query.first(conn).await.optional()?;
+    row.map(ScriptVersion::from).ok_or_else(|| StoreError::not_found("script version", &script))
+}
+
+/// All versions of a workflow's script, newest first.
+pub(super) async fn scripts(conn: &mut Conn, workflow: WorkflowId) -> Result<Vec<ScriptVersion>> {
+    let query = ScriptRow::query()
+        .filter(scripts::workflow_id.eq(Db(workflow)))
+        .order((scripts::major.desc(), scripts::minor.desc()));
+    let rows: Vec<ScriptRow> = query.load(conn).await?;
+    Ok(rows.into_iter().map(ScriptVersion::from).collect())
+}
+
+/// The handlers of a workflow's active script, producers first, by name.
+pub(super) async fn handlers(conn: &mut Conn, workflow: WorkflowId) -> Result<Vec<HandlerState>> {
+    let query = HandlerRow::query()
+        .filter(handler_state::workflow_id.eq(Db(workflow)).and(handler_state::declared.eq(true)));
+    let rows: Vec<HandlerRow> = query.load(conn).await?;
+    let mut found: Vec<_> = rows.into_iter().map(HandlerState::from).collect();
+    // Sorted here: the order of texts differs between databases.
+    found.sort_by(|one, other| (one.kind, &one.name).cmp(&(other.kind, &other.name)));
+    Ok(found)
+}
