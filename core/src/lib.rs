@@ -55,6 +55,7 @@ pub use session::{SessionResult, Trigger};
 pub use text::{Text, UnknownText};
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};
 pub use workflow::{
-    Action, ActionRefused, Consumer, ConsumerDue, DueView, Manifest, NextStep, PendingRetryView,
-    Problem, Producer, ProducerDue, Step, WorkflowStatus, next_step, wake_at,
+    Action, ActionRefused, Consumer, ConsumerDue, DueView, FUNCTION, Manifest, NextStep,
+    PendingRetryView, Problem, Producer, ProducerDue, Step, WorkflowStatus, next_step, validate,
+    wake_at,
 };

@@ -10,4 +10,4 @@ pub use due::{
     ConsumerDue, DueView, NextStep, PendingRetryView, ProducerDue, Step, next_step, wake_at,
 };
 pub use manifest::{Consumer, Manifest, Producer};
-pub use validate::Problem;
+pub use validate::{FUNCTION, Problem, validate};

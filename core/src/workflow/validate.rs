@@ -1,11 +1,33 @@
 //! Whether a declaration makes sense, before anything runs.
 
+mod graph;
+mod words;
+
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use self::graph::{Declared, DeclaredConsumer, DeclaredProducer, Named};
+use self::words::{kind, listed, nearest};
+use crate::schedule::{Schedule, ScheduleError};
+use crate::workflow::Manifest;
+
+/// Stands for a function in the description of a workflow. No author writes this text.
+pub const FUNCTION: &str = "\u{0}function";
+
+/// Names longer than this are refused.
+const NAME_CHARS: usize = 200;
+
+const WORKFLOW_KEYS: &[&str] = &["topics", "producers", "consumers"];
+const PRODUCER_KEYS: &[&str] = &["publishes", "schedule", "handler"];
+const CONSUMER_KEYS: &[&str] = &["subscribe", "publishes", "prepare", "mutate", "next"];
+const SCHEDULE_KEYS: &[&str] = &["interval", "cron", "timezone"];
 
 /// Something wrong with a script, found before it runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
-    /// A stable word for the kind of problem, for example `unknown_topic`.
+    /// A stable word for the kind of problem, for example `undeclared_topic`.
     pub code: String,
     /// What is wrong, for a person.
     pub message: String,
@@ -18,4 +40,329 @@ pub struct Problem {
     pub column: Option<u32>,
     /// What to do about it.
     pub hint: Option<String>,
+}
+
+impl Problem {
+    /// A problem without a place.
+    pub fn new(code: &str, message: impl Into<String>) -> Self {
+        Self {
+            code: code.to_owned(),
+            message: message.into(),
+            path: Vec::new(),
+            line: None,
+            column: None,
+            hint: None,
+        }
+    }
+
+    /// Says what to do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// Checks the description of a script's `workflow`: its JSON, with [`FUNCTION`] in the place of each function. A cron
+/// schedule without a time zone of its own is read in `default_timezone`.
+///
+/// # Errors
+/// Every problem there is, in the order of the declaration; those between topics and handlers come last.
+pub fn validate(description: &Value, default_timezone: &str) -> Result<Manifest, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let manifest = {
+        let mut reader = Reader { path: Vec::new(), problems: &mut problems };
+        reader.workflow(description, default_timezone)
+    };
+    match manifest {
+        Some(manifest) if problems.is_empty() => Ok(manifest),
+        _ => Err(problems),
+    }
+}
+
+/// Walks through the description and notes what is wrong where.
+struct Reader<'a> {
+    path: Vec<String>,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl Reader<'_> {
+    fn workflow(&mut self, description: &Value, default_timezone: &str) -> Option<Manifest> {
+        let Some(workflow) = description.as_object() else {
+            self.report(
+                "wrong_type",
+                format!("`workflow` is {}, not an object", kind(description)),
+                None,
+            );
+            return None;
+        };
+        self.keys(workflow, WORKFLOW_KEYS, "a workflow");
+        let topics = self.topics(workflow);
+        let producers = self.handlers(workflow, "producers", |reader, producer| {
+            reader.producer(producer, default_timezone)
+        });
+        let consumers = self.handlers(workflow, "consumers", Self::consumer);
+        if producers.is_empty() && consumers.is_empty() {
+            let message = "the workflow has neither a producer nor a consumer".to_owned();
+            self.report(
+                "no_handlers",
+                message,
+                Some("declare at least one under `producers`".into()),
+            );
+        }
+        let declared = Declared { topics, producers, consumers };
+        declared.check(self);
+        declared.into_manifest()
+    }
+
+    fn topics(&mut self, workflow: &Map<String, Value>) -> Option<BTreeSet<String>> {
+        let Some(topics) = workflow.get("topics") else {
+            let hint = "write `topics: { \"some.topic\": {} }`";
+            self.report("missing", "`topics` is missing".into(), Some(hint.into()));
+            return None;
+        };
+        self.inside("topics", |reader| {
+            let topics = reader.object(topics, "topics", "write `{ \"some.topic\": {} }`")?;
+            for (name, options) in topics {
+                reader.inside(name, |reader| {
+                    reader.name(name, "topic");
+                    reader.object(options, "a topic's options", "write `{}`");
+                });
+            }
+            Some(topics.keys().cloned().collect())
+        })
+    }
+
+    /// The handlers under `group`, each as far as it can be read.
+    fn handlers<T>(
+        &mut self,
+        workflow: &Map<String, Value>,
+        group: &str,
+        mut read: impl FnMut(&mut Self, &Map<String, Value>) -> T,
+    ) -> Vec<(String, T)> {
+        let Some(handlers) = workflow.get(group) else { return Vec::new() };
+        self.inside(group, |reader| {
+            let hint = "write `{ name: { … } }`";
+            let handlers = reader.object(handlers, group, hint).into_iter().flatten();
+            let mut found = Vec::new();
+            for (name, handler) in handlers {
+                reader.inside(name, |reader| {
+                    reader.name(name, "handler");
+                    if let Some(handler) = reader.object(handler, name, "write `{ … }`") {
+                        found.push((name.clone(), read(reader, handler)));
+                    }
+                });
+            }
+            found
+        })
+    }
+
+    fn producer(
+        &mut self,
+        producer: &Map<String, Value>,
+        default_timezone: &str,
+    ) -> DeclaredProducer {
+        self.keys(producer, PRODUCER_KEYS, "a producer");
+        let publishes = self.topic_list(producer, "publishes", Need::Required);
+        let schedule = self.schedule(producer, default_timezone);
+        self.function(producer, "handler", Need::Required);
+        DeclaredProducer { publishes, schedule }
+    }
+
+    fn consumer(&mut self, consumer: &Map<String, Value>) -> DeclaredConsumer {
+        self.keys(consumer, CONSUMER_KEYS, "a consumer");
+        let subscribe = self.topic_list(consumer, "subscribe", Need::Required);
+        let publishes = self.topic_list(consumer, "publishes", Need::Optional);
+        self.function(consumer, "prepare", Need::Required);
+        let has_mutate = self.function(consumer, "mutate", Need::Optional);
+        let has_next = self.function(consumer, "next", Need::Optional);
+        if !publishes.is_empty() && !consumer.contains_key("next") {
+            self.inside("publishes", |reader| {
+                let message = "`publishes` is declared, but there is no `next` that could publish";
+                let hint = "add `next`, or remove `publishes`";
+                reader.report("publishes_without_next", message.into(), Some(hint.into()));
+            });
+        }
+        DeclaredConsumer { subscribe, publishes, has_mutate, has_next }
+    }
+
+    /// The names in a list of topics.
+    fn topic_list(&mut self, handler: &Map<String, Value>, key: &str, need: Need) -> Vec<Named> {
+        let Some(list) = handler.get(key) else {
+            if need == Need::Required {
+                let hint = format!("write `{key}: [\"some.topic\"]`");
+                self.report("missing", format!("`{key}` is missing"), Some(hint));
+            }
+            return Vec::new();
+        };
+        self.inside(key, |reader| {
+            let Some(list) = list.as_array() else {
+                let message = format!("`{key}` is {}, not a list of topics", kind(list));
+                reader.report("wrong_type", message, Some("write `[\"some.topic\"]`".into()));
+                return Vec::new();
+            };
+            if list.is_empty() && need == Need::Required {
+                reader.report("empty", format!("`{key}` names no topic"), None);
+            }
+            let mut names: Vec<Named> = Vec::new();
+            for (index, item) in list.iter().enumerate() {
+                reader.inside(&index.to_string(), |reader| match as_text(item) {
+                    None => {
+                        let message = format!("a topic's name is {}, not a text", kind(item));
+                        reader.report("wrong_type", message, None);
+                    }
+                    Some(name) if names.iter().any(|known| known.name == name) => {
+                        reader.report("duplicate", format!("`{name}` is named twice"), None);
+                    }
+                    Some(name) => names.push(Named { index, name: name.to_owned() }),
+                });
+            }
+            names
+        })
+    }
+
+    fn schedule(
+        &mut self,
+        producer: &Map<String, Value>,
+        default_timezone: &str,
+    ) -> Option<Schedule> {
+        const HINT: &str = "write `{ interval: \"5m\" }` or `{ cron: \"0 9 * * 1-5\", timezone: \"Europe/Berlin\" }`";
+        let Some(schedule) = producer.get("schedule") else {
+            self.report("missing", "`schedule` is missing".into(), Some(HINT.into()));
+            return None;
+        };
+        self.inside("schedule", |reader| {
+            let schedule = reader.object(schedule, "schedule", HINT)?;
+            reader.keys(schedule, SCHEDULE_KEYS, "a schedule");
+            let zone = reader.text(schedule, "timezone");
+            match (reader.text(schedule, "interval"), reader.text(schedule, "cron")) {
+                (Some(interval), None) => {
+                    if zone.is_some() {
+                        let message = "`timezone` means nothing to an interval";
+                        reader.report("bad_schedule", message.into(), Some("remove it".into()));
+                    }
+                    reader.read_schedule("interval", Schedule::interval(interval))
+                }
+                (None, Some(cron)) => {
+                    let zone = zone.unwrap_or(default_timezone);
+                    reader.read_schedule("cron", Schedule::cron(cron, zone))
+                }
+                (Some(_), Some(_)) => {
+                    let message = "a schedule has an interval or a cron expression, not both";
+                    reader.report("bad_schedule", message.into(), Some(HINT.into()));
+                    None
+                }
+                // A value of the wrong type has been reported.
+                (None, None)
+                    if schedule.contains_key("interval") || schedule.contains_key("cron") =>
+                {
+                    None
+                }
+                (None, None) => {
+                    let message = "a schedule has an interval or a cron expression";
+                    reader.report("bad_schedule", message.into(), Some(HINT.into()));
+                    None
+                }
+            }
+        })
+    }
+
+    fn read_schedule(
+        &mut self,
+        key: &str,
+        schedule: Result<Schedule, ScheduleError>,
+    ) -> Option<Schedule> {
+        let key = match schedule {
+            Err(ScheduleError::TimeZone(_)) => "timezone",
+            Ok(_) | Err(_) => key,
+        };
+        self.inside(key, |reader| {
+            schedule.map_err(|error| reader.report("bad_schedule", error.to_string(), None)).ok()
+        })
+    }
+
+    fn text<'v>(&mut self, object: &'v Map<String, Value>, key: &str) -> Option<&'v str> {
+        let value = object.get(key)?;
+        let text = as_text(value);
+        if text.is_none() {
+            let message = format!("`{key}` is {}, not a text", kind(value));
+            self.inside(key, |reader| reader.report("wrong_type", message, None));
+        }
+        text
+    }
+
+    /// Whether there is a function under `key`.
+    fn function(&mut self, handler: &Map<String, Value>, key: &str, need: Need) -> bool {
+        match handler.get(key) {
+            Some(value) if value == FUNCTION => return true,
+            Some(value) => self.inside(key, |reader| {
+                let message = format!("`{key}` is {}, not a function", kind(value));
+                reader.report("wrong_type", message, None);
+            }),
+            None if need == Need::Required => {
+                let hint = format!("write `{key}: async (…) => {{ … }}`");
+                self.report("missing", format!("`{key}` is missing"), Some(hint));
+            }
+            None => {}
+        }
+        false
+    }
+
+    fn object<'v>(
+        &mut self,
+        value: &'v Value,
+        what: &str,
+        hint: &str,
+    ) -> Option<&'v Map<String, Value>> {
+        let object = value.as_object();
+        if object.is_none() {
+            let message = format!("`{what}` is {}, not an object", kind(value));
+            self.report("wrong_type", message, Some(hint.to_owned()));
+        }
+        object
+    }
+
+    fn name(&mut self, name: &str, what: &str) {
+        if name.trim().is_empty() {
+            self.report("bad_name", format!("the name of a {what} is empty"), None);
+        } else if name.chars().nth(NAME_CHARS).is_some() {
+            let message = format!("the name of a {what} is longer than {NAME_CHARS} characters");
+            self.report("bad_name", message, None);
+        }
+    }
+
+    fn keys(&mut self, object: &Map<String, Value>, known: &[&str], owner: &str) {
+        for key in object.keys().filter(|key| !known.contains(&key.as_str())) {
+            self.inside(key, |reader| {
+                let hint = match nearest(key, known) {
+                    Some(likely) => format!("did you mean `{likely}`?"),
+                    None => format!("{owner} has only {}", listed(known)),
+                };
+                reader.report("unknown_key", format!("{owner} has no `{key}`"), Some(hint));
+            });
+        }
+    }
+
+    fn inside<T>(&mut self, key: &str, act: impl FnOnce(&mut Self) -> T) -> T {
+        self.path.push(key.to_owned());
+        let result = act(self);
+        self.path.pop();
+        result
+    }
+
+    fn report(&mut self, code: &str, message: String, hint: Option<String>) {
+        let path = self.path.clone();
+        self.problems.push(Problem { path, hint, ..Problem::new(code, message) });
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Need {
+    Required,
+    Optional,
+}
+
+/// The text that a value is; a function is none.
+fn as_text(value: &Value) -> Option<&str> {
+    value.as_str().filter(|text| *text != FUNCTION)
 }
