@@ -1,0 +1,121 @@
+//! One isolate with its limits, used for many calls by one thread.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use windlass_core::ScriptLimits;
+
+use crate::buffers::Budget;
+use crate::code::CodeCache;
+use crate::current::Current;
+use crate::execution::{Execution, Work};
+use crate::fault::{End, Fault, Halt};
+use crate::heap::HeapGuard;
+use crate::turn::Turn;
+use crate::{platform, stack};
+
+/// After so many calls an isolate is replaced, so that nothing can pile up in it for ever.
+const MAX_CALLS: u32 = 1_000;
+
+/// An isolate and what belongs to it. The fields are dropped in this order: what points into the isolate first, what
+/// the isolate points to last.
+pub(crate) struct Engine {
+    code: CodeCache,
+    isolate: v8::OwnedIsolate,
+    heap: Box<HeapGuard>,
+    buffers: Arc<Budget>,
+    calls: u32,
+}
+
+impl Engine {
+    /// Makes an isolate for the calling thread, with these limits.
+    pub(crate) fn new(limits: &ScriptLimits) -> Self {
+        let buffers = Budget::new(mib(limits.array_buffers_mib));
+        let params = v8::CreateParams::default()
+            .heap_limits(0, mib(limits.heap_mib))
+            .allow_atomics_wait(false)
+            .array_buffer_allocator(buffers.allocator());
+        let params = stack::limit(params, limits.stack_kib as usize * 1024);
+        let mut isolate = v8::Isolate::new(params);
+        isolate.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
+        let heap = HeapGuard::install(&mut isolate);
+        Self { code: CodeCache::default(), isolate, heap, buffers, calls: 0 }
+    }
+
+    /// The isolate's handle, for whoever stops it.
+    pub(crate) fn handle(&self) -> v8::IsolateHandle {
+        self.isolate.thread_safe_handle()
+    }
+
+    /// Does `work` in a fresh context. `None`: it was stopped from outside.
+    pub(crate) fn run(
+        &mut self,
+        current: &Rc<Current>,
+        work: &Work,
+        turn: &mut Turn<'_>,
+    ) -> Option<End> {
+        self.calls += 1;
+        self.buffers.forget_refusals();
+        self.isolate.set_slot(Rc::clone(current));
+        let result = self.perform(current, work, turn);
+        self.discard_microtasks();
+        self.isolate.remove_slot::<Rc<Current>>();
+        current.pending.take();
+        match result {
+            Ok(value) => return Some(current.end.take().unwrap_or(End::Returned(value))),
+            Err(halt) => current.note(halt.map(|fault| self.explain(fault, &current.limits))),
+        }
+        if self.heap.is_full() {
+            let max = current.limits.heap_mib;
+            current.note(Fault::limit("the script uses too much memory", "heap_mib", max).into());
+        }
+        current.end.take()
+    }
+
+    /// Names the limit behind an error that V8 throws where a limit is exceeded.
+    fn explain(&self, mut fault: Fault, limits: &ScriptLimits) -> Fault {
+        let message = &fault.failure.message;
+        let (setting, max) = if message.ends_with("RangeError: Maximum call stack size exceeded") {
+            ("stack_kib", limits.stack_kib)
+        } else if self.buffers.was_refused() && message.ends_with("Array buffer allocation failed")
+        {
+            ("array_buffers_mib", limits.array_buffers_mib)
+        } else {
+            return fault;
+        };
+        let Fault { code, failure } = Fault::limit(message, setting, max);
+        Fault { code, failure: failure.at(fault.failure.at.take().map(|at| *at)) }
+    }
+
+    fn perform(
+        &mut self,
+        current: &Rc<Current>,
+        work: &Work,
+        turn: &mut Turn<'_>,
+    ) -> Result<Option<serde_json::Value>, Halt> {
+        let mut execution = Execution { current: Rc::clone(current), code: &mut self.code, turn };
+        v8::scope!(let scope, &mut self.isolate);
+        let context = v8::Context::new(scope, v8::ContextOptions::default());
+        context.set_allow_generation_from_strings(false);
+        let scope = &mut v8::ContextScope::new(scope, context);
+        execution.perform(scope, work)
+    }
+
+    /// Drops what the script has left in the queue: a checkpoint under termination runs none of it. It would otherwise
+    /// run in the next call and speak in its name.
+    fn discard_microtasks(&mut self) {
+        self.isolate.terminate_execution();
+        self.isolate.perform_microtask_checkpoint();
+        self.isolate.cancel_terminate_execution();
+    }
+
+    /// Tidies up between calls. `false`: the isolate is worn out.
+    pub(crate) fn refresh(&mut self) -> bool {
+        platform::run_waiting_tasks(&self.isolate);
+        !self.heap.is_full() && self.calls < MAX_CALLS
+    }
+}
+
+const fn mib(count: u32) -> usize {
+    (count as usize) << 20
+}

@@ -1,0 +1,218 @@
+//! One call from its first line to its last: evaluate the file, call the handler, wait with it, take its result.
+
+use std::rc::Rc;
+
+use serde_json::Value;
+use windlass_core::ScriptPhase;
+
+use crate::api::Script;
+use crate::code::CodeCache;
+use crate::context;
+use crate::current::{Current, World};
+use crate::exception::{self, attempt};
+use crate::fault::{Fault, Halt};
+use crate::host;
+use crate::turn::{Answer, Turn};
+use crate::value;
+
+/// What is to be done with a script.
+pub(crate) enum Work {
+    /// Call this handler.
+    Handle { world: World, handler: String, arguments: Vec<Value> },
+    /// Evaluate the file and describe `workflow`.
+    Describe,
+}
+
+/// What an execution works with.
+pub(crate) struct Execution<'a, 'b> {
+    pub(crate) current: Rc<Current>,
+    pub(crate) code: &'a mut CodeCache,
+    pub(crate) turn: &'a mut Turn<'b>,
+}
+
+impl Execution<'_, '_> {
+    /// Does the work in the context of `scope`, which is fresh.
+    pub(crate) fn perform(
+        &mut self,
+        scope: &mut v8::PinScope<'_, '_>,
+        work: &Work,
+    ) -> Result<Option<Value>, Halt> {
+        context::furnish(scope, &self.current)?;
+        self.evaluate(scope)?;
+        match work {
+            Work::Handle { world, handler, arguments } => {
+                let function = find(scope, &self.current, world.phase, handler)?;
+                *self.current.world.borrow_mut() = Some(world.clone());
+                self.handle(scope, &function, arguments)
+            }
+            Work::Describe => {
+                let workflow = workflow(scope, &self.current)?;
+                value::describe(scope, &self.current, workflow)
+            }
+        }
+    }
+
+    /// Evaluates the file, with everything that it leaves behind for a microtask.
+    fn evaluate(&mut self, scope: &mut v8::PinScope<'_, '_>) -> Result<(), Halt> {
+        let script = self.code.compile(scope, &self.current.script)?;
+        attempt(scope, &self.current.script, |scope| script.run(scope))?;
+        self.checkpoint(scope)
+    }
+
+    fn handle(
+        &mut self,
+        scope: &mut v8::PinScope<'_, '_>,
+        found: &Found<'_>,
+        arguments: &[Value],
+    ) -> Result<Option<Value>, Halt> {
+        let current = Rc::clone(&self.current);
+        let arguments: Vec<_> = arguments
+            .iter()
+            .map(|argument| value::to_script(scope, &current, argument))
+            .collect::<Result<_, _>>()?;
+        let promise = attempt(scope, &current.script, |scope| {
+            let result = found.function.call(scope, found.handler.into(), &arguments)?;
+            promise_of(scope, result)
+        })?;
+        let result = self.wait(scope, promise)?;
+        value::from_script(scope, &current, result)
+            .map_err(|halt| halt.context("the result cannot be kept"))
+    }
+
+    /// Runs the script until its promise is settled.
+    fn wait<'s>(
+        &mut self,
+        scope: &mut v8::PinScope<'s, '_>,
+        promise: v8::Local<'s, v8::Promise>,
+    ) -> Result<v8::Local<'s, v8::Value>, Halt> {
+        loop {
+            self.checkpoint(scope)?;
+            match promise.state() {
+                v8::PromiseState::Fulfilled => return Ok(promise.result(scope)),
+                v8::PromiseState::Rejected => {
+                    promise.mark_as_handled();
+                    let reason = promise.result(scope);
+                    return Err(exception::fault(scope, &self.current.script, reason, None).into());
+                }
+                v8::PromiseState::Pending => self.collect(scope)?,
+            }
+        }
+    }
+
+    /// Runs what is ready.
+    fn checkpoint(&self, scope: &mut v8::PinScope<'_, '_>) -> Result<(), Halt> {
+        scope.perform_microtask_checkpoint();
+        if self.current.is_over() || self.turn.is_stopped() || scope.is_execution_terminating() {
+            return Err(Halt::Terminated);
+        }
+        Ok(())
+    }
+
+    /// Waits for replies and hands them over.
+    fn collect(&mut self, scope: &mut v8::PinScope<'_, '_>) -> Result<(), Halt> {
+        self.turn.start_replies(&self.current);
+        if self.current.pending.borrow().is_empty() {
+            let message = "the handler waits for a promise that nothing will ever settle";
+            return Err(Fault::logic("stuck", message).into());
+        }
+        for Answer { number, result } in self.turn.wait() {
+            let Some(pending) = self.current.pending.borrow_mut().remove(&number) else { continue };
+            v8::scope!(let scope, scope);
+            let resolver = v8::Local::new(scope, &pending.resolver);
+            host::settle(scope, &self.current, resolver, (&pending.waiting, result))?;
+        }
+        Ok(())
+    }
+}
+
+/// A handler's function and the object it belongs to.
+struct Found<'s> {
+    handler: v8::Local<'s, v8::Object>,
+    function: v8::Local<'s, v8::Function>,
+}
+
+/// The function `name` stands for, looked up by own keys alone: any name will do, and no prototype is asked.
+fn find<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    current: &Current,
+    phase: ScriptPhase,
+    name: &str,
+) -> Result<Found<'s>, Halt> {
+    let (group, kind) = match phase {
+        ScriptPhase::Producer => ("producers", "producer"),
+        ScriptPhase::Prepare | ScriptPhase::Mutate | ScriptPhase::Next => ("consumers", "consumer"),
+    };
+    let part = host::function_of(phase);
+    let found = attempt(scope, &current.script, |scope| {
+        let Some(workflow) = lookup(scope)?.to_object(scope) else { return Some(None) };
+        let Some(group) = own(scope, workflow, group)? else { return Some(None) };
+        let Some(handler) = own(scope, group, name)? else { return Some(None) };
+        let Some(function) = own(scope, handler, part)? else { return Some(None) };
+        Some(function.try_cast::<v8::Function>().ok().map(|function| Found { handler, function }))
+    })?;
+    found.ok_or_else(|| {
+        let message = format!("the script has no function `{part}` of a {kind} `{name}`");
+        Fault::logic("no_handler", message).into()
+    })
+}
+
+/// The object under an own key. The outer `None`: V8 threw.
+fn own<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    object: v8::Local<'s, v8::Object>,
+    key: &str,
+) -> Option<Option<v8::Local<'s, v8::Object>>> {
+    let key = v8::String::new(scope, key)?;
+    if !object.has_own_property(scope, key.into())? {
+        return Some(None);
+    }
+    Some(object.get(scope, key.into())?.try_cast::<v8::Object>().ok())
+}
+
+/// The script's `workflow`, however it is declared.
+fn workflow<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    current: &Current,
+) -> Result<v8::Local<'s, v8::Value>, Halt> {
+    attempt(scope, &current.script, lookup)
+}
+
+fn lookup<'s>(scope: &mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::Value>> {
+    // A lexical binding is no property of the global object: only a script can see it.
+    let source = v8::String::new(scope, "typeof workflow === 'undefined' ? undefined : workflow")?;
+    v8::Script::compile(scope, source, None)?.run(scope)
+}
+
+/// What a handler returned, as a promise: a handler need not be async.
+fn promise_of<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    result: v8::Local<'s, v8::Value>,
+) -> Option<v8::Local<'s, v8::Promise>> {
+    if let Ok(promise) = result.try_cast::<v8::Promise>() {
+        return Some(promise);
+    }
+    let resolver = v8::PromiseResolver::new(scope)?;
+    resolver.resolve(scope, result)?;
+    Some(resolver.get_promise(scope))
+}
+
+/// Where scripts are named in messages.
+pub(crate) fn origin<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    script: &Script,
+) -> Option<v8::ScriptOrigin<'s>> {
+    let name = v8::String::new(scope, &script.name)?;
+    Some(v8::ScriptOrigin::new(
+        scope,
+        name.into(),
+        0,
+        0,
+        false,
+        -1,
+        None,
+        false,
+        false,
+        false,
+        None,
+    ))
+}

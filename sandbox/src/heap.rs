@@ -1,0 +1,42 @@
+//! The limit of an isolate's heap. Without this callback V8 ends the process where the heap is full.
+#![expect(unsafe_code, reason = "V8 hands the callback's data over as a raw pointer")]
+
+use std::ffi::c_void;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What V8 gets on top once the limit is hit, so that it survives until the script is down. It is never the script's:
+/// the isolate is thrown away.
+const SLACK_BYTES: usize = 1 << 30;
+
+/// Ends the script of one isolate whose heap is full.
+#[derive(Debug)]
+pub(crate) struct HeapGuard {
+    isolate: v8::IsolateHandle,
+    is_full: AtomicBool,
+}
+
+impl HeapGuard {
+    /// Guards `isolate`. The guard has to outlive it, which [`Engine`](crate::engine::Engine) sees to by the order of its fields.
+    pub(crate) fn install(isolate: &mut v8::Isolate) -> Box<Self> {
+        let guard = Box::new(Self {
+            isolate: isolate.thread_safe_handle(),
+            is_full: AtomicBool::new(false),
+        });
+        isolate.add_near_heap_limit_callback(near_limit, (&raw const *guard).cast_mut().cast());
+        guard
+    }
+
+    /// Whether the limit was hit. Such an isolate is not fit for use any more.
+    pub(crate) fn is_full(&self) -> bool {
+        self.is_full.load(Ordering::Relaxed)
+    }
+}
+
+/// V8 calls this on the isolate's thread during garbage collection and obeys the termination once it is back in the script.
+unsafe extern "C" fn near_limit(data: *mut c_void, current: usize, _initial: usize) -> usize {
+    // SAFETY: `data` is the boxed guard of `install`, which lives at least as long as the isolate that calls this.
+    let guard = unsafe { &*data.cast::<HeapGuard>() };
+    guard.is_full.store(true, Ordering::Relaxed);
+    guard.isolate.terminate_execution();
+    current.saturating_add(SLACK_BYTES)
+}

@@ -1,0 +1,189 @@
+//! The one function behind everything that a script calls of the host.
+//!
+//! V8 calls it through C++, where a panic ends the process: nothing here may panic, and what the embedder's code panics
+//! with is caught.
+#![expect(clippy::needless_pass_by_value, reason = "V8 gives a function its arguments by value")]
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use serde_json::{Map, Value};
+use windlass_core::{Failure, Operation, ScriptPhase, ScriptPosition};
+
+use crate::api::{HostCall, Reply};
+use crate::current::{Current, Pending, World};
+use crate::exception;
+use crate::fault::{Fault, Halt};
+use crate::value;
+
+/// `Namespace.method(input)`. The function's data is its index in the list of functions.
+pub(crate) fn call<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    arguments: v8::FunctionCallbackArguments<'s>,
+    mut result: v8::ReturnValue<'s, v8::Value>,
+) {
+    let Some(current) = Current::of(scope) else { return };
+    // A script that is over goes on to its next stack check, and may get here.
+    if current.is_over() {
+        return;
+    }
+    let at = exception::here(scope, &current.script);
+    match answer(scope, &current, &arguments, at.clone()) {
+        Ok(promise) => result.set(promise.into()),
+        Err(halt) => current.finish(scope, halt.map(|fault| fault.at(at))),
+    }
+}
+
+/// The promise that the script gets, or how the call ends it.
+fn answer<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    current: &Current,
+    arguments: &v8::FunctionCallbackArguments<'s>,
+    at: Option<ScriptPosition>,
+) -> Result<v8::Local<'s, v8::Promise>, Halt> {
+    let (call, world) = accept(scope, current, arguments, at.clone())?;
+    let name = name_of(&call);
+    if permitted(&world, &call)? == Operation::Mutation {
+        return Err(Halt::Mutation(Box::new(call)));
+    }
+    let reply =
+        guarded(|| world.host.call(call)).unwrap_or_else(|failure| Reply::Now(Err(failure)));
+    deliver(scope, current, reply, Waiting { name, at })
+}
+
+/// Who waits for a reply: the function's name and where it was called.
+pub(crate) struct Waiting {
+    pub(crate) name: String,
+    pub(crate) at: Option<ScriptPosition>,
+}
+
+/// Reads the call, and refuses it where any call would be refused.
+fn accept<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    current: &Current,
+    arguments: &v8::FunctionCallbackArguments<'s>,
+    at: Option<ScriptPosition>,
+) -> Result<(HostCall, World), Halt> {
+    let index = arguments.data().uint32_value(scope).unwrap_or(u32::MAX);
+    let Some(function) = current.functions.get(index as usize) else {
+        return Err(Fault::internal("a function is not in the list of functions").into());
+    };
+    let mut call = HostCall {
+        namespace: function.namespace.clone(),
+        method: function.method.clone(),
+        input: Value::Object(Map::new()),
+        at,
+    };
+    let name = name_of(&call);
+    let Some(world) = current.world.borrow().clone() else {
+        let message =
+            format!("`{name}` is called while the file is evaluated: call tools in handlers only");
+        return Err(Fault::logic("tool_call_outside_handler", message).into());
+    };
+    let max = current.limits.host_calls;
+    if current.host_calls.replace(current.host_calls.get() + 1) >= max {
+        return Err(
+            Fault::limit("the script calls tools and topics too often", "host_calls", max).into()
+        );
+    }
+    if let Some(input) = read_input(scope, current, arguments, &name)? {
+        call.input = input;
+    }
+    Ok((call, world))
+}
+
+/// The one argument, if there is one.
+fn read_input<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    current: &Current,
+    arguments: &v8::FunctionCallbackArguments<'s>,
+    name: &str,
+) -> Result<Option<Value>, Halt> {
+    let input = value::from_script(scope, current, arguments.get(0))
+        .map_err(|halt| halt.context(&format!("the input of `{name}` cannot be passed")))?;
+    let is_object = input.as_ref().is_none_or(Value::is_object);
+    if arguments.length() > 1 || !is_object {
+        let message = format!("`{name}` takes one object, for example `{name}({{…}})`");
+        return Err(Fault::logic("tool_input", message).into());
+    }
+    Ok(input)
+}
+
+fn permitted(world: &World, call: &HostCall) -> Result<Operation, Fault> {
+    let operation = guarded(|| world.host.operation(call))
+        .and_then(std::convert::identity)
+        .map_err(|failure| Fault { code: "tool_failed", failure })?;
+    if world.phase.permits(operation) {
+        return Ok(operation);
+    }
+    let message = world.phase.violation(&name_of(call), operation);
+    Err(Fault::logic("phase_violation", message))
+}
+
+/// Gives the script a promise of the reply.
+fn deliver<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    current: &Current,
+    reply: Reply,
+    waiting: Waiting,
+) -> Result<v8::Local<'s, v8::Promise>, Halt> {
+    let resolver = v8::PromiseResolver::new(scope).ok_or(Halt::Terminated)?;
+    match reply {
+        Reply::Now(result) => settle(scope, current, resolver, (&waiting, result))?,
+        Reply::Later(future) => {
+            let number = current.host_calls.get();
+            let resolver = v8::Global::new(scope, resolver);
+            let pending = Pending { resolver, waiting, task: None };
+            current.pending.borrow_mut().insert(number, pending);
+            current.started.borrow_mut().push((number, future));
+        }
+    }
+    Ok(resolver.get_promise(scope))
+}
+
+/// Settles a promise with the host's answer. A failure ends the script instead.
+pub(crate) fn settle(
+    scope: &mut v8::PinScope<'_, '_>,
+    current: &Current,
+    resolver: v8::Local<'_, v8::PromiseResolver>,
+    (waiting, result): (&Waiting, Result<Value, Failure>),
+) -> Result<(), Halt> {
+    let value = result.map_err(|failure| {
+        Halt::from(Fault { code: "tool_failed", failure }.at(waiting.at.clone()))
+    })?;
+    let value = value::to_script(scope, current, &value).map_err(|halt| {
+        halt.context(&format!("the answer of `{}` cannot be handed over", waiting.name))
+            .map(|fault| fault.at(waiting.at.clone()))
+    })?;
+    resolver.resolve(scope, value);
+    Ok(())
+}
+
+fn name_of(call: &HostCall) -> String {
+    format!("{}.{}", call.namespace, call.method)
+}
+
+/// Runs the embedder's code; its panic becomes a failure.
+fn guarded<T>(act: impl FnOnce() -> T) -> Result<T, Failure> {
+    catch_unwind(AssertUnwindSafe(act)).map_err(|panic| panicked(panic.as_ref()))
+}
+
+/// The failure that a panic of the embedder's code is.
+pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Failure {
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message");
+    Failure::internal(format!("the host panicked: {text}"))
+}
+
+/// The name that a script's author knows a phase by.
+pub(crate) const fn function_of(phase: ScriptPhase) -> &'static str {
+    match phase {
+        ScriptPhase::Producer => "handler",
+        ScriptPhase::Prepare => "prepare",
+        ScriptPhase::Mutate => "mutate",
+        ScriptPhase::Next => "next",
+    }
+}

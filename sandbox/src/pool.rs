@@ -1,0 +1,151 @@
+//! The threads: made on demand, used again, never more than allowed.
+
+use std::io;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::api::Function;
+use crate::cores::Cores;
+use crate::interrupt::{Interrupt, Stop};
+use crate::sandbox::Options;
+use crate::stack;
+use crate::thread::{Done, Job, serve};
+use crate::turn::Machine;
+use crate::watchdog::Watchdog;
+
+/// A job, and the permit by which it may occupy a thread.
+pub(crate) type Task = (Job, OwnedSemaphorePermit);
+
+/// The threads of one sandbox.
+pub(crate) struct Pool {
+    pub(crate) options: Options,
+    pub(crate) functions: Arc<[Function]>,
+    cores: Cores,
+    watchdog: io::Result<Watchdog>,
+    permits: Arc<Semaphore>,
+    threads: Mutex<Threads>,
+}
+
+#[derive(Default)]
+struct Threads {
+    is_closed: bool,
+    next_place: u64,
+    /// The free threads; the one that was busy last is at the end.
+    free: Vec<FreeThread>,
+    running: Vec<Weak<Interrupt>>,
+}
+
+struct FreeThread {
+    place: u64,
+    digest: Arc<str>,
+    inbox: SyncSender<Task>,
+}
+
+impl Pool {
+    /// No threads yet, but the watchdog's.
+    pub(crate) fn new(options: Options) -> Self {
+        Self {
+            functions: options.functions.clone().into(),
+            cores: Cores::new(options.cores),
+            watchdog: Watchdog::start(),
+            permits: Arc::new(Semaphore::new(options.max_threads.clamp(1, Semaphore::MAX_PERMITS))),
+            threads: Mutex::default(),
+            options,
+        }
+    }
+
+    /// Gives a job to a thread, once one may be occupied. The error is the job's end, where it cannot be run.
+    pub(crate) async fn submit(self: &Arc<Self>, job: Job) -> Result<(), Done> {
+        let cancelled = || Done { end: None, logs: Vec::new() };
+        let permit = Arc::clone(&self.permits).acquire_owned().await;
+        let permit = permit.map_err(|_closed| cancelled())?;
+        let free = {
+            let mut threads = self.lock();
+            if threads.is_closed {
+                return Err(cancelled());
+            }
+            threads.running.retain(|call| call.strong_count() > 0);
+            threads.running.push(Arc::downgrade(&job.interrupt));
+            threads.take_free(&job.script.digest)
+        };
+        match free {
+            // A free thread listens until it is taken off the list; if it has died, the caller learns by the lost reply.
+            Some(thread) => drop(thread.inbox.send((job, permit))),
+            None => self.spawn((job, permit))?,
+        }
+        Ok(())
+    }
+
+    fn spawn(self: &Arc<Self>, task: Task) -> io::Result<()> {
+        let stack = self.options.limits.stack_kib as usize * 1024 + stack::RESERVE_BYTES;
+        let pool = Arc::clone(self);
+        let thread = thread::Builder::new().name("script".into()).stack_size(stack);
+        thread.spawn(move || serve(&pool, task)).map(drop)
+    }
+
+    /// What a call's turn is taken from.
+    pub(crate) fn machine(&self) -> io::Result<Machine<'_>> {
+        match &self.watchdog {
+            Ok(watchdog) => Ok(Machine { cores: &self.cores, watchdog }),
+            Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
+        }
+    }
+
+    /// The calling thread is free for a next job. `None`: the pool is closed.
+    pub(crate) fn park(&self, digest: Arc<str>) -> Option<(u64, Receiver<Task>)> {
+        let mut threads = self.lock();
+        if threads.is_closed {
+            return None;
+        }
+        let place = threads.next_place;
+        threads.next_place += 1;
+        let (inbox, tasks) = sync_channel(1);
+        threads.free.push(FreeThread { place, digest, inbox });
+        Some((place, tasks))
+    }
+
+    /// The calling thread is not free any more. `false`: it has been given a job already.
+    pub(crate) fn leave(&self, place: u64) -> bool {
+        let mut threads = self.lock();
+        let count = threads.free.len();
+        threads.free.retain(|thread| thread.place != place);
+        threads.free.len() < count
+    }
+
+    /// Takes no more jobs, stops those under way, and lets the free threads end.
+    pub(crate) fn close(&self) {
+        let (free, running) = {
+            let mut threads = self.lock();
+            threads.is_closed = true;
+            (std::mem::take(&mut threads.free), std::mem::take(&mut threads.running))
+        };
+        drop(free);
+        for interrupt in running.iter().filter_map(Weak::upgrade) {
+            interrupt.stop(Stop::Cancelled);
+        }
+    }
+
+    /// Waits until no call is under way.
+    pub(crate) async fn wait_until_free(&self) {
+        let all = u32::try_from(self.options.max_threads.max(1)).unwrap_or(u32::MAX);
+        // The semaphore is never closed.
+        let _ = self.permits.acquire_many(all).await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Threads> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Threads {
+    /// The free thread that ran this script last, or else the one that was busy last.
+    fn take_free(&mut self, digest: &str) -> Option<FreeThread> {
+        match self.free.iter().rposition(|thread| *thread.digest == *digest) {
+            Some(index) => Some(self.free.remove(index)),
+            None => self.free.pop(),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! A call's turn on its thread: it holds a core while the script computes and none while it waits.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use futures::FutureExt;
+use serde_json::Value;
+use tokio::runtime::Handle;
+use windlass_core::Failure;
+
+use crate::cores::{Core, Cores};
+use crate::current::{Current, Task};
+use crate::host::panicked;
+use crate::interrupt::{Interrupt, Message};
+use crate::watchdog::{Deadline, Watchdog};
+
+/// The answer to a host call.
+pub(crate) struct Answer {
+    pub(crate) number: u32,
+    pub(crate) result: Result<Value, Failure>,
+}
+
+/// What a turn is taken from.
+#[derive(Clone, Copy)]
+pub(crate) struct Machine<'a> {
+    pub(crate) cores: &'a Cores,
+    pub(crate) watchdog: &'a Watchdog,
+}
+
+/// One call's turn.
+pub(crate) struct Turn<'a> {
+    machine: Machine<'a>,
+    interrupt: Arc<Interrupt>,
+    runtime: Handle,
+    outbox: Sender<Message>,
+    inbox: Receiver<Message>,
+    core: Option<Core<'a>>,
+    deadline: Option<Deadline<'a>>,
+}
+
+impl<'a> Turn<'a> {
+    /// Waits for a core and begins to measure `time`. `None`: the call was stopped before.
+    pub(crate) fn begin(
+        machine: Machine<'a>,
+        interrupt: Arc<Interrupt>,
+        runtime: Handle,
+        (isolate, time): (v8::IsolateHandle, Duration),
+    ) -> Option<Self> {
+        let (outbox, inbox) = channel();
+        let core = Some(machine.cores.acquire());
+        if !interrupt.open(isolate, outbox.clone()) {
+            return None;
+        }
+        let deadline = Some(machine.watchdog.set(time, &interrupt));
+        Some(Self { machine, interrupt, runtime, outbox, inbox, core, deadline })
+    }
+
+    /// Whether the call was stopped from outside.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.interrupt.stopped().is_some()
+    }
+
+    /// Sets the replies going that the script has asked for.
+    pub(crate) fn start_replies(&self, current: &Current) {
+        for (number, future) in current.started.take() {
+            let outbox = self.outbox.clone();
+            let task = self.runtime.spawn(async move {
+                let result = AssertUnwindSafe(future).catch_unwind().await;
+                let result = result.unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
+                // Nobody listens once the call is over.
+                let _ = outbox.send(Message::Reply(number, result));
+            });
+            if let Some(pending) = current.pending.borrow_mut().get_mut(&number) {
+                pending.task = Some(Task(task.abort_handle()));
+            }
+        }
+    }
+
+    /// Waits, without a core, until at least one reply is there or the call is stopped. Time spent waiting for a core
+    /// afterwards is not the script's and does not count.
+    pub(crate) fn wait(&mut self) -> Vec<Answer> {
+        self.core = None;
+        let first = self.inbox.recv().ok();
+        let answers =
+            first.into_iter().chain(self.inbox.try_iter()).filter_map(|message| match message {
+                Message::Reply(number, result) => Some(Answer { number, result }),
+                Message::Stopped => None,
+            });
+        let answers = answers.collect();
+        let left = self.deadline.take().map(Deadline::pause);
+        self.core = Some(self.machine.cores.acquire());
+        self.deadline = left.map(|left| self.machine.watchdog.set(left, &self.interrupt));
+        answers
+    }
+}

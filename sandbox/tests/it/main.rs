@@ -1,0 +1,6 @@
+//! The sandbox through its public interface: one binary, so that V8 is linked once.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
+
+mod support;
+
+mod calls;

@@ -1,0 +1,184 @@
+//! What the tests share: a sandbox of known size, and a world whose answers are known.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use futures::FutureExt as _;
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+use windlass_core::{Failure, Operation, ScriptLimits, ScriptPhase};
+use windlass_sandbox::{
+    Call, Ending, Function, Host, HostCall, Options, Reply, Report, Sandbox, Script,
+};
+
+/// Limits that a hostile script hits soon.
+pub(crate) fn limits() -> ScriptLimits {
+    ScriptLimits {
+        wall_time_ms: 20_000,
+        check_time_ms: 2_000,
+        heap_mib: 32,
+        array_buffers_mib: 8,
+        log_lines: 50,
+        log_line_chars: 100,
+        value_bytes: 100_000,
+        host_calls: 50,
+        source_bytes: 200_000,
+        ..ScriptLimits::default()
+    }
+}
+
+/// A sandbox with those limits, two cores and eight threads.
+pub(crate) fn sandbox() -> Sandbox {
+    sandbox_with(limits(), 2)
+}
+
+pub(crate) fn sandbox_with(limits: ScriptLimits, cores: usize) -> Sandbox {
+    windlass_sandbox::initialize_in_tests();
+    Sandbox::start(Options { limits, functions: functions(), max_threads: 8, cores })
+}
+
+fn functions() -> Vec<Function> {
+    let names = [
+        ("Files", "append"),
+        ("Files", "fail"),
+        ("Files", "read"),
+        ("Files", "readSlowly"),
+        ("Files", "failSlowly"),
+        ("Files", "panic"),
+        ("Topics", "peek"),
+        ("Topics", "publish"),
+        ("Topics", "registerInput"),
+    ];
+    let docs = |method| format!("What `{method}` does.");
+    names
+        .map(|(namespace, method)| Function {
+            namespace: namespace.into(),
+            method: method.into(),
+            docs: docs(method),
+        })
+        .into()
+}
+
+pub(crate) fn script(source: &str) -> Script {
+    Script {
+        name: "receipts.js".into(),
+        source: source.into(),
+        digest: windlass_core::digest_text(source).into(),
+    }
+}
+
+/// A consumer `record` whose `prepare` has this body.
+pub(crate) fn prepare(body: &str) -> Call {
+    call_of(ScriptPhase::Prepare, &format!("async (state) => {{\n{body}\n}}"))
+}
+
+/// A script whose function for `phase` is this one, and the call of it with one argument, `{{"n": 1}}`.
+pub(crate) fn call_of(phase: ScriptPhase, function: &str) -> Call {
+    let source = match phase {
+        ScriptPhase::Producer => {
+            format!("const workflow = {{ producers: {{ record: {{ handler: {function} }} }} }};")
+        }
+        ScriptPhase::Prepare | ScriptPhase::Mutate | ScriptPhase::Next => {
+            format!("const workflow = {{ consumers: {{ record: {{ {phase}: {function} }} }} }};")
+        }
+    };
+    call_in(phase, &source)
+}
+
+/// The call of the handler `record` in a whole script.
+pub(crate) fn call_in(phase: ScriptPhase, source: &str) -> Call {
+    Call {
+        script: script(source),
+        phase,
+        handler: "record".into(),
+        arguments: vec![json!({"n": 1})],
+    }
+}
+
+/// A world that notes what it is asked.
+#[derive(Default)]
+pub(crate) struct World {
+    pub(crate) asked: Mutex<Vec<(String, Value)>>,
+    /// Lets slow replies arrive.
+    pub(crate) gate: Notify,
+    /// Tells that a slow reply is awaited.
+    pub(crate) waiting: Notify,
+}
+
+impl World {
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().iter().map(|(name, _)| name.clone()).collect()
+    }
+}
+
+/// The world as a host; `Arc`ed so that slow replies can hold on to it.
+pub(crate) struct At(pub(crate) Arc<World>);
+
+impl Host for At {
+    fn operation(&self, call: &HostCall) -> Result<Operation, Failure> {
+        let operations = BTreeMap::from([
+            ("append", Operation::Mutation),
+            ("peek", Operation::TopicPeek),
+            ("publish", Operation::TopicPublish),
+            ("registerInput", Operation::RegisterInput),
+        ]);
+        if call.input.get("malformed").is_some() {
+            return Err(Failure::logic("`malformed` is no property of the input"));
+        }
+        Ok(operations.get(call.method.as_str()).copied().unwrap_or(Operation::Read))
+    }
+
+    fn call(&self, call: HostCall) -> Reply {
+        let name = format!("{}.{}", call.namespace, call.method);
+        self.0.asked.lock().unwrap().push((name, call.input.clone()));
+        let world = Arc::clone(&self.0);
+        match call.method.as_str() {
+            "fail" => Reply::Now(Err(Failure::network("the service did not answer"))),
+            "panic" => panic!("the host is broken"),
+            "readSlowly" => Reply::Later(
+                async move {
+                    world.waiting.notify_one();
+                    world.gate.notified().await;
+                    Ok(json!({"slow": call.input}))
+                }
+                .boxed(),
+            ),
+            "failSlowly" => Reply::Later(
+                async move {
+                    tokio::task::yield_now().await;
+                    Err(Failure::network("the service did not answer in time"))
+                }
+                .boxed(),
+            ),
+            _ => Reply::Now(Ok(json!({"echo": call.input}))),
+        }
+    }
+}
+
+pub(crate) async fn run(sandbox: &Sandbox, call: Call) -> Report {
+    run_in(sandbox, call, &Arc::default()).await
+}
+
+pub(crate) async fn run_in(sandbox: &Sandbox, call: Call, world: &Arc<World>) -> Report {
+    sandbox.call(call, Arc::new(At(Arc::clone(world)))).await
+}
+
+/// What a healthy call returns.
+pub(crate) fn returned(report: &Report) -> Value {
+    let Ending::Returned(Some(value)) = &report.ending else {
+        panic!("the call did not return a value: {:?}", report.ending)
+    };
+    value.clone()
+}
+
+/// A failure as a person sees it: class, message, place and line.
+pub(crate) fn failure(report: &Report) -> String {
+    let Ending::Failed(failure) = &report.ending else {
+        panic!("the call did not fail: {:?}", report.ending)
+    };
+    let mut text = format!("{}: {}\n", failure.class, failure.message);
+    if let Some(at) = &failure.at {
+        text += &format!("  at {at}\n  {}\n", at.source_line.as_deref().unwrap_or("(no line)"));
+    }
+    text
+}
