@@ -11,6 +11,8 @@ mod rows;
 mod schema;
 mod sqlite;
 mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use error::{Result, StoreError};
 pub use model::{
