@@ -1,0 +1,175 @@
+//! The one effect of a run: ledgered before it leaves, and afterwards applied, not applied, or in doubt.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use windlass_core::{Failure, FailureClass, LogLevel, Phase, ResolvedBy, Sent, Status};
+use windlass_sandbox::HostCall;
+use windlass_store::{
+    ApplyMutation, BeginMutation, BegunMutation, ClaimedRun, DoubtMutation, FailMutation, NewLog,
+};
+
+use super::prepared::Prepared;
+use super::{Driver, Stop};
+use crate::host::tool_call;
+use crate::persist::persist;
+use crate::progress::ProgressStep;
+use crate::registry::{Callable, Target};
+use crate::tool::{MutationKey, Reconciliation, Tool, ToolCall, ToolError};
+
+/// How long looking an effect up may take.
+pub(crate) const RECONCILE_TIME: Duration = Duration::from_secs(30);
+
+/// What is known after the request.
+enum Settled {
+    Applied { result: Value, resolved_by: Option<ResolvedBy> },
+    Failed { failure: Failure, resolved_by: Option<ResolvedBy> },
+    InDoubt(Failure),
+}
+
+impl Driver {
+    /// Makes the mutation that `mutate` asked for. Returns its result, and what is to be logged with the next checkpoint.
+    pub(super) async fn make_mutation(
+        &self,
+        run: &ClaimedRun,
+        prepared: &Prepared,
+        call: HostCall,
+        logs: Vec<NewLog>,
+    ) -> Result<(Value, Vec<NewLog>), Stop> {
+        let name = format!("{}.{}", call.namespace, call.method);
+        let (callable, tool, input) = self.accepted(&call).map_err(|failure| Stop::Failed {
+            entered: Phase::Mutating,
+            failure: failure.at(call.at.clone()),
+            logs: logs.clone(),
+        })?;
+        let title = prepared.title.clone().unwrap_or_else(|| name.clone());
+        self.tell(run, ProgressStep::Mutating { tool: name, title: title.clone() });
+        let params = BeginMutation {
+            claim: run.claim,
+            tool_namespace: call.namespace,
+            tool_method: call.method,
+            params: input.clone(),
+            ui_title: title,
+            reconcilable: tool.can_reconcile(&input),
+            logs,
+        };
+        let begun = persist(|| self.store.begin_mutation(params.clone())).await?;
+
+        let request = ToolCall {
+            mutation: Some(MutationKey {
+                id: begun.id,
+                idempotency_key: begun.idempotency_key.clone(),
+            }),
+            ..tool_call(run, input, self.policy.script.wall_time())
+        };
+        let settled = send(tool, request).await;
+        let logs = surprises(&settled, callable);
+        let at = call.at;
+        Ok((self.settle(run, &begun, settled.at(at)).await?, logs))
+    }
+
+    /// Looks the tool up and checks the input, before anything is written.
+    fn accepted(&self, call: &HostCall) -> Result<(&Callable, &dyn Tool, Value), Failure> {
+        let found = self.registry.find(&call.namespace, &call.method);
+        let Some((callable, Target::Tool(tool))) =
+            found.map(|callable| (callable, callable.target()))
+        else {
+            return Err(Failure::logic(format!(
+                "there is no tool `{}.{}`",
+                call.namespace, call.method
+            )));
+        };
+        let mut input = call.input.clone();
+        callable.validate_input(&mut input)?;
+        Ok((callable, tool.as_ref(), input))
+    }
+
+    async fn settle(
+        &self,
+        run: &ClaimedRun,
+        begun: &BegunMutation,
+        settled: Settled,
+    ) -> Result<Value, Stop> {
+        let (claim, mutation) = (run.claim, begun.id);
+        match settled {
+            Settled::Applied { result, resolved_by } => {
+                let params = ApplyMutation { claim, mutation, result: result.clone(), resolved_by };
+                persist(|| self.store.apply_mutation(params.clone())).await?;
+                Ok(result)
+            }
+            Settled::Failed { failure, resolved_by } => {
+                let params =
+                    FailMutation { claim, mutation, failure: failure.clone(), resolved_by };
+                persist(|| self.store.fail_mutation(params.clone())).await?;
+                Err(Stop::Stopped { status: failure.class.stopped_status(), failure })
+            }
+            Settled::InDoubt(failure) => {
+                let params = DoubtMutation { claim, mutation, failure: failure.clone() };
+                persist(|| self.store.doubt_mutation(params.clone())).await?;
+                Err(Stop::Stopped { status: Status::PausedReconciliation, failure })
+            }
+        }
+    }
+}
+
+impl Settled {
+    fn at(self, position: Option<windlass_core::ScriptPosition>) -> Self {
+        match self {
+            Self::Failed { failure, resolved_by } => {
+                Self::Failed { failure: failure.at(position), resolved_by }
+            }
+            Self::InDoubt(failure) => Self::InDoubt(failure.at(position)),
+            applied @ Self::Applied { .. } => applied,
+        }
+    }
+}
+
+/// Sends the request, and where its fate is unknown looks it up at once.
+async fn send(tool: &dyn Tool, request: ToolCall) -> Settled {
+    let error = match tokio::time::timeout(request.time_limit, tool.call(request.clone())).await {
+        Ok(Ok(result)) => return Settled::Applied { result, resolved_by: None },
+        Ok(Err(error)) => error,
+        Err(_elapsed) => {
+            let message = format!(
+                "no answer within {:?}, after the request may have left",
+                request.time_limit
+            );
+            ToolError::maybe_sent(Failure::new(FailureClass::Network, message))
+        }
+    };
+    match error.sent {
+        Sent::No => Settled::Failed { failure: error.failure, resolved_by: None },
+        // The effect is there: only what the tool made of the answer failed.
+        Sent::Yes => Settled::Applied {
+            result: json!({"unreadable": error.failure.message}),
+            resolved_by: None,
+        },
+        Sent::Maybe => match look_up(tool, request).await {
+            Some(Reconciliation::Applied(result)) => {
+                Settled::Applied { result, resolved_by: Some(ResolvedBy::Reconciliation) }
+            }
+            Some(Reconciliation::NotApplied) => Settled::Failed {
+                failure: error.failure,
+                resolved_by: Some(ResolvedBy::Reconciliation),
+            },
+            Some(Reconciliation::Retry(_)) | None => Settled::InDoubt(error.failure),
+        },
+    }
+}
+
+/// Asks the tool whether an effect happened; none where it cannot tell for such a call, or not in time.
+pub(crate) async fn look_up(tool: &dyn Tool, request: ToolCall) -> Option<Reconciliation> {
+    if !tool.can_reconcile(&request.input) {
+        return None;
+    }
+    tokio::time::timeout(RECONCILE_TIME, tool.reconcile(request)).await.ok()
+}
+
+/// An answer that is not what the tool promises does not undo the effect: it is said in the log.
+fn surprises(settled: &Settled, callable: &Callable) -> Vec<NewLog> {
+    let Settled::Applied { result, .. } = settled else { return Vec::new() };
+    match callable.check_output(result) {
+        Ok(()) => Vec::new(),
+        Err(failure) => vec![NewLog { level: LogLevel::Warn, message: failure.message }],
+    }
+}

@@ -1,0 +1,371 @@
+//! The engine: finds what is due, claims it, and drives it, until it is told to stop.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use windlass_core::{Backoff, Policy, Status, WorkerId, WorkflowId, WorkflowStatus};
+use windlass_sandbox::Sandbox;
+use windlass_store::{ClaimRuns, ClaimedRun, Session, SharedStore, StartSession, StoreError};
+
+use crate::drive::{Driver, FollowUpRun};
+use crate::error::EngineError;
+use crate::lease::Held;
+use crate::liveness::{Alive, Dead, find_dead};
+use crate::progress::Observer;
+use crate::registry::Registry;
+use crate::scripts::Scripts;
+
+/// How long a stop waits for the runs under way.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// How many workflows are looked at in one transaction.
+const DUE_BATCH: u32 = 100;
+
+/// How long an engine waits after errors of the store in a row; it never stops trying.
+const STORE_BACKOFF: Backoff = Backoff { base_ms: 100, cap_ms: 10_000, tries: u32::MAX };
+
+/// What an engine is made of.
+#[derive(Clone)]
+pub struct EngineParts {
+    /// What is remembered.
+    pub store: SharedStore,
+    /// Where scripts run.
+    pub sandbox: Sandbox,
+    /// What scripts may call.
+    pub registry: Arc<Registry>,
+    /// The limits.
+    pub policy: Policy,
+    /// Who this worker is; no other has this id.
+    pub worker: WorkerId,
+    /// How many runs it drives at a time.
+    pub slots: usize,
+    /// The folder in which the workers of this machine declare themselves alive. Without one, a lost worker's runs are taken over
+    /// only when their leases end.
+    pub workers_dir: Option<PathBuf>,
+    /// Who hears of progress.
+    pub observer: Option<Observer>,
+}
+
+impl std::fmt::Debug for EngineParts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EngineParts")
+            .field("worker", &self.worker)
+            .field("slots", &self.slots)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A worker: it finds what is due, claims it, and drives it.
+///
+/// Any number of engines may share a store. While nothing is due, an engine sleeps until the next due moment or a wake-up
+/// from the store; it never polls.
+pub struct Engine {
+    driver: Arc<Driver>,
+    held: Arc<Held>,
+    _alive: Option<Alive>,
+    workers_dir: Option<PathBuf>,
+    slots: usize,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("worker", &self.driver.worker)
+            .field("slots", &self.slots)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a look for work found.
+struct Found {
+    runs: Vec<ClaimedRun>,
+    claimed_after: Instant,
+}
+
+impl Engine {
+    /// Makes an engine and declares its worker alive. Nothing runs yet.
+    ///
+    /// # Errors
+    /// [`EngineError::Liveness`] where the folder of the running workers cannot be used.
+    pub fn new(parts: EngineParts) -> Result<Self, EngineError> {
+        let declare = |folder: &PathBuf| {
+            Alive::declare(folder, parts.worker).map_err(|source| liveness_error(folder, source))
+        };
+        let alive = parts.workers_dir.as_ref().map(declare).transpose()?;
+        let driver = Driver {
+            store: parts.store,
+            sandbox: parts.sandbox,
+            registry: parts.registry,
+            policy: parts.policy,
+            worker: parts.worker,
+            scripts: Scripts::default(),
+            slots: Arc::new(Semaphore::new(parts.slots)),
+            stopping: CancellationToken::new(),
+            observer: parts.observer,
+        };
+        Ok(Self {
+            driver: Arc::new(driver),
+            held: Arc::default(),
+            _alive: alive,
+            workers_dir: parts.workers_dir,
+            slots: parts.slots,
+        })
+    }
+
+    /// Works until `shutdown` is cancelled, then begins nothing new and waits up to 30 s for the runs under way. What is not
+    /// done by then is recovered by whoever comes next.
+    ///
+    /// # Errors
+    /// [`EngineError`] where the store refuses for a reason that time does not mend, or on a bug.
+    pub async fn serve(&self, shutdown: CancellationToken) -> Result<(), EngineError> {
+        self.with_renewals(async {
+            let mut wake_ups = self.driver.store.wake_ups();
+            let mut drives = JoinSet::new();
+            let mut pause = Pause::default();
+            let mut dead_are_recovered = false;
+            while !shutdown.is_cancelled() {
+                let turn = async {
+                    if !dead_are_recovered {
+                        self.recover_dead().await?;
+                        dead_are_recovered = true;
+                    }
+                    Ok(self.turn(&mut drives).await?)
+                };
+                let sleep = pause.after(turn.await)?;
+                tokio::select! {
+                    () = shutdown.cancelled() => {}
+                    () = wake_ups.wait() => {}
+                    () = sleep_for(sleep) => {}
+                    Some(ended) = drives.join_next() => check(ended)?,
+                }
+            }
+            self.drain(drives).await
+        })
+        .await
+    }
+
+    /// Does everything that is due now, and what follows from it, and returns when nothing is due any more.
+    ///
+    /// # Errors
+    /// As [`serve`](Self::serve), and any error of the store.
+    pub async fn run_until_idle(&self) -> Result<(), EngineError> {
+        self.with_renewals(async {
+            self.recover_dead().await?;
+            let mut drives = JoinSet::new();
+            loop {
+                let sleep = self.turn(&mut drives).await?;
+                match drives.join_next().await {
+                    Some(ended) => check(ended)?,
+                    None if sleep == Some(Duration::ZERO) => {}
+                    None => return Ok(()),
+                }
+            }
+        })
+        .await
+    }
+
+    /// Begins a session of one workflow now and works on it to its end.
+    ///
+    /// # Errors
+    /// [`EngineError::Store`] where the session is refused, for example because a run is open.
+    pub async fn run_session(
+        &self,
+        workflow: WorkflowId,
+        actor: &str,
+    ) -> Result<Session, EngineError> {
+        self.with_renewals(async {
+            self.recover_dead().await?;
+            let mut wake_ups = self.driver.store.wake_ups();
+            let started = StartSession { workflow, actor: actor.to_owned() };
+            let session = self.driver.store.start_session(started).await?;
+            let mut drives = JoinSet::new();
+            loop {
+                self.driver.recover(&[]).await?;
+                self.begin(self.claim(Some(workflow)).await?, &mut drives);
+                let present = self.driver.store.session(session).await?;
+                let is_held_up = drives.is_empty() && self.is_held_up(workflow).await?;
+                if present.result.is_some() || is_held_up {
+                    return Ok(present);
+                }
+                let sleep = self.driver.store.next_due().await?;
+                tokio::select! {
+                    // Another worker may have taken one of the session's runs.
+                    () = wake_ups.wait() => {}
+                    () = sleep_for(sleep) => {}
+                    Some(ended) = drives.join_next() => check(ended)?,
+                }
+            }
+        })
+        .await
+    }
+
+    /// Looks for work once and begins it. Returns how long there will be none: zero where there may be more at once.
+    async fn turn(
+        &self,
+        drives: &mut JoinSet<Result<(), EngineError>>,
+    ) -> Result<Option<Duration>, StoreError> {
+        self.driver.recover(&[]).await?;
+        let looked_at = self.driver.store.enqueue_due(DUE_BATCH).await?;
+        let found = self.claim(None).await?;
+        let is_full = self.driver.slots.available_permits() <= found.runs.len();
+        self.begin(found, drives);
+        if looked_at == usize::try_from(DUE_BATCH).unwrap_or(usize::MAX) && !is_full {
+            return Ok(Some(Duration::ZERO));
+        }
+        self.driver.store.next_due().await
+    }
+
+    /// Whether a person stopped the workflow meanwhile, so that its queued run waits for that person.
+    async fn is_held_up(&self, workflow: WorkflowId) -> Result<bool, StoreError> {
+        let overview = self.driver.store.overview(workflow).await?;
+        let is_queued = overview.open_run.is_some_and(|run| run.status == Status::Queued);
+        Ok(is_queued && overview.workflow.status != WorkflowStatus::Active)
+    }
+
+    async fn claim(&self, workflow: Option<WorkflowId>) -> Result<Found, StoreError> {
+        let claimed_after = Instant::now();
+        let limit = u32::try_from(self.driver.slots.available_permits()).unwrap_or(u32::MAX);
+        if limit == 0 {
+            return Ok(Found { runs: Vec::new(), claimed_after });
+        }
+        let lease = self.driver.policy.lease.duration();
+        let params = ClaimRuns { worker: self.driver.worker, limit, lease, workflow };
+        Ok(Found { runs: self.driver.store.claim_runs(params).await?, claimed_after })
+    }
+
+    fn begin(&self, found: Found, drives: &mut JoinSet<Result<(), EngineError>>) {
+        for run in found.runs {
+            let Ok(slot) = Arc::clone(&self.driver.slots).try_acquire_owned() else {
+                // Cannot be: no more were claimed than slots were free, and only this task takes slots.
+                tracing::error!(run = %run.claim.run, "claimed a run without a free slot");
+                continue;
+            };
+            let (driver, held) = (Arc::clone(&self.driver), Arc::clone(&self.held));
+            drives.spawn(drive_chain(driver, held, run, found.claimed_after, slot));
+        }
+    }
+
+    async fn drain(&self, mut drives: JoinSet<Result<(), EngineError>>) -> Result<(), EngineError> {
+        self.driver.stopping.cancel();
+        let all = async {
+            while let Some(ended) = drives.join_next().await {
+                check(ended)?;
+            }
+            Ok(())
+        };
+        match tokio::time::timeout(GRACE, all).await {
+            Ok(result) => result,
+            Err(_elapsed) => {
+                tracing::warn!(
+                    "{} run(s) did not end within {GRACE:?} and are left to be recovered",
+                    drives.len()
+                );
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes over from workers of this machine that died.
+    async fn recover_dead(&self) -> Result<(), EngineError> {
+        let Some(folder) = &self.workers_dir else { return Ok(()) };
+        let dead = find_dead(folder).map_err(|source| liveness_error(folder, source))?;
+        if dead.is_empty() {
+            return Ok(());
+        }
+        let workers: Vec<WorkerId> = dead.iter().map(|dead| dead.worker).collect();
+        self.driver.recover(&workers).await?;
+        dead.into_iter().try_for_each(Dead::forget).map_err(|source| liveness_error(folder, source))
+    }
+
+    async fn with_renewals<T>(
+        &self,
+        work: impl Future<Output = Result<T, EngineError>>,
+    ) -> Result<T, EngineError> {
+        let renewals =
+            self.held.keep_renewing(&self.driver.store, self.driver.policy.lease.duration());
+        tokio::select! {
+            result = work => result,
+            never = renewals => match never {},
+        }
+    }
+}
+
+/// Drives a run, and the runs that follow it under the same slot.
+async fn drive_chain(
+    driver: Arc<Driver>,
+    held: Arc<Held>,
+    run: ClaimedRun,
+    claimed_after: Instant,
+    _slot: OwnedSemaphorePermit,
+) -> Result<(), EngineError> {
+    let lease = driver.policy.lease.duration();
+    let mut next = Some(FollowUpRun { run, claimed_after });
+    while let Some(FollowUpRun { run, claimed_after }) = next.take() {
+        let hold = held.hold(run.claim, claimed_after, lease);
+        next = tokio::select! {
+            biased;
+            () = hold.give_up.cancelled() => None,
+            driven = driver.drive(run) => driven?,
+        };
+    }
+    Ok(())
+}
+
+fn check(
+    ended: Result<Result<(), EngineError>, tokio::task::JoinError>,
+) -> Result<(), EngineError> {
+    match ended {
+        Ok(Err(EngineError::Store(error))) if !error.is_transient() => {
+            // The run stays as it is; its lease ends, and it is recovered.
+            tracing::error!(%error, "a handler run was given up");
+            Ok(())
+        }
+        Ok(result) => result,
+        Err(error) => Err(EngineError::Panicked { message: error.to_string() }),
+    }
+}
+
+fn liveness_error(folder: &std::path::Path, source: std::io::Error) -> EngineError {
+    EngineError::Liveness { folder: folder.display().to_string(), source }
+}
+
+async fn sleep_for(duration: Option<Duration>) {
+    match duration {
+        // What is due at once may be locked by another worker for the moment.
+        Some(duration) => tokio::time::sleep(duration.max(Duration::from_millis(5))).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits a little longer after each error of the store in a row.
+#[derive(Debug, Default)]
+struct Pause {
+    errors: u32,
+}
+
+impl Pause {
+    /// How long to sleep after a turn.
+    fn after(
+        &mut self,
+        turn: Result<Option<Duration>, EngineError>,
+    ) -> Result<Option<Duration>, EngineError> {
+        let error = match turn {
+            Ok(sleep) => {
+                self.errors = 0;
+                return Ok(sleep);
+            }
+            Err(EngineError::Store(error)) if error.is_transient() => error,
+            Err(error) => return Err(error),
+        };
+        self.errors = self.errors.saturating_add(1);
+        let pause =
+            STORE_BACKOFF.delay(self.errors).unwrap_or(Duration::from_millis(STORE_BACKOFF.cap_ms));
+        tracing::warn!(%error, "the store does not answer, trying again in {pause:?}");
+        Ok(Some(pause))
+    }
+}

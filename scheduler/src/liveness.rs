@@ -1,0 +1,120 @@
+//! How workers on one machine know that one of them is dead: each holds a locked file, and the lock ends with the process.
+//!
+//! A lease alone would do, but a person who restarts a killed process should not have to wait for it to expire. The operating
+//! system releases the lock at any death, and nobody else can: a worker is never taken for dead while it lives.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use windlass_core::WorkerId;
+
+/// The locked file of this worker; dropping it says goodbye.
+#[derive(Debug)]
+pub(crate) struct Alive {
+    path: PathBuf,
+    _locked: File,
+}
+
+impl Alive {
+    /// Declares `worker` alive in `folder`, which is made where it is missing.
+    pub(crate) fn declare(folder: &Path, worker: WorkerId) -> io::Result<Self> {
+        fs::create_dir_all(folder)?;
+        let unfinished = folder.join(format!("{worker}.new"));
+        let path = folder.join(worker.to_string());
+        let file = File::create(&unfinished)?;
+        file.lock()?;
+        // Under its final name the file is locked from the first moment.
+        fs::rename(&unfinished, &path)?;
+        Ok(Self { path, _locked: file })
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_file(&self.path) {
+            tracing::debug!(%error, path = %self.path.display(), "could not remove this worker's lock file");
+        }
+    }
+}
+
+/// A worker that died without a goodbye. Its file is kept until [`forget`](Self::forget).
+#[derive(Debug)]
+pub(crate) struct Dead {
+    /// Which worker.
+    pub(crate) worker: WorkerId,
+    path: PathBuf,
+    _locked: File,
+}
+
+impl Dead {
+    /// Removes the file, once the worker's runs are taken care of.
+    pub(crate) fn forget(self) -> io::Result<()> {
+        fs::remove_file(&self.path)
+    }
+}
+
+/// Finds the workers in `folder` that are dead.
+pub(crate) fn find_dead(folder: &Path) -> io::Result<Vec<Dead>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut dead = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        let Some(worker) = path.file_name().and_then(|name| name.to_str()?.parse().ok()) else {
+            continue;
+        };
+        if let Some(locked) = try_lock(&path)? {
+            dead.push(Dead { worker, path, _locked: locked });
+        }
+    }
+    Ok(dead)
+}
+
+fn try_lock(path: &Path) -> io::Result<Option<File>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use windlass_core::{Id, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn a_worker_is_dead_when_its_lock_is_gone_and_only_then() {
+        let folder = tempfile::tempdir().unwrap();
+        let worker = WorkerId::mint(Timestamp::from_micros(0));
+        let alive = Alive::declare(folder.path(), worker).unwrap();
+        assert!(find_dead(folder.path()).unwrap().is_empty());
+
+        // As a killed process leaves it: the file is there, the lock is not.
+        let path = alive.path.clone();
+        drop(alive);
+        File::create(&path).unwrap();
+
+        let dead = find_dead(folder.path()).unwrap();
+        assert_eq!(dead.iter().map(|dead| dead.worker).collect::<Vec<_>>(), [worker]);
+        dead.into_iter().for_each(|dead| dead.forget().unwrap());
+        assert!(find_dead(folder.path()).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_folder_that_does_not_exist_has_no_dead() {
+        let folder = tempfile::tempdir().unwrap();
+
+        assert!(find_dead(&folder.path().join("none")).unwrap().is_empty());
+    }
+}

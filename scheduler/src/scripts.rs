@@ -1,0 +1,52 @@
+//! Script versions, read once: they never change.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use windlass_core::{Manifest, ScriptId};
+use windlass_sandbox::Script;
+use windlass_store::{Result, SharedStore};
+
+/// How many versions are kept; beyond it the memory is emptied, and they are read again.
+const KEPT: usize = 1_000;
+
+/// A script version, ready to be called.
+#[derive(Debug, Clone)]
+pub(crate) struct LoadedScript {
+    /// What the sandbox is given.
+    pub(crate) script: Script,
+    /// What it declares.
+    pub(crate) manifest: Arc<Manifest>,
+}
+
+/// The versions that were needed so far.
+#[derive(Debug, Default)]
+pub(crate) struct Scripts(Mutex<HashMap<ScriptId, LoadedScript>>);
+
+impl Scripts {
+    /// Gets a version, from memory where it is there.
+    pub(crate) async fn get(&self, store: &SharedStore, id: ScriptId) -> Result<LoadedScript> {
+        if let Some(known) = self.lock().get(&id) {
+            return Ok(known.clone());
+        }
+        let version = store.script(id).await?;
+        let loaded = LoadedScript {
+            script: Script {
+                name: version.file_name.into(),
+                source: version.source.into(),
+                digest: version.digest.into(),
+            },
+            manifest: Arc::new(version.manifest),
+        };
+        let mut known = self.lock();
+        if known.len() >= KEPT {
+            known.clear();
+        }
+        known.insert(id, loaded.clone());
+        Ok(loaded)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ScriptId, LoadedScript>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
