@@ -2,6 +2,7 @@
 
 mod config;
 mod files;
+mod http;
 mod mail;
 mod method;
 mod notify;
@@ -27,6 +28,7 @@ pub fn builtin(
     let roots = Arc::new(files::Roots::open(&config.files.roots, base_dir)?);
     let max_read_bytes = config::mib_to_bytes(config.files.max_read_mib);
     let mut tools = files::tools(&roots, max_read_bytes);
+    tools.extend(http::tools(&config.http)?);
     tools.push(mail::tool(&roots, max_read_bytes));
     tools.push(notify::tool(notifier));
     Ok(tools)

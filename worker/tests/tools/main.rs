@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod files;
+mod http;
 mod mail;
 mod notify;
+mod server;
 mod world;

@@ -1,0 +1,127 @@
+//! From what a server answers to what a script gets.
+
+use std::collections::BTreeMap;
+
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::{Response, StatusCode};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+use tokio::time::Instant;
+
+/// What every method of `Http` gives.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Answer {
+    /// The status, for example 200.
+    status: u16,
+    /// Header lines by name, in lower case; lines of one name are joined by commas.
+    headers: BTreeMap<String, String>,
+    /// Where the content type is JSON, the value (null if empty); otherwise the text.
+    body: Value,
+    /// What is missing or wrong in this answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+}
+
+/// How much of an answer is waited for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BodyLimits {
+    pub(super) max_bytes: u64,
+    pub(super) until: Instant,
+}
+
+/// Why a body could not be had.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BodyError {
+    #[error(
+        "the body is larger than the {max_mib} MiB that `[tools.http] max_response_mib` allows"
+    )]
+    TooLarge { max_mib: u64 },
+    #[error("the body did not arrive in time")]
+    TooLate,
+    #[error("the connection broke before the end of the body")]
+    Broken,
+}
+
+impl Answer {
+    /// The answer with its body.
+    pub(super) fn new(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
+        let (body, note) = decode(headers, body);
+        Self { note, ..Self::without_body(status, headers, body) }
+    }
+
+    /// The answer to a request that was obeyed, though what it said is lost.
+    pub(super) fn unread(status: StatusCode, headers: &HeaderMap, err: &BodyError) -> Self {
+        Self { note: Some(err.to_string()), ..Self::without_body(status, headers, Value::Null) }
+    }
+
+    fn without_body(status: StatusCode, headers: &HeaderMap, body: Value) -> Self {
+        let mut lines: BTreeMap<String, String> = BTreeMap::new();
+        for (name, value) in headers {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            lines
+                .entry(name.as_str().to_owned())
+                .and_modify(|line| {
+                    line.push_str(", ");
+                    line.push_str(&value);
+                })
+                .or_insert_with(|| value.clone().into_owned());
+        }
+        Self { status: status.as_u16(), headers: lines, body, note: None }
+    }
+}
+
+/// Reads the body of a response, within the limits.
+pub(super) async fn body(
+    response: &mut Response,
+    limits: BodyLimits,
+) -> Result<Vec<u8>, BodyError> {
+    let too_large = BodyError::TooLarge { max_mib: limits.max_bytes / (1024 * 1024) };
+    let mut body = Vec::new();
+    loop {
+        let chunk = tokio::time::timeout_at(limits.until, response.chunk());
+        let chunk = chunk
+            .await
+            .map_err(|_elapsed| BodyError::TooLate)?
+            .map_err(|_err| BodyError::Broken)?;
+        let Some(chunk) = chunk else { return Ok(body) };
+        if (body.len() + chunk.len()) as u64 > limits.max_bytes {
+            return Err(too_large);
+        }
+        body.extend_from_slice(&chunk);
+    }
+}
+
+fn decode(headers: &HeaderMap, body: &[u8]) -> (Value, Option<String>) {
+    let content_type = headers
+        .get(CONTENT_TYPE)
+        .and_then(|it| it.to_str().ok())
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let mut parts = content_type.split(';').map(str::trim);
+    let media_type = parts.next().unwrap_or_default();
+    let is_json = media_type == "application/json" || media_type.ends_with("+json");
+    if is_json && body.is_empty() {
+        return (Value::Null, None);
+    }
+    let charset = parts.find_map(|it| it.strip_prefix("charset="));
+    let text = text(charset, body);
+    if !is_json {
+        return (Value::String(text), None);
+    }
+    match serde_json::from_str(&text) {
+        Ok(value) => (value, None),
+        Err(err) => (
+            Value::String(text),
+            Some(format!("the body is not the JSON that its content type promises: {err}")),
+        ),
+    }
+}
+
+/// The body as text: by its byte order mark, its charset, or as UTF-8.
+pub(super) fn text(charset: Option<&str>, body: &[u8]) -> String {
+    let label = charset.map(|it| it.trim_matches('"')).unwrap_or("utf-8");
+    let encoding = encoding_rs::Encoding::for_label(label.as_bytes()).unwrap_or(encoding_rs::UTF_8);
+    encoding.decode(body).0.into_owned()
+}

@@ -1,0 +1,231 @@
+//! `Http`: asks and tells the servers that the configuration allows.
+
+mod address;
+mod allow;
+mod answer;
+mod request;
+mod verdict;
+mod wire;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, LOCATION};
+use reqwest::{Method as HttpMethod, Response, StatusCode, Url};
+use tokio::time::Instant;
+use windlass_core::{Failure, FailureClass};
+use windlass_scheduler::{Effect, Tool, ToolCall, ToolError};
+
+use self::answer::{Answer, BodyLimits};
+use self::request::{ChangeInput, LookInput, Outgoing};
+use self::verdict::Verdict;
+use self::wire::{SystemLookup, Wire};
+use super::config::{HttpConfig, ToolsConfigError, mib_to_bytes};
+use super::method::{Description, Method, Typed};
+use super::notify::identity;
+
+/// How many redirects a look follows.
+const MAX_REDIRECTS: usize = 5;
+
+/// How much of a refusal a message quotes, in characters.
+const QUOTED_CHARS: usize = 300;
+
+/// What is shorter than this is no secret, and too common to be blotted out.
+const SECRET_BYTES: usize = 6;
+
+const LOOK_DOCS: &str = "\
+Looks at a page or asks a service: `Http.get({url, headers?})` → `{status, headers, body}`.
+
+`head` is the same without a body. Redirects are followed. An answer of 400 or more is a value like any other (check \
+`status`), except 401, 402, 403, 408, 429 and 500 and more, which fail: someone must act, or time mends it. A JSON body \
+is parsed. Register what you find as an input of source `Http` and type `page`.";
+
+const CHANGE_DOCS: &str = "\
+Changes something at a server: `Http.post({url, headers?, body?})` → `{status, headers, body}`; likewise `put`, `patch` \
+and `delete`.
+
+A `body` that is an object or array is sent as JSON, a string as it is. The request carries an `Idempotency-Key` header. \
+An answer of 400 or more is a failure; so is a redirect other than 303: call the address it leads to. Where the answer \
+is lost, or is 408, or 500 and more, nobody knows whether the change was made, and a person is asked. `note` in the \
+answer tells where its body could not be read.";
+
+/// The tools of this namespace.
+pub(super) fn tools(config: &HttpConfig) -> Result<Vec<Arc<dyn Tool>>, ToolsConfigError> {
+    let allow = allow::AllowList::parse(&config.allow)?;
+    let http = Arc::new(Http {
+        wire: Wire::new(allow, Box::new(SystemLookup)),
+        max_body_bytes: mib_to_bytes(config.max_response_mib),
+        timeout: Duration::from_millis(config.timeout_ms),
+    });
+    let look = |name, method| -> Arc<dyn Tool> {
+        Arc::new(Typed::new(Look { http: Arc::clone(&http), name, method }))
+    };
+    let change = |name, method| -> Arc<dyn Tool> {
+        Arc::new(Typed::new(Change { http: Arc::clone(&http), name, method }))
+    };
+    Ok(vec![
+        look("get", HttpMethod::GET),
+        look("head", HttpMethod::HEAD),
+        change("post", HttpMethod::POST),
+        change("put", HttpMethod::PUT),
+        change("patch", HttpMethod::PATCH),
+        change("delete", HttpMethod::DELETE),
+    ])
+}
+
+#[derive(Debug)]
+struct Http {
+    wire: Wire,
+    max_body_bytes: u64,
+    timeout: Duration,
+}
+
+#[derive(Debug)]
+struct Look {
+    http: Arc<Http>,
+    name: &'static str,
+    method: HttpMethod,
+}
+
+#[derive(Debug)]
+struct Change {
+    http: Arc<Http>,
+    name: &'static str,
+    method: HttpMethod,
+}
+
+#[async_trait]
+impl Method for Look {
+    type Input = LookInput;
+    type Output = Answer;
+
+    fn description(&self) -> Description {
+        Description {
+            namespace: "Http",
+            method: self.name,
+            docs: LOOK_DOCS,
+            effect: Effect::Read,
+            input_types: &[("Http", "page")],
+        }
+    }
+
+    async fn call(&self, input: LookInput, call: ToolCall) -> Result<Answer, ToolError> {
+        let outgoing = input.outgoing(self.method.clone()).map_err(ToolError::not_sent)?;
+        // Whatever a look comes to, it changes nothing.
+        self.http.look(outgoing, self.http.limits(&call)).await.map_err(ToolError::not_sent)
+    }
+}
+
+#[async_trait]
+impl Method for Change {
+    type Input = ChangeInput;
+    type Output = Answer;
+
+    fn description(&self) -> Description {
+        Description {
+            namespace: "Http",
+            method: self.name,
+            docs: CHANGE_DOCS,
+            effect: Effect::Mutation,
+            input_types: &[],
+        }
+    }
+
+    async fn call(&self, input: ChangeInput, call: ToolCall) -> Result<Answer, ToolError> {
+        let outgoing = identity(&call)
+            .and_then(|key| input.outgoing(self.method.clone(), &key.idempotency_key))
+            .map_err(ToolError::not_sent)?;
+        self.http.change(&outgoing, self.http.limits(&call)).await
+    }
+}
+
+impl Http {
+    /// A tenth of the call's time is kept back, to tell what is known when the rest is over.
+    fn limits(&self, call: &ToolCall) -> BodyLimits {
+        let time = self.timeout.min(call.time_limit * 9 / 10);
+        BodyLimits { max_bytes: self.max_body_bytes, until: Instant::now() + time }
+    }
+
+    async fn look(&self, mut outgoing: Outgoing, limits: BodyLimits) -> Result<Answer, Failure> {
+        for _ in 0..=MAX_REDIRECTS {
+            let mut response =
+                self.wire.send(&outgoing, limits.until).await.map_err(|err| err.failure)?;
+            if let Some(target) = redirect_target(&outgoing.url, &response) {
+                outgoing = redirected(outgoing, target);
+                continue;
+            }
+            let status = response.status();
+            let body = answer::body(&mut response, limits).await;
+            if let Verdict::Failure(class, _) = verdict::of_look(status) {
+                return Err(refusal(&outgoing, status, class, &body.unwrap_or_default()));
+            }
+            let body = body.map_err(|err| unread(&outgoing, &err))?;
+            return Ok(Answer::new(status, response.headers(), &body));
+        }
+        Err(Failure::logic(format!(
+            "`{}` led to more than {MAX_REDIRECTS} redirects",
+            outgoing.title()
+        )))
+    }
+
+    async fn change(&self, outgoing: &Outgoing, limits: BodyLimits) -> Result<Answer, ToolError> {
+        let mut response = self.wire.send(outgoing, limits.until).await?;
+        let status = response.status();
+        let body = answer::body(&mut response, limits).await;
+        match verdict::of_change(status) {
+            Verdict::Failure(class, sent) => Err(ToolError {
+                failure: refusal(outgoing, status, class, &body.unwrap_or_default()),
+                sent,
+            }),
+            // The change was made, whatever became of the words about it.
+            Verdict::Answer => Ok(match body {
+                Ok(body) => Answer::new(status, response.headers(), &body),
+                Err(err) => Answer::unread(status, response.headers(), &err),
+            }),
+        }
+    }
+}
+
+/// Where an answer sends a look, if it does.
+fn redirect_target(url: &Url, response: &Response) -> Option<Url> {
+    if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return None;
+    }
+    let location = response.headers().get(LOCATION)?.to_str().ok()?;
+    url.join(location).ok()
+}
+
+/// The same look elsewhere. What identifies the caller to one server is no business of another.
+fn redirected(mut outgoing: Outgoing, target: Url) -> Outgoing {
+    if target.origin() != outgoing.url.origin() {
+        let harmless = [ACCEPT, ACCEPT_LANGUAGE].map(|name| (outgoing.headers.remove(&name), name));
+        outgoing.headers =
+            harmless.into_iter().filter_map(|(value, name)| Some((name, value?))).collect();
+    }
+    Outgoing { url: target, ..outgoing }
+}
+
+fn unread(outgoing: &Outgoing, err: &answer::BodyError) -> Failure {
+    let class = match err {
+        answer::BodyError::TooLarge { .. } => FailureClass::Logic,
+        answer::BodyError::TooLate | answer::BodyError::Broken => FailureClass::Network,
+    };
+    wire::of_server(host(outgoing), class, format!("`{}`: {err}", outgoing.title()))
+}
+
+/// A failure that tells what the server said, without what the request kept secret.
+fn refusal(outgoing: &Outgoing, status: StatusCode, class: FailureClass, body: &[u8]) -> Failure {
+    let mut said = answer::text(None, body).split_whitespace().collect::<Vec<_>>().join(" ");
+    for secret in outgoing.secrets().iter().filter(|it| it.len() >= SECRET_BYTES) {
+        said = said.replace(secret, "…");
+    }
+    let said: String = said.chars().take(QUOTED_CHARS).collect();
+    let colon = if said.is_empty() { "" } else { ": " };
+    let message = format!("`{}` was answered with {status}{colon}{said}", outgoing.title());
+    wire::of_server(host(outgoing), class, message)
+}
+
+fn host(outgoing: &Outgoing) -> &str {
+    outgoing.url.host_str().unwrap_or_default()
+}

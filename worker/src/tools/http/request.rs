@@ -1,0 +1,141 @@
+//! From what a script passes to what goes out.
+
+use std::collections::BTreeMap;
+
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, Url};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+use windlass_core::Failure;
+
+/// Input of `get` and `head`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LookInput {
+    /// `http` or `https`, of a server that the configuration allows.
+    url: String,
+    /// Header lines by name.
+    headers: Option<BTreeMap<String, String>>,
+}
+
+/// Input of the others.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ChangeInput {
+    /// `http` or `https`, of a server that the configuration allows.
+    url: String,
+    /// Header lines by name.
+    headers: Option<BTreeMap<String, String>>,
+    /// A string is sent as it is, null not at all, anything else as JSON.
+    body: Option<Value>,
+}
+
+/// A request, ready to be sent.
+#[derive(Debug, Clone)]
+pub(super) struct Outgoing {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Option<Vec<u8>>,
+}
+
+/// What belongs to the connection or to the ledger, and so not to scripts.
+const RESERVED: [&str; 11] = [
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "idempotency-key",
+    "keep-alive",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+impl LookInput {
+    pub(super) fn outgoing(self, method: Method) -> Result<Outgoing, Failure> {
+        Ok(Outgoing { method, url: url(&self.url)?, headers: headers(self.headers)?, body: None })
+    }
+}
+
+impl ChangeInput {
+    pub(super) fn outgoing(
+        self,
+        method: Method,
+        idempotency_key: &str,
+    ) -> Result<Outgoing, Failure> {
+        let mut headers = headers(self.headers)?;
+        headers.insert(
+            HeaderName::from_static("idempotency-key"),
+            header_value("Idempotency-Key", idempotency_key)?,
+        );
+        let (body, content_type) = match self.body {
+            None | Some(Value::Null) => (None, None),
+            Some(Value::String(text)) => {
+                (Some(text.into_bytes()), Some("text/plain; charset=utf-8"))
+            }
+            Some(json) => (Some(json.to_string().into_bytes()), Some("application/json")),
+        };
+        if let Some(content_type) = content_type {
+            headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(content_type));
+        }
+        Ok(Outgoing { method, url: url(&self.url)?, headers, body })
+    }
+}
+
+impl Outgoing {
+    /// What messages call it: without the query, which may hold secrets.
+    pub(super) fn title(&self) -> String {
+        let mut url = self.url.clone();
+        url.set_query(None);
+        url.set_fragment(None);
+        format!("{} {url}", self.method)
+    }
+
+    /// What an answer may repeat and a message must not.
+    pub(super) fn secrets(&self) -> Vec<String> {
+        let headers =
+            self.headers.values().filter_map(|value| value.to_str().ok()).map(str::to_owned);
+        let query = self.url.query_pairs().map(|(_, value)| value.into_owned());
+        headers
+            .flat_map(|it| it.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+            .chain(query)
+            .collect()
+    }
+}
+
+fn url(text: &str) -> Result<Url, Failure> {
+    Url::parse(text).map_err(|err| {
+        Failure::logic(format!("`url` is not a whole URL, such as `https://example.com/x`: {err}"))
+    })
+}
+
+fn headers(headers: Option<BTreeMap<String, String>>) -> Result<HeaderMap, Failure> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers.unwrap_or_default() {
+        let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_wrong| {
+            Failure::logic(format!("`{}` is no name of a header", name.escape_debug()))
+        })?;
+        if RESERVED.contains(&header.as_str()) {
+            return Err(Failure::logic(format!(
+                "the header `{name}` is set by Windlass: leave it out"
+            )));
+        }
+        map.insert(header, header_value(&name, &value)?);
+    }
+    Ok(map)
+}
+
+/// The value is not shown: it may be a secret.
+fn header_value(name: &str, value: &str) -> Result<HeaderValue, Failure> {
+    let mut value = HeaderValue::from_str(value).map_err(|_wrong| {
+        Failure::logic(format!(
+            "the value of the header `{name}` has a character that no header may have"
+        ))
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}

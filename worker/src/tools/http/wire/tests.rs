@@ -1,0 +1,106 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use windlass_core::Sent;
+
+use super::*;
+
+/// A name service that answers the same for every name, and counts.
+#[derive(Debug)]
+struct Fixed {
+    addresses: Vec<SocketAddr>,
+    n_asked: Arc<AtomicUsize>,
+}
+
+#[async_trait]
+impl Lookup for Fixed {
+    async fn addresses(&self, _server: &Server) -> io::Result<Vec<SocketAddr>> {
+        self.n_asked.fetch_add(1, Ordering::SeqCst);
+        Ok(self.addresses.clone())
+    }
+}
+
+/// A name service that never answers.
+#[derive(Debug)]
+struct Silent;
+
+#[async_trait]
+impl Lookup for Silent {
+    async fn addresses(&self, _server: &Server) -> io::Result<Vec<SocketAddr>> {
+        std::future::pending().await
+    }
+}
+
+fn wire(allow: &[String], lookup: impl Lookup + 'static) -> Wire {
+    Wire::new(AllowList::parse(allow).unwrap(), Box::new(lookup))
+}
+
+fn fixed(addresses: &[SocketAddr]) -> Fixed {
+    Fixed { addresses: addresses.to_vec(), n_asked: Arc::default() }
+}
+
+async fn post(wire: &Wire, url: &str) -> Result<Response, ToolError> {
+    let outgoing = Outgoing {
+        method: reqwest::Method::POST,
+        url: url.parse().unwrap(),
+        headers: reqwest::header::HeaderMap::new(),
+        body: None,
+    };
+    wire.send(&outgoing, Instant::now() + Duration::from_secs(1)).await
+}
+
+/// A server on this machine that answers every request with an empty 200.
+async fn server() -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let app = axum::Router::new().fallback(|| async {});
+    tokio::spawn(axum::serve(listener, app).into_future());
+    address
+}
+
+#[tokio::test]
+async fn a_name_that_leads_to_this_machine_is_not_connected_to() {
+    let server = server().await;
+    let url = format!("http://rebound.example:{}/", server.port());
+    let mixed = [SocketAddr::from(([1, 1, 1, 1], server.port())), server];
+
+    for addresses in [&[server][..], &mixed] {
+        let wire = wire(&["rebound.example".to_owned()], fixed(addresses));
+
+        let error = post(&wire, &url).await.unwrap_err();
+
+        assert_eq!((error.sent, error.failure.class), (Sent::No, FailureClass::Permission));
+        assert!(error.failure.message.contains("127.0.0.1"), "{error}");
+        assert!(error.failure.message.contains("[tools.http] allow"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn the_addresses_that_were_checked_are_the_ones_connected_to() {
+    let server = server().await;
+    let lookup = fixed(&[server]);
+    let n_asked = Arc::clone(&lookup.n_asked);
+    let wire = wire(&["nas.example".to_owned(), server.to_string()], lookup);
+
+    let response = post(&wire, &format!("http://nas.example:{}/", server.port())).await.unwrap();
+
+    assert_eq!(response.status(), 200);
+    assert_eq!(n_asked.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_name_without_an_address_is_not_asked() {
+    let error =
+        post(&wire(&["a.example".to_owned()], fixed(&[])), "http://a.example/").await.unwrap_err();
+
+    assert_eq!((error.sent, error.failure.class), (Sent::No, FailureClass::Network));
+}
+
+#[tokio::test]
+async fn a_name_service_that_does_not_answer_sends_nothing() {
+    let error =
+        post(&wire(&["a.example".to_owned()], Silent), "http://a.example/").await.unwrap_err();
+
+    assert_eq!((error.sent, error.failure.class), (Sent::No, FailureClass::Network));
+    assert_eq!(error.failure.service.unwrap().name, "http a.example");
+}
