@@ -6,6 +6,8 @@ mod failure;
 mod listener;
 mod migrations;
 mod pool;
+#[cfg(test)]
+mod tests;
 
 #[path = "ops/mod.rs"]
 mod ops;

@@ -1,5 +1,10 @@
 //! The schemas: they can be made, taken back and made again, and both databases get the same one.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests: what cannot be unwrapped fails the test"
+)]
+
 use std::collections::BTreeSet;
 
 use diesel::migration::MigrationSource;
@@ -157,5 +162,5 @@ async fn postgres_facts(url: &str) -> BTreeSet<String> {
 
 fn sqlite_facts(conn: &mut SqliteConnection) -> BTreeSet<String> {
     let query = diesel::sql_query(include_str!("facts/sqlite.sql"));
-    counting(diesel::RunQueryDsl::load(query, conn).unwrap())
+    counting(RunQueryDsl::load(query, conn).unwrap())
 }

@@ -33,7 +33,13 @@ impl Address {
         if wants_tls(url) {
             return Err(bad(NO_TLS));
         }
-        // What the parser says may quote a piece of a password that was not encoded.
+        // A second `@` would end up in the host's name, and a piece of the password with it.
+        let is_url =
+            url.starts_with("postgres") && url.contains("://") && url.matches('@').count() < 2;
+        if !is_url {
+            return Err(bad(NO_URL));
+        }
+        // What the parser says may quote a piece of a password, too.
         let mut config: Config = url.parse().map_err(|_may_quote_a_secret| bad(NO_URL))?;
         if config.get_ssl_mode() == SslMode::Require {
             return Err(bad(NO_TLS));
@@ -56,14 +62,19 @@ impl Address {
 const NO_TLS: &str = "this program cannot encrypt its connection: use `sslmode=prefer` in a network that you trust, or a \
                       local proxy that encrypts";
 const NO_URL: &str = "it does not read as `postgres://user:password@host:5432/database`; in a password, write `@` as \
-                      `%40`, `:` as `%3A`, `/` as `%2F`, `?` as `%3F` and `%` as `%25`";
+                      `%40` and `%` as `%25`";
 
 /// Whether the URL insists on encryption, also in the spellings that only other clients know.
 fn wants_tls(url: &str) -> bool {
-    let parameters = url.split_once('?').map_or("", |(_, parameters)| parameters);
+    let parameters = place(url).split_once('?').map_or("", |(_, parameters)| parameters);
     parameters.split('&').any(|pair| {
         matches!(pair.split_once('='), Some(("sslmode", "require" | "verify-ca" | "verify-full")))
     })
+}
+
+/// What follows the user and the password.
+fn place(url: &str) -> &str {
+    url.rsplit_once('@').map_or(url, |(_, place)| place)
 }
 
 fn fill_in(config: &mut Config) {
@@ -151,9 +162,9 @@ mod tests {
 
     #[test]
     fn a_url_that_is_none_says_how_one_is_written() {
-        let error = Address::parse("postgres://ann:a/b@h/d").unwrap_err();
+        let error = Address::parse("postgres://ann:a@b@h/d").unwrap_err();
 
         assert!(matches!(&error, StoreError::BadUrl { .. }), "{error}");
-        assert!(error.to_string().contains("%2F"), "{error}");
+        assert!(error.to_string().contains("%40"), "{error}");
     }
 }

@@ -1,6 +1,6 @@
 //! What an error of the server means to the caller of the store.
 
-use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error};
+use diesel::result::{DatabaseErrorKind, Error};
 use tokio_postgres::error::SqlState;
 
 use crate::error::StoreError;
@@ -15,84 +15,67 @@ pub(super) fn is_collision(error: &StoreError) -> bool {
 /// Tells the errors of the operation apart from those of the server and of the way to it.
 pub(super) fn classify(error: StoreError, shown: &str) -> StoreError {
     let StoreError::Database(error) = error else { return error };
-    match error {
-        Error::DatabaseError(kind, info) => of_server(kind, info, shown),
-        Error::RollbackErrorOnCommit { commit_error, .. } => {
-            classify(StoreError::Database(*commit_error), shown)
-        }
-        Error::BrokenTransactionManager => {
-            unavailable(format!("the connection to `{shown}` was lost"), error)
-        }
-        other => StoreError::Database(other),
-    }
-}
-
-fn of_server(
-    kind: DatabaseErrorKind,
-    info: Box<dyn DatabaseErrorInformation + Send + Sync>,
-    shown: &str,
-) -> StoreError {
-    use DatabaseErrorKind as Kind;
-
-    let message = info.message().to_owned();
-    let error = Error::DatabaseError(kind, info);
-    match error {
-        Error::DatabaseError(Kind::UnableToSendCommand | Kind::ClosedConnection, _) => {
-            unavailable(format!("the connection to `{shown}` was lost"), error)
-        }
-        Error::DatabaseError(Kind::ReadOnlyTransaction, _) => StoreError::ReadOnly {
+    match meaning(&error) {
+        Some(Meaning::Later(what)) => StoreError::Unavailable {
+            what: format!("`{shown}`: {what}"),
+            source: Some(Box::new(error)),
+        },
+        Some(Meaning::DiskFull) => StoreError::DiskFull,
+        Some(Meaning::ReadOnly) => StoreError::ReadOnly {
             what: format!("`{shown}` only reads; let the URL name the primary server"),
         },
-        Error::DatabaseError(Kind::SerializationFailure, _) => {
-            unavailable(CONTENDED.to_owned(), error)
-        }
-        other => match advice(&message) {
-            Some(Advice::Full) => StoreError::DiskFull,
-            Some(Advice::Later(what)) => unavailable(format!("`{shown}`: {what}"), other),
-            None => StoreError::Database(other),
-        },
+        None => StoreError::Database(error),
     }
 }
 
-enum Advice {
-    Full,
+#[derive(Clone, Copy)]
+enum Meaning {
+    /// It may work later; the text says what to look at.
     Later(&'static str),
+    DiskFull,
+    ReadOnly,
 }
 
-const CONTENDED: &str = "others changed the same rows again and again";
+const LOST: Meaning = Meaning::Later("the connection was lost; the server's log may say why");
+const CONTENDED: Meaning = Meaning::Later("others changed the same rows again and again");
+const CROWDED: Meaning = Meaning::Later("it has no free connection; raise its `max_connections`");
+const SLOW: Meaning =
+    Meaning::Later("a statement took too long; `pg_stat_activity` shows what runs");
+const LOCKED: Meaning = Meaning::Later("a row stayed locked; `pg_stat_activity` shows who waits");
+const STARTING: Meaning = Meaning::Later("it is starting or stopping");
 
-/// The driver keeps the server's words and drops its codes, so these are told apart by their words.
-fn advice(message: &str) -> Option<Advice> {
-    const KNOWN: &[(&str, Advice)] = &[
-        ("No space left on device", Advice::Full),
-        ("deadlock detected", Advice::Later(CONTENDED)),
-        (
-            "due to statement timeout",
-            Advice::Later("a statement took too long; `pg_stat_activity` shows what runs"),
-        ),
-        (
-            "due to lock timeout",
-            Advice::Later("a row stayed locked too long; `pg_stat_activity` shows by whom"),
-        ),
-        (
-            "terminating connection",
-            Advice::Later("the server ended the connection; look at its log"),
-        ),
-        ("the database system is", Advice::Later("the server is starting or stopping")),
-        ("too many clients", Advice::Later("it has no free connection; raise `max_connections`")),
-        (
-            "remaining connection slots",
-            Advice::Later("it has no free connection; raise `max_connections`"),
-        ),
-    ];
-    KNOWN.iter().find(|(words, _)| message.contains(words)).map(|(_, advice)| match advice {
-        Advice::Full => Advice::Full,
-        Advice::Later(what) => Advice::Later(what),
-    })
-}
+/// The driver keeps the server's words and drops most of its codes, so some are told apart by their words.
+const WORDS: &[(&str, Meaning)] = &[
+    ("No space left on device", Meaning::DiskFull),
+    ("deadlock detected", CONTENDED),
+    ("due to statement timeout", SLOW),
+    ("due to lock timeout", LOCKED),
+    ("terminating connection", LOST),
+    ("the database system is", STARTING),
+    ("too many clients", CROWDED),
+    ("remaining connection slots", CROWDED),
+];
 
-fn unavailable(what: String, source: Error) -> StoreError {
-    StoreError::Unavailable { what, source: Some(Box::new(source)) }
+fn meaning(error: &Error) -> Option<Meaning> {
+    if let Error::RollbackErrorOnCommit { commit_error, .. } = error {
+        return meaning(commit_error);
+    }
+    if matches!(error, Error::BrokenTransactionManager) {
+        return Some(LOST);
+    }
+    let Error::DatabaseError(kind, info) = error else { return None };
+    if matches!(kind, DatabaseErrorKind::UnableToSendCommand | DatabaseErrorKind::ClosedConnection)
+    {
+        return Some(LOST);
+    }
+    if matches!(kind, DatabaseErrorKind::SerializationFailure) {
+        return Some(CONTENDED);
+    }
+    if matches!(kind, DatabaseErrorKind::ReadOnlyTransaction) {
+        return Some(Meaning::ReadOnly);
+    }
+    let known = WORDS.iter().find(|(words, _)| info.message().contains(words));
+    known.map(|(_, meaning)| *meaning)
 }
 
 /// What a refused connection means.

@@ -75,15 +75,14 @@ impl Connections {
     }
 
     fn unpack(&self, error: ConnectionError) -> StoreError {
-        match error {
-            ConnectionError::CouldntSetupConfiguration(Error::QueryBuilderError(carried)) => {
-                match carried.downcast::<StoreError>() {
-                    Ok(error) => *error,
-                    Err(other) => StoreError::Database(Error::QueryBuilderError(other)),
-                }
-            }
-            other => self.unavailable("no connection", other),
+        if let ConnectionError::CouldntSetupConfiguration(Error::QueryBuilderError(carried)) = error
+        {
+            return match carried.downcast::<StoreError>() {
+                Ok(error) => *error,
+                Err(other) => StoreError::Database(Error::QueryBuilderError(other)),
+            };
         }
+        self.unavailable("no connection", error)
     }
 
     fn unavailable(
@@ -114,15 +113,11 @@ pub(super) async fn connect(address: &Address) -> Result<AsyncPgConnection> {
     let refused = |error| failure::of_connecting(error, address.shown());
     let (client, connection) = address.config().connect(NoTls).await.map_err(refused)?;
     let lost = |error| failure::classify(StoreError::Database(error), address.shown());
-    let mut conn = AsyncPgConnection::try_from_client_and_connection(client, connection)
-        .await
-        .map_err(|error| match error {
-            ConnectionError::CouldntSetupConfiguration(error) => lost(error),
-            other => StoreError::Unavailable {
-                what: format!("no connection to `{}`", address.shown()),
-                source: Some(Box::new(other)),
-            },
-        })?;
+    let set_up = AsyncPgConnection::try_from_client_and_connection(client, connection).await;
+    let mut conn = set_up.map_err(|error| StoreError::Unavailable {
+        what: format!("`{}`: a new connection could not be set up", address.shown()),
+        source: Some(Box::new(error)),
+    })?;
     conn.batch_execute(SETTINGS).await.map_err(lost)?;
     Ok(conn)
 }

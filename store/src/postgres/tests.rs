@@ -1,0 +1,213 @@
+//! What only PostgreSQL does: collisions of transactions, announcements, lost connections.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use diesel::sql_types::Text;
+use tokio::sync::Barrier;
+
+use super::*;
+use crate::store::Inspect as _;
+use crate::testing::PostgresSchema;
+
+async fn open(schema: &PostgresSchema) -> PostgresStore {
+    PostgresStore::open(&schema.url(), Policy::default(), None, 4).await.unwrap()
+}
+
+/// Makes a workspace.
+#[derive(Clone)]
+struct Make(&'static str);
+
+impl Operation for Make {
+    type Output = usize;
+
+    async fn run(self, tx: &mut Tx<'_>) -> Result<usize> {
+        let insert = "INSERT INTO workspaces (id, name, created_at) VALUES ($1, $1, 0) ON CONFLICT DO NOTHING";
+        Ok(diesel::sql_query(insert).bind::<Text, _>(self.0).execute(tx.conn).await?)
+    }
+}
+
+/// Locks two workspaces one after the other, and tells how often it was tried.
+#[derive(Clone)]
+struct LockBoth {
+    names: [&'static str; 2],
+    both_have_one: Arc<Barrier>,
+    tries: Arc<AtomicU32>,
+}
+
+impl Operation for LockBoth {
+    type Output = ();
+
+    async fn run(self, tx: &mut Tx<'_>) -> Result<()> {
+        let tries = self.tries.fetch_add(1, Ordering::SeqCst);
+        let lock = "UPDATE workspaces SET created_at = created_at + 1 WHERE name = $1";
+        let [first, second] = self.names;
+        diesel::sql_query(lock).bind::<Text, _>(first).execute(tx.conn).await?;
+        if tries == 0 {
+            self.both_have_one.wait().await;
+        }
+        diesel::sql_query(lock).bind::<Text, _>(second).execute(tx.conn).await?;
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn of_two_transactions_that_block_each_other_both_happen() {
+    let Some(schema) = PostgresSchema::migrated().await.unwrap() else { return };
+    let store = open(&schema).await;
+    for name in ["a", "b"] {
+        store.write(Make(name)).await.unwrap();
+    }
+    let both_have_one = Arc::new(Barrier::new(2));
+    let lock = |names| LockBoth {
+        names,
+        both_have_one: Arc::clone(&both_have_one),
+        tries: Arc::default(),
+    };
+    let (one, other) = (lock(["a", "b"]), lock(["b", "a"]));
+    let tries = [&one, &other].map(|lock| Arc::clone(&lock.tries));
+
+    let done = tokio::join!(store.write(one), store.write(other));
+
+    assert!(matches!(done, (Ok(()), Ok(()))), "{done:?}");
+    let tries: u32 = tries.iter().map(|n| AtomicU32::load(n, Ordering::SeqCst)).sum();
+    assert_eq!(tries, 3, "one of the two was undone and tried again");
+}
+
+/// Announces, and fails where it is told to.
+#[derive(Clone)]
+struct Announce {
+    fails: bool,
+}
+
+impl Operation for Announce {
+    type Output = ();
+
+    async fn run(self, tx: &mut Tx<'_>) -> Result<()> {
+        tx.wakes = true;
+        match self.fails {
+            true => Err(StoreError::not_found("workflow", "wf_none")),
+            false => Ok(()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_commit_wakes_every_process_on_its_schema_and_nobody_else() {
+    let Some(schema) = PostgresSchema::migrated().await.unwrap() else { return };
+    let Some(elsewhere) = PostgresSchema::migrated().await.unwrap() else { return };
+    let (here, there) = (open(&schema).await, open(&schema).await);
+    let other = open(&elsewhere).await;
+    let mut heard = [here.subscribe(), there.subscribe()];
+    let mut heard_elsewhere = other.subscribe();
+
+    here.write(Announce { fails: true }).await.unwrap_err();
+    here.write(Announce { fails: false }).await.unwrap();
+    for heard in &mut heard {
+        heard.changed().await.unwrap();
+    }
+    // The server delivers in the order of commits: what the other schema hears first is its own.
+    other.write(Announce { fails: false }).await.unwrap();
+    heard_elsewhere.changed().await.unwrap();
+
+    assert_eq!(
+        heard.map(|heard| *heard.borrow()),
+        [1, 1],
+        "an undone transaction announces nothing"
+    );
+    assert_eq!(*heard_elsewhere.borrow(), 1);
+}
+
+/// Ends connections as an administrator would; returns how many.
+async fn terminate(store: &PostgresStore, application: &str) -> usize {
+    let mut conn = store.connections.get().await.unwrap();
+    let query = "SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity \
+                 WHERE application_name = $1 AND pid <> pg_backend_pid()";
+    diesel::sql_query(query).bind::<Text, _>(application).execute(&mut conn).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_lost_listener_comes_back_and_wakes_because_it_may_have_missed_something() {
+    let Some(schema) = PostgresSchema::migrated().await.unwrap() else { return };
+    let url =
+        format!("{}&application_name=windlass-lost-listener-{}", schema.url(), std::process::id());
+    let store = PostgresStore::open(&url, Policy::default(), None, 1).await.unwrap();
+    let operator = open(&schema).await;
+    let mut heard = store.subscribe();
+
+    let ended =
+        terminate(&operator, &format!("windlass-lost-listener-{}", std::process::id())).await;
+    heard.changed().await.unwrap();
+    operator.write(Announce { fails: false }).await.unwrap();
+    heard.changed().await.unwrap();
+
+    assert!(ended >= 1);
+    assert_eq!(*heard.borrow(), 2, "once for the gap, once for the announcement after it");
+}
+
+#[tokio::test]
+async fn a_lost_connection_is_a_transient_error_and_is_replaced() {
+    let Some(schema) = PostgresSchema::migrated().await.unwrap() else { return };
+    let name = format!("windlass-lost-connection-{}", std::process::id());
+    let url = format!("{}&application_name={name}", schema.url());
+    let store = PostgresStore::open(&url, Policy::default(), None, 1).await.unwrap();
+    let operator = open(&schema).await;
+    store.write(Make("a")).await.unwrap();
+
+    terminate(&operator, &name).await;
+    let made = loop {
+        match store.write(Make("a")).await {
+            Ok(made) => break made,
+            Err(error) => assert!(error.is_transient(), "{error:?}"),
+        }
+    };
+
+    assert_eq!(made, 0, "it was there before");
+}
+
+#[tokio::test]
+async fn an_operation_that_only_looks_cannot_write() {
+    let Some(schema) = PostgresSchema::migrated().await.unwrap() else { return };
+    let store = open(&schema).await;
+
+    let refused = store.read(Make("a")).await.unwrap_err();
+
+    assert!(matches!(refused, StoreError::ReadOnly { .. }), "{refused:?}");
+}
+
+#[tokio::test]
+async fn instants_come_from_the_clock_that_was_given_or_else_from_the_server() {
+    let Some(schema) = PostgresSchema::migrated().await.unwrap() else { return };
+    let clock = windlass_core::ManualClock::new(Timestamp::from_micros(5));
+    let clock: Arc<dyn Clock> = Arc::new(clock);
+    let given =
+        PostgresStore::open(&schema.url(), Policy::default(), Some(clock), 1).await.unwrap();
+    let server = open(&schema).await;
+
+    let (first, second) = (server.now().await.unwrap(), server.now().await.unwrap());
+
+    assert_eq!(given.now().await.unwrap(), Timestamp::from_micros(5));
+    assert!(first < second && first > Timestamp::from_micros(1_700_000_000_000_000), "{first}");
+}
+
+#[tokio::test]
+async fn whoever_cannot_connect_is_told_what_to_look_at() {
+    let Some(schema) = PostgresSchema::create().await else { return };
+    let reach = async |url: &str| {
+        PostgresStore::open(url, Policy::default(), None, 1).await.map(drop).unwrap_err()
+    };
+    let (server, _) =
+        schema.url().split_once('?').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    let (server, _) = server.rsplit_once('/').unwrap();
+
+    let absent = reach(&format!("{server}/no_such_database")).await;
+    let silent = reach("postgres://ann:s3cret@127.0.0.1:1/main").await;
+
+    assert!(
+        matches!(&absent, StoreError::BadUrl { reason, .. } if reason.contains("createdb")),
+        "{absent:?}"
+    );
+    assert!(silent.is_transient(), "{silent:?}");
+    assert!(silent.to_string().contains("postgres://ann@127.0.0.1:1/main"), "{silent}");
+    assert!(!format!("{silent:?}").contains("s3cret"), "{silent:?}");
+}
