@@ -3,13 +3,13 @@
 //! Each function takes what is known of a run and answers with [`Changes`]: everything that has to be written in the
 //! same transaction. What must never happen has no function, or is an [`IllegalTransition`].
 
+mod changes;
 mod phase;
 mod status;
 
+pub use changes::{Changes, Hold, PendingRetry, Reservations};
 pub use phase::Phase;
 pub use status::Status;
-
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -46,61 +46,6 @@ pub struct RunState {
     pub outcome: Option<Outcome>,
     /// The state of its ledger row, where it has one.
     pub mutation: Option<MutationStatus>,
-}
-
-/// What becomes of the events that a run has reserved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reservations {
-    /// They stay reserved by this run.
-    Keep,
-    /// They are pending again, with one more attempt counted.
-    Release,
-    /// They are done.
-    Consume,
-    /// They leave the queue unprocessed.
-    Skip,
-}
-
-/// What becomes of the workflow's mark "this run must go forward before anything else happens".
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PendingRetry {
-    /// As it was.
-    Keep,
-    /// This run is marked.
-    Set,
-    /// No run is marked.
-    Clear,
-}
-
-/// What becomes of the workflow.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Hold {
-    /// Nothing changes.
-    Keep,
-    /// It may go on; what blocked it is settled.
-    Lift,
-    /// It waits for so long.
-    BackOff(Duration),
-    /// It waits until its script is repaired.
-    Maintenance(Failure),
-    /// It waits for a person.
-    Block(Failure),
-}
-
-/// Everything that one transition changes, to be written in one transaction.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[must_use]
-pub struct Changes {
-    /// The run afterwards.
-    pub run: RunState,
-    /// Its reserved events.
-    pub reservations: Reservations,
-    /// The workflow's pending retry.
-    pub pending_retry: PendingRetry,
-    /// The workflow itself.
-    pub hold: Hold,
-    /// The end of the session, where it ends.
-    pub session: Option<SessionResult>,
 }
 
 /// A transition that the state machine does not have.
@@ -155,7 +100,7 @@ impl RunState {
             (Phase::Pending, _) => Phase::Preparing,
             (phase, _) => phase,
         };
-        Ok(unchanged(Self { phase, status: Status::Active, ..self }))
+        Ok(Changes::only(Self { phase, status: Status::Active, ..self }))
     }
 
     /// `prepare` returned; its result and its reservations are checkpointed.
@@ -164,7 +109,7 @@ impl RunState {
     /// [`IllegalTransition`] where the run is not preparing.
     pub fn prepared(self) -> Result<Changes, IllegalTransition> {
         self.require_active(self.phase == Phase::Preparing, "be prepared")?;
-        Ok(unchanged(Self { phase: Phase::Prepared, ..self }))
+        Ok(Changes::only(Self { phase: Phase::Prepared, ..self }))
     }
 
     /// `mutate` asked for a mutation: the ledger row is written, and only then may the request leave.
@@ -174,7 +119,7 @@ impl RunState {
     pub fn begin_mutation(self, n_reserved: usize) -> Result<Changes, IllegalTransition> {
         let legal = self.phase == Phase::Prepared && n_reserved > 0 && self.mutation.is_none();
         self.require_active(legal, "begin a mutation")?;
-        Ok(unchanged(Self {
+        Ok(Changes::only(Self {
             phase: Phase::Mutating,
             mutation: Some(MutationStatus::InFlight),
             ..self
@@ -190,7 +135,7 @@ impl RunState {
             self.phase == Phase::Mutating && self.is_uncertain(),
             "apply its mutation",
         )?;
-        Ok(unchanged(self.settled(MutationStatus::Applied, Outcome::Success)))
+        Ok(Changes::only(self.settled(MutationStatus::Applied, Outcome::Success)))
     }
 
     /// The effect definitely did not happen; the run stops, by the class of the failure.
@@ -239,7 +184,7 @@ impl RunState {
         };
         self.require_active(ready, "commit")?;
         let run = Self { phase: Phase::Committed, status: Status::Committed, ..self };
-        Ok(Changes { reservations: Reservations::Consume, ..unchanged(run) })
+        Ok(Changes { reservations: Reservations::Consume, ..Changes::only(run) })
     }
 
     /// The run stops because of `failure`, in the phase `entered` that it reached without a checkpoint of its own.
@@ -296,7 +241,7 @@ impl RunState {
                 reservations: Reservations::Skip,
                 pending_retry: PendingRetry::Set,
                 hold: Hold::Lift,
-                ..unchanged(self.settled(MutationStatus::Failed, Outcome::Skipped))
+                ..Changes::only(self.settled(MutationStatus::Failed, Outcome::Skipped))
             },
         })
     }
@@ -311,7 +256,7 @@ impl RunState {
             return Ok(self.found_absent());
         }
         let run = self.settled(MutationStatus::Applied, Outcome::Success);
-        Ok(Changes { pending_retry: PendingRetry::Set, hold: Hold::Lift, ..unchanged(run) })
+        Ok(Changes { pending_retry: PendingRetry::Set, hold: Hold::Lift, ..Changes::only(run) })
     }
 
     /// The run that continues this one after its effect, from `next`.
@@ -334,7 +279,7 @@ impl RunState {
             reservations: Reservations::Release,
             pending_retry: PendingRetry::Clear,
             hold: Hold::Lift,
-            ..unchanged(self.settled(MutationStatus::Failed, Outcome::Failure))
+            ..Changes::only(self.settled(MutationStatus::Failed, Outcome::Failure))
         }
     }
 
@@ -345,9 +290,9 @@ impl RunState {
     /// Keeps or releases the events of a run that stopped with a known outcome, by the mutation boundary.
     fn stopped(self) -> Changes {
         if self.is_post_mutation() {
-            Changes { pending_retry: PendingRetry::Set, ..unchanged(self) }
+            Changes { pending_retry: PendingRetry::Set, ..Changes::only(self) }
         } else {
-            Changes { reservations: Reservations::Release, ..unchanged(self) }
+            Changes { reservations: Reservations::Release, ..Changes::only(self) }
         }
     }
 
@@ -357,7 +302,7 @@ impl RunState {
             pending_retry: PendingRetry::Set,
             hold: Hold::Block(failure),
             session: Some(SessionResult::Failed),
-            ..unchanged(Self { status: Status::PausedReconciliation, mutation, ..self })
+            ..Changes::only(Self { status: Status::PausedReconciliation, mutation, ..self })
         }
     }
 
@@ -371,16 +316,6 @@ impl RunState {
 
     fn require(&self, legal: bool, attempted: &'static str) -> Result<(), IllegalTransition> {
         if legal { Ok(()) } else { Err(IllegalTransition { attempted, state: *self }) }
-    }
-}
-
-const fn unchanged(run: RunState) -> Changes {
-    Changes {
-        run,
-        reservations: Reservations::Keep,
-        pending_retry: PendingRetry::Keep,
-        hold: Hold::Keep,
-        session: None,
     }
 }
 
