@@ -224,13 +224,39 @@ impl Callable {
         )))
     }
 
+    /// What the author of a script has to know: what it does, in which phase, and what a producer registers.
+    #[must_use]
+    pub fn docs(&self) -> String {
+        let mut docs = self.spec.docs.clone();
+        match self.operation(&Value::Null) {
+            Operation::Read => {
+                docs.push_str("\n\nIt reads: call it in a producer's handler or in `prepare`.");
+            }
+            Operation::Mutation => {
+                docs.push_str(
+                    "\n\nIt changes something: call it in `mutate`, which ends with the call.",
+                );
+            }
+            // Their descriptions say it.
+            Operation::TopicPeek | Operation::TopicPublish | Operation::RegisterInput => {}
+        }
+        for (source, kind) in &self.spec.input_types {
+            docs.push_str(&format!(
+                " What it finds is an input of source `{source}` and type `{kind}`."
+            ));
+        }
+        docs
+    }
+
     fn function(&self) -> Function {
         Function {
             namespace: self.spec.namespace.clone(),
             method: self.spec.method.clone(),
             docs: format!(
                 "{}\n\nInput (JSON Schema): {}\nAnswer (JSON Schema): {}",
-                self.spec.docs, self.spec.input, self.spec.output
+                self.docs(),
+                self.spec.input,
+                self.spec.output
             ),
         }
     }

@@ -136,6 +136,21 @@ fn topics_are_served_beside_the_tools() {
 }
 
 #[test]
+fn the_docs_say_where_to_call_it_and_what_to_register() {
+    let spec = ToolSpec { input_types: vec![("Web", "page")], ..spec("Echo", "say") };
+    let registry = registry_of(vec![spec]).unwrap();
+
+    let docs = &registry.functions()[0].docs;
+
+    assert!(
+        docs.starts_with("Answers what it is asked.\n\nIt reads: call it in a producer's handler"),
+        "{docs}"
+    );
+    assert!(docs.contains("an input of source `Web` and type `page`"), "{docs}");
+    assert!(docs.contains(r#"Answer (JSON Schema): {"type":"string"}"#), "{docs}");
+}
+
+#[test]
 fn peek_looks_at_a_hundred_events_unless_told() {
     let registry = registry_of(vec![]).unwrap();
     let mut input = json!({"topic": "mail"});

@@ -181,7 +181,7 @@ fn events() -> Value {
                 "title": {"type": "string", "description": "Always empty; titles belong to inputs."},
                 "payload": {"description": "What was published."},
                 "status": {"type": "string", "enum": ["pending", "reserved", "consumed", "skipped"]},
-                "createdAt": {"type": "integer", "description": "Milliseconds since the epoch, UTC."}
+                "createdAt": {"type": "string", "description": "An ISO 8601 instant in UTC."}
             },
             "required": ["messageId", "title", "payload", "status", "createdAt"],
             "additionalProperties": false

@@ -80,7 +80,7 @@ impl Method for Parse {
 Reads the mails of a file: `Mail.parse({path})` → `[{messageId, from, to, subject, date, text, html, attachments}]`.
 
 An `.eml` file gives one mail, an mbox all of its mails in their order. The file is one that `Files` may use, and no \
-larger than the setting `[tools.files] max_read_mib`. Register a mail as an input of source `Mail` and type `message`.",
+larger than the setting `[tools.files] max_read_mib`.",
             effect: Effect::Read,
             input_types: &[("Mail", "message")],
         }

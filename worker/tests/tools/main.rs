@@ -6,5 +6,7 @@ mod files;
 mod http;
 mod mail;
 mod notify;
+mod paths;
 mod server;
+mod types;
 mod world;

@@ -34,21 +34,29 @@ const QUOTED_CHARS: usize = 300;
 /// What is shorter than this is no secret, and too common to be blotted out.
 const SECRET_BYTES: usize = 6;
 
-const LOOK_DOCS: &str = "\
+const GET_DOCS: &str = "\
 Looks at a page or asks a service: `Http.get({url, headers?})` → `{status, headers, body}`.
 
-`head` is the same without a body. Redirects are followed. An answer of 400 or more is a value like any other (check \
-`status`), except 401, 402, 403, 408, 429 and 500 and more, which fail: someone must act, or time mends it. A JSON body \
-is parsed. Register what you find as an input of source `Http` and type `page`.";
+A JSON body is parsed. Redirects are followed. An answer of 400 or more is a value like any other (check `status`), \
+except 401, 402, 403, 408, 429, and 500 and more, which fail: someone must act, or time mends it.";
 
-const CHANGE_DOCS: &str = "\
-Changes something at a server: `Http.post({url, headers?, body?})` → `{status, headers, body}`; likewise `put`, `patch` \
-and `delete`.
+const HEAD_DOCS: &str =
+    "Asks for the head of what `Http.get` would answer: `Http.head({url, headers?})`.";
+
+const POST_DOCS: &str = "\
+Tells a server something: `Http.post({url, headers?, body?})` → `{status, headers, body}`.
 
 A `body` that is an object or array is sent as JSON, a string as it is. The request carries an `Idempotency-Key` header. \
 An answer of 400 or more is a failure; so is a redirect other than 303: call the address it leads to. Where the answer \
-is lost, or is 408, or 500 and more, nobody knows whether the change was made, and a person is asked. `note` in the \
-answer tells where its body could not be read.";
+is lost, or is 408, or 500 and more, nobody knows whether the server obeyed, and a person is asked. `note` in the answer \
+tells where its body could not be read.";
+
+const PUT_DOCS: &str =
+    "Puts something on a server, as `Http.post` does: `Http.put({url, headers?, body?})`.";
+const PATCH_DOCS: &str =
+    "Changes something on a server, as `Http.post` does: `Http.patch({url, headers?, body?})`.";
+const DELETE_DOCS: &str =
+    "Deletes something on a server, as `Http.post` does: `Http.delete({url, headers?, body?})`.";
 
 /// The tools of this namespace.
 pub(super) fn tools(config: &HttpConfig) -> Result<Vec<Arc<dyn Tool>>, ToolsConfigError> {
@@ -58,19 +66,19 @@ pub(super) fn tools(config: &HttpConfig) -> Result<Vec<Arc<dyn Tool>>, ToolsConf
         max_body_bytes: mib_to_bytes(config.max_response_mib),
         timeout: Duration::from_millis(config.timeout_ms),
     });
-    let look = |name, method| -> Arc<dyn Tool> {
-        Arc::new(Typed::new(Look { http: Arc::clone(&http), name, method }))
+    let look = |name, docs, method| -> Arc<dyn Tool> {
+        Arc::new(Typed::new(Look { http: Arc::clone(&http), name, docs, method }))
     };
-    let change = |name, method| -> Arc<dyn Tool> {
-        Arc::new(Typed::new(Change { http: Arc::clone(&http), name, method }))
+    let change = |name, docs, method| -> Arc<dyn Tool> {
+        Arc::new(Typed::new(Change { http: Arc::clone(&http), name, docs, method }))
     };
     Ok(vec![
-        look("get", HttpMethod::GET),
-        look("head", HttpMethod::HEAD),
-        change("post", HttpMethod::POST),
-        change("put", HttpMethod::PUT),
-        change("patch", HttpMethod::PATCH),
-        change("delete", HttpMethod::DELETE),
+        look("get", GET_DOCS, HttpMethod::GET),
+        look("head", HEAD_DOCS, HttpMethod::HEAD),
+        change("post", POST_DOCS, HttpMethod::POST),
+        change("put", PUT_DOCS, HttpMethod::PUT),
+        change("patch", PATCH_DOCS, HttpMethod::PATCH),
+        change("delete", DELETE_DOCS, HttpMethod::DELETE),
     ])
 }
 
@@ -85,6 +93,7 @@ struct Http {
 struct Look {
     http: Arc<Http>,
     name: &'static str,
+    docs: &'static str,
     method: HttpMethod,
 }
 
@@ -92,6 +101,7 @@ struct Look {
 struct Change {
     http: Arc<Http>,
     name: &'static str,
+    docs: &'static str,
     method: HttpMethod,
 }
 
@@ -104,7 +114,7 @@ impl Method for Look {
         Description {
             namespace: "Http",
             method: self.name,
-            docs: LOOK_DOCS,
+            docs: self.docs,
             effect: Effect::Read,
             input_types: &[("Http", "page")],
         }
@@ -126,7 +136,7 @@ impl Method for Change {
         Description {
             namespace: "Http",
             method: self.name,
-            docs: CHANGE_DOCS,
+            docs: self.docs,
             effect: Effect::Mutation,
             input_types: &[],
         }
