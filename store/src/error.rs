@@ -116,6 +116,9 @@ pub enum StoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The store ended by a bug of its own; nothing of the operation was written.
+    #[error("the store ended unexpectedly: start windlass again")]
+    Stopped,
     /// Anything else that the database says.
     #[error("the database refused an operation")]
     Database(#[source] diesel::result::Error),

@@ -4,7 +4,9 @@
 
 mod convert;
 mod error;
+mod literals;
 mod model;
+mod open;
 mod params;
 mod postgres;
 mod rows;
@@ -20,6 +22,7 @@ pub use model::{
     InputStatus, JournalEntry, LogEntry, Mutation, Notification, NotificationKind, RecoveredRun,
     Run, SavedScript, ScriptVersion, Session, Workflow, WorkflowOverview,
 };
+pub use open::{Options, migrate, open, revert};
 pub use params::{
     ActivateScript, ApplyMutation, BeginMutation, Bump, CheckpointPrepare, ClaimRuns,
     CommitConsumer, CommitProducer, ControlWorkflow, DoubtMutation, EventFilter, FailMutation,
@@ -27,4 +30,5 @@ pub use params::{
     Reservation, ResolveMutation, RunFilter, SaveScript, ScriptMessage, StartSession, StopRun,
 };
 pub use postgres::PostgresStore;
+pub use sqlite::SqliteStore;
 pub use store::{AnyId, Inspect, SharedStore, Store, WakeUps};

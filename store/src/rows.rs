@@ -147,7 +147,9 @@ rows! {
         created_at: At,
     }
 
-    /// A workflow and its controls.
+    /// A workflow and its controls. It is written whole, and only while its row is locked.
+    #[derive(AsChangeset)]
+    #[diesel(treat_none_as_null = true)]
     workflows: WorkflowRow {
         id: Db<WorkflowId>,
         workspace_id: Db<WorkspaceId>,

@@ -1,7 +1,138 @@
 //! The store on SQLite: one file, one writer, several readers.
 
+mod connect;
 mod dialect;
+mod failure;
+mod migrations;
+mod readers;
 mod ready;
+mod watch;
+mod writer;
 
 #[path = "ops/mod.rs"]
 mod ops;
+#[path = "reads/mod.rs"]
+mod reads;
+
+use std::sync::Arc;
+
+use tokio::sync::watch as channel;
+use windlass_core::{Clock, Policy, SystemClock};
+
+use self::connect::Place;
+use self::ops::{Operation, Tx};
+use self::readers::Readers;
+use self::watch::Watch;
+use self::writer::Writer;
+use crate::error::Result;
+
+/// A store in a SQLite file.
+///
+/// A commit survives the loss of power. Several processes may use one file; each has a writer of its own, and they take turns.
+#[derive(Debug)]
+pub struct SqliteStore {
+    writer: Writer,
+    /// None for a database in memory, which has one connection for everything.
+    readers: Option<Readers>,
+    /// Rings when another process has committed.
+    _watch: Option<Watch>,
+    wake_ups: channel::Sender<u64>,
+}
+
+impl SqliteStore {
+    /// Opens the database at a URL such as `sqlite:windlass.db` or `sqlite::memory:`, or at a path. Instants come from `clock`, or
+    /// else from the machine. A database in memory gets its schema here.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::StoreError::NotFound) where there is no such file,
+    /// [`MigrationPending`](crate::StoreError::MigrationPending) and [`NewerSchema`](crate::StoreError::NewerSchema) where its
+    /// schema is not this program's, [`Corrupt`](crate::StoreError::Corrupt), [`ReadOnly`](crate::StoreError::ReadOnly) and
+    /// [`Unavailable`](crate::StoreError::Unavailable).
+    pub async fn open(url: &str, policy: Policy, clock: Option<Arc<dyn Clock>>) -> Result<Self> {
+        let place = Place::parse(url)?;
+        connect::blocking(move || Self::open_blocking(&place, policy, clock)).await
+    }
+
+    fn open_blocking(place: &Place, policy: Policy, clock: Option<Arc<dyn Clock>>) -> Result<Self> {
+        let clock = clock.unwrap_or_else(|| Arc::new(SystemClock));
+        let mut conn = connect::for_writing(place)?;
+        if matches!(place, Place::Memory) {
+            migrations::run_pending(&mut conn)?;
+        }
+        migrations::check(&mut conn)?;
+        let (wake_ups, _) = channel::channel(0);
+        let surroundings = Surroundings { policy: Arc::new(policy), clock };
+        let writer = Writer::start(conn, surroundings.clone(), wake_ups.clone())?;
+        let (readers, watch) = match place {
+            Place::Memory => (None, None),
+            Place::File(path) => {
+                let watch = Watch::start(path, writer.handle())?;
+                (Some(Readers::new(path.clone(), surroundings)), Some(watch))
+            }
+        };
+        Ok(Self { writer, readers, _watch: watch, wake_ups })
+    }
+
+    /// Makes the database where there is none, and brings its schema up to date; returns the names of the migrations that it
+    /// took.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn migrate(url: &str) -> Result<Vec<String>> {
+        let place = Place::parse(url)?;
+        connect::blocking(move || {
+            connect::create(&place)?;
+            migrations::run_pending(&mut connect::for_writing(&place)?)
+        })
+        .await
+    }
+
+    /// Takes the whole schema out of the database, with everything in it.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn revert(url: &str) -> Result<()> {
+        let place = Place::parse(url)?;
+        connect::blocking(move || migrations::revert_all(&mut connect::for_writing(&place)?)).await
+    }
+
+    fn subscribe(&self) -> channel::Receiver<u64> {
+        self.wake_ups.subscribe()
+    }
+
+    /// Runs an operation that only looks, on one snapshot.
+    async fn read<O: Operation>(&self, operation: O) -> Result<O::Output> {
+        match &self.readers {
+            Some(readers) => readers.run(operation).await,
+            None => self.writer.run(operation).await,
+        }
+    }
+
+    /// Runs an operation; it is durable when this returns.
+    async fn write<O: Operation + Clone>(&self, operation: O) -> Result<O::Output> {
+        self.writer.run(operation).await
+    }
+}
+
+/// What an operation needs beside a connection.
+#[derive(Debug, Clone)]
+struct Surroundings {
+    policy: Arc<Policy>,
+    clock: Arc<dyn Clock>,
+}
+
+/// What an operation came to, and whether it may have brought work.
+struct Ran<T> {
+    result: Result<T>,
+    wakes: bool,
+}
+
+impl Surroundings {
+    /// Runs an operation to its end, in the transaction that is open on `conn`.
+    fn run<O: Operation>(&self, conn: &mut dialect::Conn, operation: O) -> Ran<O::Output> {
+        let mut tx = Tx { conn, now: self.clock.now(), policy: &self.policy, wakes: false };
+        // Every await in it is ready at once.
+        let result = futures::executor::block_on(operation.run(&mut tx));
+        Ran { result, wakes: tx.wakes }
+    }
+}

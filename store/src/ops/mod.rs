@@ -1,12 +1,41 @@
 //! The operations, once: the body of each transaction, written over a `Conn` and a `RunQueryDsl` that the backend provides in
 //! its module `dialect`. This folder is mounted by both backends.
+//!
+//! An operation that changes a workflow locks the workflow's row first and reads afterwards, so that what happens to one
+//! workflow happens one after the other. Then it asks the core, and writes what the core answers with [`outcome::write`]. At
+//! its end stands [`next::go_on`], which decides what the workflow does next.
 
+mod activate;
+mod claim;
+mod commit;
+mod control;
+mod held;
+mod inputs;
+mod logs;
+mod mutate;
+mod next;
+mod notices;
+mod outcome;
+mod prepare;
+mod publish;
+mod queue;
+mod recover;
+mod reservations;
+mod resolve;
+mod script;
+mod sessions;
+mod stop;
+mod store;
 mod workspace;
 
-use windlass_core::{Policy, Timestamp};
+use windlass_core::{Policy, Timestamp, WorkflowId};
 
-use super::dialect;
-use crate::error::Result;
+use super::{dialect, reads};
+use crate::error::{Result, StoreError};
+use crate::rows::WorkflowRow;
+
+/// How many rows go into one statement: SQLite and PostgreSQL both bind a limited number of values.
+const BATCH: usize = 500;
 
 /// What happens, or is looked at, in one transaction. The parameters of an operation are the operation.
 ///
@@ -29,4 +58,17 @@ pub(super) struct Tx<'conn> {
     pub(super) policy: &'conn Policy,
     /// Whether the commit may bring work: then whoever waits for some is woken.
     pub(super) wakes: bool,
+}
+
+impl Tx<'_> {
+    /// The workflow, which nobody else changes until this transaction ends.
+    async fn lock(&mut self, workflow: WorkflowId) -> Result<WorkflowRow> {
+        let row = dialect::lock_workflow(self.conn, workflow).await?;
+        row.ok_or_else(|| StoreError::not_found("workflow", &workflow))
+    }
+}
+
+/// A count as it is stored; the databases have no unsigned numbers.
+fn stored(count: u32) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
 }

@@ -10,8 +10,9 @@ use crate::rows::{At, Db, WorkspaceRow};
 use crate::schema::workspaces;
 
 /// Finds the workspace of that name, or makes it.
-pub(in super::super) struct EnsureWorkspace {
-    pub(in super::super) name: String,
+#[derive(Clone)]
+pub(super) struct EnsureWorkspace {
+    pub(super) name: String,
 }
 
 impl Operation for EnsureWorkspace {

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use diesel::dsl::{exists, min, select, sql};
+use diesel::dsl::{exists, min, select};
 use diesel::prelude::*;
-use diesel::sql_types::Bool;
 use windlass_core::{Timestamp, WorkflowStatus};
 
 use super::dialect::{Conn, RunQueryDsl};
 use crate::error::Result;
+use crate::literals::{IsActive, IsQueued};
 use crate::rows::{At, Db};
 use crate::schema::{handler_runs, workflows};
 
@@ -18,15 +18,14 @@ const QUEUED: Duration = Duration::from_secs(1);
 /// How long until a workflow is due or a lease expires, and never longer than a moment while a run waits for a worker.
 pub(super) async fn next_due(conn: &mut Conn, now: Timestamp) -> Result<Option<Duration>> {
     let due: Option<At> = workflows::table.select(min(workflows::due_at)).first(conn).await?;
-    // The status is written out, not bound, so that the partial index is seen to fit.
     let expiry: Option<At> = handler_runs::table
-        .filter(sql::<Bool>("status = 'active'"))
+        .filter(IsActive)
         .select(min(handler_runs::lease_expires_at))
         .first(conn)
         .await?;
     let claimable = handler_runs::table
         .inner_join(workflows::table)
-        .filter(sql::<Bool>("handler_runs.status = 'queued'"))
+        .filter(IsQueued)
         .filter(workflows::status.eq(Db(WorkflowStatus::Active)))
         .filter(workflows::error.is_null().and(workflows::maintenance.eq(false)));
     let is_claimable: bool = select(exists(claimable)).get_result(conn).await?;

@@ -14,4 +14,6 @@ mod overview;
 mod runs;
 mod workflows;
 
+pub(super) use mutations::mutation;
+
 use super::{dialect, ops};

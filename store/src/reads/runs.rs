@@ -1,12 +1,11 @@
 //! Handler runs, their sessions and their logs.
 
-use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::Bool;
 use windlass_core::{RunId, SessionId, WorkflowId};
 
 use super::dialect::{Conn, RunQueryDsl};
 use crate::error::{Result, StoreError};
+use crate::literals::IsOpen;
 use crate::model::{LogEntry, Run, Session};
 use crate::params::{LogFilter, RunFilter};
 use crate::rows::{Db, LogRow, RunRow, SessionRow};
@@ -40,11 +39,7 @@ pub(super) async fn find_run(conn: &mut Conn, run: RunId) -> Result<Option<Run>>
 
 /// A workflow's queued or active run.
 pub(super) async fn open_run(conn: &mut Conn, workflow: WorkflowId) -> Result<Option<Run>> {
-    // The statuses are written out, not bound, so that the partial index is seen to fit.
-    let query =
-        RunRow::query()
-            .filter(handler_runs::workflow_id.eq(Db(workflow)))
-            .filter(sql::<Bool>("status IN ('queued', 'active')"));
+    let query = RunRow::query().filter(handler_runs::workflow_id.eq(Db(workflow))).filter(IsOpen);
     let row: Option<RunRow> = query.first(conn).await.optional()?;
     Ok(row.map(Run::from))
 }

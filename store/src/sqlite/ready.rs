@@ -25,14 +25,6 @@ pub(super) trait RunQueryDsl: diesel::RunQueryDsl<SqliteConnection> + Sized {
         ready(diesel::RunQueryDsl::load(self, conn))
     }
 
-    /// All rows of a statement that returns some.
-    fn get_results<'query, U>(self, conn: &mut SqliteConnection) -> Ready<QueryResult<Vec<U>>>
-    where
-        Self: LoadQuery<'query, SqliteConnection, U>,
-    {
-        ready(diesel::RunQueryDsl::get_results(self, conn))
-    }
-
     /// The one row of a query.
     fn get_result<'query, U>(self, conn: &mut SqliteConnection) -> Ready<QueryResult<U>>
     where

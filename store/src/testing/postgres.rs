@@ -29,11 +29,15 @@ impl PostgresSchema {
     /// # Panics
     /// Where the server does not answer or refuses.
     pub async fn create() -> Option<Self> {
-        #[expect(clippy::disallowed_methods, reason = "tests are told by the environment what there is")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "tests are told by the environment what there is"
+        )]
         let server = std::env::var(SERVER).ok()?;
         let made = make(&server).await;
         #[expect(clippy::panic, reason = "a test that cannot have its server has failed")]
-        let name = made.unwrap_or_else(|error| panic!("cannot make a schema for a test: {error:?}"));
+        let name =
+            made.unwrap_or_else(|error| panic!("cannot make a schema for a test: {error:?}"));
         Some(Self { server, name })
     }
 
@@ -79,7 +83,8 @@ async fn make(server: &str) -> std::result::Result<String, tokio_postgres::Error
     drop(sweep(&client).await);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let suffix = format!("{}_{count}", std::process::id());
-    let query = "SELECT $1 || extract(epoch FROM now())::bigint || '_' || pg_backend_pid() || '_' || $2";
+    let query =
+        "SELECT $1 || extract(epoch FROM now())::bigint || '_' || pg_backend_pid() || '_' || $2";
     let name: String = client.query_one(query, &[&PREFIX, &suffix]).await?.get(0);
     client.batch_execute(&format!("CREATE SCHEMA {name}")).await?;
     Ok(name)

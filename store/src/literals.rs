@@ -1,0 +1,45 @@
+//! Conditions that are written out instead of bound, so that both planners see that a partial index fits them.
+
+use diesel::backend::Backend;
+use diesel::expression::{AppearsOnTable, Expression, ValidGrouping, is_aggregate};
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::result::QueryResult;
+use diesel::sql_types::Bool;
+
+use crate::schema::{events, handler_runs};
+
+macro_rules! literals {
+    ($( $(#[$meta:meta])* $name:ident on $table:ident = $sql:literal; )+) => { $(
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, QueryId)]
+        pub(crate) struct $name;
+
+        impl Expression for $name {
+            type SqlType = Bool;
+        }
+
+        impl<DB: Backend> QueryFragment<DB> for $name {
+            fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+                out.push_sql($sql);
+                Ok(())
+            }
+        }
+
+        impl<From> AppearsOnTable<From> for $name where $table::id: AppearsOnTable<From> {}
+
+        impl ValidGrouping<()> for $name {
+            type IsAggregate = is_aggregate::No;
+        }
+    )+ };
+}
+
+literals! {
+    /// The event waits to be reserved.
+    IsPending on events = "events.status = 'pending'";
+    /// The run waits for a worker or has one.
+    IsOpen on handler_runs = "handler_runs.status IN ('queued', 'active')";
+    /// The run waits for a worker.
+    IsQueued on handler_runs = "handler_runs.status = 'queued'";
+    /// A worker has the run.
+    IsActive on handler_runs = "handler_runs.status = 'active'";
+}

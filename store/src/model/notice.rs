@@ -1,0 +1,94 @@
+//! What people are told, and what was done.
+
+use serde::Serialize;
+use serde_json::Value;
+use windlass_core::{
+    JournalId, MutationId, NotificationId, RunId, Text, Timestamp, UnknownText, WorkflowId,
+};
+
+/// Something a person should know.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Notification {
+    /// Its id.
+    pub id: NotificationId,
+    /// The workflow it is about.
+    pub workflow_id: WorkflowId,
+    /// That workflow's name.
+    pub workflow: String,
+    /// What kind.
+    pub kind: NotificationKind,
+    /// The run it is about.
+    pub run_id: Option<RunId>,
+    /// The mutation it is about, or that sent it.
+    pub mutation_id: Option<MutationId>,
+    /// One line.
+    pub title: String,
+    /// The rest.
+    pub body: String,
+    /// When it was entered.
+    pub created_at: Timestamp,
+    /// When its cause was settled.
+    pub resolved_at: Option<Timestamp>,
+}
+
+/// What a notification is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotificationKind {
+    /// A workflow waits for a person.
+    Error,
+    /// A workflow waits for a repair of its script.
+    ScriptFailed,
+    /// Nobody knows whether an effect happened.
+    MutationInDoubt,
+    /// A script sent it.
+    ScriptMessage,
+}
+
+impl NotificationKind {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::ScriptFailed => "script_failed",
+            Self::MutationInDoubt => "mutation_in_doubt",
+            Self::ScriptMessage => "script_message",
+        }
+    }
+}
+
+/// An entry of the journal: who did what, when, about what, and why.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct JournalEntry {
+    /// Its id.
+    pub id: JournalId,
+    /// The workflow concerned.
+    pub workflow_id: Option<WorkflowId>,
+    /// Who: a person's name, or `windlass`.
+    pub actor: String,
+    /// What, for example `workflow.paused`.
+    pub action: String,
+    /// The id of what it is about.
+    pub subject: String,
+    /// Why, in that person's words.
+    pub reason: Option<String>,
+    /// More.
+    pub details: Value,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+impl Text for NotificationKind {
+    fn to_text(&self) -> String {
+        self.as_str().to_owned()
+    }
+
+    fn parse_text(text: &str) -> Result<Self, UnknownText> {
+        match text {
+            "error" => Ok(Self::Error),
+            "script_failed" => Ok(Self::ScriptFailed),
+            "mutation_in_doubt" => Ok(Self::MutationInDoubt),
+            "script_message" => Ok(Self::ScriptMessage),
+            other => Err(UnknownText::new(other, "a kind of notification")),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Runs and sessions, and the right to drive a run.
+
+use serde::Serialize;
+use serde_json::Value;
+use windlass_core::{
+    FailureClass, HandlerKind, LogLevel, MutationId, Outcome, Phase, RunId, RunState, ScriptId,
+    ScriptPosition, SessionId, SessionResult, Status, Timestamp, Trigger, WorkflowId, WorkspaceId,
+};
+
+/// A handler run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Run {
+    /// Its id.
+    pub id: RunId,
+    /// Its workflow.
+    pub workflow_id: WorkflowId,
+    /// Its session.
+    pub session_id: SessionId,
+    /// The script version it is pinned to.
+    pub script_id: ScriptId,
+    /// Producer or consumer.
+    pub kind: HandlerKind,
+    /// Which one.
+    pub handler: String,
+    /// How far it came.
+    pub phase: Phase,
+    /// Whether it is under way, and why it stopped.
+    pub status: Status,
+    /// The run that it continues.
+    pub retry_of: Option<RunId>,
+    /// The ledger row of its effect, its own or that of the run it continues.
+    pub mutation_id: Option<MutationId>,
+    /// What that came to.
+    pub mutation_outcome: Option<Outcome>,
+    /// What `prepare` returned.
+    pub prepare_result: Option<Value>,
+    /// The handler's state before.
+    pub input_state: Option<Value>,
+    /// The state that it returned.
+    pub output_state: Option<Value>,
+    /// Why it stopped.
+    pub error: Option<String>,
+    /// The class of that.
+    pub error_class: Option<FailureClass>,
+    /// Where the script was.
+    pub error_at: Option<ScriptPosition>,
+    /// The worker that has it or had it.
+    pub claimed_by: Option<String>,
+    /// Counts its claims.
+    pub fence: i64,
+    /// When it was queued.
+    pub created_at: Timestamp,
+    /// When a worker took it.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// A session.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Session {
+    /// Its id.
+    pub id: SessionId,
+    /// Its workflow.
+    pub workflow_id: WorkflowId,
+    /// Why it began.
+    pub trigger: Trigger,
+    /// How it ended; none while it is open.
+    pub result: Option<SessionResult>,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// The class of that.
+    pub error_class: Option<FailureClass>,
+    /// How many of its runs committed.
+    pub handler_run_count: u32,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// A log line of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LogEntry {
+    /// Its place in the run's log, from 1.
+    pub seq: u32,
+    /// How loud.
+    pub level: LogLevel,
+    /// The text.
+    pub message: String,
+    /// When it was checkpointed.
+    pub created_at: Timestamp,
+}
+
+/// A worker's right to write to a run, until the lease ends or another claims it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Claim {
+    /// The run.
+    pub run: RunId,
+    /// The fencing number: every write with an older one is refused.
+    pub fence: i64,
+}
+
+/// A run that a worker has just taken, with all that driving it needs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClaimedRun {
+    /// The right to write.
+    pub claim: Claim,
+    /// Where the run stands.
+    pub state: RunState,
+    /// Its workspace.
+    pub workspace: WorkspaceId,
+    /// Its workflow.
+    pub workflow: WorkflowId,
+    /// The workflow's name.
+    pub workflow_name: String,
+    /// Its session.
+    pub session: SessionId,
+    /// The script version to run.
+    pub script: ScriptId,
+    /// The handler's name.
+    pub handler: String,
+    /// The handler's state; none before it first returned one.
+    pub input_state: Option<Value>,
+    /// For a retry: what `prepare` returned.
+    pub prepare_result: Option<Value>,
+    /// For a retry: the settled mutation's answer, where it was applied.
+    pub mutation_result: Option<Value>,
+}
+
+/// What the commit of a run brought about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Committed {
+    /// The workflow's next run, where the same worker took it in the same transaction.
+    pub follow_up: Option<ClaimedRun>,
+}
+
+/// A run that was taken from a lost worker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecoveredRun {
+    /// The run.
+    pub run: RunId,
+    /// Its workflow.
+    pub workflow: WorkflowId,
+    /// What it became.
+    pub status: Status,
+    /// The mutation that is in doubt because of it.
+    pub in_doubt: Option<MutationId>,
+}

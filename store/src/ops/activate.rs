@@ -1,0 +1,162 @@
+//! Makes a script version the one that runs.
+
+use diesel::prelude::*;
+use serde_json::json;
+use windlass_core::{Action, HandlerKind, Id, Manifest, Schedule, Status, TopicId};
+
+use super::dialect::RunQueryDsl;
+use super::next::go_on;
+use super::notices::{self, Entry};
+use super::{BATCH, Operation, Tx, sessions};
+use crate::error::{Result, StoreError};
+use crate::literals::IsQueued;
+use crate::model::Workflow;
+use crate::params::ActivateScript;
+use crate::rows::{
+    At, Db, HandlerRow, Json, RunRow, ScriptRow, SubscriptionRow, TopicRow, WorkflowRow,
+};
+use crate::schema::{handler_runs, handler_state, scripts, subscriptions, topics};
+
+impl Operation for ActivateScript {
+    type Output = Workflow;
+
+    async fn run(self, tx: &mut Tx<'_>) -> Result<Workflow> {
+        let mut workflow = tx.lock(self.workflow).await?;
+        let version = ScriptRow::query()
+            .filter(scripts::id.eq(Db(self.script)).and(scripts::workflow_id.eq(workflow.id)));
+        let version = version.first(tx.conn).await.optional()?;
+        let version = version.ok_or_else(|| StoreError::not_found("script", &self.script))?;
+
+        workflow.status = Db(workflow.status.0.after(Action::Activate, true)?);
+        workflow.active_script_id = Some(version.id);
+        workflow.maintenance = false;
+        if workflow.error.is_none() {
+            workflow.stopped_by_run_id = None;
+        }
+        follow(tx, &workflow, &version.manifest.0).await?;
+        revise_queued_run(tx, &workflow).await?;
+        notices::resolve(tx, workflow.id, notices::OF_A_REPAIR).await?;
+        let entry = Entry::by(&self.actor, "script.activated", self.script)
+            .with(json!({ "version": format!("{}.{}", version.major, version.minor) }));
+        notices::journal(tx, &workflow, entry).await?;
+        Ok(go_on(tx, workflow).await?.workflow.into())
+    }
+}
+
+/// Handlers, subscriptions and topics follow the version. A handler's state outlives a version that does not declare it.
+async fn follow(tx: &mut Tx<'_>, workflow: &WorkflowRow, manifest: &Manifest) -> Result<()> {
+    diesel::update(handler_state::table.filter(handler_state::workflow_id.eq(workflow.id)))
+        .set((
+            handler_state::declared.eq(false),
+            handler_state::has_work.eq(false),
+            handler_state::wake_at.eq(None::<At>),
+            handler_state::next_run_at.eq(None::<At>),
+        ))
+        .execute(tx.conn)
+        .await?;
+    for (name, producer) in &manifest.producers {
+        declare(tx, workflow, name, Some(&producer.schedule)).await?;
+    }
+    for name in manifest.consumers.keys() {
+        declare(tx, workflow, name, None).await?;
+    }
+    subscribe(tx, workflow, manifest).await?;
+    make_topics(tx, workflow, manifest).await
+}
+
+/// A producer, which has a schedule, is due now; a consumer has work.
+async fn declare(
+    tx: &mut Tx<'_>,
+    workflow: &WorkflowRow,
+    name: &str,
+    schedule: Option<&Schedule>,
+) -> Result<()> {
+    let kind = schedule.map_or(HandlerKind::Consumer, |_| HandlerKind::Producer);
+    let row = HandlerRow {
+        workflow_id: workflow.id,
+        kind: Db(kind),
+        name: name.to_owned(),
+        declared: true,
+        state: None,
+        has_work: schedule.is_none(),
+        wake_at: None,
+        schedule: schedule.cloned().map(Json),
+        next_run_at: schedule.map(|_| At(tx.now)),
+        last_run_at: None,
+        updated_at: At(tx.now),
+        updated_by_run_id: None,
+    };
+    diesel::insert_into(handler_state::table)
+        .values(&row)
+        .on_conflict((handler_state::workflow_id, handler_state::kind, handler_state::name))
+        .do_update()
+        .set((
+            handler_state::declared.eq(true),
+            handler_state::has_work.eq(row.has_work),
+            handler_state::schedule.eq(row.schedule.as_ref()),
+            handler_state::next_run_at.eq(row.next_run_at),
+        ))
+        .execute(tx.conn)
+        .await?;
+    Ok(())
+}
+
+async fn subscribe(tx: &mut Tx<'_>, workflow: &WorkflowRow, manifest: &Manifest) -> Result<()> {
+    let of_workflow = subscriptions::workflow_id.eq(workflow.id);
+    diesel::delete(subscriptions::table.filter(of_workflow)).execute(tx.conn).await?;
+    let rows: Vec<SubscriptionRow> = manifest
+        .consumers
+        .iter()
+        .flat_map(|(name, consumer)| consumer.subscribe.iter().map(move |topic| (name, topic)))
+        .map(|(consumer, topic)| SubscriptionRow {
+            workflow_id: workflow.id,
+            consumer: consumer.clone(),
+            topic: topic.clone(),
+        })
+        .collect();
+    for batch in rows.chunks(BATCH) {
+        diesel::insert_into(subscriptions::table).values(batch).execute(tx.conn).await?;
+    }
+    Ok(())
+}
+
+/// The topics that the version declares; older ones stay, with their events.
+async fn make_topics(tx: &mut Tx<'_>, workflow: &WorkflowRow, manifest: &Manifest) -> Result<()> {
+    for name in &manifest.topics {
+        let row = TopicRow {
+            id: Db(TopicId::mint(tx.now)),
+            workflow_id: workflow.id,
+            name: name.clone(),
+            created_at: At(tx.now),
+        };
+        diesel::insert_into(topics::table)
+            .values(&row)
+            .on_conflict((topics::workflow_id, topics::name))
+            .do_nothing()
+            .execute(tx.conn)
+            .await?;
+    }
+    Ok(())
+}
+
+/// A run that nobody has begun belongs to the new version: a retry is pinned to it, any other is withdrawn, and what is due is
+/// decided anew.
+async fn revise_queued_run(tx: &mut Tx<'_>, workflow: &WorkflowRow) -> Result<()> {
+    let queued = RunRow::query().filter(handler_runs::workflow_id.eq(workflow.id)).filter(IsQueued);
+    let Some(run) = queued.first(tx.conn).await.optional()? else { return Ok(()) };
+    // A worker may claim it at this moment: then it stays as it is.
+    let still_queued = handler_runs::id.eq(run.id).and(handler_runs::status.eq(Db(Status::Queued)));
+    if run.retry_of.is_some() {
+        diesel::update(handler_runs::table.filter(still_queued))
+            .set(handler_runs::script_id.eq(workflow.active_script_id.unwrap_or(run.script_id)))
+            .execute(tx.conn)
+            .await?;
+        return Ok(());
+    }
+    let withdrawn =
+        diesel::delete(handler_runs::table.filter(still_queued)).execute(tx.conn).await?;
+    if withdrawn > 0 {
+        sessions::withdraw_run(tx, run.session_id).await?;
+    }
+    Ok(())
+}

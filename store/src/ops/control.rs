@@ -1,0 +1,131 @@
+//! What a person does with a workflow.
+
+use diesel::prelude::*;
+use windlass_core::{
+    Action, HandlerKind, MutationId, MutationStatus, SessionId, Status, Trigger, WorkflowStatus,
+};
+
+use super::dialect::RunQueryDsl;
+use super::next::go_on;
+use super::notices::{self, Entry};
+use super::{Operation, Tx, sessions};
+use crate::error::{Result, StoreError};
+use crate::literals::IsOpen;
+use crate::model::Workflow;
+use crate::params::{ControlWorkflow, StartSession};
+use crate::rows::{At, Db, RunRow, WorkflowRow};
+use crate::schema::{handler_runs, handler_state, mutations};
+
+impl Operation for ControlWorkflow {
+    type Output = Workflow;
+
+    async fn run(self, tx: &mut Tx<'_>) -> Result<Workflow> {
+        let mut workflow = tx.lock(self.workflow).await?;
+        let action = match self.action {
+            Action::Activate => {
+                return Err(StoreError::NotNow {
+                    what: format!("`{}` is activated with a version of its script", workflow.name),
+                    hint: format!("run `windlass activate {}`", workflow.name),
+                });
+            }
+            Action::Pause => "workflow.paused",
+            Action::Resume => "workflow.resumed",
+            Action::Archive => "workflow.archived",
+            Action::Unarchive => "workflow.unarchived",
+        };
+        let has_script = workflow.active_script_id.is_some();
+        workflow.status = Db(workflow.status.0.after(self.action, has_script)?);
+        if self.action == Action::Resume {
+            lift(tx, &mut workflow).await?;
+        }
+        notices::journal(tx, &workflow, Entry::by(&self.actor, action, workflow.id.0)).await?;
+        Ok(go_on(tx, workflow).await?.workflow.into())
+    }
+}
+
+/// Whoever resumes a workflow asserts that what stopped it is mended; an effect in doubt has to be settled by itself.
+async fn lift(tx: &mut Tx<'_>, workflow: &mut WorkflowRow) -> Result<()> {
+    if let Some(mutation) = in_doubt(tx, workflow).await? {
+        return Err(StoreError::InDoubt { mutation });
+    }
+    workflow.error = None;
+    workflow.error_class = None;
+    workflow.maintenance = false;
+    workflow.stopped_by_run_id = None;
+    workflow.transient_failures = 0;
+    workflow.backoff_until = None;
+    notices::resolve(tx, workflow.id, notices::OF_ANY_STOP).await
+}
+
+/// A mutation that nobody knows the outcome of. One that its worker still waits for is not in doubt.
+async fn in_doubt(tx: &mut Tx<'_>, workflow: &WorkflowRow) -> Result<Option<MutationId>> {
+    let unsettled = mutations::table
+        .inner_join(handler_runs::table.on(handler_runs::id.eq(mutations::handler_run_id)))
+        .filter(mutations::workflow_id.eq(workflow.id))
+        .filter(mutations::status.ne_all([Db(MutationStatus::Applied), Db(MutationStatus::Failed)]))
+        .filter(handler_runs::status.eq(Db(Status::PausedReconciliation)))
+        .select(mutations::id);
+    let found: Option<Db<MutationId>> = unsettled.first(tx.conn).await.optional()?;
+    Ok(found.map(|Db(mutation)| mutation))
+}
+
+impl Operation for StartSession {
+    type Output = SessionId;
+
+    async fn run(self, tx: &mut Tx<'_>) -> Result<SessionId> {
+        let mut workflow = tx.lock(self.workflow).await?;
+        if let Some((reason, hint)) = hindrance(tx, &workflow).await? {
+            let what = format!("`{}` cannot run now, {reason}", workflow.name);
+            return Err(StoreError::NotNow { what, hint });
+        }
+        workflow.transient_failures = 0;
+        workflow.backoff_until = None;
+        let producers = handler_state::workflow_id
+            .eq(workflow.id)
+            .and(handler_state::kind.eq(Db(HandlerKind::Producer)))
+            .and(handler_state::declared.eq(true));
+        diesel::update(handler_state::table.filter(producers))
+            .set(handler_state::next_run_at.eq(Some(At(tx.now))))
+            .execute(tx.conn)
+            .await?;
+        let session = sessions::open(tx, workflow.id, Trigger::Manual).await?;
+        let entry = Entry::by(&self.actor, "session.started", session.0);
+        notices::journal(tx, &workflow, entry).await?;
+        go_on(tx, workflow).await?;
+        Ok(session.0)
+    }
+}
+
+/// What stands in the way of a session now, and what to do about it.
+async fn hindrance(tx: &mut Tx<'_>, workflow: &WorkflowRow) -> Result<Option<(String, String)>> {
+    let name = &workflow.name;
+    let resume = format!("mend the cause, then `windlass resume {name}`");
+    let hindrance = match workflow.status.0 {
+        WorkflowStatus::Draft | WorkflowStatus::Ready => {
+            Some(("because it was never activated", format!("run `windlass activate {name}`")))
+        }
+        WorkflowStatus::Paused => {
+            Some(("because it is paused", format!("run `windlass resume {name}`")))
+        }
+        WorkflowStatus::Archived => {
+            Some(("because it is archived", format!("run `windlass unarchive {name}`")))
+        }
+        WorkflowStatus::Active if workflow.error.is_some() => {
+            Some(("because it waits for a person", resume))
+        }
+        WorkflowStatus::Active if workflow.maintenance => Some((
+            "because its script has to be repaired",
+            format!("deploy a mended version with `windlass deploy FILE --name {name} --activate`"),
+        )),
+        WorkflowStatus::Active => None,
+    };
+    if let Some((reason, hint)) = hindrance {
+        return Ok(Some((reason.to_owned(), hint)));
+    }
+    let open = RunRow::query().filter(handler_runs::workflow_id.eq(workflow.id)).filter(IsOpen);
+    let open = open.first(tx.conn).await.optional()?;
+    Ok(open.map(|run| {
+        let reason = format!("because its run `{}` is {}", run.id.0, run.status.0);
+        (reason, "wait until that run has ended".to_owned())
+    }))
+}

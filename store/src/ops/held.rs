@@ -1,0 +1,78 @@
+//! A run together with what its state depends on, and a worker's right to write to it.
+
+use diesel::prelude::*;
+use windlass_core::{MutationStatus, RunId, RunState, Status, WorkflowId};
+
+use super::Tx;
+use super::dialect::{self, RunQueryDsl};
+use crate::error::{Result, StoreError};
+use crate::model::Claim;
+use crate::rows::{Db, RunRow, WorkflowRow};
+use crate::schema::{handler_runs, mutations};
+
+/// A run whose workflow is locked.
+pub(super) struct Held {
+    pub(super) workflow: WorkflowRow,
+    pub(super) run: RunRow,
+    pub(super) state: RunState,
+}
+
+impl Held {
+    /// Whether the run belongs to the script version that is active now.
+    ///
+    /// A run of an older version, which was under way when the new one was activated, does not answer what the activation asked
+    /// for: every producer is still due, and every consumer still has work.
+    pub(super) fn is_current(&self) -> bool {
+        self.workflow.active_script_id == Some(self.run.script_id)
+    }
+}
+
+/// The run that `claim` gives the right to write to, with its workflow locked.
+///
+/// A lease that has expired does not refuse: only that another worker claimed the run, or that it was stopped in the meantime.
+/// So a worker that was merely slow loses nothing while nobody missed it.
+pub(super) async fn hold(tx: &mut Tx<'_>, claim: Claim) -> Result<Held> {
+    let lost = StoreError::ClaimLost { run: claim.run };
+    match find(tx, claim.run).await? {
+        Some(held) if held.run.fence == claim.fence && held.run.status.0 == Status::Active => {
+            Ok(held)
+        }
+        Some(_) | None => Err(lost),
+    }
+}
+
+/// The run, with its workflow locked.
+pub(super) async fn find(tx: &mut Tx<'_>, run: RunId) -> Result<Option<Held>> {
+    let workflow =
+        handler_runs::table.filter(handler_runs::id.eq(Db(run))).select(handler_runs::workflow_id);
+    let Some(Db(workflow)) = workflow.first::<Db<WorkflowId>>(tx.conn).await.optional()? else {
+        return Ok(None);
+    };
+    let Some(workflow) = dialect::lock_workflow(tx.conn, workflow).await? else { return Ok(None) };
+    // Read only now: whoever held the lock may have changed the run.
+    Ok(load(tx, run).await?.map(|(run, state)| Held { workflow, run, state }))
+}
+
+/// The run and its state.
+pub(super) async fn load(tx: &mut Tx<'_>, run: RunId) -> Result<Option<(RunRow, RunState)>> {
+    let row = handler_runs::table
+        .left_join(mutations::table)
+        .filter(handler_runs::id.eq(Db(run)))
+        .select((RunRow::as_select(), mutations::status.nullable()));
+    let found: Option<(RunRow, Option<Db<MutationStatus>>)> =
+        row.first(tx.conn).await.optional()?;
+    Ok(found.map(|(run, mutation)| {
+        let state = state(&run, mutation.map(|Db(status)| status));
+        (run, state)
+    }))
+}
+
+fn state(run: &RunRow, mutation: Option<MutationStatus>) -> RunState {
+    RunState {
+        kind: run.kind.0,
+        phase: run.phase.0,
+        status: run.status.0,
+        outcome: run.mutation_outcome.map(|Db(outcome)| outcome),
+        mutation,
+    }
+}

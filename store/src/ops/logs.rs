@@ -1,0 +1,35 @@
+//! What scripts log, checkpointed with what they did.
+
+use diesel::dsl::max;
+use diesel::prelude::*;
+use windlass_core::RunId;
+
+use super::dialect::RunQueryDsl;
+use super::{BATCH, Tx};
+use crate::error::Result;
+use crate::params::NewLog;
+use crate::rows::{At, Db, LogRow};
+use crate::schema::run_logs;
+
+/// Adds lines after those that the run has.
+pub(super) async fn append(tx: &mut Tx<'_>, run: Db<RunId>, lines: Vec<NewLog>) -> Result<()> {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let last = run_logs::table.filter(run_logs::run_id.eq(run)).select(max(run_logs::seq));
+    let last: Option<i32> = last.get_result(tx.conn).await?;
+    let rows: Vec<LogRow> = (last.unwrap_or(0) + 1..)
+        .zip(lines)
+        .map(|(seq, line)| LogRow {
+            run_id: run,
+            seq,
+            level: Db(line.level),
+            message: line.message,
+            created_at: At(tx.now),
+        })
+        .collect();
+    for batch in rows.chunks(BATCH) {
+        diesel::insert_into(run_logs::table).values(batch).execute(tx.conn).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,211 @@
+//! What is told: the journal for whoever asks later, notifications for whoever has to act.
+
+use diesel::prelude::*;
+use serde_json::{Value, json};
+use windlass_core::{Failure, Id, JournalId, MutationId, NotificationId, Status, Text, WorkflowId};
+
+use super::dialect::RunQueryDsl;
+use super::held::Held;
+use super::{Operation, Tx};
+use crate::error::Result;
+use crate::model::NotificationKind;
+use crate::params::ScriptMessage;
+use crate::rows::{At, Db, JournalRow, Json, MutationRow, NotificationRow, WorkflowRow};
+use crate::schema::{journal, mutations, notifications};
+
+/// Who acts where no person does.
+const WINDLASS: &str = "windlass";
+
+/// What a settled error settles.
+pub(super) const OF_AN_ERROR: &[NotificationKind] =
+    &[NotificationKind::Error, NotificationKind::MutationInDoubt];
+/// What a repair settles.
+pub(super) const OF_A_REPAIR: &[NotificationKind] = &[NotificationKind::ScriptFailed];
+/// What a person settles who resumes the workflow.
+pub(super) const OF_ANY_STOP: &[NotificationKind] =
+    &[NotificationKind::Error, NotificationKind::MutationInDoubt, NotificationKind::ScriptFailed];
+
+/// An entry of the journal.
+pub(super) struct Entry<'a> {
+    actor: &'a str,
+    action: &'static str,
+    subject: String,
+    reason: Option<String>,
+    details: Value,
+}
+
+impl<'a> Entry<'a> {
+    /// A person did it.
+    pub(super) fn by(actor: &'a str, action: &'static str, subject: impl Text) -> Self {
+        let subject = subject.to_text();
+        Self { actor, action, subject, reason: None, details: json!({}) }
+    }
+
+    /// The engine did it.
+    pub(super) fn by_windlass(action: &'static str, subject: impl Text) -> Self {
+        Entry::by(WINDLASS, action, subject)
+    }
+
+    pub(super) fn because(self, reason: Option<String>) -> Self {
+        Self { reason, ..self }
+    }
+
+    pub(super) fn with(self, details: Value) -> Self {
+        Self { details, ..self }
+    }
+}
+
+/// Enters what was done to a workflow.
+pub(super) async fn journal(
+    tx: &mut Tx<'_>,
+    workflow: &WorkflowRow,
+    entry: Entry<'_>,
+) -> Result<()> {
+    let row = JournalRow {
+        id: Db(JournalId::mint(tx.now)),
+        workspace_id: workflow.workspace_id,
+        workflow_id: Some(workflow.id),
+        actor: entry.actor.to_owned(),
+        action: entry.action.to_owned(),
+        subject: entry.subject,
+        reason: entry.reason,
+        details: Json(entry.details),
+        created_at: At(tx.now),
+    };
+    diesel::insert_into(journal::table).values(&row).execute(tx.conn).await?;
+    Ok(())
+}
+
+/// A run stopped its workflow, and a person has to act.
+pub(super) async fn stopped(tx: &mut Tx<'_>, held: &Held, failure: &Failure) -> Result<()> {
+    let notice = match held.state.status {
+        Status::PausedReconciliation => in_doubt(tx, held, failure).await?,
+        Status::FailedLogic => Notice {
+            kind: NotificationKind::ScriptFailed,
+            title: format!("the script of `{}` has to be repaired", held.workflow.name),
+            body: format!("{} failed: {}", subject(held), explain(failure)),
+        },
+        Status::Queued
+        | Status::Active
+        | Status::PausedTransient
+        | Status::PausedApproval
+        | Status::FailedInternal
+        | Status::Committed
+        | Status::Crashed => Notice {
+            kind: NotificationKind::Error,
+            title: format!("`{}` waits for you", held.workflow.name),
+            body: format!("{} stopped: {}", subject(held), explain(failure)),
+        },
+    };
+    notify(tx, held, notice).await?;
+    let details =
+        json!({ "status": held.state.status, "class": failure.class, "error": failure.message });
+    let entry = Entry::by_windlass("run.stopped", held.run.id.0).with(details);
+    journal(tx, &held.workflow, entry).await
+}
+
+struct Notice {
+    kind: NotificationKind,
+    title: String,
+    body: String,
+}
+
+async fn in_doubt(tx: &mut Tx<'_>, held: &Held, failure: &Failure) -> Result<Notice> {
+    let row = MutationRow::query().filter(mutations::id.nullable().eq(held.run.mutation_id));
+    let row = row.first(tx.conn).await?;
+    let (tool, method, title) = (&row.tool_namespace, &row.tool_method, &row.ui_title);
+    Ok(Notice {
+        kind: NotificationKind::MutationInDoubt,
+        title: format!("`{}` asks whether an effect happened", held.workflow.name),
+        body: format!(
+            "`{tool}.{method}` ({title}), {}: look there, then settle it with `windlass resolve {}`",
+            explain(failure),
+            row.id.0
+        ),
+    })
+}
+
+fn subject(held: &Held) -> String {
+    format!("{} `{}`", held.run.kind.0, held.run.handler_name)
+}
+
+fn explain(failure: &Failure) -> String {
+    let mut text = failure.message.clone();
+    if let Some(service) = &failure.service {
+        let account = service.account.as_ref().map(|name| format!(" as `{name}`"));
+        text = format!("{text} (`{}`{})", service.name, account.unwrap_or_default());
+    }
+    if let Some(at) = &failure.at {
+        text = format!("{text}, at {at}");
+    }
+    text
+}
+
+async fn notify(tx: &mut Tx<'_>, held: &Held, notice: Notice) -> Result<()> {
+    let is_doubt = notice.kind == NotificationKind::MutationInDoubt;
+    let row = NotificationRow {
+        id: Db(NotificationId::mint(tx.now)),
+        workspace_id: held.workflow.workspace_id,
+        workflow_id: held.workflow.id,
+        kind: Db(notice.kind),
+        run_id: Some(held.run.id),
+        mutation_id: held.run.mutation_id.filter(|_| is_doubt),
+        title: notice.title,
+        body: notice.body,
+        created_at: At(tx.now),
+        acknowledged_at: None,
+        resolved_at: None,
+    };
+    diesel::insert_into(notifications::table).values(&row).execute(tx.conn).await?;
+    Ok(())
+}
+
+/// The cause of open notifications of these kinds is settled.
+pub(super) async fn resolve(
+    tx: &mut Tx<'_>,
+    workflow: Db<WorkflowId>,
+    kinds: &[NotificationKind],
+) -> Result<()> {
+    let open = notifications::workflow_id
+        .eq(workflow)
+        .and(notifications::resolved_at.is_null())
+        .and(notifications::kind.eq_any(kinds.iter().map(|kind| Db(*kind))));
+    diesel::update(notifications::table.filter(open))
+        .set(notifications::resolved_at.eq(Some(At(tx.now))))
+        .execute(tx.conn)
+        .await?;
+    Ok(())
+}
+
+impl Operation for ScriptMessage {
+    type Output = ();
+
+    async fn run(self, tx: &mut Tx<'_>) -> Result<()> {
+        let row = NotificationRow {
+            id: Db(NotificationId::mint(tx.now)),
+            workspace_id: Db(self.workspace),
+            workflow_id: Db(self.workflow),
+            kind: Db(NotificationKind::ScriptMessage),
+            run_id: Some(sender(tx, self.mutation).await?),
+            mutation_id: Some(Db(self.mutation)),
+            title: self.title,
+            body: self.body,
+            created_at: At(tx.now),
+            acknowledged_at: None,
+            resolved_at: None,
+        };
+        // The one unique constraint of the table that this row can meet is that its mutation has sent it already.
+        diesel::insert_into(notifications::table)
+            .values(&row)
+            .on_conflict_do_nothing()
+            .execute(tx.conn)
+            .await?;
+        Ok(())
+    }
+}
+
+async fn sender(tx: &mut Tx<'_>, mutation: MutationId) -> Result<Db<windlass_core::RunId>> {
+    let run = mutations::table.find(Db(mutation)).select(mutations::handler_run_id);
+    let run = run.first(tx.conn).await.optional()?;
+    run.ok_or_else(|| crate::error::StoreError::not_found("mutation", &mutation))
+}

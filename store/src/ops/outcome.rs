@@ -1,0 +1,160 @@
+//! Writes what the core decided: everything that one transition changes.
+
+use diesel::prelude::*;
+use serde_json::Value;
+use windlass_core::{
+    Changes, Failure, FailureClass, Hold, MutationStatus, PendingRetry, ResolvedBy, ScriptPosition,
+    SessionResult,
+};
+
+use super::dialect::RunQueryDsl;
+use super::held::Held;
+use super::{Tx, notices, reservations, sessions};
+use crate::error::Result;
+use crate::rows::{At, Db, Json};
+use crate::schema::{handler_runs, mutations};
+
+/// What is known of the cause of a transition.
+#[derive(Default)]
+pub(super) struct Because<'a> {
+    /// Why it stops.
+    pub(super) cause: Option<Cause>,
+    /// The tool's answer, where a mutation is applied.
+    pub(super) result: Option<&'a Value>,
+    /// Who settled a mutation that was in doubt.
+    pub(super) resolved_by: Option<ResolvedBy>,
+}
+
+/// Why a run stops.
+pub(super) struct Cause {
+    pub(super) message: String,
+    pub(super) class: Option<FailureClass>,
+    pub(super) at: Option<ScriptPosition>,
+}
+
+impl From<&Failure> for Cause {
+    fn from(failure: &Failure) -> Self {
+        Self {
+            message: failure.message.clone(),
+            class: Some(failure.class),
+            at: failure.at.as_deref().cloned(),
+        }
+    }
+}
+
+impl Because<'_> {
+    pub(super) fn failed(failure: &Failure) -> Self {
+        Self { cause: Some(Cause::from(failure)), ..Self::default() }
+    }
+}
+
+/// Writes `changes` to the run, its ledger row, its reserved events, its session and, in memory, its workflow, which
+/// [`go_on`](super::next::go_on) saves.
+pub(super) async fn write(
+    tx: &mut Tx<'_>,
+    held: &mut Held,
+    changes: Changes,
+    because: &Because<'_>,
+) -> Result<()> {
+    if changes.run.mutation != held.state.mutation {
+        write_mutation(tx, held, changes.run.mutation, because).await?;
+    }
+    write_run(tx, held, &changes, because.cause.as_ref()).await?;
+    reservations::dispose(tx, &held.run, changes.reservations).await?;
+    match changes.pending_retry {
+        PendingRetry::Keep => {}
+        PendingRetry::Set => held.workflow.pending_retry_run_id = Some(held.run.id),
+        PendingRetry::Clear => held.workflow.pending_retry_run_id = None,
+    }
+    if changes.session == Some(SessionResult::Failed) {
+        sessions::fail(tx, held.run.session_id, because.cause.as_ref()).await?;
+    }
+    held.state = changes.run;
+    hold_workflow(tx, held, changes.hold).await
+}
+
+async fn write_mutation(
+    tx: &mut Tx<'_>,
+    held: &Held,
+    status: Option<MutationStatus>,
+    because: &Because<'_>,
+) -> Result<()> {
+    let (Some(mutation), Some(status)) = (held.run.mutation_id, status) else { return Ok(()) };
+    let resolved = because.resolved_by.map(|by| {
+        (mutations::resolved_by.eq(Some(Db(by))), mutations::resolved_at.eq(Some(At(tx.now))))
+    });
+    let answer = because.result.map(|result| mutations::result.eq(Some(Json(result))));
+    let cause = because.cause.as_ref().map(|cause| {
+        (mutations::error.eq(Some(&cause.message)), mutations::error_class.eq(cause.class.map(Db)))
+    });
+    diesel::update(mutations::table.filter(mutations::id.eq(mutation)))
+        .set((
+            mutations::status.eq(Db(status)),
+            answer,
+            cause,
+            resolved,
+            mutations::updated_at.eq(At(tx.now)),
+        ))
+        .execute(tx.conn)
+        .await?;
+    Ok(())
+}
+
+async fn write_run(
+    tx: &mut Tx<'_>,
+    held: &Held,
+    changes: &Changes,
+    cause: Option<&Cause>,
+) -> Result<()> {
+    let run = &changes.run;
+    let ended_at = (!run.status.is_open()).then(|| held.run.ended_at.unwrap_or(At(tx.now)));
+    let error = cause.map(|cause| {
+        (
+            handler_runs::error.eq(Some(&cause.message)),
+            handler_runs::error_class.eq(cause.class.map(Db)),
+            handler_runs::error_at.eq(cause.at.as_ref().map(Json)),
+        )
+    });
+    diesel::update(handler_runs::table.filter(handler_runs::id.eq(held.run.id)))
+        .set((
+            handler_runs::phase.eq(Db(run.phase)),
+            handler_runs::status.eq(Db(run.status)),
+            handler_runs::mutation_outcome.eq(run.outcome.map(Db)),
+            handler_runs::ended_at.eq(ended_at),
+            error,
+        ))
+        .execute(tx.conn)
+        .await?;
+    Ok(())
+}
+
+async fn hold_workflow(tx: &mut Tx<'_>, held: &mut Held, hold: Hold) -> Result<()> {
+    let workflow = &mut held.workflow;
+    match hold {
+        Hold::Keep => {}
+        Hold::Lift => {
+            workflow.error = None;
+            workflow.error_class = None;
+            if !workflow.maintenance {
+                workflow.stopped_by_run_id = None;
+            }
+            notices::resolve(tx, workflow.id, notices::OF_AN_ERROR).await?;
+        }
+        Hold::BackOff(delay) => {
+            workflow.transient_failures = workflow.transient_failures.saturating_add(1);
+            workflow.backoff_until = Some(At(tx.now.after(delay)));
+        }
+        Hold::Maintenance(failure) => {
+            workflow.maintenance = true;
+            workflow.stopped_by_run_id = Some(held.run.id);
+            notices::stopped(tx, held, &failure).await?;
+        }
+        Hold::Block(failure) => {
+            workflow.error = Some(failure.message.clone());
+            workflow.error_class = Some(Db(failure.class));
+            workflow.stopped_by_run_id = Some(held.run.id);
+            notices::stopped(tx, held, &failure).await?;
+        }
+    }
+    Ok(())
+}

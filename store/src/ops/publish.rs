@@ -1,0 +1,199 @@
+//! Publishes events and enters inputs.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use diesel::prelude::*;
+use serde_json::Value;
+use windlass_core::{EventId, EventStatus, HandlerKind, Id, InputId, TopicId, WorkflowId};
+
+use super::dialect::RunQueryDsl;
+use super::held::Held;
+use super::{BATCH, Tx};
+use crate::error::{Result, StoreError};
+use crate::params::NewEvent;
+use crate::rows::{At, Db, EventInputRow, EventRow, Json};
+use crate::schema::{event_inputs, events, handler_state, subscriptions, topics};
+
+/// An event in one topic.
+struct Message {
+    message_id: String,
+    payload: Value,
+    causes: BTreeSet<InputId>,
+}
+
+/// Publishes events; of several with one id in one topic the last one counts.
+pub(super) async fn publish(tx: &mut Tx<'_>, held: &Held, events: Vec<NewEvent>) -> Result<()> {
+    let mut changed = Vec::new();
+    for (topic, messages) in by_topic(events) {
+        if publish_in(tx, held, &topic, messages).await? {
+            changed.push(topic);
+        }
+    }
+    mark_work(tx, held.workflow.id.0, changed).await
+}
+
+fn by_topic(events: Vec<NewEvent>) -> Vec<(String, Vec<Message>)> {
+    let mut topics: Vec<(String, Vec<Message>)> = Vec::new();
+    let mut places: HashMap<(String, String), (usize, usize)> = HashMap::new();
+    for event in events {
+        for topic in event.topics {
+            let message = Message {
+                message_id: event.message_id.clone(),
+                payload: event.payload.clone(),
+                causes: event.caused_by.iter().copied().collect(),
+            };
+            let nth = topics.iter().position(|(name, _)| *name == topic).unwrap_or_else(|| {
+                topics.push((topic.clone(), Vec::new()));
+                topics.len() - 1
+            });
+            let Some((_, messages)) = topics.get_mut(nth) else { continue };
+            let place = (topic, message.message_id.clone());
+            match places.get(&place).and_then(|(_, at)| messages.get_mut(*at)) {
+                Some(earlier) => *earlier = message,
+                None => {
+                    places.insert(place, (nth, messages.len()));
+                    messages.push(message);
+                }
+            }
+        }
+    }
+    topics
+}
+
+/// Whether a subscriber has anything new to look at.
+async fn publish_in(
+    tx: &mut Tx<'_>,
+    held: &Held,
+    topic: &str,
+    mut messages: Vec<Message>,
+) -> Result<bool> {
+    let id = topics::table
+        .filter(topics::workflow_id.eq(held.workflow.id).and(topics::name.eq(topic)))
+        .select(topics::id);
+    let id: Option<Db<TopicId>> = id.first(tx.conn).await.optional()?;
+    let id = id.ok_or_else(|| StoreError::not_found("topic", topic))?;
+    let mut is_changed = false;
+    while !messages.is_empty() {
+        let rest = messages.split_off(messages.len().min(BATCH));
+        is_changed |= publish_batch(tx, held, id, messages).await?;
+        messages = rest;
+    }
+    Ok(is_changed)
+}
+
+async fn publish_batch(
+    tx: &mut Tx<'_>,
+    held: &Held,
+    topic: Db<TopicId>,
+    messages: Vec<Message>,
+) -> Result<bool> {
+    let known = known(tx, topic, &messages).await?;
+    let mut fresh = Vec::new();
+    let mut causes = Vec::new();
+    let mut is_changed = false;
+    for message in messages {
+        match known.get(&message.message_id) {
+            None => {
+                let row = event(tx, held, topic, &message);
+                causes.extend(causes_of(row.id, &message));
+                fresh.push(row);
+            }
+            Some(Known { id, status: EventStatus::Pending, payload }) => {
+                is_changed |= *payload != message.payload;
+                correct(tx, *id, &message).await?;
+                causes.extend(causes_of(*id, &message));
+            }
+            // What a run has reserved or finished stays as that run saw it.
+            Some(Known { status: EventStatus::Reserved, .. })
+            | Some(Known { status: EventStatus::Consumed | EventStatus::Skipped, .. }) => {}
+        }
+    }
+    is_changed |= !fresh.is_empty();
+    if !fresh.is_empty() {
+        diesel::insert_into(events::table).values(&fresh).execute(tx.conn).await?;
+    }
+    for batch in causes.chunks(BATCH) {
+        diesel::insert_into(event_inputs::table).values(batch).execute(tx.conn).await?;
+    }
+    Ok(is_changed)
+}
+
+struct Known {
+    id: Db<EventId>,
+    status: EventStatus,
+    payload: Value,
+}
+
+async fn known(
+    tx: &mut Tx<'_>,
+    topic: Db<TopicId>,
+    messages: &[Message],
+) -> Result<HashMap<String, Known>> {
+    let ids: Vec<&String> = messages.iter().map(|message| &message.message_id).collect();
+    let known =
+        EventRow::query().filter(events::topic_id.eq(topic).and(events::message_id.eq_any(ids)));
+    let known: Vec<EventRow> = known.load(tx.conn).await?;
+    let known = known.into_iter().map(|row| {
+        let Json(payload) = row.payload;
+        (row.message_id, Known { id: row.id, status: row.status.0, payload })
+    });
+    Ok(known.collect())
+}
+
+fn event(tx: &Tx<'_>, held: &Held, topic: Db<TopicId>, message: &Message) -> EventRow {
+    EventRow {
+        id: Db(EventId::mint(tx.now)),
+        workflow_id: held.workflow.id,
+        topic_id: topic,
+        message_id: message.message_id.clone(),
+        payload: Json(message.payload.clone()),
+        status: Db(EventStatus::Pending),
+        reserved_by_run_id: None,
+        created_by_run_id: held.run.id,
+        attempt_number: 1,
+        created_at: At(tx.now),
+        updated_at: At(tx.now),
+    }
+}
+
+fn causes_of(event: Db<EventId>, message: &Message) -> Vec<EventInputRow> {
+    let row = |input: &InputId| EventInputRow { event_id: event, input_id: Db(*input) };
+    message.causes.iter().map(row).collect()
+}
+
+/// A pending event says from now on what was published last.
+async fn correct(tx: &mut Tx<'_>, event: Db<EventId>, message: &Message) -> Result<()> {
+    diesel::update(events::table.filter(events::id.eq(event)))
+        .set((events::payload.eq(Json(&message.payload)), events::updated_at.eq(At(tx.now))))
+        .execute(tx.conn)
+        .await?;
+    diesel::delete(event_inputs::table.filter(event_inputs::event_id.eq(event)))
+        .execute(tx.conn)
+        .await?;
+    Ok(())
+}
+
+/// Whoever subscribes one of the topics has work.
+pub(super) async fn mark_work(
+    tx: &mut Tx<'_>,
+    workflow: WorkflowId,
+    changed: Vec<String>,
+) -> Result<()> {
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let subscribers = subscriptions::table
+        .filter(subscriptions::workflow_id.eq(Db(workflow)))
+        .filter(subscriptions::topic.eq_any(changed))
+        .select(subscriptions::consumer);
+    let subscribers: HashSet<String> = subscribers.load(tx.conn).await?.into_iter().collect();
+    let consumers = handler_state::workflow_id
+        .eq(Db(workflow))
+        .and(handler_state::kind.eq(Db(HandlerKind::Consumer)))
+        .and(handler_state::name.eq_any(subscribers));
+    diesel::update(handler_state::table.filter(consumers))
+        .set(handler_state::has_work.eq(true))
+        .execute(tx.conn)
+        .await?;
+    Ok(())
+}

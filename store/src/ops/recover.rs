@@ -1,0 +1,83 @@
+//! Takes runs from workers that are lost.
+
+use diesel::prelude::*;
+use serde_json::json;
+use windlass_core::{Hold, RunId, Status};
+
+use super::dialect::RunQueryDsl;
+use super::held::{self, Held};
+use super::next::go_on;
+use super::notices::{self, Entry};
+use super::outcome::{Because, Cause};
+use super::{Operation, Tx, outcome};
+use crate::error::Result;
+use crate::literals::IsActive;
+use crate::model::RecoveredRun;
+use crate::params::RecoverRuns;
+use crate::rows::{At, Db};
+use crate::schema::handler_runs;
+
+impl Operation for RecoverRuns {
+    type Output = Vec<RecoveredRun>;
+
+    async fn run(self, tx: &mut Tx<'_>) -> Result<Vec<RecoveredRun>> {
+        let mut recovered = Vec::new();
+        for run in lost_runs(tx, &self).await? {
+            let Some(held) = held::find(tx, run).await? else { continue };
+            if is_lost(tx, &held, &self) {
+                recovered.push(recover(tx, held).await?);
+            }
+        }
+        Ok(recovered)
+    }
+}
+
+/// Those that look lost, in the order of their workflows, so that two who recover lock them in the same order.
+async fn lost_runs(tx: &mut Tx<'_>, params: &RecoverRuns) -> Result<Vec<RunId>> {
+    let workers: Vec<_> = params.lost_workers.iter().map(|worker| Db(*worker)).collect();
+    let lost =
+        handler_runs::lease_expires_at.le(At(tx.now)).or(handler_runs::claimed_by.eq_any(workers));
+    let runs = handler_runs::table
+        .filter(IsActive)
+        .filter(lost)
+        .order(handler_runs::workflow_id)
+        .limit(i64::from(params.limit))
+        .select(handler_runs::id);
+    let runs: Vec<Db<RunId>> = runs.load(tx.conn).await?;
+    Ok(runs.into_iter().map(|Db(run)| run).collect())
+}
+
+/// Whether it still is, now that nobody else can change it: its worker may have renewed or ended it.
+fn is_lost(tx: &Tx<'_>, held: &Held, params: &RecoverRuns) -> bool {
+    let has_expired = held.run.lease_expires_at.is_some_and(|At(end)| end <= tx.now);
+    let is_dead = held.run.claimed_by.is_some_and(|Db(by)| params.lost_workers.contains(&by));
+    held.state.status == Status::Active && (has_expired || is_dead)
+}
+
+async fn recover(tx: &mut Tx<'_>, mut held: Held) -> Result<RecoveredRun> {
+    let changes = held.state.crash()?;
+    let cause = match &changes.hold {
+        Hold::Block(failure) | Hold::Maintenance(failure) => Cause::from(failure),
+        Hold::Keep | Hold::Lift | Hold::BackOff(_) => {
+            let message = "the worker that had this run was lost".to_owned();
+            Cause { message, class: None, at: None }
+        }
+    };
+    let because = Because { cause: Some(cause), ..Because::default() };
+    outcome::write(tx, &mut held, changes, &because).await?;
+    let entry = Entry::by_windlass("run.recovered", held.run.id.0).with(json!({
+        "worker": held.run.claimed_by.map(|Db(worker)| worker),
+        "phase": held.state.phase,
+        "status": held.state.status,
+    }));
+    notices::journal(tx, &held.workflow, entry).await?;
+    let in_doubt = held.run.mutation_id.filter(|_| held.state.is_uncertain());
+    let recovered = RecoveredRun {
+        run: held.run.id.0,
+        workflow: held.workflow.id.0,
+        status: held.state.status,
+        in_doubt: in_doubt.map(|Db(mutation)| mutation),
+    };
+    go_on(tx, held.workflow).await?;
+    Ok(recovered)
+}

@@ -1,0 +1,122 @@
+//! Saves script versions.
+
+use diesel::prelude::*;
+use serde_json::json;
+use windlass_core::{Id, ScriptId, WorkflowId, WorkflowStatus, WorkspaceId, digest_text};
+
+use super::dialect::RunQueryDsl;
+use super::notices::{self, Entry};
+use super::{Operation, Tx};
+use crate::error::Result;
+use crate::model::{SavedScript, ScriptVersion};
+use crate::params::{Bump, SaveScript};
+use crate::rows::{At, Db, Json, ScriptRow, WorkflowRow};
+use crate::schema::{scripts, workflows};
+
+impl Operation for SaveScript {
+    type Output = SavedScript;
+
+    async fn run(self, tx: &mut Tx<'_>) -> Result<SavedScript> {
+        let workflow = find_or_make_workflow(tx, self.workspace, &self.name).await?;
+        let newest = newest(tx, workflow.id, None).await?;
+        let digest = digest_text(&self.source);
+        if let Some(newest) = newest.as_ref().filter(|newest| newest.digest == digest) {
+            return Ok(SavedScript { script: ScriptVersion::from(newest.clone()), is_new: false });
+        }
+        let (major, minor) = match (self.bump, newest) {
+            (_, None) => (1, 0),
+            (Bump::Major, Some(newest)) => (newest.major + 1, 0),
+            (Bump::Minor, Some(newest)) => {
+                let repaired = repaired(tx, &workflow).await?.unwrap_or(newest);
+                (repaired.major, repaired.minor + 1)
+            }
+        };
+        let row = ScriptRow {
+            id: Db(ScriptId::mint(tx.now)),
+            workflow_id: workflow.id,
+            major,
+            minor,
+            file_name: self.file_name,
+            source: self.source,
+            digest,
+            manifest: Json(self.manifest),
+            comment: self.comment,
+            created_at: At(tx.now),
+        };
+        diesel::insert_into(scripts::table).values(&row).execute(tx.conn).await?;
+        leave_draft(tx, &workflow).await?;
+        let entry = Entry::by(&self.actor, "script.saved", row.id.0)
+            .with(json!({ "version": format!("{major}.{minor}"), "comment": row.comment }));
+        notices::journal(tx, &workflow, entry).await?;
+        Ok(SavedScript { script: ScriptVersion::from(row), is_new: true })
+    }
+}
+
+async fn find_or_make_workflow(
+    tx: &mut Tx<'_>,
+    workspace: WorkspaceId,
+    name: &str,
+) -> Result<WorkflowRow> {
+    let row = WorkflowRow {
+        id: Db(WorkflowId::mint(tx.now)),
+        workspace_id: Db(workspace),
+        name: name.to_owned(),
+        title: name.to_owned(),
+        status: Db(WorkflowStatus::Draft),
+        error: None,
+        error_class: None,
+        maintenance: false,
+        stopped_by_run_id: None,
+        pending_retry_run_id: None,
+        active_script_id: None,
+        transient_failures: 0,
+        backoff_until: None,
+        due_at: None,
+        created_at: At(tx.now),
+        updated_at: At(tx.now),
+    };
+    diesel::insert_into(workflows::table)
+        .values(&row)
+        .on_conflict((workflows::workspace_id, workflows::name))
+        .do_nothing()
+        .execute(tx.conn)
+        .await?;
+    let named = workflows::table
+        .filter(workflows::workspace_id.eq(row.workspace_id).and(workflows::name.eq(name)))
+        .select(workflows::id);
+    let Db(id) = named.first(tx.conn).await?;
+    tx.lock(id).await
+}
+
+/// The newest version, of that major version or at all.
+async fn newest(
+    tx: &mut Tx<'_>,
+    workflow: Db<WorkflowId>,
+    major: Option<i32>,
+) -> Result<Option<ScriptRow>> {
+    let newest = ScriptRow::query()
+        .filter(scripts::workflow_id.eq(workflow))
+        .filter(scripts::major.le(major.unwrap_or(i32::MAX)))
+        .order((scripts::major.desc(), scripts::minor.desc()));
+    Ok(newest.first(tx.conn).await.optional()?)
+}
+
+/// The version after which a repair counts: what runs is repaired, though a newer plan may wait beside it.
+async fn repaired(tx: &mut Tx<'_>, workflow: &WorkflowRow) -> Result<Option<ScriptRow>> {
+    let Some(active) = workflow.active_script_id else { return Ok(None) };
+    let major = scripts::table.find(active).select(scripts::major);
+    let major = major.first(tx.conn).await?;
+    newest(tx, workflow.id, Some(major)).await
+}
+
+async fn leave_draft(tx: &mut Tx<'_>, workflow: &WorkflowRow) -> Result<()> {
+    let draft = workflows::id.eq(workflow.id).and(workflows::status.eq(Db(WorkflowStatus::Draft)));
+    diesel::update(workflows::table.filter(draft))
+        .set((
+            workflows::status.eq(Db(WorkflowStatus::Ready)),
+            workflows::updated_at.eq(At(tx.now)),
+        ))
+        .execute(tx.conn)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! Sessions: begun with their first run, never open without an open run.
+
+use diesel::prelude::*;
+use windlass_core::{Id, SessionId, SessionResult, Trigger, WorkflowId};
+
+use super::Tx;
+use super::dialect::RunQueryDsl;
+use super::outcome::Cause;
+use crate::error::Result;
+use crate::rows::{At, Db, SessionRow};
+use crate::schema::sessions;
+
+/// The workflow's open session.
+pub(super) async fn find_open(
+    tx: &mut Tx<'_>,
+    workflow: Db<WorkflowId>,
+) -> Result<Option<SessionRow>> {
+    let open = SessionRow::query()
+        .filter(sessions::workflow_id.eq(workflow))
+        .filter(sessions::result.is_null());
+    Ok(open.first(tx.conn).await.optional()?)
+}
+
+/// Opens a session.
+pub(super) async fn open(
+    tx: &mut Tx<'_>,
+    workflow: Db<WorkflowId>,
+    trigger: Trigger,
+) -> Result<Db<SessionId>> {
+    let id = Db(SessionId::mint(tx.now));
+    let row = SessionRow {
+        id,
+        workflow_id: workflow,
+        kind: "workflow".to_owned(),
+        trigger: Db(trigger),
+        result: None,
+        error: None,
+        error_class: None,
+        begun_run_count: 0,
+        handler_run_count: 0,
+        cost: 0,
+        created_at: At(tx.now),
+        ended_at: None,
+    };
+    diesel::insert_into(sessions::table).values(&row).execute(tx.conn).await?;
+    Ok(id)
+}
+
+/// The session has done what there was to do.
+pub(super) async fn complete(tx: &mut Tx<'_>, session: Db<SessionId>) -> Result<()> {
+    end(tx, session, SessionResult::Completed, None).await
+}
+
+/// The session ends because one of its runs stopped.
+pub(super) async fn fail(
+    tx: &mut Tx<'_>,
+    session: Db<SessionId>,
+    cause: Option<&Cause>,
+) -> Result<()> {
+    end(tx, session, SessionResult::Failed, cause).await
+}
+
+async fn end(
+    tx: &mut Tx<'_>,
+    session: Db<SessionId>,
+    result: SessionResult,
+    cause: Option<&Cause>,
+) -> Result<()> {
+    diesel::update(sessions::table)
+        .filter(sessions::id.eq(session).and(sessions::result.is_null()))
+        .set((
+            sessions::result.eq(Some(Db(result))),
+            sessions::error.eq(cause.map(|cause| &cause.message)),
+            sessions::error_class.eq(cause.and_then(|cause| cause.class).map(Db)),
+            sessions::ended_at.eq(Some(At(tx.now))),
+        ))
+        .execute(tx.conn)
+        .await?;
+    Ok(())
+}
+
+/// One more run of the session began.
+pub(super) async fn count_begun(tx: &mut Tx<'_>, session: Db<SessionId>) -> Result<()> {
+    diesel::update(sessions::table.filter(sessions::id.eq(session)))
+        .set(sessions::begun_run_count.eq(sessions::begun_run_count + 1))
+        .execute(tx.conn)
+        .await?;
+    Ok(())
+}
+
+/// One more run of the session committed.
+pub(super) async fn count_committed(tx: &mut Tx<'_>, session: Db<SessionId>) -> Result<()> {
+    diesel::update(sessions::table.filter(sessions::id.eq(session)))
+        .set(sessions::handler_run_count.eq(sessions::handler_run_count + 1))
+        .execute(tx.conn)
+        .await?;
+    Ok(())
+}
+
+/// A run that had only been queued is withdrawn: a session that began nothing else never was.
+pub(super) async fn withdraw_run(tx: &mut Tx<'_>, session: Db<SessionId>) -> Result<()> {
+    let never_was = sessions::id.eq(session).and(sessions::begun_run_count.le(1));
+    let n_deleted = diesel::delete(sessions::table.filter(never_was)).execute(tx.conn).await?;
+    if n_deleted > 0 {
+        return Ok(());
+    }
+    diesel::update(sessions::table.filter(sessions::id.eq(session)))
+        .set(sessions::begun_run_count.eq(sessions::begun_run_count - 1))
+        .execute(tx.conn)
+        .await?;
+    complete(tx, session).await
+}

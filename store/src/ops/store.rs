@@ -1,0 +1,101 @@
+//! The store's interface: each method is its operation.
+
+use async_trait::async_trait;
+use windlass_core::{RunId, SessionId, WorkspaceId};
+
+use super::dialect::Backend;
+use super::next::EnqueueDue;
+use super::workspace::EnsureWorkspace;
+use crate::error::Result;
+use crate::model::{
+    BegunMutation, ClaimedRun, Committed, Mutation, RecoveredRun, SavedScript, Workflow,
+};
+use crate::params::{
+    ActivateScript, ApplyMutation, BeginMutation, CheckpointPrepare, ClaimRuns, CommitConsumer,
+    CommitProducer, ControlWorkflow, DoubtMutation, FailMutation, ReconcileMutation, RecoverRuns,
+    RenewLeases, ResolveMutation, SaveScript, ScriptMessage, StartSession, StopRun,
+};
+use crate::store::Store;
+
+#[async_trait]
+impl Store for Backend {
+    async fn ensure_workspace(&self, name: &str) -> Result<WorkspaceId> {
+        self.write(EnsureWorkspace { name: name.to_owned() }).await
+    }
+
+    async fn save_script(&self, params: SaveScript) -> Result<SavedScript> {
+        self.write(params).await
+    }
+
+    async fn activate_script(&self, params: ActivateScript) -> Result<Workflow> {
+        self.write(params).await
+    }
+
+    async fn control_workflow(&self, params: ControlWorkflow) -> Result<Workflow> {
+        self.write(params).await
+    }
+
+    async fn start_session(&self, params: StartSession) -> Result<SessionId> {
+        self.write(params).await
+    }
+
+    async fn enqueue_due(&self, limit: u32) -> Result<usize> {
+        self.write(EnqueueDue { limit }).await
+    }
+
+    async fn claim_runs(&self, params: ClaimRuns) -> Result<Vec<ClaimedRun>> {
+        self.write(params).await
+    }
+
+    async fn renew_leases(&self, params: RenewLeases) -> Result<Vec<RunId>> {
+        self.write(params).await
+    }
+
+    async fn recover_runs(&self, params: RecoverRuns) -> Result<Vec<RecoveredRun>> {
+        self.write(params).await
+    }
+
+    async fn checkpoint_prepare(&self, params: CheckpointPrepare) -> Result<()> {
+        self.write(params).await
+    }
+
+    async fn begin_mutation(&self, params: BeginMutation) -> Result<BegunMutation> {
+        self.write(params).await
+    }
+
+    async fn apply_mutation(&self, params: ApplyMutation) -> Result<()> {
+        self.write(params).await?.in_time()
+    }
+
+    async fn fail_mutation(&self, params: FailMutation) -> Result<()> {
+        self.write(params).await?.in_time()
+    }
+
+    async fn doubt_mutation(&self, params: DoubtMutation) -> Result<()> {
+        self.write(params).await?.in_time()
+    }
+
+    async fn commit_producer(&self, params: CommitProducer) -> Result<Committed> {
+        self.write(params).await
+    }
+
+    async fn commit_consumer(&self, params: CommitConsumer) -> Result<Committed> {
+        self.write(params).await
+    }
+
+    async fn stop_run(&self, params: StopRun) -> Result<()> {
+        self.write(params).await
+    }
+
+    async fn resolve_mutation(&self, params: ResolveMutation) -> Result<Mutation> {
+        self.write(params).await
+    }
+
+    async fn reconcile_mutation(&self, params: ReconcileMutation) -> Result<Mutation> {
+        self.write(params).await
+    }
+
+    async fn add_message(&self, params: ScriptMessage) -> Result<()> {
+        self.write(params).await
+    }
+}

@@ -1,0 +1,67 @@
+//! Connections that only look. WAL lets them look while the writer writes.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use diesel::SqliteConnection;
+use diesel::connection::SimpleConnection;
+use tokio::sync::Semaphore;
+
+use super::ops::Operation;
+use super::{Surroundings, connect, failure};
+use crate::error::{Result, StoreError};
+
+/// How many may look at once.
+const READERS: usize = 4;
+
+/// The connections, made when they are first wanted.
+#[derive(Debug)]
+pub(super) struct Readers {
+    shared: Arc<Shared>,
+    free: Arc<Semaphore>,
+}
+
+struct Shared {
+    path: PathBuf,
+    surroundings: Surroundings,
+    idle: Mutex<Vec<SqliteConnection>>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Readers {
+    pub(super) fn new(path: PathBuf, surroundings: Surroundings) -> Self {
+        let shared = Shared { path, surroundings, idle: Mutex::default() };
+        Self { shared: Arc::new(shared), free: Arc::new(Semaphore::new(READERS)) }
+    }
+
+    /// Runs an operation on one snapshot.
+    pub(super) async fn run<O: Operation>(&self, operation: O) -> Result<O::Output> {
+        let closed = |_closed| StoreError::Stopped;
+        let _permit = Arc::clone(&self.free).acquire_owned().await.map_err(closed)?;
+        let shared = Arc::clone(&self.shared);
+        connect::blocking(move || shared.run(operation)).await
+    }
+}
+
+impl Shared {
+    fn run<O: Operation>(&self, operation: O) -> Result<O::Output> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut conn = idle.map_or_else(|| connect::for_reading(&self.path), Ok)?;
+        let result = self.run_on(&mut conn, operation);
+        // A connection that did not come back from its transaction is not used again.
+        if conn.batch_execute("ROLLBACK").is_ok() {
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(conn);
+        }
+        result.map_err(failure::classify)
+    }
+
+    fn run_on<O: Operation>(&self, conn: &mut SqliteConnection, operation: O) -> Result<O::Output> {
+        conn.batch_execute("BEGIN")?;
+        self.surroundings.run(conn, operation).result
+    }
+}
