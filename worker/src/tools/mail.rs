@@ -87,7 +87,7 @@ larger than the setting `[tools.files] max_read_mib`.",
     }
 
     async fn call(&self, input: ParseInput, _call: ToolCall) -> Result<Vec<Mail>, ToolError> {
-        let place = self.roots.place(&input.path).map_err(ToolError::not_sent)?;
+        let place = self.roots.place(&input.path).await.map_err(ToolError::not_sent)?;
         let max_bytes = self.max_read_bytes;
         let read = move || mails(&read_limited(&place, max_bytes)?, &place.path);
         off_thread(read).await.and_then(|mails| mails).map_err(ToolError::not_sent)

@@ -54,6 +54,21 @@ async fn roots_may_be_nested_elsewhere_or_the_folder_of_the_configuration_itself
 }
 
 #[tokio::test]
+async fn a_root_that_was_replaced_is_the_new_folder_and_a_missing_one_is_reported() {
+    let world = World::new();
+    world.put("inbox/old.txt", "");
+    std::fs::rename(world.path("inbox"), world.path("archive")).unwrap();
+
+    let failure = world.refusal("Files.list", json!({"dir": "inbox"})).await;
+    world.put("inbox/new.txt", "");
+    let files = world.ok("Files.list", json!({"dir": "inbox"})).await;
+
+    assert_eq!(failure.class, FailureClass::Internal);
+    assert!(failure.message.contains("[tools.files] roots"), "{failure}");
+    assert_eq!(paths(&files), ["inbox/new.txt"]);
+}
+
+#[tokio::test]
 async fn a_pattern_that_is_none_is_refused() {
     let failure =
         World::new().refusal("Files.list", json!({"dir": "inbox", "pattern": "[a"})).await;

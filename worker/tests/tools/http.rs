@@ -369,6 +369,10 @@ async fn redirects_of_a_change_are_not_followed() {
         let input = json!({"url": server.url(&format!("/redirect/{code}//end"))});
         let error = world.call("Http.post", input).await.unwrap_err();
         assert_eq!(error.sent, sent, "{code}");
+        assert!(
+            error.failure.message.ends_with(&format!("; it points to `{}`", server.url("/end"))),
+            "{error}"
+        );
     }
     let answer = world.ok("Http.post", json!({"url": server.url("/redirect/303//end")})).await;
 

@@ -76,7 +76,7 @@ without a key, or with one that the line does not contain, a person is asked whe
     }
 
     async fn call(&self, input: AppendInput, call: ToolCall) -> Result<AppendOutput, ToolError> {
-        let place = self.roots.place(&input.path).map_err(ToolError::not_sent)?;
+        let place = self.roots.place(&input.path).await.map_err(ToolError::not_sent)?;
         let line = single_line(&input.line).map_err(ToolError::not_sent)?.to_owned();
         let file = open_exclusively("append to", &place, call.time_limit)
             .await
@@ -97,7 +97,7 @@ without a key, or with one that the line does not contain, a person is asked whe
         input: AppendInput,
         _call: ToolCall,
     ) -> Result<Option<AppendOutput>, Failure> {
-        let place = self.roots.place(&input.path)?;
+        let place = self.roots.place(&input.path).await?;
         let line = single_line(&input.line)?.to_owned();
         let Some(file) = open_when_free("search", &place).await? else { return Ok(None) };
         off_thread(move || {

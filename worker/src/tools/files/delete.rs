@@ -52,7 +52,7 @@ A file that does not exist is an error. Folders are not deleted.",
     }
 
     async fn call(&self, input: DeleteInput, _call: ToolCall) -> Result<DeleteOutput, ToolError> {
-        let place = self.roots.place(&input.path).map_err(ToolError::not_sent)?;
+        let place = self.roots.place(&input.path).await.map_err(ToolError::not_sent)?;
         super::change(move || {
             let failure = |err: &io::Error| place.failure("delete", err);
             place
@@ -75,7 +75,7 @@ A file that does not exist is an error. Folders are not deleted.",
         input: DeleteInput,
         _call: ToolCall,
     ) -> Result<Option<DeleteOutput>, Failure> {
-        let place = self.roots.place(&input.path)?;
+        let place = self.roots.place(&input.path).await?;
         off_thread(move || {
             let failure = |err: &io::Error| place.failure("look for", err);
             match place.dir.symlink_metadata(&place.within) {

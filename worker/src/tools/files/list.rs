@@ -62,7 +62,7 @@ Folders in it are not listed and not entered; call it again with their path.",
     }
 
     async fn call(&self, input: ListInput, _call: ToolCall) -> Result<Vec<ListedFile>, ToolError> {
-        let place = self.roots.place(&input.dir).map_err(ToolError::not_sent)?;
+        let place = self.roots.place(&input.dir).await.map_err(ToolError::not_sent)?;
         super::look(move || {
             let pattern = input.pattern.as_deref().map(glob).transpose()?;
             let mut files = Vec::new();

@@ -54,7 +54,7 @@ The file must be UTF-8 and no larger than the setting `[tools.files] max_read_mi
     }
 
     async fn call(&self, input: ReadInput, _call: ToolCall) -> Result<ReadOutput, ToolError> {
-        let place = self.roots.place(&input.path).map_err(ToolError::not_sent)?;
+        let place = self.roots.place(&input.path).await.map_err(ToolError::not_sent)?;
         let max_bytes = self.max_read_bytes;
         super::look(move || {
             let bytes = read_limited(&place, max_bytes)?;

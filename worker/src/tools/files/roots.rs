@@ -9,10 +9,12 @@ use cap_std::fs::Dir;
 use windlass_core::{Failure, FailureClass};
 
 use crate::tools::ToolsConfigError;
+use crate::tools::method::off_thread;
 
-/// The folders of `[tools.files] roots`, open.
+/// The folders of `[tools.files] roots`.
 ///
-/// Every access goes through the open folder, so that neither `..` nor a link leads out of it.
+/// Every access goes through the open folder, so that neither `..` nor a link leads out of it. It is opened for each call: one
+/// that was kept open would still be read after someone has moved it away and put another in its place.
 #[derive(Debug)]
 pub(crate) struct Roots {
     roots: Vec<Root>,
@@ -22,7 +24,7 @@ pub(crate) struct Roots {
 struct Root {
     /// What a script's path begins with: `["data", "inbox"]` for `data/inbox`, nothing for `.`.
     name: Vec<String>,
-    dir: Arc<Dir>,
+    path: PathBuf,
 }
 
 /// A file or folder in one of the roots.
@@ -36,7 +38,7 @@ pub(crate) struct Place {
 }
 
 impl Roots {
-    /// Opens the folders, which are given relative to `base_dir`.
+    /// The folders, which are given relative to `base_dir`. Each must be there.
     pub(crate) fn open(roots: &[String], base_dir: &Path) -> Result<Self, ToolsConfigError> {
         let mut opened = Self { roots: Vec::new() };
         for root in roots {
@@ -45,9 +47,10 @@ impl Roots {
                 return Err(ToolsConfigError::RootTwice { root: root.clone() });
             }
             let path = base_dir.join(root);
-            let dir = Dir::open_ambient_dir(&path, ambient_authority())
-                .map_err(|source| ToolsConfigError::Root { root: root.clone(), path, source })?;
-            opened.roots.push(Root { name, dir: Arc::new(dir) });
+            if let Err(source) = Dir::open_ambient_dir(&path, ambient_authority()) {
+                return Err(ToolsConfigError::Root { root: root.clone(), path, source });
+            }
+            opened.roots.push(Root { name, path });
         }
         // The most specific root answers for a path.
         opened.roots.sort_by_key(|root| std::cmp::Reverse(root.name.len()));
@@ -55,7 +58,7 @@ impl Roots {
     }
 
     /// Where `path` is.
-    pub(crate) fn place(&self, path: &str) -> Result<Place, Failure> {
+    pub(crate) async fn place(&self, path: &str) -> Result<Place, Failure> {
         let parts = parts(path)?;
         let root = self.roots.iter().find(|root| {
             parts.get(..root.name.len()).is_some_and(|head| root.name.iter().eq(head))
@@ -63,7 +66,7 @@ impl Roots {
         let root = root.ok_or_else(|| self.outside(path))?;
         let rest = parts.get(root.name.len()..).unwrap_or_default();
         let within = if rest.is_empty() { PathBuf::from(".") } else { rest.iter().collect() };
-        Ok(Place { path: parts.join("/"), dir: Arc::clone(&root.dir), within })
+        Ok(Place { path: parts.join("/"), dir: Arc::new(root.dir().await?), within })
     }
 
     fn outside(&self, path: &str) -> Failure {
@@ -77,6 +80,21 @@ impl Roots {
                  its folder to `[tools.files] roots`"
             ),
         )
+    }
+}
+
+impl Root {
+    async fn dir(&self) -> Result<Dir, Failure> {
+        let path = self.path.clone();
+        off_thread(move || {
+            Dir::open_ambient_dir(&path, ambient_authority()).map_err(|err| {
+                Failure::internal(format!(
+                    "could not open the folder `{}` of `[tools.files] roots`: {err}; put it back, then resume",
+                    path.display()
+                ))
+            })
+        })
+        .await?
     }
 }
 

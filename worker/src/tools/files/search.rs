@@ -63,7 +63,7 @@ Looks into the same files as `Files.list`, in the same order. Capitals matter.",
     }
 
     async fn call(&self, input: SearchInput, _call: ToolCall) -> Result<Vec<FoundLine>, ToolError> {
-        let place = self.roots.place(&input.dir).map_err(ToolError::not_sent)?;
+        let place = self.roots.place(&input.dir).await.map_err(ToolError::not_sent)?;
         let max_bytes = self.max_answer_bytes;
         super::look(move || {
             let pattern = input.pattern.as_deref().map(glob).transpose()?;

@@ -62,7 +62,7 @@ The file and its folder are created where they are missing. Others see the old t
     }
 
     async fn call(&self, input: WriteInput, call: ToolCall) -> Result<WriteOutput, ToolError> {
-        let place = self.roots.place(&input.path).map_err(ToolError::not_sent)?;
+        let place = self.roots.place(&input.path).await.map_err(ToolError::not_sent)?;
         let beside = unfinished(&place);
         let file = open_exclusively("write", &beside, call.time_limit)
             .await
@@ -90,7 +90,7 @@ The file and its folder are created where they are missing. Others see the old t
         input: WriteInput,
         _call: ToolCall,
     ) -> Result<Option<WriteOutput>, Failure> {
-        let place = self.roots.place(&input.path)?;
+        let place = self.roots.place(&input.path).await?;
         let at_work = open_when_free("write", &unfinished(&place)).await?;
         off_thread(move || {
             let has_text =

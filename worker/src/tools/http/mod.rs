@@ -18,7 +18,7 @@ use windlass_core::{Failure, FailureClass};
 use windlass_scheduler::{Effect, Tool, ToolCall, ToolError};
 
 use self::answer::{Answer, BodyLimits};
-use self::request::{ChangeInput, LookInput, Outgoing};
+use self::request::{ChangeInput, LookInput, Outgoing, without_query};
 use self::verdict::Verdict;
 use self::wire::{SystemLookup, Wire};
 use super::config::{HttpConfig, ToolsConfigError, mib_to_bytes};
@@ -182,12 +182,18 @@ impl Http {
     async fn change(&self, outgoing: &Outgoing, limits: BodyLimits) -> Result<Answer, ToolError> {
         let mut response = self.wire.send(outgoing, limits.until).await?;
         let status = response.status();
+        let elsewhere = redirect_target(&outgoing.url, &response);
         let body = answer::body(&mut response, limits).await;
         match verdict::of_change(status) {
-            Verdict::Failure(class, sent) => Err(ToolError {
-                failure: refusal(outgoing, status, class, &body.unwrap_or_default()),
-                sent,
-            }),
+            Verdict::Failure(class, sent) => {
+                let mut failure = refusal(outgoing, status, class, &body.unwrap_or_default());
+                if let Some(target) = elsewhere {
+                    failure
+                        .message
+                        .push_str(&format!("; it points to `{}`", without_query(target)));
+                }
+                Err(ToolError { failure, sent })
+            }
             // The change was made, whatever became of the words about it.
             Verdict::Answer => Ok(match body {
                 Ok(body) => Answer::new(status, response.headers(), &body),

@@ -89,10 +89,7 @@ impl ChangeInput {
 impl Outgoing {
     /// What messages call it: without the query, which may hold secrets.
     pub(super) fn title(&self) -> String {
-        let mut url = self.url.clone();
-        url.set_query(None);
-        url.set_fragment(None);
-        format!("{} {url}", self.method)
+        format!("{} {}", self.method, without_query(self.url.clone()))
     }
 
     /// What an answer may repeat and a message must not.
@@ -105,6 +102,13 @@ impl Outgoing {
             .chain(query)
             .collect()
     }
+}
+
+/// A URL as messages show it.
+pub(super) fn without_query(mut url: Url) -> Url {
+    url.set_query(None);
+    url.set_fragment(None);
+    url
 }
 
 fn url(text: &str) -> Result<Url, Failure> {
