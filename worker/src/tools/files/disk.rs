@@ -159,3 +159,25 @@ fn sync_dir(dir: &Dir, path: &Path) -> io::Result<()> {
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     dir.open(path)?.sync_all()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tools::files::Roots;
+
+    #[tokio::test]
+    async fn a_file_that_was_replaced_between_opening_and_locking_is_opened_again() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("a"), "old").unwrap();
+        let place = Roots::open(&[".".to_owned()], dir.path()).unwrap().place("a").await.unwrap();
+        let opened = || open_or_create(&place).unwrap().unwrap();
+
+        let (current, replaced, deleted) = (opened(), opened(), opened());
+        assert!(lock(current, &place).unwrap().is_some());
+        std::fs::write(dir.path().join("b"), "new").unwrap();
+        std::fs::rename(dir.path().join("b"), dir.path().join("a")).unwrap();
+        assert!(lock(replaced, &place).unwrap().is_none());
+        std::fs::remove_file(dir.path().join("a")).unwrap();
+        assert!(lock(deleted, &place).unwrap().is_none());
+    }
+}
