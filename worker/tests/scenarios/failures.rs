@@ -1,0 +1,212 @@
+//! What fails stops visibly, and goes on from where it was.
+
+use std::time::Duration;
+
+use serde_json::json;
+use windlass_core::{Action, FailureClass, MutationStatus, Outcome, Phase, Status, Verdict};
+use windlass_store::{Bump, InputStatus, ResolveMutation};
+
+use crate::scenarios;
+
+/// One event, one row, and a `next` that `$NEXT` says.
+const ROW: &str = r#"
+const workflow = {
+  topics: { mails: {}, rows: {} },
+  producers: {
+    poll: {
+      publishes: ["mails"], schedule: { interval: "5m" },
+      handler: async () => {
+        const inputId = await Topics.registerInput({ source: "Gmail", type: "email", id: "m1", title: "the only mail" });
+        await Topics.publish({ topic: "mails", event: { messageId: "m1", payload: {}, inputId } });
+      },
+    },
+  },
+  consumers: {
+    row: {
+      subscribe: ["mails"], publishes: ["rows"],
+      prepare: async () => {
+        const [event] = await Topics.peek({ topic: "mails", limit: 1 });
+        if (!event) return { reservations: [] };
+        $PREPARE
+        return { reservations: [{ topic: "mails", ids: [event.messageId] }], data: { id: event.messageId }, ui: { title: "add row" } };
+      },
+      mutate: async (prepared) => { $MUTATE },
+      next: async (prepared, result) => {
+        if (result.status === "none") return;
+        $NEXT
+      },
+    },
+    seen: {
+      subscribe: ["rows"],
+      prepare: async () => {
+        const events = await Topics.peek({ topic: "rows" });
+        return { reservations: [{ topic: "rows", ids: events.map((event) => event.messageId) }], data: events.map((event) => event.payload) };
+      },
+      next: async (prepared) => (prepared.data.length ? { payloads: prepared.data } : undefined),
+    },
+  },
+};
+"#;
+
+const APPEND: &str = r#"await Files.append({ path: "out/rows.csv", line: prepared.data.id });"#;
+const PUBLISH: &str = r#"await Topics.publish({ topic: "rows", event: { messageId: `row:${prepared.data.id}`, payload: result } }); return { last: prepared.data.id };"#;
+
+fn row(prepare: &str, mutate: &str, next: &str) -> String {
+    ROW.replace("$PREPARE", prepare).replace("$MUTATE", mutate).replace("$NEXT", next)
+}
+
+scenarios! {
+    async fn a_next_that_throws_after_the_row_is_repaired_and_goes_on_with_the_row_that_is_there(shop: Workshop) {
+        let broken = row("", APPEND, "throw new TypeError('next is broken');");
+        let workflow = shop.deploy("rows", &broken).await;
+        shop.work().await;
+        let failed = shop.runs(workflow).await.into_iter().find(|run| run.status == Status::FailedLogic).unwrap();
+        assert_eq!((failed.phase, failed.mutation_outcome), (Phase::Emitting, Some(Outcome::Success)));
+        assert!(failed.error.clone().unwrap().contains("next is broken"));
+        assert!(shop.workflow(workflow).await.maintenance);
+        assert_eq!(shop.statuses(workflow, "mails").await, ["reserved"]);
+        shop.work_after(Duration::from_secs(900)).await;
+        assert_eq!(shop.lines("out/rows.csv"), ["m1"], "a workflow that waits for its repair does nothing");
+
+        shop.deploy_as("rows", &row("", APPEND, PUBLISH), Bump::Minor).await.unwrap();
+        shop.work().await;
+
+        let retry = shop.runs(workflow).await.into_iter().find(|run| run.retry_of == Some(failed.id)).unwrap();
+        assert_eq!((retry.status, retry.prepare_result.clone()), (Status::Committed, failed.prepare_result.clone()));
+        assert_eq!(shop.store.session(retry.session_id).await.unwrap().trigger.to_string(), "retry");
+        assert_eq!(shop.store.script(retry.script_id).await.unwrap().version(), "1.1");
+        assert_eq!(shop.lines("out/rows.csv"), ["m1"], "the row is not written again");
+        assert_eq!(shop.statuses(workflow, "mails").await, ["consumed"]);
+        let payloads = shop.state(workflow, "seen").await;
+        assert_eq!(payloads["payloads"][0]["status"], json!("applied"), "next saw what really happened: {payloads}");
+        assert!(payloads["payloads"][0]["result"].is_object(), "with the original result: {payloads}");
+        let output = shop.outputs(workflow).await.remove(0);
+        assert_eq!(output.inputs, [shop.inputs(workflow).await[0].id], "the output is still linked to its input");
+        assert_eq!(shop.inputs(workflow).await[0].status, InputStatus::Done);
+    }
+
+    async fn a_failing_next_leaves_no_events_behind(shop: Workshop) {
+        let publishes_then_throws = PUBLISH.replace("return {", "throw new Error('late'); return {");
+        let workflow = shop.deploy("rows", &row("", APPEND, &publishes_then_throws)).await;
+
+        shop.work().await;
+
+        assert!(shop.events(workflow, "rows").await.is_empty());
+    }
+
+    async fn a_flaky_network_is_retried_with_growing_pauses_and_then_asks_a_person(shop: Workshop) {
+        // Nobody listens on port 1.
+        let workflow = shop.deploy("rows", &row(r#"await Http.get({ url: "http://127.0.0.1:1/x" });"#, APPEND, PUBLISH)).await;
+        shop.work().await;
+        let mut pauses = Vec::new();
+        while let Some(until) = shop.workflow(workflow).await.backoff_until {
+            let pause = until.since(windlass_core::Clock::now(&*shop.clock));
+            pauses.push(pause.as_secs());
+            assert_eq!(shop.statuses(workflow, "mails").await, ["pending"], "before its effect a run gives its events back");
+            shop.work_after(pause).await;
+            if shop.workflow(workflow).await.error.is_some() {
+                break;
+            }
+        }
+
+        assert_eq!(pauses, [10, 20, 40, 80, 160]);
+        let blocked = shop.workflow(workflow).await;
+        assert_eq!(blocked.error_class, Some(FailureClass::Network));
+        let error = blocked.error.unwrap();
+        assert!(error.contains("127.0.0.1"), "{error}");
+    }
+
+    async fn a_network_that_recovers_clears_the_count(shop: Workshop) {
+        shop.outside.answer("feed", 503, "busy");
+        let workflow = shop.deploy("rows", &row(r#"await Http.get({ url: "$URL/feed" });"#, APPEND, PUBLISH)).await;
+        shop.work().await;
+        shop.work_after(Duration::from_secs(10)).await;
+        assert_eq!(shop.workflow(workflow).await.transient_failures, 2);
+
+        shop.outside.answer("feed", 200, "ok");
+        shop.work_after(Duration::from_secs(20)).await;
+
+        let recovered = shop.workflow(workflow).await;
+        assert_eq!((recovered.transient_failures, recovered.backoff_until, recovered.error), (0, None, None));
+        assert_eq!(shop.lines("out/rows.csv"), ["m1"]);
+    }
+
+    async fn missing_credentials_stop_the_workflow_and_a_resume_goes_on(shop: Workshop) {
+        shop.outside.answer("feed", 401, "who are you");
+        let workflow = shop.deploy("rows", &row(r#"await Http.get({ url: "$URL/feed" });"#, APPEND, PUBLISH)).await;
+        shop.work().await;
+        let stopped = shop.workflow(workflow).await;
+        assert_eq!(stopped.error_class, Some(FailureClass::Auth));
+        assert_eq!(stopped.status.to_string(), "active", "the person's control is the person's");
+        let unresolved = shop.store.notifications(stopped.workspace_id).await.unwrap();
+        assert_eq!(unresolved.iter().filter(|known| known.resolved_at.is_none()).count(), 1);
+
+        shop.outside.answer("feed", 200, "ok");
+        shop.control(workflow, Action::Resume).await;
+        shop.work().await;
+
+        assert_eq!(shop.lines("out/rows.csv"), ["m1"]);
+        let notifications = shop.store.notifications(stopped.workspace_id).await.unwrap();
+        assert!(notifications.iter().all(|known| known.resolved_at.is_some()));
+    }
+
+    async fn a_definite_refusal_is_no_doubt_and_releases_the_event(shop: Workshop) {
+        shop.outside.answer("rows", 422, "no");
+        let workflow = shop.deploy("rows", &row("", r#"await Http.post({ url: "$URL/rows", body: {} });"#, PUBLISH)).await;
+
+        shop.work().await;
+
+        assert_eq!(shop.outputs(workflow).await[0].status, MutationStatus::Failed);
+        assert_eq!(shop.statuses(workflow, "mails").await, ["pending"]);
+        assert!(shop.workflow(workflow).await.maintenance, "a refused request is the script's fault");
+    }
+
+    async fn a_lost_answer_is_a_question_and_did_not_happen_begins_from_scratch(shop: Workshop) {
+        shop.outside.answer("rows", 504, "gateway timeout");
+        let workflow = shop.deploy("rows", &row("", r#"await Http.post({ url: "$URL/rows", body: {} });"#, PUBLISH)).await;
+        shop.work().await;
+        let doubtful = shop.outputs(workflow).await.remove(0);
+        assert_eq!(doubtful.status, MutationStatus::Indeterminate);
+        assert_eq!(shop.statuses(workflow, "mails").await, ["reserved"]);
+        shop.work_after(Duration::from_secs(3_600)).await;
+        assert_eq!(shop.outside.requests("rows"), 1, "nothing is sent again while nobody knows");
+
+        shop.outside.answer("rows", 200, "ok");
+        let verdict = Verdict::DidNotHappen;
+        let params = ResolveMutation { mutation: doubtful.id, verdict, actor: "me".to_owned(), reason: None };
+        shop.store.resolve_mutation(params).await.unwrap();
+        shop.work().await;
+
+        assert_eq!(shop.outside.requests("rows"), 2);
+        let statuses: Vec<_> = shop.outputs(workflow).await.iter().map(|output| output.status).collect();
+        assert_eq!(statuses, [MutationStatus::Failed, MutationStatus::Applied]);
+        assert_eq!(shop.events(workflow, "mails").await[0].attempt_number, 2);
+    }
+
+    async fn a_skipped_doubt_runs_next_once_with_skipped(shop: Workshop) {
+        shop.outside.answer("rows", 504, "gateway timeout");
+        let workflow = shop.deploy("rows", &row("", r#"await Http.post({ url: "$URL/rows", body: {} });"#, PUBLISH)).await;
+        shop.work().await;
+        let doubtful = shop.outputs(workflow).await.remove(0);
+
+        let params = ResolveMutation { mutation: doubtful.id, verdict: Verdict::Skip, actor: "me".to_owned(), reason: Some("known".to_owned()) };
+        shop.store.resolve_mutation(params).await.unwrap();
+        shop.work().await;
+
+        assert_eq!(shop.outside.requests("rows"), 1);
+        assert_eq!(shop.statuses(workflow, "mails").await, ["skipped"]);
+        assert_eq!(shop.state(workflow, "seen").await, json!({"payloads": [{"status": "skipped"}]}));
+        let row_event = shop.events(workflow, "rows").await.remove(0);
+        let published_by = shop.store.run(row_event.created_by_run_id).await.unwrap();
+        assert!(published_by.retry_of.is_some(), "next ran in a run of its own");
+    }
+
+    async fn an_unanswered_port_before_sending_never_asks_whether_it_happened(shop: Workshop) {
+        let workflow = shop.deploy("rows", &row("", r#"await Http.post({ url: "http://127.0.0.1:1/rows", body: {} });"#, PUBLISH)).await;
+
+        shop.work().await;
+
+        assert_eq!(shop.outputs(workflow).await[0].status, MutationStatus::Failed);
+        assert!(shop.workflow(workflow).await.backoff_until.is_some(), "the network is tried again");
+    }
+}

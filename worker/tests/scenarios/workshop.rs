@@ -1,0 +1,266 @@
+//! Everything that a scenario works with.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::Value;
+use tempfile::TempDir;
+use windlass_core::{
+    Action, Clock, Failure, Id, ManualClock, MutationId, Policy, Problem, Timestamp, WorkerId,
+    WorkflowId, WorkspaceId, digest_text,
+};
+use windlass_sandbox::{Sandbox, Script};
+use windlass_scheduler::{Engine, EngineParts, Registry};
+use windlass_store::{
+    ActivateScript, Bump, ControlWorkflow, Event, EventFilter, Input, Mutation, Run, RunFilter,
+    SaveScript, Session, SharedStore, Workflow,
+};
+use windlass_worker::tools::{self, FilesConfig, HttpConfig, Notification, Notifier, ToolsConfig};
+
+use crate::outside::Outside;
+
+/// When every scenario begins: a Monday, seven in the morning.
+const START: &str = "2026-03-02T07:00:00Z";
+
+/// A folder, a database, a clock, an outside world, and an engine over them.
+pub(crate) struct Workshop {
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) store: SharedStore,
+    pub(crate) outside: Outside,
+    /// Where [`Self::outside`] listens, as a script writes it.
+    pub(crate) url: String,
+    pub(crate) messages: Arc<Messages>,
+    workspace: WorkspaceId,
+    sandbox: Sandbox,
+    registry: Arc<Registry>,
+    policy: Policy,
+    folder: TempDir,
+}
+
+/// Runs a scenario on a fresh SQLite file.
+pub(crate) fn on_sqlite<F: Future<Output = ()>>(scenario: impl FnOnce(Workshop) -> F) {
+    windlass_sandbox::initialize_in_tests();
+    runtime().block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("windlass.db").display());
+        windlass_store::migrate(&url).await.unwrap();
+        scenario(Workshop::new(&url, folder).await).await;
+    });
+}
+
+/// Runs a scenario in a fresh PostgreSQL schema.
+pub(crate) fn on_postgres<F: Future<Output = ()>>(scenario: impl FnOnce(Workshop) -> F) {
+    windlass_sandbox::initialize_in_tests();
+    runtime().block_on(async {
+        let Some(schema) = windlass_store::testing::PostgresSchema::create().await else { return };
+        windlass_store::migrate(&schema.url()).await.unwrap();
+        scenario(Workshop::new(&schema.url(), tempfile::tempdir().unwrap()).await).await;
+    });
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+impl Workshop {
+    async fn new(url: &str, folder: TempDir) -> Self {
+        let clock = Arc::new(ManualClock::new(Timestamp::parse(START).unwrap()));
+        let policy = Policy::default();
+        let options = windlass_store::Options {
+            clock: Some(Arc::clone(&clock) as Arc<dyn Clock>),
+            policy: policy.clone(),
+            ..windlass_store::Options::default()
+        };
+        let store = windlass_store::open(url, options).await.unwrap();
+        let outside = Outside::default();
+        let address = outside.start().await;
+        let messages = Arc::new(Messages::default());
+        let registry = Arc::new(registry(&folder, address.to_string(), Arc::clone(&messages)));
+        let sandbox = Sandbox::start(windlass_sandbox::Options {
+            limits: policy.script.clone(),
+            functions: registry.functions(),
+            max_threads: 8,
+            cores: 2,
+        });
+        let workspace = store.ensure_workspace("default").await.unwrap();
+        let url = format!("http://{address}");
+        Self { clock, store, outside, url, messages, workspace, sandbox, registry, policy, folder }
+    }
+
+    /// Checks, saves and activates a script.
+    pub(crate) async fn deploy(&self, name: &str, source: &str) -> WorkflowId {
+        self.deploy_as(name, source, Bump::Major)
+            .await
+            .unwrap_or_else(|problems| panic!("{problems:#?}"))
+    }
+
+    /// The same, where the script may not pass the check or is a repair.
+    pub(crate) async fn deploy_as(
+        &self,
+        name: &str,
+        source: &str,
+        bump: Bump,
+    ) -> Result<WorkflowId, Vec<Problem>> {
+        let source = source.replace("$URL", &self.url);
+        let script = Script {
+            name: format!("{name}.js").into(),
+            digest: digest_text(&source).into(),
+            source: source.as_str().into(),
+        };
+        let manifest = self.sandbox.check(script, "UTC").await?;
+        let params = SaveScript {
+            workspace: self.workspace,
+            name: name.to_owned(),
+            file_name: format!("{name}.js"),
+            source,
+            manifest,
+            comment: String::new(),
+            bump,
+            actor: "test".to_owned(),
+        };
+        let saved = self.store.save_script(params).await.unwrap();
+        let (workflow, script) = (saved.script.workflow_id, saved.script.id);
+        let params = ActivateScript { workflow, script, actor: "test".to_owned() };
+        self.store.activate_script(params).await.unwrap();
+        Ok(workflow)
+    }
+
+    /// A worker; dropping it is the end of its process.
+    pub(crate) fn engine(&self) -> Engine {
+        Engine::new(EngineParts {
+            store: Arc::clone(&self.store),
+            sandbox: self.sandbox.clone(),
+            registry: Arc::clone(&self.registry),
+            policy: self.policy.clone(),
+            worker: WorkerId::mint(self.clock.now()),
+            slots: 4,
+            workers_dir: Some(self.folder.path().join("workers")),
+            observer: None,
+        })
+        .unwrap()
+    }
+
+    /// Does everything that is due.
+    pub(crate) async fn work(&self) {
+        self.engine().run_until_idle().await.unwrap();
+    }
+
+    /// Lets time pass and does what is due then.
+    pub(crate) async fn work_after(&self, duration: Duration) {
+        self.clock.advance(duration);
+        self.work().await;
+    }
+
+    pub(crate) fn write(&self, path: &str, text: &str) {
+        std::fs::write(self.path(path), text).unwrap();
+    }
+
+    /// The lines of a file, none where there is no file.
+    pub(crate) fn lines(&self, path: &str) -> Vec<String> {
+        std::fs::read_to_string(self.path(path))
+            .unwrap_or_default()
+            .lines()
+            .map(str::to_owned)
+            .collect()
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
+    pub(crate) async fn workflow(&self, workflow: WorkflowId) -> Workflow {
+        self.store.overview(workflow).await.unwrap().workflow
+    }
+
+    pub(crate) async fn control(&self, workflow: WorkflowId, action: Action) {
+        let params = ControlWorkflow { workflow, action, actor: "test".to_owned() };
+        self.store.control_workflow(params).await.unwrap();
+    }
+
+    pub(crate) async fn events(&self, workflow: WorkflowId, topic: &str) -> Vec<Event> {
+        let filter = EventFilter {
+            workflow,
+            topic: Some(topic.to_owned()),
+            status: None,
+            message_ids: None,
+            limit: 10_000,
+        };
+        self.store.events(filter).await.unwrap()
+    }
+
+    /// The statuses of a topic's events, oldest first, in words.
+    pub(crate) async fn statuses(&self, workflow: WorkflowId, topic: &str) -> Vec<String> {
+        self.events(workflow, topic).await.iter().map(|event| event.status.to_string()).collect()
+    }
+
+    pub(crate) async fn inputs(&self, workflow: WorkflowId) -> Vec<Input> {
+        self.store.inputs(workflow).await.unwrap()
+    }
+
+    pub(crate) async fn outputs(&self, workflow: WorkflowId) -> Vec<Mutation> {
+        self.store.mutations(workflow).await.unwrap()
+    }
+
+    /// All runs, oldest first.
+    pub(crate) async fn runs(&self, workflow: WorkflowId) -> Vec<Run> {
+        let filter = RunFilter { workflow, session: None, limit: 10_000 };
+        let mut runs = self.store.runs(filter).await.unwrap();
+        runs.reverse();
+        runs
+    }
+
+    pub(crate) async fn last_session(&self, workflow: WorkflowId) -> Session {
+        self.store.overview(workflow).await.unwrap().last_session.unwrap()
+    }
+
+    /// What a producer or consumer returned last.
+    pub(crate) async fn state(&self, workflow: WorkflowId, handler: &str) -> Value {
+        let handlers = self.store.handlers(workflow).await.unwrap();
+        handlers
+            .into_iter()
+            .find(|known| known.name == handler)
+            .and_then(|known| known.state)
+            .unwrap_or(Value::Null)
+    }
+}
+
+fn registry(folder: &TempDir, allowed: String, messages: Arc<Messages>) -> Registry {
+    for root in ["in", "out"] {
+        std::fs::create_dir(folder.path().join(root)).unwrap();
+    }
+    let config = ToolsConfig {
+        files: FilesConfig {
+            roots: vec!["in".to_owned(), "out".to_owned()],
+            ..FilesConfig::default()
+        },
+        http: HttpConfig {
+            allow: vec![allowed, "127.0.0.1:1".to_owned()],
+            ..HttpConfig::default()
+        },
+    };
+    Registry::new(tools::builtin(&config, folder.path(), messages).unwrap()).unwrap()
+}
+
+/// What scripts said to people.
+#[derive(Debug, Default)]
+pub(crate) struct Messages(std::sync::Mutex<Vec<(MutationId, String)>>);
+
+impl Messages {
+    pub(crate) fn titles(&self) -> Vec<String> {
+        self.0.lock().unwrap().iter().map(|(_, title)| title.clone()).collect()
+    }
+}
+
+#[async_trait]
+impl Notifier for Messages {
+    async fn notify(&self, notification: Notification) -> Result<(), Failure> {
+        self.0.lock().unwrap().push((notification.mutation, notification.title));
+        Ok(())
+    }
+
+    async fn was_notified(&self, mutation: MutationId) -> Result<bool, Failure> {
+        Ok(self.0.lock().unwrap().iter().any(|(known, _)| *known == mutation))
+    }
+}
