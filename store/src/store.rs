@@ -46,7 +46,8 @@ pub trait Store: Inspect {
     /// while an effect is in doubt.
     async fn control_workflow(&self, params: ControlWorkflow) -> Result<Workflow>;
 
-    /// Begins a manual session: every producer is due, a back-off is over. Refused while a run is open or the workflow does not run.
+    /// Begins a manual session: every producer is due, a back-off is over. A session whose run still waits for a worker is joined
+    /// and becomes manual. Refused while a run is active or the workflow does not run.
     async fn start_session(&self, params: StartSession) -> Result<SessionId>;
 
     /// Enqueues the next run of up to `limit` workflows that are due. Returns how many were looked at.

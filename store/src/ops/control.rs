@@ -2,7 +2,8 @@
 
 use diesel::prelude::*;
 use windlass_core::{
-    Action, HandlerKind, MutationId, MutationStatus, SessionId, Status, Trigger, WorkflowStatus,
+    Action, HandlerKind, MutationId, MutationStatus, SessionId, Status, Trigger, WorkflowId,
+    WorkflowStatus,
 };
 
 use super::dialect::RunQueryDsl;
@@ -10,7 +11,6 @@ use super::next::go_on;
 use super::notices::{self, Entry};
 use super::{Operation, Tx, sessions};
 use crate::error::{Result, StoreError};
-use crate::literals::IsOpen;
 use crate::model::Workflow;
 use crate::params::{ControlWorkflow, StartSession};
 use crate::rows::{At, Db, RunRow, WorkflowRow};
@@ -88,11 +88,19 @@ impl Operation for StartSession {
             .set(handler_state::next_run_at.eq(Some(At(tx.now))))
             .execute(tx.conn)
             .await?;
-        let session = sessions::open(tx, workflow.id, Trigger::Manual).await?;
+        let session = manual_session(tx, workflow.id).await?;
         let entry = Entry::by(&self.actor, "session.started", session.0);
         notices::journal(tx, &workflow, entry).await?;
         go_on(tx, workflow).await?;
         Ok(session.0)
+    }
+}
+
+/// A session for a person: the one whose first run still waits for a worker, or a new one.
+async fn manual_session(tx: &mut Tx<'_>, workflow: Db<WorkflowId>) -> Result<Db<SessionId>> {
+    match sessions::find_open(tx, workflow).await? {
+        Some(session) => sessions::make_manual(tx, session).await,
+        None => sessions::open(tx, workflow, Trigger::Manual).await,
     }
 }
 
@@ -122,10 +130,12 @@ async fn hindrance(tx: &mut Tx<'_>, workflow: &WorkflowRow) -> Result<Option<(St
     if let Some((reason, hint)) = hindrance {
         return Ok(Some((reason.to_owned(), hint)));
     }
-    let open = RunRow::query().filter(handler_runs::workflow_id.eq(workflow.id)).filter(IsOpen);
-    let open = open.first(tx.conn).await.optional()?;
-    Ok(open.map(|run| {
-        let reason = format!("because its run `{}` is {}", run.id.0, run.status.0);
+    let active = RunRow::query()
+        .filter(handler_runs::workflow_id.eq(workflow.id))
+        .filter(handler_runs::status.eq(Db(Status::Active)));
+    let active = active.first(tx.conn).await.optional()?;
+    Ok(active.map(|run| {
+        let reason = format!("because its run `{}` is under way", run.id.0);
         (reason, "wait until that run has ended".to_owned())
     }))
 }

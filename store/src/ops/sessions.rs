@@ -46,6 +46,16 @@ pub(super) async fn open(
     Ok(id)
 }
 
+/// A person joins a session whose first run still waits; what continues a run keeps saying so.
+pub(super) async fn make_manual(tx: &mut Tx<'_>, session: SessionRow) -> Result<Db<SessionId>> {
+    let waits = sessions::id.eq(session.id).and(sessions::trigger.ne(Db(Trigger::Retry)));
+    diesel::update(sessions::table.filter(waits.and(sessions::begun_run_count.le(1))))
+        .set(sessions::trigger.eq(Db(Trigger::Manual)))
+        .execute(tx.conn)
+        .await?;
+    Ok(session.id)
+}
+
 /// The session has done what there was to do.
 pub(super) async fn complete(tx: &mut Tx<'_>, session: Db<SessionId>) -> Result<()> {
     end(tx, session, SessionResult::Completed, None).await
