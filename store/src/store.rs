@@ -175,6 +175,9 @@ pub trait Inspect: Send + Sync + std::fmt::Debug {
     /// A workspace's notifications, newest first.
     async fn notifications(&self, workspace: WorkspaceId) -> Result<Vec<Notification>>;
 
+    /// Whether the message that this mutation sends was entered.
+    async fn has_message(&self, mutation: MutationId) -> Result<bool>;
+
     /// A workflow's journal, oldest first.
     async fn journal(&self, workflow: WorkflowId) -> Result<Vec<JournalEntry>>;
 

@@ -57,6 +57,7 @@ looks! {
     OneSession { session: SessionId } -> Session: |tx| runs::session(tx.conn, session);
     Logs { filter: LogFilter } -> Vec<LogEntry>: |tx| runs::logs(tx.conn, filter);
     Notifications { workspace: WorkspaceId } -> Vec<Notification>: |tx| notices::notifications(tx.conn, workspace);
+    HasMessage { mutation: MutationId } -> bool: |tx| notices::has_message(tx.conn, mutation);
     Journal { workflow: WorkflowId } -> Vec<JournalEntry>: |tx| notices::journal(tx.conn, workflow);
     ResolveId { workspace: WorkspaceId, prefix: String } -> AnyId:
         |tx| identify::resolve_id(tx.conn, workspace, &prefix);
@@ -154,6 +155,10 @@ impl Inspect for Backend {
 
     async fn notifications(&self, workspace: WorkspaceId) -> Result<Vec<Notification>> {
         self.read(Notifications { workspace }).await
+    }
+
+    async fn has_message(&self, mutation: MutationId) -> Result<bool> {
+        self.read(HasMessage { mutation }).await
     }
 
     async fn journal(&self, workflow: WorkflowId) -> Result<Vec<JournalEntry>> {

@@ -1,11 +1,11 @@
 //! What people are told: notifications, and the journal of what was done.
 
 use diesel::prelude::*;
-use windlass_core::{WorkflowId, WorkspaceId};
+use windlass_core::{MutationId, NotificationId, WorkflowId, WorkspaceId};
 
 use super::dialect::{Conn, RunQueryDsl};
 use crate::error::Result;
-use crate::model::{JournalEntry, Notification};
+use crate::model::{JournalEntry, Notification, NotificationKind};
 use crate::rows::{Db, JournalRow, NotificationRow};
 use crate::schema::{journal, notifications, workflows};
 
@@ -21,6 +21,15 @@ pub(super) async fn notifications(
         .order((notifications::created_at.desc(), notifications::id.desc()));
     let found: Vec<(NotificationRow, String)> = query.load(conn).await?;
     Ok(found.into_iter().map(|(row, workflow)| row.into_notification(workflow)).collect())
+}
+
+/// Whether a script's message was entered.
+pub(super) async fn has_message(conn: &mut Conn, mutation: MutationId) -> Result<bool> {
+    let message = notifications::table
+        .filter(notifications::mutation_id.eq(Db(mutation)))
+        .filter(notifications::kind.eq(Db(NotificationKind::ScriptMessage)))
+        .select(notifications::id);
+    Ok(message.first::<Db<NotificationId>>(conn).await.optional()?.is_some())
 }
 
 /// A workflow's journal, oldest first.
