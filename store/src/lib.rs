@@ -2,6 +2,8 @@
 //!
 //! (front page: to be completed with the implementation)
 
+#[cfg(feature = "testing")]
+pub mod conformance;
 mod convert;
 mod error;
 mod literals;

@@ -1,0 +1,134 @@
+//! Many at once.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures::future::join_all;
+use windlass_core::{FailureClass, Id, Status, WorkerId};
+
+use super::world::{Bench, LEASE, World, event, pipeline, seconds, start};
+use crate::{ClaimRuns, StoreError};
+
+/// Workflows with a queued run each.
+async fn busy(bench: Bench, n_workflows: usize) -> Vec<World> {
+    let world = World::empty(bench).await;
+    let mut all = Vec::new();
+    for n in 0..n_workflows {
+        all.push(world.deploy(&format!("mail {n}"), pipeline()).await);
+    }
+    all
+}
+
+pub async fn many_workers_claim_each_run_once(bench: Bench) {
+    let all = busy(bench, 30).await;
+    let store = &all[0].store;
+    let worker = async || {
+        let worker = WorkerId::mint(start());
+        let mut claimed = Vec::new();
+        loop {
+            let params = ClaimRuns { worker, limit: 3, lease: LEASE, workflow: None };
+            let some = store.claim_runs(params).await.unwrap();
+            if some.is_empty() {
+                break claimed;
+            }
+            claimed.extend(some.into_iter().map(|run| run.claim.run));
+        }
+    };
+
+    let claimed: Vec<_> = join_all((0..8).map(|_| worker())).await.into_iter().flatten().collect();
+
+    assert_eq!(claimed.len(), 30);
+    assert_eq!(claimed.iter().collect::<BTreeSet<_>>().len(), 30);
+}
+
+pub async fn one_that_fails_leaves_its_neighbours_alone(bench: Bench) {
+    let all = busy(bench, 24).await;
+    let mut runs = Vec::new();
+    for world in &all {
+        let run = world.take("record").await;
+        world.prepare(&run, Vec::new()).await.unwrap();
+        runs.push(run);
+    }
+    let commit = async |nth: usize| {
+        // Every third one publishes to a topic that is not there, after it has published to one that is.
+        let mut events = vec![event("row", "r1")];
+        if nth.is_multiple_of(3) {
+            events.push(event("nowhere", "n1"));
+        }
+        all[nth].commit(&runs[nth], events).await
+    };
+
+    let answers = join_all((0..all.len()).map(commit)).await;
+
+    for (nth, answer) in answers.into_iter().enumerate() {
+        let (run, rows) = (all[nth].run(runs[nth].claim.run).await, all[nth].events("row").await);
+        if nth.is_multiple_of(3) {
+            assert!(matches!(answer, Err(StoreError::NotFound { .. })), "{nth}: {answer:?}");
+            assert_eq!((run.status, rows.len()), (Status::Active, 0), "{nth}");
+        } else {
+            assert!(answer.is_ok(), "{nth}: {answer:?}");
+            assert_eq!((run.status, rows.len()), (Status::Committed, 1), "{nth}");
+        }
+    }
+}
+
+pub async fn two_ends_of_one_run_are_one_end(bench: Bench) {
+    let world = World::with_mails(bench, &["m1"]).await;
+    let run = world.reserve(&["m1"]).await;
+
+    let (committed, stopped) =
+        futures::join!(world.commit(&run, Vec::new()), world.stop(&run, None, FailureClass::Logic));
+
+    assert_ne!(committed.is_ok(), stopped.is_ok(), "{committed:?} and {stopped:?}");
+    let status = world.run(run.claim.run).await.status;
+    let expected = if committed.is_ok() { Status::Committed } else { Status::FailedLogic };
+    assert_eq!(status, expected);
+}
+
+pub async fn many_who_look_for_what_is_due_enqueue_one_run(bench: Bench) {
+    let world = World::pipeline(bench).await;
+    world.drain().await;
+    let n_before = world.runs().await.len();
+    world.advance(seconds(300));
+
+    let looked = join_all((0..6).map(|_| world.store.enqueue_due(10))).await;
+
+    assert!(looked.iter().all(Result::is_ok), "{looked:?}");
+    assert_eq!(world.runs().await.len(), n_before + 1);
+}
+
+pub async fn whoever_waits_hears_of_work(bench: Bench) {
+    let world = World::empty(bench).await;
+    let mut wake_ups = world.store.wake_ups();
+
+    let world = world.deploy("mail", pipeline()).await;
+
+    heard(&mut wake_ups).await;
+    let run = world.take("record").await;
+    world.prepare(&run, Vec::new()).await.unwrap();
+    let mut wake_ups = world.store.wake_ups();
+    world.commit(&run, vec![event("row", "r1")]).await.unwrap();
+    heard(&mut wake_ups).await;
+}
+
+async fn heard(wake_ups: &mut crate::WakeUps) {
+    let heard = tokio::time::timeout(Duration::from_secs(20), wake_ups.wait()).await;
+    assert!(heard.is_ok(), "nothing was heard");
+}
+
+pub async fn looking_for_work_in_vain_wakes_nobody(bench: Bench) {
+    let world = World::pipeline(bench).await;
+    world.drain().await;
+    // Whatever is still on its way arrives before this does.
+    let other = world.deploy("other", pipeline()).await;
+    other.drain().await;
+    let mut wake_ups = world.store.wake_ups();
+    while tokio::time::timeout(Duration::from_millis(300), wake_ups.wait()).await.is_ok() {}
+
+    assert_eq!(world.store.enqueue_due(10).await.unwrap(), 0);
+    assert_eq!(world.claims(None, 10).await, []);
+    assert_eq!(world.recover().await, []);
+
+    let heard = tokio::time::timeout(Duration::from_millis(300), wake_ups.wait()).await;
+    assert!(heard.is_err(), "nothing has changed, so nothing is to be heard");
+}

@@ -1,0 +1,505 @@
+//! The setting of the tests: a store, a clock that stands still, and short words for what a worker and a person do.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use windlass_core::{
+    Action, Consumer, Failure, FailureClass, HandlerKind, Id, InputId, LogLevel, Manifest,
+    ManualClock, MutationId, Phase, Policy, Producer, RunId, Schedule, ScriptId, SessionLimits,
+    Timestamp, Verdict, WorkerId, WorkflowId, WorkspaceId,
+};
+
+use crate::{
+    ActivateScript, ApplyMutation, BeginMutation, Bump, CheckpointPrepare, Claim, ClaimRuns,
+    ClaimedRun, CommitConsumer, CommitProducer, Committed, ControlWorkflow, DoubtMutation, Event,
+    EventFilter, FailMutation, FollowUp, HandlerState, Mutation, NewEvent, NewInput, NewLog,
+    Notification, RecoverRuns, RecoveredRun, Reservation, ResolveMutation, Result, Run, RunFilter,
+    SaveScript, SavedScript, Session, SharedStore, StartSession, StopRun, Workflow,
+};
+
+/// How long the tests' workers hold a run.
+pub const LEASE: Duration = Duration::from_secs(60);
+
+/// What each test is given: an empty store that takes its instants from the clock and its limits from [`policy`].
+#[derive(Debug, Clone)]
+pub struct Bench {
+    /// The store.
+    pub store: SharedStore,
+    /// Its clock.
+    pub clock: Arc<ManualClock>,
+}
+
+/// The limits that the tests count with: the defaults, but sessions of five runs.
+#[must_use]
+pub fn policy() -> Policy {
+    let session = SessionLimits { handler_runs: 5, ..SessionLimits::default() };
+    Policy { session, ..Policy::default() }
+}
+
+/// The instant at which every test begins.
+#[must_use]
+pub fn start() -> Timestamp {
+    Timestamp::parse("2026-03-02T09:00:00Z").unwrap()
+}
+
+/// A store with one workflow that the test is about.
+#[derive(Debug, Clone)]
+pub struct World {
+    pub store: SharedStore,
+    pub clock: Arc<ManualClock>,
+    pub workspace: WorkspaceId,
+    pub workflow: WorkflowId,
+    pub worker: WorkerId,
+}
+
+/// `poll` publishes to `mail`, `record` makes a `row` of each mail, `tell` looks at rows.
+#[must_use]
+pub fn pipeline() -> Manifest {
+    manifest(
+        &[("poll", "5m", &["mail"])],
+        &[("record", &["mail"], &["row"]), ("tell", &["row"], &[])],
+    )
+}
+
+/// One consumer that nothing ever wakes but a person.
+#[must_use]
+pub fn lone_consumer() -> Manifest {
+    manifest(&[], &[("record", &["mail"], &[])])
+}
+
+type Topics<'a> = &'a [&'a str];
+
+#[must_use]
+pub fn manifest(
+    producers: &[(&str, &str, Topics<'_>)],
+    consumers: &[(&str, Topics<'_>, Topics<'_>)],
+) -> Manifest {
+    let set =
+        |names: Topics<'_>| names.iter().map(|&name| name.to_owned()).collect::<BTreeSet<_>>();
+    let mut all = Manifest {
+        topics: BTreeSet::new(),
+        producers: BTreeMap::new(),
+        consumers: BTreeMap::new(),
+    };
+    for (name, every, publishes) in producers {
+        let schedule = Schedule::interval(every).unwrap();
+        all.topics.extend(set(publishes));
+        let producer = Producer { publishes: set(publishes), schedule };
+        all.producers.insert((*name).to_owned(), producer);
+    }
+    for (name, subscribe, publishes) in consumers {
+        let (subscribe, publishes) = (set(subscribe), set(publishes));
+        all.topics.extend(subscribe.iter().chain(&publishes).cloned());
+        let consumer = Consumer { subscribe, publishes, has_mutate: true, has_next: true };
+        all.consumers.insert((*name).to_owned(), consumer);
+    }
+    all
+}
+
+/// An event for one topic.
+#[must_use]
+pub fn event(topic: &str, message_id: &str) -> NewEvent {
+    event_with(topic, message_id, json!({ "id": message_id }))
+}
+
+#[must_use]
+pub fn event_with(topic: &str, message_id: &str, payload: Value) -> NewEvent {
+    NewEvent {
+        topics: vec![topic.to_owned()],
+        message_id: message_id.to_owned(),
+        payload,
+        caused_by: Vec::new(),
+    }
+}
+
+#[must_use]
+pub fn log(message: &str) -> NewLog {
+    NewLog { level: LogLevel::Log, message: message.to_owned() }
+}
+
+#[must_use]
+pub fn failure(class: FailureClass) -> Failure {
+    Failure::new(class, format!("a failure of class {class}"))
+}
+
+#[must_use]
+pub const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+impl World {
+    /// A store with a workspace and nothing in it.
+    pub async fn empty(bench: Bench) -> Self {
+        let workspace = bench.store.ensure_workspace("default").await.unwrap();
+        let Bench { store, clock } = bench;
+        let (workflow, worker) = (WorkflowId::mint(start()), WorkerId::mint(start()));
+        Self { store, clock, workspace, workflow, worker }
+    }
+
+    /// A store with [`pipeline`] activated as the workflow `mail`.
+    pub async fn pipeline(bench: Bench) -> Self {
+        Self::empty(bench).await.deploy("mail", pipeline()).await
+    }
+
+    /// A store in which the pipeline has polled these mails, and `record` has work.
+    pub async fn with_mails(bench: Bench, mails: &[&str]) -> Self {
+        let world = Self::pipeline(bench).await;
+        world.drain().await;
+        world.poll(mails).await;
+        world
+    }
+
+    /// Saves and activates a workflow; the answer is about that one.
+    pub async fn deploy(&self, name: &str, manifest: Manifest) -> Self {
+        let saved = self.save(name, &format!("// {name}"), manifest, Bump::Major).await;
+        let world = Self { workflow: saved.script.workflow_id, ..self.clone() };
+        world.activate(saved.script.id).await.unwrap();
+        world
+    }
+
+    pub async fn save(
+        &self,
+        name: &str,
+        source: &str,
+        manifest: Manifest,
+        bump: Bump,
+    ) -> SavedScript {
+        let params = SaveScript {
+            workspace: self.workspace,
+            name: name.to_owned(),
+            file_name: format!("{name}.js"),
+            source: source.to_owned(),
+            manifest,
+            comment: "a comment".to_owned(),
+            bump,
+            actor: "ada".to_owned(),
+        };
+        self.store.save_script(params).await.unwrap()
+    }
+
+    pub async fn activate(&self, script: ScriptId) -> Result<Workflow> {
+        let params = ActivateScript { workflow: self.workflow, script, actor: "ada".to_owned() };
+        self.store.activate_script(params).await
+    }
+
+    /// Saves another version of the workflow `mail` and activates it.
+    pub async fn redeploy(&self, source: &str, manifest: Manifest) -> ScriptId {
+        let script = self.save("mail", source, manifest, Bump::Minor).await.script.id;
+        self.activate(script).await.unwrap();
+        script
+    }
+
+    pub async fn control(&self, action: Action) -> Result<Workflow> {
+        let params = ControlWorkflow { workflow: self.workflow, action, actor: "ada".to_owned() };
+        self.store.control_workflow(params).await
+    }
+
+    pub async fn start_session(&self) -> Result<Session> {
+        let params = StartSession { workflow: self.workflow, actor: "ada".to_owned() };
+        let session = self.store.start_session(params).await?;
+        self.store.session(session).await
+    }
+
+    pub fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    /// Takes the workflow's queued run, where there is one.
+    pub async fn claim(&self) -> Option<ClaimedRun> {
+        self.store.enqueue_due(100).await.unwrap();
+        self.claims(Some(self.workflow), 1).await.pop()
+    }
+
+    pub async fn claims(&self, workflow: Option<WorkflowId>, limit: u32) -> Vec<ClaimedRun> {
+        let params = ClaimRuns { worker: self.worker, limit, lease: LEASE, workflow };
+        self.store.claim_runs(params).await.unwrap()
+    }
+
+    /// Takes the workflow's queued run, which must be one of this handler.
+    pub async fn take(&self, handler: &str) -> ClaimedRun {
+        let run = self.claim().await;
+        let run = run.unwrap_or_else(|| panic!("expected a run of `{handler}`, found none"));
+        assert_eq!(run.handler, handler);
+        run
+    }
+
+    /// Runs everything that there is to do, each consumer finding nothing and each producer publishing nothing.
+    pub async fn drain(&self) {
+        while let Some(run) = self.claim().await {
+            if run.state.kind == HandlerKind::Producer {
+                self.commit_producer(&run, &[], Vec::new()).await.unwrap();
+            } else {
+                self.look(&run).await;
+            }
+        }
+    }
+
+    /// Lets a consumer's run find nothing.
+    pub async fn look(&self, run: &ClaimedRun) {
+        self.prepare(run, Vec::new()).await.unwrap();
+        self.commit(run, Vec::new()).await.unwrap();
+    }
+
+    /// Lets the producer, once it is due, publish these mails, each caused by an input of the same name.
+    pub async fn poll(&self, mails: &[&str]) -> RunId {
+        self.advance(seconds(300));
+        let run = self.take("poll").await;
+        let inputs: Vec<NewInput> = mails.iter().map(|mail| self.input(mail)).collect();
+        let cause = |(mail, input): (&&str, &NewInput)| NewEvent {
+            caused_by: vec![input.id],
+            ..event("mail", mail)
+        };
+        let events = mails.iter().zip(&inputs).map(cause).collect();
+        self.commit_producer(&run, &inputs, events).await.unwrap();
+        run.claim.run
+    }
+
+    #[must_use]
+    pub fn input(&self, external_id: &str) -> NewInput {
+        NewInput {
+            id: InputId::mint(start()),
+            source: "Mail".to_owned(),
+            input_type: "message".to_owned(),
+            external_id: external_id.to_owned(),
+            title: format!("the mail {external_id}"),
+        }
+    }
+
+    pub async fn commit_producer(
+        &self,
+        run: &ClaimedRun,
+        inputs: &[NewInput],
+        events: Vec<NewEvent>,
+    ) -> Result<Committed> {
+        let params = CommitProducer { inputs: inputs.to_vec(), events, ..commit_of(run) };
+        self.store.commit_producer(params).await
+    }
+
+    pub async fn prepare(&self, run: &ClaimedRun, reservations: Vec<Reservation>) -> Result<()> {
+        self.store.checkpoint_prepare(self.prepared(run, reservations)).await
+    }
+
+    #[must_use]
+    pub fn prepared(&self, run: &ClaimedRun, reservations: Vec<Reservation>) -> CheckpointPrepare {
+        CheckpointPrepare {
+            claim: run.claim,
+            result: json!({ "data": "prepared" }),
+            reservations,
+            wake_at: None,
+            logs: Vec::new(),
+        }
+    }
+
+    /// Takes a run of `record` and reserves these mails.
+    pub async fn reserve(&self, mails: &[&str]) -> ClaimedRun {
+        let run = self.take("record").await;
+        self.prepare(&run, vec![reservation("mail", mails)]).await.unwrap();
+        run
+    }
+
+    pub async fn begin(&self, run: &ClaimedRun) -> Result<MutationId> {
+        let params = BeginMutation {
+            claim: run.claim,
+            tool_namespace: "Files".to_owned(),
+            tool_method: "append".to_owned(),
+            params: json!({ "path": "ledger.csv", "line": "a;b" }),
+            ui_title: "add a row".to_owned(),
+            reconcilable: false,
+            logs: Vec::new(),
+        };
+        Ok(self.store.begin_mutation(params).await?.id)
+    }
+
+    /// A run of `record` whose request is under way.
+    pub async fn mutating(&self, mails: &[&str]) -> (ClaimedRun, MutationId) {
+        let run = self.reserve(mails).await;
+        let mutation = self.begin(&run).await.unwrap();
+        (run, mutation)
+    }
+
+    /// A run of `record` whose effect happened.
+    pub async fn mutated(&self, mails: &[&str]) -> (ClaimedRun, MutationId) {
+        let (run, mutation) = self.mutating(mails).await;
+        self.apply(run.claim, mutation).await.unwrap();
+        (run, mutation)
+    }
+
+    /// A run of `record` of whose effect nobody knows, and its mutation.
+    pub async fn doubtful(&self, mails: &[&str]) -> (ClaimedRun, MutationId) {
+        let (run, mutation) = self.mutating(mails).await;
+        self.doubt(run.claim, mutation).await.unwrap();
+        (run, mutation)
+    }
+
+    pub async fn apply(&self, claim: Claim, mutation: MutationId) -> Result<()> {
+        let result = json!({ "row": 7 });
+        let params = ApplyMutation { claim, mutation, result, resolved_by: None };
+        self.store.apply_mutation(params).await
+    }
+
+    pub async fn fail(
+        &self,
+        claim: Claim,
+        mutation: MutationId,
+        class: FailureClass,
+    ) -> Result<()> {
+        let params = FailMutation { claim, mutation, failure: failure(class), resolved_by: None };
+        self.store.fail_mutation(params).await
+    }
+
+    pub async fn doubt(&self, claim: Claim, mutation: MutationId) -> Result<()> {
+        let failure = Failure::network("the answer was lost");
+        self.store.doubt_mutation(DoubtMutation { claim, mutation, failure }).await
+    }
+
+    pub async fn resolve(&self, mutation: MutationId, verdict: Verdict) -> Result<Mutation> {
+        let params = ResolveMutation {
+            mutation,
+            verdict,
+            actor: "ada".to_owned(),
+            reason: Some("I looked".to_owned()),
+        };
+        self.store.resolve_mutation(params).await
+    }
+
+    pub async fn commit(&self, run: &ClaimedRun, events: Vec<NewEvent>) -> Result<Committed> {
+        self.store.commit_consumer(CommitConsumer { events, ..commit_consumer_of(run) }).await
+    }
+
+    pub async fn stop(
+        &self,
+        run: &ClaimedRun,
+        entered: Option<Phase>,
+        class: FailureClass,
+    ) -> Result<()> {
+        let params =
+            StopRun { claim: run.claim, entered, failure: failure(class), logs: Vec::new() };
+        self.store.stop_run(params).await
+    }
+
+    /// The worker wants to go on at once.
+    #[must_use]
+    pub const fn follow_up(&self) -> FollowUp {
+        FollowUp { worker: self.worker, lease: LEASE }
+    }
+
+    /// Takes runs from workers whose lease has run out.
+    pub async fn recover(&self) -> Vec<RecoveredRun> {
+        self.recover_from(Vec::new()).await
+    }
+
+    pub async fn recover_from(&self, lost_workers: Vec<WorkerId>) -> Vec<RecoveredRun> {
+        self.store.recover_runs(RecoverRuns { lost_workers, limit: 100 }).await.unwrap()
+    }
+
+    /// The worker of every run dies, and it is noticed.
+    pub async fn crash(&self) -> Vec<RecoveredRun> {
+        self.recover_from(vec![self.worker]).await
+    }
+}
+
+/// What can be seen of the workflow.
+impl World {
+    pub async fn seen(&self) -> Workflow {
+        self.store.overview(self.workflow).await.unwrap().workflow
+    }
+
+    pub async fn run(&self, run: RunId) -> Run {
+        self.store.run(run).await.unwrap()
+    }
+
+    /// All runs, oldest first.
+    pub async fn runs(&self) -> Vec<Run> {
+        let filter = RunFilter { workflow: self.workflow, session: None, limit: 1_000 };
+        let mut runs = self.store.runs(filter).await.unwrap();
+        runs.reverse();
+        runs
+    }
+
+    pub async fn open_run(&self) -> Option<Run> {
+        self.store.overview(self.workflow).await.unwrap().open_run
+    }
+
+    pub async fn session_of(&self, run: RunId) -> Session {
+        self.store.session(self.run(run).await.session_id).await.unwrap()
+    }
+
+    pub async fn last_session(&self) -> Session {
+        self.store.overview(self.workflow).await.unwrap().last_session.unwrap()
+    }
+
+    /// The events of a topic, oldest first.
+    pub async fn events(&self, topic: &str) -> Vec<Event> {
+        let filter = EventFilter {
+            workflow: self.workflow,
+            topic: Some(topic.to_owned()),
+            status: None,
+            message_ids: None,
+            limit: 10_000,
+        };
+        self.store.events(filter).await.unwrap()
+    }
+
+    pub async fn event(&self, topic: &str, message_id: &str) -> Event {
+        let events = self.events(topic).await;
+        let event = events.into_iter().find(|event| event.message_id == message_id);
+        event.unwrap_or_else(|| panic!("there is no event `{message_id}` in `{topic}`"))
+    }
+
+    pub async fn mutation(&self, mutation: MutationId) -> Mutation {
+        self.store.mutation(mutation).await.unwrap()
+    }
+
+    pub async fn handler(&self, name: &str) -> HandlerState {
+        let handlers = self.store.handlers(self.workflow).await.unwrap();
+        let handler = handlers.into_iter().find(|handler| handler.name == name);
+        handler.unwrap_or_else(|| panic!("there is no handler `{name}`"))
+    }
+
+    /// Notifications that nobody has settled, oldest first.
+    pub async fn notices(&self) -> Vec<Notification> {
+        let mut all = self.store.notifications(self.workspace).await.unwrap();
+        all.retain(|notice| notice.resolved_at.is_none());
+        all.reverse();
+        all
+    }
+
+    /// What the journal says was done, in order.
+    pub async fn deeds(&self) -> Vec<String> {
+        let entries = self.store.journal(self.workflow).await.unwrap();
+        entries.into_iter().map(|entry| entry.action).collect()
+    }
+}
+
+/// A producer's commit that changes nothing.
+#[must_use]
+pub const fn commit_of(run: &ClaimedRun) -> CommitProducer {
+    CommitProducer {
+        claim: run.claim,
+        state: None,
+        inputs: Vec::new(),
+        events: Vec::new(),
+        logs: Vec::new(),
+        follow_up: None,
+    }
+}
+
+/// A consumer's commit that changes nothing.
+#[must_use]
+pub const fn commit_consumer_of(run: &ClaimedRun) -> CommitConsumer {
+    CommitConsumer {
+        claim: run.claim,
+        state: None,
+        events: Vec::new(),
+        logs: Vec::new(),
+        follow_up: None,
+    }
+}
+
+/// Events of one topic.
+#[must_use]
+pub fn reservation(topic: &str, ids: &[&str]) -> Reservation {
+    Reservation { topic: topic.to_owned(), ids: ids.iter().map(|&id| id.to_owned()).collect() }
+}
