@@ -54,6 +54,16 @@ impl PostgresSchema {
         Ok(Some(schema))
     }
 
+    /// Takes everything out of the tables.
+    ///
+    /// # Panics
+    /// Where the server does not answer or refuses.
+    pub async fn empty(&self) {
+        let emptied = truncate(&self.url()).await;
+        #[expect(clippy::panic, reason = "a test that cannot have its server has failed")]
+        emptied.unwrap_or_else(|error| panic!("cannot empty `{}`: {error:?}", self.name));
+    }
+
     /// The URL under which everything happens in this schema.
     #[must_use]
     pub fn url(&self) -> String {
@@ -103,6 +113,11 @@ async fn sweep(client: &Client) -> std::result::Result<(), tokio_postgres::Error
 
 async fn drop_schema(server: &str, name: &str) -> std::result::Result<(), tokio_postgres::Error> {
     connect(server).await?.batch_execute(&format!("DROP SCHEMA IF EXISTS {name} CASCADE")).await
+}
+
+async fn truncate(url: &str) -> std::result::Result<(), tokio_postgres::Error> {
+    // Everything else refers to a workspace.
+    connect(url).await?.batch_execute("TRUNCATE workspaces CASCADE").await
 }
 
 async fn connect(server: &str) -> std::result::Result<Client, tokio_postgres::Error> {

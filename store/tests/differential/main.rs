@@ -1,0 +1,83 @@
+//! The same history on SQLite and on PostgreSQL: after every step both answer the same, and both hold the same.
+//!
+//! A failing history is printed, shrunk, and its seed is kept in `tests/differential/regressions.txt`, from which it is replayed
+//! before new histories are made. `PROPTEST_CASES` asks for more of them.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests: what cannot be unwrapped fails the test"
+)]
+
+mod command;
+mod names;
+mod side;
+mod state;
+
+use std::sync::Arc;
+
+use proptest::test_runner::{
+    Config, FileFailurePersistence, TestCaseError, TestCaseResult, TestRunner,
+};
+use windlass_core::{ManualClock, Policy, Timestamp};
+use windlass_store::testing::PostgresSchema;
+use windlass_store::{PostgresStore, SqliteStore};
+
+use self::command::{Command, history};
+use self::side::Side;
+
+#[test]
+fn both_databases_answer_the_same_and_hold_the_same_after_every_step() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let Some(schema) = runtime.block_on(PostgresSchema::migrated()).unwrap() else { return };
+    let config = Config {
+        // Each history runs on two databases, which are looked at after each of its steps.
+        cases: Config::default().cases.div_ceil(32),
+        max_shrink_time: 60_000,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(
+            "tests/differential/regressions.txt",
+        ))),
+        ..Config::default()
+    };
+
+    let compared = TestRunner::new(config)
+        .run(&history(), |history| runtime.block_on(compare(&schema, &history)));
+
+    if let Err(difference) = compared {
+        panic!("{difference}");
+    }
+}
+
+async fn compare(schema: &PostgresSchema, history: &[Command]) -> TestCaseResult {
+    let clock = Arc::new(ManualClock::new(Timestamp::from_micros(1_700_000_000_000_000)));
+    schema.empty().await;
+    let postgres = PostgresStore::open(&schema.url(), Policy::default(), Some(clock.clone()), 2)
+        .await
+        .unwrap();
+    let sqlite =
+        SqliteStore::open("sqlite::memory:", Policy::default(), Some(clock.clone())).await.unwrap();
+    let mut postgres = Side::new(Arc::new(postgres), Arc::clone(&clock)).await;
+    let mut sqlite = Side::new(Arc::new(sqlite), Arc::clone(&clock)).await;
+    for (nth, command) in history.iter().enumerate() {
+        let at = |what: &str| format!("step {nth}, {command:?}: {what}");
+        if let Command::Advance { seconds } = command {
+            clock.advance(std::time::Duration::from_secs(*seconds));
+        }
+        let answers = tokio::join!(sqlite.apply(command), postgres.apply(command));
+        same(&at("the answers differ"), &answers.0, &answers.1)?;
+        let states = tokio::join!(sqlite.state(), postgres.state());
+        for (part, stored) in &states.0 {
+            let other = states.1.get(part).map_or("nothing", String::as_str);
+            same(&at(&format!("`{part}` differs")), stored, other)?;
+        }
+        same(&at("one has more"), &states.0.len().to_string(), &states.1.len().to_string())?;
+    }
+    Ok(())
+}
+
+fn same(what: &str, sqlite: &str, postgres: &str) -> TestCaseResult {
+    if sqlite == postgres {
+        return Ok(());
+    }
+    Err(TestCaseError::fail(format!("{what}\n    SQLite: {sqlite}\nPostgreSQL: {postgres}")))
+}

@@ -1,0 +1,57 @@
+//! Everything that can be looked at, as texts.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+use serde::Serialize;
+use windlass_core::{WorkflowId, WorkspaceId};
+use windlass_store::{EventFilter, Inspect, LogFilter, RunFilter};
+
+/// The whole content of a store, part by part, in an order that does not depend on ids.
+pub async fn read(store: &dyn Inspect, workspace: WorkspaceId) -> BTreeMap<String, String> {
+    let mut parts = BTreeMap::new();
+    let workflows = store.workflows(workspace).await.unwrap();
+    for workflow in &workflows {
+        for (part, text) in of_workflow(store, workflow.id).await {
+            parts.insert(format!("{} {part}", workflow.name), text);
+        }
+    }
+    parts.insert("0 workflows".to_owned(), json(&workflows));
+    let notifications = store.notifications(workspace).await.unwrap();
+    parts.insert("9 notifications".to_owned(), json(&notifications));
+    parts.insert("9 due".to_owned(), debug(&store.next_due().await.unwrap()));
+    parts
+}
+
+async fn of_workflow(store: &dyn Inspect, workflow: WorkflowId) -> Vec<(String, String)> {
+    let runs = RunFilter { workflow, session: None, limit: 1_000 };
+    let runs = store.runs(runs).await.unwrap();
+    let events =
+        EventFilter { workflow, topic: None, status: None, message_ids: None, limit: 1_000 };
+    let mut parts = vec![
+        ("1 scripts".to_owned(), json(&store.scripts(workflow).await.unwrap())),
+        ("2 runs".to_owned(), json(&runs)),
+        ("3 events".to_owned(), json(&store.events(events).await.unwrap())),
+        ("4 inputs".to_owned(), json(&store.inputs(workflow).await.unwrap())),
+        ("5 mutations".to_owned(), json(&store.mutations(workflow).await.unwrap())),
+        ("6 handlers".to_owned(), json(&store.handlers(workflow).await.unwrap())),
+        ("7 overview".to_owned(), json(&store.overview(workflow).await.unwrap())),
+        ("8 journal".to_owned(), json(&store.journal(workflow).await.unwrap())),
+    ];
+    // What ended earlier was compared when it was new.
+    for run in runs.iter().take(3) {
+        let logs = store.logs(LogFilter { run: run.id, after_seq: 0 }).await.unwrap();
+        parts.push((format!("logs {:?}", run.id), json(&logs)));
+        let session = store.session(run.session_id).await.unwrap();
+        parts.push((format!("session {:?}", run.id), json(&session)));
+    }
+    parts
+}
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap()
+}
+
+fn debug(value: &impl Debug) -> String {
+    format!("{value:?}")
+}
