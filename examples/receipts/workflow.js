@@ -77,9 +77,11 @@ const workflow = {
         });
       },
 
-      // `status` is "applied", "none" where `mutate` changed nothing, or "skipped" where a person said to leave it.
-      next: async ({ data: { receipt } }, { status }) => {
+      // `status` is "applied", "none" where nothing was changed or nothing even reserved, or "skipped" where a person said
+      // to leave it.
+      next: async ({ data }, { status }) => {
         if (status !== "applied") return;
+        const { receipt } = data;
         await Topics.publish({
           topic: "receipt.recorded",
           event: { messageId: receipt.id, payload: receipt },
