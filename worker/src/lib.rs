@@ -1,4 +1,13 @@
-//! The parts of the `windlass` binary: its tools, and what it tells script authors of them.
+//! The parts of the `windlass` binary: its command line, its tools, and what it tells script authors of them.
 
+mod cli;
+mod commands;
+mod config;
+mod exit;
+mod invocation;
+mod output;
+mod telemetry;
 pub mod tools;
 pub mod typescript;
+
+pub use invocation::{Invocation, run};

@@ -1,0 +1,94 @@
+//! What may stand on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands::{
+    check, control, demo, deploy, init, list, logs, records, resolve, run, show, status,
+};
+
+/// Runs automations durably: every outside effect happens once, and everything that happened can be seen.
+#[derive(Debug, Parser)]
+#[command(name = "windlass", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(after_help = "\
+Ids may be shortened to any beginning that stands for one thing only.
+Exit codes: 0 done, 1 the operation failed, 2 wrong usage, 3 stopped and waiting for a person.
+WINDLASS_LOG sets what is told on stderr, for example WINDLASS_LOG=debug.")]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command understands.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub(crate) struct Global {
+    /// The database: `sqlite:PATH` or `postgres://…`; without it `.windlass/windlass.db` beside the configuration
+    #[arg(long, global = true, value_name = "URL", env = "WINDLASS_DATABASE")]
+    #[arg(hide_env_values = true)]
+    pub(crate) database: Option<String>,
+    /// The configuration; without it `windlass.toml` of this folder, where it is there
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The workspace, which keeps its workflows apart from those of others
+    #[arg(long, global = true, value_name = "NAME", default_value = "default")]
+    pub(crate) workspace: String,
+    /// Answer with one JSON document on stdout; everything else goes to stderr
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Set up a folder with an example, run it to its end and show what came of it
+    Demo(demo::DemoArgs),
+    /// Write a commented workflow and configuration to start from
+    Init(init::InitArgs),
+    /// Validate a workflow script without running it
+    Check(check::CheckArgs),
+    /// Print the TypeScript declarations of everything that a script can call
+    Types,
+    /// Save a script as a new version of a workflow
+    Deploy(deploy::DeployArgs),
+    /// Choose the version of a workflow that runs, and let it run
+    Activate(control::ActivateArgs),
+    /// Stop a workflow for now; a handler under way finishes
+    Pause(control::ControlArgs),
+    /// Let a workflow go on, once what stopped it is mended
+    Resume(control::ControlArgs),
+    /// Put a workflow away
+    Archive(control::ControlArgs),
+    /// Take a workflow back; it is paused then
+    Unarchive(control::ControlArgs),
+    /// List the workflows
+    List(list::ListArgs),
+    /// Run a workflow now: one session, to its end
+    Run(run::RunArgs),
+    /// Run all active workflows until SIGINT or SIGTERM
+    Up,
+    /// Say how workflows stand, and for whatever does not move why, and what to do
+    Status(status::StatusArgs),
+    /// List the events of a workflow
+    Events(records::EventsArgs),
+    /// List what came in: the outside things that caused work
+    Inputs(records::WorkflowArgs),
+    /// List what went out: the effects on the outside world
+    Outputs(records::WorkflowArgs),
+    /// List the handler runs of a workflow, newest first
+    Runs(records::RunsArgs),
+    /// Show everything about one thing, whatever its id stands for
+    Show(show::ShowArgs),
+    /// Print what a run's script logged
+    Logs(logs::LogsArgs),
+    /// List what a person should know
+    Notifications,
+    /// Settle an effect of which nobody knows whether it happened
+    Resolve(resolve::ResolveArgs),
+    /// Bring the schema of the database up to date
+    Migrate,
+    /// Check configuration, database, disk, V8 and clock
+    Doctor,
+}

@@ -1,0 +1,251 @@
+//! `demo`: sets up a folder with an example, runs it to its end, and shows what came of it.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use include_dir::{Dir, include_dir};
+use serde::Serialize;
+use windlass_core::{MutationStatus, SessionResult};
+use windlass_store::{Bump, Input, Mutation, Workflow};
+
+use super::control::activate_script;
+use super::deploy::{self, Change};
+use super::records::mutation_mark;
+use super::standing::effect_title;
+use super::status::{self, WorkflowPage};
+use super::{Context, Opened, check, engine, run};
+use crate::config::FILE_NAME;
+use crate::exit::{CommandError, Ending, Result};
+use crate::invocation::without_password;
+use crate::output::{Answer, Page, crop};
+use crate::tools::ensure_roots;
+
+static EXAMPLE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../examples/receipts");
+
+/// What of the example a person's folder is given.
+const PARTS: [&str; 4] = [FILE_NAME, "workflow.js", "README.md", "inbox"];
+
+/// The example's name as a workflow.
+const NAME: &str = "receipts";
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// The folder, which is made where it is missing
+    #[arg(long, default_value = "windlass-demo")]
+    dir: PathBuf,
+}
+
+/// What the example did, now and before.
+#[derive(Debug, Serialize)]
+struct Shown {
+    folder: PathBuf,
+    database: String,
+    new_inputs: usize,
+    new_outputs: usize,
+    inputs: Vec<Input>,
+    outputs: Vec<Mutation>,
+    file: PathBuf,
+    lines: Vec<String>,
+    next: Vec<NextCommand>,
+    #[serde(skip)]
+    afterwards: WorkflowPage,
+}
+
+/// A command to go on with.
+#[derive(Debug, Serialize)]
+pub(crate) struct NextCommand {
+    pub(crate) command: String,
+    pub(crate) effect: &'static str,
+}
+
+impl NextCommand {
+    pub(crate) fn write(&self, page: &mut Page) {
+        page.line(format_args!("  {}", self.command));
+        page.line(format_args!("      {}", self.effect));
+    }
+}
+
+pub(crate) async fn run(outer: &Context, args: &DemoArgs) -> Result<Ending> {
+    if outer.global.config.is_some() {
+        return Err(CommandError::Usage {
+            message: "`demo` brings a configuration of its own".to_owned(),
+            hint: Some("leave out `--config`; `--dir` says where to put the example".to_owned()),
+        });
+    }
+    write_example(&outer.folder.join(&args.dir))?;
+    let context = &outer.within(&args.dir)?;
+    ensure_roots(&context.settings.tools.files.roots, &context.settings.root)?;
+    let opened = context.open_or_create().await?;
+    let workflow = deploy_example(context, &opened).await?;
+
+    let inputs_before = opened.store.inputs(workflow.id).await?.len();
+    let outputs_before = opened.store.mutations(workflow.id).await?.len();
+    greet(context, &args.dir, inputs_before);
+    run_to_the_end(context, &opened, &workflow).await?;
+
+    let afterwards = status::load(context, &opened, workflow.id).await?;
+    let inputs = opened.store.inputs(workflow.id).await?;
+    let outputs = opened.store.mutations(workflow.id).await?;
+    let file = args.dir.join("out/receipts.csv");
+    let waits = afterwards.standing.waits_for_person();
+    context.output.answer(&Shown {
+        new_inputs: inputs.len().saturating_sub(inputs_before),
+        new_outputs: outputs.len().saturating_sub(outputs_before),
+        lines: lines_of(&outer.folder.join(&file)),
+        file,
+        folder: args.dir.clone(),
+        database: shown_database(outer, context),
+        next: next_commands(context, &outputs),
+        inputs,
+        outputs,
+        afterwards,
+    })?;
+    Ok(if waits { Ending::WaitsForPerson } else { Ending::Done })
+}
+
+/// Writes what is missing of the example; what is there stays as it is.
+fn write_example(folder: &Path) -> Result<()> {
+    let is_foreign = !folder.join(FILE_NAME).exists()
+        && folder.read_dir().is_ok_and(|mut entries| entries.next().is_some());
+    if is_foreign {
+        return Err(CommandError::Refused {
+            code: "folder_in_use",
+            message: format!("`{}` has something else in it", folder.display()),
+            hint: "name another folder with `--dir`".to_owned(),
+        });
+    }
+    // The configuration comes first: by it the folder is known again if this is interrupted.
+    for part in PARTS {
+        if let Some(file) = EXAMPLE.get_file(part) {
+            write_missing(folder, file)?;
+        }
+        for file in EXAMPLE.get_dir(part).into_iter().flat_map(Dir::files) {
+            write_missing(folder, file)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_missing(folder: &Path, file: &include_dir::File<'_>) -> Result<()> {
+    let path = folder.join(file.path());
+    if path.exists() {
+        return Ok(());
+    }
+    let parent = path.parent().unwrap_or(folder);
+    std::fs::create_dir_all(parent).map_err(CommandError::file("make the folder", parent))?;
+    std::fs::write(&path, file.contents()).map_err(CommandError::file("write", path))
+}
+
+async fn deploy_example(context: &Context, opened: &Opened) -> Result<Workflow> {
+    let script = check::load(context, &context.settings.root.join("workflow.js")).await?;
+    let change = Change { name: NAME, bump: Bump::Major, comment: "the example" };
+    let saved = deploy::save(context, opened, script, change).await?;
+    let workflow = opened.store.find_workflow(opened.workspace, NAME).await?;
+    if workflow.active_script_id == Some(saved.script.id) {
+        return Ok(workflow);
+    }
+    activate_script(context, opened, &workflow, saved.script.id).await
+}
+
+fn greet(context: &Context, folder: &Path, inputs_before: usize) {
+    let again =
+        if inputs_before == 0 { "" } else { " It ran here before, so nothing should be added." };
+    context.output.progress(format_args!(
+        "In {} a workflow reads the mails of inbox/ and keeps a ledger of what was paid.{again}\n",
+        folder.display()
+    ));
+}
+
+/// Runs sessions until nothing is due: one session has a limited number of runs.
+async fn run_to_the_end(context: &Context, opened: &Opened, workflow: &Workflow) -> Result<()> {
+    run::refuse_stopped(context, opened, workflow.id).await?;
+    let engine = engine::assemble(context, opened, run::observer(&context.output))?;
+    loop {
+        let session = engine.run_session(workflow.id, &context.actor).await?;
+        let due_at = opened.store.overview(workflow.id).await?.workflow.due_at;
+        let now = opened.store.now().await?;
+        let is_over = due_at.is_none_or(|due_at| due_at > now);
+        if session.result != Some(SessionResult::Completed) || is_over {
+            return Ok(());
+        }
+    }
+}
+
+fn lines_of(file: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
+}
+
+/// The database as a person finds it from the current folder.
+fn shown_database(outer: &Context, context: &Context) -> String {
+    match context.settings.database_file() {
+        Some(file) => file.strip_prefix(&outer.folder).unwrap_or(&file).display().to_string(),
+        None => without_password(&context.settings.database),
+    }
+}
+
+fn next_commands(context: &Context, outputs: &[Mutation]) -> Vec<NextCommand> {
+    let command = |words: &str| context.echo.command(words);
+    let mut next = vec![
+        NextCommand { command: command("status receipts"), effect: "says how it stands" },
+        NextCommand { command: command("outputs receipts"), effect: "lists what went out" },
+    ];
+    if let Some(output) = outputs.first() {
+        let command = command(&format!("show {}", output.id));
+        next.push(NextCommand {
+            command,
+            effect: "shows one effect with its request and its cause",
+        });
+    }
+    let effect = "runs it again, for example after you put another .eml file into inbox/";
+    next.push(NextCommand { command: command("run receipts"), effect });
+    next.push(NextCommand { command: command("up"), effect: "keeps it running, once a minute" });
+    next
+}
+
+impl Answer for Shown {
+    fn write(&self, page: &mut Page) {
+        page.heading(format_args!(
+            "What came in: {} mail(s), {} new",
+            self.inputs.len(),
+            self.new_inputs
+        ));
+        for input in &self.inputs {
+            page.line(format_args!("  {}", crop(&input.title, 100)));
+        }
+        let n_applied =
+            self.outputs.iter().filter(|it| it.status == MutationStatus::Applied).count();
+        page.heading(format_args!(
+            "What went out: {n_applied} effect(s), {} new",
+            self.new_outputs
+        ));
+        for output in self.outputs.iter().filter(|it| !is_line(it)) {
+            let mark = mutation_mark(output.status);
+            page.line(format_args!(
+                "  {mark} {}: {}",
+                output.tool_namespace,
+                crop(&effect_title(output), 90)
+            ));
+        }
+        page.heading(format_args!("{}: {} line(s)", self.file.display(), self.lines.len()));
+        for line in &self.lines {
+            page.line(format_args!("  {}", crop(line, 110)));
+        }
+        if self.new_inputs == 0 && self.new_outputs == 0 {
+            page.heading("Nothing new came in, and nothing was done twice.");
+        }
+        let name = &self.afterwards.overview.workflow.name;
+        page.heading(format_args!("{name}: {}", self.afterwards.standing.badge));
+        self.afterwards.standing.write(page);
+        page.heading(format_args!("Everything that happened is recorded in {}", self.database));
+        page.heading("How to go on");
+        for next in &self.next {
+            next.write(page);
+        }
+    }
+}
+
+/// Whether an effect is a line of the ledger, which is shown as such.
+fn is_line(mutation: &Mutation) -> bool {
+    mutation.tool_namespace == "Files"
+}

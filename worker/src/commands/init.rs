@@ -1,0 +1,100 @@
+//! `init`: a commented workflow and configuration to start from.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use include_dir::{Dir, include_dir};
+use serde::Serialize;
+
+use super::Context;
+use super::demo::NextCommand;
+use crate::exit::{CommandError, Ending, Result};
+use crate::invocation::quoted;
+use crate::output::{Answer, Page};
+use crate::tools::ensure_roots;
+
+static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates");
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// The folder, which is made where it is missing
+    #[arg(default_value = ".")]
+    dir: PathBuf,
+}
+
+#[derive(Debug, Serialize)]
+struct Written {
+    files: Vec<PathBuf>,
+    next: Vec<NextCommand>,
+}
+
+pub(crate) async fn run(outer: &Context, args: &InitArgs) -> Result<Ending> {
+    let folder = outer.folder.join(&args.dir);
+    let files = all_files(&TEMPLATES);
+    if let Some(taken) =
+        files.iter().map(|file| folder.join(file.path())).find(|path| path.exists())
+    {
+        return Err(CommandError::Refused {
+            code: "file_exists",
+            message: format!("`{}` is there already, and nothing was written", taken.display()),
+            hint: "name another folder, or move the file away".to_owned(),
+        });
+    }
+    for file in &files {
+        let path = folder.join(file.path());
+        let parent = path.parent().unwrap_or(&folder);
+        std::fs::create_dir_all(parent).map_err(CommandError::file("make the folder", parent))?;
+        std::fs::write(&path, file.contents()).map_err(CommandError::file("write", path))?;
+    }
+    let context = outer.within(&args.dir)?;
+    ensure_roots(&context.settings.tools.files.roots, &context.settings.root)?;
+    context.open_or_create().await?;
+    let written = files.iter().map(|file| args.dir.join(file.path())).collect();
+    context
+        .output
+        .answer(&Written { files: written, next: next_commands(outer, &context, args) })?;
+    Ok(Ending::Done)
+}
+
+fn all_files<'a>(folder: &'a Dir<'a>) -> Vec<&'a include_dir::File<'a>> {
+    let below = folder.dirs().flat_map(all_files);
+    folder.files().chain(below).collect()
+}
+
+/// Beside the new configuration it is found without being named.
+fn next_commands(outer: &Context, context: &Context, args: &InitArgs) -> Vec<NextCommand> {
+    let is_here = args.dir.as_os_str() == ".";
+    let echo = if is_here { &outer.echo } else { &context.echo };
+    let path = |name: &str| {
+        let path = if is_here { PathBuf::from(name) } else { args.dir.join(name) };
+        quoted(&path.display().to_string())
+    };
+    let script = path("workflow.js");
+    vec![
+        NextCommand {
+            command: echo.command(&format!("check {script}")),
+            effect: "validates the script",
+        },
+        NextCommand {
+            command: echo.command(&format!("deploy {script} --name notes --activate")),
+            effect: "makes a workflow of it",
+        },
+        NextCommand { command: echo.command("run notes"), effect: "runs it once" },
+        NextCommand {
+            command: format!("{} > {}", echo.command("types"), path("windlass.d.ts")),
+            effect: "tells an editor what a script can call",
+        },
+    ]
+}
+
+impl Answer for Written {
+    fn write(&self, page: &mut Page) {
+        for file in &self.files {
+            page.line(format_args!("Wrote {}", file.display()));
+        }
+        page.heading("How to go on");
+        for next in &self.next {
+            next.write(page);
+        }
+    }
+}

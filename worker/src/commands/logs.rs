@@ -1,0 +1,77 @@
+//! `logs`: what a run's script logged.
+
+use clap::Args;
+use serde::Serialize;
+use windlass_core::RunId;
+use windlass_store::{AnyId, LogEntry, LogFilter};
+
+use super::{Context, Opened};
+use crate::exit::{CommandError, Ending, Result};
+use crate::output::{Answer, Page};
+
+#[derive(Debug, Args)]
+pub(crate) struct LogsArgs {
+    /// The id of the run
+    run: String,
+    /// Wait for more until the run has ended
+    #[arg(long)]
+    follow: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+struct Logs(Vec<LogEntry>);
+
+pub(crate) async fn run(context: &Context, args: &LogsArgs) -> Result<Ending> {
+    let opened = context.open_existing().await?;
+    let AnyId::Run(run) = opened.store.resolve_id(opened.workspace, &args.run).await? else {
+        return Err(CommandError::Usage {
+            message: format!("`{}` is no run", args.run),
+            hint: Some("give an id that begins with `run_`; `windlass runs` lists them".to_owned()),
+        });
+    };
+    if args.follow {
+        follow(context, &opened, run).await?;
+    } else {
+        let logs = opened.store.logs(LogFilter { run, after_seq: 0 }).await?;
+        context.output.answer(&Logs(logs))?;
+    }
+    Ok(Ending::Done)
+}
+
+/// Prints lines as they are checkpointed; for a program all of them at the end, as one document.
+async fn follow(context: &Context, opened: &Opened, run: RunId) -> Result<()> {
+    let mut seen = Vec::new();
+    let mut after_seq = 0;
+    let mut wake_ups = opened.store.wake_ups();
+    loop {
+        // Asked before the lines are read: what an ended run logged is there to be read.
+        let is_open = opened.store.run(run).await?.status.is_open();
+        let fresh = opened.store.logs(LogFilter { run, after_seq }).await?;
+        after_seq = fresh.last().map_or(after_seq, |entry| entry.seq);
+        if context.output.is_json() {
+            seen.extend(fresh);
+        } else if !fresh.is_empty() {
+            context.output.answer(&Logs(fresh))?;
+        }
+        if !is_open {
+            break;
+        }
+        wake_ups.wait().await;
+    }
+    if context.output.is_json() { context.output.answer(&Logs(seen)) } else { Ok(()) }
+}
+
+impl Answer for Logs {
+    fn write(&self, page: &mut Page) {
+        for entry in &self.0 {
+            write_entry(page, entry);
+        }
+    }
+}
+
+/// Writes one line of a log.
+pub(crate) fn write_entry(page: &mut Page, entry: &LogEntry) {
+    let time = page.time(entry.created_at);
+    page.line(format_args!("{time} {:<5} {}", entry.level, entry.message));
+}

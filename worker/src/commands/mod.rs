@@ -1,0 +1,127 @@
+//! The commands, one file for each or for a small family.
+
+pub(crate) mod check;
+pub(crate) mod control;
+pub(crate) mod demo;
+pub(crate) mod deploy;
+pub(crate) mod doctor;
+mod engine;
+pub(crate) mod init;
+pub(crate) mod list;
+pub(crate) mod logs;
+mod migrate;
+mod notifications;
+pub(crate) mod records;
+pub(crate) mod resolve;
+pub(crate) mod run;
+pub(crate) mod show;
+mod standing;
+pub(crate) mod status;
+mod types;
+mod up;
+
+use std::path::{Path, PathBuf};
+
+use windlass_core::WorkspaceId;
+use windlass_store::SharedStore;
+
+use crate::cli::{Command, Global};
+use crate::config::{FILE_NAME, Settings};
+use crate::exit::{CommandError, Ending, Result};
+use crate::invocation::Echo;
+use crate::output::Output;
+
+/// What every command is given.
+#[derive(Debug, Clone)]
+pub(crate) struct Context {
+    /// What the program goes by.
+    pub(crate) settings: Settings,
+    /// Where it prints.
+    pub(crate) output: Output,
+    /// How it words commands that it advises.
+    pub(crate) echo: Echo,
+    /// What the command line says for all commands.
+    pub(crate) global: Global,
+    /// The current folder.
+    pub(crate) folder: PathBuf,
+    /// Who is at the command line.
+    pub(crate) actor: String,
+}
+
+/// An open database and the workspace in it.
+#[derive(Debug, Clone)]
+pub(crate) struct Opened {
+    pub(crate) store: SharedStore,
+    pub(crate) workspace: WorkspaceId,
+}
+
+/// Carries a command out.
+pub(crate) async fn dispatch(context: Context, command: Command) -> Result<Ending> {
+    match command {
+        Command::Demo(args) => demo::run(&context, &args).await,
+        Command::Init(args) => init::run(&context, &args).await,
+        Command::Check(args) => check::run(&context, &args).await,
+        Command::Types => types::run(&context),
+        Command::Deploy(args) => deploy::run(&context, &args).await,
+        Command::Activate(args) => control::activate(&context, &args).await,
+        Command::Pause(args) => control::pause(&context, &args).await,
+        Command::Resume(args) => control::resume(&context, &args).await,
+        Command::Archive(args) => control::archive(&context, &args).await,
+        Command::Unarchive(args) => control::unarchive(&context, &args).await,
+        Command::List(args) => list::run(&context, &args).await,
+        Command::Run(args) => run::run(&context, &args).await,
+        Command::Up => up::run(&context).await,
+        Command::Status(args) => status::run(&context, &args).await,
+        Command::Events(args) => records::events(&context, &args).await,
+        Command::Inputs(args) => records::inputs(&context, &args).await,
+        Command::Outputs(args) => records::outputs(&context, &args).await,
+        Command::Runs(args) => records::runs(&context, &args).await,
+        Command::Show(args) => show::run(&context, &args).await,
+        Command::Logs(args) => logs::run(&context, &args).await,
+        Command::Notifications => notifications::run(&context).await,
+        Command::Resolve(args) => resolve::run(&context, &args).await,
+        Command::Migrate => migrate::run(&context).await,
+        Command::Doctor => doctor::run(&context).await,
+    }
+}
+
+impl Context {
+    /// Opens the database that has to be there already.
+    pub(crate) async fn open_existing(&self) -> Result<Opened> {
+        if let Some(file) = self.settings.database_file().filter(|file| !file.exists()) {
+            return Err(CommandError::Refused {
+                code: "no_database",
+                message: format!("there is no database `{}` yet", file.display()),
+                hint: format!(
+                    "deploy a workflow first: `{}`; or name the database with `--database`",
+                    self.echo.command("deploy FILE --name NAME --activate")
+                ),
+            });
+        }
+        self.open().await
+    }
+
+    /// Opens the database; one that is a file is made and brought up to date first.
+    pub(crate) async fn open_or_create(&self) -> Result<Opened> {
+        if !self.settings.is_server() {
+            windlass_store::migrate(&self.settings.database).await?;
+        }
+        self.open().await
+    }
+
+    /// The same for the deployment whose configuration is `folder/windlass.toml`.
+    pub(crate) fn within(&self, folder: &Path) -> Result<Self> {
+        let config = folder.join(FILE_NAME);
+        let global = Global { config: Some(config.clone()), ..self.global.clone() };
+        let settings = Settings::load(&global, &self.folder)?;
+        Ok(Self { settings, echo: self.echo.with_config(&config), global, ..self.clone() })
+    }
+
+    async fn open(&self) -> Result<Opened> {
+        let policy = self.settings.policy.clone();
+        let options = windlass_store::Options { policy, ..windlass_store::Options::default() };
+        let store = windlass_store::open(&self.settings.database, options).await?;
+        let workspace = store.ensure_workspace(&self.global.workspace).await?;
+        Ok(Opened { store, workspace })
+    }
+}

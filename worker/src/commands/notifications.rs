@@ -1,0 +1,57 @@
+//! `notifications`: what a person should know.
+
+use serde::Serialize;
+use windlass_store::{Notification, NotificationKind};
+
+use super::Context;
+use crate::exit::{Ending, Result};
+use crate::output::{Answer, Page};
+
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+struct Notifications(Vec<Notification>);
+
+pub(crate) async fn run(context: &Context) -> Result<Ending> {
+    let opened = context.open_existing().await?;
+    let notifications = opened.store.notifications(opened.workspace).await?;
+    context.output.answer(&Notifications(notifications))?;
+    Ok(Ending::Done)
+}
+
+impl Answer for Notifications {
+    fn write(&self, page: &mut Page) {
+        if self.0.is_empty() {
+            return page.line("There is nothing that you should know.");
+        }
+        for notification in &self.0 {
+            write_one(page, notification);
+        }
+    }
+}
+
+/// Writes one notification.
+pub(crate) fn write_one(page: &mut Page, notification: &Notification) {
+    let settled = if notification.resolved_at.is_some() { ", settled" } else { "" };
+    page.heading(format_args!(
+        "{} [{}{settled}]",
+        notification.title,
+        kind_word(notification.kind)
+    ));
+    if !notification.body.is_empty() {
+        page.line(format_args!("  {}", notification.body.replace('\n', "\n  ")));
+    }
+    page.field("workflow", &notification.workflow);
+    page.field_if("run", notification.run_id);
+    page.field_if("output", notification.mutation_id);
+    page.moment("since", Some(notification.created_at));
+    page.field("id", notification.id);
+}
+
+const fn kind_word(kind: NotificationKind) -> &'static str {
+    match kind {
+        NotificationKind::Error => "needs attention",
+        NotificationKind::ScriptFailed => "script failed",
+        NotificationKind::MutationInDoubt => "in doubt",
+        NotificationKind::ScriptMessage => "message",
+    }
+}

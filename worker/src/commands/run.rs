@@ -1,0 +1,161 @@
+//! `run`: one session of a workflow now, to its end.
+
+use std::sync::Arc;
+
+use clap::Args;
+use serde::Serialize;
+use windlass_core::{
+    HandlerKind, Phase, RunId, SessionId, SessionResult, Status, Trigger, WorkflowId,
+};
+use windlass_scheduler::{Observer, Progress, ProgressStep};
+use windlass_store::{Run, RunFilter, Session};
+
+use super::standing::Standing;
+use super::status::{self, WorkflowPage};
+use super::{Context, Opened, engine};
+use crate::exit::{CommandError, Ending, Result};
+use crate::invocation::quoted;
+use crate::output::{Answer, Output, Page};
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The workflow's name or id
+    #[arg(value_name = "NAME")]
+    workflow: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Ran {
+    session: SessionReport,
+    #[serde(skip)]
+    afterwards: WorkflowPage,
+    #[serde(skip)]
+    see: String,
+}
+
+#[derive(Debug, Serialize)]
+struct SessionReport {
+    id: SessionId,
+    result: Option<SessionResult>,
+    trigger: Trigger,
+    handler_runs: Vec<RunReport>,
+}
+
+#[derive(Debug, Serialize)]
+struct RunReport {
+    id: RunId,
+    handler: String,
+    kind: HandlerKind,
+    phase: Phase,
+    status: Status,
+    error: Option<String>,
+}
+
+pub(crate) async fn run(context: &Context, args: &RunArgs) -> Result<Ending> {
+    let opened = context.open_or_create().await?;
+    let workflow = opened.store.find_workflow(opened.workspace, &args.workflow).await?.id;
+    refuse_stopped(context, &opened, workflow).await?;
+    let engine = engine::assemble(context, &opened, observer(&context.output))?;
+    let session = engine.run_session(workflow, &context.actor).await?;
+
+    let afterwards = status::load(context, &opened, workflow).await?;
+    let ending = match session.result {
+        _ if afterwards.standing.waits_for_person() => Ending::WaitsForPerson,
+        Some(SessionResult::Completed) => Ending::Done,
+        Some(SessionResult::Failed) | None => Ending::Failed,
+    };
+    let name = quoted(&afterwards.overview.workflow.name);
+    context.output.answer(&Ran {
+        session: report(&opened, session).await?,
+        afterwards,
+        see: context.echo.command(&format!("outputs {name}")),
+    })?;
+    Ok(ending)
+}
+
+/// A workflow that waits for a person is not run: its status says what to do.
+pub(crate) async fn refuse_stopped(
+    context: &Context,
+    opened: &Opened,
+    workflow: WorkflowId,
+) -> Result<()> {
+    let page = status::load(context, opened, workflow).await?;
+    if !page.standing.waits_for_person() {
+        return Ok(());
+    }
+    let name = &page.overview.workflow.name;
+    let see = context.echo.command(&format!("status {}", quoted(name)));
+    Err(CommandError::WaitsForPerson {
+        message: format!("`{name}` does not run: {}", page.standing.why),
+        hint: format!("`{see}` says what to do"),
+    })
+}
+
+async fn report(opened: &Opened, session: Session) -> Result<SessionReport> {
+    let filter =
+        RunFilter { workflow: session.workflow_id, session: Some(session.id), limit: u32::MAX };
+    let runs = opened.store.runs(filter).await?;
+    Ok(SessionReport {
+        id: session.id,
+        result: session.result,
+        trigger: session.trigger,
+        handler_runs: runs.into_iter().rev().map(RunReport::from).collect(),
+    })
+}
+
+impl From<Run> for RunReport {
+    fn from(run: Run) -> Self {
+        Self {
+            id: run.id,
+            handler: run.handler,
+            kind: run.kind,
+            phase: run.phase,
+            status: run.status,
+            error: run.error,
+        }
+    }
+}
+
+/// Tells of every run that does something and of every one that stops.
+pub(crate) fn observer(output: &Output) -> Observer {
+    let output = output.clone();
+    Arc::new(move |progress| {
+        if let Some(line) = line(&progress) {
+            output.progress(line);
+        }
+    })
+}
+
+fn line(progress: &Progress) -> Option<String> {
+    let Progress { workflow_name, handler, step, run, .. } = progress;
+    let what = match step {
+        ProgressStep::Entered(Phase::Executing) => "looks".to_owned(),
+        ProgressStep::Entered(_) => return None,
+        ProgressStep::Mutating { tool, title } if title.is_empty() => tool.clone(),
+        ProgressStep::Mutating { tool, title } => format!("{tool}: {title}"),
+        ProgressStep::Ended { failure: Some(failure), status } => {
+            let place = failure.at.as_ref().map(|at| format!(" at {at}")).unwrap_or_default();
+            format!("{status}: {failure}{place} ({run})")
+        }
+        ProgressStep::Ended { failure: None, .. } => return None,
+    };
+    Some(format!("{workflow_name} · {handler} · {what}"))
+}
+
+impl Answer for Ran {
+    fn write(&self, page: &mut Page) {
+        let session = &self.session;
+        let n_committed =
+            session.handler_runs.iter().filter(|run| run.status == Status::Committed).count();
+        let result = session.result.map_or_else(|| "not ended".to_owned(), |it| it.to_string());
+        page.heading(format_args!(
+            "Session {}: {result}, {n_committed} of {} run(s) committed.",
+            session.id,
+            session.handler_runs.len()
+        ));
+        let Standing { badge, .. } = &self.afterwards.standing;
+        page.heading(format_args!("{}: {badge}", self.afterwards.overview.workflow.name));
+        self.afterwards.standing.write(page);
+        page.heading(format_args!("`{}` lists what went out.", self.see));
+    }
+}

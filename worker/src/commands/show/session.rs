@@ -1,0 +1,56 @@
+//! A session: its runs in the order in which they began.
+
+use serde::Serialize;
+use windlass_core::SessionId;
+use windlass_store::{Result, Run, RunFilter, Session, SharedStore};
+
+use crate::output::Page;
+
+#[derive(Debug, Serialize)]
+pub(crate) struct SessionPage {
+    session: Session,
+    handler_runs: Vec<Run>,
+}
+
+pub(crate) async fn load(store: &SharedStore, id: SessionId) -> Result<SessionPage> {
+    let session = store.session(id).await?;
+    let filter = RunFilter { workflow: session.workflow_id, session: Some(id), limit: u32::MAX };
+    let mut handler_runs = store.runs(filter).await?;
+    handler_runs.reverse();
+    Ok(SessionPage { session, handler_runs })
+}
+
+impl SessionPage {
+    pub(crate) fn write(&self, page: &mut Page) {
+        let session = &self.session;
+        page.line(format_args!("{}: session, trigger {}", session.id, session.trigger));
+        let result = session.result.map_or_else(|| "under way".to_owned(), |it| it.to_string());
+        page.field("result", result);
+        page.field_if("error", session.error.as_ref());
+        page.field_if("class", session.error_class);
+        page.field("workflow", session.workflow_id);
+        page.moment("began", Some(session.created_at));
+        page.moment("ended", session.ended_at);
+        write_runs(page, &self.handler_runs);
+    }
+}
+
+/// Writes a table of runs.
+fn write_runs(page: &mut Page, runs: &[Run]) {
+    if runs.is_empty() {
+        return;
+    }
+    let row = |run: &Run| {
+        [
+            format!("  {}", run.handler),
+            run.kind.to_string(),
+            run.status.to_string(),
+            run.phase.to_string(),
+            run.error.clone().unwrap_or_default(),
+            run.id.to_string(),
+        ]
+    };
+    page.heading("Runs");
+    let rows = runs.iter().map(row).collect();
+    page.table(["  HANDLER", "KIND", "STATUS", "PHASE", "ERROR", "ID"], rows);
+}

@@ -1,0 +1,403 @@
+//! How a workflow stands, in a person's words: the badge, why it does not move, and what to do.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use windlass_core::{FailureClass, MutationStatus, Status, Timestamp, WorkflowStatus};
+use windlass_store::{HandlerState, Input, Mutation, WorkflowOverview};
+
+use crate::invocation::{Echo, quoted};
+use crate::output::{View, crop};
+
+/// How long something may be due before it is likely that no worker is there to do it.
+const WORKER_ANSWERS_WITHIN: Duration = Duration::from_secs(15);
+
+/// A workflow's state in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Badge {
+    /// A run is under way.
+    Running,
+    /// All is well, and nothing is to be done now.
+    Idle,
+    /// It goes on only when a person has settled something.
+    NeedsAttention,
+    /// It goes on when its script is repaired.
+    Fixing,
+    /// A person stopped it, or never started it.
+    Stopped,
+}
+
+impl std::fmt::Display for Badge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Running => "Running",
+            Self::Idle => "Idle",
+            Self::NeedsAttention => "Needs attention",
+            Self::Fixing => "Fixing",
+            Self::Stopped => "Stopped",
+        })
+    }
+}
+
+/// How a workflow stands.
+#[derive(Debug, Serialize)]
+pub(crate) struct Standing {
+    /// In one word.
+    pub(crate) badge: Badge,
+    /// Why, in one sentence.
+    pub(crate) why: String,
+    /// What one has to know to act.
+    pub(crate) facts: Vec<Fact>,
+    /// What can be done.
+    pub(crate) to_do: Vec<Advice>,
+}
+
+/// Something that one has to know.
+#[derive(Debug, Serialize)]
+pub(crate) struct Fact {
+    pub(crate) label: &'static str,
+    pub(crate) text: String,
+}
+
+/// Something that can be done.
+#[derive(Debug, Serialize)]
+pub(crate) struct Advice {
+    /// The exact command, where one does it.
+    pub(crate) command: Option<String>,
+    /// What to do, or what the command will do.
+    pub(crate) effect: String,
+}
+
+/// An effect in doubt, and what caused it.
+#[derive(Debug)]
+pub(crate) struct Doubt {
+    pub(crate) mutation: Mutation,
+    pub(crate) inputs: Vec<Input>,
+}
+
+/// What the judgement depends on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Look<'a> {
+    pub(crate) overview: &'a WorkflowOverview,
+    pub(crate) doubts: &'a [Doubt],
+    pub(crate) echo: &'a Echo,
+    pub(crate) view: View,
+}
+
+/// Judges how a workflow stands: what only a person can settle comes before what a person wanted, and that before the rest.
+pub(crate) fn standing(look: Look<'_>) -> Standing {
+    look.doubt()
+        .or_else(|| look.maintenance())
+        .or_else(|| look.error())
+        .or_else(|| look.stopped())
+        .or_else(|| look.running())
+        .or_else(|| look.backing_off())
+        .unwrap_or_else(|| look.waiting())
+}
+
+/// Mutations whose outcome nobody knows, and that no worker is just making.
+pub(crate) fn in_doubt(overview: &WorkflowOverview) -> impl Iterator<Item = &Mutation> {
+    let is_open = |mutation: &Mutation| {
+        let open = overview.open_run.as_ref().filter(|run| run.status == Status::Active);
+        open.is_some_and(|run| run.id == mutation.handler_run_id)
+    };
+    overview
+        .in_doubt
+        .iter()
+        .filter(move |mutation| mutation.status != MutationStatus::InFlight || !is_open(mutation))
+}
+
+impl Standing {
+    fn new(badge: Badge, why: impl Into<String>) -> Self {
+        Self { badge, why: why.into(), facts: Vec::new(), to_do: Vec::new() }
+    }
+
+    fn fact(mut self, label: &'static str, text: impl Into<String>) -> Self {
+        self.facts.push(Fact { label, text: text.into() });
+        self
+    }
+
+    fn fact_if(self, label: &'static str, text: Option<String>) -> Self {
+        match text {
+            Some(text) => self.fact(label, text),
+            None => self,
+        }
+    }
+
+    fn advise(mut self, effect: impl Into<String>) -> Self {
+        self.to_do.push(Advice { command: None, effect: effect.into() });
+        self
+    }
+
+    fn advise_command(mut self, command: String, effect: impl Into<String>) -> Self {
+        self.to_do.push(Advice { command: Some(command), effect: effect.into() });
+        self
+    }
+}
+
+impl Look<'_> {
+    /// A command about this workflow, as it can be pasted.
+    fn command(&self, words: &str) -> String {
+        self.echo.command(&format!("{words} {}", quoted(&self.overview.workflow.name)))
+    }
+
+    fn deploy_command(&self, options: &str) -> String {
+        let name = quoted(&self.overview.workflow.name);
+        self.echo.command(&format!("deploy FILE --name {name}{options}"))
+    }
+
+    fn when(&self, instant: Timestamp) -> String {
+        format!("{} ({})", self.view.time(instant), self.view.distance(instant))
+    }
+
+    fn doubt(&self) -> Option<Standing> {
+        let (first, others) = self.doubts.split_first()?;
+        let mut standing = Standing::new(
+            Badge::NeedsAttention,
+            format!(
+                "nobody knows whether `{}` happened; until that is settled nothing else runs",
+                effect_title(&first.mutation)
+            ),
+        );
+        for doubt in std::iter::once(first).chain(others) {
+            standing = self.one_doubt(standing, doubt);
+        }
+        let status = self.overview.workflow.status;
+        if status != WorkflowStatus::Active {
+            standing = standing.fact(
+                "control",
+                format!("the workflow is {status} and stays so when this is settled"),
+            );
+        }
+        Some(standing)
+    }
+
+    fn one_doubt(&self, standing: Standing, doubt: &Doubt) -> Standing {
+        let mutation = &doubt.mutation;
+        let causes: Vec<_> =
+            doubt.inputs.iter().map(|input| format!("{} ({})", input.title, input.id)).collect();
+        let can_look = if mutation.reconcilable {
+            "its tool can look it up, but has not found an answer"
+        } else {
+            "its tool cannot look it up: only you can"
+        };
+        let id = mutation.id;
+        standing
+            .fact("output", id.to_string())
+            .fact("tool", format!("{}.{}", mutation.tool_namespace, mutation.tool_method))
+            .fact_if("target", target(mutation))
+            .fact("attempted", crop(&mutation.params.to_string(), 400))
+            .fact("at", self.when(mutation.created_at))
+            .fact_if("because of", (!causes.is_empty()).then(|| causes.join("\n")))
+            .fact("why unknown", mutation.error.clone().unwrap_or_else(|| "its worker was lost while the request was under way".to_owned()))
+            .fact_if("evidence", mutation.late_evidence.clone())
+            .fact("to find out", can_look)
+            .advise("look at the target whether it happened, then say so:")
+            .advise_command(
+                self.echo.command(&format!("resolve {id} --did-not-happen")),
+                "its events are pending again and a new run prepares afresh; if it did happen after all, this does it twice",
+            )
+            .advise_command(
+                self.echo.command(&format!("resolve {id} --skip")),
+                "leaves it as it is, whatever happened: its events are skipped for good, and `next` runs once",
+            )
+    }
+
+    fn maintenance(&self) -> Option<Standing> {
+        let workflow = &self.overview.workflow;
+        if !workflow.maintenance {
+            return None;
+        }
+        let standing = Standing::new(Badge::Fixing, "its script failed and has to be repaired");
+        let standing = self.failed_run(standing).advise_command(
+            self.deploy_command(" --fix --activate"),
+            "deploys a fixed version; what was reserved or already done is kept",
+        );
+        Some(standing.advise_command(
+            self.command("resume"),
+            "tries the same version once more, where the cause was outside the script",
+        ))
+    }
+
+    fn error(&self) -> Option<Standing> {
+        let workflow = &self.overview.workflow;
+        let error = workflow.error.as_ref()?;
+        let class = workflow.error_class.unwrap_or(FailureClass::Internal);
+        let (cause, mend) = mend(class);
+        let standing = Standing::new(Badge::NeedsAttention, format!("{cause}: {error}"))
+            .fact("class", class.to_string());
+        let standing = self.failed_run(standing).advise(mend);
+        Some(standing.advise_command(self.command("resume"), "then lets it go on"))
+    }
+
+    /// What is known of the run that stopped the workflow.
+    fn failed_run(&self, standing: Standing) -> Standing {
+        let workflow = &self.overview.workflow;
+        let Some(run) = &self.overview.stopped_by else {
+            return standing.fact_if("error", workflow.error.clone());
+        };
+        let at = run.error_at.as_ref();
+        standing
+            .fact("handler", format!("{} {} in phase {}", run.kind, run.handler, run.phase))
+            .fact_if("error", run.error.clone())
+            .fact_if("at", at.map(ToString::to_string))
+            .fact_if("source", at.and_then(|at| Some(at.source_line.as_ref()?.trim().to_owned())))
+            .fact("run", run.id.to_string())
+            .fact_if("afterwards", self.pending_retry())
+    }
+
+    fn pending_retry(&self) -> Option<String> {
+        let run = self.overview.workflow.pending_retry_run_id?;
+        Some(format!("{run} goes on after its effect, which is not made again"))
+    }
+
+    fn stopped(&self) -> Option<Standing> {
+        let (why, command, effect) = match self.overview.workflow.status {
+            WorkflowStatus::Active => return None,
+            WorkflowStatus::Draft => (
+                "it has no script yet",
+                self.deploy_command(" --activate"),
+                "deploys one and lets it run",
+            ),
+            WorkflowStatus::Ready => {
+                ("it was never activated", self.command("activate"), "lets its newest version run")
+            }
+            WorkflowStatus::Paused => {
+                ("it is paused", self.command("resume"), "lets it go on where it was")
+            }
+            WorkflowStatus::Archived => {
+                ("it is put away", self.command("unarchive"), "takes it back; it is paused then")
+            }
+        };
+        let mut standing = Standing::new(Badge::Stopped, why);
+        if self.overview.open_run.as_ref().is_some_and(|run| run.status == Status::Active) {
+            standing = standing.fact("still", "the handler that is under way finishes");
+        }
+        Some(standing.advise_command(command, effect))
+    }
+
+    fn running(&self) -> Option<Standing> {
+        let run = self.overview.open_run.as_ref()?;
+        if run.status == Status::Active {
+            let why = format!("{} `{}` is in phase {}", run.kind, run.handler, run.phase);
+            let since = run.started_at.map(|at| self.when(at));
+            return Some(
+                Standing::new(Badge::Running, why)
+                    .fact("run", run.id.to_string())
+                    .fact_if("since", since),
+            );
+        }
+        Some(self.due(run.created_at, format!("{} `{}` waits for a worker", run.kind, run.handler)))
+    }
+
+    /// Something should be taken by a worker about now.
+    fn due(&self, since: Timestamp, what: String) -> Standing {
+        let is_late = self.view.now.since(since) > WORKER_ANSWERS_WITHIN;
+        let why = if is_late {
+            format!("{what} since {}: it seems that none is running", self.when(since))
+        } else {
+            what
+        };
+        Standing::new(Badge::Idle, why)
+            .advise_command(
+                self.echo.command("up"),
+                "starts a worker, which keeps all workflows running",
+            )
+            .advise_command(self.command("run"), "runs this one once")
+    }
+
+    fn backing_off(&self) -> Option<Standing> {
+        let workflow = &self.overview.workflow;
+        let until = workflow.backoff_until.filter(|until| *until > self.view.now)?;
+        let tries = workflow.transient_failures;
+        let last = self.overview.last_session.as_ref().and_then(|session| session.error.clone());
+        let why = format!(
+            "the network failed {tries} time(s) in a row; it tries again by itself at {}",
+            self.when(until)
+        );
+        Some(
+            Standing::new(Badge::Idle, why)
+                .fact_if("error", last)
+                .fact_if("afterwards", self.pending_retry())
+                .advise_command(self.command("run"), "tries now"),
+        )
+    }
+
+    fn waiting(&self) -> Standing {
+        let pending: u32 = self.overview.events.values().map(|counts| counts.pending).sum();
+        let left = (pending > 0).then(|| {
+            format!("{pending} event(s) that its consumers leave for a later event or a later time")
+        });
+        let Some(due) = self.overview.workflow.due_at else {
+            return Standing::new(Badge::Idle, "nothing is due, and nothing is scheduled any more")
+                .fact_if("pending", left);
+        };
+        if due <= self.view.now {
+            return self.due(due, "it is due and waits for a worker".to_owned());
+        }
+        let who = self.who_is_due(due).map(|who| format!(" for {who}")).unwrap_or_default();
+        Standing::new(Badge::Idle, format!("it waits{who} until {}", self.when(due)))
+            .fact_if("pending", left)
+    }
+
+    /// The handler that an instant belongs to.
+    fn who_is_due(&self, due: Timestamp) -> Option<String> {
+        let is_due = |handler: &&HandlerState| {
+            handler.next_run_at == Some(due) || handler.wake_at == Some(due)
+        };
+        let handler = self.overview.handlers.iter().find(is_due)?;
+        let reason = match &handler.schedule {
+            Some(schedule) if handler.next_run_at == Some(due) => {
+                format!("the schedule ({schedule})")
+            }
+            _ => "the wake-up".to_owned(),
+        };
+        Some(format!("{reason} of `{}`", handler.name))
+    }
+}
+
+/// What an effect is called: the script's words, else the tool.
+pub(crate) fn effect_title(mutation: &Mutation) -> String {
+    if mutation.ui_title.is_empty() {
+        format!("{}.{}", mutation.tool_namespace, mutation.tool_method)
+    } else {
+        mutation.ui_title.clone()
+    }
+}
+
+/// Where an effect lands, as far as its parameters tell.
+fn target(mutation: &Mutation) -> Option<String> {
+    let named =
+        ["url", "path", "to", "dir", "title"].iter().find_map(|key| mutation.params.get(key));
+    named.and_then(|target| target.as_str()).map(|target| crop(target, 200))
+}
+
+/// What a class of failure means, and how it is mended.
+const fn mend(class: FailureClass) -> (&'static str, &'static str) {
+    match class {
+        FailureClass::Auth => {
+            ("a service does not accept the credentials", "renew the credentials of that service")
+        }
+        FailureClass::Permission => (
+            "it is not allowed to do what it wants",
+            "grant it, for example in `[tools.files] roots` or `[tools.http] allow` of the configuration",
+        ),
+        FailureClass::Network => (
+            "the network failed too often in a row",
+            "see that the other side can be reached from here",
+        ),
+        FailureClass::Logic => ("its script failed", "repair the script and deploy it"),
+        FailureClass::Internal => (
+            "windlass or one of its tools failed",
+            "see what the error says; where it is no fault of this machine, report it",
+        ),
+        FailureClass::ApiKey => {
+            ("a provider does not accept its key", "set a key that the provider accepts")
+        }
+        FailureClass::Balance => ("a provider wants to be paid first", "pay the provider"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,290 @@
+//! What people read of workflows that do not move.
+
+use std::collections::BTreeMap;
+
+use expect_test::{Expect, expect};
+use serde_json::json;
+use windlass_core::{
+    HandlerKind, Id, InputId, MutationId, Phase, RunId, Schedule, ScriptId, ScriptPosition,
+    SessionId, Status, WorkflowId, WorkspaceId,
+};
+use windlass_store::{EventCounts, InputStatus, Run, Workflow};
+
+use super::*;
+use crate::output::Page;
+
+const NOW: Timestamp = Timestamp::from_micros(1_772_434_800_000_000);
+
+fn in_seconds(seconds: i64) -> Timestamp {
+    Timestamp::from_micros(NOW.as_micros() + seconds * 1_000_000)
+}
+
+/// An id that is the same in every test run.
+fn id<T: Id>() -> T {
+    T::parse_text(&format!("{}_{:032x}", T::PREFIX, 7)).unwrap()
+}
+
+/// A workflow that waits for its schedule.
+fn idle() -> WorkflowOverview {
+    let workflow = Workflow {
+        id: id(),
+        workspace_id: id::<WorkspaceId>(),
+        name: "receipts".to_owned(),
+        title: String::new(),
+        status: WorkflowStatus::Active,
+        error: None,
+        error_class: None,
+        maintenance: false,
+        stopped_by_run_id: None,
+        pending_retry_run_id: None,
+        active_script_id: Some(id::<ScriptId>()),
+        transient_failures: 0,
+        backoff_until: None,
+        due_at: Some(in_seconds(40)),
+        created_at: in_seconds(-600),
+    };
+    let inbox = HandlerState {
+        kind: HandlerKind::Producer,
+        name: "inbox".to_owned(),
+        state: None,
+        has_work: false,
+        wake_at: None,
+        schedule: Some(Schedule::interval("1m").unwrap()),
+        next_run_at: Some(in_seconds(40)),
+        last_run_at: None,
+    };
+    WorkflowOverview {
+        workflow,
+        active_version: Some("1.0".to_owned()),
+        latest_version: Some("1.0".to_owned()),
+        handlers: vec![inbox],
+        open_run: None,
+        stopped_by: None,
+        in_doubt: Vec::new(),
+        events: BTreeMap::new(),
+        pending_inputs: 0,
+        last_session: None,
+    }
+}
+
+fn run(phase: Phase, status: Status) -> Run {
+    Run {
+        id: id::<RunId>(),
+        workflow_id: id::<WorkflowId>(),
+        session_id: id::<SessionId>(),
+        script_id: id(),
+        kind: HandlerKind::Consumer,
+        handler: "record".to_owned(),
+        phase,
+        status,
+        retry_of: None,
+        mutation_id: None,
+        mutation_outcome: None,
+        prepare_result: None,
+        input_state: None,
+        output_state: None,
+        error: None,
+        error_class: None,
+        error_at: None,
+        claimed_by: None,
+        fence: 1,
+        created_at: in_seconds(-60),
+        started_at: Some(in_seconds(-60)),
+        ended_at: None,
+    }
+}
+
+fn mutation(status: MutationStatus) -> Mutation {
+    Mutation {
+        id: id::<MutationId>(),
+        workflow_id: id(),
+        handler_run_id: id(),
+        tool_namespace: "Http".to_owned(),
+        tool_method: "post".to_owned(),
+        params: json!({"url": "https://api.example.com/orders", "body": {"amount": "14.43"}}),
+        params_digest: String::new(),
+        idempotency_key: String::new(),
+        status,
+        result: None,
+        error: Some("no answer came within 30 s".to_owned()),
+        error_class: Some(FailureClass::Network),
+        reconcilable: false,
+        resolved_by: None,
+        resolved_at: None,
+        ui_title: "Order beans".to_owned(),
+        late_evidence: None,
+        inputs: vec![id()],
+        created_at: in_seconds(-60),
+        updated_at: in_seconds(-30),
+    }
+}
+
+fn input() -> Input {
+    Input {
+        id: id::<InputId>(),
+        workflow_id: id(),
+        source: "Mail".to_owned(),
+        input_type: "message".to_owned(),
+        external_id: "1@example.com".to_owned(),
+        title: "Please order, from Ann".to_owned(),
+        status: InputStatus::Pending,
+        created_by_run_id: id(),
+        created_at: in_seconds(-120),
+    }
+}
+
+fn judge(overview: &WorkflowOverview) -> Standing {
+    let doubt = |mutation: &Mutation| Doubt { mutation: mutation.clone(), inputs: vec![input()] };
+    let doubts: Vec<_> = in_doubt(overview).map(doubt).collect();
+    let view = View { zone: chrono_tz::Tz::UTC, now: NOW };
+    standing(Look { overview, doubts: &doubts, echo: &Echo::plain(), view })
+}
+
+fn check(overview: &WorkflowOverview, expected: &Expect) {
+    let standing = judge(overview);
+    let mut page = Page::new(View { zone: chrono_tz::Tz::UTC, now: NOW });
+    page.line(standing.badge);
+    standing.write(&mut page);
+    expected.assert_eq(&page.into_text());
+}
+
+#[test]
+fn a_waiting_workflow_says_for_what() {
+    check(
+        &idle(),
+        &expect![[r#"
+        Idle
+          it waits for the schedule (every 1m) of `inbox` until 2026-03-02 07:00:40 (in 40 s)
+    "#]],
+    );
+}
+
+#[test]
+fn a_controlled_workflow_says_how_to_start_it() {
+    let mut overview = idle();
+    overview.open_run = Some(run(Phase::Preparing, Status::Active));
+    overview.workflow.status = WorkflowStatus::Paused;
+    check(
+        &overview,
+        &expect![[r#"
+        Stopped
+          it is paused
+          still         the handler that is under way finishes
+
+          What to do
+            windlass resume receipts
+                lets it go on where it was
+    "#]],
+    );
+}
+
+#[test]
+fn a_doubt_shows_what_was_attempted_and_what_each_choice_does() {
+    let mut overview = idle();
+    overview.in_doubt = vec![mutation(MutationStatus::Indeterminate)];
+    overview.workflow.error = Some("unknown".to_owned());
+    check(
+        &overview,
+        &expect![[r#"
+        Needs attention
+          nobody knows whether `Order beans` happened; until that is settled nothing else runs
+          output        mut_00000000000000000000000000000007
+          tool          Http.post
+          target        https://api.example.com/orders
+          attempted     {"url":"https://api.example.com/orders","body":{"amount":"14.43"}}
+          at            2026-03-02 06:59:00 (60 s ago)
+          because of    Please order, from Ann (inp_00000000000000000000000000000007)
+          why unknown   no answer came within 30 s
+          to find out   its tool cannot look it up: only you can
+
+          What to do
+            look at the target whether it happened, then say so:
+            windlass resolve mut_00000000000000000000000000000007 --did-not-happen
+                its events are pending again and a new run prepares afresh; if it did happen after all, this does it twice
+            windlass resolve mut_00000000000000000000000000000007 --skip
+                leaves it as it is, whatever happened: its events are skipped for good, and `next` runs once
+    "#]],
+    );
+}
+
+#[test]
+fn a_request_under_way_is_no_doubt() {
+    let mut overview = idle();
+    overview.in_doubt = vec![mutation(MutationStatus::InFlight)];
+    overview.open_run = Some(run(Phase::Mutating, Status::Active));
+
+    assert_eq!(judge(&overview).badge, Badge::Running);
+
+    overview.open_run = None;
+    assert_eq!(judge(&overview).badge, Badge::NeedsAttention);
+}
+
+#[test]
+fn a_failed_script_is_shown_with_its_line() {
+    let mut overview = idle();
+    overview.workflow.maintenance = true;
+    overview.workflow.pending_retry_run_id = Some(id());
+    overview.stopped_by = Some(Run {
+        error: Some("TypeError: x is not a function".to_owned()),
+        error_class: Some(FailureClass::Logic),
+        error_at: Some(ScriptPosition {
+            file: "workflow.js".to_owned(),
+            line: 12,
+            column: 7,
+            source_line: Some("      x();".to_owned()),
+        }),
+        ..run(Phase::Emitting, Status::FailedLogic)
+    });
+    check(&overview, &expect![[""]]);
+}
+
+#[test]
+fn every_class_of_error_says_who_must_act() {
+    let texts = FailureClass::ALL.iter().map(|class| {
+        let mut overview = idle();
+        overview.workflow.error = Some("refused".to_owned());
+        overview.workflow.error_class = Some(*class);
+        let standing = judge(&overview);
+        let effects: Vec<_> = standing.to_do.iter().map(|advice| advice.effect.as_str()).collect();
+        format!("{class}: {} {} -> {}\n", standing.badge, standing.why, effects.join(" | "))
+    });
+
+    expect![[""]].assert_eq(&texts.collect::<String>());
+}
+
+#[test]
+fn a_back_off_says_when_it_ends() {
+    let mut overview = idle();
+    overview.workflow.transient_failures = 2;
+    overview.workflow.backoff_until = Some(in_seconds(20));
+    check(
+        &overview,
+        &expect![[r#"
+        Idle
+          the network failed 2 time(s) in a row; it tries again by itself at 2026-03-02 07:00:20 (in 20 s)
+
+          What to do
+            windlass run receipts
+                tries now
+    "#]],
+    );
+}
+
+#[test]
+fn what_no_worker_takes_says_so_only_when_it_is_late() {
+    let mut overview = idle();
+    overview.workflow.due_at = Some(in_seconds(-3));
+    assert!(!judge(&overview).why.contains("none is running"));
+
+    overview.workflow.due_at = Some(in_seconds(-300));
+    check(&overview, &expect![[""]]);
+}
+
+#[test]
+fn events_that_wait_for_later_are_no_mystery() {
+    let mut overview = idle();
+    overview.events.insert("mail".to_owned(), EventCounts { pending: 3, ..EventCounts::default() });
+    overview.handlers.clear();
+    overview.workflow.due_at = None;
+    check(&overview, &expect![[""]]);
+}

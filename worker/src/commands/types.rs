@@ -1,0 +1,26 @@
+//! `types`: the TypeScript declarations of everything that a script can call.
+
+use serde::Serialize;
+
+use super::Context;
+use super::engine::described_registry;
+use crate::exit::{Ending, Result};
+use crate::output::{Answer, Page};
+use crate::typescript;
+
+#[derive(Debug, Serialize)]
+struct Types {
+    typescript: String,
+}
+
+pub(crate) fn run(context: &Context) -> Result<Ending> {
+    let typescript = typescript::declarations(&described_registry()?);
+    context.output.answer(&Types { typescript })?;
+    Ok(Ending::Done)
+}
+
+impl Answer for Types {
+    fn write(&self, page: &mut Page) {
+        page.line(&self.typescript);
+    }
+}

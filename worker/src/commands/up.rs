@@ -1,0 +1,90 @@
+//! `up`: runs all active workflows until the process is told to stop.
+
+use serde::Serialize;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use windlass_core::WorkflowStatus;
+
+use super::{Context, Opened, engine, run};
+use crate::exit::{CommandError, Ending, Result};
+use crate::invocation::without_password;
+use crate::output::{Answer, Page};
+
+#[derive(Debug, Serialize)]
+struct Stopped {
+    /// Whether everything under way ended first.
+    #[serde(rename = "tidy")]
+    is_tidy: bool,
+}
+
+pub(crate) async fn run(context: &Context) -> Result<Ending> {
+    let Signals { stop, stop_at_once } = listen(context)?;
+    let opened = context.open_or_create().await?;
+    let engine = engine::assemble(context, &opened, run::observer(&context.output))?;
+    announce(context, &opened).await?;
+    let is_tidy = tokio::select! {
+        served = engine.serve(stop) => { served?; true }
+        () = stop_at_once.cancelled() => false,
+    };
+    context.output.answer(&Stopped { is_tidy })?;
+    Ok(if is_tidy { Ending::Done } else { Ending::Failed })
+}
+
+/// Says what is watched.
+async fn announce(context: &Context, opened: &Opened) -> Result<()> {
+    let output = &context.output;
+    output.progress(format_args!(
+        "Working on {} (workspace {}); Ctrl-C stops.",
+        without_password(&context.settings.database),
+        context.global.workspace
+    ));
+    for workflow in opened.store.workflows(opened.workspace).await? {
+        if workflow.status == WorkflowStatus::Active {
+            let held = workflow.maintenance || workflow.error.is_some();
+            let note = if held { ", which waits for you" } else { "" };
+            output.progress(format_args!("Watching {}{note}.", workflow.name));
+        }
+    }
+    Ok(())
+}
+
+/// What signals ask for.
+struct Signals {
+    /// The first: end what is under way.
+    stop: CancellationToken,
+    /// The second: let it be recovered at the next start.
+    stop_at_once: CancellationToken,
+}
+
+/// Listens to SIGINT and SIGTERM.
+fn listen(context: &Context) -> Result<Signals> {
+    let listen = |kind| {
+        signal(kind).map_err(|source| CommandError::System { attempt: "listen to signals", source })
+    };
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    let mut terminate = listen(SignalKind::terminate())?;
+    let signals =
+        Signals { stop: CancellationToken::new(), stop_at_once: CancellationToken::new() };
+    let tokens = [signals.stop.clone(), signals.stop_at_once.clone()];
+    let output = context.output.clone();
+    tokio::spawn(async move {
+        for (token, note) in tokens.iter().zip([
+            "Stopping when the runs under way have ended; once more to stop at once.",
+            "Stopping at once; what was under way is recovered at the next start.",
+        ]) {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            output.progress(note);
+            token.cancel();
+        }
+    });
+    Ok(signals)
+}
+
+impl Answer for Stopped {
+    fn write(&self, page: &mut Page) {
+        page.line("Stopped.");
+    }
+}

@@ -1,0 +1,324 @@
+//! The configuration: `windlass.toml`, with the command line before it and defaults behind it.
+
+use std::path::{Path, PathBuf};
+
+use chrono_tz::Tz;
+use serde::{Deserialize, Deserializer};
+use windlass_core::Policy;
+
+use crate::cli::Global;
+use crate::tools::ToolsConfig;
+
+/// The name that is looked for in the current folder.
+pub(crate) const FILE_NAME: &str = "windlass.toml";
+
+/// The folder, beside the configuration, of what a deployment keeps.
+const STATE_FOLDER: &str = ".windlass";
+
+/// A configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration `{path}`", path = path.display())]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    /// The URL is that of another kind of database.
+    #[error("cannot use a database of the kind `{scheme}`")]
+    Database { scheme: String },
+    /// The file says something that cannot be.
+    #[error("cannot use the configuration `{place}`: {message}")]
+    Wrong {
+        /// File, line and column.
+        place: String,
+        message: String,
+        hint: Option<String>,
+    },
+}
+
+impl ConfigError {
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unreadable { .. } => Some("check the path after `--config`".to_owned()),
+            Self::Database { .. } => Some("name one as `sqlite:PATH` or `postgres://…`".to_owned()),
+            Self::Wrong { hint, .. } => hint.clone(),
+        }
+    }
+}
+
+/// What the program goes by.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Settings {
+    /// The configuration that was read.
+    pub(crate) file: Option<PathBuf>,
+    /// The folder that relative paths start from: the configuration's, else the current one.
+    pub(crate) root: PathBuf,
+    /// The database's URL.
+    pub(crate) database: String,
+    /// The zone of cron expressions that name none, and of the times that are shown.
+    pub(crate) timezone: Tz,
+    /// All limits.
+    pub(crate) policy: Policy,
+    /// How many handlers run at once.
+    pub(crate) slots: usize,
+    /// What tools may touch; its folders are relative to `root`.
+    pub(crate) tools: ToolsConfig,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct ConfigFile {
+    database: Option<String>,
+    timezone: Option<Zone>,
+    tools: ToolsConfig,
+    limits: Policy,
+    worker: WorkerSection,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct WorkerSection {
+    slots: usize,
+}
+
+impl Default for WorkerSection {
+    fn default() -> Self {
+        Self { slots: 8 }
+    }
+}
+
+#[derive(Debug)]
+struct Zone(Tz);
+
+impl<'de> Deserialize<'de> for Zone {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        name.parse().map(Self).map_err(|_unknown| {
+            serde::de::Error::custom(format!(
+                "`{name}` is no time zone: write an IANA name, for example `Europe/Berlin`"
+            ))
+        })
+    }
+}
+
+impl Settings {
+    /// Reads the configuration that the command line names, or that of `folder`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] where it cannot be read or makes no sense.
+    pub(crate) fn load(global: &Global, folder: &Path) -> Result<Self, ConfigError> {
+        let path = match &global.config {
+            Some(path) => Some(folder.join(path)),
+            None => Some(folder.join(FILE_NAME)).filter(|path| path.exists()),
+        };
+        let (file, root) = match &path {
+            Some(path) => (read(path)?, path.parent().unwrap_or(folder).to_owned()),
+            None => (ConfigFile::default(), folder.to_owned()),
+        };
+        let database = match (&global.database, &file.database) {
+            (Some(url), _) => anchored(url, folder)?,
+            (None, Some(url)) => anchored(url, &root)?,
+            (None, None) => sqlite_url(&root.join(STATE_FOLDER).join("windlass.db")),
+        };
+        Ok(Self {
+            file: path,
+            database,
+            timezone: file.timezone.map_or_else(host_zone, |zone| zone.0),
+            policy: file.limits,
+            slots: file.worker.slots,
+            tools: file.tools,
+            root,
+        })
+    }
+
+    /// The database file, where the database is one.
+    pub(crate) fn database_file(&self) -> Option<PathBuf> {
+        sqlite_path(&self.database).map(PathBuf::from)
+    }
+
+    /// Whether the database is a server, whose schema only `migrate` touches.
+    pub(crate) fn is_server(&self) -> bool {
+        !self.database.starts_with("sqlite:")
+    }
+
+    /// The folder in which the workers of one database declare themselves alive.
+    pub(crate) fn state_folder(&self) -> PathBuf {
+        let beside_database =
+            self.database_file().and_then(|file| file.parent().map(Path::to_owned));
+        beside_database.unwrap_or_else(|| self.root.join(STATE_FOLDER)).join("workers")
+    }
+}
+
+fn read(path: &Path) -> Result<ConfigFile, ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    let file: ConfigFile = toml::from_str(&text).map_err(|error| wrong(path, &text, &error))?;
+    check_limits(&file).map_err(|message| ConfigError::Wrong {
+        place: path.display().to_string(),
+        message,
+        hint: None,
+    })?;
+    Ok(file)
+}
+
+/// Limits that would stop everything are refused before they do.
+fn check_limits(file: &ConfigFile) -> Result<(), String> {
+    let policy = &file.limits;
+    let slots = u64::try_from(file.worker.slots).unwrap_or(u64::MAX);
+    let least: [(&str, u64, u64); 9] = [
+        ("worker.slots", slots, 1),
+        ("limits.script.wall_time_ms", policy.script.wall_time_ms, 10),
+        ("limits.script.check_time_ms", policy.script.check_time_ms, 10),
+        ("limits.script.heap_mib", u64::from(policy.script.heap_mib), 8),
+        ("limits.script.stack_kib", u64::from(policy.script.stack_kib), 64),
+        ("limits.script.value_bytes", u64::from(policy.script.value_bytes), 1_024),
+        ("limits.script.source_bytes", u64::from(policy.script.source_bytes), 1),
+        ("limits.session.handler_runs", u64::from(policy.session.handler_runs), 1),
+        ("limits.lease.duration_ms", policy.lease.duration_ms, 1_000),
+    ];
+    match least.iter().find(|(_, value, least)| value < least) {
+        Some((key, value, least)) => {
+            Err(format!("`{key}` is {value}: it has to be {least} or more"))
+        }
+        None if policy.session.wake_min_s > policy.session.wake_max_s => {
+            Err("`limits.session.wake_min_s` is greater than `wake_max_s`".to_owned())
+        }
+        None => Ok(()),
+    }
+}
+
+fn wrong(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
+    let place = match error.span() {
+        Some(span) => {
+            let before = text.get(..span.start).unwrap_or(text);
+            let line = before.matches('\n').count() + 1;
+            let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+            format!("{}:{line}:{column}", path.display())
+        }
+        None => path.display().to_string(),
+    };
+    let message = error.message().to_owned();
+    let hint = did_you_mean(&message).map(|key| format!("did you mean `{key}`?"));
+    ConfigError::Wrong { place, message, hint }
+}
+
+/// The expected key that is nearest to the one that was found, where one is near.
+fn did_you_mean(message: &str) -> Option<&str> {
+    let (found, expected) = message.strip_prefix("unknown field `")?.split_once('`')?;
+    let keys = expected.split('`').skip(1).step_by(2);
+    let (distance, key) = keys.map(|key| (n_edits(found, key), key)).min()?;
+    (distance <= 1 + key.len() / 3).then_some(key)
+}
+
+/// How many letters have to be put in, taken out or changed to get from one word to another.
+fn n_edits(from: &str, to: &str) -> usize {
+    let first: Vec<usize> = (0..=to.chars().count()).collect();
+    let last = from.chars().fold(first, |above, letter| {
+        let mut left = above.first().map_or(0, |n| n + 1);
+        let mut row = vec![left];
+        for (pair, wanted) in above.windows(2).zip(to.chars()) {
+            if let [diagonal, up] = pair {
+                left = (diagonal + usize::from(letter != wanted)).min(left + 1).min(up + 1);
+                row.push(left);
+            }
+        }
+        row
+    });
+    last.last().copied().unwrap_or_default()
+}
+
+/// The URL of a database file.
+fn sqlite_url(path: &Path) -> String {
+    format!("sqlite:{}", path.display())
+}
+
+/// The path in the URL of a database file.
+fn sqlite_path(url: &str) -> Option<&str> {
+    let path = url.strip_prefix("sqlite:")?;
+    Some(path.strip_prefix("//").unwrap_or(path)).filter(|path| !["", ":memory:"].contains(path))
+}
+
+/// The URL of the same database, whatever folder is current. A bare path is that of a database file.
+fn anchored(url: &str, folder: &Path) -> Result<String, ConfigError> {
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        return Ok(url.to_owned());
+    }
+    if url.starts_with("sqlite:") {
+        let path = sqlite_path(url).map(|path| sqlite_url(&folder.join(path)));
+        return Ok(path.unwrap_or_else(|| url.to_owned()));
+    }
+    match url.split_once("://") {
+        Some((scheme, _)) => Err(ConfigError::Database { scheme: scheme.to_owned() }),
+        None => Ok(sqlite_url(&folder.join(url))),
+    }
+}
+
+fn host_zone() -> Tz {
+    iana_time_zone::get_timezone().ok().and_then(|name| name.parse().ok()).unwrap_or(Tz::UTC)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str) -> Result<Settings, String> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(FILE_NAME), text).unwrap();
+        let global =
+            Global { database: None, config: None, workspace: "default".to_owned(), json: false };
+
+        Settings::load(&global, folder.path()).map_err(|error| {
+            let hint = error.hint().map(|hint| format!(" | {hint}")).unwrap_or_default();
+            let text = format!("{error}{hint}");
+            text.replace(&folder.path().display().to_string(), "DIR")
+        })
+    }
+
+    #[test]
+    fn what_the_file_leaves_out_has_a_default() {
+        let settings = load("[limits.script]\nheap_mib = 32\n").unwrap();
+
+        assert_eq!(settings.policy.script.heap_mib, 32);
+        assert_eq!(settings.policy.session, Policy::default().session);
+        assert!(settings.database.ends_with("/.windlass/windlass.db"));
+    }
+
+    #[test]
+    fn paths_start_from_the_file() {
+        let settings = load("database = \"sqlite:data/x.db\"").unwrap();
+
+        assert_eq!(settings.database_file(), Some(settings.root.join("data/x.db")));
+    }
+
+    #[test]
+    fn a_wrong_key_is_named_with_its_place_and_the_right_one() {
+        let error = load("[tools.files]\nrots = []\n").unwrap_err();
+
+        assert_eq!(
+            error,
+            "cannot use the configuration `DIR/windlass.toml:2:1`: unknown field `rots`, \
+             expected `roots` or `max_read_mib` \
+             | did you mean `roots`?"
+        );
+    }
+
+    #[test]
+    fn a_wrong_zone_a_zero_and_a_syntax_error_are_told_apart() {
+        let errors = [
+            "timezone = \"Europe/Berln\"",
+            "[worker]\nslots = 0",
+            "[limits.lease]\nduration_ms = 0",
+            "[tools",
+        ]
+        .map(|text| load(text).unwrap_err());
+
+        expect_test::expect![[""]].assert_eq(&errors.join("\n"));
+    }
+
+    #[test]
+    fn a_far_word_is_no_advice() {
+        assert_eq!(did_you_mean("unknown field `qqqqqq`, expected `roots`"), None);
+        assert_eq!(
+            did_you_mean("unknown field `limit`, expected one of `tools`, `limits`"),
+            Some("limits")
+        );
+    }
+}

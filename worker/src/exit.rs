@@ -1,0 +1,231 @@
+//! How a command ends: its exit code, and what it says of an error.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use serde::Serialize;
+use windlass_core::Problem;
+use windlass_scheduler::{EngineError, RegistryError};
+use windlass_store::StoreError;
+
+use crate::config::ConfigError;
+use crate::tools::ToolsConfigError;
+
+/// The result of a command and of what it is made of.
+pub(crate) type Result<T, E = CommandError> = std::result::Result<T, E>;
+
+/// How a command ended that had something to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Done.
+    Done,
+    /// The operation failed.
+    Failed,
+    /// The command line or the configuration is wrong.
+    WrongUsage,
+    /// Something stopped and waits for a person.
+    WaitsForPerson,
+}
+
+impl From<Ending> for ExitCode {
+    fn from(ending: Ending) -> Self {
+        Self::from(match ending {
+            Ending::Done => 0,
+            Ending::Failed => 1,
+            Ending::WrongUsage => 2,
+            Ending::WaitsForPerson => 3,
+        })
+    }
+}
+
+/// Why a command could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    /// What was asked makes no sense as it stands.
+    #[error("{message}")]
+    Usage { message: String, hint: Option<String> },
+    /// What was asked cannot be done now.
+    #[error("{message}")]
+    Refused { code: &'static str, message: String, hint: String },
+    /// A person has to settle something first.
+    #[error("{message}")]
+    WaitsForPerson { message: String, hint: String },
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The store refuses, or does not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The engine ended.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The tools cannot be offered to scripts.
+    #[error("cannot set up the tools")]
+    Registry(#[from] RegistryError),
+    /// The configuration of the tools cannot be used.
+    #[error(transparent)]
+    Tools(#[from] ToolsConfigError),
+    /// A script that must not be saved.
+    #[error("`{file}` is no valid workflow: {} problem(s)", problems.len())]
+    InvalidScript { file: String, problems: Vec<Problem> },
+    /// A file or folder cannot be read or written.
+    #[error("cannot {attempt} `{path}`", path = path.display())]
+    File {
+        /// For example `read`.
+        attempt: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
+    /// The answer cannot be printed.
+    #[error("cannot print the answer")]
+    Print(#[source] io::Error),
+    /// The operating system does not give what the program needs.
+    #[error("cannot {attempt}")]
+    System { attempt: &'static str, source: io::Error },
+}
+
+/// An error as `--json` prints it.
+#[derive(Debug, Serialize)]
+pub(crate) struct ErrorReport<'a> {
+    /// A stable word for the kind of error.
+    pub(crate) code: &'static str,
+    /// What was attempted and what went wrong.
+    pub(crate) message: String,
+    /// What to do about it.
+    pub(crate) hint: Option<String>,
+    /// What lies beneath, outermost first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) causes: Vec<String>,
+    /// What is wrong with a script.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub(crate) problems: &'a [Problem],
+}
+
+impl CommandError {
+    /// Wraps an error of the file system; to be used with `map_err`.
+    pub(crate) fn file(
+        attempt: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File { attempt, path, source }
+    }
+
+    /// The exit code.
+    pub(crate) const fn ending(&self) -> Ending {
+        match self {
+            Self::Usage { .. } | Self::Config(_) | Self::Tools(_) => Ending::WrongUsage,
+            Self::WaitsForPerson { .. }
+            | Self::Store(StoreError::InDoubt { .. })
+            | Self::Engine(EngineError::Store(StoreError::InDoubt { .. })) => {
+                Ending::WaitsForPerson
+            }
+            Self::Refused { .. }
+            | Self::Store(_)
+            | Self::Engine(_)
+            | Self::Registry(_)
+            | Self::InvalidScript { .. }
+            | Self::File { .. }
+            | Self::Print(_)
+            | Self::System { .. } => Ending::Failed,
+        }
+    }
+
+    /// Everything that there is to say.
+    pub(crate) fn report(&self) -> ErrorReport<'_> {
+        ErrorReport {
+            code: self.code(),
+            message: self.to_string(),
+            hint: self.hint(),
+            causes: causes(self),
+            problems: if let Self::InvalidScript { problems, .. } = self { problems } else { &[] },
+        }
+    }
+
+    const fn code(&self) -> &'static str {
+        match self {
+            Self::Usage { .. } => "usage",
+            Self::Refused { code, .. } => code,
+            Self::WaitsForPerson { .. } => "waits_for_person",
+            Self::Config(_) | Self::Tools(_) => "config",
+            Self::Store(error) | Self::Engine(EngineError::Store(error)) => store_code(error),
+            Self::Engine(_) | Self::Registry(_) => "engine",
+            Self::InvalidScript { .. } => "invalid_script",
+            Self::File { .. } => "file",
+            Self::Print(_) | Self::System { .. } => "system",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Usage { hint, .. } => hint.clone(),
+            Self::Refused { hint, .. } | Self::WaitsForPerson { hint, .. } => Some(hint.clone()),
+            Self::Config(error) => error.hint(),
+            Self::Store(error) | Self::Engine(EngineError::Store(error)) => store_hint(error),
+            Self::InvalidScript { .. } => {
+                Some("mend them, then see with `windlass check` that none is left".to_owned())
+            }
+            Self::File { source, .. } => file_hint(source),
+            Self::Engine(_)
+            | Self::Registry(_)
+            | Self::Tools(_)
+            | Self::Print(_)
+            | Self::System { .. } => None,
+        }
+    }
+}
+
+fn causes(error: &CommandError) -> Vec<String> {
+    let first = std::error::Error::source(error);
+    std::iter::successors(first, |error| error.source()).map(ToString::to_string).collect()
+}
+
+const fn store_code(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::NotFound { .. } => "not_found",
+        StoreError::Ambiguous { .. } => "ambiguous_id",
+        StoreError::ActionRefused(_) => "action_refused",
+        StoreError::NotNow { .. } => "not_now",
+        StoreError::InDoubt { .. } => "in_doubt",
+        StoreError::MigrationPending { .. } => "migration_pending",
+        StoreError::NewerSchema { .. } => "newer_schema",
+        StoreError::BadUrl { .. } => "bad_database_url",
+        StoreError::Unavailable { .. } => "database_unavailable",
+        StoreError::DiskFull => "disk_full",
+        StoreError::ReadOnly { .. } => "database_read_only",
+        StoreError::Corrupt { .. } => "database_corrupt",
+        StoreError::ClaimLost { .. } => "claim_lost",
+        StoreError::ReservationRefused { .. } => "reservation_refused",
+        StoreError::Illegal(_) => "illegal_transition",
+        StoreError::Unreadable { .. } | StoreError::Database(_) | _ => "database",
+    }
+}
+
+/// Advice that the store cannot give, because it knows no commands.
+fn store_hint(error: &StoreError) -> Option<String> {
+    let hint = if let StoreError::NotFound { what, .. } = error {
+        match *what {
+            "workflow" => "see `windlass list` for those that exist",
+            _ => "look for it with `windlass runs`, `events`, `inputs` or `outputs`",
+        }
+    } else if let StoreError::Corrupt { .. } = error {
+        "restore the file from a copy, or name another database with `--database`"
+    } else {
+        return None;
+    };
+    Some(hint.to_owned())
+}
+
+fn file_hint(error: &io::Error) -> Option<String> {
+    let hint = if error.kind() == io::ErrorKind::NotFound {
+        "check the path"
+    } else if error.kind() == io::ErrorKind::PermissionDenied {
+        "check who may read and write it"
+    } else if error.kind() == io::ErrorKind::StorageFull {
+        "free some space, then try again"
+    } else {
+        return None;
+    };
+    Some(hint.to_owned())
+}

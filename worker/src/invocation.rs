@@ -1,0 +1,213 @@
+//! From the words of the command line to an exit code.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
+use windlass_core::{Clock as _, SystemClock};
+
+use crate::cli::{Cli, Command};
+use crate::commands::{self, Context};
+use crate::config::Settings;
+use crate::exit::{CommandError, Ending, Result};
+use crate::output::{Form, Output, View, print_error};
+use crate::telemetry;
+
+/// A command line that makes sense.
+#[derive(Debug)]
+pub struct Invocation {
+    cli: Cli,
+    echo: Echo,
+}
+
+impl Invocation {
+    /// Reads the words of a command line, the program's name first.
+    ///
+    /// # Errors
+    /// The exit code, after everything was said: of wrong usage, or of a question for help or the version.
+    pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Self, ExitCode> {
+        let words: Vec<OsString> = words.into_iter().collect();
+        let parsed = Cli::command()
+            .try_get_matches_from(&words)
+            .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+        match parsed {
+            Ok((cli, matches)) => {
+                let echo = Echo::new(words.first(), &cli, &matches);
+                Ok(Self { cli, echo })
+            }
+            Err(error) => Err(explain(&words, &error)),
+        }
+    }
+
+    const fn form(&self) -> Form {
+        if self.cli.global.json { Form::Json } else { Form::Page }
+    }
+}
+
+/// Says what clap has to say: help on stdout, a wrong usage on stderr or as a document.
+fn explain(words: &[OsString], error: &clap::Error) -> ExitCode {
+    let is_answer = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    if is_answer || !words.iter().any(|word| word == "--json") {
+        // clap knows where it belongs; nobody is left to be told where printing fails.
+        let _unheard = error.print();
+    } else {
+        let text = error.to_string();
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        let usage = CommandError::Usage {
+            message: message.to_owned(),
+            hint: Some("see `windlass --help`".to_owned()),
+        };
+        print_error(Form::Json, &usage);
+    }
+    if is_answer { Ending::Done.into() } else { Ending::WrongUsage.into() }
+}
+
+/// Carries a command out. To be called from `main`, after V8 was initialised and before any other thread exists.
+#[must_use]
+pub fn run(invocation: Invocation) -> ExitCode {
+    telemetry::start();
+    let form = invocation.form();
+    match carry_out(invocation) {
+        Ok(ending) => ending.into(),
+        Err(error) => {
+            print_error(form, &error);
+            error.ending().into()
+        }
+    }
+}
+
+fn carry_out(invocation: Invocation) -> Result<Ending> {
+    let system = |attempt| move |source| CommandError::System { attempt, source };
+    let folder = std::env::current_dir().map_err(system("find out the current folder"))?;
+    let runtime = tokio::runtime::Runtime::new().map_err(system("start the runtime"))?;
+    match Context::new(&invocation, &folder) {
+        Ok(context) => runtime.block_on(commands::dispatch(context, invocation.cli.command)),
+        Err(CommandError::Config(error)) if matches!(invocation.cli.command, Command::Doctor) => {
+            commands::doctor::report_config(invocation.form(), &error)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+impl Context {
+    fn new(invocation: &Invocation, folder: &Path) -> Result<Self> {
+        let Invocation { cli, echo } = invocation;
+        let settings = Settings::load(&cli.global, folder)?;
+        let view = View { zone: settings.timezone, now: SystemClock.now() };
+        Ok(Self {
+            output: Output::new(invocation.form(), view),
+            settings,
+            echo: echo.clone(),
+            global: cli.global.clone(),
+            folder: folder.to_owned(),
+            actor: actor(),
+        })
+    }
+}
+
+/// Who is at the command line, for the journal.
+#[expect(clippy::disallowed_methods, reason = "the one place that asks who the person is")]
+fn actor() -> String {
+    std::env::var("USER").ok().filter(|user| !user.is_empty()).unwrap_or_else(|| "cli".to_owned())
+}
+
+/// What has to stand before a command so that it means the same as this command line.
+#[derive(Debug, Clone)]
+pub(crate) struct Echo {
+    program: String,
+    options: Vec<String>,
+}
+
+impl Echo {
+    fn new(program: Option<&OsString>, cli: &Cli, matches: &ArgMatches) -> Self {
+        let is_given = |name| matches.value_source(name) == Some(ValueSource::CommandLine);
+        let mut options = Vec::new();
+        if let Some(config) = &cli.global.config {
+            options.extend(["--config".to_owned(), quoted(&config.display().to_string())]);
+        }
+        if let Some(url) = cli.global.database.as_ref().filter(|_| is_given("database")) {
+            options.extend(["--database".to_owned(), quoted(&without_password(url))]);
+        }
+        if is_given("workspace") {
+            options.extend(["--workspace".to_owned(), quoted(&cli.global.workspace)]);
+        }
+        let program = program.map_or_else(|| PathBuf::from("windlass"), PathBuf::from);
+        // From the current folder the shorter path means the same.
+        let folder = std::env::current_dir().unwrap_or_default();
+        let program = program.strip_prefix(folder).unwrap_or(&program).display().to_string();
+        Self { program, options }
+    }
+
+    /// Nothing but the program's name.
+    #[cfg(test)]
+    pub(crate) fn plain() -> Self {
+        Self { program: "windlass".to_owned(), options: Vec::new() }
+    }
+
+    /// The whole line for a command, as it can be pasted into a shell.
+    pub(crate) fn command(&self, words: &str) -> String {
+        let mut line = quoted(&self.program);
+        for option in &self.options {
+            line.push(' ');
+            line.push_str(option);
+        }
+        format!("{line} {words}")
+    }
+
+    /// The same for the deployment whose configuration is `config`.
+    pub(crate) fn with_config(&self, config: &Path) -> Self {
+        let mut options = vec!["--config".to_owned(), quoted(&config.display().to_string())];
+        options.extend(self.options.iter().cloned());
+        Self { program: self.program.clone(), options }
+    }
+}
+
+/// A word as a shell reads it.
+pub(crate) fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@=,+%".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// A URL that may be shown.
+pub(crate) fn without_password(url: &str) -> String {
+    let hidden = || {
+        let (scheme, rest) = url.split_once("://")?;
+        let (login, place) = rest.rsplit_once('@')?;
+        let (user, _password) = login.split_once(':')?;
+        Some(format!("{scheme}://{user}:***@{place}"))
+    };
+    hidden().unwrap_or_else(|| url.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn echo(words: &[&str]) -> String {
+        let invocation = Invocation::parse(words.iter().map(OsString::from)).unwrap();
+        invocation.echo.command("status")
+    }
+
+    #[test]
+    fn an_advised_command_means_the_same_deployment() {
+        assert_eq!(echo(&["windlass", "list"]), "windlass status");
+        assert_eq!(
+            echo(&["./windlass", "list", "--config", "my dir/w.toml", "--workspace", "a"]),
+            "./windlass --config 'my dir/w.toml' --workspace a status"
+        );
+    }
+
+    #[test]
+    fn a_password_is_never_shown() {
+        assert_eq!(without_password("postgres://me:se@cret@host/db"), "postgres://me:***@host/db");
+        assert_eq!(without_password("postgres://me@host/db"), "postgres://me@host/db");
+        assert_eq!(without_password("sqlite:a.db"), "sqlite:a.db");
+    }
+}

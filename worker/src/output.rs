@@ -1,0 +1,301 @@
+//! The one place that prints: an answer is a record, shown as JSON or as a page for a person.
+
+use std::fmt::{Display, Write as _};
+use std::io;
+use std::time::Duration;
+
+use chrono_tz::Tz;
+use comfy_table::{Table, presets};
+use serde::Serialize;
+use serde_json::Value;
+use windlass_core::Timestamp;
+
+use crate::exit::{CommandError, Result};
+
+/// What a command has to say. JSON and page come from the same record.
+pub(crate) trait Answer: Serialize {
+    /// Writes the page for a person.
+    fn write(&self, page: &mut Page);
+}
+
+/// Where a command prints.
+#[derive(Debug, Clone)]
+pub(crate) struct Output {
+    form: Form,
+    view: View,
+}
+
+/// Whom the answer is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A program: one JSON document.
+    Json,
+    /// A person: a page.
+    Page,
+}
+
+/// From where a page looks at time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct View {
+    /// The zone in which instants are shown.
+    pub(crate) zone: Tz,
+    /// What is the present.
+    pub(crate) now: Timestamp,
+}
+
+impl Output {
+    pub(crate) const fn new(form: Form, view: View) -> Self {
+        Self { form, view }
+    }
+
+    /// From where pages look at time.
+    pub(crate) const fn view(&self) -> View {
+        self.view
+    }
+
+    /// Whether the answer is one JSON document.
+    pub(crate) fn is_json(&self) -> bool {
+        self.form == Form::Json
+    }
+
+    /// Prints the answer on stdout.
+    pub(crate) fn answer(&self, answer: &impl Answer) -> Result<()> {
+        let text = match self.form {
+            Form::Json => json_text(answer),
+            Form::Page => {
+                let mut page = Page::new(self.view);
+                answer.write(&mut page);
+                page.text
+            }
+        };
+        print(io::stdout(), &text).map_err(CommandError::Print)
+    }
+
+    /// Tells of progress: on stdout for a person, beside the document otherwise.
+    pub(crate) fn progress(&self, text: impl Display) {
+        let line = format!("{}\n", harmless(&text.to_string()));
+        // Nobody is left to hear of it where this fails, and the work goes on all the same.
+        let _unheard = match self.form {
+            Form::Json => print(io::stderr(), &line),
+            Form::Page => print(io::stdout(), &line),
+        };
+    }
+}
+
+/// Prints why a command failed: a document on stdout, or lines on stderr.
+pub(crate) fn print_error(form: Form, error: &CommandError) {
+    #[derive(Serialize)]
+    struct Document<T> {
+        error: T,
+    }
+    let report = error.report();
+    let _unheard = match form {
+        Form::Json => print(io::stdout(), &json_text(&Document { error: report })),
+        Form::Page => {
+            let mut text = format!("error: {}\n", report.message);
+            for cause in &report.causes {
+                let _infallible = writeln!(text, "  caused by: {cause}");
+            }
+            for problem in report.problems {
+                let _infallible = writeln!(text, "  {}", problem_line(problem));
+            }
+            if let Some(hint) = &report.hint {
+                let _infallible = writeln!(text, "hint: {hint}");
+            }
+            print(io::stderr(), &harmless(&text))
+        }
+    };
+}
+
+/// A problem of a script in one line, with the advice for it.
+pub(crate) fn problem_line(problem: &windlass_core::Problem) -> String {
+    let place = match (problem.line, problem.column) {
+        (Some(line), Some(column)) => format!("{line}:{column}: "),
+        (Some(line), None) => format!("{line}: "),
+        (None, _) => String::new(),
+    };
+    let hint = problem.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
+    format!("{place}{} [{}]{hint}", problem.message, problem.code)
+}
+
+fn json_text(answer: &impl Serialize) -> String {
+    match serde_json::to_string_pretty(answer) {
+        Ok(text) => text + "\n",
+        Err(error) => format!(
+            "{}\n",
+            serde_json::json!({"error": {"code": "internal", "message": error.to_string()}})
+        ),
+    }
+}
+
+/// A reader that has gone away, as `head` does, has seen what it wanted.
+fn print(mut to: impl io::Write, text: &str) -> io::Result<()> {
+    match to.write_all(text.as_bytes()).and_then(|()| to.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
+
+/// Takes from a stranger's text what would move the cursor, colour the terminal or turn the direction of writing.
+fn harmless(text: &str) -> String {
+    let is_harmful = |c: char| {
+        (c.is_control() && c != '\n' && c != '\t')
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let mut clean = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_harmful(c) { clean.extend(c.escape_unicode()) } else { clean.push(c) }
+    }
+    clean
+}
+
+/// A text in the making.
+#[derive(Debug)]
+pub(crate) struct Page {
+    text: String,
+    view: View,
+}
+
+impl Page {
+    pub(crate) const fn new(view: View) -> Self {
+        Self { text: String::new(), view }
+    }
+
+    /// What is written so far.
+    #[cfg(test)]
+    pub(crate) fn into_text(self) -> String {
+        self.text
+    }
+
+    /// Writes lines.
+    pub(crate) fn line(&mut self, text: impl Display) {
+        let text = harmless(&text.to_string());
+        self.text.push_str(text.trim_end());
+        self.text.push('\n');
+    }
+
+    /// Leaves a line empty, and begins a part.
+    pub(crate) fn heading(&mut self, text: impl Display) {
+        if !self.text.is_empty() {
+            self.text.push('\n');
+        }
+        self.line(text);
+    }
+
+    /// Writes a label and a value beneath a heading; further lines of the value stand under its first.
+    pub(crate) fn field(&mut self, label: &str, value: impl Display) {
+        let value = value.to_string().replace('\n', &format!("\n{:16}", ""));
+        self.line(format_args!("  {label:<13} {value}"));
+    }
+
+    /// Writes a field where there is a value.
+    pub(crate) fn field_if(&mut self, label: &str, value: Option<impl Display>) {
+        if let Some(value) = value {
+            self.field(label, value);
+        }
+    }
+
+    /// Writes JSON as it is read best: on its line where it is short.
+    pub(crate) fn json(&mut self, label: &str, value: &Value) {
+        let short = value.to_string();
+        let text = if short.chars().count() <= 80 { short } else { format!("{value:#}") };
+        self.field(label, text);
+    }
+
+    /// Writes an instant and how far away it is.
+    pub(crate) fn moment(&mut self, label: &str, instant: Option<Timestamp>) {
+        if let Some(instant) = instant {
+            let text = format!("{} ({})", self.time(instant), self.distance(instant));
+            self.field(label, text);
+        }
+    }
+
+    /// Writes a table; a cell is one line, cropped where it is long.
+    pub(crate) fn table<const N: usize>(&mut self, header: [&str; N], rows: Vec<[String; N]>) {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).set_header(header.map(str::to_owned));
+        table.add_rows(rows.into_iter().map(|row| row.map(|cell| crop(&harmless(&cell), 60))));
+        for column in table.column_iter_mut() {
+            column.set_padding((0, 2));
+        }
+        self.text.push_str(&table.trim_fmt());
+        self.text.push('\n');
+    }
+
+    /// An instant in the person's zone.
+    pub(crate) fn time(&self, instant: Timestamp) -> String {
+        self.view.time(instant)
+    }
+
+    /// How far away an instant is.
+    pub(crate) fn distance(&self, instant: Timestamp) -> String {
+        self.view.distance(instant)
+    }
+}
+
+impl View {
+    /// An instant in the person's zone, to the second.
+    pub(crate) fn time(&self, instant: Timestamp) -> String {
+        instant.to_utc().with_timezone(&self.zone).format("%Y-%m-%d %H:%M:%S").to_string()
+    }
+
+    /// How far away an instant is.
+    pub(crate) fn distance(&self, instant: Timestamp) -> String {
+        if instant > self.now {
+            format!("in {}", span(instant.since(self.now)))
+        } else {
+            format!("{} ago", span(self.now.since(instant)))
+        }
+    }
+}
+
+/// A span of time in its largest unit.
+pub(crate) fn span(duration: Duration) -> String {
+    match duration.as_secs() {
+        0 => format!("{} ms", duration.as_millis()),
+        s @ 1..120 => format!("{s} s"),
+        s @ 120..7_200 => format!("{} min", s / 60),
+        s @ 7_200..172_800 => format!("{} h", s / 3_600),
+        s => format!("{} d", s / 86_400),
+    }
+}
+
+/// The first `n_chars` of the first line, with a mark where something is left out.
+pub(crate) fn crop(text: &str, n_chars: usize) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    let is_whole = line.len() == text.trim_end().len();
+    match line.char_indices().nth(n_chars.saturating_sub(1)) {
+        Some((end, _)) if line.chars().count() > n_chars => {
+            format!("{}…", line.get(..end).unwrap_or(line))
+        }
+        _ if is_whole => line.to_owned(),
+        _ => format!("{line}…"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_strangers_text_cannot_steer_the_terminal() {
+        assert_eq!(harmless("a\u{1b}[2Jb\u{202e}c\td\n"), "a\\u{1b}[2Jb\\u{202e}c\td\n");
+    }
+
+    #[test]
+    fn a_cell_is_one_cropped_line() {
+        assert_eq!(crop("abcdef", 6), "abcdef");
+        assert_eq!(crop("abcdefg", 6), "abcde…");
+        assert_eq!(crop("äöüß", 3), "äö…");
+        assert_eq!(crop("one\ntwo", 9), "one…");
+        assert_eq!(crop("", 9), "");
+    }
+
+    #[test]
+    fn a_span_is_told_in_its_largest_unit() {
+        let texts: Vec<_> =
+            [0, 1, 119, 120, 7_200, 172_800].map(|s| span(Duration::from_secs(s))).into();
+
+        assert_eq!(texts, ["0 ms", "1 s", "119 s", "2 min", "2 h", "2 d"]);
+    }
+}
