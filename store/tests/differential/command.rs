@@ -8,7 +8,7 @@ use windlass_store::Bump;
 
 /// One step of a history.
 #[derive(Debug, Clone)]
-pub enum Command {
+pub(crate) enum Command {
     /// A script version is saved.
     Save { workflow: usize, script: usize, bump: Bump },
     /// A version is made the one that runs.
@@ -41,7 +41,7 @@ pub enum Command {
 
 /// Everything that a worker can write to a run.
 #[derive(Debug, Clone, Copy)]
-pub enum Write {
+pub(crate) enum Write {
     Prepare,
     Begin,
     Apply { mutation: usize },
@@ -54,21 +54,21 @@ pub enum Write {
 
 /// The details of a step of a run.
 #[derive(Debug, Clone)]
-pub struct How {
+pub(crate) struct How {
     /// Which of the possible continuations.
-    pub choice: u8,
+    pub(crate) choice: u8,
     /// The numbers of the messages, inputs or events concerned.
-    pub items: Vec<u8>,
+    pub(crate) items: Vec<u8>,
     /// How it fails, where it fails.
-    pub class: FailureClass,
+    pub(crate) class: FailureClass,
     /// Whether the same worker takes the next run.
-    pub goes_on: bool,
+    pub(crate) goes_on: bool,
     /// In how many seconds a consumer wants to be woken.
-    pub wake_in_s: Option<i64>,
+    pub(crate) wake_in_s: Option<i64>,
 }
 
 /// A history: two workflows run, then anything may happen.
-pub fn history() -> impl Strategy<Value = Vec<Command>> {
+pub(crate) fn history() -> impl Strategy<Value = Vec<Command>> {
     let beginning = vec![
         Command::Save { workflow: 0, script: 0, bump: Bump::Major },
         Command::Activate { workflow: 0, version: 0 },

@@ -10,7 +10,9 @@
 )]
 
 mod command;
+mod drive;
 mod names;
+mod scripts;
 mod side;
 mod state;
 
@@ -19,9 +21,9 @@ use std::sync::Arc;
 use proptest::test_runner::{
     Config, FileFailurePersistence, TestCaseError, TestCaseResult, TestRunner,
 };
-use windlass_core::{ManualClock, Policy, Timestamp};
+use windlass_core::{Clock, ManualClock, Timestamp};
 use windlass_store::testing::PostgresSchema;
-use windlass_store::{PostgresStore, SqliteStore};
+use windlass_store::{Options, open};
 
 use self::command::{Command, history};
 use self::side::Side;
@@ -51,13 +53,8 @@ fn both_databases_answer_the_same_and_hold_the_same_after_every_step() {
 async fn compare(schema: &PostgresSchema, history: &[Command]) -> TestCaseResult {
     let clock = Arc::new(ManualClock::new(Timestamp::from_micros(1_700_000_000_000_000)));
     schema.empty().await;
-    let postgres = PostgresStore::open(&schema.url(), Policy::default(), Some(clock.clone()), 2)
-        .await
-        .unwrap();
-    let sqlite =
-        SqliteStore::open("sqlite::memory:", Policy::default(), Some(clock.clone())).await.unwrap();
-    let mut postgres = Side::new(Arc::new(postgres), Arc::clone(&clock)).await;
-    let mut sqlite = Side::new(Arc::new(sqlite), Arc::clone(&clock)).await;
+    let mut sqlite = side("sqlite::memory:", &clock).await;
+    let mut postgres = side(&schema.url(), &clock).await;
     for (nth, command) in history.iter().enumerate() {
         let at = |what: &str| format!("step {nth}, {command:?}: {what}");
         if let Command::Advance { seconds } = command {
@@ -73,6 +70,12 @@ async fn compare(schema: &PostgresSchema, history: &[Command]) -> TestCaseResult
         same(&at("one has more"), &states.0.len().to_string(), &states.1.len().to_string())?;
     }
     Ok(())
+}
+
+async fn side(url: &str, clock: &Arc<ManualClock>) -> Side {
+    let for_store: Arc<dyn Clock> = Arc::<ManualClock>::clone(clock);
+    let options = Options { clock: Some(for_store), connections: 2, ..Options::default() };
+    Side::new(open(url, options).await.unwrap(), Arc::clone(clock)).await
 }
 
 fn same(what: &str, sqlite: &str, postgres: &str) -> TestCaseResult {

@@ -8,11 +8,11 @@ const DIGITS: usize = 32;
 
 /// Numbers the ids of one side in the order of their first appearance.
 #[derive(Debug, Default)]
-pub struct Names(HashMap<String, String>);
+pub(crate) struct Names(HashMap<String, String>);
 
 impl Names {
     /// The text with every id in it replaced by its kind and number.
-    pub fn normalise(&mut self, text: &str) -> String {
+    pub(crate) fn normalise(&mut self, text: &str) -> String {
         let mut normal = String::with_capacity(text.len());
         let mut rest = text;
         while let Some(place) = first_id(rest) {

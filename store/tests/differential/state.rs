@@ -8,7 +8,7 @@ use windlass_core::{WorkflowId, WorkspaceId};
 use windlass_store::{EventFilter, Inspect, LogFilter, RunFilter};
 
 /// The whole content of a store, part by part, in an order that does not depend on ids.
-pub async fn read(store: &dyn Inspect, workspace: WorkspaceId) -> BTreeMap<String, String> {
+pub(crate) async fn read(store: &dyn Inspect, workspace: WorkspaceId) -> BTreeMap<String, String> {
     let mut parts = BTreeMap::new();
     let workflows = store.workflows(workspace).await.unwrap();
     for workflow in &workflows {
