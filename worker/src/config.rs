@@ -310,7 +310,11 @@ mod tests {
         ]
         .map(|text| load(text).unwrap_err());
 
-        expect_test::expect![[""]].assert_eq(&errors.join("\n"));
+        expect_test::expect![[r#"
+            cannot use the configuration `DIR/windlass.toml:1:12`: `Europe/Berln` is no time zone: write an IANA name, for example `Europe/Berlin`
+            cannot use the configuration `DIR/windlass.toml`: `worker.slots` is 0: it has to be 1 or more
+            cannot use the configuration `DIR/windlass.toml`: `limits.lease.duration_ms` is 0: it has to be 1000 or more
+            cannot use the configuration `DIR/windlass.toml:1:7`: unclosed table, expected `]`"#]].assert_eq(&errors.join("\n"));
     }
 
     #[test]

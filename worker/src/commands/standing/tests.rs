@@ -235,7 +235,25 @@ fn a_failed_script_is_shown_with_its_line() {
         }),
         ..run(Phase::Emitting, Status::FailedLogic)
     });
-    check(&overview, &expect![[""]]);
+    check(
+        &overview,
+        &expect![[r#"
+        Fixing
+          its script failed and has to be repaired
+          handler       consumer record in phase emitting
+          error         TypeError: x is not a function
+          at            workflow.js:12:7
+          source        x();
+          run           run_00000000000000000000000000000007
+          afterwards    run_00000000000000000000000000000007 goes on after its effect, which is not made again
+
+          What to do
+            windlass deploy FILE --name receipts --fix --activate
+                deploys a fixed version; what was reserved or already done is kept
+            windlass resume receipts
+                tries the same version once more, where the cause was outside the script
+    "#]],
+    );
 }
 
 #[test]
@@ -249,7 +267,15 @@ fn every_class_of_error_says_who_must_act() {
         format!("{class}: {} {} -> {}\n", standing.badge, standing.why, effects.join(" | "))
     });
 
-    expect![[""]].assert_eq(&texts.collect::<String>());
+    expect![[r#"
+        auth: Needs attention a service does not accept the credentials: refused -> renew the credentials of that service | then lets it go on
+        permission: Needs attention it is not allowed to do what it wants: refused -> grant it, for example in `[tools.files] roots` or `[tools.http] allow` of the configuration | then lets it go on
+        network: Needs attention the network failed too often in a row: refused -> see that the other side can be reached from here | then lets it go on
+        logic: Needs attention its script failed: refused -> repair the script and deploy it | then lets it go on
+        internal: Needs attention windlass or one of its tools failed: refused -> see what the error says; where it is no fault of this machine, report it | then lets it go on
+        api_key: Needs attention a provider does not accept its key: refused -> set a key that the provider accepts | then lets it go on
+        balance: Needs attention a provider wants to be paid first: refused -> pay the provider | then lets it go on
+    "#]].assert_eq(&texts.collect::<String>());
 }
 
 #[test]
@@ -277,7 +303,19 @@ fn what_no_worker_takes_says_so_only_when_it_is_late() {
     assert!(!judge(&overview).why.contains("none is running"));
 
     overview.workflow.due_at = Some(in_seconds(-300));
-    check(&overview, &expect![[""]]);
+    check(
+        &overview,
+        &expect![[r#"
+        Idle
+          it is due and waits for a worker since 2026-03-02 06:55:00 (5 min ago): it seems that none is running
+
+          What to do
+            windlass up
+                starts a worker, which keeps all workflows running
+            windlass run receipts
+                runs this one once
+    "#]],
+    );
 }
 
 #[test]
@@ -286,5 +324,12 @@ fn events_that_wait_for_later_are_no_mystery() {
     overview.events.insert("mail".to_owned(), EventCounts { pending: 3, ..EventCounts::default() });
     overview.handlers.clear();
     overview.workflow.due_at = None;
-    check(&overview, &expect![[""]]);
+    check(
+        &overview,
+        &expect![[r#"
+        Idle
+          nothing is due, and nothing is scheduled any more
+          pending       3 event(s) that its consumers leave for a later event or a later time
+    "#]],
+    );
 }
