@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::api::Script;
+use crate::current::Current;
 use crate::exception::attempt;
 use crate::execution::origin;
 use crate::fault::{Fault, Halt};
@@ -18,15 +18,16 @@ impl CodeCache {
     pub(crate) fn compile<'s>(
         &mut self,
         scope: &mut v8::PinScope<'s, '_>,
-        script: &Script,
+        current: &Current,
     ) -> Result<v8::Local<'s, v8::Script>, Halt> {
+        let script = &current.source.script;
         if let Some((digest, code)) = &self.last
             && *digest == script.digest
         {
             let code = v8::Local::new(scope, code);
             return Ok(code.bind_to_current_context(scope));
         }
-        let code = attempt(scope, script, |scope| {
+        let code = attempt(scope, current, |scope| {
             let text = v8::String::new(scope, &script.source)?;
             let origin = origin(scope, script)?;
             let mut source = v8::script_compiler::Source::new(text, Some(&origin));

@@ -17,7 +17,7 @@ const FIXED: v8::PropertyAttribute = v8::PropertyAttribute::READ_ONLY;
 
 /// Furnishes the context of `scope`, which is fresh.
 pub(crate) fn furnish(scope: &mut v8::PinScope<'_, '_>, current: &Current) -> Result<(), Halt> {
-    attempt(scope, &current.script, |scope| {
+    attempt(scope, current, |scope| {
         bootstrap(scope, current)?;
         define_builtins(scope)?;
         define_namespaces(scope, current)

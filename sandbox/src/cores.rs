@@ -1,6 +1,6 @@
 //! How many scripts compute at the same time.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// As many permits as there are cores for scripts, given out in the order of asking.
 #[derive(Debug)]
@@ -18,17 +18,17 @@ struct Queue {
 
 /// A core that is held; dropping gives it back.
 #[derive(Debug)]
-pub(crate) struct Core<'a>(&'a Cores);
+pub(crate) struct Core(Arc<Cores>);
 
 impl Cores {
     /// `count` permits, at least one.
-    pub(crate) fn new(count: usize) -> Self {
+    pub(crate) fn new(count: usize) -> Arc<Self> {
         let queue = Queue { free: count.max(1), next_ticket: 0, now_serving: 0 };
-        Self { queue: Mutex::new(queue), moved: Condvar::new() }
+        Arc::new(Self { queue: Mutex::new(queue), moved: Condvar::new() })
     }
 
     /// Waits for a core. Whoever asked first gets it first.
-    pub(crate) fn acquire(&self) -> Core<'_> {
+    pub(crate) fn acquire(self: &Arc<Self>) -> Core {
         let mut queue = self.lock();
         let ticket = queue.next_ticket;
         queue.next_ticket += 1;
@@ -39,7 +39,7 @@ impl Cores {
         queue.now_serving += 1;
         drop(queue);
         self.moved.notify_all();
-        Core(self)
+        Core(Arc::clone(self))
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -47,7 +47,7 @@ impl Cores {
     }
 }
 
-impl Drop for Core<'_> {
+impl Drop for Core {
     fn drop(&mut self) {
         self.0.lock().free += 1;
         self.0.moved.notify_all();

@@ -13,10 +13,11 @@ use windlass_core::{Failure, ScriptLimits, ScriptPhase};
 use crate::api::{Function, Host, LogLine, Script};
 use crate::fault::{End, Halt};
 use crate::host::Waiting;
+use crate::source::{Place, Source};
 
 /// The call that an isolate is making.
 pub(crate) struct Current {
-    pub(crate) script: Script,
+    pub(crate) source: Source,
     pub(crate) functions: Arc<[Function]>,
     pub(crate) limits: ScriptLimits,
     /// Absent while the file is evaluated: then no tool may be called.
@@ -26,6 +27,8 @@ pub(crate) struct Current {
     /// Later replies that the loop has yet to start.
     pub(crate) started: RefCell<Vec<(u32, Later)>>,
     pub(crate) host_calls: Cell<u32>,
+    /// The promises that are rejected and that nobody looks at.
+    pub(crate) rejections: RefCell<Vec<Rejection>>,
     pub(crate) logs: RefCell<Vec<LogLine>>,
     /// Set once, by what ended the script; nothing it does afterwards counts.
     pub(crate) end: RefCell<Option<End>>,
@@ -54,6 +57,12 @@ pub(crate) struct Pending {
     pub(crate) task: Option<Task>,
 }
 
+/// A promise that is rejected, and where that was done.
+pub(crate) struct Rejection {
+    pub(crate) promise: v8::Global<v8::Promise>,
+    pub(crate) place: Option<Place>,
+}
+
 /// A spawned reply; dropping gives it up.
 pub(crate) struct Task(pub(crate) AbortHandle);
 
@@ -71,7 +80,7 @@ impl Current {
         limits: ScriptLimits,
     ) -> Rc<Self> {
         Rc::new(Self {
-            script,
+            source: Source::new(script),
             functions,
             limits,
             world: RefCell::default(),
@@ -79,6 +88,7 @@ impl Current {
             pending: RefCell::default(),
             started: RefCell::default(),
             host_calls: Cell::new(0),
+            rejections: RefCell::default(),
             logs: RefCell::default(),
             end: RefCell::default(),
         })

@@ -12,7 +12,7 @@ use crate::execution::{Execution, Work};
 use crate::fault::{End, Fault, Halt};
 use crate::heap::HeapGuard;
 use crate::turn::Turn;
-use crate::{platform, stack};
+use crate::{exception, platform, quarantine, rejection, stack};
 
 /// After so many calls an isolate is replaced, so that nothing can pile up in it for ever.
 const MAX_CALLS: u32 = 1_000;
@@ -38,6 +38,9 @@ impl Engine {
         let params = stack::limit(params, limits.stack_kib as usize * 1024);
         let mut isolate = v8::Isolate::new(params);
         isolate.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
+        isolate.set_capture_stack_trace_for_uncaught_exceptions(true, exception::FRAMES.into());
+        rejection::watch(&mut isolate);
+        quarantine::guard(&mut isolate);
         let heap = HeapGuard::install(&mut isolate);
         Self { code: CodeCache::default(), isolate, heap, buffers, calls: 0 }
     }
@@ -61,13 +64,14 @@ impl Engine {
         self.discard_microtasks();
         self.isolate.remove_slot::<Rc<Current>>();
         current.pending.take();
+        current.rejections.take();
         match result {
             Ok(value) => return Some(current.end.take().unwrap_or(End::Returned(value))),
             Err(halt) => current.note(halt.map(|fault| self.explain(fault, &current.limits))),
         }
         if self.heap.is_full() {
-            let max = current.limits.heap_mib;
-            current.note(Fault::limit("the script uses too much memory", "heap_mib", max).into());
+            let fault = self.buffer_fault(&current.limits);
+            current.note(fault.unwrap_or_else(|| turn.out_of_memory()).into());
         }
         current.end.take()
     }
@@ -75,16 +79,24 @@ impl Engine {
     /// Names the limit behind an error that V8 throws where a limit is exceeded.
     fn explain(&self, mut fault: Fault, limits: &ScriptLimits) -> Fault {
         let message = &fault.failure.message;
-        let (setting, max) = if message.ends_with("RangeError: Maximum call stack size exceeded") {
-            ("stack_kib", limits.stack_kib)
-        } else if self.buffers.was_refused() && message.ends_with("Array buffer allocation failed")
-        {
-            ("array_buffers_mib", limits.array_buffers_mib)
+        let cause = if message.ends_with("RangeError: Maximum call stack size exceeded") {
+            Some(Fault::limit(message, "stack_kib", limits.stack_kib))
+        } else if message.ends_with("Array buffer allocation failed") {
+            self.buffer_fault(limits)
         } else {
-            return fault;
+            None
         };
-        let Fault { code, failure } = Fault::limit(message, setting, max);
-        Fault { code, failure: failure.at(fault.failure.at.take().map(|at| *at)) }
+        match cause {
+            Some(cause) => cause.at(fault.failure.at.take().map(|at| *at)),
+            None => fault,
+        }
+    }
+
+    /// The failure of a script that was refused a buffer. V8 collects garbage then, and may find the heap full as well.
+    fn buffer_fault(&self, limits: &ScriptLimits) -> Option<Fault> {
+        let what = "the script's `ArrayBuffer`s use too much memory";
+        let max = limits.array_buffers_mib;
+        self.buffers.was_refused().then(|| Fault::limit(what, "array_buffers_mib", max))
     }
 
     fn perform(
@@ -111,8 +123,11 @@ impl Engine {
 
     /// Tidies up between calls. `false`: the isolate is worn out.
     pub(crate) fn refresh(&mut self) -> bool {
+        if self.heap.is_full() || self.calls >= MAX_CALLS {
+            return false;
+        }
         platform::run_waiting_tasks(&self.isolate);
-        !self.heap.is_full() && self.calls < MAX_CALLS
+        true
     }
 }
 

@@ -8,7 +8,7 @@ use windlass_core::ScriptPhase;
 use crate::api::Script;
 use crate::code::CodeCache;
 use crate::context;
-use crate::current::{Current, World};
+use crate::current::{Current, Rejection, World};
 use crate::exception::{self, attempt};
 use crate::fault::{Fault, Halt};
 use crate::host;
@@ -41,9 +41,11 @@ impl Execution<'_, '_> {
         self.evaluate(scope)?;
         match work {
             Work::Handle { world, handler, arguments } => {
-                let function = find(scope, &self.current, world.phase, handler)?;
+                let found = find(scope, &self.current, world.phase, handler)?;
                 *self.current.world.borrow_mut() = Some(world.clone());
-                self.handle(scope, &function, arguments)
+                self.handle(scope, &found, arguments).map_err(|halt| {
+                    halt.map(|fault| fault.at(exception::definition(&self.current, found.function)))
+                })
             }
             Work::Describe => {
                 let workflow = workflow(scope, &self.current)?;
@@ -54,8 +56,8 @@ impl Execution<'_, '_> {
 
     /// Evaluates the file, with everything that it leaves behind for a microtask.
     fn evaluate(&mut self, scope: &mut v8::PinScope<'_, '_>) -> Result<(), Halt> {
-        let script = self.code.compile(scope, &self.current.script)?;
-        attempt(scope, &self.current.script, |scope| script.run(scope))?;
+        let script = self.code.compile(scope, &self.current)?;
+        attempt(scope, &self.current, |scope| script.run(scope))?;
         self.checkpoint(scope)
     }
 
@@ -70,11 +72,12 @@ impl Execution<'_, '_> {
             .iter()
             .map(|argument| value::to_script(scope, &current, argument))
             .collect::<Result<_, _>>()?;
-        let promise = attempt(scope, &current.script, |scope| {
+        let promise = attempt(scope, &current, |scope| {
             let result = found.function.call(scope, found.handler.into(), &arguments)?;
             promise_of(scope, result)
         })?;
         let result = self.wait(scope, promise)?;
+        self.refuse_rejections(scope)?;
         value::from_script(scope, &current, result)
             .map_err(|halt| halt.context("the result cannot be kept"))
     }
@@ -89,14 +92,34 @@ impl Execution<'_, '_> {
             self.checkpoint(scope)?;
             match promise.state() {
                 v8::PromiseState::Fulfilled => return Ok(promise.result(scope)),
-                v8::PromiseState::Rejected => {
-                    promise.mark_as_handled();
-                    let reason = promise.result(scope);
-                    return Err(exception::fault(scope, &self.current.script, reason, None).into());
-                }
+                v8::PromiseState::Rejected => return Err(self.rejected(scope, promise).into()),
                 v8::PromiseState::Pending => self.collect(scope)?,
             }
         }
+    }
+
+    /// The failure that a rejected promise is.
+    fn rejected<'s>(
+        &self,
+        scope: &mut v8::PinScope<'s, '_>,
+        promise: v8::Local<'s, v8::Promise>,
+    ) -> Fault {
+        let known = |rejection: &&Rejection| rejection.promise == promise;
+        let place =
+            self.current.rejections.borrow().iter().find(known).and_then(|known| known.place);
+        let reason = promise.result(scope);
+        // An error knows better where it comes from than the promise that it was handed on to.
+        let place = place.filter(|_| !reason.is_native_error());
+        exception::fault(scope, &self.current, reason, place)
+    }
+
+    /// Refuses to go on where something has failed and nobody has looked.
+    fn refuse_rejections(&self, scope: &mut v8::PinScope<'_, '_>) -> Result<(), Halt> {
+        let first = self.current.rejections.borrow().first().map(|first| first.promise.clone());
+        let Some(promise) = first else { return Ok(()) };
+        let promise = v8::Local::new(scope, promise);
+        let fault = self.rejected(scope, promise);
+        Err(Halt::from(fault).context("a promise that nobody awaits was rejected"))
     }
 
     /// Runs what is ready.
@@ -143,7 +166,7 @@ fn find<'s>(
         ScriptPhase::Prepare | ScriptPhase::Mutate | ScriptPhase::Next => ("consumers", "consumer"),
     };
     let part = host::function_of(phase);
-    let found = attempt(scope, &current.script, |scope| {
+    let found = attempt(scope, current, |scope| {
         let Some(workflow) = lookup(scope)?.to_object(scope) else { return Some(None) };
         let Some(group) = own(scope, workflow, group)? else { return Some(None) };
         let Some(handler) = own(scope, group, name)? else { return Some(None) };
@@ -174,7 +197,7 @@ fn workflow<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     current: &Current,
 ) -> Result<v8::Local<'s, v8::Value>, Halt> {
-    attempt(scope, &current.script, lookup)
+    attempt(scope, current, lookup)
 }
 
 fn lookup<'s>(scope: &mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::Value>> {

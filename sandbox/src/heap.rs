@@ -4,9 +4,9 @@
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// What V8 gets on top once the limit is hit, so that it survives until the script is down. It is never the script's:
-/// the isolate is thrown away.
-const SLACK_BYTES: usize = 1 << 30;
+/// What V8 gets on top once the limit is hit: it obeys the termination only when the built-in function that it is in has
+/// come to its end. It is given once; where it is used up as well, the thread is halted.
+const SLACK_BYTES: usize = 256 << 20;
 
 /// Ends the script of one isolate whose heap is full.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl HeapGuard {
 unsafe extern "C" fn near_limit(data: *mut c_void, current: usize, _initial: usize) -> usize {
     // SAFETY: `data` is the boxed guard of `install`, which lives at least as long as the isolate that calls this.
     let guard = unsafe { &*data.cast::<HeapGuard>() };
-    guard.is_full.store(true, Ordering::Relaxed);
     guard.isolate.terminate_execution();
-    current.saturating_add(SLACK_BYTES)
+    let was_full = guard.is_full.swap(true, Ordering::Relaxed);
+    if was_full { current } else { current.saturating_add(SLACK_BYTES) }
 }

@@ -27,7 +27,7 @@ pub(crate) fn call<'s>(
     if current.is_over() {
         return;
     }
-    let at = exception::here(scope, &current.script);
+    let at = exception::here(scope, &current).map(|place| current.source.position(place));
     match answer(scope, &current, &arguments, at.clone()) {
         Ok(promise) => result.set(promise.into()),
         Err(halt) => current.finish(scope, halt.map(|fault| fault.at(at))),
@@ -170,12 +170,16 @@ fn guarded<T>(act: impl FnOnce() -> T) -> Result<T, Failure> {
 
 /// The failure that a panic of the embedder's code is.
 pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Failure {
-    let text = panic
+    Failure::internal(format!("the host panicked: {}", text_of(panic)))
+}
+
+/// What somebody panicked with.
+pub(crate) fn text_of(panic: &(dyn Any + Send)) -> &str {
+    panic
         .downcast_ref::<&str>()
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message");
-    Failure::internal(format!("the host panicked: {text}"))
+        .unwrap_or("no message")
 }
 
 /// The name that a script's author knows a phase by.

@@ -8,22 +8,19 @@ use std::thread;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::api::Function;
+use crate::control::{Control, Stop};
 use crate::cores::Cores;
-use crate::interrupt::{Interrupt, Stop};
 use crate::sandbox::Options;
 use crate::stack;
-use crate::thread::{Done, Job, serve};
+use crate::thread::{Job, serve};
 use crate::turn::Machine;
 use crate::watchdog::Watchdog;
-
-/// A job, and the permit by which it may occupy a thread.
-pub(crate) type Task = (Job, OwnedSemaphorePermit);
 
 /// The threads of one sandbox.
 pub(crate) struct Pool {
     pub(crate) options: Options,
     pub(crate) functions: Arc<[Function]>,
-    cores: Cores,
+    cores: Arc<Cores>,
     watchdog: io::Result<Watchdog>,
     permits: Arc<Semaphore>,
     threads: Mutex<Threads>,
@@ -35,13 +32,13 @@ struct Threads {
     next_place: u64,
     /// The free threads; the one that was busy last is at the end.
     free: Vec<FreeThread>,
-    running: Vec<Weak<Interrupt>>,
+    running: Vec<Weak<Control>>,
 }
 
 struct FreeThread {
     place: u64,
     digest: Arc<str>,
-    inbox: SyncSender<Task>,
+    inbox: SyncSender<Job>,
 }
 
 impl Pool {
@@ -57,33 +54,38 @@ impl Pool {
         }
     }
 
-    /// Gives a job to a thread, once one may be occupied. The error is the job's end, where it cannot be run.
-    pub(crate) async fn submit(self: &Arc<Self>, job: Job) -> Result<(), Done> {
-        let cancelled = || Done { end: None, logs: Vec::new() };
-        let permit = Arc::clone(&self.permits).acquire_owned().await;
-        let permit = permit.map_err(|_closed| cancelled())?;
+    /// Waits until one more call may be under way. `None`: never again.
+    pub(crate) async fn admit(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.permits).acquire_owned().await.ok()
+    }
+
+    /// Gives a job to a thread. `false`: the pool is closed.
+    ///
+    /// # Errors
+    /// Where the system gives no thread.
+    pub(crate) fn submit(self: &Arc<Self>, job: Job) -> io::Result<bool> {
         let free = {
             let mut threads = self.lock();
             if threads.is_closed {
-                return Err(cancelled());
+                return Ok(false);
             }
             threads.running.retain(|call| call.strong_count() > 0);
-            threads.running.push(Arc::downgrade(&job.interrupt));
+            threads.running.push(Arc::downgrade(&job.control));
             threads.take_free(&job.script.digest)
         };
         match free {
             // A free thread listens until it is taken off the list; if it has died, the caller learns by the lost reply.
-            Some(thread) => drop(thread.inbox.send((job, permit))),
-            None => self.spawn((job, permit))?,
+            Some(thread) => drop(thread.inbox.send(job)),
+            None => self.spawn(job)?,
         }
-        Ok(())
+        Ok(true)
     }
 
-    fn spawn(self: &Arc<Self>, task: Task) -> io::Result<()> {
+    fn spawn(self: &Arc<Self>, job: Job) -> io::Result<()> {
         let stack = self.options.limits.stack_kib as usize * 1024 + stack::RESERVE_BYTES;
         let pool = Arc::clone(self);
         let thread = thread::Builder::new().name("script".into()).stack_size(stack);
-        thread.spawn(move || serve(&pool, task)).map(drop)
+        thread.spawn(move || serve(&pool, job)).map(drop)
     }
 
     /// What a call's turn is taken from.
@@ -95,7 +97,7 @@ impl Pool {
     }
 
     /// The calling thread is free for a next job. `None`: the pool is closed.
-    pub(crate) fn park(&self, digest: Arc<str>) -> Option<(u64, Receiver<Task>)> {
+    pub(crate) fn park(&self, digest: Arc<str>) -> Option<(u64, Receiver<Job>)> {
         let mut threads = self.lock();
         if threads.is_closed {
             return None;
@@ -123,8 +125,15 @@ impl Pool {
             (std::mem::take(&mut threads.free), std::mem::take(&mut threads.running))
         };
         drop(free);
-        for interrupt in running.iter().filter_map(Weak::upgrade) {
-            interrupt.stop(Stop::Cancelled);
+        for call in running.iter().filter_map(Weak::upgrade) {
+            self.stop(&call, Stop::Cancelled);
+        }
+    }
+
+    /// Stops a call.
+    pub(crate) fn stop(&self, call: &Arc<Control>, why: Stop) {
+        if let Ok(watchdog) = &self.watchdog {
+            watchdog.stop(call, why);
         }
     }
 

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-use windlass_core::{Failure, ScriptLimits};
+use windlass_core::ScriptLimits;
 
 use crate::api::{Call, Ending, Function, Host, Report, Script};
+use crate::control::{Bounds, Control, Seat, Stop};
 use crate::current::World;
 use crate::execution::Work;
 use crate::fault::{End, Fault};
-use crate::interrupt::{Interrupt, Stop};
 use crate::platform;
 use crate::pool::Pool;
 use crate::thread::{Done, Job};
@@ -48,11 +48,14 @@ impl Drop for Owner {
 }
 
 /// Stops a call whose future is dropped.
-struct CancelOnDrop(Arc<Interrupt>);
+struct CancelOnDrop<'a> {
+    pool: &'a Pool,
+    call: Arc<Control>,
+}
 
-impl Drop for CancelOnDrop {
+impl Drop for CancelOnDrop<'_> {
     fn drop(&mut self) {
-        self.0.stop(Stop::Cancelled);
+        self.pool.stop(&self.call, Stop::Cancelled);
     }
 }
 
@@ -103,32 +106,28 @@ impl Sandbox {
         let Ok(runtime) = Handle::try_current() else {
             return Fault::internal("the sandbox was not called from a tokio runtime").into();
         };
+        let Some(permit) = pool.admit().await else { return Done::cancelled() };
         let (reply, done) = oneshot::channel();
-        let interrupt = Arc::new(Interrupt::new());
-        let cancel = CancelOnDrop(Arc::clone(&interrupt));
-        let job = Job { script, work, runtime, interrupt, reply };
-        let submitted = pool.submit(job).await;
-        let done = match submitted {
-            Err(done) => done,
-            Ok(()) => done.await.unwrap_or_else(|_gone| {
+        let seat = Seat { reply, permit, core: None, thread: None };
+        let control = Arc::new(Control::new(self.bounds(&work), seat));
+        let cancel = CancelOnDrop { pool, call: Arc::clone(&control) };
+        let done = match pool.submit(Job { script, work, runtime, control }) {
+            Err(error) => error.into(),
+            Ok(false) => Done::cancelled(),
+            Ok(true) => done.await.unwrap_or_else(|_gone| {
                 Fault::internal("the script's thread ended unexpectedly").into()
             }),
         };
         drop(cancel);
         done
     }
-}
 
-impl From<Fault> for Done {
-    fn from(fault: Fault) -> Self {
-        Self { end: Some(End::Failed(fault)), logs: Vec::new() }
-    }
-}
-
-impl From<std::io::Error> for Done {
-    fn from(error: std::io::Error) -> Self {
-        let failure =
-            Failure::internal(format!("the system gave no thread for the script: {error}"));
-        Fault { code: "internal", failure }.into()
+    fn bounds(&self, work: &Work) -> Bounds {
+        let limits = &self.0.0.options.limits;
+        let (time_ms, time_setting) = match work {
+            Work::Handle { .. } => (limits.wall_time_ms, "wall_time_ms"),
+            Work::Describe => (limits.check_time_ms, "check_time_ms"),
+        };
+        Bounds { time_ms, time_setting, heap_mib: limits.heap_mib }
     }
 }

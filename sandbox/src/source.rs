@@ -1,5 +1,7 @@
 //! The script's text, as its author wrote it.
 
+use std::cell::OnceCell;
+
 use windlass_core::ScriptPosition;
 
 use crate::api::Script;
@@ -7,14 +9,44 @@ use crate::api::Script;
 /// Longer lines are cropped around the column.
 const LINE_CHARS: usize = 160;
 
-/// The position of that line and column, both counted from 1, with the line's text.
-pub(crate) fn position(script: &Script, line: usize, column: usize) -> ScriptPosition {
-    let text = script.source.split(is_line_end).nth(line.saturating_sub(1));
-    ScriptPosition {
-        file: script.name.to_string(),
-        line: u32::try_from(line).unwrap_or(u32::MAX),
-        column: u32::try_from(column).unwrap_or(u32::MAX),
-        source_line: text.map(|text| around(text, column)),
+/// A script whose lines can be found.
+pub(crate) struct Source {
+    pub(crate) script: Script,
+    /// Where each line begins; found out when it is wanted first.
+    starts: OnceCell<Vec<usize>>,
+}
+
+/// A line and a column, both counted from 1.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) line: usize,
+    pub(crate) column: usize,
+}
+
+impl Source {
+    /// The source of that script.
+    pub(crate) const fn new(script: Script) -> Self {
+        Self { script, starts: OnceCell::new() }
+    }
+
+    /// The position of that place, with the line's text.
+    pub(crate) fn position(&self, Place { line, column }: Place) -> ScriptPosition {
+        ScriptPosition {
+            file: self.script.name.to_string(),
+            line: u32::try_from(line).unwrap_or(u32::MAX),
+            column: u32::try_from(column).unwrap_or(u32::MAX),
+            source_line: self.line(line).map(|text| around(text, column)),
+        }
+    }
+
+    fn line(&self, number: usize) -> Option<&str> {
+        let text = &*self.script.source;
+        let starts = self.starts.get_or_init(|| {
+            let ends = text.match_indices(is_line_end).map(|(at, end)| at + end.len());
+            std::iter::once(0).chain(ends).collect()
+        });
+        let start = *starts.get(number.checked_sub(1)?)?;
+        text.get(start..)?.split(is_line_end).next()
     }
 }
 

@@ -1,19 +1,22 @@
 //! A thread that runs scripts, one at a time, in an isolate of its own.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
 
 use crate::api::{LogLine, Script};
+use crate::control::{Control, Stop};
 use crate::current::Current;
 use crate::engine::Engine;
 use crate::execution::Work;
 use crate::fault::{End, Fault};
-use crate::interrupt::{Interrupt, Stop};
-use crate::pool::{Pool, Task};
+use crate::host::text_of;
+use crate::pool::Pool;
+use crate::priority::ThreadId;
+use crate::quarantine;
 use crate::turn::Turn;
 
 /// A thread without work ends after this time.
@@ -24,28 +27,54 @@ pub(crate) struct Job {
     pub(crate) script: Script,
     pub(crate) work: Work,
     pub(crate) runtime: Handle,
-    pub(crate) interrupt: Arc<Interrupt>,
-    pub(crate) reply: oneshot::Sender<Done>,
+    pub(crate) control: Arc<Control>,
 }
 
 /// How it went. No end: it was cancelled.
+#[derive(Debug)]
 pub(crate) struct Done {
     pub(crate) end: Option<End>,
     pub(crate) logs: Vec<LogLine>,
 }
 
+impl Done {
+    /// A call that was cancelled before it could say anything.
+    pub(crate) const fn cancelled() -> Self {
+        Self { end: None, logs: Vec::new() }
+    }
+}
+
+impl From<Fault> for Done {
+    fn from(fault: Fault) -> Self {
+        Self { end: Some(End::Failed(fault)), logs: Vec::new() }
+    }
+}
+
+impl From<std::io::Error> for Done {
+    fn from(error: std::io::Error) -> Self {
+        Fault::internal(format!("the system gave no thread for the script: {error}")).into()
+    }
+}
+
 /// Runs jobs until there are none for a while, or the pool is closed.
-pub(crate) fn serve(pool: &Arc<Pool>, first: Task) {
+pub(crate) fn serve(pool: &Arc<Pool>, first: Job) {
     let mut engine = None;
     let mut next = Some(first);
-    while let Some((job, permit)) = next.take() {
+    while let Some(job) = next.take() {
         let digest = Arc::clone(&job.script.digest);
-        let (reply, done) = perform(pool, &mut engine, job);
+        let control = Arc::clone(&job.control);
+        let attempt = AssertUnwindSafe(|| perform(pool, &mut engine, job));
+        let done = quarantine::on_behalf_of(&control, || catch_unwind(attempt));
+        let done = done.unwrap_or_else(|panic| {
+            engine = None;
+            Fault::internal(format!("the sandbox panicked: {}", text_of(panic.as_ref()))).into()
+        });
+        let Some(seat) = control.get_up() else { return };
         // In this order, so that whoever calls again as soon as the answer is there finds this thread free.
         let parked = pool.park(digest);
         // Nobody listens where the call was cancelled.
-        let _ = reply.send(done);
-        drop(permit);
+        let _ = seat.reply.send(done);
+        drop((seat.core, seat.permit));
         if engine.as_mut().is_some_and(|engine| !engine.refresh()) {
             engine = None;
         }
@@ -54,7 +83,7 @@ pub(crate) fn serve(pool: &Arc<Pool>, first: Task) {
 }
 
 /// Waits for the next job.
-fn wait(pool: &Pool, place: u64, inbox: &Receiver<Task>) -> Option<Task> {
+fn wait(pool: &Pool, place: u64, inbox: &Receiver<Job>) -> Option<Job> {
     match inbox.recv_timeout(IDLE) {
         Ok(job) => Some(job),
         // A job may be on its way to a thread that has just lost its patience.
@@ -63,32 +92,28 @@ fn wait(pool: &Pool, place: u64, inbox: &Receiver<Task>) -> Option<Task> {
     }
 }
 
-fn perform(pool: &Pool, slot: &mut Option<Engine>, job: Job) -> (oneshot::Sender<Done>, Done) {
-    let Job { script, work, runtime, interrupt, reply } = job;
-    let limits = &pool.options.limits;
+fn perform(pool: &Pool, slot: &mut Option<Engine>, job: Job) -> Done {
+    let Job { script, work, runtime, control } = job;
+    control.sit_down(ThreadId::current());
     let machine = match pool.machine() {
         Ok(machine) => machine,
-        Err(error) => return (reply, error.into()),
+        Err(error) => return error.into(),
     };
+    let limits = &pool.options.limits;
     let engine = slot.get_or_insert_with(|| Engine::new(limits));
-    let (time, setting) = match work {
-        Work::Handle { .. } => (limits.wall_time_ms, "wall_time_ms"),
-        Work::Describe => (limits.check_time_ms, "check_time_ms"),
+    let Some(mut turn) = Turn::begin(machine, Arc::clone(&control), runtime, engine.handle())
+    else {
+        return Done::cancelled();
     };
-    let budget = (engine.handle(), Duration::from_millis(time));
     let current = Current::new(script, Arc::clone(&pool.functions), limits.clone());
-    let Some(mut turn) = Turn::begin(machine, Arc::clone(&interrupt), runtime, budget) else {
-        return (reply, Done { end: None, logs: Vec::new() });
-    };
     let mut end = engine.run(&current, &work, &mut turn);
-    let stopped = interrupt.close();
-    drop(turn);
+    let stopped = control.close();
     if stopped.is_some() {
+        // It may be about to be terminated, or in the middle of something.
         *slot = None;
     }
     if end.is_none() && stopped == Some(Stop::Time) {
-        let fault = Fault::limit("the script takes too long", setting, time);
-        end = Some(End::Failed(fault));
+        end = Some(End::Failed(control.overtime()));
     }
-    (reply, Done { end, logs: current.logs.take() })
+    Done { end, logs: current.logs.take() }
 }

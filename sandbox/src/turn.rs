@@ -10,10 +10,11 @@ use serde_json::Value;
 use tokio::runtime::Handle;
 use windlass_core::Failure;
 
-use crate::cores::{Core, Cores};
+use crate::control::{Control, Message};
+use crate::cores::Cores;
 use crate::current::{Current, Task};
+use crate::fault::Fault;
 use crate::host::panicked;
-use crate::interrupt::{Interrupt, Message};
 use crate::watchdog::{Deadline, Watchdog};
 
 /// The answer to a host call.
@@ -25,41 +26,46 @@ pub(crate) struct Answer {
 /// What a turn is taken from.
 #[derive(Clone, Copy)]
 pub(crate) struct Machine<'a> {
-    pub(crate) cores: &'a Cores,
+    pub(crate) cores: &'a Arc<Cores>,
     pub(crate) watchdog: &'a Watchdog,
 }
 
 /// One call's turn.
 pub(crate) struct Turn<'a> {
     machine: Machine<'a>,
-    interrupt: Arc<Interrupt>,
+    call: Arc<Control>,
     runtime: Handle,
     outbox: Sender<Message>,
     inbox: Receiver<Message>,
-    core: Option<Core<'a>>,
     deadline: Option<Deadline<'a>>,
 }
 
 impl<'a> Turn<'a> {
-    /// Waits for a core and begins to measure `time`. `None`: the call was stopped before.
+    /// Waits for a core and begins to measure the time. `None`: the call was stopped before.
     pub(crate) fn begin(
         machine: Machine<'a>,
-        interrupt: Arc<Interrupt>,
+        call: Arc<Control>,
         runtime: Handle,
-        (isolate, time): (v8::IsolateHandle, Duration),
+        isolate: v8::IsolateHandle,
     ) -> Option<Self> {
         let (outbox, inbox) = channel();
-        let core = Some(machine.cores.acquire());
-        if !interrupt.open(isolate, outbox.clone()) {
+        call.hold(machine.cores.acquire());
+        if !call.open(isolate, outbox.clone()) {
             return None;
         }
-        let deadline = Some(machine.watchdog.set(time, &interrupt));
-        Some(Self { machine, interrupt, runtime, outbox, inbox, core, deadline })
+        let time = Duration::from_millis(call.bounds.time_ms);
+        let deadline = Some(machine.watchdog.set(time, &call));
+        Some(Self { machine, call, runtime, outbox, inbox, deadline })
     }
 
     /// Whether the call was stopped from outside.
     pub(crate) fn is_stopped(&self) -> bool {
-        self.interrupt.stopped().is_some()
+        self.call.stopped().is_some()
+    }
+
+    /// The failure of this call where it uses too much memory.
+    pub(crate) fn out_of_memory(&self) -> Fault {
+        self.call.out_of_memory()
     }
 
     /// Sets the replies going that the script has asked for.
@@ -81,17 +87,17 @@ impl<'a> Turn<'a> {
     /// Waits, without a core, until at least one reply is there or the call is stopped. Time spent waiting for a core
     /// afterwards is not the script's and does not count.
     pub(crate) fn wait(&mut self) -> Vec<Answer> {
-        self.core = None;
+        self.call.release_core();
         let first = self.inbox.recv().ok();
-        let answers =
-            first.into_iter().chain(self.inbox.try_iter()).filter_map(|message| match message {
-                Message::Reply(number, result) => Some(Answer { number, result }),
-                Message::Stopped => None,
-            });
+        let messages = first.into_iter().chain(self.inbox.try_iter());
+        let answers = messages.filter_map(|message| match message {
+            Message::Reply(number, result) => Some(Answer { number, result }),
+            Message::Stopped => None,
+        });
         let answers = answers.collect();
         let left = self.deadline.take().map(Deadline::pause);
-        self.core = Some(self.machine.cores.acquire());
-        self.deadline = left.map(|left| self.machine.watchdog.set(left, &self.interrupt));
+        self.call.hold(self.machine.cores.acquire());
+        self.deadline = left.map(|left| self.machine.watchdog.set(left, &self.call));
         answers
     }
 }

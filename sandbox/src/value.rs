@@ -13,7 +13,7 @@ pub(crate) fn to_script<'s>(
     value: &Value,
 ) -> Result<v8::Local<'s, v8::Value>, Halt> {
     let text = value.to_string();
-    attempt(scope, &current.script, |scope| {
+    attempt(scope, current, |scope| {
         let text = v8::String::new(scope, &text)?;
         v8::json::parse(scope, text)
     })
@@ -51,7 +51,7 @@ fn stringify(
 ) -> Result<Option<Value>, Halt> {
     v8::scope!(let scope, scope);
     let value = v8::Local::new(scope, value);
-    let json = attempt(scope, &current.script, |scope| {
+    let json = attempt(scope, current, |scope| {
         let helper = v8::Local::new(scope, helper);
         let undefined = v8::undefined(scope).into();
         helper.call(scope, undefined, &[value])

@@ -5,7 +5,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::interrupt::{Interrupt, Stop};
+use crate::control::{Control, Stop};
+
+/// How long a stopped script may take to end: as long as it had, within these bounds. V8 has built-in functions that
+/// cannot be interrupted.
+const GRACE_MS: std::ops::RangeInclusive<u64> = 1_000..=10_000;
 
 /// Stops calls at their deadlines. It sleeps until the nearest one.
 #[derive(Debug)]
@@ -17,18 +21,30 @@ struct Shared {
     changed: Condvar,
 }
 
+/// When something is due. Equal times are told apart by a number.
+type Key = (Instant, u64);
+
 #[derive(Debug, Default)]
 struct Deadlines {
     next: u64,
-    by_time: BTreeMap<(Instant, u64), Weak<Interrupt>>,
+    by_time: BTreeMap<Key, (Weak<Control>, Due)>,
     is_closed: bool,
+}
+
+/// What is due.
+#[derive(Debug, Clone, Copy)]
+enum Due {
+    /// The call's wall time is over.
+    Stop,
+    /// It was stopped, and still goes on.
+    Abandon,
 }
 
 /// A deadline that is set; dropping takes it away.
 #[derive(Debug)]
 pub(crate) struct Deadline<'a> {
     watchdog: &'a Watchdog,
-    key: (Instant, u64),
+    key: Key,
 }
 
 /// The time that limits are measured with.
@@ -52,19 +68,14 @@ impl Watchdog {
         Ok(Self(shared))
     }
 
-    /// Stops `interrupt` after `time`, unless the deadline is dropped before.
-    pub(crate) fn set(&self, time: Duration, interrupt: &Arc<Interrupt>) -> Deadline<'_> {
-        let mut deadlines = self.0.lock();
-        let key = (now() + time, deadlines.next);
-        deadlines.next += 1;
-        deadlines.by_time.insert(key, Arc::downgrade(interrupt));
-        let is_nearest =
-            deadlines.by_time.first_key_value().is_some_and(|(first, _)| *first == key);
-        drop(deadlines);
-        if is_nearest {
-            self.0.changed.notify_one();
-        }
-        Deadline { watchdog: self, key }
+    /// Stops the call after `time`, unless the deadline is dropped before.
+    pub(crate) fn set(&self, time: Duration, call: &Arc<Control>) -> Deadline<'_> {
+        Deadline { watchdog: self, key: self.0.add(time, call, Due::Stop) }
+    }
+
+    /// Stops the call now, and sees to it that it ends.
+    pub(crate) fn stop(&self, call: &Arc<Control>, why: Stop) {
+        self.0.stop(call, why);
     }
 }
 
@@ -89,30 +100,55 @@ impl Drop for Watchdog {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Deadlines> {
-        self.deadlines.lock().unwrap_or_else(PoisonError::into_inner)
+    fn add(&self, time: Duration, call: &Arc<Control>, due: Due) -> Key {
+        let mut deadlines = self.lock();
+        let key = (now() + time, deadlines.next);
+        deadlines.next += 1;
+        deadlines.by_time.insert(key, (Arc::downgrade(call), due));
+        drop(deadlines);
+        self.changed.notify_one();
+        key
+    }
+
+    fn stop(&self, call: &Arc<Control>, why: Stop) {
+        if call.stop(why) {
+            let grace = call.bounds.time_ms.clamp(*GRACE_MS.start(), *GRACE_MS.end());
+            self.add(Duration::from_millis(grace), call, Due::Abandon);
+        }
     }
 
     fn watch(&self) {
         let mut deadlines = self.lock();
         while !deadlines.is_closed {
-            let Some((at, _)) = deadlines.by_time.first_key_value().map(|(key, _)| *key) else {
-                deadlines = self.changed.wait(deadlines).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            };
-            let left = at.saturating_duration_since(now());
-            if left.is_zero() {
-                let due = deadlines.by_time.pop_first();
-                if let Some(interrupt) = due.and_then(|(_, weak)| weak.upgrade()) {
-                    interrupt.stop(Stop::Time);
+            let nearest = deadlines.by_time.first_key_value().map(|(key, _)| key.0);
+            let left = nearest.map(|at| at.saturating_duration_since(now()));
+            deadlines = match left {
+                None => self.changed.wait(deadlines).unwrap_or_else(PoisonError::into_inner),
+                Some(left) if !left.is_zero() => {
+                    let waited = self.changed.wait_timeout(deadlines, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
                 }
-            } else {
-                deadlines = self
-                    .changed
-                    .wait_timeout(deadlines, left)
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .0;
-            }
+                Some(_) => {
+                    let due = deadlines.by_time.pop_first();
+                    drop(deadlines);
+                    if let Some((_, (call, due))) = due {
+                        self.act(&call, due);
+                    }
+                    self.lock()
+                }
+            };
         }
+    }
+
+    fn act(&self, call: &Weak<Control>, due: Due) {
+        let Some(call) = call.upgrade() else { return };
+        match due {
+            Due::Stop => self.stop(&call, Stop::Time),
+            Due::Abandon => call.abandon(call.overtime()),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Deadlines> {
+        self.deadlines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
