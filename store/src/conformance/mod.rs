@@ -233,6 +233,26 @@ chapters! { $
         to_settle_does_not_resume_what_a_person_paused,
         the_question_is_answered_and_the_answer_is_told,
     }
+    reading {
+        an_input_is_over_when_all_that_it_caused_is_over,
+        an_input_is_done_after_its_last_consumer,
+        an_input_without_events_is_pending,
+        an_input_is_found_by_its_whole_key,
+        a_mutation_lists_every_input_behind_it,
+        events_are_chosen_by_topic_status_and_id,
+        the_overview_of_a_workflow_that_waits_for_a_person,
+        the_overview_of_a_workflow_at_work,
+        runs_come_newest_first,
+        logs_come_in_order_from_where_one_left_off,
+        workflows_come_by_name_whatever_the_language,
+        a_workflow_is_found_by_its_name_or_its_id,
+        an_id_of_any_kind_is_found_by_its_beginning,
+        a_beginning_that_several_ids_share_is_ambiguous,
+        what_is_not_there_is_said_by_its_kind,
+        notifications_come_newest_first_with_their_workflow,
+        a_run_that_waits_for_a_worker_is_looked_at_again_soon,
+        an_event_says_which_run_has_it,
+    }
     messages {
         a_message_is_entered_once_per_mutation,
         a_message_needs_a_mutation_that_sends_it,
