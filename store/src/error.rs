@@ -34,6 +34,14 @@ pub enum StoreError {
         /// What to do first.
         hint: String,
     },
+    /// The workflow is stopped until a person has seen to it.
+    #[error(
+        "`{workflow}` waits for a person: `windlass status {workflow}` says why and what to do"
+    )]
+    WaitsForPerson {
+        /// Its name.
+        workflow: String,
+    },
     /// A doubtful effect has to be settled first.
     #[error(
         "the outcome of `{mutation}` is unknown: settle it first with `windlass resolve {mutation}`"
@@ -126,12 +134,10 @@ pub enum StoreError {
 
 impl From<diesel::result::Error> for StoreError {
     fn from(error: diesel::result::Error) -> Self {
-        match error {
-            diesel::result::Error::DeserializationError(source) => {
-                Self::Unreadable { what: "value", source }
-            }
-            other => Self::Database(other),
+        if let diesel::result::Error::DeserializationError(source) = error {
+            return Self::Unreadable { what: "value", source };
         }
+        Self::Database(error)
     }
 }
 

@@ -100,6 +100,9 @@ pub(crate) struct ErrorReport<'a> {
     /// What is wrong with a script.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub(crate) problems: &'a [Problem],
+    /// Which script.
+    #[serde(skip)]
+    pub(crate) file: &'a str,
 }
 
 impl CommandError {
@@ -117,10 +120,10 @@ impl CommandError {
         match self {
             Self::Usage { .. } | Self::Config(_) | Self::Tools(_) => Ending::WrongUsage,
             Self::WaitsForPerson { .. }
-            | Self::Store(StoreError::InDoubt { .. })
-            | Self::Engine(EngineError::Store(StoreError::InDoubt { .. })) => {
-                Ending::WaitsForPerson
-            }
+            | Self::Store(StoreError::InDoubt { .. } | StoreError::WaitsForPerson { .. })
+            | Self::Engine(EngineError::Store(
+                StoreError::InDoubt { .. } | StoreError::WaitsForPerson { .. },
+            )) => Ending::WaitsForPerson,
             Self::Refused { .. }
             | Self::Store(_)
             | Self::Engine(_)
@@ -134,12 +137,32 @@ impl CommandError {
 
     /// Everything that there is to say.
     pub(crate) fn report(&self) -> ErrorReport<'_> {
-        ErrorReport {
-            code: self.code(),
-            message: self.to_string(),
-            hint: self.hint(),
-            causes: causes(self),
-            problems: if let Self::InvalidScript { problems, .. } = self { problems } else { &[] },
+        let (file, problems) = if let Self::InvalidScript { file, problems } = self {
+            (file.as_str(), problems.as_slice())
+        } else {
+            ("", &[][..])
+        };
+        let (code, message, hint) = (self.code(), self.message(), self.hint());
+        ErrorReport { code, message, hint, causes: causes(self), problems, file }
+    }
+
+    /// The error of the store, where it is one.
+    const fn of_store(&self) -> Option<&StoreError> {
+        if let Self::Store(error) | Self::Engine(EngineError::Store(error)) = self {
+            Some(error)
+        } else {
+            None
+        }
+    }
+
+    /// What went wrong, without the advice that the store puts into the same sentence.
+    fn message(&self) -> String {
+        if let Some(StoreError::NotNow { what, .. }) = self.of_store() {
+            what.clone()
+        } else if let Some(StoreError::ActionRefused(refused)) = self.of_store() {
+            format!("cannot {} a workflow that is {}", refused.action, refused.status)
+        } else {
+            self.to_string()
         }
     }
 
@@ -188,6 +211,7 @@ const fn store_code(error: &StoreError) -> &'static str {
         StoreError::ActionRefused(_) => "action_refused",
         StoreError::NotNow { .. } => "not_now",
         StoreError::InDoubt { .. } => "in_doubt",
+        StoreError::WaitsForPerson { .. } => "waits_for_person",
         StoreError::MigrationPending { .. } => "migration_pending",
         StoreError::NewerSchema { .. } => "newer_schema",
         StoreError::BadUrl { .. } => "bad_database_url",
@@ -204,7 +228,11 @@ const fn store_code(error: &StoreError) -> &'static str {
 
 /// Advice that the store cannot give, because it knows no commands.
 fn store_hint(error: &StoreError) -> Option<String> {
-    let hint = if let StoreError::NotFound { what, .. } = error {
+    let hint = if let StoreError::NotNow { hint, .. } = error {
+        hint
+    } else if let StoreError::ActionRefused(refused) = error {
+        refused.hint
+    } else if let StoreError::NotFound { what, .. } = error {
         match *what {
             "workflow" => "see `windlass list` for those that exist",
             _ => "look for it with `windlass runs`, `events`, `inputs` or `outputs`",

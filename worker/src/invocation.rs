@@ -13,6 +13,7 @@ use crate::cli::{Cli, Command};
 use crate::commands::{self, Context};
 use crate::config::Settings;
 use crate::exit::{CommandError, Ending, Result};
+use crate::faults::Faults;
 use crate::output::{Form, Output, View, print_error};
 use crate::telemetry;
 
@@ -104,6 +105,10 @@ impl Context {
             global: cli.global.clone(),
             folder: folder.to_owned(),
             actor: actor(),
+            faults: Faults::from_environment().map_err(|source| CommandError::System {
+                attempt: "open the trace of fault points",
+                source,
+            })?,
         })
     }
 }

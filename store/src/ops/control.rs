@@ -38,7 +38,7 @@ impl Operation for ControlWorkflow {
         if self.action == Action::Resume {
             lift(tx, &mut workflow).await?;
         }
-        notices::journal(tx, &workflow, Entry::by(&self.actor, action, workflow.id.0)).await?;
+        notices::journal(tx, &workflow, Entry::by(&self.actor, action, &workflow.id.0)).await?;
         Ok(go_on(tx, workflow).await?.workflow.into())
     }
 }
@@ -74,10 +74,7 @@ impl Operation for StartSession {
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<SessionId> {
         let mut workflow = tx.lock(self.workflow).await?;
-        if let Some((reason, hint)) = hindrance(tx, &workflow).await? {
-            let what = format!("`{}` cannot run now, {reason}", workflow.name);
-            return Err(StoreError::NotNow { what, hint });
-        }
+        refuse_hindered(tx, &workflow).await?;
         workflow.transient_failures = 0;
         workflow.backoff_until = None;
         let producers = handler_state::workflow_id
@@ -89,7 +86,7 @@ impl Operation for StartSession {
             .execute(tx.conn)
             .await?;
         let session = manual_session(tx, workflow.id).await?;
-        let entry = Entry::by(&self.actor, "session.started", session.0);
+        let entry = Entry::by(&self.actor, "session.started", &session.0);
         notices::journal(tx, &workflow, entry).await?;
         go_on(tx, workflow).await?;
         Ok(session.0)
@@ -104,38 +101,39 @@ async fn manual_session(tx: &mut Tx<'_>, workflow: Db<WorkflowId>) -> Result<Db<
     }
 }
 
-/// What stands in the way of a session now, and what to do about it.
-async fn hindrance(tx: &mut Tx<'_>, workflow: &WorkflowRow) -> Result<Option<(String, String)>> {
+/// Refuses a session that cannot be now, with what to do about it.
+async fn refuse_hindered(tx: &mut Tx<'_>, workflow: &WorkflowRow) -> Result<()> {
     let name = &workflow.name;
-    let resume = format!("mend the cause, then `windlass resume {name}`");
-    let hindrance = match workflow.status.0 {
+    let not_now = |reason: &str, hint: String| {
+        let what = format!("`{name}` cannot run now, because {reason}");
+        Err(StoreError::NotNow { what, hint })
+    };
+    match workflow.status.0 {
         WorkflowStatus::Draft | WorkflowStatus::Ready => {
-            Some(("because it was never activated", format!("run `windlass activate {name}`")))
+            return not_now("it was never activated", format!("run `windlass activate {name}`"));
         }
         WorkflowStatus::Paused => {
-            Some(("because it is paused", format!("run `windlass resume {name}`")))
+            return not_now("it is paused", format!("run `windlass resume {name}`"));
         }
         WorkflowStatus::Archived => {
-            Some(("because it is archived", format!("run `windlass unarchive {name}`")))
+            return not_now("it is archived", format!("run `windlass unarchive {name}`"));
         }
-        WorkflowStatus::Active if workflow.error.is_some() => {
-            Some(("because it waits for a person", resume))
-        }
-        WorkflowStatus::Active if workflow.maintenance => Some((
-            "because its script has to be repaired",
-            format!("deploy a mended version with `windlass deploy FILE --name {name} --activate`"),
-        )),
-        WorkflowStatus::Active => None,
-    };
-    if let Some((reason, hint)) = hindrance {
-        return Ok(Some((reason.to_owned(), hint)));
+        WorkflowStatus::Active => {}
+    }
+    if let Some(mutation) = in_doubt(tx, workflow).await? {
+        return Err(StoreError::InDoubt { mutation });
+    }
+    if workflow.error.is_some() || workflow.maintenance {
+        return Err(StoreError::WaitsForPerson { workflow: name.clone() });
     }
     let active = RunRow::query()
         .filter(handler_runs::workflow_id.eq(workflow.id))
         .filter(handler_runs::status.eq(Db(Status::Active)));
-    let active = active.first(tx.conn).await.optional()?;
-    Ok(active.map(|run| {
-        let reason = format!("because its run `{}` is under way", run.id.0);
-        (reason, "wait until that run has ended".to_owned())
-    }))
+    match active.first(tx.conn).await.optional()? {
+        None => Ok(()),
+        Some(run) => {
+            let reason = format!("its run `{}` is under way", run.id.0);
+            not_now(&reason, "wait until that run has ended".to_owned())
+        }
+    }
 }

@@ -102,7 +102,7 @@ fn not_text(error: &std::string::FromUtf8Error) -> Problem {
 impl Answer for Checked {
     fn write(&self, page: &mut Page) {
         for problem in &self.errors {
-            page.line(format_args!("{}:{}", self.file, problem_line(problem)));
+            page.line(problem_line(&self.file, problem));
         }
         match &self.workflow {
             Some(manifest) => {

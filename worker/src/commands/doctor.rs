@@ -8,7 +8,7 @@ use serde::Serialize;
 use windlass_core::{Clock as _, SystemClock, Timestamp, digest_text};
 use windlass_sandbox::Script;
 
-use super::engine::{NoNotifier, described_registry, sandbox};
+use super::engine::{NoNotifier, described_registry, roots_below, sandbox};
 use super::{Context, Opened};
 use crate::config::ConfigError;
 use crate::exit::{CommandError, Ending, Result};
@@ -110,15 +110,25 @@ fn configuration(context: &Context) -> Finding {
 
 fn tools(context: &Context) -> Finding {
     let settings = &context.settings;
-    match tools::builtin(&settings.tools, &settings.root, Arc::new(NoNotifier)) {
+    let mut config = settings.tools.clone();
+    let below = roots_below(settings);
+    let is_missing = |root: &String| below.contains(root) && !settings.root.join(root).exists();
+    let (missing, there): (Vec<_>, Vec<_>) = config.files.roots.into_iter().partition(is_missing);
+    config.files.roots = there;
+    match tools::builtin(&config, &settings.root, Arc::new(NoNotifier)) {
         Err(error) => Finding::error("tools", &error.into()),
-        Ok(_) if settings.tools.files.roots.is_empty() => Finding::warn(
+        Ok(_) if !missing.is_empty() => Finding::warn(
+            "tools",
+            format!("there is no folder {} yet", missing.join(", ")),
+            "nothing to do: the first run makes it",
+        ),
+        Ok(_) if config.files.roots.is_empty() => Finding::warn(
             "tools",
             "scripts can use no files",
             "name folders in `[tools.files] roots` of the configuration, if they should",
         ),
         Ok(_) => {
-            let roots = settings.tools.files.roots.join(", ");
+            let roots = config.files.roots.join(", ");
             Finding::ok("tools", format!("scripts can use the folders {roots}"))
         }
     }

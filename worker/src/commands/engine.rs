@@ -1,26 +1,29 @@
 //! Puts the parts of an engine together.
 
 use std::num::NonZeroUsize;
+use std::path::{Component, Path};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use windlass_core::{Clock as _, Failure, Id as _, MutationId, SystemClock, WorkerId};
 use windlass_sandbox::Sandbox;
 use windlass_scheduler::{Engine, EngineParts, Observer, Registry};
-use windlass_store::{NotificationKind, ScriptMessage, SharedStore, StoreError};
+use windlass_store::{ScriptMessage, SharedStore, StoreError};
 
 use super::{Context, Opened};
+use crate::config::Settings;
 use crate::exit::Result;
-use crate::tools::{self, Notification, Notifier, ToolsConfig};
-
-/// Threads for calls that wait for something slow, for each run at a time.
-const THREADS_PER_SLOT: usize = 1;
+use crate::tools::{self, Notification, Notifier, ToolsConfig, ensure_roots};
 
 /// Makes an engine that works for this command line.
 pub(crate) fn assemble(context: &Context, opened: &Opened, observer: Observer) -> Result<Engine> {
     let settings = &context.settings;
+    ensure_roots(&roots_below(settings), &settings.root)?;
     let notifier = Arc::new(StoreNotifier { store: Arc::clone(&opened.store) });
-    let tools = tools::builtin(&settings.tools, &settings.root, notifier)?;
+    let mut tools = tools::builtin(&settings.tools, &settings.root, notifier)?;
+    if let Some(faults) = &context.faults {
+        tools = tools.into_iter().map(|tool| faults.tool(tool)).collect();
+    }
     let registry = Arc::new(Registry::new(tools)?);
     Ok(Engine::new(EngineParts {
         store: Arc::clone(&opened.store),
@@ -34,6 +37,16 @@ pub(crate) fn assemble(context: &Context, opened: &Opened, observer: Observer) -
     })?)
 }
 
+/// The folders of scripts that lie below the configuration: they are made where they are missing. One that lies elsewhere has
+/// to be there, for it may be mistyped, or not mounted.
+pub(crate) fn roots_below(settings: &Settings) -> Vec<String> {
+    let is_below = |root: &&String| {
+        let mut parts = Path::new(root).components();
+        parts.all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
+    };
+    settings.tools.files.roots.iter().filter(is_below).cloned().collect()
+}
+
 /// What scripts may call, without anything that a call would need: to check scripts and to describe.
 pub(crate) fn described_registry() -> Result<Registry> {
     let tools = tools::builtin(&ToolsConfig::default(), ".".as_ref(), Arc::new(NoNotifier))?;
@@ -42,11 +55,10 @@ pub(crate) fn described_registry() -> Result<Registry> {
 
 /// A sandbox whose scripts find what `registry` offers.
 pub(crate) fn sandbox(context: &Context, registry: &Registry) -> Sandbox {
-    let slots = context.settings.slots;
     Sandbox::start(windlass_sandbox::Options {
         limits: context.settings.policy.script.clone(),
         functions: registry.functions(),
-        max_threads: slots * THREADS_PER_SLOT,
+        max_threads: context.settings.slots,
         cores: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
     })
 }
@@ -66,19 +78,7 @@ impl Notifier for StoreNotifier {
     }
 
     async fn was_notified(&self, mutation: MutationId) -> Result<bool, Failure> {
-        self.find(mutation).await.map_err(|error| failure(&error))
-    }
-}
-
-impl StoreNotifier {
-    async fn find(&self, mutation: MutationId) -> Result<bool, StoreError> {
-        let workflow = self.store.mutation(mutation).await?.workflow_id;
-        let workspace = self.store.overview(workflow).await?.workflow.workspace_id;
-        let is_it = |notification: &windlass_store::Notification| {
-            notification.kind == NotificationKind::ScriptMessage
-                && notification.mutation_id == Some(mutation)
-        };
-        Ok(self.store.notifications(workspace).await?.iter().any(is_it))
+        self.store.has_message(mutation).await.map_err(|error| failure(&error))
     }
 }
 

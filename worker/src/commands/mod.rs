@@ -21,6 +21,7 @@ mod types;
 mod up;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use windlass_core::WorkspaceId;
 use windlass_store::SharedStore;
@@ -28,6 +29,7 @@ use windlass_store::SharedStore;
 use crate::cli::{Command, Global};
 use crate::config::{FILE_NAME, Settings};
 use crate::exit::{CommandError, Ending, Result};
+use crate::faults::Faults;
 use crate::invocation::Echo;
 use crate::output::Output;
 
@@ -46,6 +48,8 @@ pub(crate) struct Context {
     pub(crate) folder: PathBuf,
     /// Who is at the command line.
     pub(crate) actor: String,
+    /// Where this process dies on purpose.
+    pub(crate) faults: Option<Arc<Faults>>,
 }
 
 /// An open database and the workspace in it.
@@ -120,7 +124,10 @@ impl Context {
     async fn open(&self) -> Result<Opened> {
         let policy = self.settings.policy.clone();
         let options = windlass_store::Options { policy, ..windlass_store::Options::default() };
-        let store = windlass_store::open(&self.settings.database, options).await?;
+        let mut store = windlass_store::open(&self.settings.database, options).await?;
+        if let Some(faults) = &self.faults {
+            store = faults.store(store);
+        }
         let workspace = store.ensure_workspace(&self.global.workspace).await?;
         Ok(Opened { store, workspace })
     }
