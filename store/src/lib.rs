@@ -2,6 +2,11 @@
 //!
 //! (front page: to be completed with the implementation)
 
+#![expect(
+    clippy::duplicate_mod,
+    reason = "the operations are one text, compiled once for each database's connection"
+)]
+
 #[cfg(feature = "testing")]
 pub mod conformance;
 mod convert;

@@ -6,6 +6,8 @@ mod failure;
 mod migrations;
 mod readers;
 mod ready;
+#[cfg(test)]
+mod tests;
 mod watch;
 mod writer;
 
@@ -56,18 +58,18 @@ impl SqliteStore {
     fn open_blocking(place: &Place, policy: Policy, clock: Option<Arc<dyn Clock>>) -> Result<Self> {
         let clock = clock.unwrap_or_else(|| Arc::new(SystemClock));
         let mut conn = connect::for_writing(place)?;
-        if matches!(place, Place::Memory) {
-            migrations::run_pending(&mut conn)?;
-        }
-        migrations::check(&mut conn)?;
+        let checked = match place {
+            Place::Memory => migrations::run_pending(&mut conn).map(drop),
+            Place::File(_) => migrations::check(&mut conn),
+        };
+        checked.map_err(|error| failure::classify(error, place))?;
         let (wake_ups, _) = channel::channel(0);
-        let surroundings = Surroundings { policy: Arc::new(policy), clock };
+        let surroundings = Surroundings { place: place.clone(), policy: Arc::new(policy), clock };
         let writer = Writer::start(conn, surroundings.clone(), wake_ups.clone())?;
         let (readers, watch) = match place {
             Place::Memory => (None, None),
             Place::File(path) => {
-                let watch = Watch::start(path, writer.handle())?;
-                (Some(Readers::new(path.clone(), surroundings)), Some(watch))
+                (Some(Readers::new(surroundings)), Some(Watch::start(path, writer.handle())?))
             }
         };
         Ok(Self { writer, readers, _watch: watch, wake_ups })
@@ -82,7 +84,8 @@ impl SqliteStore {
         let place = Place::parse(url)?;
         connect::blocking(move || {
             connect::create(&place)?;
-            migrations::run_pending(&mut connect::for_writing(&place)?)
+            let ran = migrations::run_pending(&mut connect::for_writing(&place)?);
+            ran.map_err(|error| failure::classify(error, &place))
         })
         .await
     }
@@ -93,7 +96,11 @@ impl SqliteStore {
     /// As [`open`](Self::open).
     pub async fn revert(url: &str) -> Result<()> {
         let place = Place::parse(url)?;
-        connect::blocking(move || migrations::revert_all(&mut connect::for_writing(&place)?)).await
+        connect::blocking(move || {
+            let reverted = migrations::revert_all(&mut connect::for_writing(&place)?);
+            reverted.map_err(|error| failure::classify(error, &place))
+        })
+        .await
     }
 
     fn subscribe(&self) -> channel::Receiver<u64> {
@@ -101,7 +108,7 @@ impl SqliteStore {
     }
 
     /// Runs an operation that only looks, on one snapshot.
-    async fn read<O: Operation>(&self, operation: O) -> Result<O::Output> {
+    async fn read<O: Operation + Clone>(&self, operation: O) -> Result<O::Output> {
         match &self.readers {
             Some(readers) => readers.run(operation).await,
             None => self.writer.run(operation).await,
@@ -117,6 +124,7 @@ impl SqliteStore {
 /// What an operation needs beside a connection.
 #[derive(Debug, Clone)]
 struct Surroundings {
+    place: Place,
     policy: Arc<Policy>,
     clock: Arc<dyn Clock>,
 }

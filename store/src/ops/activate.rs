@@ -36,7 +36,7 @@ impl Operation for ActivateScript {
         follow(tx, &workflow, &version.manifest.0).await?;
         revise_queued_run(tx, &workflow).await?;
         notices::resolve(tx, workflow.id, notices::OF_A_REPAIR).await?;
-        let entry = Entry::by(&self.actor, "script.activated", self.script)
+        let entry = Entry::by(&self.actor, "script.activated", &self.script)
             .with(json!({ "version": format!("{}.{}", version.major, version.minor) }));
         notices::journal(tx, &workflow, entry).await?;
         Ok(go_on(tx, workflow).await?.workflow.into())

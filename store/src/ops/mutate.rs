@@ -168,7 +168,7 @@ async fn keep_evidence(
     if n_kept > 0
         && let Some(held) = held::find(tx, claim.run).await?
     {
-        let entry = Entry::by_windlass("mutation.answered_late", mutation)
+        let entry = Entry::by_windlass("mutation.answered_late", &mutation)
             .with(json!({ "run": claim.run, "evidence": evidence }));
         notices::journal(tx, &held.workflow, entry).await?;
     }

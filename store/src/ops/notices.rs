@@ -36,13 +36,13 @@ pub(super) struct Entry<'a> {
 
 impl<'a> Entry<'a> {
     /// A person did it.
-    pub(super) fn by(actor: &'a str, action: &'static str, subject: impl Text) -> Self {
+    pub(super) fn by(actor: &'a str, action: &'static str, subject: &impl Text) -> Self {
         let subject = subject.to_text();
         Self { actor, action, subject, reason: None, details: json!({}) }
     }
 
     /// The engine did it.
-    pub(super) fn by_windlass(action: &'static str, subject: impl Text) -> Self {
+    pub(super) fn by_windlass(action: &'static str, subject: &impl Text) -> Self {
         Entry::by(WINDLASS, action, subject)
     }
 
@@ -100,7 +100,7 @@ pub(super) async fn stopped(tx: &mut Tx<'_>, held: &Held, failure: &Failure) -> 
     notify(tx, held, notice).await?;
     let details =
         json!({ "status": held.state.status, "class": failure.class, "error": failure.message });
-    let entry = Entry::by_windlass("run.stopped", held.run.id.0).with(details);
+    let entry = Entry::by_windlass("run.stopped", &held.run.id.0).with(details);
     journal(tx, &held.workflow, entry).await
 }
 

@@ -1,6 +1,6 @@
 //! Checkpoints what `prepare` returned.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use diesel::prelude::*;
 use windlass_core::{Consumer, EventId, EventStatus, InputId, Manifest, TopicId, wake_at};
@@ -53,15 +53,18 @@ async fn reserve(
     wanted: Vec<Reservation>,
 ) -> Result<Vec<Db<EventId>>> {
     let consumer = declared(tx, held).await?;
-    let mut reserved = Vec::new();
+    let mut by_topic: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for Reservation { topic, ids } in wanted {
-        let Some(first) = ids.as_slice().first() else { continue };
+        by_topic.entry(topic).or_default().extend(ids);
+    }
+    let mut reserved = Vec::new();
+    for (topic, ids) in by_topic {
+        let ids: Vec<String> = ids.into_iter().collect();
+        let [first, ..] = ids.as_slice() else { continue };
         if !consumer.as_ref().is_some_and(|consumer| consumer.subscribe.contains(&topic)) {
             let reason = format!("consumer `{}` does not subscribe it", held.run.handler_name);
             return Err(refused(&topic, first, reason));
         }
-        let ids: BTreeSet<String> = ids.into_iter().collect();
-        let ids: Vec<String> = ids.into_iter().collect();
         for batch in ids.chunks(BATCH) {
             reserved.extend(reserve_batch(tx, held, &topic, batch).await?);
         }
@@ -80,7 +83,6 @@ async fn reserve_batch(
     for id in ids {
         match found.get(id) {
             Some((event, EventStatus::Pending)) => pending.push(*event),
-            // Named twice, by two reservations of one topic.
             Some((_, status)) => return Err(refused(topic, id, format!("it is {status}"))),
             None => return Err(refused(topic, id, "there is no such event".to_owned())),
         }

@@ -65,7 +65,7 @@ async fn recover(tx: &mut Tx<'_>, mut held: Held) -> Result<RecoveredRun> {
     };
     let because = Because { cause: Some(cause), ..Because::default() };
     outcome::write(tx, &mut held, changes, &because).await?;
-    let entry = Entry::by_windlass("run.recovered", held.run.id.0).with(json!({
+    let entry = Entry::by_windlass("run.recovered", &held.run.id.0).with(json!({
         "worker": held.run.claimed_by.map(|Db(worker)| worker),
         "phase": held.state.phase,
         "status": held.state.status,

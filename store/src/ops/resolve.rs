@@ -27,7 +27,7 @@ impl Operation for ResolveMutation {
             Verdict::DidNotHappen => ResolvedBy::UserDidNotHappen,
             Verdict::Skip => ResolvedBy::UserSkip,
         };
-        let entry = Entry::by(&self.actor, "mutation.resolved", self.mutation)
+        let entry = Entry::by(&self.actor, "mutation.resolved", &self.mutation)
             .because(self.reason)
             .with(json!({ "verdict": self.verdict, "run": held.run.id.0 }));
         notices::journal(tx, &held.workflow, entry).await?;
@@ -43,7 +43,7 @@ impl Operation for ReconcileMutation {
     async fn run(self, tx: &mut Tx<'_>) -> Result<Mutation> {
         let held = find_doubtful(tx, self.mutation).await?;
         let changes = held.state.reconcile(self.found.is_some())?;
-        let entry = Entry::by_windlass("mutation.reconciled", self.mutation)
+        let entry = Entry::by_windlass("mutation.reconciled", &self.mutation)
             .with(json!({ "happened": self.found.is_some(), "run": held.run.id.0 }));
         notices::journal(tx, &held.workflow, entry).await?;
         let because = Because {

@@ -45,7 +45,7 @@ impl Operation for SaveScript {
         };
         diesel::insert_into(scripts::table).values(&row).execute(tx.conn).await?;
         leave_draft(tx, &workflow).await?;
-        let entry = Entry::by(&self.actor, "script.saved", row.id.0)
+        let entry = Entry::by(&self.actor, "script.saved", &row.id.0)
             .with(json!({ "version": format!("{major}.{minor}"), "comment": row.comment }));
         notices::journal(tx, &workflow, entry).await?;
         Ok(SavedScript { script: ScriptVersion::from(row), is_new: true })

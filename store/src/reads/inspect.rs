@@ -21,6 +21,7 @@ use crate::store::{AnyId, Inspect, WakeUps};
 /// Makes an operation of each read: what it is given, what comes of it, and its body over the open transaction.
 macro_rules! looks {
     ($( $name:ident { $( $field:ident: $type:ty ),* } -> $output:ty: |$tx:ident| $body:expr; )+) => { $(
+        #[derive(Clone)]
         struct $name { $( $field: $type, )* }
 
         impl Operation for $name {

@@ -1,5 +1,6 @@
 //! Where a database is, and connections to it.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use diesel::connection::SimpleConnection;
@@ -25,60 +26,95 @@ pub(super) enum Place {
 impl Place {
     /// Reads `sqlite:PATH`, `sqlite://PATH`, `sqlite::memory:` or a bare path.
     pub(super) fn parse(url: &str) -> Result<Self> {
+        let bad =
+            |reason: &str| StoreError::BadUrl { url: url.to_owned(), reason: reason.to_owned() };
         let path =
             url.strip_prefix("sqlite:").map_or(url, |rest| rest.strip_prefix("//").unwrap_or(rest));
-        match path {
-            ":memory:" => Ok(Self::Memory),
-            "" => Err(StoreError::BadUrl {
-                url: url.to_owned(),
-                reason: "write the path of the file, for example `sqlite:windlass.db`".to_owned(),
-            }),
-            path => Ok(Self::File(PathBuf::from(path))),
+        if path == ":memory:" {
+            return Ok(Self::Memory);
+        }
+        if path.is_empty() {
+            return Err(bad("write the path of the file, for example `sqlite:windlass.db`"));
+        }
+        if path.starts_with("file:") || path.contains("://") {
+            return Err(bad("write `sqlite:` and a path, or a `postgres://` URL"));
+        }
+        Ok(Self::File(PathBuf::from(path)))
+    }
+
+    /// The file, where there is one.
+    pub(super) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Memory => None,
+        }
+    }
+
+    /// Whether nothing more can be written there. SQLite calls some forms of that an input or output error.
+    pub(super) fn is_full(&self) -> bool {
+        let room = self.path().map(rustix::fs::statvfs);
+        matches!(room, Some(Ok(room)) if room.f_bavail == 0)
+    }
+
+    /// Refuses a file that is missing: SQLite would make an empty database where a path was mistyped.
+    fn require(&self) -> Result<()> {
+        let Self::File(path) = self else { return Ok(()) };
+        if path.is_dir() {
+            let reason = "it is a folder: write the path of the file".to_owned();
+            return Err(StoreError::BadUrl { url: self.to_string(), reason });
+        }
+        if path.exists() { Ok(()) } else { Err(StoreError::not_found("database", self)) }
+    }
+
+    fn connect(&self, pragmas: &str) -> Result<SqliteConnection> {
+        let path = self.path().unwrap_or_else(|| Path::new(":memory:"));
+        let text = path.to_str().ok_or_else(|| StoreError::BadUrl {
+            url: self.to_string(),
+            reason: "the path is not UTF-8".to_owned(),
+        })?;
+        let refused = |error| failure::of_connection(error, self);
+        let mut conn = SqliteConnection::establish(text).map_err(refused)?;
+        let refused = |error| failure::classify(StoreError::from(error), self);
+        conn.batch_execute(pragmas).map_err(refused)?;
+        Ok(conn)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Memory => f.write_str(":memory:"),
         }
     }
 }
 
 /// Makes the file and its folder where they are missing.
 pub(super) fn create(place: &Place) -> Result<()> {
-    let Place::File(path) = place else { return Ok(()) };
+    // A file that is there is not even opened: to close it again would end SQLite's locks on it in this process.
+    let Some(path) = place.path().filter(|path| !path.exists()) else { return Ok(()) };
     let failed = |error| failure::of_file(path, &error);
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(failed)?;
     }
-    match std::fs::OpenOptions::new().write(true).create(true).truncate(false).open(path) {
+    match std::fs::OpenOptions::new().write(true).create_new(true).open(path) {
         Ok(_file) => Ok(()),
+        // Another process was quicker.
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(failed(error)),
     }
 }
 
 /// A connection for the writer.
 pub(super) fn for_writing(place: &Place) -> Result<SqliteConnection> {
-    match place {
-        Place::Memory => connect(Path::new(":memory:"), FOR_WRITING),
-        Place::File(path) => {
-            // SQLite would make the file and report an empty database, where the path was mistyped.
-            if !path.exists() {
-                return Err(StoreError::not_found("database", &path.display()));
-            }
-            connect(path, FOR_WRITING)
-        }
-    }
+    place.require()?;
+    place.connect(FOR_WRITING)
 }
 
 /// A connection for a reader; it cannot write.
-pub(super) fn for_reading(path: &Path) -> Result<SqliteConnection> {
-    connect(path, FOR_READING)
-}
-
-fn connect(path: &Path, pragmas: &str) -> Result<SqliteConnection> {
-    let text = path.to_str().ok_or_else(|| StoreError::BadUrl {
-        url: path.display().to_string(),
-        reason: "the path is no UTF-8".to_owned(),
-    })?;
-    let mut conn =
-        SqliteConnection::establish(text).map_err(|error| failure::of_connection(path, error))?;
-    conn.batch_execute(pragmas).map_err(|error| failure::classify(StoreError::from(error)))?;
-    Ok(conn)
+pub(super) fn for_reading(place: &Place) -> Result<SqliteConnection> {
+    place.require()?;
+    place.connect(FOR_READING)
 }
 
 /// Runs what blocks beside the async work.
@@ -98,11 +134,15 @@ mod tests {
         for url in ["sqlite:a/b.db", "sqlite://a/b.db", "a/b.db"] {
             assert_eq!(Place::parse(url).unwrap(), Place::File(PathBuf::from("a/b.db")));
         }
-        assert_eq!(
-            Place::parse("sqlite:///a/b.db").unwrap(),
-            Place::File(PathBuf::from("/a/b.db"))
-        );
+        let absolute = Place::File(PathBuf::from("/a/b.db"));
+        assert_eq!(Place::parse("sqlite:///a/b.db").unwrap(), absolute);
         assert_eq!(Place::parse("sqlite::memory:").unwrap(), Place::Memory);
-        assert!(matches!(Place::parse("sqlite:"), Err(StoreError::BadUrl { .. })));
+    }
+
+    #[test]
+    fn other_databases_and_nothing_name_no_file() {
+        for url in ["sqlite:", "", "mysql://a/b", "sqlite:file:a.db?mode=memory"] {
+            assert!(matches!(Place::parse(url), Err(StoreError::BadUrl { .. })), "{url}");
+        }
     }
 }

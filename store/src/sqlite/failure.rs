@@ -1,6 +1,6 @@
 //! What SQLite says, sorted by who must act.
 //!
-//! Diesel passes on SQLite's message and not its code, so the messages are compared: they are the fixed texts of SQLite's own
+//! Diesel passes on SQLite's message and drops its code, so the messages are compared: they are the fixed texts of SQLite's own
 //! `sqlite3_errstr`, in English on every system.
 
 use std::io;
@@ -9,63 +9,77 @@ use std::path::Path;
 use diesel::ConnectionError;
 use diesel::result::Error;
 
+use super::connect::Place;
 use crate::error::StoreError;
 
-/// Sorts what the database said.
-pub(super) fn classify(error: StoreError) -> StoreError {
+/// Sorts what the database at `place` said.
+pub(super) fn classify(error: StoreError, place: &Place) -> StoreError {
     let StoreError::Database(source) = error else { return error };
-    sorted(&message(&source)).unwrap_or(StoreError::Database(source))
+    sorted(&message(&source), place).unwrap_or(StoreError::Database(source))
 }
 
 /// What kept a connection from being made.
-pub(super) fn of_connection(path: &Path, error: ConnectionError) -> StoreError {
-    let unavailable = |source: ConnectionError| StoreError::Unavailable {
-        what: format!("could not open `{}`", path.display()),
-        source: Some(Box::new(source)),
-    };
-    sorted(&error.to_string()).unwrap_or_else(|| unavailable(error))
+pub(super) fn of_connection(error: ConnectionError, place: &Place) -> StoreError {
+    sorted(&error.to_string(), place).unwrap_or_else(|| StoreError::Unavailable {
+        what: format!("could not open `{place}`"),
+        source: Some(Box::new(error)),
+    })
 }
 
-/// What kept the file from being made.
+/// What kept the file or its folder from being made.
 pub(super) fn of_file(path: &Path, error: &io::Error) -> StoreError {
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::DiskFull,
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            StoreError::ReadOnly { what: format!("allow this user to write `{}`", path.display()) }
-        }
-        _ => StoreError::BadUrl { url: path.display().to_string(), reason: error.to_string() },
+    let kind = error.kind();
+    if matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+        return StoreError::DiskFull;
     }
+    if matches!(kind, io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) {
+        return StoreError::ReadOnly { what: format!("let this user write `{}`", path.display()) };
+    }
+    StoreError::BadUrl { url: path.display().to_string(), reason: error.to_string() }
+}
+
+/// The same failure for another who shared it. Only what concerns the database as a whole can be shared.
+pub(super) fn repeat(error: &StoreError) -> StoreError {
+    if let StoreError::ReadOnly { what } = error {
+        return StoreError::ReadOnly { what: what.clone() };
+    }
+    if let StoreError::Corrupt { what } = error {
+        return StoreError::Corrupt { what: what.clone() };
+    }
+    if let StoreError::Unavailable { what, .. } = error {
+        return StoreError::Unavailable { what: what.clone(), source: None };
+    }
+    if matches!(error, StoreError::DiskFull) {
+        return StoreError::DiskFull;
+    }
+    StoreError::Unavailable { what: format!("the transaction was undone: {error}"), source: None }
 }
 
 fn message(error: &Error) -> String {
-    match error {
-        Error::DatabaseError(_, information) => information.message().to_owned(),
-        other => other.to_string(),
+    if let Error::DatabaseError(_, information) = error {
+        return information.message().to_owned();
     }
+    error.to_string()
 }
 
-fn sorted(message: &str) -> Option<StoreError> {
+fn sorted(message: &str, place: &Place) -> Option<StoreError> {
     let says = |text: &str| message.contains(text);
-    if says("database or disk is full") {
-        return Some(StoreError::DiskFull);
-    }
-    if says("database is locked") || says("database table is locked") {
-        let what = "another process keeps it locked: see which one has the file open".to_owned();
-        return Some(StoreError::Unavailable { what, source: None });
-    }
-    if says("disk I/O error") {
-        let what =
-            "reading or writing its file failed: check the disk and its free space".to_owned();
-        return Some(StoreError::Unavailable { what, source: None });
-    }
-    if says("readonly database") || says("unable to open database file") {
-        let what = "allow this user to write the file and its folder".to_owned();
-        return Some(StoreError::ReadOnly { what });
-    }
-    if says("file is not a database") || says("malformed") {
-        return Some(StoreError::Corrupt {
-            what: format!("{message}; restore it from a copy, or name another file"),
-        });
-    }
-    None
+    let unavailable = |what: String| StoreError::Unavailable { what, source: None };
+    Some(if says("database or disk is full") || (says("disk I/O error") && place.is_full()) {
+        StoreError::DiskFull
+    } else if says("database is locked") || says("database table is locked") {
+        unavailable(format!(
+            "another process keeps `{place}` locked: see which one has it open, and whether it hangs"
+        ))
+    } else if says("disk I/O error") {
+        unavailable(format!("`{place}` cannot be read or written: look at its disk"))
+    } else if says("readonly database") || says("unable to open database file") {
+        StoreError::ReadOnly { what: format!("let this user write `{place}` and its folder") }
+    } else if says("file is not a database") || says("malformed") {
+        StoreError::Corrupt {
+            what: format!("`{place}`: {message}; restore it from a copy, or name another file"),
+        }
+    } else {
+        return None;
+    })
 }

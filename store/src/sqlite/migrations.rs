@@ -1,19 +1,31 @@
 //! The schema of a SQLite database: which migrations it has, and how it gets the others.
 
-use diesel::SqliteConnection;
 use diesel::connection::SimpleConnection;
 use diesel::migration::{Migration, MigrationSource};
+use diesel::prelude::*;
+use diesel::sql_types::{Bool, Text};
 use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::failure;
 use crate::error::{Result, StoreError};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../migrations/sqlite");
 
-/// Refuses a schema that is older or newer than this program.
+#[derive(QueryableByName)]
+struct Exists {
+    #[diesel(sql_type = Bool)]
+    exists: bool,
+}
+
+#[derive(QueryableByName)]
+struct Applied {
+    #[diesel(sql_type = Text)]
+    version: String,
+}
+
+/// Refuses a schema that is older or newer than this program. Nothing is written: the file may be somebody else's.
 pub(super) fn check(conn: &mut SqliteConnection) -> Result<()> {
-    match missing(conn)? {
+    match pending(conn)? {
         0 => Ok(()),
         pending => Err(StoreError::MigrationPending { pending }),
     }
@@ -21,32 +33,48 @@ pub(super) fn check(conn: &mut SqliteConnection) -> Result<()> {
 
 /// Brings the schema up to date; returns the names of the migrations that it took.
 pub(super) fn run_pending(conn: &mut SqliteConnection) -> Result<Vec<String>> {
-    missing(conn)?;
-    let ran = conn.run_pending_migrations(MIGRATIONS).map_err(refused)?;
-    Ok(ran.iter().map(ToString::to_string).collect())
-}
-
-/// How many migrations the schema lacks. Refuses one that has more than this program knows.
-fn missing(conn: &mut SqliteConnection) -> Result<usize> {
-    let known: Vec<Box<dyn Migration<Sqlite>>> = MIGRATIONS.migrations().map_err(refused)?;
-    let applied = conn.applied_migrations().map_err(refused)?;
-    let is_known =
-        |version: &&_| known.iter().any(|migration| migration.name().version() == **version);
-    if let Some(version) = applied.iter().find(|version| !is_known(version)) {
-        return Err(StoreError::NewerSchema { version: version.to_string() });
-    }
-    Ok(known.len() - applied.len())
+    // Under one lock, so that of two who do it at once the second finds nothing left to do.
+    conn.exclusive_transaction(|conn| {
+        pending(conn)?;
+        let ran = conn.run_pending_migrations(MIGRATIONS).map_err(refused)?;
+        Ok(ran.iter().map(ToString::to_string).collect())
+    })
 }
 
 /// Takes every migration back: nothing is left.
 pub(super) fn revert_all(conn: &mut SqliteConnection) -> Result<()> {
     // What refers to each other goes together.
-    let executed = conn.batch_execute("PRAGMA foreign_keys = OFF");
-    executed.map_err(|error| failure::classify(StoreError::from(error)))?;
+    conn.batch_execute("PRAGMA foreign_keys = OFF")?;
     conn.revert_all_migrations(MIGRATIONS).map_err(refused)?;
     Ok(())
 }
 
+/// How many migrations the database lacks.
+fn pending(conn: &mut SqliteConnection) -> Result<usize> {
+    let (known, applied) = (known()?, applied(conn)?);
+    if let Some(version) = applied.iter().find(|version| !known.contains(version)) {
+        return Err(StoreError::NewerSchema { version: version.clone() });
+    }
+    Ok(known.iter().filter(|version| !applied.contains(version)).count())
+}
+
+fn known() -> Result<Vec<String>> {
+    let migrations: Vec<Box<dyn Migration<Sqlite>>> = MIGRATIONS.migrations().map_err(refused)?;
+    Ok(migrations.iter().map(|migration| migration.name().version().to_string()).collect())
+}
+
+fn applied(conn: &mut SqliteConnection) -> Result<Vec<String>> {
+    let query = "SELECT EXISTS (SELECT 1 FROM sqlite_schema \
+                 WHERE type = 'table' AND name = '__diesel_schema_migrations') AS \"exists\"";
+    let table: Exists = diesel::sql_query(query).get_result(conn)?;
+    if !table.exists {
+        return Ok(Vec::new());
+    }
+    let query = "SELECT version FROM __diesel_schema_migrations ORDER BY version";
+    let applied: Vec<Applied> = diesel::sql_query(query).load(conn)?;
+    Ok(applied.into_iter().map(|migration| migration.version).collect())
+}
+
 fn refused(error: Box<dyn std::error::Error + Send + Sync>) -> StoreError {
-    failure::classify(StoreError::Database(diesel::result::Error::QueryBuilderError(error)))
+    StoreError::Database(diesel::result::Error::QueryBuilderError(error))
 }

@@ -1,6 +1,5 @@
 //! Connections that only look. WAL lets them look while the writer writes.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use diesel::SqliteConnection;
@@ -22,42 +21,47 @@ pub(super) struct Readers {
 }
 
 struct Shared {
-    path: PathBuf,
     surroundings: Surroundings,
     idle: Mutex<Vec<SqliteConnection>>,
 }
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("Shared").field("surroundings", &self.surroundings).finish_non_exhaustive()
     }
 }
 
 impl Readers {
-    pub(super) fn new(path: PathBuf, surroundings: Surroundings) -> Self {
-        let shared = Shared { path, surroundings, idle: Mutex::default() };
+    pub(super) fn new(surroundings: Surroundings) -> Self {
+        let shared = Shared { surroundings, idle: Mutex::default() };
         Self { shared: Arc::new(shared), free: Arc::new(Semaphore::new(READERS)) }
     }
 
     /// Runs an operation on one snapshot.
     pub(super) async fn run<O: Operation>(&self, operation: O) -> Result<O::Output> {
         let closed = |_closed| StoreError::Stopped;
-        let _permit = Arc::clone(&self.free).acquire_owned().await.map_err(closed)?;
+        let permit = Arc::clone(&self.free).acquire_owned().await.map_err(closed)?;
         let shared = Arc::clone(&self.shared);
-        connect::blocking(move || shared.run(operation)).await
+        connect::blocking(move || {
+            // Held here: the look goes on when nobody waits for it any more.
+            let _permit = permit;
+            shared.run(operation)
+        })
+        .await
     }
 }
 
 impl Shared {
     fn run<O: Operation>(&self, operation: O) -> Result<O::Output> {
+        let place = &self.surroundings.place;
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut conn = idle.map_or_else(|| connect::for_reading(&self.path), Ok)?;
+        let mut conn = idle.map_or_else(|| connect::for_reading(place), Ok)?;
         let result = self.run_on(&mut conn, operation);
         // A connection that did not come back from its transaction is not used again.
         if conn.batch_execute("ROLLBACK").is_ok() {
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(conn);
         }
-        result.map_err(failure::classify)
+        result.map_err(|error| failure::classify(error, place))
     }
 
     fn run_on<O: Operation>(&self, conn: &mut SqliteConnection, operation: O) -> Result<O::Output> {

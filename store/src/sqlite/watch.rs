@@ -1,8 +1,12 @@
-//! Hearing of other processes' commits without asking again and again: the operating system tells when the file changes.
+//! Hears of other processes' commits without asking again and again.
+//!
+//! Whoever commits something that may bring work touches the database's file afterwards, and the operating system tells all who
+//! watch its folder. Writes of the log would tell too early: they come before the commit can be seen.
 
 use std::path::Path;
 
-use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, utimensat};
 
 use super::writer::WriterHandle;
 use crate::error::{Result, StoreError};
@@ -12,33 +16,37 @@ use crate::error::{Result, StoreError};
 pub(super) struct Watch(#[expect(dead_code, reason = "held for its end")] RecommendedWatcher);
 
 impl Watch {
-    /// Lets the writer look for other processes' commits whenever the database's files change.
+    /// Lets the writer look for other processes' commits whenever the database's file is touched.
     pub(super) fn start(path: &Path, writer: WriterHandle) -> Result<Self> {
         let path = path.canonicalize().map_err(|source| unavailable(path, source))?;
-        let name =
-            path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
+        let of_path = path.clone();
         let heard = move |event: notify::Result<Event>| match event {
-            Ok(event) if concerns(&event, &name) => writer.look_for_others(),
+            Ok(event) if event.kind.is_modify() && event.paths.contains(&path) => {
+                writer.look_for_others();
+            }
             Ok(_other_file) => {}
-            Err(error) => tracing::warn!(%error, "watching the database's folder failed"),
+            Err(error) => {
+                tracing::warn!(%error, "watching the database's folder failed");
+                writer.look_for_others();
+            }
         };
         let watching = notify::recommended_watcher(heard).and_then(|mut watcher| {
-            watcher.watch(path.parent().unwrap_or(Path::new("/")), RecursiveMode::NonRecursive)?;
+            watcher.watch(&folder, RecursiveMode::NonRecursive)?;
             Ok(Self(watcher))
         });
-        watching.map_err(|source| unavailable(&path, source))
+        watching.map_err(|source| unavailable(&of_path, source))
     }
 }
 
-/// Whether the database or its log was written.
-fn concerns(event: &Event, name: &str) -> bool {
-    let is_ours = |path: &std::path::PathBuf| {
-        path.file_name()
-            .and_then(|file| file.to_str()?.strip_prefix(name))
-            .is_some_and(|rest| matches!(rest, "" | "-wal"))
-    };
-    matches!(event.kind, EventKind::Modify(_) | EventKind::Create(_))
-        && event.paths.iter().any(is_ours)
+/// Tells the other processes that something was committed.
+pub(super) fn touch(path: &Path) {
+    let at = |tv_nsec| Timespec { tv_sec: 0, tv_nsec };
+    let times = Timestamps { last_access: at(UTIME_OMIT), last_modification: at(UTIME_NOW) };
+    // By its name, without opening it: to close it again would end SQLite's locks on it in this process.
+    if let Err(error) = utimensat(CWD, path, &times, AtFlags::empty()) {
+        tracing::warn!(%error, path = %path.display(), "could not tell other processes of a commit");
+    }
 }
 
 fn unavailable(path: &Path, source: impl std::error::Error + Send + Sync + 'static) -> StoreError {

@@ -1,8 +1,9 @@
 //! The one writer of a process: a thread that makes all waiting transactions durable with one commit.
 //!
 //! Each transaction has a savepoint of its own, so that one that fails is undone alone. Nobody is answered before the commit.
+//! A group that fails as a whole is run again one by one, so that only who is at fault fails.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc;
 use std::thread;
 
@@ -13,6 +14,7 @@ use diesel::sql_types::BigInt;
 use tokio::sync::{oneshot, watch};
 
 use super::ops::Operation;
+use super::watch::touch;
 use super::{Ran, Surroundings, failure};
 use crate::error::{Result, StoreError};
 
@@ -51,8 +53,8 @@ impl Writer {
         wake_ups: watch::Sender<u64>,
     ) -> Result<Self> {
         let (sender, requests) = mpsc::channel();
-        let work =
-            move || WriterThread { conn, surroundings, wake_ups, others: None }.serve(&requests);
+        let writer = WriterThread { conn, surroundings, wake_ups, others: None };
+        let work = move || writer.serve(&requests);
         let spawned = thread::Builder::new().name("windlass-sqlite".to_owned()).spawn(work);
         spawned.map_err(|source| StoreError::Unavailable {
             what: "could not start the thread of the writer".to_owned(),
@@ -69,54 +71,82 @@ impl Writer {
     ///
     /// # Cancel safety
     /// An operation that was handed over happens, whether or not anyone still waits for it.
-    pub(super) async fn run<O: Operation>(&self, operation: O) -> Result<O::Output> {
+    pub(super) async fn run<O: Operation + Clone>(&self, operation: O) -> Result<O::Output> {
         let (reply, answer) = oneshot::channel();
-        let transaction = Transaction::<O> { operation: Some(operation), result: None, reply };
+        let transaction = Transaction { operation: Some(operation), result: None, reply };
         let handed_over = self.0.0.send(Request::Run(Box::new(transaction)));
         handed_over.map_err(|_gone| StoreError::Stopped)?;
-        answer.await.map_err(|_gone| StoreError::Stopped)?
+        let answer = answer.await.map_err(|_gone| StoreError::Stopped)?;
+        answer.unwrap_or_else(|panic| resume_unwind(panic))
     }
 }
 
 /// A transaction on its way, whatever its operation.
 trait Waiting: Send {
-    /// Runs it; says whether it may stay, and whether it may have brought work.
-    fn run(&mut self, surroundings: &Surroundings, conn: &mut SqliteConnection) -> Ran<()>;
+    /// Runs it, for the last time or with another to follow; says whether it may stay, and whether it may have brought work.
+    fn run(&mut self, attempt: Attempt, conn: &mut SqliteConnection, of: &Surroundings) -> Ran<()>;
 
-    /// Answers with its own result, where the group is durable.
-    fn answer(self: Box<Self>);
+    /// Why it may not stay, where that concerns the whole database.
+    fn error(&self) -> Option<&StoreError>;
 
-    /// Answers that nothing was written.
-    fn refuse(self: Box<Self>, error: StoreError);
+    /// Answers, once it is known what became of the commit.
+    fn answer(self: Box<Self>, committed: Result<()>);
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Attempt {
+    /// In a group, after which it may have to run again alone.
+    InGroup,
+    Alone,
 }
 
 struct Transaction<O: Operation> {
     operation: Option<O>,
-    result: Option<Result<O::Output>>,
-    reply: oneshot::Sender<Result<O::Output>>,
+    result: Option<thread::Result<Result<O::Output>>>,
+    reply: oneshot::Sender<thread::Result<Result<O::Output>>>,
 }
 
-impl<O: Operation> Waiting for Transaction<O> {
-    fn run(&mut self, surroundings: &Surroundings, conn: &mut SqliteConnection) -> Ran<()> {
-        let Some(operation) = self.operation.take() else {
-            return Ran { result: Ok(()), wakes: false };
+impl<O: Operation + Clone> Waiting for Transaction<O> {
+    fn run(&mut self, attempt: Attempt, conn: &mut SqliteConnection, of: &Surroundings) -> Ran<()> {
+        let operation = match attempt {
+            Attempt::InGroup => self.operation.clone(),
+            Attempt::Alone => self.operation.take(),
         };
-        let Ran { result, wakes } = surroundings.run(conn, operation);
-        let stays = if result.is_ok() { Ok(()) } else { Err(StoreError::Stopped) };
-        self.result = Some(result.map_err(failure::classify));
-        Ran { result: stays, wakes }
+        let Some(operation) = operation else { return Ran { result: Ok(()), wakes: false } };
+        let ran = catch_unwind(AssertUnwindSafe(|| of.run(conn, operation)));
+        let (result, wakes) = match ran {
+            Ok(Ran { result, wakes }) => {
+                (Ok(result.map_err(|error| failure::classify(error, &of.place))), wakes)
+            }
+            Err(panic) => (Err(panic), false),
+        };
+        let stays = matches!(result, Ok(Ok(_)));
+        self.result = Some(result);
+        Ran { result: if stays { Ok(()) } else { Err(StoreError::Stopped) }, wakes }
     }
 
-    fn answer(self: Box<Self>) {
+    fn error(&self) -> Option<&StoreError> {
+        self.result.as_ref()?.as_ref().ok()?.as_ref().err()
+    }
+
+    fn answer(self: Box<Self>, committed: Result<()>) {
+        // What an operation said for itself says more than what became of its group.
+        let answer = match (self.result, committed) {
+            (Some(Ok(Ok(_))) | None, Err(error)) => Ok(Err(error)),
+            (None, Ok(())) => Ok(Err(StoreError::Stopped)),
+            (Some(result), _) => result,
+        };
         // Who does not wait any more has given up the answer, not the operation.
-        let _unheard = self.reply.send(self.result.unwrap_or(Err(StoreError::Stopped)));
+        let _unheard = self.reply.send(answer);
     }
+}
 
-    fn refuse(self: Box<Self>, error: StoreError) {
-        // An operation that failed by itself says more than the failure of its group.
-        let own = self.result.and_then(Result::err);
-        let _unheard = self.reply.send(Err(own.unwrap_or(error)));
-    }
+/// What kept a group from being committed.
+enum Undone {
+    /// It could not begin: nobody in it is at fault.
+    NotBegun(StoreError),
+    /// It was undone on its way.
+    OnTheWay(StoreError),
 }
 
 struct WriterThread {
@@ -145,96 +175,94 @@ impl WriterThread {
                     Request::LookForOthers => looks = true,
                 }
             }
-            if !group.is_empty() {
-                self.commit_group(group);
-            }
+            self.commit(group);
             if looks {
                 self.look_for_others();
             }
         }
     }
 
-    fn commit_group(&mut self, mut group: Vec<Box<dyn Waiting>>) {
-        match self.run_group(&mut group) {
-            Ok(wakes) => {
-                group.into_iter().for_each(Waiting::answer);
-                if wakes {
-                    self.ring();
-                }
+    /// Commits a group, or, where that fails, each of it alone.
+    fn commit(&mut self, mut group: Vec<Box<dyn Waiting>>) {
+        let attempt = if group.len() > 1 { Attempt::InGroup } else { Attempt::Alone };
+        match self.try_commit(&mut group, attempt) {
+            Ok(()) => group.into_iter().for_each(|transaction| transaction.answer(Ok(()))),
+            Err(Undone::OnTheWay(_)) if attempt == Attempt::InGroup => {
+                group.into_iter().for_each(|transaction| self.commit(vec![transaction]));
             }
-            Err(error) => {
-                // The transaction may be gone already; then there is nothing to roll back.
-                let _nothing_open = self.conn.batch_execute("ROLLBACK");
+            Err(Undone::OnTheWay(error) | Undone::NotBegun(error)) => {
                 tracing::warn!(%error, "a commit failed; nothing of it was written");
-                refuse_all(group, error);
+                for transaction in group {
+                    transaction.answer(Err(failure::repeat(&error)));
+                }
             }
         }
     }
 
-    /// Runs and commits; says whether anything may have brought work.
-    fn run_group(&mut self, group: &mut [Box<dyn Waiting>]) -> Result<bool> {
+    fn try_commit(
+        &mut self,
+        group: &mut [Box<dyn Waiting>],
+        attempt: Attempt,
+    ) -> Result<(), Undone> {
+        if group.is_empty() {
+            return Ok(());
+        }
+        self.execute("BEGIN IMMEDIATE").map_err(Undone::NotBegun)?;
+        let ran = self.run_all(group, attempt);
+        let done = ran.and_then(|wakes| self.execute("COMMIT").map(|()| wakes));
+        match done {
+            Ok(wakes) => {
+                if wakes {
+                    self.ring();
+                    self.surroundings.place.path().into_iter().for_each(touch);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                // SQLite may have rolled back already; then there is nothing left to do.
+                let _nothing_open = self.conn.batch_execute("ROLLBACK");
+                Err(Undone::OnTheWay(error))
+            }
+        }
+    }
+
+    /// Runs each in its own savepoint; says whether any may have brought work.
+    fn run_all(&mut self, group: &mut [Box<dyn Waiting>], attempt: Attempt) -> Result<bool> {
         let mut wakes = false;
-        self.execute("BEGIN IMMEDIATE")?;
         for transaction in group {
             self.execute("SAVEPOINT one")?;
-            let (conn, surroundings) = (&mut self.conn, &self.surroundings);
-            let ran = catch_unwind(AssertUnwindSafe(|| transaction.run(surroundings, conn)));
-            let Ran { result, wakes: own } =
-                ran.unwrap_or(Ran { result: Err(StoreError::Stopped), wakes: false });
-            if result.is_ok() {
-                wakes |= own;
-            } else {
-                self.execute("ROLLBACK TO one")?;
+            let ran = transaction.run(attempt, &mut self.conn, &self.surroundings);
+            if ran.result.is_ok() {
+                wakes |= ran.wakes;
+            } else if let Err(gone) = self.execute("ROLLBACK TO one") {
+                // Some failures undo everything at once, as a full disk does.
+                return Err(transaction.error().map_or(gone, failure::repeat));
             }
             self.execute("RELEASE one")?;
         }
-        self.execute("COMMIT")?;
         Ok(wakes)
     }
 
     fn execute(&mut self, statement: &str) -> Result<()> {
-        self.conn
-            .batch_execute(statement)
-            .map_err(|error| failure::classify(StoreError::from(error)))
+        let failed = |error| failure::classify(StoreError::from(error), &self.surroundings.place);
+        self.conn.batch_execute(statement).map_err(failed)
     }
 
     fn look_for_others(&mut self) {
-        let looked = diesel::sql_query("SELECT data_version FROM pragma_data_version")
-            .get_result(&mut self.conn);
-        match looked {
+        let query = diesel::sql_query("SELECT data_version FROM pragma_data_version");
+        match query.get_result(&mut self.conn) {
             Ok(DataVersion { data_version }) => {
                 if self.others.replace(data_version).is_some_and(|before| before != data_version) {
                     self.ring();
                 }
             }
             Err(error) => {
-                tracing::warn!(%error, "could not see whether another process has committed")
+                tracing::warn!(%error, "could not see whether another process has committed");
             }
         }
     }
 
     fn ring(&self) {
         self.wake_ups.send_modify(|count| *count = count.wrapping_add(1));
-    }
-}
-
-/// Answers a whole group that one error ended: the first hears the cause, the others the same in words.
-fn refuse_all(group: Vec<Box<dyn Waiting>>, error: StoreError) {
-    let repeat = |error: &StoreError| match error {
-        StoreError::DiskFull => StoreError::DiskFull,
-        StoreError::ReadOnly { what } => StoreError::ReadOnly { what: what.clone() },
-        StoreError::Corrupt { what } => StoreError::Corrupt { what: what.clone() },
-        other => StoreError::Unavailable {
-            what: format!("a commit shared with others failed: {other}"),
-            source: None,
-        },
-    };
-    let mut group = group.into_iter();
-    let first = group.next();
-    for transaction in group {
-        transaction.refuse(repeat(&error));
-    }
-    if let Some(first) = first {
-        first.refuse(error);
     }
 }

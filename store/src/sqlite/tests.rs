@@ -1,0 +1,325 @@
+//! What only SQLite does: groups, one file for several processes, files that cannot be used.
+
+use std::path::Path;
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, SqliteConnection};
+use futures::future::join_all;
+use tempfile::TempDir;
+
+use super::*;
+use crate::error::StoreError;
+use crate::store::{Inspect, Store, WakeUps};
+
+/// Any SQL as an operation that may bring work; `panic` is none.
+#[derive(Clone)]
+struct RunSql(String);
+
+impl Operation for RunSql {
+    type Output = ();
+
+    async fn run(self, tx: &mut Tx<'_>) -> Result<()> {
+        assert_ne!(self.0, "panic");
+        tx.wakes = true;
+        Ok(tx.conn.batch_execute(&self.0)?)
+    }
+}
+
+fn url(folder: &TempDir) -> String {
+    format!("sqlite:{}", path(folder).display())
+}
+
+fn path(folder: &TempDir) -> std::path::PathBuf {
+    folder.path().join("windlass.db")
+}
+
+async fn migrated() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    SqliteStore::migrate(&url(&folder)).await.unwrap();
+    folder
+}
+
+async fn open(folder: &TempDir) -> SqliteStore {
+    SqliteStore::open(&url(folder), Policy::default(), None).await.unwrap()
+}
+
+async fn failure_of_opening(path: &Path) -> StoreError {
+    let url = format!("sqlite:{}", path.display());
+    SqliteStore::open(&url, Policy::default(), None).await.unwrap_err()
+}
+
+/// Makes a workspace of that name and, in the same transaction, whatever `also` says.
+fn make(name: &str, also: &str) -> RunSql {
+    RunSql(format!("INSERT INTO workspaces VALUES ('ws_{name}', '{name}', 0); {also}"))
+}
+
+async fn names(folder: &TempDir) -> Vec<String> {
+    #[derive(diesel::QueryableByName)]
+    struct Name {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        name: String,
+    }
+    let mut conn = SqliteConnection::establish(path(folder).to_str().unwrap()).unwrap();
+    let query = diesel::sql_query("SELECT name FROM workspaces ORDER BY name");
+    let names: Vec<Name> = diesel::RunQueryDsl::load(query, &mut conn).unwrap();
+    names.into_iter().map(|row| row.name).collect()
+}
+
+/// A workflow without a workspace: refused, but only by the commit.
+const REFUSED_BY_THE_COMMIT: &str = "PRAGMA defer_foreign_keys = ON; \
+    INSERT INTO workflows (id, workspace_id, name, title, status, created_at, updated_at) \
+    VALUES ('wf', 'nowhere', 'x', 'x', 'draft', 0, 0);";
+
+#[tokio::test]
+async fn one_that_the_commit_refuses_leaves_its_neighbours_alone() {
+    let folder = migrated().await;
+    let store = open(&folder).await;
+
+    let answers = join_all((0..9).map(|nth| {
+        let also = if nth == 4 { REFUSED_BY_THE_COMMIT } else { "" };
+        store.write(make(&format!("n{nth}"), also))
+    }))
+    .await;
+
+    let refused: Vec<usize> = (0..9).filter(|nth| answers[*nth].is_err()).collect();
+    assert_eq!(refused, [4], "{answers:?}");
+    assert_eq!(names(&folder).await, ["n0", "n1", "n2", "n3", "n5", "n6", "n7", "n8"]);
+}
+
+#[tokio::test]
+async fn after_a_refused_commit_the_next_one_is_taken() {
+    let folder = migrated().await;
+    let store = open(&folder).await;
+
+    let refused = store.write(make("a", REFUSED_BY_THE_COMMIT)).await;
+    let taken = store.write(make("b", "")).await;
+
+    assert!(refused.is_err());
+    taken.unwrap();
+    assert_eq!(names(&folder).await, ["b"]);
+}
+
+#[tokio::test]
+async fn a_full_disk_is_called_so_and_ends_with_the_shortage() {
+    let folder = migrated().await;
+    let store = open(&folder).await;
+    store.write(RunSql("PRAGMA max_page_count = 1".to_owned())).await.unwrap();
+    let large = "UPDATE workspaces SET name = name || hex(zeroblob(1000000));";
+
+    let answers = join_all((0..5).map(|nth| {
+        let also = if nth == 2 { large } else { "" };
+        store.write(make(&format!("n{nth}"), also))
+    }))
+    .await;
+    store.write(RunSql("PRAGMA max_page_count = 1000000".to_owned())).await.unwrap();
+    store.write(make("later", large)).await.unwrap();
+
+    for (nth, answer) in answers.iter().enumerate() {
+        let is_full = matches!(answer, Err(StoreError::DiskFull));
+        assert_eq!(is_full, nth == 2, "{nth}: {answer:?}");
+    }
+    assert_eq!(names(&folder).await.len(), 5);
+}
+
+#[tokio::test]
+async fn another_process_that_keeps_the_lock_is_named_as_the_cause() {
+    let folder = migrated().await;
+    let store = open(&folder).await;
+    store.write(RunSql("PRAGMA busy_timeout = 20".to_owned())).await.unwrap();
+    let mut other = SqliteConnection::establish(path(&folder).to_str().unwrap()).unwrap();
+    other.batch_execute("BEGIN IMMEDIATE").unwrap();
+
+    let locked = store.write(make("a", "")).await.unwrap_err();
+    let while_locked = store.now().await;
+    other.batch_execute("COMMIT").unwrap();
+    store.write(make("b", "")).await.unwrap();
+
+    assert!(matches!(locked, StoreError::Unavailable { .. }), "{locked:?}");
+    assert!(locked.is_transient());
+    assert!(locked.to_string().contains("another process"), "{locked}");
+    assert!(locked.to_string().contains("windlass.db"), "{locked}");
+    while_locked.unwrap();
+    assert_eq!(names(&folder).await, ["b"]);
+}
+
+#[tokio::test]
+async fn a_database_that_may_not_be_written_says_so() {
+    let folder = migrated().await;
+    let store = open(&folder).await;
+    store.write(RunSql("PRAGMA query_only = ON".to_owned())).await.unwrap();
+
+    let refused = store.write(make("a", "")).await.unwrap_err();
+
+    assert!(matches!(refused, StoreError::ReadOnly { .. }), "{refused:?}");
+    assert!(refused.to_string().contains("windlass.db"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_reader_cannot_write() {
+    let folder = migrated().await;
+    let store = open(&folder).await;
+
+    let refused = store.read(make("a", "")).await.unwrap_err();
+
+    assert!(matches!(refused, StoreError::ReadOnly { .. }), "{refused:?}");
+    assert_eq!(names(&folder).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_panic_reaches_who_asked_and_nobody_else() {
+    let folder = migrated().await;
+    let store = Arc::new(open(&folder).await);
+    let asking = Arc::clone(&store);
+
+    let panicked =
+        tokio::spawn(async move { asking.write(RunSql("panic".to_owned())).await }).await;
+    store.write(make("a", "")).await.unwrap();
+
+    assert!(panicked.unwrap_err().is_panic());
+    assert_eq!(names(&folder).await, ["a"]);
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_any_more_happens_all_the_same() {
+    let folder = migrated().await;
+    let store = open(&folder).await;
+
+    {
+        let mut given_up = Box::pin(store.write(make("a", "")));
+        assert!(futures::poll!(&mut given_up).is_pending() || names(&folder).await.len() == 1);
+    }
+    store.write(make("b", "")).await.unwrap();
+
+    assert_eq!(names(&folder).await, ["a", "b"]);
+}
+
+#[tokio::test]
+async fn two_processes_hear_of_each_others_work() {
+    let folder = migrated().await;
+    let (here, there) = (open(&folder).await, open(&folder).await);
+    let (mut at_home, mut abroad) = (here.wake_ups(), there.wake_ups());
+
+    here.write(make("a", "")).await.unwrap();
+
+    heard(&mut at_home).await;
+    heard(&mut abroad).await;
+    there.write(make("b", "")).await.unwrap();
+    heard(&mut at_home).await;
+    heard(&mut abroad).await;
+}
+
+async fn heard(wake_ups: &mut WakeUps) {
+    let heard = tokio::time::timeout(Duration::from_secs(20), wake_ups.wait()).await;
+    assert!(heard.is_ok(), "nothing was heard");
+}
+
+#[tokio::test]
+async fn a_missing_file_is_not_made_by_opening_it() {
+    let folder = tempfile::tempdir().unwrap();
+
+    let error = failure_of_opening(&path(&folder)).await;
+
+    assert!(matches!(error, StoreError::NotFound { what: "database", .. }), "{error:?}");
+    assert!(!path(&folder).exists());
+}
+
+#[tokio::test]
+async fn to_migrate_makes_the_file_and_its_folders() {
+    let folder = tempfile::tempdir().unwrap();
+    let deep = folder.path().join("a/b/windlass.db");
+    let url = format!("sqlite:{}", deep.display());
+
+    let first = SqliteStore::migrate(&url).await.unwrap();
+    let again = SqliteStore::migrate(&url).await.unwrap();
+
+    assert!(!first.is_empty());
+    assert_eq!(again, Vec::<String>::new());
+    let store = SqliteStore::open(&url, Policy::default(), None).await.unwrap();
+    store.ensure_workspace("default").await.unwrap();
+}
+
+#[tokio::test]
+async fn many_who_migrate_at_once_make_one_schema() {
+    let folder = tempfile::tempdir().unwrap();
+
+    let ran = join_all((0..4).map(|_| migrate_it(&folder))).await;
+
+    let ran: Vec<usize> = ran.into_iter().map(|ran| ran.unwrap().len()).collect();
+    assert_eq!(ran.iter().filter(|n_ran| **n_ran > 0).count(), 1, "{ran:?}");
+    open(&folder).await;
+}
+
+async fn migrate_it(folder: &TempDir) -> Result<Vec<String>> {
+    SqliteStore::migrate(&url(folder)).await
+}
+
+#[tokio::test]
+async fn an_empty_file_has_its_migrations_pending_and_stays_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(path(&folder), "").unwrap();
+
+    let error = failure_of_opening(&path(&folder)).await;
+
+    assert!(matches!(error, StoreError::MigrationPending { pending: 1.. }), "{error:?}");
+    assert!(error.to_string().contains("windlass migrate"), "{error}");
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused() {
+    let folder = migrated().await;
+    let mut conn = SqliteConnection::establish(path(&folder).to_str().unwrap()).unwrap();
+    let newer = "INSERT INTO __diesel_schema_migrations (version) VALUES ('99990101000000')";
+    conn.batch_execute(newer).unwrap();
+
+    let opened = failure_of_opening(&path(&folder)).await;
+    let migrated = SqliteStore::migrate(&url(&folder)).await.unwrap_err();
+
+    assert!(matches!(&opened, StoreError::NewerSchema { version } if version == "99990101000000"));
+    assert!(matches!(migrated, StoreError::NewerSchema { .. }), "{migrated:?}");
+}
+
+#[tokio::test]
+async fn what_is_no_database_says_so_and_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "not a database, but long enough to have a header of one ".repeat(40);
+    std::fs::write(path(&folder), &text).unwrap();
+
+    let opened = failure_of_opening(&path(&folder)).await;
+    let migrated = SqliteStore::migrate(&url(&folder)).await.unwrap_err();
+    let of_folder = failure_of_opening(folder.path()).await;
+
+    assert!(matches!(opened, StoreError::Corrupt { .. }), "{opened:?}");
+    assert!(opened.to_string().contains("windlass.db"), "{opened}");
+    assert!(matches!(migrated, StoreError::Corrupt { .. }), "{migrated:?}");
+    assert!(matches!(of_folder, StoreError::BadUrl { .. }), "{of_folder:?}");
+    assert_eq!(std::fs::read_to_string(path(&folder)).unwrap(), text);
+}
+
+#[tokio::test]
+async fn a_commit_survives_the_end_of_the_store() {
+    let folder = migrated().await;
+    let workspace = open(&folder).await.ensure_workspace("default").await.unwrap();
+
+    let again = open(&folder).await.ensure_workspace("default").await.unwrap();
+
+    assert_eq!(again, workspace);
+}
+
+#[tokio::test]
+async fn every_setting_that_durability_needs_is_made() {
+    let folder = migrated().await;
+    let store = open(&folder).await;
+
+    for (setting, expected) in
+        [("journal_mode", "wal"), ("synchronous", "2"), ("foreign_keys", "1")]
+    {
+        let check = format!(
+            "CREATE TEMP TABLE t AS SELECT 1 AS x FROM pragma_{setting} WHERE CAST({setting} AS TEXT) = '{expected}'; \
+             INSERT INTO workspaces SELECT '{setting}', '{setting}', x FROM t; DROP TABLE t;"
+        );
+        store.write(RunSql(check)).await.unwrap();
+    }
+
+    assert_eq!(names(&folder).await, ["foreign_keys", "journal_mode", "synchronous"]);
+}
