@@ -131,9 +131,7 @@ pub async fn a_mutation_is_settled_once(bench: Bench) {
 pub async fn a_run_settles_its_own_mutation_only(bench: Bench) {
     let world = World::with_mails(bench, &["m1"]).await;
     let (_, theirs) = world.mutating(&["m1"]).await;
-    let other = world.deploy("other", super::world::pipeline()).await;
-    other.drain().await;
-    other.poll(&["m1"]).await;
+    let other = world.polled("other", &["m1"]).await;
     let (run, _) = other.mutating(&["m1"]).await;
 
     let refused = other.apply(run.claim, theirs).await.unwrap_err();
@@ -143,20 +141,15 @@ pub async fn a_run_settles_its_own_mutation_only(bench: Bench) {
 }
 
 pub async fn a_failed_mutation_releases_its_events_and_stops_the_run_by_its_class(bench: Bench) {
-    for (nth, (class, status)) in [
+    for (class, status) in [
         (FailureClass::Network, Status::PausedTransient),
         (FailureClass::Auth, Status::PausedApproval),
         (FailureClass::Permission, Status::PausedApproval),
         (FailureClass::Logic, Status::FailedLogic),
         (FailureClass::Internal, Status::FailedInternal),
-    ]
-    .into_iter()
-    .enumerate()
-    {
+    ] {
         let world = World::empty(bench.clone()).await;
-        let world = world.deploy(&format!("mail {nth}"), super::world::pipeline()).await;
-        world.drain().await;
-        world.poll(&["m1"]).await;
+        let world = world.polled(class.as_str(), &["m1"]).await;
         let (run, mutation) = world.mutating(&["m1"]).await;
 
         world.fail(run.claim, mutation, class).await.unwrap();

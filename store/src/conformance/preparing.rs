@@ -3,7 +3,7 @@
 use serde_json::json;
 use windlass_core::{EventStatus, FailureClass, Phase};
 
-use super::world::{Bench, World, event, log, pipeline, reservation};
+use super::world::{Bench, World, event, log, reservation};
 use crate::{LogFilter, Reservation, StoreError};
 
 /// Why these reservations are refused; nothing may have changed.
@@ -77,9 +77,7 @@ pub async fn an_event_of_a_topic_that_is_not_subscribed_is_refused(bench: Bench)
 
 pub async fn an_event_of_another_workflow_is_refused(bench: Bench) {
     let world = World::with_mails(bench, &["m1"]).await;
-    let other = world.deploy("other", pipeline()).await;
-    other.drain().await;
-    other.poll(&["theirs"]).await;
+    let other = world.polled("other", &["theirs"]).await;
 
     let (which, reason) = refusal(&world, vec![reservation("mail", &["theirs"])]).await;
 
@@ -102,8 +100,9 @@ pub async fn an_event_that_is_named_twice_counts_once(bench: Bench) {
 }
 
 pub async fn to_reserve_nothing_is_legal(bench: Bench) {
-    for reservations in [vec![], vec![reservation("mail", &[])]] {
-        let world = World::with_mails(bench.clone(), &["m1"]).await;
+    let world = World::empty(bench).await;
+    for (name, reservations) in [("a", vec![]), ("b", vec![reservation("mail", &[])])] {
+        let world = world.polled(name, &["m1"]).await;
         let run = world.take("record").await;
 
         world.prepare(&run, reservations).await.unwrap();

@@ -25,9 +25,7 @@ pub async fn before_the_effect_the_events_are_released(bench: Bench) {
 pub async fn after_the_effect_the_events_are_kept(bench: Bench) {
     for class in [FailureClass::Network, FailureClass::Logic, FailureClass::Internal] {
         let world = World::empty(bench.clone()).await;
-        let world = world.deploy(class.as_str(), super::world::pipeline()).await;
-        world.drain().await;
-        world.poll(&["m1"]).await;
+        let world = world.polled(class.as_str(), &["m1"]).await;
         let (run, _) = world.mutated(&["m1"]).await;
 
         world.stop(&run, Some(Phase::Emitting), class).await.unwrap();

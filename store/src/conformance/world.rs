@@ -145,7 +145,12 @@ impl World {
 
     /// A store in which the pipeline has polled these mails, and `record` has work.
     pub async fn with_mails(bench: Bench, mails: &[&str]) -> Self {
-        let world = Self::pipeline(bench).await;
+        Self::empty(bench).await.polled("mail", mails).await
+    }
+
+    /// Another pipeline, of that name, that has polled these mails.
+    pub async fn polled(&self, name: &str, mails: &[&str]) -> Self {
+        let world = self.deploy(name, pipeline()).await;
         world.drain().await;
         world.poll(mails).await;
         world
