@@ -12,6 +12,7 @@ mod failures;
 mod intake;
 mod outside;
 mod timing;
+mod workers;
 mod workshop;
 
 /// Makes each scenario a test on each database.

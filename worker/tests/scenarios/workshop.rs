@@ -36,6 +36,7 @@ pub(crate) struct Workshop {
     sandbox: Sandbox,
     registry: Arc<Registry>,
     policy: Policy,
+    database: String,
     folder: TempDir,
 }
 
@@ -68,12 +69,7 @@ impl Workshop {
     async fn new(url: &str, folder: TempDir) -> Self {
         let clock = Arc::new(ManualClock::new(Timestamp::parse(START).unwrap()));
         let policy = Policy::default();
-        let options = windlass_store::Options {
-            clock: Some(Arc::clone(&clock) as Arc<dyn Clock>),
-            policy: policy.clone(),
-            ..windlass_store::Options::default()
-        };
-        let store = windlass_store::open(url, options).await.unwrap();
+        let store = open(url, &clock, &policy).await;
         let outside = Outside::default();
         let address = outside.start().await;
         let messages = Arc::new(Messages::default());
@@ -85,8 +81,20 @@ impl Workshop {
             cores: 2,
         });
         let workspace = store.ensure_workspace("default").await.unwrap();
-        let url = format!("http://{address}");
-        Self { clock, store, outside, url, messages, workspace, sandbox, registry, policy, folder }
+        let (database, url) = (url.to_owned(), format!("http://{address}"));
+        Self {
+            clock,
+            store,
+            outside,
+            url,
+            messages,
+            workspace,
+            sandbox,
+            registry,
+            policy,
+            database,
+            folder,
+        }
     }
 
     /// Checks, saves and activates a script.
@@ -129,17 +137,34 @@ impl Workshop {
 
     /// A worker; dropping it is the end of its process.
     pub(crate) fn engine(&self) -> Engine {
-        Engine::new(EngineParts {
-            store: Arc::clone(&self.store),
+        Engine::new(self.engine_parts(Arc::clone(&self.store))).unwrap()
+    }
+
+    /// A worker as another process has it, with its own connection to the database.
+    pub(crate) fn engine_elsewhere(&self) -> impl Future<Output = Engine> + Send + 'static {
+        let (database, clock) = (self.database.clone(), Arc::clone(&self.clock));
+        let here = self.engine_parts(Arc::clone(&self.store));
+        async move {
+            let store = open(&database, &clock, &here.policy).await;
+            Engine::new(EngineParts { store, ..here }).unwrap()
+        }
+    }
+
+    pub(crate) fn new_worker(&self) -> WorkerId {
+        WorkerId::mint(self.clock.now())
+    }
+
+    fn engine_parts(&self, store: SharedStore) -> EngineParts {
+        EngineParts {
+            store,
             sandbox: self.sandbox.clone(),
             registry: Arc::clone(&self.registry),
             policy: self.policy.clone(),
-            worker: WorkerId::mint(self.clock.now()),
+            worker: self.new_worker(),
             slots: 4,
             workers_dir: Some(self.folder.path().join("workers")),
             observer: None,
-        })
-        .unwrap()
+        }
     }
 
     /// Does everything that is due.
@@ -224,6 +249,16 @@ impl Workshop {
             .and_then(|known| known.state)
             .unwrap_or(Value::Null)
     }
+}
+
+/// Opens the database with the test's clock.
+async fn open(url: &str, clock: &Arc<ManualClock>, policy: &Policy) -> SharedStore {
+    let options = windlass_store::Options {
+        clock: Some(Arc::clone(clock) as Arc<dyn Clock>),
+        policy: policy.clone(),
+        ..windlass_store::Options::default()
+    };
+    windlass_store::open(url, options).await.unwrap()
 }
 
 fn registry(folder: &TempDir, allowed: String, messages: Arc<Messages>) -> Registry {
