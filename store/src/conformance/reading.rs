@@ -26,7 +26,7 @@ async fn inputs(world: &World) -> (BTreeMap<String, InputStatus>, u32) {
 }
 
 pub async fn an_input_is_over_when_all_that_it_caused_is_over(bench: Bench) {
-    use InputStatus::{Done, Pending, Skipped};
+    use InputStatus::{Pending, Skipped};
     let statuses = |m1, m2| BTreeMap::from([("m1".to_owned(), m1), ("m2".to_owned(), m2)]);
     let world = World::with_mails(bench, &["m1", "m2"]).await;
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use diesel::dsl::{count_star, exists, not};
+use diesel::dsl::{count, count_star, exists, not};
 use diesel::prelude::*;
 use windlass_core::{EventStatus, InputId, WorkflowId};
 
@@ -66,19 +66,20 @@ pub(super) async fn find_input(
     Ok(found.map(|Db(input)| input))
 }
 
-/// How many of a workflow's inputs are pending.
+/// How many of a workflow's inputs are pending: those with an open event, and those without any.
 pub(super) async fn count_pending(conn: &mut Conn, workflow: WorkflowId) -> Result<u32> {
-    let caused = event_inputs::table.filter(event_inputs::input_id.eq(inputs::id));
-    let open = event_inputs::table
+    let open = [Db(EventStatus::Pending), Db(EventStatus::Reserved)];
+    let with_open = event_inputs::table
         .inner_join(events::table.on(events::id.eq(event_inputs::event_id)))
-        .filter(event_inputs::input_id.eq(inputs::id))
-        .filter(events::status.eq_any([Db(EventStatus::Pending), Db(EventStatus::Reserved)]));
-    let query = inputs::table
-        .filter(inputs::workflow_id.eq(Db(workflow)))
-        .filter(exists(open).or(not(exists(caused))))
+        .filter(events::workflow_id.eq(Db(workflow)).and(events::status.eq_any(open)))
+        .select(count(event_inputs::input_id).aggregate_distinct());
+    let with_open: i64 = with_open.first(conn).await?;
+    let caused = event_inputs::table.filter(event_inputs::input_id.eq(inputs::id));
+    let without_any = inputs::table
+        .filter(inputs::workflow_id.eq(Db(workflow)).and(not(exists(caused))))
         .select(count_star());
-    let pending: i64 = query.first(conn).await?;
-    Ok(u32::try_from(pending).unwrap_or(u32::MAX))
+    let without_any: i64 = without_any.first(conn).await?;
+    Ok(u32::try_from(with_open.saturating_add(without_any)).unwrap_or(u32::MAX))
 }
 
 /// What became of an input whose events have these statuses: an input without any is not done, it only has not begun.
