@@ -24,6 +24,8 @@
     reason = "the name of a test is its claim, and a test that does not hold panics"
 )]
 
+mod seen;
+mod words;
 pub mod world;
 
 pub use world::{Bench, policy, start};

@@ -1,22 +1,24 @@
-//! The setting of the tests: a store, a clock that stands still, and short words for what a worker and a person do.
+//! The setting of the tests: a store, a clock that stands still, and what a worker and a person do.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use windlass_core::{
-    Action, Consumer, Failure, FailureClass, HandlerKind, Id, InputId, LogLevel, Manifest,
-    ManualClock, MutationId, Phase, Policy, Producer, RunId, Schedule, ScriptId, SessionLimits,
-    Timestamp, Verdict, WorkerId, WorkflowId, WorkspaceId,
+    Action, Failure, FailureClass, HandlerKind, Id, InputId, Manifest, ManualClock, MutationId,
+    Phase, RunId, ScriptId, Verdict, WorkerId, WorkflowId, WorkspaceId,
 };
 
+pub use super::words::{
+    commit_consumer_of, commit_of, event, event_with, failure, log, lone_consumer, manifest,
+    pipeline, policy, reservation, seconds, start,
+};
 use crate::{
     ActivateScript, ApplyMutation, BeginMutation, Bump, CheckpointPrepare, Claim, ClaimRuns,
-    ClaimedRun, CommitConsumer, CommitProducer, Committed, ControlWorkflow, DoubtMutation, Event,
-    EventFilter, FailMutation, FollowUp, HandlerState, Mutation, NewEvent, NewInput, NewLog,
-    Notification, RecoverRuns, RecoveredRun, Reservation, ResolveMutation, Result, Run, RunFilter,
-    SaveScript, SavedScript, Session, SharedStore, StartSession, StopRun, Workflow,
+    ClaimedRun, CommitConsumer, CommitProducer, Committed, ControlWorkflow, DoubtMutation,
+    FailMutation, FollowUp, Mutation, NewEvent, NewInput, RecoverRuns, RecoveredRun, Reservation,
+    ResolveMutation, Result, SaveScript, SavedScript, Session, SharedStore, StartSession, StopRun,
+    Workflow,
 };
 
 /// How long the tests' workers hold a run.
@@ -31,19 +33,6 @@ pub struct Bench {
     pub clock: Arc<ManualClock>,
 }
 
-/// The limits that the tests count with: the defaults, but sessions of five runs.
-#[must_use]
-pub fn policy() -> Policy {
-    let session = SessionLimits { handler_runs: 5, ..SessionLimits::default() };
-    Policy { session, ..Policy::default() }
-}
-
-/// The instant at which every test begins.
-#[must_use]
-pub fn start() -> Timestamp {
-    Timestamp::parse("2026-03-02T09:00:00Z").unwrap()
-}
-
 /// A store with one workflow that the test is about.
 #[derive(Debug, Clone)]
 pub struct World {
@@ -52,81 +41,6 @@ pub struct World {
     pub workspace: WorkspaceId,
     pub workflow: WorkflowId,
     pub worker: WorkerId,
-}
-
-/// `poll` publishes to `mail`, `record` makes a `row` of each mail, `tell` looks at rows.
-#[must_use]
-pub fn pipeline() -> Manifest {
-    manifest(
-        &[("poll", "5m", &["mail"])],
-        &[("record", &["mail"], &["row"]), ("tell", &["row"], &[])],
-    )
-}
-
-/// One consumer that nothing ever wakes but a person.
-#[must_use]
-pub fn lone_consumer() -> Manifest {
-    manifest(&[], &[("record", &["mail"], &[])])
-}
-
-type Topics<'a> = &'a [&'a str];
-
-#[must_use]
-pub fn manifest(
-    producers: &[(&str, &str, Topics<'_>)],
-    consumers: &[(&str, Topics<'_>, Topics<'_>)],
-) -> Manifest {
-    let set =
-        |names: Topics<'_>| names.iter().map(|&name| name.to_owned()).collect::<BTreeSet<_>>();
-    let mut all = Manifest {
-        topics: BTreeSet::new(),
-        producers: BTreeMap::new(),
-        consumers: BTreeMap::new(),
-    };
-    for (name, every, publishes) in producers {
-        let schedule = Schedule::interval(every).unwrap();
-        all.topics.extend(set(publishes));
-        let producer = Producer { publishes: set(publishes), schedule };
-        all.producers.insert((*name).to_owned(), producer);
-    }
-    for (name, subscribe, publishes) in consumers {
-        let (subscribe, publishes) = (set(subscribe), set(publishes));
-        all.topics.extend(subscribe.iter().chain(&publishes).cloned());
-        let consumer = Consumer { subscribe, publishes, has_mutate: true, has_next: true };
-        all.consumers.insert((*name).to_owned(), consumer);
-    }
-    all
-}
-
-/// An event for one topic.
-#[must_use]
-pub fn event(topic: &str, message_id: &str) -> NewEvent {
-    event_with(topic, message_id, json!({ "id": message_id }))
-}
-
-#[must_use]
-pub fn event_with(topic: &str, message_id: &str, payload: Value) -> NewEvent {
-    NewEvent {
-        topics: vec![topic.to_owned()],
-        message_id: message_id.to_owned(),
-        payload,
-        caused_by: Vec::new(),
-    }
-}
-
-#[must_use]
-pub fn log(message: &str) -> NewLog {
-    NewLog { level: LogLevel::Log, message: message.to_owned() }
-}
-
-#[must_use]
-pub fn failure(class: FailureClass) -> Failure {
-    Failure::new(class, format!("a failure of class {class}"))
-}
-
-#[must_use]
-pub const fn seconds(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
 }
 
 impl World {
@@ -403,108 +317,4 @@ impl World {
     pub async fn crash(&self) -> Vec<RecoveredRun> {
         self.recover_from(vec![self.worker]).await
     }
-}
-
-/// What can be seen of the workflow.
-impl World {
-    pub async fn seen(&self) -> Workflow {
-        self.store.overview(self.workflow).await.unwrap().workflow
-    }
-
-    pub async fn run(&self, run: RunId) -> Run {
-        self.store.run(run).await.unwrap()
-    }
-
-    /// All runs, oldest first.
-    pub async fn runs(&self) -> Vec<Run> {
-        let filter = RunFilter { workflow: self.workflow, session: None, limit: 1_000 };
-        let mut runs = self.store.runs(filter).await.unwrap();
-        runs.reverse();
-        runs
-    }
-
-    pub async fn open_run(&self) -> Option<Run> {
-        self.store.overview(self.workflow).await.unwrap().open_run
-    }
-
-    pub async fn session_of(&self, run: RunId) -> Session {
-        self.store.session(self.run(run).await.session_id).await.unwrap()
-    }
-
-    pub async fn last_session(&self) -> Session {
-        self.store.overview(self.workflow).await.unwrap().last_session.unwrap()
-    }
-
-    /// The events of a topic, oldest first.
-    pub async fn events(&self, topic: &str) -> Vec<Event> {
-        let filter = EventFilter {
-            workflow: self.workflow,
-            topic: Some(topic.to_owned()),
-            status: None,
-            message_ids: None,
-            limit: 10_000,
-        };
-        self.store.events(filter).await.unwrap()
-    }
-
-    pub async fn event(&self, topic: &str, message_id: &str) -> Event {
-        let events = self.events(topic).await;
-        let event = events.into_iter().find(|event| event.message_id == message_id);
-        event.unwrap_or_else(|| panic!("there is no event `{message_id}` in `{topic}`"))
-    }
-
-    pub async fn mutation(&self, mutation: MutationId) -> Mutation {
-        self.store.mutation(mutation).await.unwrap()
-    }
-
-    pub async fn handler(&self, name: &str) -> HandlerState {
-        let handlers = self.store.handlers(self.workflow).await.unwrap();
-        let handler = handlers.into_iter().find(|handler| handler.name == name);
-        handler.unwrap_or_else(|| panic!("there is no handler `{name}`"))
-    }
-
-    /// Notifications that nobody has settled, oldest first.
-    pub async fn notices(&self) -> Vec<Notification> {
-        let mut all = self.store.notifications(self.workspace).await.unwrap();
-        all.retain(|notice| notice.resolved_at.is_none());
-        all.reverse();
-        all
-    }
-
-    /// What the journal says was done, in order.
-    pub async fn deeds(&self) -> Vec<String> {
-        let entries = self.store.journal(self.workflow).await.unwrap();
-        entries.into_iter().map(|entry| entry.action).collect()
-    }
-}
-
-/// A producer's commit that changes nothing.
-#[must_use]
-pub const fn commit_of(run: &ClaimedRun) -> CommitProducer {
-    CommitProducer {
-        claim: run.claim,
-        state: None,
-        inputs: Vec::new(),
-        events: Vec::new(),
-        logs: Vec::new(),
-        follow_up: None,
-    }
-}
-
-/// A consumer's commit that changes nothing.
-#[must_use]
-pub const fn commit_consumer_of(run: &ClaimedRun) -> CommitConsumer {
-    CommitConsumer {
-        claim: run.claim,
-        state: None,
-        events: Vec::new(),
-        logs: Vec::new(),
-        follow_up: None,
-    }
-}
-
-/// Events of one topic.
-#[must_use]
-pub fn reservation(topic: &str, ids: &[&str]) -> Reservation {
-    Reservation { topic: topic.to_owned(), ids: ids.iter().map(|&id| id.to_owned()).collect() }
 }
