@@ -122,11 +122,11 @@ impl Reader<'_> {
             return None;
         };
         self.inside("topics", |reader| {
-            let topics = reader.object(topics, "topics", "write `{ \"some.topic\": {} }`")?;
+            let topics = reader.object(topics, "`topics`", "write `{ \"some.topic\": {} }`")?;
             for (name, options) in topics {
                 reader.inside(name, |reader| {
                     reader.name(name, "topic");
-                    reader.object(options, "a topic's options", "write `{}`");
+                    reader.object(options, "what a topic is declared with", "write `{}`");
                 });
             }
             Some(topics.keys().cloned().collect())
@@ -143,12 +143,15 @@ impl Reader<'_> {
         let Some(handlers) = workflow.get(group) else { return Vec::new() };
         self.inside(group, |reader| {
             let hint = "write `{ name: { … } }`";
-            let handlers = reader.object(handlers, group, hint).into_iter().flatten();
+            let handlers =
+                reader.object(handlers, &format!("`{group}`"), hint).into_iter().flatten();
             let mut found = Vec::new();
             for (name, handler) in handlers {
                 reader.inside(name, |reader| {
                     reader.name(name, "handler");
-                    if let Some(handler) = reader.object(handler, name, "write `{ … }`") {
+                    if let Some(handler) =
+                        reader.object(handler, &format!("`{name}`"), "write `{ … }`")
+                    {
                         found.push((name.clone(), read(reader, handler)));
                     }
                 });
@@ -232,7 +235,7 @@ impl Reader<'_> {
             return None;
         };
         self.inside("schedule", |reader| {
-            let schedule = reader.object(schedule, "schedule", HINT)?;
+            let schedule = reader.object(schedule, "`schedule`", HINT)?;
             reader.keys(schedule, SCHEDULE_KEYS, "a schedule");
             let zone = reader.text(schedule, "timezone");
             match (reader.text(schedule, "interval"), reader.text(schedule, "cron")) {
@@ -316,7 +319,7 @@ impl Reader<'_> {
     ) -> Option<&'v Map<String, Value>> {
         let object = value.as_object();
         if object.is_none() {
-            let message = format!("`{what}` is {}, not an object", kind(value));
+            let message = format!("{what} is {}, not an object", kind(value));
             self.report("wrong_type", message, Some(hint.to_owned()));
         }
         object
@@ -365,4 +368,71 @@ enum Need {
 /// The text that a value is; a function is none.
 fn as_text(value: &Value) -> Option<&str> {
     value.as_str().filter(|text| *text != FUNCTION)
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+    use serde_json::json;
+
+    use super::*;
+
+    fn right() -> Value {
+        json!({
+            "topics": {"mail": {}, "row": {}},
+            "producers": {"poll": {"publishes": ["mail"], "schedule": {"cron": "0 9 * * *"}, "handler": FUNCTION}},
+            "consumers": {
+                "record": {"subscribe": ["mail"], "publishes": ["row"], "prepare": FUNCTION, "next": FUNCTION},
+                "poll": {"subscribe": ["row"], "prepare": FUNCTION, "mutate": FUNCTION},
+            },
+        })
+    }
+
+    #[test]
+    fn a_right_declaration_becomes_a_manifest() {
+        let manifest = validate(&right(), "Asia/Tokyo").unwrap();
+
+        let poll = &manifest.producers["poll"];
+        assert_eq!(poll.schedule, Schedule::cron("0 9 * * *", "Asia/Tokyo").unwrap());
+        assert_eq!(poll.publishes, BTreeSet::from(["mail".to_owned()]));
+        let consumers: Vec<_> = manifest
+            .consumers
+            .iter()
+            .map(|(name, consumer)| (name.as_str(), consumer.has_mutate, consumer.has_next))
+            .collect();
+        assert_eq!(consumers, [("poll", true, false), ("record", false, true)]);
+    }
+
+    #[test]
+    fn every_problem_is_reported_with_its_path() {
+        let mut wrong = right();
+        wrong["producers"]["poll"]["schedule"] = json!({"cron": "0 9 * * *", "timezone": "Mars"});
+        wrong["producers"]["poll"]["publishes"] = json!(["mail", "mial"]);
+        wrong["consumers"]["record"]["prepare"] = json!("\u{0}functional");
+        wrong["consumers"]["poll"]["subscribe"] = json!(["row", "mail"]);
+        wrong["consumers"]["poll"]["Mutate"] = json!(1);
+        wrong["triggers"] = json!([]);
+
+        let problems = validate(&wrong, "UTC").unwrap_err();
+
+        let lines: Vec<_> = problems
+            .iter()
+            .map(|problem| format!("{}: {}", problem.path.join("/"), problem.code))
+            .collect();
+        expect![[r#"
+            triggers: unknown_key
+            producers/poll/schedule/timezone: bad_schedule
+            consumers/record/prepare: wrong_type
+            consumers/poll/Mutate: unknown_key
+            producers/poll/publishes/1: undeclared_topic
+            consumers/poll/subscribe/1: topic_with_two_consumers"#]].assert_eq(&lines.join("\n"));
+    }
+
+    #[test]
+    fn a_time_zone_of_the_deployment_that_is_none_is_a_problem_of_the_schedule() {
+        let problems = validate(&right(), "Mars").unwrap_err();
+
+        assert_eq!(problems.len(), 1);
+        assert_eq!(problems[0].code, "bad_schedule");
+    }
 }

@@ -61,25 +61,13 @@ impl Declared {
         let published: Vec<_> = produced.iter().chain(&emitted).copied().collect();
 
         self.undeclared(published.iter().chain(&subscribed), reader);
-        repeated(&produced, ("topic_with_two_producers", "published by the producer"), reader);
-        repeated(
-            &subscribed,
-            ("topic_with_two_consumers", "subscribed to by the consumer"),
-            reader,
-        );
+        repeated(&produced, &TWO_PRODUCERS, reader);
+        repeated(&subscribed, &TWO_CONSUMERS, reader);
         own_topics(&emitted, &subscribed, reader);
-        unmatched(
-            &published,
-            &subscribed,
-            ("topic_without_subscriber", "no consumer subscribes to"),
-            reader,
-        );
-        unmatched(
-            &subscribed,
-            &published,
-            ("topic_without_publisher", "nothing publishes to"),
-            reader,
-        );
+        let lack = ("topic_without_subscriber", "no consumer subscribes to");
+        self.unmatched(&published, &subscribed, lack, reader);
+        let lack = ("topic_without_publisher", "nothing publishes to");
+        self.unmatched(&subscribed, &published, lack, reader);
     }
 
     fn undeclared<'a>(
@@ -95,6 +83,31 @@ impl Declared {
             };
             let message = format!("the topic `{}` is not declared in `topics`", mention.topic);
             mention.report(("undeclared_topic", message), hint, reader);
+        }
+    }
+
+    /// Every topic on this side is on the other, too. Of an undeclared one enough has been said.
+    fn unmatched(
+        &self,
+        mentions: &[Mention<'_>],
+        others: &[Mention<'_>],
+        (code, lack): (&str, &str),
+        reader: &mut Reader<'_>,
+    ) {
+        let known: BTreeSet<_> = others.iter().map(|mention| mention.topic).collect();
+        let is_declared =
+            |topic: &str| self.topics.as_ref().is_none_or(|topics| topics.contains(topic));
+        let mut reported = BTreeSet::new();
+        for mention in mentions {
+            let is_missing = is_declared(mention.topic) && !known.contains(mention.topic);
+            if is_missing && reported.insert(mention.topic) {
+                let message = format!("{lack} the topic `{}`", mention.topic);
+                let hint = match mention.list {
+                    "subscribe" => "add it to the `publishes` of a handler, or remove it here",
+                    _ => "add a consumer that subscribes to it, or remove it here",
+                };
+                mention.report((code, message), hint.to_owned(), reader);
+            }
         }
     }
 
@@ -143,15 +156,34 @@ fn mentions<'a>(
     })
 }
 
+/// How to speak of a topic that has two handlers where it may have one.
+struct Repetition {
+    code: &'static str,
+    how: &'static str,
+    hint: &'static str,
+}
+
+const TWO_PRODUCERS: Repetition = Repetition {
+    code: "topic_with_two_producers",
+    how: "published by the producer",
+    hint: "let one producer publish it, or give each of them a topic of its own",
+};
+
+const TWO_CONSUMERS: Repetition = Repetition {
+    code: "topic_with_two_consumers",
+    how: "subscribed to by the consumer",
+    hint: "give each consumer a topic of its own, and publish to both",
+};
+
 /// A topic belongs to one handler on this side.
-fn repeated(mentions: &[Mention<'_>], (code, how): (&str, &str), reader: &mut Reader<'_>) {
+fn repeated(mentions: &[Mention<'_>], told: &Repetition, reader: &mut Reader<'_>) {
     let mut first_by_topic = BTreeMap::new();
     for mention in mentions {
         let first = first_by_topic.entry(mention.topic).or_insert(mention.handler);
         if *first != mention.handler {
-            let message = format!("the topic `{}` is already {how} `{first}`", mention.topic);
-            let hint = "give each of them a topic of its own, and publish to both".to_owned();
-            mention.report((code, message), hint, reader);
+            let message =
+                format!("the topic `{}` is already {} `{first}`", mention.topic, told.how);
+            mention.report((told.code, message), told.hint.to_owned(), reader);
         }
     }
 }
@@ -168,27 +200,6 @@ fn own_topics(emitted: &[Mention<'_>], subscribed: &[Mention<'_>], reader: &mut 
             );
             let hint = "publish to another topic, or come back with `wakeAt`".to_owned();
             mention.report(("own_topic", message), hint, reader);
-        }
-    }
-}
-
-/// Every topic on this side is on the other, too.
-fn unmatched(
-    mentions: &[Mention<'_>],
-    others: &[Mention<'_>],
-    (code, lack): (&str, &str),
-    reader: &mut Reader<'_>,
-) {
-    let known: BTreeSet<_> = others.iter().map(|mention| mention.topic).collect();
-    let mut reported = BTreeSet::new();
-    for mention in mentions {
-        if !known.contains(mention.topic) && reported.insert(mention.topic) {
-            let message = format!("{lack} the topic `{}`", mention.topic);
-            let hint = match mention.list {
-                "subscribe" => "add it to the `publishes` of a handler, or remove it here",
-                _ => "add a consumer that subscribes to it, or remove it here",
-            };
-            mention.report((code, message), hint.to_owned(), reader);
         }
     }
 }
