@@ -49,7 +49,9 @@ impl Execution<'_, '_> {
             }
             Work::Describe => {
                 let workflow = workflow(scope, &self.current)?;
+                self.refuse_rejections(scope)?;
                 value::describe(scope, &self.current, workflow)
+                    .map_err(|halt| halt.context("`workflow` cannot be described"))
             }
         }
     }

@@ -122,6 +122,11 @@ impl Sandbox {
         done
     }
 
+    /// What scripts find beside the builtins.
+    pub(crate) fn functions(&self) -> Arc<[Function]> {
+        Arc::clone(&self.0.0.functions)
+    }
+
     fn bounds(&self, work: &Work) -> Bounds {
         let limits = &self.0.0.options.limits;
         let (time_ms, time_setting) = match work {
