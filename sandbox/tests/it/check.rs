@@ -32,50 +32,54 @@ async fn problems(source: &str) -> String {
     let problems = sandbox().check(script(source), "UTC").await.err().unwrap_or_default();
     let number = |number: Option<u32>| number.map_or("-".to_owned(), |number| number.to_string());
     let lines = problems.iter().map(|problem| {
-        let hint = problem.hint.as_ref().map(|hint| format!("    {hint}\n")).unwrap_or_default();
+        let hint = problem.hint.as_ref().map(|hint| format!("  {hint}\n")).unwrap_or_default();
         let (line, column) = (number(problem.line), number(problem.column));
-        format!("  {} {line}:{column} {}\n{hint}", problem.code, problem.message)
+        format!("{} {line}:{column} {}\n{hint}", problem.code, problem.message)
     });
     lines.collect()
 }
 
-/// Compares the problems of whole scripts, each under the script's text.
-async fn check(sources: &[&str], expected: Expect) {
-    let mut all = String::new();
-    for source in sources {
-        all += &format!("{source}\n{}", problems(source).await);
+/// The problems of each source under its title.
+async fn table(rows: impl Iterator<Item = (String, String)>) -> String {
+    let mut table = String::new();
+    for (title, source) in rows {
+        table += &format!("{title}\n");
+        for line in problems(&source).await.lines() {
+            table += &format!("  {line}\n");
+        }
     }
-    expected.assert_eq(&all);
+    table
 }
 
-/// Compares the problems of the right workflow with one thing changed, each under the change.
+/// Compares the problems of whole scripts.
+async fn check(sources: &[&str], expected: Expect) {
+    let rows = sources.iter().map(|source| ((*source).to_owned(), (*source).to_owned()));
+    expected.assert_eq(&table(rows).await);
+}
+
+/// Compares the problems of the right workflow with one thing changed.
 async fn check_changes(changes: &[(&str, &str)], expected: Expect) {
-    let mut all = String::new();
-    for (from, to) in changes {
+    let rows = changes.iter().map(|(from, to)| {
         assert!(RIGHT.contains(from), "{from}");
         let shown = if to.is_empty() { "nothing" } else { to };
-        all += &format!("{from} -> {shown}\n{}", problems(&RIGHT.replacen(from, to, 1)).await);
-    }
-    expected.assert_eq(&all);
+        (format!("{from} -> {shown}"), RIGHT.replacen(from, to, 1))
+    });
+    expected.assert_eq(&table(rows).await);
 }
 
 /// Compares the problems of the right workflow with other bodies of `prepare`.
 async fn check_prepare(bodies: &[&str], expected: Expect) {
-    let mut all = String::new();
-    for body in bodies {
-        all += &format!("{body}\n{}", problems(&with_prepare("", body)).await);
-    }
-    expected.assert_eq(&all);
+    let rows = bodies.iter().map(|body| ((*body).to_owned(), with_prepare("", body)));
+    expected.assert_eq(&table(rows).await);
 }
 
 /// Compares the problems of the right workflow with other bodies of `mutate`.
 async fn check_mutate(bodies: &[&str], expected: Expect) {
-    let mut all = String::new();
-    for body in bodies {
+    let rows = bodies.iter().map(|body| {
         let source = RIGHT.replacen("await Files.append({ line: prepared.data });", body, 1);
-        all += &format!("{body}\n{}", problems(&source).await);
-    }
-    expected.assert_eq(&all);
+        ((*body).to_owned(), source)
+    });
+    expected.assert_eq(&table(rows).await);
 }
 
 /// The right workflow behind a declaration, with another body of `prepare`.
@@ -665,11 +669,9 @@ async fn state_at_the_top_level_does_not_last() {
         ("const cache = { n: 0 };", "delete cache.n;"),
         ("const cache = {};", "Object.assign(cache, { n: 1 });"),
     ];
-    let mut all = String::new();
-    for (declaration, change) in changes {
-        all += &format!("{declaration} {change}\n");
-        all += &problems(&with_prepare(declaration, change)).await;
-    }
+    let rows = changes.iter().map(|(declaration, change)| {
+        (format!("{declaration} {change}"), with_prepare(declaration, change))
+    });
 
     expect![[r#"
         let count = 0; count += 1;
@@ -702,7 +704,7 @@ async fn state_at_the_top_level_does_not_last() {
         const cache = {}; Object.assign(cache, { n: 1 });
           mutable_global 16:1 `cache` is declared at the top level and changed in a function
             every call evaluates the file anew: return what has to last as the handler's state
-    "#]].assert_eq(&all);
+    "#]].assert_eq(&table(rows).await);
 }
 
 #[tokio::test]
