@@ -67,6 +67,11 @@ fn require(
 
 async fn finish(tx: &mut Tx<'_>, held: Held, wanted: Option<FollowUp>) -> Result<Committed> {
     sessions::count_committed(tx, held.run.session_id).await?;
+    let handler = (held.workflow.id, held.run.kind, &held.run.handler_name);
+    diesel::update(handler_state::table.find(handler))
+        .set(handler_state::last_run_at.eq(Some(At(tx.now))))
+        .execute(tx.conn)
+        .await?;
     let gone_on = go_on(tx, held.workflow).await?;
     Ok(Committed { follow_up: follow_up(tx, gone_on.enqueued, wanted).await? })
 }
@@ -92,14 +97,10 @@ async fn save_state(tx: &mut Tx<'_>, held: &Held, state: Option<&Value>) -> Resu
 
 /// The producer is due again by its schedule, which counts from now: it has just finished.
 async fn reschedule(tx: &mut Tx<'_>, held: &Held) -> Result<()> {
-    let producer = (held.workflow.id, held.run.kind, &held.run.handler_name);
-    diesel::update(handler_state::table.find(producer))
-        .set(handler_state::last_run_at.eq(Some(At(tx.now))))
-        .execute(tx.conn)
-        .await?;
     if !held.is_current() {
         return Ok(());
     }
+    let producer = (held.workflow.id, held.run.kind, &held.run.handler_name);
     let schedule = handler_state::table.find(producer).select(handler_state::schedule);
     let schedule: Option<Json<Schedule>> = schedule.first(tx.conn).await?;
     let next_run_at = schedule.and_then(|Json(schedule)| schedule.next_after(tx.now));
