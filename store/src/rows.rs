@@ -25,6 +25,11 @@ use crate::schema::{
     run_inputs, run_logs, scripts, sessions, subscriptions, topics, workflows, workspaces,
 };
 
+/// A text as both databases can store it: PostgreSQL has no place for the character NUL.
+pub(crate) fn storable(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "\u{FFFD}") } else { text }
+}
+
 /// A value stored by its one spelling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, AsExpression, FromSqlRow)]
 #[diesel(sql_type = SqlText)]

@@ -189,6 +189,7 @@ chapters! { $
         of_two_in_one_commit_the_last_one_counts,
         a_corrected_event_has_the_causes_it_was_given_last,
         a_topic_without_subscribers_keeps_its_events,
+        a_text_with_a_nul_is_kept_as_well_as_a_database_can,
         many_and_large_events_are_published_at_once,
     }
     stopping {

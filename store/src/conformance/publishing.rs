@@ -1,10 +1,10 @@
 //! Publishing: once per topic and message id.
 
 use serde_json::json;
-use windlass_core::{EventStatus, Verdict};
+use windlass_core::{EventStatus, Failure, Verdict};
 
-use super::world::{Bench, World, event, event_with, manifest, seconds};
-use crate::{NewEvent, NewInput};
+use super::world::{Bench, World, event, event_with, log, manifest, seconds};
+use crate::{NewEvent, NewInput, StopRun};
 
 /// Lets the producer publish `m1` again, saying `payload`.
 async fn republish(world: &World, payload: serde_json::Value) {
@@ -157,6 +157,31 @@ pub async fn a_topic_without_subscribers_keeps_its_events(bench: Bench) {
 
     assert_eq!(world.event("log", "l1").await.status, EventStatus::Pending);
     assert_eq!(world.claim().await, None);
+}
+
+pub async fn a_text_with_a_nul_is_kept_as_well_as_a_database_can(bench: Bench) {
+    let world = World::pipeline(bench).await;
+    world.drain().await;
+    world.advance(seconds(300));
+    let run = world.take("poll").await;
+    let input = world.input("m\0");
+    let events = vec![NewEvent {
+        caused_by: vec![input.id],
+        ..event_with("mail", "m\0", json!({ "nul\0": "\0" }))
+    }];
+
+    world.commit_producer(&run, std::slice::from_ref(&input), events).await.unwrap();
+
+    let published = world.event("mail", "m\u{FFFD}").await;
+    assert_eq!(published.payload, json!({ "nul\0": "\0" }));
+    let found = world.store.find_input(world.workflow, "Mail", "message", "m\0").await.unwrap();
+    assert_eq!(found, Some(input.id));
+    let run = world.reserve(&["m\0"]).await;
+    let failure = Failure::logic("a\0b");
+    let logs = vec![log("c\0d")];
+    let params = StopRun { claim: run.claim, entered: None, failure, logs };
+    world.store.stop_run(params).await.unwrap();
+    assert_eq!(world.run(run.claim.run).await.error.as_deref(), Some("a\u{FFFD}b"));
 }
 
 pub async fn many_and_large_events_are_published_at_once(bench: Bench) {

@@ -10,7 +10,7 @@ use super::held::Held;
 use super::{BATCH, Tx};
 use crate::error::{Result, StoreError};
 use crate::params::{NewEvent, NewInput};
-use crate::rows::{At, Db, InputRow};
+use crate::rows::{At, Db, InputRow, storable};
 use crate::schema::inputs;
 
 /// Which input each id stands for that the script was given: an entry that was there before keeps its own id and title.
@@ -22,6 +22,7 @@ pub(super) async fn register(
     held: &Held,
     wanted: Vec<NewInput>,
 ) -> Result<Registered> {
+    let wanted: Vec<NewInput> = wanted.into_iter().map(storable_input).collect();
     let mut ids = HashMap::with_capacity(wanted.len());
     for batch in wanted.chunks(BATCH) {
         let rows: Vec<InputRow> = batch.iter().map(|input| row(tx, held, input)).collect();
@@ -64,6 +65,16 @@ impl Registered {
             *cause = self.0.get(cause).copied().unwrap_or(*cause);
         }
         Ok(())
+    }
+}
+
+fn storable_input(input: NewInput) -> NewInput {
+    NewInput {
+        id: input.id,
+        source: storable(input.source),
+        input_type: storable(input.input_type),
+        external_id: storable(input.external_id),
+        title: storable(input.title),
     }
 }
 

@@ -8,7 +8,7 @@ use super::dialect::RunQueryDsl;
 use super::{BATCH, Tx};
 use crate::error::Result;
 use crate::params::NewLog;
-use crate::rows::{At, Db, LogRow};
+use crate::rows::{At, Db, LogRow, storable};
 use crate::schema::run_logs;
 
 /// Adds lines after those that the run has.
@@ -24,7 +24,7 @@ pub(super) async fn append(tx: &mut Tx<'_>, run: Db<RunId>, lines: Vec<NewLog>) 
             run_id: run,
             seq,
             level: Db(line.level),
-            message: line.message,
+            message: storable(line.message),
             created_at: At(tx.now),
         })
         .collect();

@@ -13,7 +13,7 @@ use super::{Operation, Tx, held, logs, outcome, reservations};
 use crate::error::{Result, StoreError};
 use crate::model::{BegunMutation, Claim};
 use crate::params::{ApplyMutation, BeginMutation, DoubtMutation, FailMutation};
-use crate::rows::{At, Db, Json, MutationRow};
+use crate::rows::{At, Db, Json, MutationRow, storable};
 use crate::schema::{handler_runs, mutations};
 
 impl Operation for BeginMutation {
@@ -43,7 +43,7 @@ impl Operation for BeginMutation {
             next_reconcile_at: None,
             resolved_by: None,
             resolved_at: None,
-            ui_title: self.ui_title,
+            ui_title: storable(self.ui_title),
             late_evidence: None,
             cost: 0,
             created_at: At(tx.now),

@@ -10,7 +10,7 @@ use super::{Operation, Tx};
 use crate::error::Result;
 use crate::model::NotificationKind;
 use crate::params::ScriptMessage;
-use crate::rows::{At, Db, JournalRow, Json, MutationRow, NotificationRow, WorkflowRow};
+use crate::rows::{At, Db, JournalRow, Json, MutationRow, NotificationRow, WorkflowRow, storable};
 use crate::schema::{journal, mutations, notifications};
 
 /// Who acts where no person does.
@@ -151,7 +151,7 @@ async fn notify(tx: &mut Tx<'_>, held: &Held, notice: Notice) -> Result<()> {
         run_id: Some(held.run.id),
         mutation_id: held.run.mutation_id.filter(|_| is_doubt),
         title: notice.title,
-        body: notice.body,
+        body: storable(notice.body),
         created_at: At(tx.now),
         acknowledged_at: None,
         resolved_at: None,
@@ -188,8 +188,8 @@ impl Operation for ScriptMessage {
             kind: Db(NotificationKind::ScriptMessage),
             run_id: Some(sender(tx, self.mutation).await?),
             mutation_id: Some(Db(self.mutation)),
-            title: self.title,
-            body: self.body,
+            title: storable(self.title),
+            body: storable(self.body),
             created_at: At(tx.now),
             acknowledged_at: None,
             resolved_at: None,

@@ -11,7 +11,7 @@ use super::dialect::RunQueryDsl;
 use super::held::Held;
 use super::{Tx, notices, reservations, sessions};
 use crate::error::Result;
-use crate::rows::{At, Db, Json};
+use crate::rows::{At, Db, Json, storable};
 use crate::schema::{handler_runs, mutations};
 
 /// What is known of the cause of a transition.
@@ -35,7 +35,7 @@ pub(super) struct Cause {
 impl From<&Failure> for Cause {
     fn from(failure: &Failure) -> Self {
         Self {
-            message: failure.message.clone(),
+            message: storable(failure.message.clone()),
             class: Some(failure.class),
             at: failure.at.as_deref().cloned(),
         }
@@ -150,7 +150,7 @@ async fn hold_workflow(tx: &mut Tx<'_>, held: &mut Held, hold: Hold) -> Result<(
             notices::stopped(tx, held, &failure).await?;
         }
         Hold::Block(failure) => {
-            workflow.error = Some(failure.message.clone());
+            workflow.error = Some(storable(failure.message.clone()));
             workflow.error_class = Some(Db(failure.class));
             workflow.stopped_by_run_id = Some(held.run.id);
             notices::stopped(tx, held, &failure).await?;

@@ -11,7 +11,7 @@ use super::outcome::Because;
 use super::{BATCH, Operation, Tx, logs, outcome};
 use crate::error::{Result, StoreError};
 use crate::params::{CheckpointPrepare, Reservation};
-use crate::rows::{At, Db, Json, RunInputRow};
+use crate::rows::{At, Db, Json, RunInputRow, storable};
 use crate::schema::{
     event_inputs, events, handler_runs, handler_state, run_inputs, scripts, topics,
 };
@@ -55,7 +55,7 @@ async fn reserve(
     let consumer = declared(tx, held).await?;
     let mut by_topic: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for Reservation { topic, ids } in wanted {
-        by_topic.entry(topic).or_default().extend(ids);
+        by_topic.entry(topic).or_default().extend(ids.into_iter().map(storable));
     }
     let mut reserved = Vec::new();
     for (topic, ids) in by_topic {

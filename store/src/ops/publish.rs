@@ -11,7 +11,7 @@ use super::held::Held;
 use super::{BATCH, Tx};
 use crate::error::{Result, StoreError};
 use crate::params::NewEvent;
-use crate::rows::{At, Db, EventInputRow, EventRow, Json};
+use crate::rows::{At, Db, EventInputRow, EventRow, Json, storable};
 use crate::schema::{event_inputs, events, handler_state, subscriptions, topics};
 
 /// An event in one topic.
@@ -38,7 +38,7 @@ fn by_topic(events: Vec<NewEvent>) -> Vec<(String, Vec<Message>)> {
     for event in events {
         for topic in event.topics {
             let message = Message {
-                message_id: event.message_id.clone(),
+                message_id: storable(event.message_id.clone()),
                 payload: event.payload.clone(),
                 causes: event.caused_by.iter().copied().collect(),
             };

@@ -10,7 +10,7 @@ use super::{Operation, Tx};
 use crate::error::Result;
 use crate::model::{SavedScript, ScriptVersion};
 use crate::params::{Bump, SaveScript};
-use crate::rows::{At, Db, Json, ScriptRow, WorkflowRow};
+use crate::rows::{At, Db, Json, ScriptRow, WorkflowRow, storable};
 use crate::schema::{scripts, workflows};
 
 impl Operation for SaveScript {
@@ -37,10 +37,10 @@ impl Operation for SaveScript {
             major,
             minor,
             file_name: self.file_name,
-            source: self.source,
+            source: storable(self.source),
             digest,
             manifest: Json(self.manifest),
-            comment: self.comment,
+            comment: storable(self.comment),
             created_at: At(tx.now),
         };
         diesel::insert_into(scripts::table).values(&row).execute(tx.conn).await?;

@@ -16,6 +16,7 @@ use crate::model::{
     Session, Workflow, WorkflowOverview,
 };
 use crate::params::{EventFilter, LogFilter, RunFilter};
+use crate::rows::storable;
 use crate::store::{AnyId, Inspect, WakeUps};
 
 /// Makes an operation of each read: what it is given, what comes of it, and its body over the open transaction.
@@ -118,7 +119,7 @@ impl Inspect for Backend {
         external_id: &str,
     ) -> Result<Option<InputId>> {
         let [source, input_type, external_id] =
-            [source, input_type, external_id].map(str::to_owned);
+            [source, input_type, external_id].map(|text| storable(text.to_owned()));
         self.read(FindInput { workflow, source, input_type, external_id }).await
     }
 
