@@ -54,7 +54,7 @@ fn make(name: &str, also: &str) -> RunSql {
     RunSql(format!("INSERT INTO workspaces VALUES ('ws_{name}', '{name}', 0); {also}"))
 }
 
-async fn names(folder: &TempDir) -> Vec<String> {
+fn names(folder: &TempDir) -> Vec<String> {
     #[derive(diesel::QueryableByName)]
     struct Name {
         #[diesel(sql_type = diesel::sql_types::Text)]
@@ -84,7 +84,7 @@ async fn one_that_the_commit_refuses_leaves_its_neighbours_alone() {
 
     let refused: Vec<usize> = (0..9).filter(|nth| answers[*nth].is_err()).collect();
     assert_eq!(refused, [4], "{answers:?}");
-    assert_eq!(names(&folder).await, ["n0", "n1", "n2", "n3", "n5", "n6", "n7", "n8"]);
+    assert_eq!(names(&folder), ["n0", "n1", "n2", "n3", "n5", "n6", "n7", "n8"]);
 }
 
 #[tokio::test]
@@ -97,7 +97,7 @@ async fn after_a_refused_commit_the_next_one_is_taken() {
 
     assert!(refused.is_err());
     taken.unwrap();
-    assert_eq!(names(&folder).await, ["b"]);
+    assert_eq!(names(&folder), ["b"]);
 }
 
 #[tokio::test]
@@ -119,7 +119,7 @@ async fn a_full_disk_is_called_so_and_ends_with_the_shortage() {
         let is_full = matches!(answer, Err(StoreError::DiskFull));
         assert_eq!(is_full, nth == 2, "{nth}: {answer:?}");
     }
-    assert_eq!(names(&folder).await.len(), 5);
+    assert_eq!(names(&folder).len(), 5);
 }
 
 #[tokio::test]
@@ -140,7 +140,7 @@ async fn another_process_that_keeps_the_lock_is_named_as_the_cause() {
     assert!(locked.to_string().contains("another process"), "{locked}");
     assert!(locked.to_string().contains("windlass.db"), "{locked}");
     while_locked.unwrap();
-    assert_eq!(names(&folder).await, ["b"]);
+    assert_eq!(names(&folder), ["b"]);
 }
 
 #[tokio::test]
@@ -163,7 +163,7 @@ async fn a_reader_cannot_write() {
     let refused = store.read(make("a", "")).await.unwrap_err();
 
     assert!(matches!(refused, StoreError::ReadOnly { .. }), "{refused:?}");
-    assert_eq!(names(&folder).await, Vec::<String>::new());
+    assert_eq!(names(&folder), Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -177,7 +177,7 @@ async fn a_panic_reaches_who_asked_and_nobody_else() {
     store.write(make("a", "")).await.unwrap();
 
     assert!(panicked.unwrap_err().is_panic());
-    assert_eq!(names(&folder).await, ["a"]);
+    assert_eq!(names(&folder), ["a"]);
 }
 
 #[tokio::test]
@@ -187,11 +187,11 @@ async fn what_nobody_waits_for_any_more_happens_all_the_same() {
 
     {
         let mut given_up = Box::pin(store.write(make("a", "")));
-        assert!(futures::poll!(&mut given_up).is_pending() || names(&folder).await.len() == 1);
+        assert!(futures::poll!(&mut given_up).is_pending() || names(&folder).len() == 1);
     }
     store.write(make("b", "")).await.unwrap();
 
-    assert_eq!(names(&folder).await, ["a", "b"]);
+    assert_eq!(names(&folder), ["a", "b"]);
 }
 
 #[tokio::test]
@@ -321,5 +321,5 @@ async fn every_setting_that_durability_needs_is_made() {
         store.write(RunSql(check)).await.unwrap();
     }
 
-    assert_eq!(names(&folder).await, ["foreign_keys", "journal_mode", "synchronous"]);
+    assert_eq!(names(&folder), ["foreign_keys", "journal_mode", "synchronous"]);
 }
