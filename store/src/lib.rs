@@ -1,6 +1,37 @@
 //! What is remembered: one store, on SQLite and on PostgreSQL.
 //!
-//! (front page: to be completed with the implementation)
+//! A [`Store`] is what happens together: each of its methods is one transaction, named by intent, which happened wholly or not
+//! at all. It locks the workflow, reads, asks `windlass-core`, and writes what the core answers. [`Inspect`] is what can be
+//! looked at, each time on one snapshot.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> windlass_store::Result<()> {
+//! let store = windlass_store::open("sqlite::memory:", windlass_store::Options::default()).await?;
+//!
+//! let workspace = store.ensure_workspace("default").await?;
+//!
+//! assert_eq!(store.ensure_workspace("default").await?, workspace);
+//! assert!(store.workflows(workspace).await?.is_empty());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it promises
+//! - What a method has returned survives a crash of the machine.
+//! - A worker that lost its run changes nothing any more: every write names the claim's fencing number.
+//! - After each change it is decided what the workflow does next; nothing has to be put right afterwards.
+//! - Both databases mean the same. The contract is a list of tests, `conformance` (feature `testing`), that all pass.
+//!
+//! # What it does not do
+//! It runs nothing, keeps no time of its own and decides no transition. No type of Diesel is in its interface but the cause of
+//! an error.
+//!
+//! # How it is made
+//! The text of the operations (`ops`) and of the reads (`reads`) is written once, over a connection and a `RunQueryDsl`, and
+//! compiled twice: with `diesel-async` for PostgreSQL, and for SQLite with Diesel's blocking calls behind futures that are ready
+//! at once. What differs is in each backend's `dialect`: locks. SQLite has one writer, a thread that commits all waiting
+//! transactions together, and a few readers beside it.
 
 #![expect(
     clippy::duplicate_mod,
