@@ -109,7 +109,8 @@ pub trait Inspect: Send + Sync + std::fmt::Debug {
     /// The store's clock: the one that its instants come from.
     async fn now(&self) -> Result<Timestamp>;
 
-    /// How long until a workflow is due or a lease expires; none where nothing ever is.
+    /// How long until a workflow is due or a lease expires, and at most a second while a queued run waits for a worker; none
+    /// where nothing ever is.
     async fn next_due(&self) -> Result<Option<Duration>>;
 
     /// Hears of everything that may have brought work, from any process. Ask for it before looking for work.

@@ -211,3 +211,50 @@ async fn whoever_cannot_connect_is_told_what_to_look_at() {
     assert!(silent.to_string().contains("postgres://ann@127.0.0.1:1/main"), "{silent}");
     assert!(!format!("{silent:?}").contains("s3cret"), "{silent:?}");
 }
+
+/// Makes a workspace, says so, and never ends.
+#[derive(Clone)]
+struct Hang(Arc<tokio::sync::Notify>);
+
+impl Operation for Hang {
+    type Output = ();
+
+    async fn run(self, tx: &mut Tx<'_>) -> Result<()> {
+        Make("hanging").run(tx).await?;
+        self.0.notify_one();
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn an_operation_that_is_dropped_half_way_leaves_nothing() {
+    let Some(schema) = PostgresSchema::migrated().await.unwrap() else { return };
+    let store = PostgresStore::open(&schema.url(), Policy::default(), None, 1).await.unwrap();
+    let inside = Arc::new(tokio::sync::Notify::new());
+
+    tokio::select! {
+        ended = store.write(Hang(Arc::clone(&inside))) => panic!("it ended: {ended:?}"),
+        () = inside.notified() => {}
+    }
+    let made = store.write(Make("hanging")).await.unwrap();
+
+    assert_eq!(made, 1, "the first one was undone, and the only connection serves again");
+}
+
+#[tokio::test]
+async fn a_commit_is_on_disk_whatever_the_server_does_otherwise() {
+    let Some(schema) = PostgresSchema::migrated().await.unwrap() else { return };
+    let url = format!("{}%20-csynchronous_commit%3Doff", schema.url());
+    let store = PostgresStore::open(&url, Policy::default(), None, 1).await.unwrap();
+
+    #[derive(diesel::QueryableByName)]
+    struct Setting {
+        #[diesel(sql_type = Text)]
+        value: String,
+    }
+    let query = diesel::sql_query("SELECT current_setting('synchronous_commit') AS value");
+    let mut conn = store.connections.get().await.unwrap();
+    let setting: Setting = query.get_result(&mut *conn).await.unwrap();
+
+    assert_eq!(setting.value, "on");
+}

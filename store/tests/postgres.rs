@@ -1,0 +1,151 @@
+//! Many workers on several machines share one PostgreSQL.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests: what cannot be unwrapped fails the test"
+)]
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::json;
+use windlass_core::{Clock, WorkflowId};
+use windlass_core::{EventStatus, HandlerKind, Id, RunId, SystemClock, WorkerId};
+use windlass_store::conformance::world::{commit_consumer_of, commit_of, event, manifest};
+use windlass_store::testing::PostgresSchema;
+use windlass_store::{
+    ActivateScript, ApplyMutation, BeginMutation, Bump, CheckpointPrepare, ClaimRuns, ClaimedRun,
+    CommitProducer, EventFilter, Options, Reservation, SaveScript, SharedStore, open,
+};
+
+const WORKFLOWS: usize = 12;
+const MAILS: u32 = 5;
+const LEASE: Duration = Duration::from_secs(300);
+
+/// What the outside world saw, and which runs the workers were given.
+#[derive(Debug, Default)]
+struct Seen {
+    effects: BTreeMap<(WorkflowId, String), usize>,
+    claims: BTreeMap<RunId, usize>,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn eight_workers_on_two_machines_do_everything_once() {
+    let Some(schema) = PostgresSchema::migrated().await.unwrap() else { return };
+    let options = || Options { connections: 4, ..Options::default() };
+    let machines = [
+        open(&schema.url(), options()).await.unwrap(),
+        open(&schema.url(), options()).await.unwrap(),
+    ];
+    let workflows = deploy(&machines[0]).await;
+    let seen = Arc::new(Mutex::new(Seen::default()));
+
+    let workers =
+        (0..8).map(|nth| tokio::spawn(work(Arc::clone(&machines[nth % 2]), Arc::clone(&seen))));
+    for worker in futures::future::join_all(workers).await {
+        worker.unwrap();
+    }
+
+    let seen = std::mem::take(&mut *seen.lock().unwrap());
+    assert_eq!(seen.effects.len(), WORKFLOWS * MAILS as usize);
+    assert!(seen.effects.values().all(|times| *times == 1), "{:?}", seen.effects);
+    assert!(seen.claims.values().all(|times| *times == 1), "{:?}", seen.claims);
+    for workflow in workflows {
+        let overview = machines[1].overview(workflow).await.unwrap();
+        assert_eq!(overview.events["mail"].consumed, MAILS, "{overview:?}");
+        assert_eq!((overview.pending_inputs, overview.open_run), (0, None));
+    }
+}
+
+async fn deploy(store: &SharedStore) -> Vec<WorkflowId> {
+    let workspace = store.ensure_workspace("main").await.unwrap();
+    let manifest = manifest(&[("poll", "1d", &["mail"])], &[("record", &["mail"], &[])]);
+    let mut workflows = Vec::new();
+    for nth in 0..WORKFLOWS {
+        let params = SaveScript {
+            workspace,
+            name: format!("workflow {nth}"),
+            file_name: "mail.js".to_owned(),
+            source: String::new(),
+            manifest: manifest.clone(),
+            comment: String::new(),
+            bump: Bump::Major,
+            actor: "ada".to_owned(),
+        };
+        let saved = store.save_script(params).await.unwrap().script;
+        let (workflow, script) = (saved.workflow_id, saved.id);
+        let params = ActivateScript { workflow, script, actor: "ada".to_owned() };
+        store.activate_script(params).await.unwrap();
+        workflows.push(workflow);
+    }
+    workflows
+}
+
+/// Works until nothing is due before tomorrow and nobody has a run.
+async fn work(store: SharedStore, seen: Arc<Mutex<Seen>>) {
+    let worker = WorkerId::mint(SystemClock.now());
+    let mut wake_ups = store.wake_ups();
+    loop {
+        store.enqueue_due(3).await.unwrap();
+        let params = ClaimRuns { worker, limit: 2, lease: LEASE, workflow: None };
+        let claimed = store.claim_runs(params).await.unwrap();
+        for run in &claimed {
+            *seen.lock().unwrap().claims.entry(run.claim.run).or_default() += 1;
+            drive(&store, &seen, run).await;
+        }
+        if !claimed.is_empty() {
+            continue;
+        }
+        match store.next_due().await.unwrap() {
+            Some(due) if due > 2 * LEASE => return,
+            Some(due) => drop(tokio::time::timeout(due, wake_ups.wait()).await),
+            None => wake_ups.wait().await,
+        }
+    }
+}
+
+async fn drive(store: &SharedStore, seen: &Mutex<Seen>, run: &ClaimedRun) {
+    if run.state.kind == HandlerKind::Producer {
+        let events = (0..MAILS).map(|nth| event("mail", &format!("mail {nth}"))).collect();
+        store.commit_producer(CommitProducer { events, ..commit_of(run) }).await.unwrap();
+        return;
+    }
+    let filter = EventFilter {
+        workflow: run.workflow,
+        topic: Some("mail".to_owned()),
+        status: Some(EventStatus::Pending),
+        message_ids: None,
+        limit: 2,
+    };
+    let mails: Vec<_> =
+        store.events(filter).await.unwrap().into_iter().map(|event| event.message_id).collect();
+    let reservations = vec![Reservation { topic: "mail".to_owned(), ids: mails.clone() }];
+    let (claim, logs) = (run.claim, Vec::new());
+    let prepared =
+        CheckpointPrepare { claim, result: json!({}), reservations, wake_at: None, logs };
+    store.checkpoint_prepare(prepared).await.unwrap();
+    if !mails.is_empty() {
+        send(store, seen, run, mails).await;
+    }
+    store.commit_consumer(commit_consumer_of(run)).await.unwrap();
+}
+
+async fn send(store: &SharedStore, seen: &Mutex<Seen>, run: &ClaimedRun, mails: Vec<String>) {
+    let params = BeginMutation {
+        claim: run.claim,
+        tool_namespace: "Files".to_owned(),
+        tool_method: "append".to_owned(),
+        params: json!({ "mails": mails }),
+        ui_title: String::new(),
+        reconcilable: false,
+        logs: Vec::new(),
+    };
+    let mutation = store.begin_mutation(params).await.unwrap().id;
+    for mail in mails {
+        *seen.lock().unwrap().effects.entry((run.workflow, mail)).or_default() += 1;
+    }
+    let (claim, result) = (run.claim, json!({}));
+    let applied = ApplyMutation { claim, mutation, result, resolved_by: None };
+    store.apply_mutation(applied).await.unwrap();
+}
