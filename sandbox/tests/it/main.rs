@@ -1,8 +1,10 @@
 //! The sandbox through its public interface: one binary, so that V8 is linked once.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
-mod support;
-
 mod calls;
 mod check;
+mod errors;
 mod hostile;
+mod isolation;
+mod phases;
+mod support;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use futures::FutureExt as _;
 use serde_json::{Value, json};
-use tokio::sync::Notify;
+use tokio::sync::Semaphore;
 use windlass_core::{Failure, Operation, ScriptLimits, ScriptPhase};
 use windlass_sandbox::{
     Call, Ending, Function, Host, HostCall, Options, Reply, Report, Sandbox, Script,
@@ -96,13 +96,34 @@ pub(crate) fn call_in(phase: ScriptPhase, source: &str) -> Call {
 }
 
 /// A world that notes what it is asked.
-#[derive(Default)]
 pub(crate) struct World {
     pub(crate) asked: Mutex<Vec<(String, Value)>>,
     /// Lets slow replies arrive.
-    pub(crate) gate: Notify,
+    pub(crate) gate: Signal,
+    /// Tells that the host was called.
+    pub(crate) called: Signal,
     /// Tells that a slow reply is awaited.
-    pub(crate) waiting: Notify,
+    pub(crate) waiting: Signal,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        let [gate, called, waiting] = std::array::from_fn(|_| Signal(Semaphore::new(0)));
+        Self { asked: Mutex::default(), gate, called, waiting }
+    }
+}
+
+/// Something that happens, each time for one that waits for it.
+pub(crate) struct Signal(Semaphore);
+
+impl Signal {
+    pub(crate) fn give(&self) {
+        self.0.add_permits(1);
+    }
+
+    pub(crate) async fn taken(&self) {
+        self.0.acquire().await.unwrap().forget();
+    }
 }
 
 impl World {
@@ -131,14 +152,15 @@ impl Host for At {
     fn call(&self, call: HostCall) -> Reply {
         let name = format!("{}.{}", call.namespace, call.method);
         self.0.asked.lock().unwrap().push((name, call.input.clone()));
+        self.0.called.give();
         let world = Arc::clone(&self.0);
         match call.method.as_str() {
             "fail" => Reply::Now(Err(Failure::network("the service did not answer"))),
             "panic" => panic!("the host is broken"),
             "readSlowly" => Reply::Later(
                 async move {
-                    world.waiting.notify_one();
-                    world.gate.notified().await;
+                    world.waiting.give();
+                    world.gate.taken().await;
                     Ok(json!({"slow": call.input}))
                 }
                 .boxed(),

@@ -1,0 +1,234 @@
+//! That no call sees another: not what it leaves behind, not its failure, not its waiting.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::timeout;
+use windlass_core::{ScriptLimits, ScriptPhase};
+use windlass_sandbox::Ending;
+
+use crate::support::{
+    World, call_in, call_of, limits, prepare, returned, run, run_in, sandbox, sandbox_with,
+};
+
+/// Long enough for anything that happens at all.
+const SOON: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn no_state_survives_a_call() {
+    let source = r#"
+        const seen = [];
+        let count = 0;
+        const workflow = { producers: { record: { handler() {
+            const before = [seen.length, ++count, globalThis.left, [].left, "".left, Array.left, JSON.left,
+                Object.prototype.left, Files.left, console.left, workflow.left, Symbol.for("x").left,
+                RegExp.$1, Error.stackTraceLimit];
+            seen.push(1);
+            "kept".match(/(kept)/);
+            Error.stackTraceLimit = 1;
+            for (const place of [globalThis, Array.prototype, String.prototype, Array, JSON, Object.prototype,
+                Symbol.prototype, workflow]) place.left = 1;
+            try { Files.left = 1; } catch {}
+            return before;
+        } } } };
+    "#;
+    let sandbox = sandbox();
+
+    let first = run(&sandbox, call_in(ScriptPhase::Producer, source)).await;
+    let second = run(&sandbox, call_in(ScriptPhase::Producer, source)).await;
+
+    assert_eq!(returned(&first), returned(&second));
+    assert_eq!(returned(&first)[1], json!(1));
+}
+
+#[tokio::test]
+async fn what_a_script_leaves_in_the_queue_never_runs() {
+    let sandbox = sandbox_with(limits(), 1);
+    let leaving =
+        "Promise.resolve().then(() => Files.append({ line: 'stolen' })); throw new Error('over');";
+    let ending = "const again = () => Promise.resolve().then(again).then(() => Files.append({})); again(); Files.fail({});";
+    for body in [leaving, ending] {
+        let first = run(&sandbox, prepare(body)).await;
+        let world = Arc::new(World::default());
+        let second = run_in(
+            &sandbox,
+            call_of(ScriptPhase::Mutate, "async () => { await null; return 1; }"),
+            &world,
+        )
+        .await;
+
+        assert!(matches!(first.ending, Ending::Failed(_)), "{:?}", first.ending);
+        assert_eq!(second.ending, Ending::Returned(Some(json!(1))));
+    }
+}
+
+#[tokio::test]
+async fn tampering_with_what_is_built_in_harms_only_the_tamperer() {
+    let tampering = [
+        "Object.prototype.then = (resolve) => resolve('hijacked');",
+        "Object.prototype.toJSON = () => 'hijacked';",
+        "Array.prototype.map = Array.prototype.push = () => { throw 1; };",
+        "Object.defineProperty(Array.prototype, '0', { set() { throw 1; } });",
+        "JSON.stringify = JSON.parse = () => 'hijacked';",
+        "Promise.prototype.then = () => { throw 1; };",
+        "globalThis.Promise = null; globalThis.JSON = null; globalThis.Object = null;",
+        "Map[Symbol.hasInstance] = Set[Symbol.hasInstance] = () => true;",
+        "Array.prototype[Symbol.iterator] = function* () { for (;;) yield 1; };",
+        "Function.prototype.call = Function.prototype.apply = () => { throw 1; };",
+        "Symbol.prototype[Symbol.toPrimitive] = () => { throw 1; };",
+        "Error.prepareStackTrace = () => { for (;;) {} }; Error.stackTraceLimit = 1e9;",
+        "console.log = () => { for (;;) {} };",
+        "Object.setPrototypeOf(globalThis, new Proxy({}, { has() { throw 1; }, get() { throw 1; } }));",
+    ];
+    let sandbox = sandbox_with(ScriptLimits { wall_time_ms: 500, ..limits() }, 1);
+    for tampering in tampering {
+        let body = format!("{tampering}\nreturn await Files.read({{ list: [1] }});");
+
+        let tampered = timeout(SOON, run(&sandbox, prepare(&body))).await.unwrap();
+        let healthy = run(&sandbox, prepare("return await Files.read({ list: [1] });")).await;
+
+        let is_over = matches!(tampered.ending, Ending::Returned(_) | Ending::Failed(_));
+        assert!(is_over, "{tampering}: {:?}", tampered.ending);
+        assert_eq!(returned(&healthy), json!({"echo": {"list": [1]}}), "{tampering}");
+    }
+}
+
+#[tokio::test]
+async fn the_tools_cannot_be_replaced() {
+    let body = "Files = 1; delete globalThis.Files; Files.read = () => 'replaced'; globalThis.Files.read = null;
+        try { Object.defineProperty(Files, 'read', { value: 1 }); } catch {}
+        try { Object.defineProperty(globalThis, 'Files', { value: 1 }); } catch {}
+        return [await Files.read({}), Object.isFrozen(Files), Object.isFrozen(console)];";
+
+    let report = run(&sandbox(), prepare(body)).await;
+
+    assert_eq!(returned(&report), json!([{"echo": {}}, true, true]));
+}
+
+#[tokio::test]
+async fn a_slow_read_holds_up_nobody() {
+    let sandbox = sandbox_with(limits(), 1);
+    let world = Arc::new(World::default());
+    let slow = run_in(&sandbox, prepare("return await Files.readSlowly({});"), &world);
+
+    let (slow, ()) = tokio::join!(slow, async {
+        world.waiting.taken().await;
+        let other = timeout(SOON, run(&sandbox, prepare("return 'meanwhile';"))).await.unwrap();
+        assert_eq!(returned(&other), json!("meanwhile"));
+        world.gate.give();
+    });
+
+    assert_eq!(returned(&slow), json!({"slow": {}}));
+}
+
+#[tokio::test]
+async fn waiting_for_a_read_counts_as_wall_time() {
+    let sandbox = sandbox_with(ScriptLimits { wall_time_ms: 200, ..limits() }, 1);
+
+    let report = run(&sandbox, prepare("return await Files.readSlowly({});")).await;
+
+    let Ending::Failed(failure) = &report.ending else { panic!("{:?}", report.ending) };
+    assert_eq!(
+        failure.message,
+        "the script takes too long: the limit is `limits.script.wall_time_ms` = 200"
+    );
+}
+
+#[tokio::test]
+async fn waiting_for_a_core_does_not_count_as_wall_time() {
+    let sandbox = sandbox_with(ScriptLimits { wall_time_ms: 400, ..limits() }, 1);
+    let hog = "const end = Date.now() + 300; while (Date.now() < end) {} return 'done';";
+
+    let reports = futures::future::join_all((0..4).map(|_| run(&sandbox, prepare(hog)))).await;
+
+    for report in reports {
+        assert_eq!(returned(&report), json!("done"));
+    }
+}
+
+#[tokio::test]
+async fn neighbours_are_not_harmed() {
+    let harmful = [
+        "for (;;) {}",
+        "const all = []; for (;;) { all.push(new Array(1000).fill(1)); }",
+        "return 'x'.repeat(1 << 28).split('').length;",
+        "return Array.prototype.indexOf.call({ length: 2 ** 53 - 1 }, 1);",
+    ];
+    let sandbox = sandbox_with(ScriptLimits { wall_time_ms: 300, ..limits() }, 1);
+    for harmful in harmful {
+        let harm = run(&sandbox, prepare(harmful));
+        let calls = (0..20).map(|i| run(&sandbox, prepare(&format!("await null; return {i};"))));
+
+        let (harm, neighbours) = tokio::join!(harm, futures::future::join_all(calls));
+
+        assert!(matches!(harm.ending, Ending::Failed(_)), "{harmful}: {:?}", harm.ending);
+        for (i, neighbour) in neighbours.iter().enumerate() {
+            assert_eq!(returned(neighbour), json!(i), "{harmful}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_call_whose_future_is_dropped_is_stopped() {
+    let sandbox = sandbox_with(ScriptLimits { wall_time_ms: 60_000, ..limits() }, 1);
+    for body in ["await Files.readSlowly({});", "Files.read({}); await null; for (;;) {}"] {
+        let world = Arc::new(World::default());
+        let call = run_in(&sandbox, prepare(body), &world);
+
+        tokio::select! {
+            report = call => panic!("{report:?}"),
+            () = world.called.taken() => {}
+        }
+
+        let next = timeout(SOON, run(&sandbox, prepare("return 'next';"))).await.unwrap();
+        assert_eq!(returned(&next), json!("next"), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn more_calls_than_threads_wait_for_their_turn() {
+    let sandbox = sandbox();
+
+    let calls = (0..50).map(|i| {
+        let sandbox = sandbox.clone();
+        tokio::spawn(async move { run(&sandbox, prepare(&format!("return {i};"))).await })
+    });
+    let reports = timeout(SOON, futures::future::join_all(calls)).await.unwrap();
+
+    for (i, report) in reports.into_iter().enumerate() {
+        assert_eq!(returned(&report.unwrap()), json!(i));
+    }
+}
+
+#[tokio::test]
+async fn a_shutdown_cancels_what_is_under_way_and_what_comes_later() {
+    let sandbox = sandbox();
+    let world = Arc::new(World::default());
+    let waiting = run_in(&sandbox, prepare("await Files.readSlowly({});"), &world);
+
+    let (waiting, ()) = tokio::join!(waiting, async {
+        world.waiting.taken().await;
+        timeout(SOON, sandbox.shutdown()).await.unwrap();
+    });
+    let later = run(&sandbox, prepare("return 1;")).await;
+
+    assert_eq!(waiting.ending, Ending::Cancelled);
+    assert_eq!(later.ending, Ending::Cancelled);
+}
+
+#[tokio::test]
+async fn replies_that_nobody_waits_for_harm_nothing() {
+    let sandbox = sandbox();
+    let world = Arc::new(World::default());
+
+    for _ in 0..3 {
+        let report = run_in(
+            &sandbox,
+            prepare("Files.readSlowly({}); Files.failSlowly({}); return 1;"),
+            &world,
+        )
+        .await;
+        assert_eq!(returned(&report), json!(1));
+    }
+}
