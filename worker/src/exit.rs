@@ -237,8 +237,6 @@ fn store_hint(error: &StoreError) -> Option<String> {
             "workflow" => "see `windlass list` for those that exist",
             _ => "look for it with `windlass runs`, `events`, `inputs` or `outputs`",
         }
-    } else if let StoreError::Corrupt { .. } = error {
-        "restore the file from a copy, or name another database with `--database`"
     } else {
         return None;
     };

@@ -56,9 +56,10 @@ fn explain(words: &[OsString], error: &clap::Error) -> ExitCode {
         let _unheard = error.print();
     } else {
         let text = error.to_string();
-        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        let first_part =
+            text.trim_start_matches("error: ").lines().take_while(|line| !line.is_empty());
         let usage = CommandError::Usage {
-            message: message.to_owned(),
+            message: first_part.map(str::trim).collect::<Vec<_>>().join(" "),
             hint: Some("see `windlass --help`".to_owned()),
         };
         print_error(Form::Json, &usage);

@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use comfy_table::{Table, presets};
 use serde::Serialize;
 use serde_json::Value;
-use windlass_core::Timestamp;
+use windlass_core::{Problem, Timestamp};
 
 use crate::exit::{CommandError, Result};
 
@@ -97,7 +97,7 @@ pub(crate) fn print_error(form: Form, error: &CommandError) {
                 let _infallible = writeln!(text, "  caused by: {cause}");
             }
             for problem in report.problems {
-                let _infallible = writeln!(text, "  {}", problem_line(problem));
+                let _infallible = writeln!(text, "  {}", problem_line(report.file, problem));
             }
             if let Some(hint) = &report.hint {
                 let _infallible = writeln!(text, "hint: {hint}");
@@ -108,14 +108,14 @@ pub(crate) fn print_error(form: Form, error: &CommandError) {
 }
 
 /// A problem of a script in one line, with the advice for it.
-pub(crate) fn problem_line(problem: &windlass_core::Problem) -> String {
+pub(crate) fn problem_line(file: &str, problem: &Problem) -> String {
     let place = match (problem.line, problem.column) {
-        (Some(line), Some(column)) => format!("{line}:{column}: "),
-        (Some(line), None) => format!("{line}: "),
-        (None, _) => String::new(),
+        (Some(line), Some(column)) => format!("{file}:{line}:{column}"),
+        (Some(line), None) => format!("{file}:{line}"),
+        (None, _) => file.to_owned(),
     };
     let hint = problem.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
-    format!("{place}{} [{}]{hint}", problem.message, problem.code)
+    format!("{place}: {} [{}]{hint}", problem.message, problem.code)
 }
 
 fn json_text(answer: &impl Serialize) -> String {
@@ -212,9 +212,19 @@ impl Page {
 
     /// Writes a table; a cell is one line, cropped where it is long.
     pub(crate) fn table<const N: usize>(&mut self, header: [&str; N], rows: Vec<[String; N]>) {
+        self.wide_table(60, header, rows);
+    }
+
+    /// Writes a table whose cells have up to `n_chars`.
+    pub(crate) fn wide_table<const N: usize>(
+        &mut self,
+        n_chars: usize,
+        header: [&str; N],
+        rows: Vec<[String; N]>,
+    ) {
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_header(header.map(str::to_owned));
-        table.add_rows(rows.into_iter().map(|row| row.map(|cell| crop(&harmless(&cell), 60))));
+        table.add_rows(rows.into_iter().map(|row| row.map(|cell| crop(&harmless(&cell), n_chars))));
         for column in table.column_iter_mut() {
             column.set_padding((0, 2));
         }

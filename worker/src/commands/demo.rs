@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use include_dir::{Dir, include_dir};
 use serde::Serialize;
-use windlass_core::{MutationStatus, SessionResult};
+use windlass_core::SessionResult;
 use windlass_store::{Bump, Input, Mutation, Workflow};
 
 use super::control::activate_script;
@@ -205,31 +205,30 @@ fn next_commands(context: &Context, outputs: &[Mutation]) -> Vec<NextCommand> {
 
 impl Answer for Shown {
     fn write(&self, page: &mut Page) {
-        page.heading(format_args!(
+        // Above stands what was told while it ran.
+        page.line("");
+        page.line(format_args!(
             "What came in: {} mail(s), {} new",
             self.inputs.len(),
             self.new_inputs
         ));
         for input in &self.inputs {
-            page.line(format_args!("  {}", crop(&input.title, 100)));
+            page.line(format_args!("  {}", crop(&input.title, 110)));
         }
-        let n_applied =
-            self.outputs.iter().filter(|it| it.status == MutationStatus::Applied).count();
+        let others: Vec<_> = self.outputs.iter().filter(|output| !is_line(output)).collect();
         page.heading(format_args!(
-            "What went out: {n_applied} effect(s), {} new",
+            "What went out: {} line(s) in {} and {} notification(s), {} new",
+            self.lines.len(),
+            self.file.display(),
+            others.len(),
             self.new_outputs
         ));
-        for output in self.outputs.iter().filter(|it| !is_line(it)) {
-            let mark = mutation_mark(output.status);
-            page.line(format_args!(
-                "  {mark} {}: {}",
-                output.tool_namespace,
-                crop(&effect_title(output), 90)
-            ));
-        }
-        page.heading(format_args!("{}: {} line(s)", self.file.display(), self.lines.len()));
         for line in &self.lines {
             page.line(format_args!("  {}", crop(line, 110)));
+        }
+        for output in others {
+            let mark = mutation_mark(output.status);
+            page.line(format_args!("  {mark} {}", crop(&effect_title(output), 110)));
         }
         if self.new_inputs == 0 && self.new_outputs == 0 {
             page.heading("Nothing new came in, and nothing was done twice.");

@@ -32,13 +32,20 @@ struct Row {
 
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
-struct Workflows(Vec<Row>);
+struct Workflows {
+    rows: Vec<Row>,
+    /// How many are put away and not shown.
+    #[serde(skip)]
+    n_archived: usize,
+}
 
 pub(crate) async fn run(context: &Context, args: &ListArgs) -> Result<Ending> {
     let opened = context.open_existing().await?;
     let mut rows = Vec::new();
+    let mut n_archived = 0;
     for workflow in opened.store.workflows(opened.workspace).await? {
         if workflow.status == WorkflowStatus::Archived && !args.all {
+            n_archived += 1;
             continue;
         }
         let scripts = opened.store.scripts(workflow.id).await?;
@@ -56,16 +63,26 @@ pub(crate) async fn run(context: &Context, args: &ListArgs) -> Result<Ending> {
             created_at: workflow.created_at,
         });
     }
-    context.output.answer(&Workflows(rows))?;
+    context.output.answer(&Workflows { rows, n_archived })?;
     Ok(Ending::Done)
 }
 
 impl Answer for Workflows {
     fn write(&self, page: &mut Page) {
-        if self.0.is_empty() {
-            return page.line("There are no workflows yet.");
+        if self.rows.is_empty() {
+            page.line("There are no workflows.");
+        } else {
+            self.write_table(page);
         }
-        let rows = self.0.iter().map(|row| {
+        if self.n_archived > 0 {
+            page.line(format_args!("{} put away; `--all` shows them too.", self.n_archived));
+        }
+    }
+}
+
+impl Workflows {
+    fn write_table(&self, page: &mut Page) {
+        let rows = self.rows.iter().map(|row| {
             [
                 row.name.clone(),
                 row.status.to_string(),

@@ -1,5 +1,7 @@
 //! `logs`: what a run's script logged.
 
+use std::time::Duration;
+
 use clap::Args;
 use serde::Serialize;
 use windlass_core::RunId;
@@ -8,6 +10,9 @@ use windlass_store::{AnyId, LogEntry, LogFilter};
 use super::{Context, Opened};
 use crate::exit::{CommandError, Ending, Result};
 use crate::output::{Answer, Page};
+
+/// How long a followed run is left alone when nothing is heard of it.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
 pub(crate) struct LogsArgs {
@@ -57,7 +62,8 @@ async fn follow(context: &Context, opened: &Opened, run: RunId) -> Result<()> {
         if !is_open {
             break;
         }
-        wake_ups.wait().await;
+        // A checkpoint that brings no work wakes nobody on a server.
+        let _woken_or_not = tokio::time::timeout(LOOK_AGAIN_AFTER, wake_ups.wait()).await;
     }
     if context.output.is_json() { context.output.answer(&Logs(seen)) } else { Ok(()) }
 }

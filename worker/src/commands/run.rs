@@ -1,6 +1,7 @@
 //! `run`: one session of a workflow now, to its end.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
 use serde::Serialize;
@@ -116,28 +117,37 @@ impl From<Run> for RunReport {
     }
 }
 
-/// Tells of every run that does something and of every one that stops.
+/// Tells of each run as it ends: what it did, or why it stopped. A consumer that found nothing to do is passed over.
 pub(crate) fn observer(output: &Output) -> Observer {
     let output = output.clone();
+    let effects = Mutex::new(HashMap::new());
     Arc::new(move |progress| {
-        if let Some(line) = line(&progress) {
+        let mut effects = effects.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(line) = line(&progress, &mut effects) {
             output.progress(line);
         }
     })
 }
 
-fn line(progress: &Progress) -> Option<String> {
-    let Progress { workflow_name, handler, step, run, .. } = progress;
+fn line(progress: &Progress, effects: &mut HashMap<RunId, String>) -> Option<String> {
+    let Progress { workflow_name, handler, step, run, kind, .. } = progress;
     let what = match step {
-        ProgressStep::Entered(Phase::Executing) => "looks".to_owned(),
         ProgressStep::Entered(_) => return None,
-        ProgressStep::Mutating { tool, title } if title.is_empty() => tool.clone(),
-        ProgressStep::Mutating { tool, title } => format!("{tool}: {title}"),
-        ProgressStep::Ended { failure: Some(failure), status } => {
-            let place = failure.at.as_ref().map(|at| format!(" at {at}")).unwrap_or_default();
-            format!("{status}: {failure}{place} ({run})")
+        ProgressStep::Mutating { tool, title } => {
+            let title = if title.is_empty() { String::new() } else { format!(": {title}") };
+            effects.insert(*run, format!("{tool}{title}"));
+            return None;
         }
-        ProgressStep::Ended { failure: None, .. } => return None,
+        ProgressStep::Ended { failure: Some(failure), status } => {
+            effects.remove(run);
+            let place = failure.at.as_ref().map(|at| format!(" at {at}")).unwrap_or_default();
+            format!("✗ {status}: {failure}{place} ({run})")
+        }
+        ProgressStep::Ended { failure: None, .. } => match effects.remove(run) {
+            Some(effect) => format!("✓ {effect}"),
+            None if *kind == HandlerKind::Producer => "✓ looked".to_owned(),
+            None => return None,
+        },
     };
     Some(format!("{workflow_name} · {handler} · {what}"))
 }
@@ -148,7 +158,9 @@ impl Answer for Ran {
         let n_committed =
             session.handler_runs.iter().filter(|run| run.status == Status::Committed).count();
         let result = session.result.map_or_else(|| "not ended".to_owned(), |it| it.to_string());
-        page.heading(format_args!(
+        // Above stands what was told while it ran.
+        page.line("");
+        page.line(format_args!(
             "Session {}: {result}, {n_committed} of {} run(s) committed.",
             session.id,
             session.handler_runs.len()

@@ -210,6 +210,8 @@ impl Look<'_> {
             return None;
         }
         let standing = Standing::new(Badge::Fixing, "its script failed and has to be repaired");
+        let error = self.overview.stopped_by.as_ref().and_then(|run| run.error.clone());
+        let standing = standing.fact_if("error", error.or_else(|| workflow.error.clone()));
         let standing = self.failed_run(standing).advise_command(
             self.deploy_command(" --fix --activate"),
             "deploys a fixed version; what was reserved or already done is kept",
@@ -233,14 +235,10 @@ impl Look<'_> {
 
     /// What is known of the run that stopped the workflow.
     fn failed_run(&self, standing: Standing) -> Standing {
-        let workflow = &self.overview.workflow;
-        let Some(run) = &self.overview.stopped_by else {
-            return standing.fact_if("error", workflow.error.clone());
-        };
+        let Some(run) = &self.overview.stopped_by else { return standing };
         let at = run.error_at.as_ref();
         standing
             .fact("handler", format!("{} {} in phase {}", run.kind, run.handler, run.phase))
-            .fact_if("error", run.error.clone())
             .fact_if("at", at.map(ToString::to_string))
             .fact_if("source", at.and_then(|at| Some(at.source_line.as_ref()?.trim().to_owned())))
             .fact("run", run.id.to_string())

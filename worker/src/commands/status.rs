@@ -104,7 +104,7 @@ impl Answer for AllPages {
             let workflow = &entry.overview.workflow;
             [workflow.name.clone(), entry.standing.badge.to_string(), entry.standing.why.clone()]
         };
-        page.table(["NAME", "STATUS", "WHY"], self.0.iter().map(row).collect());
+        page.wide_table(110, ["NAME", "STATUS", "WHY"], self.0.iter().map(row).collect());
         let waiting = self.0.iter().filter(|entry| entry.standing.waits_for_person());
         for entry in waiting {
             page.heading(format_args!("{}:", entry.overview.workflow.name));
@@ -126,7 +126,8 @@ impl Answer for WorkflowPage {
             page.heading("Last session");
             page.field("id", session.id);
             page.field("trigger", session.trigger);
-            let result = session.result.map_or_else(|| "under way".to_owned(), |it| it.to_string());
+            let result =
+                session.result.map_or_else(|| "not ended yet".to_owned(), |it| it.to_string());
             page.field("result", format_args!("{result}, {} run(s)", session.handler_run_count));
             page.field_if("error", session.error.as_ref());
             page.moment("began", Some(session.created_at));

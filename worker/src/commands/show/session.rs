@@ -24,7 +24,7 @@ impl SessionPage {
     pub(crate) fn write(&self, page: &mut Page) {
         let session = &self.session;
         page.line(format_args!("{}: session, trigger {}", session.id, session.trigger));
-        let result = session.result.map_or_else(|| "under way".to_owned(), |it| it.to_string());
+        let result = session.result.map_or_else(|| "not ended yet".to_owned(), |it| it.to_string());
         page.field("result", result);
         page.field_if("error", session.error.as_ref());
         page.field_if("class", session.error_class);

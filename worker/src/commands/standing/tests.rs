@@ -238,21 +238,21 @@ fn a_failed_script_is_shown_with_its_line() {
     check(
         &overview,
         &expect![[r#"
-        Fixing
-          its script failed and has to be repaired
-          handler       consumer record in phase emitting
-          error         TypeError: x is not a function
-          at            workflow.js:12:7
-          source        x();
-          run           run_00000000000000000000000000000007
-          afterwards    run_00000000000000000000000000000007 goes on after its effect, which is not made again
+            Fixing
+              its script failed and has to be repaired
+              error         TypeError: x is not a function
+              handler       consumer record in phase emitting
+              at            workflow.js:12:7
+              source        x();
+              run           run_00000000000000000000000000000007
+              afterwards    run_00000000000000000000000000000007 goes on after its effect, which is not made again
 
-          What to do
-            windlass deploy FILE --name receipts --fix --activate
-                deploys a fixed version; what was reserved or already done is kept
-            windlass resume receipts
-                tries the same version once more, where the cause was outside the script
-    "#]],
+              What to do
+                windlass deploy FILE --name receipts --fix --activate
+                    deploys a fixed version; what was reserved or already done is kept
+                windlass resume receipts
+                    tries the same version once more, where the cause was outside the script
+        "#]],
     );
 }
 

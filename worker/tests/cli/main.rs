@@ -1,0 +1,12 @@
+//! The program as people and programs meet it: arguments in; exit code, stdout and stderr out.
+
+#![expect(clippy::unwrap_used, reason = "a test says what it relies on by failing")]
+
+mod configuration;
+mod failing;
+mod json;
+mod lifecycle;
+mod place;
+mod processes;
+mod scripts;
+mod usage;
