@@ -67,7 +67,7 @@ fn a_failing_script_waits_for_its_repair() {
         Handlers
           NAME   KIND      SCHEDULE  NEXT                 LAST
           inbox  producer  every 1h  [TIME]  [TIME]
-          act    consumer  -         -                    -
+          act    consumer  -         -                    [TIME]
 
         Events (1 input(s) pending)
           TOPIC  PENDING  RESERVED  CONSUMED  SKIPPED
@@ -131,7 +131,7 @@ fn a_refused_permission_says_what_to_grant() {
         Handlers
           NAME   KIND      SCHEDULE  NEXT                 LAST
           inbox  producer  every 1h  [TIME]  [TIME]
-          act    consumer  -         -                    -
+          act    consumer  -         -                    [TIME]
 
         Events (1 input(s) pending)
           TOPIC  PENDING  RESERVED  CONSUMED  SKIPPED

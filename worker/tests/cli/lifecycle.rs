@@ -264,7 +264,7 @@ fn a_session_is_told_while_it_runs_and_afterwards() {
             Handlers
               NAME   KIND      SCHEDULE  NEXT                 LAST
               inbox  producer  every 1m  [TIME]  [TIME]
-              log    consumer  -         -                    -
+              log    consumer  -         -                    [TIME]
 
             Events (0 input(s) pending)
               TOPIC       PENDING  RESERVED  CONSUMED  SKIPPED

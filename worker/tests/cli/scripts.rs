@@ -70,13 +70,12 @@ fn every_problem_of_a_bad_script_is_listed() {
     place.write("bad.js", BAD);
     place.expect(&["check bad.js", "check bad.js --json"], &expect![[r#"
         $ windlass check bad.js
-        bad.js: `5 minutes` is no interval: write a whole number and s, m, h or d, for example `5m` [bad_schedule]
-        bad.js: `prepare` is missing [missing] (write `prepare: async (…) => { … }`)
-        bad.js: the topic `b` is not declared in `topics` [undeclared_topic] (add `"b": {}` to `topics`)
-        bad.js: no consumer subscribes to the topic `b` [topic_without_subscriber] (add a consumer that subscribes to it, or remove it here)
-        bad.js: nothing publishes to the topic `a` [topic_without_publisher] (add it to the `publishes` of a handler, or remove it here)
+        bad.js:5:25: the topic `b` is not declared in `topics` [undeclared_topic] (add `"b": {}` to `topics`)
+        bad.js:5:43: `5 minutes` is no interval: write a whole number and s, m, h or d, for example `5m` [bad_schedule]
+        bad.js:8:5: `prepare` is missing [missing] (write `prepare: async (…) => { … }`)
+        bad.js:8:25: nothing publishes to the topic `a` [topic_without_publisher] (add it to the `publishes` of a handler, or remove it here)
 
-        5 problem(s).
+        4 problem(s).
         exit code 1
 
         $ windlass check bad.js --json
@@ -84,38 +83,31 @@ fn every_problem_of_a_bad_script_is_listed() {
           "ok": false,
           "errors": [
             {
+              "code": "undeclared_topic",
+              "message": "the topic `b` is not declared in `topics`",
+              "line": 5,
+              "column": 25,
+              "hint": "add `\"b\": {}` to `topics`"
+            },
+            {
               "code": "bad_schedule",
               "message": "`5 minutes` is no interval: write a whole number and s, m, h or d, for example `5m`",
-              "line": null,
-              "column": null,
+              "line": 5,
+              "column": 43,
               "hint": null
             },
             {
               "code": "missing",
               "message": "`prepare` is missing",
-              "line": null,
-              "column": null,
+              "line": 8,
+              "column": 5,
               "hint": "write `prepare: async (…) => { … }`"
-            },
-            {
-              "code": "undeclared_topic",
-              "message": "the topic `b` is not declared in `topics`",
-              "line": null,
-              "column": null,
-              "hint": "add `\"b\": {}` to `topics`"
-            },
-            {
-              "code": "topic_without_subscriber",
-              "message": "no consumer subscribes to the topic `b`",
-              "line": null,
-              "column": null,
-              "hint": "add a consumer that subscribes to it, or remove it here"
             },
             {
               "code": "topic_without_publisher",
               "message": "nothing publishes to the topic `a`",
-              "line": null,
-              "column": null,
+              "line": 8,
+              "column": 25,
               "hint": "add it to the `publishes` of a handler, or remove it here"
             }
           ],
