@@ -48,7 +48,10 @@ pub(crate) async fn run(outer: &Context, args: &InitArgs) -> Result<Ending> {
     }
     let context = outer.within(&args.dir)?;
     ensure_roots(&context.settings.tools.files.roots, &context.settings.root)?;
-    context.open_or_create().await?;
+    // A server is shared: whether and when its schema is made is decided with `migrate`.
+    if !context.settings.is_server() {
+        context.open_or_create().await?;
+    }
     let written = files.iter().map(|file| args.dir.join(file.path())).collect();
     context
         .output

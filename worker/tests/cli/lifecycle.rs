@@ -54,6 +54,16 @@ fn a_starter_is_written_once_and_works() {
 }
 
 #[test]
+fn a_starter_is_written_although_its_server_is_away() {
+    let place = Place::new();
+
+    let written = place.call("init --database postgres://me@127.0.0.1:1/windlass");
+
+    assert_eq!(written.code, 0, "{}", written.stderr);
+    assert!(place.path("workflow.js").exists());
+}
+
+#[test]
 fn versions_count_up_and_one_of_them_runs() {
     let place = Place::with_starter();
     let source = place.read("workflow.js");
