@@ -92,7 +92,7 @@ pub struct LogEntry {
     pub created_at: Timestamp,
 }
 
-/// A worker's right to write to a run, until the lease ends or another claims it.
+/// A worker's right to write to a run, until the run ends or is taken from it. That its lease has run out alone takes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Claim {
     /// The run.
