@@ -366,9 +366,8 @@ pub(crate) fn effect_title(mutation: &Mutation) -> String {
 
 /// Where an effect lands, as far as its parameters tell.
 fn target(mutation: &Mutation) -> Option<String> {
-    let named =
-        ["url", "path", "to", "dir", "title"].iter().find_map(|key| mutation.params.get(key));
-    named.and_then(|target| target.as_str()).map(|target| crop(target, 200))
+    let text_of = |key: &str| mutation.params.get(key)?.as_str();
+    ["url", "path", "to", "dir", "title"].into_iter().find_map(text_of).map(|it| crop(it, 200))
 }
 
 /// What a class of failure means, and how it is mended.
