@@ -40,6 +40,8 @@ pub struct ScriptLimits {
     pub log_lines: u32,
     /// The JSON of one returned, published or passed value.
     pub value_bytes: u32,
+    /// The JSON of everything that one call passes to tools and topics.
+    pub passed_bytes: u32,
     /// Calls of tools and topics in one call.
     pub host_calls: u32,
     /// The script's source.
@@ -57,6 +59,7 @@ impl Default for ScriptLimits {
             log_line_chars: 1_000,
             log_lines: 10_000,
             value_bytes: 16 * 1024 * 1024,
+            passed_bytes: 64 * 1024 * 1024,
             host_calls: 10_000,
             source_bytes: 4 * 1024 * 1024,
         }
