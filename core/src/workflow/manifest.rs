@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::schedule::Schedule;
 
-/// A script's declaration, validated: every invariant that [`validate`](super::validate) checks holds.
+/// A script's declaration, validated: every invariant that [`validate`](super::validate()) checks holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// The topics.
