@@ -87,21 +87,22 @@ impl Control {
         is_waiting
     }
 
-    /// Stops the call, wherever it is: computing, waiting for a reply, or waiting for a thread. `false`: it is over, or
-    /// stopped already.
+    /// Stops the call, wherever it is: computing, waiting for a reply, or waiting for its turn. `true`: its script is still
+    /// on its thread and has to end.
     pub(crate) fn stop(&self, why: Stop) -> bool {
         let mut state = lock(&self.state);
-        match &*state {
+        let is_running = match &*state {
             State::Running { isolate, inbox } => {
                 isolate.terminate_execution();
                 // The thread is gone only if it is past caring.
                 let _ = inbox.send(Message::Stopped);
+                true
             }
-            State::Waiting => {}
+            State::Waiting => false,
             State::Stopped(_) | State::Closed => return false,
-        }
+        };
         *state = State::Stopped(why);
-        true
+        is_running
     }
 
     /// Why the call was stopped, so far.

@@ -27,6 +27,8 @@ pub(crate) struct Current {
     /// Later replies that the loop has yet to start.
     pub(crate) started: RefCell<Vec<(u32, Later)>>,
     pub(crate) host_calls: Cell<u32>,
+    /// The size of everything passed to the host so far.
+    pub(crate) passed_bytes: Cell<usize>,
     /// The promises that are rejected and that nobody looks at.
     pub(crate) rejections: RefCell<Vec<Rejection>>,
     pub(crate) logs: RefCell<Vec<LogLine>>,
@@ -88,6 +90,7 @@ impl Current {
             pending: RefCell::default(),
             started: RefCell::default(),
             host_calls: Cell::new(0),
+            passed_bytes: Cell::new(0),
             rejections: RefCell::default(),
             logs: RefCell::default(),
             end: RefCell::default(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use windlass_core::ScriptLimits;
 
 use crate::buffers::Budget;
-use crate::code::CodeCache;
+use crate::code::{CodeCache, SharedCode};
 use crate::current::Current;
 use crate::execution::{Execution, Work};
 use crate::fault::{End, Fault, Halt};
@@ -21,6 +21,7 @@ const MAX_CALLS: u32 = 1_000;
 /// the isolate points to last.
 pub(crate) struct Engine {
     code: CodeCache,
+    shared: Arc<SharedCode>,
     isolate: v8::OwnedIsolate,
     heap: Box<HeapGuard>,
     buffers: Arc<Budget>,
@@ -29,7 +30,7 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// Makes an isolate for the calling thread, with these limits.
-    pub(crate) fn new(limits: &ScriptLimits) -> Self {
+    pub(crate) fn new(limits: &ScriptLimits, shared: Arc<SharedCode>) -> Self {
         let buffers = Budget::new(mib(limits.array_buffers_mib));
         let params = v8::CreateParams::default()
             .heap_limits(0, mib(limits.heap_mib))
@@ -42,7 +43,7 @@ impl Engine {
         rejection::watch(&mut isolate);
         quarantine::guard(&mut isolate);
         let heap = HeapGuard::install(&mut isolate);
-        Self { code: CodeCache::default(), isolate, heap, buffers, calls: 0 }
+        Self { code: CodeCache::default(), shared, isolate, heap, buffers, calls: 0 }
     }
 
     /// The isolate's handle, for whoever stops it.
@@ -105,7 +106,12 @@ impl Engine {
         work: &Work,
         turn: &mut Turn<'_>,
     ) -> Result<Option<serde_json::Value>, Halt> {
-        let mut execution = Execution { current: Rc::clone(current), code: &mut self.code, turn };
+        let mut execution = Execution {
+            current: Rc::clone(current),
+            code: &mut self.code,
+            shared: &self.shared,
+            turn,
+        };
         v8::scope!(let scope, &mut self.isolate);
         let context = v8::Context::new(scope, v8::ContextOptions::default());
         context.set_allow_generation_from_strings(false);

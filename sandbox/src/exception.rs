@@ -94,7 +94,7 @@ fn shown<'s>(
         && !value.is_native_error()
         && let Ok(Some(json)) = value::from_script(scope, current, value)
     {
-        return crop(&json.to_string(), MESSAGE_CHARS);
+        return crop(&json.value.to_string(), MESSAGE_CHARS);
     }
     let message = v8::Exception::create_message(scope, value).get(scope);
     let text = message.to_rust_string_lossy(scope);

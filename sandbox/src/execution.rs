@@ -5,8 +5,7 @@ use std::rc::Rc;
 use serde_json::Value;
 use windlass_core::ScriptPhase;
 
-use crate::api::Script;
-use crate::code::CodeCache;
+use crate::code::{CodeCache, SharedCode};
 use crate::context;
 use crate::current::{Current, Rejection, World};
 use crate::exception::{self, attempt};
@@ -27,6 +26,7 @@ pub(crate) enum Work {
 pub(crate) struct Execution<'a, 'b> {
     pub(crate) current: Rc<Current>,
     pub(crate) code: &'a mut CodeCache,
+    pub(crate) shared: &'a SharedCode,
     pub(crate) turn: &'a mut Turn<'b>,
 }
 
@@ -39,6 +39,16 @@ impl Execution<'_, '_> {
     ) -> Result<Option<Value>, Halt> {
         context::furnish(scope, &self.current)?;
         self.evaluate(scope)?;
+        let result = self.work(scope, work)?;
+        self.code.share(scope, self.shared);
+        Ok(result)
+    }
+
+    fn work(
+        &mut self,
+        scope: &mut v8::PinScope<'_, '_>,
+        work: &Work,
+    ) -> Result<Option<Value>, Halt> {
         match work {
             Work::Handle { world, handler, arguments } => {
                 let found = find(scope, &self.current, world.phase, handler)?;
@@ -50,15 +60,16 @@ impl Execution<'_, '_> {
             Work::Describe => {
                 let workflow = workflow(scope, &self.current)?;
                 self.refuse_rejections(scope)?;
-                value::describe(scope, &self.current, workflow)
-                    .map_err(|halt| halt.context("`workflow` cannot be described"))
+                let description = value::describe(scope, &self.current, workflow)
+                    .map_err(|halt| halt.context("`workflow` cannot be described"))?;
+                Ok(description.map(|description| description.value))
             }
         }
     }
 
     /// Evaluates the file, with everything that it leaves behind for a microtask.
     fn evaluate(&mut self, scope: &mut v8::PinScope<'_, '_>) -> Result<(), Halt> {
-        let script = self.code.compile(scope, &self.current)?;
+        let script = self.code.compile(scope, &self.current, self.shared)?;
         attempt(scope, &self.current, |scope| script.run(scope))?;
         self.checkpoint(scope)
     }
@@ -72,7 +83,7 @@ impl Execution<'_, '_> {
         let current = Rc::clone(&self.current);
         let arguments: Vec<_> = arguments
             .iter()
-            .map(|argument| value::to_script(scope, &current, argument))
+            .map(|argument| value::to_script(scope, &current, &argument.to_string()))
             .collect::<Result<_, _>>()?;
         let promise = attempt(scope, &current, |scope| {
             let result = found.function.call(scope, found.handler.into(), &arguments)?;
@@ -80,8 +91,9 @@ impl Execution<'_, '_> {
         })?;
         let result = self.wait(scope, promise)?;
         self.refuse_rejections(scope)?;
-        value::from_script(scope, &current, result)
-            .map_err(|halt| halt.context("the result cannot be kept"))
+        let result = value::from_script(scope, &current, result)
+            .map_err(|halt| halt.context("the result cannot be kept"))?;
+        Ok(result.map(|result| result.value))
     }
 
     /// Runs the script until its promise is settled.
@@ -219,25 +231,4 @@ fn promise_of<'s>(
     let resolver = v8::PromiseResolver::new(scope)?;
     resolver.resolve(scope, result)?;
     Some(resolver.get_promise(scope))
-}
-
-/// Where scripts are named in messages.
-pub(crate) fn origin<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    script: &Script,
-) -> Option<v8::ScriptOrigin<'s>> {
-    let name = v8::String::new(scope, &script.name)?;
-    Some(v8::ScriptOrigin::new(
-        scope,
-        name.into(),
-        0,
-        0,
-        false,
-        -1,
-        None,
-        false,
-        false,
-        false,
-        None,
-    ))
 }

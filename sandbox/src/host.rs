@@ -14,7 +14,7 @@ use crate::api::{HostCall, Reply};
 use crate::current::{Current, Pending, World};
 use crate::exception;
 use crate::fault::{Fault, Halt};
-use crate::value;
+use crate::value::{self, Taken};
 
 /// `Namespace.method(input)`. The function's data is its index in the list of functions.
 pub(crate) fn call<'s>(
@@ -87,9 +87,22 @@ fn accept<'s>(
         );
     }
     if let Some(input) = read_input(scope, current, arguments, &name)? {
-        call.input = input;
+        count_bytes(current, input.bytes)?;
+        call.input = input.value;
     }
     Ok((call, world))
+}
+
+/// Refuses to pass more than a call may pass in all: the host may have to keep it until the call has ended.
+fn count_bytes(current: &Current, bytes: usize) -> Result<(), Fault> {
+    let max = current.limits.passed_bytes;
+    let total = current.passed_bytes.get().saturating_add(bytes);
+    current.passed_bytes.set(total);
+    if total > max as usize {
+        let what = "the script passes too much to tools and topics";
+        return Err(Fault::limit(what, "passed_bytes", max));
+    }
+    Ok(())
 }
 
 /// The one argument, if there is one.
@@ -98,10 +111,10 @@ fn read_input<'s>(
     current: &Current,
     arguments: &v8::FunctionCallbackArguments<'s>,
     name: &str,
-) -> Result<Option<Value>, Halt> {
+) -> Result<Option<Taken>, Halt> {
     let input = value::from_script(scope, current, arguments.get(0))
         .map_err(|halt| halt.context(&format!("the input of `{name}` cannot be passed")))?;
-    let is_object = input.as_ref().is_none_or(Value::is_object);
+    let is_object = input.as_ref().is_none_or(|input| input.value.is_object());
     if arguments.length() > 1 || !is_object {
         let message = format!("`{name}` takes one object, for example `{name}({{…}})`");
         return Err(Fault::logic("tool_input", message).into());
@@ -151,7 +164,9 @@ pub(crate) fn settle(
     let value = result.map_err(|failure| {
         Halt::from(Fault { code: "tool_failed", failure }.at(waiting.at.clone()))
     })?;
-    let value = value::to_script(scope, current, &value).map_err(|halt| {
+    let json = value.to_string();
+    let size = value::refuse_big(current, json.len()).map_err(Halt::from);
+    let value = size.and_then(|()| value::to_script(scope, current, &json)).map_err(|halt| {
         halt.context(&format!("the answer of `{}` cannot be handed over", waiting.name))
             .map(|fault| fault.at(waiting.at.clone()))
     })?;

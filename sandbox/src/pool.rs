@@ -8,6 +8,7 @@ use std::thread;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::api::Function;
+use crate::code::SharedCode;
 use crate::control::{Control, Stop};
 use crate::cores::Cores;
 use crate::sandbox::Options;
@@ -20,6 +21,7 @@ use crate::watchdog::Watchdog;
 pub(crate) struct Pool {
     pub(crate) options: Options,
     pub(crate) functions: Arc<[Function]>,
+    pub(crate) code: Arc<SharedCode>,
     cores: Arc<Cores>,
     watchdog: io::Result<Watchdog>,
     permits: Arc<Semaphore>,
@@ -46,6 +48,7 @@ impl Pool {
     pub(crate) fn new(options: Options) -> Self {
         Self {
             functions: options.functions.clone().into(),
+            code: Arc::default(),
             cores: Cores::new(options.cores),
             watchdog: Watchdog::start(),
             permits: Arc::new(Semaphore::new(options.max_threads.clamp(1, Semaphore::MAX_PERMITS))),

@@ -84,7 +84,8 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// Waits, without a core, until at least one reply is there or the call is stopped. Time spent waiting for a core
+    /// Waits, without a core, until at least one reply is there, or the call is stopped: then it computes
+    /// no more and needs no core. Time spent waiting for a core
     /// afterwards is not the script's and does not count.
     pub(crate) fn wait(&mut self) -> Vec<Answer> {
         self.call.release_core();
@@ -96,6 +97,9 @@ impl<'a> Turn<'a> {
         });
         let answers = answers.collect();
         let left = self.deadline.take().map(Deadline::pause);
+        if self.is_stopped() {
+            return Vec::new();
+        }
         self.call.hold(self.machine.cores.acquire());
         self.deadline = left.map(|left| self.machine.watchdog.set(left, &self.call));
         answers

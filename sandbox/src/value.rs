@@ -6,15 +6,21 @@ use crate::current::Current;
 use crate::exception::attempt;
 use crate::fault::{Fault, Halt};
 
+/// A value that came from the script.
+pub(crate) struct Taken {
+    pub(crate) value: Value,
+    /// The size of its JSON.
+    pub(crate) bytes: usize,
+}
+
 /// Hands a value to the script.
 pub(crate) fn to_script<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     current: &Current,
-    value: &Value,
+    json: &str,
 ) -> Result<v8::Local<'s, v8::Value>, Halt> {
-    let text = value.to_string();
     attempt(scope, current, |scope| {
-        let text = v8::String::new(scope, &text)?;
+        let text = v8::String::new(scope, json)?;
         v8::json::parse(scope, text)
     })
 }
@@ -24,7 +30,7 @@ pub(crate) fn from_script(
     scope: &mut v8::PinScope<'_, '_>,
     current: &Current,
     value: v8::Local<'_, v8::Value>,
-) -> Result<Option<Value>, Halt> {
+) -> Result<Option<Taken>, Halt> {
     let Some(helpers) = current.helpers.get() else {
         return Err(Fault::internal("the context has no helpers").into());
     };
@@ -36,7 +42,7 @@ pub(crate) fn describe(
     scope: &mut v8::PinScope<'_, '_>,
     current: &Current,
     value: v8::Local<'_, v8::Value>,
-) -> Result<Option<Value>, Halt> {
+) -> Result<Option<Taken>, Halt> {
     let Some(helpers) = current.helpers.get() else {
         return Err(Fault::internal("the context has no helpers").into());
     };
@@ -48,7 +54,7 @@ fn stringify(
     current: &Current,
     helper: &v8::Global<v8::Function>,
     value: v8::Local<'_, v8::Value>,
-) -> Result<Option<Value>, Halt> {
+) -> Result<Option<Taken>, Halt> {
     v8::scope!(let scope, scope);
     let value = v8::Local::new(scope, value);
     let json = attempt(scope, current, |scope| {
@@ -62,18 +68,22 @@ fn stringify(
         }
         return Err(Fault::logic("value", "a symbol is no JSON").into());
     }
-    let max = current.limits.value_bytes as usize;
-    let too_big = || Fault::limit("the value is too big", "value_bytes", max);
-    let json =
-        json.try_cast::<v8::String>().map_err(|_no_string| Fault::internal("JSON is no text"))?;
-    if json.length() > max {
-        return Err(too_big().into());
-    }
+    let json = json.try_cast::<v8::String>();
+    let json = json.map_err(|_no_string| Fault::internal("JSON is no text"))?;
+    // Its bytes are at least as many as its characters: what is far too big is not even copied.
+    refuse_big(current, json.length())?;
     let json = json.to_rust_string_lossy(scope);
-    if json.len() > max {
-        return Err(too_big().into());
+    refuse_big(current, json.len())?;
+    Ok(Some(Taken { value: parse(&json)?, bytes: json.len() }))
+}
+
+/// Refuses a value whose JSON has so many bytes, if that is too many.
+pub(crate) fn refuse_big(current: &Current, bytes: usize) -> Result<(), Fault> {
+    let max = current.limits.value_bytes;
+    if bytes > max as usize {
+        return Err(Fault::limit("the value is too big", "value_bytes", max));
     }
-    parse(&json).map(Some).map_err(Halt::from)
+    Ok(())
 }
 
 /// Reads what V8 wrote.

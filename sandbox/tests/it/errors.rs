@@ -304,6 +304,20 @@ async fn a_long_line_is_shown_around_the_column() {
 }
 
 #[tokio::test]
+async fn a_script_that_is_known_under_another_name_is_shown_under_its_own() {
+    let sandbox = sandbox();
+    let mut call = prepare("throw new Error('x');");
+
+    for name in ["first.js", "second.js"] {
+        call.script.name = name.into();
+        let report = run(&sandbox, call.clone()).await;
+
+        let Ending::Failed(failure) = report.ending else { panic!("{:?}", report.ending) };
+        assert_eq!(failure.at.unwrap().file, name);
+    }
+}
+
+#[tokio::test]
 async fn a_long_message_is_cropped() {
     let report = run(&sandbox(), prepare("throw new Error('x'.repeat(1 << 20));")).await;
 

@@ -13,6 +13,7 @@ const STACK: &str =
 const BUFFERS: &str = "the script's `ArrayBuffer`s use too much memory: the limit is `limits.script.array_buffers_mib` = 8";
 const CALLS: &str =
     "the script calls tools and topics too often: the limit is `limits.script.host_calls` = 50";
+const PASSED: &str = "the script passes too much to tools and topics: the limit is `limits.script.passed_bytes` = 300000";
 const RESULT: &str = "the result cannot be kept: the value is too big: the limit is `limits.script.value_bytes` = 100000";
 const STUCK: &str = "the handler waits for a promise that nothing will ever settle";
 
@@ -101,6 +102,10 @@ hostile! {
         "return 'ä'.repeat(60_000);" => RESULT;
     a_giant_input:
         "await Files.read({ text: 'x'.repeat(200_000) });" => "the input of `Files.read` cannot be passed: the value is too big: the limit is `limits.script.value_bytes` = 100000";
+    a_flood_of_big_inputs:
+        "for (;;) { await Files.read({ text: 'x'.repeat(90_000) }); }" => PASSED;
+    a_giant_answer:
+        "await Files.read({ huge: true });" => "the answer of `Files.read` cannot be handed over: the value is too big: the limit is `limits.script.value_bytes` = 100000";
     a_search_through_nothing:
         "return Array.prototype.indexOf.call({ length: 2 ** 53 - 1 }, 1);" => TIME;
     a_sort_of_nothing:

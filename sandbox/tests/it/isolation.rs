@@ -232,3 +232,27 @@ async fn replies_that_nobody_waits_for_harm_nothing() {
         assert_eq!(returned(&report), json!(1));
     }
 }
+
+#[tokio::test]
+async fn threads_share_what_one_has_compiled() {
+    let sandbox = sandbox();
+    let body = "const { slow } = await Files.readSlowly({ n: 2 }); return slow.n * state.n;";
+    let world = Arc::new(World::default());
+    world.gate.give();
+    let first = run_in(&sandbox, prepare(body), &world).await;
+
+    // Each of them waits on a thread of its own until all have begun.
+    let others = futures::future::join_all((0..5).map(|_| run_in(&sandbox, prepare(body), &world)));
+    let (others, ()) = tokio::join!(others, async {
+        for _ in 0..6 {
+            world.waiting.taken().await;
+        }
+        for _ in 0..5 {
+            world.gate.give();
+        }
+    });
+
+    for report in others.iter().chain([&first]) {
+        assert_eq!(returned(report), json!(2));
+    }
+}

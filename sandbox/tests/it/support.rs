@@ -21,6 +21,7 @@ pub(crate) fn limits() -> ScriptLimits {
         log_lines: 50,
         log_line_chars: 100,
         value_bytes: 100_000,
+        passed_bytes: 300_000,
         host_calls: 50,
         source_bytes: 200_000,
         ..ScriptLimits::default()
@@ -156,6 +157,9 @@ impl Host for At {
         let world = Arc::clone(&self.0);
         match call.method.as_str() {
             "fail" => Reply::Now(Err(Failure::network("the service did not answer"))),
+            "read" if call.input.get("huge").is_some() => {
+                Reply::Now(Ok("x".repeat(200_000).into()))
+            }
             "panic" => panic!("the host is broken"),
             "readSlowly" => Reply::Later(
                 async move {
