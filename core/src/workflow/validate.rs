@@ -425,7 +425,8 @@ mod tests {
             consumers/record/prepare: wrong_type
             consumers/poll/Mutate: unknown_key
             producers/poll/publishes/1: undeclared_topic
-            consumers/poll/subscribe/1: topic_with_two_consumers"#]].assert_eq(&lines.join("\n"));
+            consumers/poll/subscribe/1: topic_with_two_consumers"#]]
+        .assert_eq(&lines.join("\n"));
     }
 
     #[test]
