@@ -1,6 +1,10 @@
 //! The contract of the store, on every database that it has.
 
-#![expect(clippy::unwrap_used, reason = "what cannot be opened fails the test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "what cannot be opened fails the test, and what is not there is said"
+)]
 
 use std::sync::Arc;
 
