@@ -27,6 +27,8 @@ pub(crate) struct Current {
     /// Later replies that the loop has yet to start.
     pub(crate) started: RefCell<Vec<(u32, Later)>>,
     pub(crate) host_calls: Cell<u32>,
+    /// How many replies were left for later so far. Calls can be nested, so their own count tells no replies apart.
+    pub(crate) later_replies: Cell<u32>,
     /// The size of everything passed to the host so far.
     pub(crate) passed_bytes: Cell<usize>,
     /// The promises that are rejected and that nobody looks at.
@@ -90,6 +92,7 @@ impl Current {
             pending: RefCell::default(),
             started: RefCell::default(),
             host_calls: Cell::new(0),
+            later_replies: Cell::new(0),
             passed_bytes: Cell::new(0),
             rejections: RefCell::default(),
             logs: RefCell::default(),

@@ -144,7 +144,8 @@ fn deliver<'s>(
     match reply {
         Reply::Now(result) => settle(scope, current, resolver, (&waiting, result))?,
         Reply::Later(future) => {
-            let number = current.host_calls.get();
+            let number = current.later_replies.get();
+            current.later_replies.set(number + 1);
             let resolver = v8::Global::new(scope, resolver);
             let pending = Pending { resolver, waiting, task: None };
             current.pending.borrow_mut().insert(number, pending);

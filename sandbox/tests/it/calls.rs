@@ -86,6 +86,20 @@ async fn reads_are_answered_whether_at_once_or_later() {
 }
 
 #[tokio::test]
+async fn a_read_within_the_input_of_another_gets_an_answer_of_its_own() {
+    let world = Arc::new(World::default());
+    world.gate.give();
+    world.gate.give();
+    let body = "let inner;
+        const outer = Files.readSlowly({ get n() { inner = Files.readSlowly({ n: 1 }); return 2; } });
+        return [(await inner).slow.n, (await outer).slow.n];";
+
+    let report = run_in(&sandbox(), prepare(body), &world).await;
+
+    assert_eq!(returned(&report), json!([1, 2]));
+}
+
+#[tokio::test]
 async fn many_slow_reads_are_awaited_at_once() {
     let world = Arc::new(World::default());
     let body = "const all = [1, 2, 3, 4, 5].map((n) => Files.readSlowly({ n }));
