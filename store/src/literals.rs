@@ -6,7 +6,7 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 use diesel::sql_types::Bool;
 
-use crate::schema::{events, handler_runs};
+use crate::schema::{events, handler_runs, mutations};
 
 macro_rules! literals {
     ($( $(#[$meta:meta])* $name:ident on $table:ident = $sql:literal; )+) => { $(
@@ -42,4 +42,6 @@ literals! {
     IsQueued on handler_runs = "handler_runs.status = 'queued'";
     /// A worker has the run.
     IsActive on handler_runs = "handler_runs.status = 'active'";
+    /// It is not known whether the mutation happened.
+    IsUnsettled on mutations = "mutations.status NOT IN ('applied', 'failed')";
 }

@@ -255,6 +255,7 @@ chapters! { $
         notifications_come_newest_first_with_their_workflow,
         a_run_that_waits_for_a_worker_is_looked_at_again_soon,
         an_event_says_which_run_has_it,
+        a_text_that_cannot_be_stored_is_found_as_it_was_stored,
     }
     messages {
         a_message_is_entered_once_per_mutation,

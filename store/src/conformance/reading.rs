@@ -11,8 +11,8 @@ use super::world::{
     Bench, World, commit_of, event, lone_consumer, pipeline, reservation, seconds, start,
 };
 use crate::{
-    AnyId, Bump, CommitProducer, EventCounts, EventFilter, InputStatus, LogFilter, RunFilter,
-    StoreError,
+    AnyId, Bump, CommitProducer, EventCounts, EventFilter, InputStatus, LogFilter, NewInput,
+    RunFilter, StoreError,
 };
 
 /// What became of each input, by its title's mail, and how many the overview counts as pending.
@@ -357,4 +357,25 @@ pub async fn an_event_says_which_run_has_it(bench: Bench) {
 
     assert_eq!(event.reserved_by_run_id, Some(run.claim.run));
     assert_eq!(world.store.event(event.id).await.unwrap(), event);
+}
+
+pub async fn a_text_that_cannot_be_stored_is_found_as_it_was_stored(bench: Bench) {
+    let world = World::pipeline(bench).await;
+    world.drain().await;
+    world.advance(seconds(300));
+    let run = world.take("poll").await;
+    let input = NewInput { external_id: "x\0y".to_owned(), ..world.input("m1") };
+    world.commit_producer(&run, &[input], vec![event("mail", "m\0")]).await.unwrap();
+    let (workflow, topic) = (world.workflow, Some("mail".to_owned()));
+    let message_ids = Some(vec!["m\0".to_owned()]);
+    let filter = EventFilter { workflow, topic, status: None, message_ids, limit: 10 };
+
+    let events = world.store.events(filter).await.unwrap();
+    let input = world.store.find_input(workflow, "Mail", "message", "x\0y").await.unwrap();
+    let unknown = world.store.find_workflow(world.workspace, "\0").await.unwrap_err();
+
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0].message_id, "m\u{FFFD}");
+    assert!(input.is_some());
+    assert!(matches!(unknown, StoreError::NotFound { .. }), "{unknown:?}");
 }

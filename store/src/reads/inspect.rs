@@ -84,7 +84,7 @@ impl Inspect for Backend {
     }
 
     async fn find_workflow(&self, workspace: WorkspaceId, name_or_id: &str) -> Result<Workflow> {
-        self.read(FindWorkflow { workspace, name_or_id: name_or_id.to_owned() }).await
+        self.read(FindWorkflow { workspace, name_or_id: storable(name_or_id.to_owned()) }).await
     }
 
     async fn overview(&self, workflow: WorkflowId) -> Result<WorkflowOverview> {
@@ -104,6 +104,11 @@ impl Inspect for Backend {
     }
 
     async fn events(&self, filter: EventFilter) -> Result<Vec<Event>> {
+        let filter = EventFilter {
+            topic: filter.topic.map(storable),
+            message_ids: filter.message_ids.map(|ids| ids.into_iter().map(storable).collect()),
+            ..filter
+        };
         self.read(Events { filter }).await
     }
 

@@ -2,13 +2,12 @@
 
 use std::collections::HashMap;
 
-use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::Bool;
-use windlass_core::{InputId, MutationId, RunId, WorkflowId};
+use windlass_core::{InputId, MutationId, MutationStatus, RunId, WorkflowId};
 
 use super::dialect::{Conn, RunQueryDsl};
 use crate::error::{Result, StoreError};
+use crate::literals::IsUnsettled;
 use crate::model::Mutation;
 use crate::rows::{Db, MutationRow, RunInputRow};
 use crate::schema::{mutations, run_inputs};
@@ -34,10 +33,11 @@ pub(in super::super) async fn mutation(conn: &mut Conn, mutation: MutationId) ->
 
 /// A workflow's mutations that nobody has settled, oldest first.
 pub(super) async fn in_doubt(conn: &mut Conn, workflow: WorkflowId) -> Result<Vec<Mutation>> {
-    // The statuses are written out, not bound, so that the partial index is seen to fit.
     let query = MutationRow::query()
         .filter(mutations::workflow_id.eq(Db(workflow)))
-        .filter(sql::<Bool>("status NOT IN ('applied', 'failed') AND status <> 'in_flight'"))
+        .filter(IsUnsettled)
+        // A request under way is in no doubt yet.
+        .filter(mutations::status.ne(Db(MutationStatus::InFlight)))
         .order((mutations::created_at, mutations::id));
     let rows = query.load(conn).await?;
     with_inputs(conn, rows).await
