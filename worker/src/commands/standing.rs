@@ -389,9 +389,7 @@ const fn mend(class: FailureClass) -> (&'static str, &'static str) {
             "windlass or one of its tools failed",
             "see what the error says; where it is no fault of this machine, report it",
         ),
-        FailureClass::ApiKey => {
-            ("a provider does not accept its key", "set a key that the provider accepts")
-        }
+        FailureClass::ApiKey => ("a provider does not accept its key", "set a key that it accepts"),
         FailureClass::Balance => ("a provider wants to be paid first", "pay the provider"),
     }
 }

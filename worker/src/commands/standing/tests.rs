@@ -273,7 +273,7 @@ fn every_class_of_error_says_who_must_act() {
         network: Needs attention the network failed too often in a row: refused -> see that the other side can be reached from here | then lets it go on
         logic: Needs attention its script failed: refused -> repair the script and deploy it | then lets it go on
         internal: Needs attention windlass or one of its tools failed: refused -> see what the error says; where it is no fault of this machine, report it | then lets it go on
-        api_key: Needs attention a provider does not accept its key: refused -> set a key that the provider accepts | then lets it go on
+        api_key: Needs attention a provider does not accept its key: refused -> set a key that it accepts | then lets it go on
         balance: Needs attention a provider wants to be paid first: refused -> pay the provider | then lets it go on
     "#]].assert_eq(&texts.collect::<String>());
 }
