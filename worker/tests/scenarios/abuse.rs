@@ -165,7 +165,8 @@ scenarios! {
 
     async fn a_tool_error_cannot_be_caught(shop: Workshop) {
         let prepare = r#"
-            let caught = Files.read({ path: "in/none" }).catch(() => "caught");
+            const tool = Files;
+            let caught = tool.read({ path: "in/none" }).catch(() => "caught");
             await caught; await Http.get({ url: "$URL/never" });"#;
         let script = SCRIPT.replace("$PREPARE", prepare).replace("$PRODUCER", "").replace("$MUTATE", "").replace("$NEXT", "");
         let workflow = shop.deploy("catch", &script).await;
