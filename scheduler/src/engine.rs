@@ -192,11 +192,10 @@ impl Engine {
                 if present.result.is_some() || is_held_up {
                     return Ok(present);
                 }
-                let sleep = self.driver.store.next_due().await?;
                 tokio::select! {
-                    // Another worker may have taken one of the session's runs.
+                    // Another worker may have taken one of the session's runs, and may be lost with it.
                     () = wake_ups.wait() => {}
-                    () = sleep_for(sleep) => {}
+                    () = tokio::time::sleep(self.driver.policy.lease.renew_every()) => {}
                     Some(ended) = drives.join_next() => check(ended)?,
                 }
             }
