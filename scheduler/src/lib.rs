@@ -38,4 +38,6 @@ pub use error::EngineError;
 pub use inputs::{INPUT_KINDS, check_input_kind};
 pub use progress::{Observer, Progress, ProgressStep};
 pub use registry::{Callable, Registry, RegistryError, Target, TopicsFunction};
-pub use tool::{Effect, MutationKey, Reconciliation, Tool, ToolCall, ToolError, ToolSpec};
+pub use tool::{
+    Effect, Lookup, MutationKey, Reconciliation, Subject, Tool, ToolCall, ToolError, ToolSpec,
+};

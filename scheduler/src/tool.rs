@@ -95,6 +95,23 @@ pub enum Reconciliation {
     Retry(Failure),
 }
 
+/// What a call is about: where its effect would be seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// The place as a person would look for it, without secrets: `out/ledger.csv`, `POST https://api.example.com/orders`.
+    pub place: String,
+    /// What a grant can be narrowed to, for example the server's name.
+    pub scope: Option<String>,
+}
+
+/// How an effect is looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Lookup {
+    /// How long after the request a missing effect proves that it did not happen. Until then [`Reconciliation::NotApplied`] only
+    /// means that it cannot be seen yet.
+    pub absence_counts_after: Duration,
+}
+
 /// Something a script may call.
 #[async_trait]
 pub trait Tool: Send + Sync + std::fmt::Debug {
@@ -113,12 +130,17 @@ pub trait Tool: Send + Sync + std::fmt::Debug {
     /// None: the effect of a call whose future was dropped is unknown.
     async fn call(&self, call: ToolCall) -> Result<Value, ToolError>;
 
-    /// Whether [`reconcile`](Self::reconcile) can tell anything about a call with this input.
-    fn can_reconcile(&self, _input: &Value) -> bool {
-        false
+    /// What a call with this input is about.
+    fn subject(&self, _input: &Value) -> Subject {
+        Subject { place: self.spec().namespace.clone(), scope: None }
     }
 
-    /// Looks whether the effect of an earlier call happened, without causing it.
+    /// How the effect of a call with this input can be looked up; none where [`reconcile`](Self::reconcile) could tell nothing.
+    fn lookup(&self, _input: &Value) -> Option<Lookup> {
+        None
+    }
+
+    /// Settles whether the effect of an earlier call happened, and never causes a second one.
     async fn reconcile(&self, _call: ToolCall) -> Reconciliation {
         Reconciliation::Retry(Failure::internal("this tool cannot look its effects up"))
     }

@@ -15,7 +15,9 @@ use serde_json::Value;
 use windlass_core::{
     EventId, InputId, MutationId, RunId, ScriptId, SessionId, Timestamp, WorkflowId, WorkspaceId,
 };
-use windlass_scheduler::{Effect, Reconciliation, Tool, ToolCall, ToolError, ToolSpec};
+use windlass_scheduler::{
+    Effect, Lookup, Reconciliation, Subject, Tool, ToolCall, ToolError, ToolSpec,
+};
 use windlass_store::{
     ActivateScript, AnyId, ApplyMutation, BeginMutation, BegunMutation, CheckpointPrepare,
     ClaimRuns, ClaimedRun, CommitConsumer, CommitProducer, Committed, ControlWorkflow,
@@ -201,8 +203,12 @@ impl Tool for FaultyTool {
         answer
     }
 
-    fn can_reconcile(&self, input: &Value) -> bool {
-        self.inner.can_reconcile(input)
+    fn subject(&self, input: &Value) -> Subject {
+        self.inner.subject(input)
+    }
+
+    fn lookup(&self, input: &Value) -> Option<Lookup> {
+        self.inner.lookup(input)
     }
 
     async fn reconcile(&self, call: ToolCall) -> Reconciliation {

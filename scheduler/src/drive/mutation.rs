@@ -50,7 +50,7 @@ impl Driver {
             tool_method: call.method,
             params: input.clone(),
             ui_title: title,
-            reconcilable: tool.can_reconcile(&input),
+            reconcilable: tool.lookup(&input).is_some(),
             logs,
         };
         let begun = persist(|| self.store.begin_mutation(params.clone())).await?;
@@ -159,9 +159,7 @@ async fn send(tool: &dyn Tool, request: ToolCall) -> Settled {
 
 /// Asks the tool whether an effect happened; none where it cannot tell for such a call, or not in time.
 pub(crate) async fn look_up(tool: &dyn Tool, request: ToolCall) -> Option<Reconciliation> {
-    if !tool.can_reconcile(&request.input) {
-        return None;
-    }
+    tool.lookup(&request.input)?;
     tokio::time::timeout(RECONCILE_TIME, tool.reconcile(request)).await.ok()
 }
 

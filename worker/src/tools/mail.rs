@@ -10,7 +10,7 @@ use mail_parser::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use windlass_core::{Failure, Timestamp};
-use windlass_scheduler::{Effect, Tool, ToolCall, ToolError};
+use windlass_scheduler::{Effect, Subject, Tool, ToolCall, ToolError};
 
 use super::files::{Roots, read_limited};
 use super::method::{Description, Method, Typed, off_thread};
@@ -84,6 +84,10 @@ larger than the setting `[tools.files] max_read_mib`.",
             effect: Effect::Read,
             input_types: &[("Mail", "message")],
         }
+    }
+
+    fn subject(&self, input: &ParseInput) -> Subject {
+        super::files::subject(&input.path)
     }
 
     async fn call(&self, input: ParseInput, _call: ToolCall) -> Result<Vec<Mail>, ToolError> {

@@ -9,7 +9,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use windlass_core::Failure;
-use windlass_scheduler::{Effect, Reconciliation, Tool, ToolCall, ToolError, ToolSpec};
+use windlass_scheduler::{
+    Effect, Lookup, Reconciliation, Subject, Tool, ToolCall, ToolError, ToolSpec,
+};
 
 /// What a method is called and what it does.
 #[derive(Debug, Clone, Copy)]
@@ -34,8 +36,14 @@ pub(super) trait Method: Send + Sync + Debug + 'static {
     /// Makes the call. `call.input` is empty: it was moved into `input`.
     async fn call(&self, input: Self::Input, call: ToolCall) -> Result<Self::Output, ToolError>;
 
-    fn can_reconcile(&self, _input: &Self::Input) -> bool {
-        false
+    /// What a call is about.
+    fn subject(&self, _input: &Self::Input) -> Subject {
+        Subject { place: self.description().namespace.to_owned(), scope: None }
+    }
+
+    /// How the effect can be looked up.
+    fn lookup(&self, _input: &Self::Input) -> Option<Lookup> {
+        None
     }
 
     /// Looks for the effect: what the call would have answered, or `None` where it is definitely not there.
@@ -110,8 +118,15 @@ impl<M: Method> Tool for Typed<M> {
         to_json(&output).map_err(|failure| ToolError { failure, sent: windlass_core::Sent::Yes })
     }
 
-    fn can_reconcile(&self, input: &Value) -> bool {
-        self.parse(input.clone()).is_ok_and(|input| self.method.can_reconcile(&input))
+    fn subject(&self, input: &Value) -> Subject {
+        match self.parse(input.clone()) {
+            Ok(input) => self.method.subject(&input),
+            Err(_) => Subject { place: self.spec.namespace.clone(), scope: None },
+        }
+    }
+
+    fn lookup(&self, input: &Value) -> Option<Lookup> {
+        self.parse(input.clone()).ok().and_then(|input| self.method.lookup(&input))
     }
 
     async fn reconcile(&self, mut call: ToolCall) -> Reconciliation {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use windlass_core::{Failure, MutationId, WorkflowId, WorkspaceId};
-use windlass_scheduler::{Effect, MutationKey, Tool, ToolCall, ToolError};
+use windlass_scheduler::{Effect, Lookup, MutationKey, Subject, Tool, ToolCall, ToolError};
 
 use super::method::{Description, Method, Typed};
 
@@ -104,8 +104,12 @@ It appears in the list of notifications.",
         Ok(NotifyOutput { notified: true })
     }
 
-    fn can_reconcile(&self, _input: &NotifyInput) -> bool {
-        true
+    fn subject(&self, _input: &NotifyInput) -> Subject {
+        Subject { place: "the list of notifications".to_owned(), scope: None }
+    }
+
+    fn lookup(&self, _input: &NotifyInput) -> Option<Lookup> {
+        Some(Lookup::default())
     }
 
     async fn reconcile(

@@ -93,7 +93,7 @@ impl World {
 
     pub(crate) fn can_reconcile(&self, name: &str, input: &Value) -> bool {
         let Target::Tool(tool) = self.callable(name).target() else { panic!("{name} is no tool") };
-        tool.can_reconcile(input)
+        tool.lookup(input).is_some()
     }
 
     pub(crate) async fn reconcile(&self, name: &str, input: Value) -> Reconciliation {

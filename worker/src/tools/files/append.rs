@@ -21,7 +21,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use windlass_core::Failure;
-use windlass_scheduler::{Effect, ToolCall, ToolError};
+use windlass_scheduler::{Effect, Lookup, Subject, ToolCall, ToolError};
 
 use super::disk::{open_exclusively, open_when_free, sync_folder};
 use super::roots::{Place, Roots};
@@ -88,8 +88,14 @@ without a key, or with one that the line does not contain, a person is asked whe
         .await
     }
 
-    fn can_reconcile(&self, input: &AppendInput) -> bool {
-        input.key.as_deref().is_some_and(|key| !key.is_empty() && input.line.contains(key))
+    fn subject(&self, input: &AppendInput) -> Subject {
+        super::subject(&input.path)
+    }
+
+    fn lookup(&self, input: &AppendInput) -> Option<Lookup> {
+        let is_found_by_key =
+            input.key.as_deref().is_some_and(|key| !key.is_empty() && input.line.contains(key));
+        is_found_by_key.then(Lookup::default)
     }
 
     async fn reconcile(

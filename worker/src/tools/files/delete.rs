@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use windlass_core::Failure;
-use windlass_scheduler::{Effect, ToolCall, ToolError};
+use windlass_scheduler::{Effect, Lookup, Subject, ToolCall, ToolError};
 
 use super::disk::sync_folder;
 use super::roots::Roots;
@@ -65,8 +65,12 @@ A file that does not exist is an error. Folders are not deleted.",
         .await
     }
 
-    fn can_reconcile(&self, _input: &DeleteInput) -> bool {
-        true
+    fn subject(&self, input: &DeleteInput) -> Subject {
+        super::subject(&input.path)
+    }
+
+    fn lookup(&self, _input: &DeleteInput) -> Option<Lookup> {
+        Some(Lookup::default())
     }
 
     /// The effect is there if the file is not.

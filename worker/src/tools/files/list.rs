@@ -9,7 +9,7 @@ use globset::{GlobBuilder, GlobMatcher};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use windlass_core::{Failure, Timestamp};
-use windlass_scheduler::{Effect, ToolCall, ToolError};
+use windlass_scheduler::{Effect, Subject, ToolCall, ToolError};
 
 use super::roots::{Place, Roots};
 use super::write::is_unfinished;
@@ -59,6 +59,10 @@ Folders in it are not listed and not entered; call it again with their path.",
             effect: Effect::Read,
             input_types: super::INPUT_TYPES,
         }
+    }
+
+    fn subject(&self, input: &ListInput) -> Subject {
+        super::subject(&input.dir)
     }
 
     async fn call(&self, input: ListInput, _call: ToolCall) -> Result<Vec<ListedFile>, ToolError> {

@@ -13,7 +13,7 @@ mod write;
 use std::sync::Arc;
 
 use windlass_core::{Failure, Sent};
-use windlass_scheduler::{Tool, ToolError};
+use windlass_scheduler::{Subject, Tool, ToolError};
 
 use super::method::{Typed, off_thread};
 
@@ -37,6 +37,12 @@ pub(super) fn tools(roots: &Arc<Roots>, max_read_bytes: u64) -> Vec<Arc<dyn Tool
         Arc::new(Typed::new(write::Write { roots: roots() })),
         Arc::new(Typed::new(delete::Delete { roots: roots() })),
     ]
+}
+
+/// What a call with this path is about; a grant can be narrowed to one root.
+pub(super) fn subject(path: &str) -> Subject {
+    let root = path.split('/').find(|part| !part.is_empty()).map(str::to_owned);
+    Subject { place: path.to_owned(), scope: root }
 }
 
 /// Looks at files away from the threads that serve everyone. Looking sends nothing.

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use windlass_core::Failure;
-use windlass_scheduler::{Effect, ToolCall, ToolError};
+use windlass_scheduler::{Effect, Subject, ToolCall, ToolError};
 
 use super::disk::open_to_read;
 use super::roots::{Place, Roots};
@@ -51,6 +51,10 @@ The file must be UTF-8 and no larger than the setting `[tools.files] max_read_mi
             effect: Effect::Read,
             input_types: super::INPUT_TYPES,
         }
+    }
+
+    fn subject(&self, input: &ReadInput) -> Subject {
+        super::subject(&input.path)
     }
 
     async fn call(&self, input: ReadInput, _call: ToolCall) -> Result<ReadOutput, ToolError> {

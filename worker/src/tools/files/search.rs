@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use windlass_core::Failure;
-use windlass_scheduler::{Effect, ToolCall, ToolError};
+use windlass_scheduler::{Effect, Subject, ToolCall, ToolError};
 
 use super::disk::open_to_read;
 use super::list::{each_file, glob};
@@ -60,6 +60,10 @@ Looks into the same files as `Files.list`, in the same order. Capitals matter.",
             effect: Effect::Read,
             input_types: super::INPUT_TYPES,
         }
+    }
+
+    fn subject(&self, input: &SearchInput) -> Subject {
+        super::subject(&input.dir)
     }
 
     async fn call(&self, input: SearchInput, _call: ToolCall) -> Result<Vec<FoundLine>, ToolError> {

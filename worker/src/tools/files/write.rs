@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use windlass_core::Failure;
-use windlass_scheduler::{Effect, ToolCall, ToolError};
+use windlass_scheduler::{Effect, Lookup, Subject, ToolCall, ToolError};
 
 use super::disk::{open_exclusively, open_to_read, open_when_free, sync_folder};
 use super::read::read_at_most;
@@ -80,8 +80,12 @@ The file and its folder are created where they are missing. Others see the old t
         .await
     }
 
-    fn can_reconcile(&self, _input: &WriteInput) -> bool {
-        true
+    fn subject(&self, input: &WriteInput) -> Subject {
+        super::subject(&input.path)
+    }
+
+    fn lookup(&self, _input: &WriteInput) -> Option<Lookup> {
+        Some(Lookup::default())
     }
 
     /// The effect is there if the file has the text. If someone replaced it since, writing it again is what was asked for.

@@ -15,7 +15,7 @@ use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, LOCATION};
 use reqwest::{Method as HttpMethod, Response, StatusCode, Url};
 use tokio::time::Instant;
 use windlass_core::{Failure, FailureClass};
-use windlass_scheduler::{Effect, Tool, ToolCall, ToolError};
+use windlass_scheduler::{Effect, Subject, Tool, ToolCall, ToolError};
 
 use self::answer::{Answer, BodyLimits};
 use self::request::{ChangeInput, LookInput, Outgoing, without_query};
@@ -120,6 +120,10 @@ impl Method for Look {
         }
     }
 
+    fn subject(&self, input: &LookInput) -> Subject {
+        request::subject(&self.method, &input.url)
+    }
+
     async fn call(&self, input: LookInput, call: ToolCall) -> Result<Answer, ToolError> {
         let outgoing = input.outgoing(self.method.clone()).map_err(ToolError::not_sent)?;
         // Whatever a look comes to, it changes nothing.
@@ -140,6 +144,10 @@ impl Method for Change {
             effect: Effect::Mutation,
             input_types: &[],
         }
+    }
+
+    fn subject(&self, input: &ChangeInput) -> Subject {
+        request::subject(&self.method, &input.url)
     }
 
     async fn call(&self, input: ChangeInput, call: ToolCall) -> Result<Answer, ToolError> {

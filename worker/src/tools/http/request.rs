@@ -8,13 +8,14 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 use windlass_core::Failure;
+use windlass_scheduler::Subject;
 
 /// Input of `get` and `head`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LookInput {
     /// `http` or `https`, of a server that the configuration allows.
-    url: String,
+    pub(super) url: String,
     /// Header lines by name.
     headers: Option<BTreeMap<String, String>>,
 }
@@ -24,7 +25,7 @@ pub(super) struct LookInput {
 #[serde(deny_unknown_fields)]
 pub(super) struct ChangeInput {
     /// `http` or `https`, of a server that the configuration allows.
-    url: String,
+    pub(super) url: String,
     /// Header lines by name.
     headers: Option<BTreeMap<String, String>>,
     /// A string is sent as it is, null not at all, anything else as JSON.
@@ -101,6 +102,17 @@ impl Outgoing {
             .flat_map(|it| it.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
             .chain(query)
             .collect()
+    }
+}
+
+/// What a request to `text` is about; a grant can be narrowed to one server.
+pub(super) fn subject(method: &Method, text: &str) -> Subject {
+    match Url::parse(text) {
+        Ok(url) => {
+            let scope = url.host_str().map(str::to_owned);
+            Subject { place: format!("{method} {}", without_query(url)), scope }
+        }
+        Err(_) => Subject { place: format!("{method} of no URL"), scope: None },
     }
 }
 
