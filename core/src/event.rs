@@ -13,6 +13,8 @@ text_enum! {
         Consumed = "consumed",
         /// A person skipped it.
         Skipped = "skipped",
+        /// Its runs were lost or failed too often: a person puts it back or skips it.
+        Parked = "parked",
     }
 }
 
@@ -23,8 +25,16 @@ impl EventStatus {
         match self {
             Self::Pending => matches!(next, Self::Reserved | Self::Skipped),
             Self::Reserved => true,
+            Self::Parked => matches!(next, Self::Pending | Self::Skipped),
             Self::Consumed | Self::Skipped => false,
         }
+    }
+
+    /// Whether publishing the same message id again corrects what the event says. It never changes the status, and never makes a
+    /// second event: what a run has reserved or finished stays as that run saw it.
+    #[must_use]
+    pub const fn takes_correction(self) -> bool {
+        matches!(self, Self::Pending)
     }
 
     /// Whether the event still causes work.

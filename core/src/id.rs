@@ -12,6 +12,9 @@ pub trait Id: Text + Copy + Ord {
 
     /// A new id that no other has.
     fn mint(now: Timestamp) -> Self;
+
+    /// A number that is random for each id, and always the same for the same one.
+    fn seed(self) -> u64;
 }
 
 /// One context for the process, so that ids of one instant still sort by the order of minting.
@@ -38,6 +41,11 @@ macro_rules! ids {
 
             fn mint(now: Timestamp) -> Self {
                 Self(uuid_at(now))
+            }
+
+            fn seed(self) -> u64 {
+                // The last 32 bits of a UUIDv7 are random, whatever counts before them.
+                self.0.as_u64_pair().1 & u64::from(u32::MAX)
             }
         }
 

@@ -20,6 +20,7 @@
 //! - A run whose mutation is open is never taken for failed: it is in doubt, and a person is asked.
 //! - After a known effect a run may only go forward; before it, it starts again from scratch.
 
+mod capability;
 mod event;
 mod failure;
 mod id;
@@ -35,6 +36,7 @@ mod text;
 mod time;
 mod workflow;
 
+pub use capability::{Capability, Grant, NoCapability};
 pub use event::EventStatus;
 pub use failure::{Failure, FailureClass, ScriptPosition, Sent, Service};
 pub use id::{
@@ -42,8 +44,13 @@ pub use id::{
     TopicId, WorkerId, WorkflowId, WorkspaceId,
 };
 pub use log::LogLevel;
-pub use mutation::{MutationStatus, Outcome, ResolvedBy, Verdict, digest, digest_text};
-pub use policy::{LeasePolicy, Policy, ScriptLimits, SessionLimits};
+pub use mutation::{
+    MutationStatus, Outcome, Question, Recourse, ResolvedBy, Verdict, digest, digest_text,
+    idempotency_key,
+};
+pub use policy::{
+    EffectLimits, EventPolicy, LeasePolicy, LookupPolicy, Policy, ScriptLimits, SessionLimits,
+};
 pub use retry::Backoff;
 pub use run::{
     Changes, HandlerKind, Hold, IllegalTransition, PendingRetry, Phase, Reservations, RunState,

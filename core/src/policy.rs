@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::failure::{Failure, FailureClass};
 use crate::retry::Backoff;
 
 /// The limits that a deployment may change. Each field's name carries its unit.
@@ -18,6 +19,94 @@ pub struct Policy {
     pub transient: Backoff,
     /// How long a claimed run belongs to its worker without a renewal.
     pub lease: LeasePolicy,
+    /// How an effect in doubt is looked up.
+    pub lookup: LookupPolicy,
+    /// How much one workflow may do outside.
+    pub effects: EffectLimits,
+    /// When an event is taken out of the way.
+    pub events: EventPolicy,
+}
+
+/// How an effect in doubt is looked up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LookupPolicy {
+    /// How many attempts there are before a person is asked.
+    pub attempts: u32,
+    /// The delay after the first attempt; it doubles each time.
+    pub base_ms: u64,
+    /// The longest delay.
+    pub cap_ms: u64,
+    /// How long one attempt may take.
+    pub timeout_ms: u64,
+}
+
+impl Default for LookupPolicy {
+    fn default() -> Self {
+        Self { attempts: 5, base_ms: 10_000, cap_ms: 600_000, timeout_ms: 30_000 }
+    }
+}
+
+impl LookupPolicy {
+    /// How long one attempt may take.
+    #[must_use]
+    pub const fn timeout(&self) -> Duration {
+        Duration::from_millis(self.timeout_ms)
+    }
+
+    /// The delay after the `attempts`th attempt in vain (counted from 1); none where that was the last.
+    #[must_use]
+    pub fn delay(&self, attempts: u32) -> Option<Duration> {
+        let (base_ms, cap_ms) = (self.base_ms, self.cap_ms);
+        let tries = self.attempts.saturating_sub(1);
+        Backoff { base_ms, cap_ms, tries, jitter_percent: 0 }.delay(attempts)
+    }
+}
+
+/// How much one workflow may do outside. The counts begin anew every hour, and when a person resumes the workflow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EffectLimits {
+    /// Mutations in an hour; then its consumers wait. 0 for no limit.
+    pub mutations_per_hour: u32,
+    /// Doubtful outcomes in an hour; then a person is asked to look. 0 for no limit.
+    pub doubts_per_hour: u32,
+}
+
+impl Default for EffectLimits {
+    fn default() -> Self {
+        Self { mutations_per_hour: 3_600, doubts_per_hour: 5 }
+    }
+}
+
+impl EffectLimits {
+    /// What holds a workflow that had so many doubtful outcomes within the hour.
+    #[must_use]
+    pub fn breaker(&self, doubts: u32) -> Option<Failure> {
+        let breaks = self.doubts_per_hour > 0 && doubts >= self.doubts_per_hour;
+        breaks.then(|| {
+            Failure::new(
+                FailureClass::Permission,
+                format!(
+                    "{doubts} effects within an hour had a doubtful outcome: find out why answers are lost, then resume the workflow"
+                ),
+            )
+        })
+    }
+}
+
+/// When an event is taken out of the way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EventPolicy {
+    /// How often the run that has it may be lost or fail by itself; then the event is parked. 0 for never.
+    pub park_after: u32,
+}
+
+impl Default for EventPolicy {
+    fn default() -> Self {
+        Self { park_after: 5 }
+    }
 }
 
 /// What one call of a script (a producer's handler, prepare, mutate or next) may use.

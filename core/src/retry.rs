@@ -14,11 +14,13 @@ pub struct Backoff {
     pub cap_ms: u64,
     /// How many delays there are; the failure after the last one is final.
     pub tries: u32,
+    /// How much longer a delay may be, in percent of it, so that what failed together does not come back together.
+    pub jitter_percent: u32,
 }
 
 impl Default for Backoff {
     fn default() -> Self {
-        Self { base_ms: 10_000, cap_ms: 600_000, tries: 5 }
+        Self { base_ms: 10_000, cap_ms: 600_000, tries: 5, jitter_percent: 20 }
     }
 }
 
@@ -33,6 +35,15 @@ impl Backoff {
         let factor = 1_u64.checked_shl(failures.saturating_sub(1)).unwrap_or(u64::MAX);
         Some(Duration::from_millis(self.base_ms.saturating_mul(factor).min(self.cap_ms)))
     }
+
+    /// The delay with its jitter: the same for the same `seed`.
+    #[must_use]
+    pub fn spread_delay(&self, failures: u32, seed: u64) -> Option<Duration> {
+        let delay = self.delay(failures)?;
+        let most = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        let most = most.saturating_mul(u64::from(self.jitter_percent)) / 100;
+        Some(delay + Duration::from_millis(seed.checked_rem(most + 1).unwrap_or(0)))
+    }
 }
 
 #[cfg(test)]
@@ -46,6 +57,21 @@ mod tests {
         let delays: Vec<_> = (1..=6).map(|n| backoff.delay(n).map(|d| d.as_secs())).collect();
 
         assert_eq!(delays, [Some(10), Some(20), Some(40), Some(80), Some(160), None]);
+    }
+
+    #[test]
+    fn jitter_makes_a_delay_longer_by_its_percentage_at_the_most() {
+        let backoff = Backoff::default();
+
+        let delays: Vec<_> = (0..50_u64)
+            .filter_map(|seed| backoff.spread_delay(1, seed.wrapping_mul(0x9E37_79B9_7F4A_7C15)))
+            .map(|delay| delay.as_millis())
+            .collect();
+
+        assert!(delays.iter().all(|ms| (10_000..=12_000).contains(ms)), "{delays:?}");
+        assert!(delays.iter().any(|ms| *ms > 11_000) && delays.iter().any(|ms| *ms < 11_000));
+        let even = Backoff { jitter_percent: 0, ..backoff };
+        assert_eq!(even.spread_delay(1, u64::MAX), even.delay(1));
     }
 
     #[test]

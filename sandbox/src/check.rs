@@ -23,6 +23,7 @@ mod calls;
 mod globals;
 mod mutation;
 mod tree;
+mod uses;
 
 use std::sync::Arc;
 

@@ -4,8 +4,6 @@ mod consumer;
 mod mutation;
 mod prepared;
 
-pub(crate) use mutation::look_up;
-
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
@@ -18,6 +16,7 @@ use windlass_store::{
     ClaimedRun, CommitProducer, Committed, FollowUp, NewLog, SharedStore, StopRun, StoreError,
 };
 
+use crate::engine::Effects;
 use crate::host::{Buffered, RunHost};
 use crate::persist::persist;
 use crate::progress::{Observer, Progress, ProgressStep};
@@ -34,6 +33,10 @@ pub(crate) struct Driver {
     pub(crate) scripts: Scripts,
     /// One permit for each run that this worker may drive at a time.
     pub(crate) slots: Arc<Semaphore>,
+    /// What becomes of mutations.
+    pub(crate) effects: Effects,
+    /// One permit for each effect that this worker may look up at a time.
+    pub(crate) lookups: Arc<Semaphore>,
     /// Cancelled when no new run may be begun.
     pub(crate) stopping: CancellationToken,
     pub(crate) observer: Option<Observer>,
@@ -147,6 +150,7 @@ impl Driver {
             registry: Arc::clone(&self.registry),
             run: run.clone(),
             manifest: Arc::clone(&script.manifest),
+            grant: Arc::clone(&script.grant),
             phase,
             time_limit: self.policy.script.wall_time(),
             buffered: Arc::clone(&buffered),

@@ -10,12 +10,15 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use windlass_core::{Backoff, Policy, Status, WorkerId, WorkflowId, WorkflowStatus};
 use windlass_sandbox::Sandbox;
-use windlass_store::{ClaimRuns, ClaimedRun, Session, SharedStore, StartSession, StoreError};
+use windlass_store::{
+    ClaimRuns, ClaimedRun, DueLookup, Session, SharedStore, StartSession, StoreError,
+};
 
 use crate::drive::{Driver, FollowUpRun};
 use crate::error::EngineError;
 use crate::lease::Held;
 use crate::liveness::{Alive, Dead, find_dead};
+use crate::lookup::AT_ONCE;
 use crate::progress::Observer;
 use crate::registry::Registry;
 use crate::scripts::Scripts;
@@ -27,7 +30,8 @@ const GRACE: Duration = Duration::from_secs(30);
 const DUE_BATCH: u32 = 100;
 
 /// How long an engine waits after errors of the store in a row; it never stops trying.
-const STORE_BACKOFF: Backoff = Backoff { base_ms: 100, cap_ms: 10_000, tries: u32::MAX };
+const STORE_BACKOFF: Backoff =
+    Backoff { base_ms: 100, cap_ms: 10_000, tries: u32::MAX, jitter_percent: 0 };
 
 /// What an engine is made of.
 #[derive(Clone)]
@@ -44,11 +48,24 @@ pub struct EngineParts {
     pub worker: WorkerId,
     /// How many runs it drives at a time.
     pub slots: usize,
+    /// What becomes of the mutations that scripts ask for.
+    pub effects: Effects,
     /// The folder in which the workers of this machine declare themselves alive. Without one, a lost worker's runs are taken over
     /// only when their leases end.
     pub workers_dir: Option<PathBuf>,
     /// Who hears of progress.
     pub observer: Option<Observer>,
+}
+
+/// What becomes of the mutations that scripts ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Effects {
+    /// They are made.
+    #[default]
+    Make,
+    /// They are captured in the ledger, nothing leaves, and `next` is given an answer made up from the tool's output schema. Only for
+    /// a store that holds a copy.
+    Capture,
 }
 
 impl std::fmt::Debug for EngineParts {
@@ -105,6 +122,8 @@ impl Engine {
             worker: parts.worker,
             scripts: Scripts::default(),
             slots: Arc::new(Semaphore::new(parts.slots)),
+            effects: parts.effects,
+            lookups: Arc::new(Semaphore::new(AT_ONCE)),
             stopping: CancellationToken::new(),
             observer: parts.observer,
         };
@@ -180,6 +199,8 @@ impl Engine {
     ) -> Result<Session, EngineError> {
         self.with_renewals(async {
             self.recover_dead().await?;
+            self.driver.recover(&[]).await?;
+            self.settle_doubts().await?;
             let mut wake_ups = self.driver.store.wake_ups();
             let started = StartSession { workflow, actor: actor.to_owned() };
             let session = self.driver.store.start_session(started).await?;
@@ -209,6 +230,9 @@ impl Engine {
         drives: &mut JoinSet<Result<(), EngineError>>,
     ) -> Result<Option<Duration>, StoreError> {
         self.driver.recover(&[]).await?;
+        for due in self.driver.due_lookups().await? {
+            self.spawn_lookup(due, drives);
+        }
         let looked_at = self.driver.store.enqueue_due(DUE_BATCH).await?;
         let found = self.claim(None).await?;
         let is_full = self.driver.slots.available_permits() <= found.runs.len();
@@ -217,6 +241,31 @@ impl Engine {
             return Ok(Some(Duration::ZERO));
         }
         self.driver.store.next_due().await
+    }
+
+    /// Looks everything up that is due, before something depends on it.
+    async fn settle_doubts(&self) -> Result<(), EngineError> {
+        loop {
+            let due = self.driver.due_lookups().await?;
+            if due.is_empty() {
+                return Ok(());
+            }
+            let mut lookups = JoinSet::new();
+            due.into_iter().for_each(|due| self.spawn_lookup(due, &mut lookups));
+            while let Some(ended) = lookups.join_next().await {
+                check(ended)?;
+            }
+        }
+    }
+
+    fn spawn_lookup(&self, due: DueLookup, tasks: &mut JoinSet<Result<(), EngineError>>) {
+        let driver = Arc::clone(&self.driver);
+        // Only the task that spawns takes permits, and no more were claimed than are free.
+        let permit = Arc::clone(&driver.lookups).try_acquire_owned();
+        tasks.spawn(async move {
+            let _permit = permit;
+            Ok(driver.settle_lookup(due).await?)
+        });
     }
 
     /// Whether a person stopped the workflow meanwhile, so that its queued run waits for that person.

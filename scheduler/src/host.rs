@@ -6,14 +6,14 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use windlass_core::{
-    EventStatus, Failure, FailureClass, Id, InputId, Manifest, Operation, ScriptPhase,
+    EventStatus, Failure, FailureClass, Grant, Id, InputId, Manifest, Operation, ScriptPhase,
 };
 use windlass_sandbox::{Host, HostCall, Reply};
 use windlass_store::{ClaimedRun, EventFilter, NewEvent, NewInput, SharedStore, StoreError};
 
 use crate::inputs::check_input_kind;
 use crate::registry::{Registry, Target, TopicsFunction};
-use crate::tool::{Effect, Tool, ToolCall};
+use crate::tool::{Effect, Tool, ToolCall, ToolSpec};
 
 /// What a phase published and registered. It becomes true with the commit of its run, or never.
 #[derive(Debug, Default)]
@@ -30,6 +30,7 @@ pub(crate) struct RunHost {
     pub(crate) registry: Arc<Registry>,
     pub(crate) run: ClaimedRun,
     pub(crate) manifest: Arc<Manifest>,
+    pub(crate) grant: Arc<Grant>,
     pub(crate) phase: ScriptPhase,
     pub(crate) time_limit: Duration,
     pub(crate) buffered: Arc<Mutex<Buffered>>,
@@ -63,6 +64,9 @@ impl RunHost {
         })?;
         let mut input = call.input.clone();
         callable.validate_input(&mut input)?;
+        if let Target::Tool(tool) = callable.target() {
+            check_grant(&self.grant, tool.as_ref(), &input)?;
+        }
         Ok((callable.target().clone(), input))
     }
 
@@ -269,6 +273,23 @@ impl RunHost {
     fn buffered(&self) -> std::sync::MutexGuard<'_, Buffered> {
         lock(&self.buffered)
     }
+}
+
+/// Refuses what the person who deployed the script did not allow.
+pub(crate) fn check_grant(grant: &Grant, tool: &dyn Tool, input: &Value) -> Result<(), Failure> {
+    let ToolSpec { namespace, method, .. } = tool.spec();
+    let scope = tool.subject(input).scope;
+    if grant.allows(namespace, method, scope.as_deref()) {
+        return Ok(());
+    }
+    let place = scope.map(|scope| format!(" on `{scope}`")).unwrap_or_default();
+    Err(Failure::new(
+        FailureClass::Permission,
+        format!(
+            "the script may not call `{namespace}.{method}`{place}: whoever deployed it did not allow that, and can with \
+             `windlass deploy --allow {namespace}.{method}`"
+        ),
+    ))
 }
 
 /// A call of a tool on behalf of a run.

@@ -26,14 +26,16 @@ mod host;
 mod inputs;
 mod lease;
 mod liveness;
+mod lookup;
 mod persist;
 mod progress;
 mod recover;
 mod registry;
+mod sample;
 mod scripts;
 mod tool;
 
-pub use engine::{Engine, EngineParts};
+pub use engine::{Effects, Engine, EngineParts};
 pub use error::EngineError;
 pub use inputs::{INPUT_KINDS, check_input_kind};
 pub use progress::{Observer, Progress, ProgressStep};

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use windlass_core::{Manifest, ScriptId};
+use windlass_core::{Grant, Manifest, ScriptId};
 use windlass_sandbox::Script;
 use windlass_store::{Result, SharedStore};
 
@@ -17,6 +17,8 @@ pub(crate) struct LoadedScript {
     pub(crate) script: Script,
     /// What it declares.
     pub(crate) manifest: Arc<Manifest>,
+    /// What it may call.
+    pub(crate) grant: Arc<Grant>,
 }
 
 /// The versions that were needed so far.
@@ -37,6 +39,7 @@ impl Scripts {
                 digest: version.digest.into(),
             },
             manifest: Arc::new(version.manifest),
+            grant: Arc::new(version.grant),
         };
         let mut known = self.lock();
         if known.len() >= KEPT {

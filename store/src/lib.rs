@@ -56,16 +56,17 @@ pub mod testing;
 
 pub use error::{Result, StoreError};
 pub use model::{
-    BegunMutation, Claim, ClaimedRun, Committed, Event, EventCounts, HandlerState, Input,
-    InputStatus, JournalEntry, LogEntry, Mutation, Notification, NotificationKind, RecoveredRun,
-    Run, SavedScript, ScriptVersion, Session, Workflow, WorkflowOverview,
+    BegunMutation, Claim, ClaimedRun, Committed, DueLookup, Event, EventCounts, HandlerState,
+    Input, InputStatus, JournalEntry, LogEntry, Mutation, Notification, NotificationKind,
+    RecoveredRun, Run, SavedScript, ScriptVersion, Session, Workflow, WorkflowOverview,
 };
 pub use open::{Options, migrate, open, revert};
 pub use params::{
-    ActivateScript, ApplyMutation, BeginMutation, Bump, CheckpointPrepare, ClaimRuns,
-    CommitConsumer, CommitProducer, ControlWorkflow, DoubtMutation, EventFilter, FailMutation,
-    FollowUp, LogFilter, NewEvent, NewInput, NewLog, ReconcileMutation, RecoverRuns, RenewLeases,
-    Reservation, ResolveMutation, RunFilter, SaveScript, ScriptMessage, StartSession, StopRun,
+    ActivateScript, Answer, ApplyMutation, BeginMutation, Bump, CaptureMutation, CheckpointPrepare,
+    ClaimLookups, ClaimRuns, CommitConsumer, CommitProducer, ControlWorkflow, DoubtMutation,
+    EventFate, EventFilter, FailMutation, Finding, FollowUp, LogFilter, NewEvent, NewInput, NewLog,
+    RecoverRuns, RenewLeases, Reservation, ResolveMutation, RunFilter, SaveScript, ScriptMessage,
+    SettleEvent, SettleLookup, StartSession, StopRun,
 };
 pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;

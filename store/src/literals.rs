@@ -36,12 +36,18 @@ macro_rules! literals {
 literals! {
     /// The event waits to be reserved.
     IsPending on events = "events.status = 'pending'";
+    /// A run has the event for itself.
+    IsReserved on events = "events.status = 'reserved'";
+    /// The event was taken out of the way.
+    IsParked on events = "events.status = 'parked'";
     /// The run waits for a worker or has one.
     IsOpen on handler_runs = "handler_runs.status IN ('queued', 'active')";
     /// The run waits for a worker.
     IsQueued on handler_runs = "handler_runs.status = 'queued'";
     /// A worker has the run.
     IsActive on handler_runs = "handler_runs.status = 'active'";
+    /// The mutation's effect waits to be looked up.
+    IsLookedUp on mutations = "mutations.status = 'needs_reconcile'";
     /// It is not known whether the mutation happened.
-    IsUnsettled on mutations = "mutations.status NOT IN ('applied', 'failed')";
+    IsUnsettled on mutations = "mutations.status NOT IN ('applied', 'failed', 'would_send')";
 }

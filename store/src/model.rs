@@ -7,7 +7,7 @@ mod workflow;
 
 pub use flow::{BegunMutation, Event, Input, InputStatus, Mutation};
 pub use notice::{JournalEntry, Notification, NotificationKind};
-pub use run::{Claim, ClaimedRun, Committed, LogEntry, RecoveredRun, Run, Session};
+pub use run::{Claim, ClaimedRun, Committed, DueLookup, LogEntry, RecoveredRun, Run, Session};
 pub use workflow::{
     EventCounts, HandlerState, SavedScript, ScriptVersion, Workflow, WorkflowOverview,
 };

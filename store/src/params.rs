@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 use windlass_core::{
-    Action, EventStatus, Failure, LogLevel, Manifest, MutationId, Phase, ResolvedBy, RunId,
-    ScriptId, Verdict, WorkerId, WorkflowId, WorkspaceId,
+    Action, EventId, EventStatus, Failure, Grant, LogLevel, Manifest, MutationId, Phase,
+    ResolvedBy, RunId, ScriptId, Verdict, WorkerId, WorkflowId, WorkspaceId,
 };
 
 use crate::model::Claim;
@@ -23,6 +23,8 @@ pub struct SaveScript {
     pub source: String,
     /// What the text declares.
     pub manifest: Manifest,
+    /// What it may call.
+    pub grant: Grant,
     /// What its author says of it.
     pub comment: String,
     /// Which part of the version counts up.
@@ -146,6 +148,8 @@ pub struct BeginMutation {
     pub tool_method: String,
     /// The exact input of the call.
     pub params: Value,
+    /// Where the effect would be seen.
+    pub target: String,
     /// What the script says it is.
     pub ui_title: String,
     /// Whether the tool can look the effect up.
@@ -189,6 +193,17 @@ pub struct DoubtMutation {
     pub mutation: MutationId,
     /// Why nobody knows.
     pub failure: Failure,
+    /// Where the tool has looked already, in vain: how long after the request a missing effect would prove something.
+    pub looked_up: Option<Duration>,
+}
+
+/// A dry run captured the mutation instead of making it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CaptureMutation {
+    /// The right to write.
+    pub claim: Claim,
+    /// An answer such as the tool might have given.
+    pub result: Value,
 }
 
 /// An event to publish.
@@ -274,25 +289,98 @@ pub struct StopRun {
 }
 
 /// A person settles a doubt.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ResolveMutation {
     /// The ledger row.
     pub mutation: MutationId,
     /// What the person says.
-    pub verdict: Verdict,
+    pub answer: Answer,
     /// Who.
     pub actor: String,
     /// Why.
     pub reason: Option<String>,
 }
 
-/// The tool looked a doubtful effect up after its run had stopped.
+/// What a person says of a mutation in doubt.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ReconcileMutation {
+pub enum Answer {
+    /// It did not happen: its events are pending again, and a new run prepares from scratch.
+    DidNotHappen,
+    /// It happened, and this is what the tool would have answered.
+    Happened(Value),
+    /// Leave it: its events are skipped, and `next` runs once.
+    Skip,
+    /// Look it up again, from the first attempt. Refused where the tool cannot.
+    TryAgain,
+}
+
+impl Answer {
+    /// The same, without the result.
+    #[must_use]
+    pub const fn verdict(&self) -> Verdict {
+        match self {
+            Self::DidNotHappen => Verdict::DidNotHappen,
+            Self::Happened(_) => Verdict::Happened,
+            Self::Skip => Verdict::Skip,
+            Self::TryAgain => Verdict::TryAgain,
+        }
+    }
+}
+
+/// Takes effects in doubt that are due to be looked up. Each attempt is counted before it is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimLookups {
+    /// How many at the most.
+    pub limit: u32,
+    /// How long nobody else looks the same one up.
+    pub time: Duration,
+}
+
+/// Writes what looking an effect up came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SettleLookup {
     /// The ledger row.
     pub mutation: MutationId,
-    /// The answer where the effect is there; none where it definitely is not.
-    pub found: Option<Value>,
+    /// Which attempt, as [`ClaimLookups`] counted it.
+    pub attempt: u32,
+    /// What was found.
+    pub finding: Finding,
+}
+
+/// What looking an effect up found.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Finding {
+    /// It is there; the result is as close to the original answer as can be had.
+    Applied(Value),
+    /// It is not there.
+    Absent {
+        /// How long after the request that proves something.
+        counts_after: Duration,
+    },
+    /// It could not be looked up.
+    Unknown(Failure),
+}
+
+/// A person decides about a parked event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettleEvent {
+    /// The event.
+    pub event: EventId,
+    /// What becomes of it.
+    pub fate: EventFate,
+    /// Who.
+    pub actor: String,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// What becomes of a parked event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventFate {
+    /// It is pending again, and blamed for nothing.
+    PutBack,
+    /// It leaves the queue unprocessed.
+    Skip,
 }
 
 /// A script's message to a person.

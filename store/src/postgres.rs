@@ -28,7 +28,7 @@ use self::pool::Connections;
 use crate::error::{Result, StoreError};
 
 /// How often, and after which delays, a transaction is tried again that the server undid because of others.
-const COLLISIONS: Backoff = Backoff { base_ms: 5, cap_ms: 100, tries: 8 };
+const COLLISIONS: Backoff = Backoff { base_ms: 5, cap_ms: 100, tries: 8, jitter_percent: 0 };
 
 /// A store in a PostgreSQL database.
 ///

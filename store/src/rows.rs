@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use windlass_core::{
-    EventId, EventStatus, FailureClass, HandlerKind, InputId, JournalId, LogLevel, Manifest,
+    EventId, EventStatus, FailureClass, Grant, HandlerKind, InputId, JournalId, LogLevel, Manifest,
     MutationId, MutationStatus, NotificationId, Outcome, Phase, ResolvedBy, RunId, Schedule,
     ScriptId, ScriptPosition, SessionId, SessionResult, Status, Text, Timestamp, TopicId, Trigger,
     WorkerId, WorkflowId, WorkflowStatus, WorkspaceId,
@@ -169,6 +169,9 @@ rows! {
         active_script_id: Option<Db<ScriptId>>,
         transient_failures: i32,
         backoff_until: Option<At>,
+        window_started_at: Option<At>,
+        window_mutations: i32,
+        window_doubts: i32,
         due_at: Option<At>,
         created_at: At,
         updated_at: At,
@@ -184,6 +187,7 @@ rows! {
         source: String,
         digest: String,
         manifest: Json<Manifest>,
+        granted: Json<Grant>,
         comment: String,
         created_at: At,
     }
@@ -272,6 +276,8 @@ rows! {
         reserved_by_run_id: Option<Db<RunId>>,
         created_by_run_id: Db<RunId>,
         attempt_number: i32,
+        blamed: i32,
+        blamed_for: Option<String>,
         created_at: At,
         updated_at: At,
     }
@@ -293,10 +299,12 @@ rows! {
         id: Db<MutationId>,
         workflow_id: Db<WorkflowId>,
         handler_run_id: Db<RunId>,
+        operation_id: String,
         tool_namespace: String,
         tool_method: String,
         params: Json,
         params_digest: String,
+        target: String,
         idempotency_key: String,
         status: Db<MutationStatus>,
         result: Option<Json>,

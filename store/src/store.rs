@@ -5,21 +5,21 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use windlass_core::{
-    EventId, InputId, MutationId, NotificationId, RunId, ScriptId, SessionId, Timestamp,
-    WorkflowId, WorkspaceId,
+    EventId, InputId, MutationId, MutationStatus, NotificationId, RunId, ScriptId, SessionId,
+    Timestamp, WorkflowId, WorkspaceId,
 };
 
 use crate::error::Result;
 use crate::model::{
-    BegunMutation, ClaimedRun, Committed, Event, HandlerState, Input, JournalEntry, LogEntry,
-    Mutation, Notification, RecoveredRun, Run, SavedScript, ScriptVersion, Session, Workflow,
-    WorkflowOverview,
+    BegunMutation, ClaimedRun, Committed, DueLookup, Event, HandlerState, Input, JournalEntry,
+    LogEntry, Mutation, Notification, RecoveredRun, Run, SavedScript, ScriptVersion, Session,
+    Workflow, WorkflowOverview,
 };
 use crate::params::{
-    ActivateScript, ApplyMutation, BeginMutation, CheckpointPrepare, ClaimRuns, CommitConsumer,
-    CommitProducer, ControlWorkflow, DoubtMutation, EventFilter, FailMutation, LogFilter,
-    ReconcileMutation, RecoverRuns, RenewLeases, ResolveMutation, RunFilter, SaveScript,
-    ScriptMessage, StartSession, StopRun,
+    ActivateScript, ApplyMutation, BeginMutation, CaptureMutation, CheckpointPrepare, ClaimLookups,
+    ClaimRuns, CommitConsumer, CommitProducer, ControlWorkflow, DoubtMutation, EventFilter,
+    FailMutation, LogFilter, RecoverRuns, RenewLeases, ResolveMutation, RunFilter, SaveScript,
+    ScriptMessage, SettleEvent, SettleLookup, StartSession, StopRun,
 };
 
 /// What changes together. Each method is one transaction: it happened wholly, or not at all.
@@ -81,7 +81,8 @@ pub trait Store: Inspect {
     /// The effect did not happen: ledger `failed`, events released, the run stopped by the failure's class.
     async fn fail_mutation(&self, params: FailMutation) -> Result<()>;
 
-    /// Nobody knows: ledger `indeterminate`, events kept, the run and the workflow wait for a person.
+    /// Nobody knows: ledger `needs_reconcile` where the tool can look the effect up, else `indeterminate`; events kept, the run and
+    /// the workflow wait for the lookup or for a person.
     async fn doubt_mutation(&self, params: DoubtMutation) -> Result<()>;
 
     /// Commits a producer's run.
@@ -96,8 +97,19 @@ pub trait Store: Inspect {
     /// A person settles a doubtful mutation.
     async fn resolve_mutation(&self, params: ResolveMutation) -> Result<Mutation>;
 
-    /// The tool settles a doubtful mutation whose run has stopped.
-    async fn reconcile_mutation(&self, params: ReconcileMutation) -> Result<Mutation>;
+    /// A dry run captured the mutation: ledger `would_send`, phase `mutated`. For stores that hold a copy, never for the real one.
+    async fn capture_mutation(&self, params: CaptureMutation) -> Result<()>;
+
+    /// Takes effects in doubt whose time to be looked up has come, of any workflow. An attempt is counted when it is taken, so that
+    /// one whose worker is lost counts too.
+    async fn claim_lookups(&self, params: ClaimLookups) -> Result<Vec<DueLookup>>;
+
+    /// Writes what an attempt came to: the mutation is settled, or looked up again later, or put before a person after the last
+    /// attempt. Returns what it is now.
+    async fn settle_lookup(&self, params: SettleLookup) -> Result<MutationStatus>;
+
+    /// A person puts a parked event back or skips it.
+    async fn settle_event(&self, params: SettleEvent) -> Result<Event>;
 
     /// Enters a script's message, once per mutation.
     async fn add_message(&self, params: ScriptMessage) -> Result<()>;

@@ -45,9 +45,11 @@ const REFUSED: &[(&str, Guard, &str)] = &[
          UPDATE copy SET id = 'mut_other', idempotency_key = 'other'; INSERT INTO mutations SELECT * FROM copy;",
     ),
     (
-        "two effects under one key",
+        "two effects of one question",
         Unique,
-        "UPDATE mutations SET idempotency_key = 'the same';",
+        "CREATE TEMP TABLE copy AS SELECT * FROM mutations WHERE status = 'applied' LIMIT 1;
+         UPDATE copy SET id = 'mut_other', handler_run_id = (SELECT min(id) FROM handler_runs WHERE kind = 'producer');
+         INSERT INTO mutations SELECT * FROM copy;",
     ),
     (
         "two runs that continue one",

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    check, control, demo, deploy, init, list, logs, records, resolve, run, show, status,
+    check, control, demo, deploy, event, init, list, logs, records, resolve, run, show, status,
 };
 
 /// Runs automations durably: every outside effect happens once, and everything that happened can be seen.
@@ -85,6 +85,8 @@ pub(crate) enum Command {
     Logs(logs::LogsArgs),
     /// List what a person should know
     Notifications,
+    /// Put an event back that was taken out of the way, or skip it
+    Event(event::EventArgs),
     /// Settle an effect of which nobody knows whether it happened
     Resolve(resolve::ResolveArgs),
     /// Bring the schema of the database up to date

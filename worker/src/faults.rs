@@ -13,19 +13,20 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::Value;
 use windlass_core::{
-    EventId, InputId, MutationId, RunId, ScriptId, SessionId, Timestamp, WorkflowId, WorkspaceId,
+    EventId, InputId, MutationId, MutationStatus, RunId, ScriptId, SessionId, Timestamp,
+    WorkflowId, WorkspaceId,
 };
 use windlass_scheduler::{
     Effect, Lookup, Reconciliation, Subject, Tool, ToolCall, ToolError, ToolSpec,
 };
 use windlass_store::{
-    ActivateScript, AnyId, ApplyMutation, BeginMutation, BegunMutation, CheckpointPrepare,
-    ClaimRuns, ClaimedRun, CommitConsumer, CommitProducer, Committed, ControlWorkflow,
-    DoubtMutation, Event, EventFilter, FailMutation, HandlerState, Input, Inspect, JournalEntry,
-    LogEntry, LogFilter, Mutation, Notification, ReconcileMutation, RecoverRuns, RecoveredRun,
-    RenewLeases, ResolveMutation, Result, Run, RunFilter, SaveScript, SavedScript, ScriptMessage,
-    ScriptVersion, Session, SharedStore, StartSession, StopRun, Store, WakeUps, Workflow,
-    WorkflowOverview,
+    ActivateScript, AnyId, ApplyMutation, BeginMutation, BegunMutation, CaptureMutation,
+    CheckpointPrepare, ClaimLookups, ClaimRuns, ClaimedRun, CommitConsumer, CommitProducer,
+    Committed, ControlWorkflow, DoubtMutation, DueLookup, Event, EventFilter, FailMutation,
+    HandlerState, Input, Inspect, JournalEntry, LogEntry, LogFilter, Mutation, Notification,
+    RecoverRuns, RecoveredRun, RenewLeases, ResolveMutation, Result, Run, RunFilter, SaveScript,
+    SavedScript, ScriptMessage, ScriptVersion, Session, SettleEvent, SettleLookup, SharedStore,
+    StartSession, StopRun, Store, WakeUps, Workflow, WorkflowOverview,
 };
 
 /// What this process does at the points it passes.
@@ -143,7 +144,10 @@ wrapped! {
         commit_consumer(params: CommitConsumer) -> Committed;
         stop_run(params: StopRun) -> ();
         resolve_mutation(params: ResolveMutation) -> Mutation;
-        reconcile_mutation(params: ReconcileMutation) -> Mutation;
+        capture_mutation(params: CaptureMutation) -> ();
+        claim_lookups(params: ClaimLookups) -> Vec<DueLookup>;
+        settle_lookup(params: SettleLookup) -> MutationStatus;
+        settle_event(params: SettleEvent) -> Event;
         add_message(params: ScriptMessage) -> ();
     }
     looks {

@@ -12,7 +12,10 @@ pub enum Reservations {
     /// They stay reserved by this run.
     Keep,
     /// They are pending again, with one more attempt counted.
-    Release,
+    Release {
+        /// Whether the stop may be their fault. An event that is blamed too often is parked.
+        blames: bool,
+    },
     /// They are done.
     Consume,
     /// They leave the queue unprocessed.
@@ -39,6 +42,8 @@ pub enum Hold {
     Lift,
     /// It waits for so long.
     BackOff(Duration),
+    /// It waits until an effect in doubt has been looked up; nobody has to act yet.
+    LookUp(Failure),
     /// It waits until its script is repaired.
     Maintenance(Failure),
     /// It waits for a person.
@@ -62,6 +67,14 @@ pub struct Changes {
 }
 
 impl Changes {
+    /// The same, but a workflow that would go on is held by an open circuit `breaker`.
+    pub fn held_by(self, breaker: Option<Failure>) -> Self {
+        match (breaker, &self.hold) {
+            (Some(breaker), Hold::Lift) => Self { hold: Hold::Block(breaker), ..self },
+            _ => self,
+        }
+    }
+
     /// The run changes, and nothing else.
     pub(super) const fn only(run: RunState) -> Self {
         Self {

@@ -14,7 +14,7 @@ pub use status::Status;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, FailureClass};
-use crate::mutation::{MutationStatus, Outcome, Verdict};
+use crate::mutation::{MutationStatus, Outcome, Recourse, Verdict};
 use crate::retry::Backoff;
 use crate::session::SessionResult;
 use crate::text::text_enum;
@@ -68,6 +68,10 @@ pub struct StopContext<'a> {
     pub transient_failures: u32,
     /// How they are spaced.
     pub backoff: &'a Backoff,
+    /// Where the delay falls within its jitter; each run has another.
+    pub seed: u64,
+    /// What can be done about the run's mutation, should it be in doubt.
+    pub recourse: Recourse,
 }
 
 impl RunState {
@@ -138,6 +142,16 @@ impl RunState {
         Ok(Changes::only(self.settled(MutationStatus::Applied, Outcome::Success)))
     }
 
+    /// A dry run captured the mutation instead of making it.
+    ///
+    /// # Errors
+    /// [`IllegalTransition`] where no mutation of this run is open.
+    pub fn capture_mutation(self) -> Result<Changes, IllegalTransition> {
+        let is_open = self.mutation == Some(MutationStatus::InFlight);
+        self.require_active(self.phase == Phase::Mutating && is_open, "capture its mutation")?;
+        Ok(Changes::only(self.settled(MutationStatus::WouldSend, Outcome::Success)))
+    }
+
     /// The effect definitely did not happen; the run stops, by the class of the failure.
     ///
     /// # Errors
@@ -154,16 +168,20 @@ impl RunState {
         self.settled(MutationStatus::Failed, Outcome::Failure).stop(None, failure, context)
     }
 
-    /// Nobody knows whether the effect happened: everything is kept, and a person is asked.
+    /// Nobody knows whether the effect happened: everything is kept, and it is looked up or put before a person.
     ///
     /// # Errors
     /// [`IllegalTransition`] where no mutation of this run is open.
-    pub fn doubt_mutation(self, failure: &Failure) -> Result<Changes, IllegalTransition> {
+    pub fn doubt_mutation(
+        self,
+        failure: &Failure,
+        recourse: Recourse,
+    ) -> Result<Changes, IllegalTransition> {
         self.require_active(
             self.phase == Phase::Mutating && self.is_uncertain(),
             "doubt its mutation",
         )?;
-        Ok(self.in_doubt(failure.clone()))
+        Ok(self.in_doubt(failure.clone(), recourse))
     }
 
     /// Everything of the run becomes true at once: events published, state saved, reserved events consumed.
@@ -205,13 +223,14 @@ impl RunState {
             "stop",
         )?;
         if self.is_uncertain() {
-            return Ok(self.in_doubt(failure.clone()));
+            return Ok(self.in_doubt(failure.clone(), context.recourse));
         }
         let run = Self { phase: entered, status: failure.class.stopped_status(), ..self };
+        let blames = matches!(failure.class, FailureClass::Logic | FailureClass::Internal);
         Ok(Changes {
             hold: hold_after(failure, context),
             session: Some(SessionResult::Failed),
-            ..run.stopped()
+            ..run.stopped(blames)
         })
     }
 
@@ -219,14 +238,14 @@ impl RunState {
     ///
     /// # Errors
     /// [`IllegalTransition`] where the run is not active.
-    pub fn crash(self) -> Result<Changes, IllegalTransition> {
+    pub fn crash(self, recourse: Recourse) -> Result<Changes, IllegalTransition> {
         self.require_active(true, "crash")?;
         if self.is_uncertain() {
             let message = "the worker was lost after the request may have left, before its answer was recorded";
-            return Ok(self.in_doubt(Failure::internal(message)));
+            return Ok(self.in_doubt(Failure::internal(message), recourse));
         }
         let run = Self { status: Status::Crashed, ..self };
-        Ok(Changes { session: Some(SessionResult::Failed), ..run.stopped() })
+        Ok(Changes { session: Some(SessionResult::Failed), ..run.stopped(true) })
     }
 
     /// A person settles the run's doubtful mutation.
@@ -237,6 +256,10 @@ impl RunState {
         self.require(self.is_doubtful(), "be resolved")?;
         Ok(match verdict {
             Verdict::DidNotHappen => self.found_absent(),
+            Verdict::Happened => self.found(),
+            Verdict::TryAgain => {
+                Changes::only(Self { mutation: Some(MutationStatus::NeedsReconcile), ..self })
+            }
             Verdict::Skip => Changes {
                 reservations: Reservations::Skip,
                 pending_retry: PendingRetry::Set,
@@ -252,11 +275,18 @@ impl RunState {
     /// [`IllegalTransition`] where nothing is in doubt or the run is still under way.
     pub fn reconcile(self, happened: bool) -> Result<Changes, IllegalTransition> {
         self.require(self.is_doubtful(), "be reconciled")?;
-        if !happened {
-            return Ok(self.found_absent());
-        }
-        let run = self.settled(MutationStatus::Applied, Outcome::Success);
-        Ok(Changes { pending_retry: PendingRetry::Set, hold: Hold::Lift, ..Changes::only(run) })
+        Ok(if happened { self.found() } else { self.found_absent() })
+    }
+
+    /// The tool could not look the effect up, however often it tried: a person is asked.
+    ///
+    /// # Errors
+    /// [`IllegalTransition`] where the effect is not being looked up.
+    pub fn give_up_lookup(self, failure: &Failure) -> Result<Changes, IllegalTransition> {
+        let is_looked_up = self.mutation == Some(MutationStatus::NeedsReconcile);
+        self.require(self.is_doubtful() && is_looked_up, "give its lookup up")?;
+        let run = Self { mutation: Some(MutationStatus::Indeterminate), ..self };
+        Ok(Changes { hold: Hold::Block(failure.clone()), ..Changes::only(run) })
     }
 
     /// The run that continues this one after its effect, from `next`.
@@ -274,9 +304,14 @@ impl RunState {
         self.status == Status::PausedReconciliation && self.is_uncertain()
     }
 
+    fn found(self) -> Changes {
+        let run = self.settled(MutationStatus::Applied, Outcome::Success);
+        Changes { pending_retry: PendingRetry::Set, hold: Hold::Lift, ..Changes::only(run) }
+    }
+
     fn found_absent(self) -> Changes {
         Changes {
-            reservations: Reservations::Release,
+            reservations: Reservations::Release { blames: false },
             pending_retry: PendingRetry::Clear,
             hold: Hold::Lift,
             ..Changes::only(self.settled(MutationStatus::Failed, Outcome::Failure))
@@ -288,19 +323,23 @@ impl RunState {
     }
 
     /// Keeps or releases the events of a run that stopped with a known outcome, by the mutation boundary.
-    fn stopped(self) -> Changes {
+    fn stopped(self, blames: bool) -> Changes {
         if self.is_post_mutation() {
             Changes { pending_retry: PendingRetry::Set, ..Changes::only(self) }
         } else {
-            Changes { reservations: Reservations::Release, ..Changes::only(self) }
+            Changes { reservations: Reservations::Release { blames }, ..Changes::only(self) }
         }
     }
 
-    fn in_doubt(self, failure: Failure) -> Changes {
-        let mutation = Some(MutationStatus::Indeterminate);
+    fn in_doubt(self, failure: Failure, recourse: Recourse) -> Changes {
+        let (mutation, hold) = match recourse {
+            Recourse::LookUp => (MutationStatus::NeedsReconcile, Hold::LookUp(failure)),
+            Recourse::Ask => (MutationStatus::Indeterminate, Hold::Block(failure)),
+        };
+        let mutation = Some(mutation);
         Changes {
             pending_retry: PendingRetry::Set,
-            hold: Hold::Block(failure),
+            hold,
             session: Some(SessionResult::Failed),
             ..Changes::only(Self { status: Status::PausedReconciliation, mutation, ..self })
         }
@@ -322,7 +361,8 @@ impl RunState {
 fn hold_after(failure: &Failure, context: StopContext<'_>) -> Hold {
     match failure.class {
         FailureClass::Network => {
-            match context.backoff.delay(context.transient_failures.saturating_add(1)) {
+            let failures = context.transient_failures.saturating_add(1);
+            match context.backoff.spread_delay(failures, context.seed) {
                 Some(delay) => Hold::BackOff(delay),
                 None => Hold::Block(failure.clone()),
             }

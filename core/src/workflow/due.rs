@@ -18,6 +18,8 @@ pub struct DueView {
     pub in_maintenance: bool,
     /// Until when it waits after network failures.
     pub backoff_until: Option<Timestamp>,
+    /// Until when its consumers wait, because it made as many mutations as an hour may have.
+    pub effects_paused_until: Option<Timestamp>,
     /// Whether it has a queued or active run.
     pub has_open_run: bool,
     /// The run that must go forward before anything else.
@@ -96,7 +98,7 @@ pub fn next_step(view: &DueView, now: Timestamp) -> NextStep {
     }
     let step =
         retry_step(view).or_else(|| consumer_step(view, now)).or_else(|| producer_step(view, now));
-    match (step, next_timer(view)) {
+    match (step, next_timer(view, now)) {
         (Some(step), _) => NextStep::Run(step),
         (None, Some(due)) => NextStep::At(due),
         (None, None) => NextStep::Idle,
@@ -114,6 +116,9 @@ fn retry_step(view: &DueView) -> Option<Step> {
 }
 
 fn consumer_step(view: &DueView, now: Timestamp) -> Option<Step> {
+    if view.pause(now).is_some() {
+        return None;
+    }
     let is_awake = |consumer: &&ConsumerDue| consumer.wake_at.is_some_and(|at| at <= now);
     let busy = view.consumers.iter().filter(|consumer| consumer.has_work);
     let (consumer, trigger) = busy
@@ -145,8 +150,19 @@ fn producer_step(view: &DueView, now: Timestamp) -> Option<Step> {
     })
 }
 
-fn next_timer(view: &DueView) -> Option<Timestamp> {
-    let wakes = view.consumers.iter().filter_map(|consumer| consumer.wake_at);
+impl DueView {
+    /// Until when consumers wait.
+    fn pause(&self, now: Timestamp) -> Option<Timestamp> {
+        self.effects_paused_until.filter(|until| *until > now)
+    }
+}
+
+fn next_timer(view: &DueView, now: Timestamp) -> Option<Timestamp> {
+    let pause = view.pause(now);
+    let wakes = view.consumers.iter().filter_map(|consumer| {
+        let wakes = if consumer.has_work { pause } else { consumer.wake_at };
+        wakes.map(|at| pause.map_or(at, |pause| at.max(pause)))
+    });
     wakes.chain(view.producers.iter().filter_map(|producer| producer.next_run_at)).min()
 }
 

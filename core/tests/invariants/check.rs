@@ -1,5 +1,7 @@
 //! What must hold after every step.
 
+use std::collections::BTreeSet;
+
 use windlass_core::{EventStatus, MutationStatus, NextStep, Outcome, Phase, Status};
 
 use crate::command::Command;
@@ -7,7 +9,7 @@ use crate::world::{Event, Run, World};
 
 type Broken = Result<(), String>;
 
-/// Every invariant. `before` and `command` are for those that speak of a change.
+/// Every invariant that a single step can break. `before` and `command` are for those that speak of a change.
 pub(crate) fn all(before: &World, command: &Command, after: &World) -> Broken {
     at_most_one_run_is_open(after)?;
     phases_only_move_forward(before, after)?;
@@ -17,7 +19,10 @@ pub(crate) fn all(before: &World, command: &Command, after: &World) -> Broken {
     no_effect_happens_twice(after)?;
     a_settled_mutation_stays_settled(before, after)?;
     state_is_written_by_commits_only(before, command, after)?;
-    final_events_stay_as_they_are(before, after)?;
+    events_change_as_the_core_allows(before, after)?;
+    publishing_again_changes_nothing(before, command, after)?;
+    what_a_run_publishes_is_caused_by_all_it_reserved(after)?;
+    an_idle_workflow_begins_nothing(before, command, after)?;
     only_the_person_moves_the_control(before, command, after)?;
     a_stop_keeps_or_releases_by_the_boundary(after)?;
     an_open_session_has_an_open_run(after)?;
@@ -92,19 +97,63 @@ fn state_is_written_by_commits_only(before: &World, command: &Command, after: &W
     })
 }
 
-fn final_events_stay_as_they_are(before: &World, after: &World) -> Broken {
+fn events_change_as_the_core_allows(before: &World, after: &World) -> Broken {
     for (old, new) in before.events.iter().zip(&after.events) {
         let is_same =
             |old: &Event, new: &Event| (old.topic, old.message_id) == (new.topic, new.message_id);
         holds(is_same(old, new), || "an event vanished".to_owned())?;
         let legal = old.status == new.status || old.status.can_become(new.status);
         holds(legal, || format!("{:?} became {:?}", old.status, new.status))?;
-        let is_release = old.status == EventStatus::Reserved && new.status == EventStatus::Pending;
+        let is_release = old.status == EventStatus::Reserved
+            && matches!(new.status, EventStatus::Pending | EventStatus::Parked);
         holds(new.attempt == old.attempt + u32::from(is_release), || {
             "attempts are miscounted".to_owned()
         })?;
     }
     Ok(())
+}
+
+/// A poll that overlaps with the last one: the same events, each where it was.
+fn publishing_again_changes_nothing(before: &World, command: &Command, after: &World) -> Broken {
+    let mut ids: Vec<_> =
+        after.events.iter().map(|event| (event.topic, event.message_id)).collect();
+    ids.sort_unstable();
+    let n_events = ids.len();
+    ids.dedup();
+    holds(ids.len() == n_events, || "one message id stands for two events".to_owned())?;
+    let Command::Commit { .. } = command else { return Ok(()) };
+    let run = before.open_run().map(|run| run.id);
+    for (old, new) in before.events.iter().zip(&after.events).filter(|(old, _)| old.owner != run) {
+        holds((old.status, old.attempt) == (new.status, new.attempt), || {
+            format!("published again, {old:?} became {new:?}")
+        })?;
+    }
+    Ok(())
+}
+
+fn what_a_run_publishes_is_caused_by_all_it_reserved(world: &World) -> Broken {
+    for event in world.events.iter().filter(|event| event.topic == 1) {
+        let publisher = world.run(event.published_by).ok_or("nobody published an event")?;
+        let chain = world.chain(publisher.id);
+        let reserved =
+            world.events.iter().filter(|it| it.owner.is_some_and(|owner| chain.contains(&owner)));
+        let causes: BTreeSet<u32> = reserved.flat_map(|it| it.caused_by.iter().copied()).collect();
+        holds(event.caused_by == causes, || {
+            format!("caused by {:?}, but its run reserved {causes:?}", event.caused_by)
+        })?;
+    }
+    Ok(())
+}
+
+/// Where nothing was due, looking for what is due begins nothing.
+fn an_idle_workflow_begins_nothing(before: &World, command: &Command, after: &World) -> Broken {
+    let looked = matches!(command, Command::Enqueue);
+    let was_idle = !matches!(before.next_step(), NextStep::Run(_));
+    holds(
+        !(looked && was_idle)
+            || (before.sessions, before.runs.len()) == (after.sessions, after.runs.len()),
+        || "an idle workflow began a session".to_owned(),
+    )
 }
 
 fn only_the_person_moves_the_control(before: &World, command: &Command, after: &World) -> Broken {

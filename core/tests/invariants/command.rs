@@ -1,7 +1,7 @@
 //! What can be done to the world.
 
 use proptest::prelude::*;
-use windlass_core::{Action, FailureClass, Verdict};
+use windlass_core::{Action, FailureClass, Recourse, Verdict};
 
 /// One thing that the scheduler, a script, the outside world, a crash or a person does.
 #[derive(Debug, Clone)]
@@ -21,17 +21,21 @@ pub(crate) enum Command {
     /// A definite refusal arrives, where it did not.
     Fail { class: FailureClass },
     /// No answer arrives.
-    Doubt,
-    /// The run ends well.
-    Commit { publishes: usize },
+    Doubt { recourse: Recourse },
+    /// The run ends well; a producer publishes anew and publishes again what overlaps with its last poll.
+    Commit { publishes: usize, repeats: usize },
     /// The phase under way fails.
     Stop { class: FailureClass },
     /// The worker dies.
-    Crash,
+    Crash { recourse: Recourse },
     /// A person settles a doubt, truthfully or not.
     Resolve { verdict: Verdict },
     /// The tool looks the effect up, and sees what is.
     Reconcile,
+    /// The tool could not look it up, and tried for the last time.
+    GiveUpLookup,
+    /// A person puts a parked event back, or skips it.
+    Unpark { skip: bool },
     /// A person moves the control.
     Control { action: Action },
 }
@@ -39,6 +43,7 @@ pub(crate) enum Command {
 /// Any command, the ones of a plain run more often.
 pub(crate) fn command() -> impl Strategy<Value = Command> {
     let class = prop::sample::select(FailureClass::ALL);
+    let recourse = prop::sample::select(Recourse::ALL);
     prop_oneof![
         2 => (0_u64..400).prop_map(|seconds| Command::Wait { seconds }),
         6 => Just(Command::Enqueue),
@@ -47,12 +52,15 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
         6 => any::<bool>().prop_map(|happens| Command::BeginMutation { happens }),
         4 => Just(Command::Apply),
         2 => class.clone().prop_map(|class| Command::Fail { class }),
-        2 => Just(Command::Doubt),
-        8 => (0_usize..3).prop_map(|publishes| Command::Commit { publishes }),
+        2 => recourse.clone().prop_map(|recourse| Command::Doubt { recourse }),
+        8 => (0_usize..3, 0_usize..3)
+            .prop_map(|(publishes, repeats)| Command::Commit { publishes, repeats }),
         2 => class.prop_map(|class| Command::Stop { class }),
-        2 => Just(Command::Crash),
+        3 => recourse.prop_map(|recourse| Command::Crash { recourse }),
         2 => prop::sample::select(Verdict::ALL).prop_map(|verdict| Command::Resolve { verdict }),
         1 => Just(Command::Reconcile),
+        1 => Just(Command::GiveUpLookup),
+        1 => any::<bool>().prop_map(|skip| Command::Unpark { skip }),
         2 => prop::sample::select(Action::ALL).prop_map(|action| Command::Control { action }),
     ]
 }

@@ -63,12 +63,12 @@ fn a_plain_run_gets_from_the_producer_to_the_last_consumer() {
     let plain = [
         Command::Enqueue,
         Command::Claim,
-        Command::Commit { publishes: 1 },
+        Command::Commit { publishes: 1, repeats: 0 },
         Command::Claim,
         Command::Prepare { reserves: 1, wakes: false },
         Command::BeginMutation { happens: true },
         Command::Apply,
-        Command::Commit { publishes: 1 },
+        Command::Commit { publishes: 1, repeats: 0 },
     ];
 
     for command in &plain {

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use windlass_core::{
     Action, Backoff, Changes, ConsumerDue, DueView, EventStatus, Failure, HandlerKind, Hold, Id,
-    MutationStatus, NextStep, PendingRetry, PendingRetryView, ProducerDue, Reservations, RunId,
-    RunState, SessionResult, Status, Step, StopContext, Timestamp, Verdict, WorkflowStatus,
-    next_step,
+    NextStep, PendingRetry, PendingRetryView, ProducerDue, Recourse, Reservations, RunId, RunState,
+    SessionResult, Status, Step, StopContext, Timestamp, Verdict, WorkflowStatus, next_step,
 };
 
 use crate::command::Command;
@@ -17,6 +16,9 @@ pub(crate) type Refused = String;
 
 const INTERVAL: Duration = Duration::from_secs(300);
 
+/// As in the policy, but soon enough to be reached.
+const PARK_AFTER: u32 = 2;
+
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Event {
     pub(crate) topic: usize,
@@ -24,7 +26,9 @@ pub(crate) struct Event {
     pub(crate) status: EventStatus,
     pub(crate) owner: Option<RunId>,
     pub(crate) attempt: u32,
+    pub(crate) blamed: u32,
     pub(crate) caused_by: BTreeSet<u32>,
+    pub(crate) published_by: RunId,
     pub(crate) created_at: Timestamp,
 }
 
@@ -118,6 +122,15 @@ impl World {
         self.runs.iter().find(|run| run.id == id)
     }
 
+    /// The run and those that it continues: events that a person skipped stay with the run that reserved them.
+    pub(crate) fn chain(&self, id: RunId) -> Vec<RunId> {
+        let mut chain = vec![id];
+        while let Some(earlier) = chain.last().and_then(|id| self.run(*id)?.retry_of) {
+            chain.push(earlier);
+        }
+        chain
+    }
+
     pub(crate) fn open_run(&self) -> Option<&Run> {
         self.runs.iter().find(|run| run.state.status.is_open())
     }
@@ -146,18 +159,24 @@ impl World {
                 let context = (self.transient_failures, Backoff::default());
                 self.transition(|run| run.fail_mutation(&failure, stop_context(&context)))?;
             }
-            Command::Doubt => {
-                self.transition(|run| run.doubt_mutation(&Failure::network("no answer")))?;
+            Command::Doubt { recourse } => {
+                let failure = Failure::network("no answer");
+                self.transition(|run| run.doubt_mutation(&failure, *recourse))?;
             }
-            Command::Commit { publishes } => self.commit(*publishes)?,
+            Command::Commit { publishes, repeats } => self.commit(*publishes, *repeats)?,
             Command::Stop { class } => {
                 let failure = Failure::new(*class, "stopped");
                 let context = (self.transient_failures, Backoff::default());
                 self.transition(|run| run.stop(None, &failure, stop_context(&context)))?;
             }
-            Command::Crash => self.transition(RunState::crash)?,
+            Command::Crash { recourse } => self.transition(|run| run.crash(*recourse))?,
             Command::Resolve { verdict } => self.resolve(*verdict)?,
             Command::Reconcile => self.reconcile()?,
+            Command::GiveUpLookup => {
+                let run = self.doubtful()?;
+                self.change(run, |state| state.give_up_lookup(&Failure::network("no answer")))?;
+            }
+            Command::Unpark { skip } => self.unpark(*skip)?,
             Command::Control { action } => self.control(*action)?,
         }
         Ok(())
@@ -211,15 +230,17 @@ impl World {
         Ok(())
     }
 
-    fn commit(&mut self, publishes: usize) -> Result<(), Refused> {
+    fn commit(&mut self, publishes: usize, repeats: usize) -> Result<(), Refused> {
         let run = self.active()?.clone();
         self.transition(RunState::commit)?;
         self.commits += 1;
         if run.state.kind == HandlerKind::Producer {
             self.next_poll_at = self.now.after(INTERVAL);
-            for _ in 0..publishes {
-                self.published += 1;
-                self.publish(0, self.published, BTreeSet::from([self.published]), run.id);
+            let overlap = u32::try_from(repeats).unwrap_or(0);
+            let first = (self.published + 1).saturating_sub(overlap).max(1);
+            self.published += u32::try_from(publishes).unwrap_or(0);
+            for message_id in first..=self.published {
+                self.publish(0, message_id, BTreeSet::from([message_id]), run.id);
             }
         } else {
             let consumer = &mut self.consumers[run.handler];
@@ -244,8 +265,12 @@ impl World {
         Ok(())
     }
 
-    fn publish(&mut self, topic: usize, message_id: u32, caused_by: BTreeSet<u32>, _by: RunId) {
-        if self.events.iter().any(|event| (event.topic, event.message_id) == (topic, message_id)) {
+    fn publish(&mut self, topic: usize, message_id: u32, caused_by: BTreeSet<u32>, by: RunId) {
+        let mut known = self.events.iter_mut();
+        if let Some(known) = known.find(|it| (it.topic, it.message_id) == (topic, message_id)) {
+            if known.status.takes_correction() {
+                known.caused_by = caused_by;
+            }
             return;
         }
         let status = EventStatus::Pending;
@@ -255,7 +280,9 @@ impl World {
             status,
             owner: None,
             attempt: 1,
+            blamed: 0,
             caused_by,
+            published_by: by,
             created_at: self.now,
         });
         for consumer in self.consumers.iter_mut().filter(|consumer| consumer.topic == topic) {
@@ -265,8 +292,12 @@ impl World {
 
     fn resolve(&mut self, verdict: Verdict) -> Result<(), Refused> {
         let run = self.doubtful()?;
+        let happened = self.run(run).is_some_and(|run| self.happened(run));
+        // Who gives a result has seen the effect.
+        self.require(happened || verdict != Verdict::Happened, "it did not happen")?;
+        let disowns = matches!(verdict, Verdict::DidNotHappen | Verdict::Skip);
         for effect in self.effects.iter_mut().filter(|effect| effect.run == run) {
-            effect.disowned = true;
+            effect.disowned |= disowns;
         }
         self.change(run, |state| state.resolve(verdict))
     }
@@ -275,6 +306,16 @@ impl World {
         let run = self.doubtful()?;
         let happened = self.run(run).is_some_and(|run| self.happened(run));
         self.change(run, |state| state.reconcile(happened))
+    }
+
+    fn unpark(&mut self, skip: bool) -> Result<(), Refused> {
+        let parked = self.events.iter_mut().find(|event| event.status == EventStatus::Parked);
+        let event = parked.ok_or("nothing is parked")?;
+        event.status = if skip { EventStatus::Skipped } else { EventStatus::Pending };
+        event.blamed = 0;
+        self.consumers[event.topic].has_work |= !skip;
+        self.schedule_next();
+        Ok(())
     }
 
     fn control(&mut self, action: Action) -> Result<(), Refused> {
@@ -316,6 +357,7 @@ impl World {
         }
         for command in [
             Command::Reconcile,
+            Command::Unpark { skip: false },
             Command::Control { action: Action::Unarchive },
             Command::Control { action: Action::Resume },
             Command::Enqueue,
@@ -325,11 +367,12 @@ impl World {
             self.try_to(&command);
         }
         let happened = self.open_run().is_some_and(|run| self.happened(run));
-        let answer = if happened { Command::Apply } else { Command::Doubt };
+        let doubt = Command::Doubt { recourse: Recourse::LookUp };
+        let answer = if happened { Command::Apply } else { doubt };
         for command in [Command::BeginMutation { happens: true }, answer, Command::Apply] {
             self.try_to(&command);
         }
-        self.try_to(&Command::Commit { publishes: 1 });
+        self.try_to(&Command::Commit { publishes: 1, repeats: 1 });
     }
 
     /// Performs a command where it fits.
@@ -349,7 +392,7 @@ impl World {
 
     fn doubtful(&self) -> Result<RunId, Refused> {
         let doubtful =
-            self.runs.iter().find(|run| run.state.mutation == Some(MutationStatus::Indeterminate));
+            self.runs.iter().find(|run| run.state.is_uncertain() && !run.state.status.is_open());
         doubtful.map(|run| run.id).ok_or_else(|| "nothing is in doubt".to_owned())
     }
 
@@ -398,7 +441,7 @@ impl World {
                 self.backoff_until = Some(self.now.after(delay));
             }
             Hold::Maintenance(_) => self.maintenance = true,
-            Hold::Block(failure) => self.error = Some(failure),
+            Hold::LookUp(failure) | Hold::Block(failure) => self.error = Some(failure),
         }
         if session == Some(SessionResult::Failed) {
             self.open_session = false;
@@ -418,8 +461,11 @@ impl World {
                 Reservations::Keep => {}
                 Reservations::Consume => event.status = EventStatus::Consumed,
                 Reservations::Skip => event.status = EventStatus::Skipped,
-                Reservations::Release => {
-                    event.status = EventStatus::Pending;
+                Reservations::Release { blames } => {
+                    event.blamed += u32::from(blames);
+                    let is_parked = event.blamed >= PARK_AFTER;
+                    event.status =
+                        if is_parked { EventStatus::Parked } else { EventStatus::Pending };
                     event.owner = None;
                     event.attempt += 1;
                     self.consumers[event.topic].has_work = true;
@@ -439,6 +485,7 @@ impl World {
             has_error: self.error.is_some(),
             in_maintenance: self.maintenance,
             backoff_until: self.backoff_until,
+            effects_paused_until: None,
             has_open_run: self.open_run().is_some(),
             pending_retry: self
                 .pending_retry
@@ -522,5 +569,6 @@ impl World {
 }
 
 fn stop_context(context: &(u32, Backoff)) -> StopContext<'_> {
-    StopContext { transient_failures: context.0, backoff: &context.1 }
+    let (transient_failures, backoff) = (context.0, &context.1);
+    StopContext { transient_failures, backoff, seed: 0, recourse: Recourse::LookUp }
 }

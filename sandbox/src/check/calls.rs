@@ -27,7 +27,7 @@ pub(super) fn tool_call(expression: &Expression<'_>, functions: &[Function]) -> 
     }
 }
 
-fn tool_of(call: &CallExpression<'_>, functions: &[Function]) -> Option<String> {
+pub(super) fn tool_of(call: &CallExpression<'_>, functions: &[Function]) -> Option<String> {
     let member = call.callee.get_inner_expression().as_member_expression()?;
     let object = member.object().get_identifier_reference()?.name.as_str();
     let is_known = functions.iter().any(|function| function.namespace == object);

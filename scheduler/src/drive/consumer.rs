@@ -5,6 +5,7 @@ use windlass_core::{Failure, Outcome, Phase, ScriptPhase};
 use windlass_sandbox::Ending;
 use windlass_store::{CheckpointPrepare, ClaimedRun, CommitConsumer, NewLog, StoreError};
 
+use super::mutation::Asked;
 use super::prepared::Prepared;
 use super::{Driver, FollowUpRun, Stop, commit, missing_handler};
 use crate::persist::persist;
@@ -75,7 +76,13 @@ impl Driver {
         self.tell(run, ProgressStep::Entered(entered));
         let done = self.call(run, script, ScriptPhase::Mutate, vec![prepared.value.clone()]).await;
         if let Ending::Mutation(call) = done.ending {
-            let (result, logs) = self.make_mutation(run, &prepared, call, done.logs).await?;
+            let asked = Asked {
+                call,
+                title: prepared.title.clone(),
+                grant: &script.grant,
+                logs: done.logs,
+            };
+            let (result, logs) = self.make_mutation(run, asked).await?;
             let mutation_result = json!({"status": "applied", "result": result});
             return Ok(Known { prepared: prepared.value, mutation_result, logs });
         }

@@ -3,28 +3,49 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use windlass_core::{Failure, FailureClass, LogLevel, Phase, ResolvedBy, Sent, Status};
+use windlass_core::{Failure, FailureClass, Grant, LogLevel, Phase, ResolvedBy, Sent, Status};
 use windlass_sandbox::HostCall;
 use windlass_store::{
-    ApplyMutation, BeginMutation, BegunMutation, ClaimedRun, DoubtMutation, FailMutation, NewLog,
+    ApplyMutation, BeginMutation, BegunMutation, CaptureMutation, ClaimedRun, DoubtMutation,
+    FailMutation, Finding, NewLog,
 };
 
-use super::prepared::Prepared;
 use super::{Driver, Stop};
-use crate::host::tool_call;
+use crate::engine::Effects;
+use crate::host::{check_grant, tool_call};
+use crate::lookup::look_up;
 use crate::persist::persist;
 use crate::progress::ProgressStep;
 use crate::registry::{Callable, Target};
-use crate::tool::{MutationKey, Reconciliation, Tool, ToolCall, ToolError};
+use crate::sample::sample;
+use crate::tool::{MutationKey, Tool, ToolCall, ToolError};
 
-/// How long looking an effect up may take.
-pub(crate) const RECONCILE_TIME: Duration = Duration::from_secs(30);
+/// What `mutate` asked for.
+pub(super) struct Asked<'a> {
+    pub(super) call: HostCall,
+    /// What the script says it is.
+    pub(super) title: Option<String>,
+    /// What the script may call.
+    pub(super) grant: &'a Grant,
+    /// What `mutate` logged.
+    pub(super) logs: Vec<NewLog>,
+}
 
 /// What is known after the request.
 enum Settled {
-    Applied { result: Value, resolved_by: Option<ResolvedBy> },
-    Failed { failure: Failure, resolved_by: Option<ResolvedBy> },
-    InDoubt(Failure),
+    Applied {
+        result: Value,
+        resolved_by: Option<ResolvedBy>,
+    },
+    Failed {
+        failure: Failure,
+        resolved_by: Option<ResolvedBy>,
+    },
+    InDoubt {
+        failure: Failure,
+        /// Where it was looked up, in vain: how long after the request a missing effect would have proved something.
+        looked_up: Option<Duration>,
+    },
 }
 
 impl Driver {
@@ -32,29 +53,36 @@ impl Driver {
     pub(super) async fn make_mutation(
         &self,
         run: &ClaimedRun,
-        prepared: &Prepared,
-        call: HostCall,
-        logs: Vec<NewLog>,
+        asked: Asked<'_>,
     ) -> Result<(Value, Vec<NewLog>), Stop> {
+        let Asked { call, title, grant, logs } = asked;
         let name = format!("{}.{}", call.namespace, call.method);
-        let (callable, tool, input) = self.accepted(&call).map_err(|failure| Stop::Failed {
-            entered: Phase::Mutating,
-            failure: failure.at(call.at.clone()),
-            logs: logs.clone(),
-        })?;
-        let title = prepared.title.clone().unwrap_or_else(|| name.clone());
+        let (callable, tool, input) =
+            self.accepted(&call, grant).map_err(|failure| Stop::Failed {
+                entered: Phase::Mutating,
+                failure: failure.at(call.at.clone()),
+                logs: logs.clone(),
+            })?;
+        let title = title.unwrap_or_else(|| name.clone());
         self.tell(run, ProgressStep::Mutating { tool: name, title: title.clone() });
         let params = BeginMutation {
             claim: run.claim,
             tool_namespace: call.namespace,
             tool_method: call.method,
             params: input.clone(),
+            target: tool.subject(&input).place,
             ui_title: title,
             reconcilable: tool.lookup(&input).is_some(),
             logs,
         };
         let begun = persist(|| self.store.begin_mutation(params.clone())).await?;
 
+        if self.effects == Effects::Capture {
+            let result = sample(&callable.spec().output);
+            let params = CaptureMutation { claim: run.claim, result: result.clone() };
+            persist(|| self.store.capture_mutation(params.clone())).await?;
+            return Ok((result, Vec::new()));
+        }
         let request = ToolCall {
             mutation: Some(MutationKey {
                 id: begun.id,
@@ -62,14 +90,18 @@ impl Driver {
             }),
             ..tool_call(run, input, self.policy.script.wall_time())
         };
-        let settled = send(tool, request).await;
+        let settled = send(tool, request, self.policy.lookup.timeout()).await;
         let logs = surprises(&settled, callable);
         let at = call.at;
         Ok((self.settle(run, &begun, settled.at(at)).await?, logs))
     }
 
     /// Looks the tool up and checks the input, before anything is written.
-    fn accepted(&self, call: &HostCall) -> Result<(&Callable, &dyn Tool, Value), Failure> {
+    fn accepted(
+        &self,
+        call: &HostCall,
+        grant: &Grant,
+    ) -> Result<(&Callable, &dyn Tool, Value), Failure> {
         let found = self.registry.find(&call.namespace, &call.method);
         let Some((callable, Target::Tool(tool))) =
             found.map(|callable| (callable, callable.target()))
@@ -81,6 +113,7 @@ impl Driver {
         };
         let mut input = call.input.clone();
         callable.validate_input(&mut input)?;
+        check_grant(grant, tool.as_ref(), &input)?;
         Ok((callable, tool.as_ref(), input))
     }
 
@@ -103,8 +136,8 @@ impl Driver {
                 persist(|| self.store.fail_mutation(params.clone())).await?;
                 Err(Stop::Stopped { status: failure.class.stopped_status(), failure })
             }
-            Settled::InDoubt(failure) => {
-                let params = DoubtMutation { claim, mutation, failure: failure.clone() };
+            Settled::InDoubt { failure, looked_up } => {
+                let params = DoubtMutation { claim, mutation, failure: failure.clone(), looked_up };
                 persist(|| self.store.doubt_mutation(params.clone())).await?;
                 Err(Stop::Stopped { status: Status::PausedReconciliation, failure })
             }
@@ -118,14 +151,16 @@ impl Settled {
             Self::Failed { failure, resolved_by } => {
                 Self::Failed { failure: failure.at(position), resolved_by }
             }
-            Self::InDoubt(failure) => Self::InDoubt(failure.at(position)),
+            Self::InDoubt { failure, looked_up } => {
+                Self::InDoubt { failure: failure.at(position), looked_up }
+            }
             applied @ Self::Applied { .. } => applied,
         }
     }
 }
 
 /// Sends the request, and where its fate is unknown looks it up at once.
-async fn send(tool: &dyn Tool, request: ToolCall) -> Settled {
+async fn send(tool: &dyn Tool, request: ToolCall, lookup_time: Duration) -> Settled {
     let error = match tokio::time::timeout(request.time_limit, tool.call(request.clone())).await {
         Ok(Ok(result)) => return Settled::Applied { result, resolved_by: None },
         Ok(Err(error)) => error,
@@ -144,23 +179,32 @@ async fn send(tool: &dyn Tool, request: ToolCall) -> Settled {
             result: json!({"unreadable": error.failure.message}),
             resolved_by: None,
         },
-        Sent::Maybe => match look_up(tool, request).await {
-            Some(Reconciliation::Applied(result)) => {
-                Settled::Applied { result, resolved_by: Some(ResolvedBy::Reconciliation) }
-            }
-            Some(Reconciliation::NotApplied) => Settled::Failed {
-                failure: error.failure,
-                resolved_by: Some(ResolvedBy::Reconciliation),
-            },
-            Some(Reconciliation::Retry(_)) | None => Settled::InDoubt(error.failure),
-        },
+        Sent::Maybe => after_doubt(tool, request, lookup_time, error.failure).await,
     }
 }
 
-/// Asks the tool whether an effect happened; none where it cannot tell for such a call, or not in time.
-pub(crate) async fn look_up(tool: &dyn Tool, request: ToolCall) -> Option<Reconciliation> {
-    tool.lookup(&request.input)?;
-    tokio::time::timeout(RECONCILE_TIME, tool.reconcile(request)).await.ok()
+/// Looks a request up whose fate is unknown, once and at once.
+async fn after_doubt(
+    tool: &dyn Tool,
+    request: ToolCall,
+    time: Duration,
+    failure: Failure,
+) -> Settled {
+    let Some(finding) = look_up(tool, request, time).await else {
+        return Settled::InDoubt { failure, looked_up: None };
+    };
+    match finding {
+        Finding::Applied(result) => {
+            Settled::Applied { result, resolved_by: Some(ResolvedBy::Reconciliation) }
+        }
+        Finding::Absent { counts_after: Duration::ZERO } => {
+            Settled::Failed { failure, resolved_by: Some(ResolvedBy::Reconciliation) }
+        }
+        Finding::Absent { counts_after } => {
+            Settled::InDoubt { failure, looked_up: Some(counts_after) }
+        }
+        Finding::Unknown(_) => Settled::InDoubt { failure, looked_up: Some(Duration::ZERO) },
+    }
 }
 
 /// An answer that is not what the tool promises does not undo the effect: it is said in the log.

@@ -28,6 +28,7 @@ mod seen;
 mod words;
 pub mod world;
 
+pub use words::answer;
 pub use world::{Bench, policy, start};
 
 /// Names the tests of all chapters, and makes the macro that instantiates them.
@@ -149,7 +150,9 @@ chapters! { $
     }
     mutating {
         the_row_is_there_before_the_request_leaves,
-        two_equal_calls_have_two_keys,
+        a_refused_call_that_is_made_again_has_another_key,
+        the_same_question_after_a_doubt_has_the_same_key,
+        a_captured_mutation_goes_forward_and_nothing_left,
         a_mutation_belongs_to_reserved_events,
         a_run_mutates_once,
         a_mutation_needs_a_prepared_run,
@@ -228,13 +231,36 @@ chapters! { $
     resolving {
         what_did_not_happen_is_prepared_anew,
         what_is_skipped_leaves_the_queue,
-        what_is_found_goes_forward,
-        what_is_missed_is_prepared_anew,
+        what_a_person_saw_goes_forward_with_its_result,
+        to_try_again_is_refused_where_the_tool_cannot_look,
         a_doubt_is_settled_once,
         an_effect_whose_worker_waits_is_not_settled_by_others,
         an_unknown_mutation_is_not_found,
         to_settle_does_not_resume_what_a_person_paused,
         the_question_is_answered_and_the_answer_is_told,
+    }
+    looking_up {
+        a_doubt_that_can_be_looked_up_blocks_and_asks_nobody_yet,
+        what_a_lost_worker_left_is_due_at_once,
+        an_attempt_is_made_by_one_worker_until_its_time_is_over,
+        what_is_found_goes_forward,
+        what_is_missed_is_prepared_anew,
+        absence_counts_only_after_its_time,
+        attempts_in_vain_are_spaced_and_then_a_person_is_asked,
+        to_try_again_counts_anew,
+        an_attempt_that_was_overtaken_changes_nothing_unless_it_knows,
+        a_person_may_answer_while_it_is_looked_up,
+        a_paused_workflow_is_looked_up_and_stays_paused,
+        every_attempt_that_settles_is_in_the_journal,
+    }
+    limits {
+        an_event_that_goes_wrong_again_and_again_is_parked,
+        an_outage_parks_nothing,
+        a_parked_event_is_put_back_by_a_person,
+        a_parked_event_is_skipped_by_a_person,
+        an_hour_has_so_many_mutations,
+        too_many_doubts_open_the_circuit_until_a_person_looks,
+        a_repair_is_granted_no_more_than_what_it_repairs,
     }
     reading {
         an_input_is_over_when_all_that_it_caused_is_over,

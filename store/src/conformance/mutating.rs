@@ -2,11 +2,11 @@
 
 use serde_json::json;
 use windlass_core::{
-    EventStatus, FailureClass, MutationStatus, Outcome, Phase, ResolvedBy, Status, digest,
+    EventStatus, FailureClass, MutationStatus, Outcome, Phase, ResolvedBy, Status, Verdict, digest,
 };
 
 use super::world::{Bench, World};
-use crate::{ApplyMutation, BeginMutation, NotificationKind, StoreError};
+use crate::{ApplyMutation, BeginMutation, CaptureMutation, NotificationKind, StoreError};
 
 pub async fn the_row_is_there_before_the_request_leaves(bench: Bench) {
     let world = World::with_mails(bench, &["m1"]).await;
@@ -16,6 +16,7 @@ pub async fn the_row_is_there_before_the_request_leaves(bench: Bench) {
         tool_namespace: "Http".to_owned(),
         tool_method: "post".to_owned(),
         params: json!({ "url": "http://example.com/", "body": [1.5, null] }),
+        target: "POST http://example.com/".to_owned(),
         ui_title: "post a row".to_owned(),
         reconcilable: true,
         logs: Vec::new(),
@@ -30,11 +31,12 @@ pub async fn the_row_is_there_before_the_request_leaves(bench: Bench) {
     assert_eq!((&row.params, row.params_digest), (&params.params, digest(&params.params)));
     assert_eq!((row.ui_title.as_str(), row.reconcilable), ("post a row", true));
     assert_eq!(row.idempotency_key, begun.idempotency_key);
+    assert_eq!(row.target, "POST http://example.com/");
     assert_eq!((seen.phase, seen.mutation_id), (Phase::Mutating, Some(begun.id)));
     assert_eq!(seen.mutation_outcome, None);
 }
 
-pub async fn two_equal_calls_have_two_keys(bench: Bench) {
+pub async fn a_refused_call_that_is_made_again_has_another_key(bench: Bench) {
     let world = World::with_mails(bench, &["m1"]).await;
     let (run, first) = world.mutating(&["m1"]).await;
     world.fail(run.claim, first, FailureClass::Network).await.unwrap();
@@ -44,8 +46,43 @@ pub async fn two_equal_calls_have_two_keys(bench: Bench) {
 
     let (first, second) = (world.mutation(first).await, world.mutation(second).await);
     assert_eq!(first.params, second.params);
+    assert_eq!(first.operation_id, second.operation_id);
     assert_ne!(first.idempotency_key, second.idempotency_key);
     assert!(first.idempotency_key.len() >= 32, "{}", first.idempotency_key);
+}
+
+pub async fn the_same_question_after_a_doubt_has_the_same_key(bench: Bench) {
+    let world = World::with_mails(bench, &["m1", "m2"]).await;
+    let (_, first) = world.doubtful(&["m1"]).await;
+    world.resolve(first, Verdict::DidNotHappen).await.unwrap();
+
+    let (run, second) = world.mutating(&["m1"]).await;
+    world.apply(run.claim, second).await.unwrap();
+    world.commit(&run, Vec::new()).await.unwrap();
+    let (_, other) = world.mutating(&["m2"]).await;
+
+    let [first, second, other] = [
+        world.mutation(first).await,
+        world.mutation(second).await,
+        world.mutation(other).await,
+    ];
+    assert_eq!(first.operation_id, second.operation_id);
+    assert_eq!(first.idempotency_key, second.idempotency_key, "a provider can tell a repetition");
+    assert_ne!(second.operation_id, other.operation_id, "another event is another question");
+    assert_ne!(second.idempotency_key, other.idempotency_key);
+}
+
+pub async fn a_captured_mutation_goes_forward_and_nothing_left(bench: Bench) {
+    let world = World::with_mails(bench, &["m1"]).await;
+    let (run, mutation) = world.mutating(&["m1"]).await;
+
+    let params = CaptureMutation { claim: run.claim, result: json!({ "row": 0 }) };
+    world.store.capture_mutation(params).await.unwrap();
+
+    let row = world.mutation(mutation).await;
+    assert_eq!((row.status, row.result), (MutationStatus::WouldSend, Some(json!({ "row": 0 }))));
+    world.commit(&run, Vec::new()).await.unwrap();
+    assert_eq!(world.event("mail", "m1").await.status, EventStatus::Consumed);
 }
 
 pub async fn a_mutation_belongs_to_reserved_events(bench: Bench) {

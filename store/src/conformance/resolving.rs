@@ -7,7 +7,7 @@ use windlass_core::{
 };
 
 use super::world::{Bench, World, start};
-use crate::{ReconcileMutation, StoreError};
+use crate::{Finding, StoreError};
 
 pub async fn what_did_not_happen_is_prepared_anew(bench: Bench) {
     let world = World::with_mails(bench, &["m1"]).await;
@@ -44,38 +44,33 @@ pub async fn what_is_skipped_leaves_the_queue(bench: Bench) {
     assert_eq!((retry.retry_of, retry.phase), (Some(run.claim.run), Phase::Emitting));
 }
 
-pub async fn what_is_found_goes_forward(bench: Bench) {
+pub async fn what_a_person_saw_goes_forward_with_its_result(bench: Bench) {
     let world = World::with_mails(bench, &["m1"]).await;
     let (run, mutation) = world.doubtful(&["m1"]).await;
-    let found = Some(json!({ "row": 9 }));
 
-    let row = world
-        .store
-        .reconcile_mutation(ReconcileMutation { mutation, found: found.clone() })
-        .await
-        .unwrap();
+    let row = world.resolve(mutation, Verdict::Happened).await.unwrap();
 
-    assert_eq!((row.status, row.result.as_ref()), (MutationStatus::Applied, found.as_ref()));
-    assert_eq!(row.resolved_by, Some(ResolvedBy::Reconciliation));
+    let result = Some(json!({ "row": 7 }));
+    assert_eq!((row.status, row.result.as_ref()), (MutationStatus::Applied, result.as_ref()));
+    assert_eq!(row.resolved_by, Some(ResolvedBy::UserHappened));
     let retry = world.take("record").await;
     assert_eq!(world.run(retry.claim.run).await.retry_of, Some(run.claim.run));
-    assert_eq!(retry.mutation_result, found);
+    assert_eq!(retry.mutation_result, result);
     world.commit(&retry, Vec::new()).await.unwrap();
     assert_eq!(world.event("mail", "m1").await.status, EventStatus::Consumed);
     assert_eq!(world.store.mutations(world.workflow).await.unwrap().len(), 1);
 }
 
-pub async fn what_is_missed_is_prepared_anew(bench: Bench) {
+pub async fn to_try_again_is_refused_where_the_tool_cannot_look(bench: Bench) {
     let world = World::with_mails(bench, &["m1"]).await;
     let (_, mutation) = world.doubtful(&["m1"]).await;
+    let before = world.mutation(mutation).await;
 
-    let row =
-        world.store.reconcile_mutation(ReconcileMutation { mutation, found: None }).await.unwrap();
+    let refused = world.resolve(mutation, Verdict::TryAgain).await.unwrap_err();
 
-    assert_eq!(row.status, MutationStatus::Failed);
-    assert_eq!(row.resolved_by, Some(ResolvedBy::Reconciliation));
-    assert_eq!(world.event("mail", "m1").await.status, EventStatus::Pending);
-    assert_eq!(world.take("record").await.state.phase, Phase::Preparing);
+    assert!(matches!(refused, StoreError::NotNow { .. }), "{refused}");
+    assert_eq!(world.mutation(mutation).await, before);
+    assert_eq!(world.notices().await.len(), 1, "it still asks");
 }
 
 pub async fn a_doubt_is_settled_once(bench: Bench) {
@@ -84,9 +79,7 @@ pub async fn a_doubt_is_settled_once(bench: Bench) {
     let settled = world.resolve(mutation, Verdict::Skip).await.unwrap();
 
     let again = world.resolve(mutation, Verdict::DidNotHappen).await.unwrap_err();
-    let found = Some(json!(1));
-    let reconciled =
-        world.store.reconcile_mutation(ReconcileMutation { mutation, found }).await.unwrap_err();
+    let reconciled = world.find(mutation, Finding::Applied(json!(1))).await.unwrap_err();
 
     assert!(matches!(again, StoreError::NotNow { .. }), "{again}");
     assert!(matches!(reconciled, StoreError::NotNow { .. }), "{reconciled}");

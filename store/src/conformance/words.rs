@@ -5,17 +5,34 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use windlass_core::{
-    Consumer, Failure, FailureClass, LogLevel, Manifest, Policy, Producer, Schedule, SessionLimits,
-    Timestamp,
+    Backoff, Consumer, EffectLimits, Failure, FailureClass, LogLevel, Manifest, Policy, Producer,
+    Schedule, SessionLimits, Timestamp, Verdict,
 };
 
-use crate::{ClaimedRun, CommitConsumer, CommitProducer, NewEvent, NewLog, Reservation};
+use crate::{Answer, ClaimedRun, CommitConsumer, CommitProducer, NewEvent, NewLog, Reservation};
 
-/// The limits that the tests count with: the defaults, but sessions of five runs.
+/// How many mutations a workflow of the tests may make in an hour.
+pub(super) const MUTATIONS_PER_HOUR: u32 = 20;
+
+/// The limits that the tests count with: the defaults, but short sessions, even delays and few mutations.
 #[must_use]
 pub fn policy() -> Policy {
     let session = SessionLimits { handler_runs: 5, ..SessionLimits::default() };
-    Policy { session, ..Policy::default() }
+    let transient = Backoff { jitter_percent: 0, ..Backoff::default() };
+    let effects =
+        EffectLimits { mutations_per_hour: MUTATIONS_PER_HOUR, ..EffectLimits::default() };
+    Policy { session, transient, effects, ..Policy::default() }
+}
+
+/// What a person says, with a result where one belongs to it.
+#[must_use]
+pub fn answer(verdict: Verdict) -> Answer {
+    match verdict {
+        Verdict::DidNotHappen => Answer::DidNotHappen,
+        Verdict::Happened => Answer::Happened(json!({ "row": 7 })),
+        Verdict::Skip => Answer::Skip,
+        Verdict::TryAgain => Answer::TryAgain,
+    }
 }
 
 /// The instant at which every test begins.

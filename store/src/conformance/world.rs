@@ -5,20 +5,20 @@ use std::time::Duration;
 
 use serde_json::json;
 use windlass_core::{
-    Action, Failure, FailureClass, HandlerKind, Id, InputId, Manifest, ManualClock, MutationId,
-    Phase, RunId, ScriptId, Verdict, WorkerId, WorkflowId, WorkspaceId,
+    Action, Failure, FailureClass, Grant, HandlerKind, Id, InputId, Manifest, ManualClock,
+    MutationId, MutationStatus, Phase, RunId, ScriptId, Verdict, WorkerId, WorkflowId, WorkspaceId,
 };
 
 pub use super::words::{
-    commit_consumer_of, commit_of, event, event_with, failure, log, lone_consumer, manifest,
-    pipeline, policy, reservation, seconds, start,
+    answer, commit_consumer_of, commit_of, event, event_with, failure, log, lone_consumer,
+    manifest, pipeline, policy, reservation, seconds, start,
 };
 use crate::{
-    ActivateScript, ApplyMutation, BeginMutation, Bump, CheckpointPrepare, Claim, ClaimRuns,
-    ClaimedRun, CommitConsumer, CommitProducer, Committed, ControlWorkflow, DoubtMutation,
-    FailMutation, FollowUp, Mutation, NewEvent, NewInput, RecoverRuns, RecoveredRun, Reservation,
-    ResolveMutation, Result, SaveScript, SavedScript, Session, SharedStore, StartSession, StopRun,
-    Workflow,
+    ActivateScript, ApplyMutation, BeginMutation, Bump, CheckpointPrepare, Claim, ClaimLookups,
+    ClaimRuns, ClaimedRun, CommitConsumer, CommitProducer, Committed, ControlWorkflow,
+    DoubtMutation, DueLookup, FailMutation, Finding, FollowUp, Mutation, NewEvent, NewInput,
+    RecoverRuns, RecoveredRun, Reservation, ResolveMutation, Result, SaveScript, SavedScript,
+    Session, SettleLookup, SharedStore, StartSession, StopRun, Workflow,
 };
 
 /// How long the tests' workers hold a run.
@@ -91,6 +91,7 @@ impl World {
             file_name: format!("{name}.js"),
             source: source.to_owned(),
             manifest,
+            grant: Grant::default(),
             comment: "a comment".to_owned(),
             bump,
             actor: "ada".to_owned(),
@@ -219,13 +220,19 @@ impl World {
     }
 
     pub async fn begin(&self, run: &ClaimedRun) -> Result<MutationId> {
+        self.begin_as(run, false).await
+    }
+
+    /// The same, where the tool can look the effect up or not.
+    pub async fn begin_as(&self, run: &ClaimedRun, reconcilable: bool) -> Result<MutationId> {
         let params = BeginMutation {
             claim: run.claim,
             tool_namespace: "Files".to_owned(),
             tool_method: "append".to_owned(),
             params: json!({ "path": "ledger.csv", "line": "a;b" }),
+            target: "ledger.csv".to_owned(),
             ui_title: "add a row".to_owned(),
-            reconcilable: false,
+            reconcilable,
             logs: Vec::new(),
         };
         Ok(self.store.begin_mutation(params).await?.id)
@@ -270,13 +277,37 @@ impl World {
 
     pub async fn doubt(&self, claim: Claim, mutation: MutationId) -> Result<()> {
         let failure = Failure::network("the answer was lost");
-        self.store.doubt_mutation(DoubtMutation { claim, mutation, failure }).await
+        let params = DoubtMutation { claim, mutation, failure, looked_up: None };
+        self.store.doubt_mutation(params).await
+    }
+
+    /// A run of `record` whose effect is in doubt and can be looked up; its worker has looked in vain.
+    pub async fn looked_up(&self, mails: &[&str]) -> (ClaimedRun, MutationId) {
+        let run = self.reserve(mails).await;
+        let mutation = self.begin_as(&run, true).await.unwrap();
+        let failure = Failure::network("the answer was lost");
+        let looked_up = Some(Duration::ZERO);
+        let params = DoubtMutation { claim: run.claim, mutation, failure, looked_up };
+        self.store.doubt_mutation(params).await.unwrap();
+        (run, mutation)
+    }
+
+    /// Takes what is due to be looked up.
+    pub async fn due_lookups(&self) -> Vec<DueLookup> {
+        let params = ClaimLookups { limit: 10, time: seconds(60) };
+        self.store.claim_lookups(params).await.unwrap()
+    }
+
+    /// Lets the tool find this at its next attempt, or at once where none is due.
+    pub async fn find(&self, mutation: MutationId, finding: Finding) -> Result<MutationStatus> {
+        let attempt = self.mutation(mutation).await.reconcile_attempts;
+        self.store.settle_lookup(SettleLookup { mutation, attempt, finding }).await
     }
 
     pub async fn resolve(&self, mutation: MutationId, verdict: Verdict) -> Result<Mutation> {
         let params = ResolveMutation {
             mutation,
-            verdict,
+            answer: answer(verdict),
             actor: "ada".to_owned(),
             reason: Some("I looked".to_owned()),
         };

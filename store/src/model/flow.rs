@@ -21,6 +21,10 @@ pub struct Event {
     /// Counts the times it became pending.
     #[serde(rename = "attempt")]
     pub attempt_number: u32,
+    /// How often a run that had it was lost or failed by itself.
+    pub blamed: u32,
+    /// How the last of them did.
+    pub blamed_for: Option<String>,
     /// What it says.
     pub payload: Value,
     /// The run that reserved, consumed or skipped it.
@@ -87,8 +91,11 @@ pub struct Mutation {
     pub params: Value,
     /// The canonical digest of that.
     pub params_digest: String,
+    /// Where the effect would be seen.
+    pub target: String,
+    /// The same for the same question: consumer, tool, input and events.
+    pub operation_id: String,
     /// What the provider was given to recognise a repetition.
-    #[serde(skip)]
     pub idempotency_key: String,
     /// What is known of the effect.
     pub status: MutationStatus,
@@ -100,6 +107,10 @@ pub struct Mutation {
     pub error_class: Option<FailureClass>,
     /// Whether the tool can look the effect up.
     pub reconcilable: bool,
+    /// How often it was looked up.
+    pub reconcile_attempts: u32,
+    /// When it is looked up next.
+    pub next_reconcile_at: Option<Timestamp>,
     /// Who settled a doubt.
     pub resolved_by: Option<ResolvedBy>,
     /// When.

@@ -41,6 +41,8 @@ pub enum NotificationKind {
     ScriptFailed,
     /// Nobody knows whether an effect happened.
     MutationInDoubt,
+    /// The runs of an event were lost or failed too often, and it was taken out of the way.
+    EventParked,
     /// A script sent it.
     ScriptMessage,
 }
@@ -51,6 +53,7 @@ impl NotificationKind {
             Self::Error => "error",
             Self::ScriptFailed => "script_failed",
             Self::MutationInDoubt => "mutation_in_doubt",
+            Self::EventParked => "event_parked",
             Self::ScriptMessage => "script_message",
         }
     }
@@ -87,6 +90,7 @@ impl Text for NotificationKind {
             "error" => Ok(Self::Error),
             "script_failed" => Ok(Self::ScriptFailed),
             "mutation_in_doubt" => Ok(Self::MutationInDoubt),
+            "event_parked" => Ok(Self::EventParked),
             "script_message" => Ok(Self::ScriptMessage),
             other => Err(UnknownText::new(other, "a kind of notification")),
         }

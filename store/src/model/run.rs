@@ -7,6 +7,8 @@ use windlass_core::{
     ScriptPosition, SessionId, SessionResult, Status, Timestamp, Trigger, WorkflowId, WorkspaceId,
 };
 
+use super::flow::Mutation;
+
 /// A handler run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Run {
@@ -135,6 +137,17 @@ pub struct Committed {
     pub follow_up: Option<ClaimedRun>,
 }
 
+/// An effect that this worker is to look up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DueLookup {
+    /// The ledger row; its attempts include this one.
+    pub mutation: Mutation,
+    /// Its workspace.
+    pub workspace: WorkspaceId,
+    /// The workflow's name.
+    pub workflow_name: String,
+}
+
 /// A run that was taken from a lost worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecoveredRun {
@@ -144,6 +157,4 @@ pub struct RecoveredRun {
     pub workflow: WorkflowId,
     /// What it became.
     pub status: Status,
-    /// The mutation that is in doubt because of it.
-    pub in_doubt: Option<MutationId>,
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 use windlass_core::{
-    FailureClass, HandlerKind, Manifest, RunId, Schedule, ScriptId, Timestamp, WorkflowId,
+    FailureClass, Grant, HandlerKind, Manifest, RunId, Schedule, ScriptId, Timestamp, WorkflowId,
     WorkflowStatus, WorkspaceId,
 };
 
@@ -66,6 +66,8 @@ pub struct ScriptVersion {
     pub digest: String,
     /// What it declares.
     pub manifest: Manifest,
+    /// What it may call.
+    pub grant: Grant,
     /// What its author said of it.
     pub comment: String,
     /// When it was saved.
@@ -119,6 +121,8 @@ pub struct WorkflowOverview {
     pub active_version: Option<String>,
     /// The newest version, `major.minor`.
     pub latest_version: Option<String>,
+    /// What the version that runs may call.
+    pub grant: Option<Grant>,
     /// Its handlers.
     pub handlers: Vec<HandlerState>,
     /// Its queued or active run.
@@ -146,4 +150,6 @@ pub struct EventCounts {
     pub consumed: u32,
     /// Skipped by a person.
     pub skipped: u32,
+    /// Taken out of the way.
+    pub parked: u32,
 }

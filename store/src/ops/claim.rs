@@ -49,8 +49,8 @@ async fn take(
     lease: Duration,
 ) -> Result<ClaimedRun> {
     let found = held::load(tx, run).await?;
-    let (row, state) = found.ok_or_else(|| StoreError::not_found("run", &run))?;
-    let state = state.claim()?.run;
+    let found = found.ok_or_else(|| StoreError::not_found("run", &run))?;
+    let (row, state) = (found.run, found.state.claim()?.run);
     let claim = Claim { run, fence: row.fence + 1 };
     diesel::update(handler_runs::table.filter(handler_runs::id.eq(row.id)))
         .set((

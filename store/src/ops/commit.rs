@@ -114,7 +114,7 @@ async fn reschedule(tx: &mut Tx<'_>, held: &Held) -> Result<()> {
 /// A consumer that looked and found nothing has no work until something happens. One that found something looks again: more may
 /// wait. So does one whose run only continued another, which had found something.
 async fn rest(tx: &mut Tx<'_>, held: &Held) -> Result<()> {
-    let n_reserved = reservations::count(tx, held.run.id).await?;
+    let n_reserved = reservations::ids(tx, held.run.id).await?.len();
     if n_reserved > 0 || held.run.retry_of.is_some() || !held.is_current() {
         return Ok(());
     }

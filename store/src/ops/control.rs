@@ -2,15 +2,15 @@
 
 use diesel::prelude::*;
 use windlass_core::{
-    Action, HandlerKind, MutationId, MutationStatus, SessionId, Status, Trigger, WorkflowId,
-    WorkflowStatus,
+    Action, HandlerKind, MutationId, SessionId, Status, Trigger, WorkflowId, WorkflowStatus,
 };
 
 use super::dialect::RunQueryDsl;
 use super::next::go_on;
 use super::notices::{self, Entry};
-use super::{Operation, Tx, sessions};
+use super::{Operation, Tx, sessions, window};
 use crate::error::{Result, StoreError};
+use crate::literals::IsUnsettled;
 use crate::model::Workflow;
 use crate::params::{ControlWorkflow, StartSession};
 use crate::rows::{At, Db, RunRow, WorkflowRow};
@@ -54,6 +54,7 @@ async fn lift(tx: &mut Tx<'_>, workflow: &mut WorkflowRow) -> Result<()> {
     workflow.stopped_by_run_id = None;
     workflow.transient_failures = 0;
     workflow.backoff_until = None;
+    window::forget(workflow);
     notices::resolve(tx, workflow.id, notices::OF_ANY_STOP).await
 }
 
@@ -62,7 +63,7 @@ async fn in_doubt(tx: &mut Tx<'_>, workflow: &WorkflowRow) -> Result<Option<Muta
     let unsettled = mutations::table
         .inner_join(handler_runs::table.on(handler_runs::id.eq(mutations::handler_run_id)))
         .filter(mutations::workflow_id.eq(workflow.id))
-        .filter(mutations::status.ne_all([Db(MutationStatus::Applied), Db(MutationStatus::Failed)]))
+        .filter(IsUnsettled)
         .filter(handler_runs::status.eq(Db(Status::PausedReconciliation)))
         .select(mutations::id);
     let found: Option<Db<MutationId>> = unsettled.first(tx.conn).await.optional()?;

@@ -1,10 +1,13 @@
 //! A run together with what its state depends on, and a worker's right to write to it.
 
 use diesel::prelude::*;
-use windlass_core::{MutationStatus, RunId, RunState, Status, WorkflowId};
+use windlass_core::{
+    Id, MutationStatus, Policy, Recourse, RunId, RunState, Status, StopContext, WorkflowId,
+};
 
 use super::Tx;
 use super::dialect::{self, RunQueryDsl};
+use crate::convert::count;
 use crate::error::{Result, StoreError};
 use crate::model::Claim;
 use crate::rows::{Db, RunRow, WorkflowRow};
@@ -15,9 +18,21 @@ pub(super) struct Held {
     pub(super) workflow: WorkflowRow,
     pub(super) run: RunRow,
     pub(super) state: RunState,
+    /// What can be done about its mutation, should it be in doubt.
+    pub(super) recourse: Recourse,
 }
 
 impl Held {
+    /// What a stop depends on.
+    pub(super) fn stop_context<'a>(&self, policy: &'a Policy) -> StopContext<'a> {
+        StopContext {
+            transient_failures: count(self.workflow.transient_failures),
+            backoff: &policy.transient,
+            seed: self.run.id.0.seed(),
+            recourse: self.recourse,
+        }
+    }
+
     /// Whether the run belongs to the script version that is active now.
     ///
     /// A run of an older version, which was under way when the new one was activated, does not answer what the activation asked
@@ -50,20 +65,33 @@ pub(super) async fn find(tx: &mut Tx<'_>, run: RunId) -> Result<Option<Held>> {
     };
     let Some(workflow) = dialect::lock_workflow(tx.conn, workflow).await? else { return Ok(None) };
     // Read only now: whoever held the lock may have changed the run.
-    Ok(load(tx, run).await?.map(|(run, state)| Held { workflow, run, state }))
+    let loaded = load(tx, run).await?;
+    Ok(loaded.map(|Loaded { run, state, recourse }| Held { workflow, run, state, recourse }))
 }
 
+/// A run and what its state depends on.
+pub(super) struct Loaded {
+    pub(super) run: RunRow,
+    pub(super) state: RunState,
+    recourse: Recourse,
+}
+
+/// What is known of a mutation, and whether its tool can look it up.
+type LedgerState = (Db<MutationStatus>, bool);
+
 /// The run and its state.
-pub(super) async fn load(tx: &mut Tx<'_>, run: RunId) -> Result<Option<(RunRow, RunState)>> {
+pub(super) async fn load(tx: &mut Tx<'_>, run: RunId) -> Result<Option<Loaded>> {
+    let mutation = (mutations::status, mutations::reconcilable);
     let row = handler_runs::table
         .left_join(mutations::table)
         .filter(handler_runs::id.eq(Db(run)))
-        .select((RunRow::as_select(), mutations::status.nullable()));
-    let found: Option<(RunRow, Option<Db<MutationStatus>>)> =
-        row.first(tx.conn).await.optional()?;
+        .select((RunRow::as_select(), mutation.nullable()));
+    let found: Option<(RunRow, Option<LedgerState>)> = row.first(tx.conn).await.optional()?;
     Ok(found.map(|(run, mutation)| {
-        let state = state(&run, mutation.map(|Db(status)| status));
-        (run, state)
+        let state = state(&run, mutation.map(|(Db(status), _)| status));
+        let can_look_up = mutation.is_some_and(|(_, reconcilable)| reconcilable);
+        let recourse = if can_look_up { Recourse::LookUp } else { Recourse::Ask };
+        Loaded { run, state, recourse }
     }))
 }
 

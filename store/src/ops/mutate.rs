@@ -2,17 +2,17 @@
 
 use diesel::prelude::*;
 use serde_json::json;
-use windlass_core::{Id, MutationId, MutationStatus, RunId, StopContext, Text, digest};
+use windlass_core::{Id, MutationId, MutationStatus, Question, RunId, digest, idempotency_key};
 
 use super::dialect::RunQueryDsl;
 use super::held::{Held, hold};
 use super::next::go_on;
 use super::notices::{self, Entry};
-use super::outcome::Because;
-use super::{Operation, Tx, held, logs, outcome, reservations};
+use super::outcome::{Because, NextLookup};
+use super::{Operation, Tx, held, logs, lookup, outcome, reservations};
 use crate::error::{Result, StoreError};
 use crate::model::{BegunMutation, Claim};
-use crate::params::{ApplyMutation, BeginMutation, DoubtMutation, FailMutation};
+use crate::params::{ApplyMutation, BeginMutation, CaptureMutation, DoubtMutation, FailMutation};
 use crate::rows::{At, Db, Json, MutationRow, storable};
 use crate::schema::{handler_runs, mutations};
 
@@ -21,18 +21,30 @@ impl Operation for BeginMutation {
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<BegunMutation> {
         let mut held = hold(tx, self.claim).await?;
-        let n_reserved = reservations::count(tx, held.run.id).await?;
-        let changes = held.state.begin_mutation(n_reserved)?;
+        let events = reservations::ids(tx, held.run.id).await?;
+        let changes = held.state.begin_mutation(events.len())?;
         let claim = self.claim;
+        let params_digest = digest(&self.params);
+        let question = Question {
+            workflow: held.workflow.id.0,
+            handler: &held.run.handler_name,
+            tool: &format!("{}.{}", self.tool_namespace, self.tool_method),
+            digest: &params_digest,
+            events,
+        };
+        let operation_id = question.operation_id();
+        let n_refusals = refusals(tx, &operation_id).await?;
         let row = MutationRow {
             id: Db(MutationId::mint(tx.now)),
             workflow_id: held.workflow.id,
             handler_run_id: Db(claim.run),
+            idempotency_key: idempotency_key(&operation_id, n_refusals),
+            operation_id,
             tool_namespace: self.tool_namespace,
             tool_method: self.tool_method,
-            params_digest: digest(&self.params),
+            params_digest,
             params: Json(self.params),
-            idempotency_key: mint_key(tx),
+            target: storable(self.target),
             status: Db(MutationStatus::InFlight),
             result: None,
             error: None,
@@ -61,10 +73,16 @@ impl Operation for BeginMutation {
     }
 }
 
-/// A key that no other effect has, and that nothing in a script can bring about.
-fn mint_key(tx: &Tx<'_>) -> String {
-    let minted = MutationId::mint(tx.now).to_text();
-    minted.trim_start_matches(MutationId::PREFIX).trim_start_matches('_').to_owned()
+/// How often the operation was definitely refused.
+async fn refusals(tx: &mut Tx<'_>, operation_id: &str) -> Result<usize> {
+    let refused = mutations::table
+        .filter(mutations::operation_id.eq(operation_id))
+        .filter(mutations::status.eq(Db(MutationStatus::Failed)))
+        // A doubt that was settled as "it is not there" is no answer of the provider.
+        .filter(mutations::resolved_by.is_null())
+        .count();
+    let refused: i64 = refused.get_result(tx.conn).await?;
+    Ok(usize::try_from(refused).unwrap_or(0))
 }
 
 /// Whether an answer still counted.
@@ -104,6 +122,17 @@ impl Operation for ApplyMutation {
     }
 }
 
+impl Operation for CaptureMutation {
+    type Output = ();
+
+    async fn run(self, tx: &mut Tx<'_>) -> Result<()> {
+        let mut held = hold(tx, self.claim).await?;
+        let changes = held.state.capture_mutation()?;
+        let because = Because { result: Some(&self.result), ..Because::default() };
+        outcome::write(tx, &mut held, changes, &because).await
+    }
+}
+
 impl Operation for FailMutation {
     type Output = Answered;
 
@@ -112,10 +141,7 @@ impl Operation for FailMutation {
             let evidence = json!({ "failed": self.failure.message }).to_string();
             return keep_evidence(tx, self.claim, self.mutation, evidence).await;
         };
-        let context = StopContext {
-            transient_failures: crate::convert::count(held.workflow.transient_failures),
-            backoff: &tx.policy.transient,
-        };
+        let context = held.stop_context(tx.policy);
         let changes = held.state.fail_mutation(&self.failure, context)?;
         let because = Because { resolved_by: self.resolved_by, ..Because::failed(&self.failure) };
         outcome::write(tx, &mut held, changes, &because).await?;
@@ -132,8 +158,13 @@ impl Operation for DoubtMutation {
             let evidence = json!({ "in_doubt": self.failure.message }).to_string();
             return keep_evidence(tx, self.claim, self.mutation, evidence).await;
         };
-        let changes = held.state.doubt_mutation(&self.failure)?;
-        outcome::write(tx, &mut held, changes, &Because::failed(&self.failure)).await?;
+        let changes = held.state.doubt_mutation(&self.failure, held.recourse)?;
+        let next_lookup = match self.looked_up {
+            Some(counts_after) => lookup::after_first(tx, &held, counts_after).await?,
+            None => NextLookup { attempts: 0, at: At(tx.now) },
+        };
+        let because = Because { next_lookup: Some(next_lookup), ..Because::failed(&self.failure) };
+        outcome::write(tx, &mut held, changes, &because).await?;
         go_on(tx, held.workflow).await?;
         Ok(Answered::InTime)
     }

@@ -9,7 +9,7 @@ use windlass_core::{
 };
 
 use super::dialect::{self, RunQueryDsl};
-use super::{Operation, Tx, queue, sessions};
+use super::{Operation, Tx, queue, sessions, window};
 use crate::error::Result;
 use crate::literals::{IsOpen, IsPending};
 use crate::rows::{At, Db, SessionRow, WorkflowRow};
@@ -128,6 +128,7 @@ async fn due_view(tx: &mut Tx<'_>, workflow: &WorkflowRow) -> Result<DueView> {
         has_error: workflow.error.is_some(),
         in_maintenance: workflow.maintenance,
         backoff_until: workflow.backoff_until.map(|At(until)| until),
+        effects_paused_until: window::paused_until(workflow, &tx.policy.effects),
         has_open_run: has_open_run(tx, workflow.id).await?,
         pending_retry: pending_retry(tx, workflow).await?,
         consumers: Vec::new(),

@@ -10,7 +10,9 @@ use super::{Operation, Tx};
 use crate::error::Result;
 use crate::model::NotificationKind;
 use crate::params::ScriptMessage;
-use crate::rows::{At, Db, JournalRow, Json, MutationRow, NotificationRow, WorkflowRow, storable};
+use crate::rows::{
+    At, Db, EventRow, JournalRow, Json, MutationRow, NotificationRow, WorkflowRow, storable,
+};
 use crate::schema::{journal, mutations, notifications};
 
 /// Who acts where no person does.
@@ -79,7 +81,9 @@ pub(super) async fn journal(
 /// A run stopped its workflow, and a person has to act.
 pub(super) async fn stopped(tx: &mut Tx<'_>, held: &Held, failure: &Failure) -> Result<()> {
     let notice = match held.state.status {
-        Status::PausedReconciliation => in_doubt(tx, held, failure).await?,
+        Status::PausedReconciliation if held.state.is_uncertain() => {
+            in_doubt(tx, held, failure).await?
+        }
         Status::FailedLogic => Notice {
             kind: NotificationKind::ScriptFailed,
             title: format!("the script of `{}` has to be repaired", held.workflow.name),
@@ -88,6 +92,7 @@ pub(super) async fn stopped(tx: &mut Tx<'_>, held: &Held, failure: &Failure) -> 
         Status::Queued
         | Status::Active
         | Status::PausedTransient
+        | Status::PausedReconciliation
         | Status::PausedApproval
         | Status::FailedInternal
         | Status::Committed
@@ -98,6 +103,11 @@ pub(super) async fn stopped(tx: &mut Tx<'_>, held: &Held, failure: &Failure) -> 
         },
     };
     notify(tx, held, notice).await?;
+    journal_stop(tx, held, failure).await
+}
+
+/// A run stopped its workflow.
+pub(super) async fn journal_stop(tx: &mut Tx<'_>, held: &Held, failure: &Failure) -> Result<()> {
     let details =
         json!({ "status": held.state.status, "class": failure.class, "error": failure.message });
     let entry = Entry::by_windlass("run.stopped", &held.run.id.0).with(details);
@@ -113,16 +123,38 @@ struct Notice {
 async fn in_doubt(tx: &mut Tx<'_>, held: &Held, failure: &Failure) -> Result<Notice> {
     let row = MutationRow::query().filter(mutations::id.nullable().eq(held.run.mutation_id));
     let row = row.first(tx.conn).await?;
-    let (tool, method, title) = (&row.tool_namespace, &row.tool_method, &row.ui_title);
     Ok(Notice {
         kind: NotificationKind::MutationInDoubt,
         title: format!("`{}` asks whether an effect happened", held.workflow.name),
         body: format!(
-            "`{tool}.{method}` ({title}), {}: look there, then settle it with `windlass resolve {}`",
+            "`{}.{}` ({}), {}: look at {}, then settle it with `windlass resolve {}`",
+            row.tool_namespace,
+            row.tool_method,
+            row.ui_title,
             explain(failure),
+            row.target,
             row.id.0
         ),
     })
+}
+
+/// An event was taken out of the way.
+pub(super) async fn parked(tx: &mut Tx<'_>, held: &Held, event: &EventRow) -> Result<()> {
+    let Db(id) = event.id;
+    let why = event.blamed_for.as_deref().unwrap_or("the runs that had it were lost");
+    let notice = Notice {
+        kind: NotificationKind::EventParked,
+        title: format!("`{}` parked an event", held.workflow.name),
+        body: format!(
+            "event `{}` went wrong {} times, the last time because {why}: look at it with `windlass show {id}`, then put it back or \
+             skip it with `windlass event {id}`",
+            event.message_id, event.blamed
+        ),
+    };
+    notify(tx, held, notice).await?;
+    let details = json!({ "message_id": event.message_id, "blamed": event.blamed, "error": why });
+    let entry = Entry::by_windlass("event.parked", &id).with(details);
+    journal(tx, &held.workflow, entry).await
 }
 
 fn subject(held: &Held) -> String {

@@ -9,7 +9,7 @@ use windlass_core::{
 
 use super::dialect::RunQueryDsl;
 use super::held::Held;
-use super::{Tx, notices, reservations, sessions};
+use super::{Tx, notices, reservations, sessions, window};
 use crate::error::Result;
 use crate::rows::{At, Db, Json, storable};
 use crate::schema::{handler_runs, mutations};
@@ -23,6 +23,15 @@ pub(super) struct Because<'a> {
     pub(super) result: Option<&'a Value>,
     /// Who settled a mutation that was in doubt.
     pub(super) resolved_by: Option<ResolvedBy>,
+    /// When an effect in doubt is looked up; none for at once.
+    pub(super) next_lookup: Option<NextLookup>,
+}
+
+/// How often an effect was looked up, and when it is looked up again.
+#[derive(Clone, Copy)]
+pub(super) struct NextLookup {
+    pub(super) attempts: i32,
+    pub(super) at: At,
 }
 
 /// Why a run stops.
@@ -60,7 +69,8 @@ pub(super) async fn write(
         write_mutation(tx, held, changes.run.mutation, because).await?;
     }
     write_run(tx, held, &changes, because.cause.as_ref()).await?;
-    reservations::dispose(tx, &held.run, changes.reservations).await?;
+    let why = because.cause.as_ref().map(|cause| cause.message.as_str());
+    reservations::dispose(tx, held, changes.reservations, why).await?;
     match changes.pending_retry {
         PendingRetry::Keep => {}
         PendingRetry::Set => held.workflow.pending_retry_run_id = Some(held.run.id),
@@ -69,6 +79,7 @@ pub(super) async fn write(
     if changes.session == Some(SessionResult::Failed) {
         sessions::fail(tx, held.run.session_id, because.cause.as_ref()).await?;
     }
+    window::count(tx, held, changes.run);
     held.state = changes.run;
     hold_workflow(tx, held, changes.hold).await
 }
@@ -87,9 +98,14 @@ async fn write_mutation(
     let cause = because.cause.as_ref().map(|cause| {
         (mutations::error.eq(Some(&cause.message)), mutations::error_class.eq(cause.class.map(Db)))
     });
+    let is_looked_up = status == MutationStatus::NeedsReconcile;
+    let next = because.next_lookup.unwrap_or(NextLookup { attempts: 0, at: At(tx.now) });
+    let attempts = is_looked_up.then(|| mutations::reconcile_attempts.eq(next.attempts));
     diesel::update(mutations::table.filter(mutations::id.eq(mutation)))
         .set((
             mutations::status.eq(Db(status)),
+            mutations::next_reconcile_at.eq(is_looked_up.then_some(next.at)),
+            attempts,
             answer,
             cause,
             resolved,
@@ -143,6 +159,12 @@ async fn hold_workflow(tx: &mut Tx<'_>, held: &mut Held, hold: Hold) -> Result<(
         Hold::BackOff(delay) => {
             workflow.transient_failures = workflow.transient_failures.saturating_add(1);
             workflow.backoff_until = Some(At(tx.now.after(delay)));
+        }
+        Hold::LookUp(failure) => {
+            workflow.error = Some(storable(failure.message.clone()));
+            workflow.error_class = Some(Db(failure.class));
+            workflow.stopped_by_run_id = Some(held.run.id);
+            notices::journal_stop(tx, held, &failure).await?;
         }
         Hold::Maintenance(failure) => {
             workflow.maintenance = true;

@@ -98,14 +98,12 @@ async fn publish_batch(
                 causes.extend(causes_of(row.id, &message));
                 fresh.push(row);
             }
-            Some(Known { id, status: EventStatus::Pending, payload }) => {
+            Some(Known { id, status, payload }) if status.takes_correction() => {
                 is_changed |= *payload != message.payload;
                 correct(tx, *id, &message).await?;
                 causes.extend(causes_of(*id, &message));
             }
-            // What a run has reserved or finished stays as that run saw it.
-            Some(Known { status: EventStatus::Reserved, .. })
-            | Some(Known { status: EventStatus::Consumed | EventStatus::Skipped, .. }) => {}
+            Some(_) => {}
         }
     }
     is_changed |= !fresh.is_empty();
@@ -151,6 +149,8 @@ fn event(tx: &Tx<'_>, held: &Held, topic: Db<TopicId>, message: &Message) -> Eve
         reserved_by_run_id: None,
         created_by_run_id: held.run.id,
         attempt_number: 1,
+        blamed: 0,
+        blamed_for: None,
         created_at: At(tx.now),
         updated_at: At(tx.now),
     }

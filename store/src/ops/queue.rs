@@ -83,8 +83,8 @@ async fn begin(tx: &mut Tx<'_>, run: RunRow) -> Result<()> {
 /// From where the stopped run had come to, with all that it had.
 async fn continue_from(tx: &mut Tx<'_>, stopped: RunId, run: RunRow) -> Result<()> {
     let found = held::load(tx, stopped).await?;
-    let (stopped, state) = found.ok_or_else(|| StoreError::not_found("run", &stopped))?;
-    let state = state.retry()?;
+    let found = found.ok_or_else(|| StoreError::not_found("run", &stopped))?;
+    let (stopped, state) = (found.run, found.state.retry()?);
     let run = RunRow {
         retry_of: Some(stopped.id),
         phase: Db(state.phase),

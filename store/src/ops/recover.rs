@@ -55,9 +55,11 @@ fn is_lost(tx: &Tx<'_>, held: &Held, params: &RecoverRuns) -> bool {
 }
 
 async fn recover(tx: &mut Tx<'_>, mut held: Held) -> Result<RecoveredRun> {
-    let changes = held.state.crash()?;
+    let changes = held.state.crash(held.recourse)?;
     let cause = match &changes.hold {
-        Hold::Block(failure) | Hold::Maintenance(failure) => Cause::from(failure),
+        Hold::Block(failure) | Hold::LookUp(failure) | Hold::Maintenance(failure) => {
+            Cause::from(failure)
+        }
         Hold::Keep | Hold::Lift | Hold::BackOff(_) => {
             let message = "the worker that had this run was lost".to_owned();
             Cause { message, class: None, at: None }
@@ -71,12 +73,10 @@ async fn recover(tx: &mut Tx<'_>, mut held: Held) -> Result<RecoveredRun> {
         "status": held.state.status,
     }));
     notices::journal(tx, &held.workflow, entry).await?;
-    let in_doubt = held.run.mutation_id.filter(|_| held.state.is_uncertain());
     let recovered = RecoveredRun {
         run: held.run.id.0,
         workflow: held.workflow.id.0,
         status: held.state.status,
-        in_doubt: in_doubt.map(|Db(mutation)| mutation),
     };
     go_on(tx, held.workflow).await?;
     Ok(recovered)

@@ -1,55 +1,100 @@
 //! Events that a run has for itself.
 
 use diesel::prelude::*;
-use windlass_core::{EventStatus, Reservations, RunId, WorkflowId};
+use windlass_core::{EventId, EventStatus, Reservations, RunId, WorkflowId};
 
-use super::Tx;
 use super::dialect::RunQueryDsl;
+use super::held::Held;
 use super::publish::mark_work;
+use super::{Tx, notices, stored};
 use crate::error::Result;
-use crate::rows::{At, Db, RunRow};
+use crate::literals::IsReserved;
+use crate::rows::{At, Db, EventRow};
 use crate::schema::{events, topics};
 
-/// What becomes of the events that `run` has reserved.
-pub(super) async fn dispose(tx: &mut Tx<'_>, run: &RunRow, how: Reservations) -> Result<()> {
+/// What becomes of the events that the run has reserved; `why` it stopped is kept with those that are blamed.
+pub(super) async fn dispose(
+    tx: &mut Tx<'_>,
+    held: &Held,
+    how: Reservations,
+    why: Option<&str>,
+) -> Result<()> {
+    let run = held.run.id;
     match how {
         Reservations::Keep => Ok(()),
-        Reservations::Release => release(tx, run.id, run.workflow_id.0).await,
-        Reservations::Consume => finish(tx, run.id, EventStatus::Consumed).await,
-        Reservations::Skip => finish(tx, run.id, EventStatus::Skipped).await,
+        Reservations::Release { blames } => {
+            if blames {
+                blame(tx, run, why).await?;
+                park(tx, held).await?;
+            }
+            release(tx, run, held.workflow.id.0).await
+        }
+        Reservations::Consume => finish(tx, run, EventStatus::Consumed).await,
+        Reservations::Skip => finish(tx, run, EventStatus::Skipped).await,
     }
 }
 
-/// How many events the run has reserved.
-pub(super) async fn count(tx: &mut Tx<'_>, run: Db<RunId>) -> Result<usize> {
-    let count = events::table
+/// The events that the run has reserved.
+pub(super) async fn ids(tx: &mut Tx<'_>, run: Db<RunId>) -> Result<Vec<EventId>> {
+    let reserved = events::table
         .filter(events::reserved_by_run_id.eq(run))
-        .filter(events::status.eq(Db(EventStatus::Reserved)))
-        .count();
-    let count: i64 = count.get_result(tx.conn).await?;
-    Ok(usize::try_from(count).unwrap_or(0))
+        .filter(IsReserved)
+        .select(events::id);
+    let reserved: Vec<Db<EventId>> = reserved.load(tx.conn).await?;
+    Ok(reserved.into_iter().map(|Db(event)| event).collect())
 }
 
 /// The events belong to the run that continues this one.
 pub(super) async fn transfer(tx: &mut Tx<'_>, from: Db<RunId>, to: Db<RunId>) -> Result<()> {
     diesel::update(events::table)
         .filter(events::reserved_by_run_id.eq(from))
-        .filter(events::status.eq(Db(EventStatus::Reserved)))
+        .filter(IsReserved)
         .set((events::reserved_by_run_id.eq(Some(to)), events::updated_at.eq(At(tx.now))))
         .execute(tx.conn)
         .await?;
     Ok(())
 }
 
+/// Its run was lost or failed by itself, and it may be the cause.
+async fn blame(tx: &mut Tx<'_>, run: Db<RunId>, why: Option<&str>) -> Result<()> {
+    diesel::update(events::table.filter(events::reserved_by_run_id.eq(run).and(IsReserved)))
+        .set((events::blamed.eq(events::blamed + 1), events::blamed_for.eq(why)))
+        .execute(tx.conn)
+        .await?;
+    Ok(())
+}
+
+/// Takes those out of the way that were blamed too often, and tells of it.
+async fn park(tx: &mut Tx<'_>, held: &Held) -> Result<()> {
+    let limit = stored(tx.policy.events.park_after);
+    if limit == 0 {
+        return Ok(());
+    }
+    let reserved = events::reserved_by_run_id.eq(held.run.id).and(IsReserved);
+    let too_often = reserved.and(events::blamed.ge(limit));
+    let parked: Vec<EventRow> = EventRow::query().filter(too_often).load(tx.conn).await?;
+    for event in parked {
+        diesel::update(events::table.filter(events::id.eq(event.id)))
+            .set((
+                events::status.eq(Db(EventStatus::Parked)),
+                events::reserved_by_run_id.eq(None::<Db<RunId>>),
+                events::attempt_number.eq(events::attempt_number + 1),
+                events::updated_at.eq(At(tx.now)),
+            ))
+            .execute(tx.conn)
+            .await?;
+        notices::parked(tx, held, &event).await?;
+    }
+    Ok(())
+}
+
 /// Pending again, with one more attempt counted; whoever subscribes has work.
 async fn release(tx: &mut Tx<'_>, run: Db<RunId>, workflow: WorkflowId) -> Result<()> {
-    let reserved =
-        events::reserved_by_run_id.eq(run).and(events::status.eq(Db(EventStatus::Reserved)));
+    let reserved = events::reserved_by_run_id.eq(run).and(IsReserved);
     let topics =
         events::table.inner_join(topics::table).filter(reserved).select(topics::name).distinct();
     let topics: Vec<String> = topics.load(tx.conn).await?;
-    diesel::update(events::table)
-        .filter(reserved)
+    diesel::update(events::table.filter(reserved))
         .set((
             events::status.eq(Db(EventStatus::Pending)),
             events::reserved_by_run_id.eq(None::<Db<RunId>>),
@@ -65,7 +110,7 @@ async fn release(tx: &mut Tx<'_>, run: Db<RunId>, workflow: WorkflowId) -> Resul
 async fn finish(tx: &mut Tx<'_>, run: Db<RunId>, status: EventStatus) -> Result<()> {
     diesel::update(events::table)
         .filter(events::reserved_by_run_id.eq(run))
-        .filter(events::status.eq(Db(EventStatus::Reserved)))
+        .filter(IsReserved)
         .set((events::status.eq(Db(status)), events::updated_at.eq(At(tx.now))))
         .execute(tx.conn)
         .await?;

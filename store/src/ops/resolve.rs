@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use serde_json::json;
-use windlass_core::{Changes, MutationId, ResolvedBy, RunId, Verdict};
+use windlass_core::{Changes, MutationId, Recourse, ResolvedBy, RunId};
 
 use super::dialect::RunQueryDsl;
 use super::held::{self, Held};
@@ -10,10 +10,10 @@ use super::next::go_on;
 use super::notices::{self, Entry};
 use super::outcome::Because;
 use super::reads::mutation;
-use super::{Operation, Tx, outcome};
+use super::{Operation, Tx, lookup, outcome};
 use crate::error::{Result, StoreError};
-use crate::model::Mutation;
-use crate::params::{ReconcileMutation, ResolveMutation};
+use crate::model::{Mutation, NotificationKind};
+use crate::params::{Answer, ResolveMutation};
 use crate::rows::Db;
 use crate::schema::mutations;
 
@@ -22,53 +22,57 @@ impl Operation for ResolveMutation {
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<Mutation> {
         let held = find_doubtful(tx, self.mutation).await?;
-        let changes = held.state.resolve(self.verdict)?;
-        let resolved_by = match self.verdict {
-            Verdict::DidNotHappen => ResolvedBy::UserDidNotHappen,
-            Verdict::Skip => ResolvedBy::UserSkip,
-        };
+        let changes = held.state.resolve(self.answer.verdict())?;
         let entry = Entry::by(&self.actor, "mutation.resolved", &self.mutation)
             .because(self.reason)
-            .with(json!({ "verdict": self.verdict, "run": held.run.id.0 }));
+            .with(json!({ "verdict": self.answer.verdict(), "run": held.run.id.0 }));
         notices::journal(tx, &held.workflow, entry).await?;
-        let because = Because { resolved_by: Some(resolved_by), ..Because::default() };
-        settle(tx, held, changes, &because).await?;
-        mutation(tx.conn, self.mutation).await
-    }
-}
-
-impl Operation for ReconcileMutation {
-    type Output = Mutation;
-
-    async fn run(self, tx: &mut Tx<'_>) -> Result<Mutation> {
-        let held = find_doubtful(tx, self.mutation).await?;
-        let changes = held.state.reconcile(self.found.is_some())?;
-        let entry = Entry::by_windlass("mutation.reconciled", &self.mutation)
-            .with(json!({ "happened": self.found.is_some(), "run": held.run.id.0 }));
-        notices::journal(tx, &held.workflow, entry).await?;
-        let because = Because {
-            result: self.found.as_ref(),
-            resolved_by: Some(ResolvedBy::Reconciliation),
+        let settled_by = |resolved_by, result| Because {
+            result,
+            resolved_by: Some(resolved_by),
             ..Because::default()
+        };
+        let because = match &self.answer {
+            Answer::DidNotHappen => settled_by(ResolvedBy::UserDidNotHappen, None),
+            Answer::Happened(result) => settled_by(ResolvedBy::UserHappened, Some(result)),
+            Answer::Skip => settled_by(ResolvedBy::UserSkip, None),
+            Answer::TryAgain => {
+                require_lookup(&held, self.mutation)?;
+                // Also where it is being looked up already: the attempts count anew.
+                lookup::restart(tx, self.mutation).await?;
+                Because::default()
+            }
         };
         settle(tx, held, changes, &because).await?;
         mutation(tx.conn, self.mutation).await
     }
 }
 
-async fn settle(
+fn require_lookup(held: &Held, mutation: MutationId) -> Result<()> {
+    match held.recourse {
+        Recourse::LookUp => Ok(()),
+        Recourse::Ask => Err(StoreError::NotNow {
+            what: format!("the tool of `{mutation}` cannot look its effect up"),
+            hint: "look for it yourself, then say whether it happened".to_owned(),
+        }),
+    }
+}
+
+/// Writes what a doubt came to; whoever was asked need not answer any more.
+pub(super) async fn settle(
     tx: &mut Tx<'_>,
     mut held: Held,
     changes: Changes,
     because: &Because<'_>,
 ) -> Result<()> {
+    notices::resolve(tx, held.workflow.id, &[NotificationKind::MutationInDoubt]).await?;
     outcome::write(tx, &mut held, changes, because).await?;
     go_on(tx, held.workflow).await?;
     Ok(())
 }
 
 /// The run that made the mutation, where there is something to settle.
-async fn find_doubtful(tx: &mut Tx<'_>, mutation: MutationId) -> Result<Held> {
+pub(super) async fn find_doubtful(tx: &mut Tx<'_>, mutation: MutationId) -> Result<Held> {
     let run = mutations::table.find(Db(mutation)).select(mutations::handler_run_id);
     let run: Option<Db<RunId>> = run.first(tx.conn).await.optional()?;
     let Db(run) = run.ok_or_else(|| StoreError::not_found("mutation", &mutation))?;

@@ -2,12 +2,12 @@
 
 use diesel::prelude::*;
 use serde_json::json;
-use windlass_core::{Id, ScriptId, WorkflowId, WorkflowStatus, WorkspaceId, digest_text};
+use windlass_core::{Grant, Id, ScriptId, WorkflowId, WorkflowStatus, WorkspaceId, digest_text};
 
 use super::dialect::RunQueryDsl;
 use super::notices::{self, Entry};
 use super::{Operation, Tx};
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 use crate::model::{SavedScript, ScriptVersion};
 use crate::params::{Bump, SaveScript};
 use crate::rows::{At, Db, Json, ScriptRow, WorkflowRow, storable};
@@ -20,7 +20,9 @@ impl Operation for SaveScript {
         let workflow = find_or_make_workflow(tx, self.workspace, &self.name).await?;
         let newest = newest(tx, workflow.id, None).await?;
         let digest = digest_text(&self.source);
-        if let Some(newest) = newest.as_ref().filter(|newest| newest.digest == digest) {
+        let is_same =
+            |newest: &&ScriptRow| newest.digest == digest && newest.granted.0 == self.grant;
+        if let Some(newest) = newest.as_ref().filter(is_same) {
             return Ok(SavedScript { script: ScriptVersion::from(newest.clone()), is_new: false });
         }
         let (major, minor) = match (self.bump, newest) {
@@ -28,6 +30,7 @@ impl Operation for SaveScript {
             (Bump::Major, Some(newest)) => (newest.major + 1, 0),
             (Bump::Minor, Some(newest)) => {
                 let repaired = repaired(tx, &workflow).await?.unwrap_or(newest);
+                refuse_widening(&repaired, &self.grant)?;
                 (repaired.major, repaired.minor + 1)
             }
         };
@@ -40,6 +43,7 @@ impl Operation for SaveScript {
             source: storable(self.source),
             digest,
             manifest: Json(self.manifest),
+            granted: Json(self.grant),
             comment: storable(self.comment),
             created_at: At(tx.now),
         };
@@ -50,6 +54,22 @@ impl Operation for SaveScript {
         notices::journal(tx, &workflow, entry).await?;
         Ok(SavedScript { script: ScriptVersion::from(row), is_new: true })
     }
+}
+
+/// A repair may do what the version before it was granted, and nothing else.
+fn refuse_widening(repaired: &ScriptRow, wanted: &Grant) -> Result<()> {
+    let beyond = repaired.granted.0.beyond(wanted);
+    if beyond.is_empty() {
+        return Ok(());
+    }
+    let beyond = beyond.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", ");
+    Err(StoreError::NotNow {
+        what: format!(
+            "a repair of version {}.{} cannot be granted {beyond}, which that version was not",
+            repaired.major, repaired.minor
+        ),
+        hint: "deploy it as a new version, so that a person looks at what it may do".to_owned(),
+    })
 }
 
 async fn find_or_make_workflow(
@@ -71,6 +91,9 @@ async fn find_or_make_workflow(
         active_script_id: None,
         transient_failures: 0,
         backoff_until: None,
+        window_started_at: None,
+        window_mutations: 0,
+        window_doubts: 0,
         due_at: None,
         created_at: At(tx.now),
         updated_at: At(tx.now),

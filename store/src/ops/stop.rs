@@ -1,12 +1,9 @@
 //! Stops a run.
 
-use windlass_core::StopContext;
-
 use super::held::hold;
 use super::next::go_on;
 use super::outcome::Because;
 use super::{Operation, Tx, logs, outcome};
-use crate::convert::count;
 use crate::error::Result;
 use crate::params::StopRun;
 
@@ -15,10 +12,7 @@ impl Operation for StopRun {
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<()> {
         let mut held = hold(tx, self.claim).await?;
-        let context = StopContext {
-            transient_failures: count(held.workflow.transient_failures),
-            backoff: &tx.policy.transient,
-        };
+        let context = held.stop_context(tx.policy);
         let changes = held.state.stop(self.entered, &self.failure, context)?;
         logs::append(tx, held.run.id, self.logs).await?;
         outcome::write(tx, &mut held, changes, &Because::failed(&self.failure)).await?;

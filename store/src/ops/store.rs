@@ -1,19 +1,21 @@
 //! The store's interface: each method is its operation.
 
 use async_trait::async_trait;
-use windlass_core::{RunId, SessionId, WorkspaceId};
+use windlass_core::{MutationStatus, RunId, SessionId, WorkspaceId};
 
 use super::dialect::Backend;
 use super::next::EnqueueDue;
 use super::workspace::EnsureWorkspace;
 use crate::error::Result;
 use crate::model::{
-    BegunMutation, ClaimedRun, Committed, Mutation, RecoveredRun, SavedScript, Workflow,
+    BegunMutation, ClaimedRun, Committed, DueLookup, Event, Mutation, RecoveredRun, SavedScript,
+    Workflow,
 };
 use crate::params::{
-    ActivateScript, ApplyMutation, BeginMutation, CheckpointPrepare, ClaimRuns, CommitConsumer,
-    CommitProducer, ControlWorkflow, DoubtMutation, FailMutation, ReconcileMutation, RecoverRuns,
-    RenewLeases, ResolveMutation, SaveScript, ScriptMessage, StartSession, StopRun,
+    ActivateScript, ApplyMutation, BeginMutation, CaptureMutation, CheckpointPrepare, ClaimLookups,
+    ClaimRuns, CommitConsumer, CommitProducer, ControlWorkflow, DoubtMutation, FailMutation,
+    RecoverRuns, RenewLeases, ResolveMutation, SaveScript, ScriptMessage, SettleEvent,
+    SettleLookup, StartSession, StopRun,
 };
 use crate::store::Store;
 
@@ -91,7 +93,19 @@ impl Store for Backend {
         self.write(params).await
     }
 
-    async fn reconcile_mutation(&self, params: ReconcileMutation) -> Result<Mutation> {
+    async fn capture_mutation(&self, params: CaptureMutation) -> Result<()> {
+        self.write(params).await
+    }
+
+    async fn claim_lookups(&self, params: ClaimLookups) -> Result<Vec<DueLookup>> {
+        self.write(params).await
+    }
+
+    async fn settle_lookup(&self, params: SettleLookup) -> Result<MutationStatus> {
+        self.write(params).await
+    }
+
+    async fn settle_event(&self, params: SettleEvent) -> Result<Event> {
         self.write(params).await
     }
 

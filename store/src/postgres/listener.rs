@@ -16,7 +16,8 @@ use super::{failure, pool};
 use crate::error::{Result, StoreError};
 
 /// How long after the first, second, … failure to reconnect it is tried again.
-const RECONNECT: Backoff = Backoff { base_ms: 100, cap_ms: 10_000, tries: u32::MAX };
+const RECONNECT: Backoff =
+    Backoff { base_ms: 100, cap_ms: 10_000, tries: u32::MAX, jitter_percent: 0 };
 
 /// Turns announcements into wake-ups, until it is dropped.
 #[derive(Debug)]

@@ -34,7 +34,7 @@ pub(super) async fn events(conn: &mut Conn, filter: &EventFilter) -> Result<Vec<
 }
 
 /// One event.
-pub(super) async fn event(conn: &mut Conn, event: EventId) -> Result<Event> {
+pub(in super::super) async fn event(conn: &mut Conn, event: EventId) -> Result<Event> {
     let query = events::table
         .inner_join(topics::table)
         .filter(events::id.eq(Db(event)))

@@ -14,6 +14,7 @@ mod overview;
 mod runs;
 mod workflows;
 
+pub(super) use events::event;
 pub(super) use mutations::mutation;
 
 use super::{dialect, ops};

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 
 use diesel::dsl::count_star;
 use diesel::prelude::*;
-use windlass_core::{EventStatus, ScriptId, TopicId, WorkflowId};
+use windlass_core::{EventStatus, Grant, ScriptId, TopicId, WorkflowId};
 
 use super::dialect::{Conn, RunQueryDsl};
 use super::{inputs, mutations, runs, workflows};
 use crate::error::Result;
 use crate::model::{EventCounts, WorkflowOverview};
-use crate::rows::Db;
+use crate::rows::{Db, Json};
 use crate::schema::{events, scripts, topics};
 
 /// Everything that a workflow's status page says.
@@ -25,6 +25,7 @@ pub(super) async fn overview(conn: &mut Conn, workflow: WorkflowId) -> Result<Wo
     Ok(WorkflowOverview {
         active_version: active.map(|(_, version)| version.clone()),
         latest_version: versions.as_slice().first().map(|(_, version)| version.clone()),
+        grant: grant(conn, found.active_script_id).await?,
         handlers: workflows::handlers(conn, workflow).await?,
         open_run: runs::open_run(conn, workflow).await?,
         stopped_by,
@@ -34,6 +35,13 @@ pub(super) async fn overview(conn: &mut Conn, workflow: WorkflowId) -> Result<Wo
         last_session: runs::last_session(conn, workflow).await?,
         workflow: found,
     })
+}
+
+async fn grant(conn: &mut Conn, script: Option<ScriptId>) -> Result<Option<Grant>> {
+    let Some(script) = script else { return Ok(None) };
+    let granted = scripts::table.find(Db(script)).select(scripts::granted);
+    let Json(granted) = granted.first::<Json<Grant>>(conn).await?;
+    Ok(Some(granted))
 }
 
 /// The versions of a workflow's script, newest first, without their texts.
@@ -64,6 +72,7 @@ async fn event_counts(
             EventStatus::Reserved => &mut counts.reserved,
             EventStatus::Consumed => &mut counts.consumed,
             EventStatus::Skipped => &mut counts.skipped,
+            EventStatus::Parked => &mut counts.parked,
         };
         *place = u32::try_from(count).unwrap_or(u32::MAX);
     }

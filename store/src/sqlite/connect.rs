@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
@@ -12,6 +13,8 @@ use crate::error::{Result, StoreError};
 /// Full durability, readers beside the writer, and patience with other processes.
 const FOR_WRITING: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
                            PRAGMA foreign_keys = ON;";
+/// As long as the statements above wait for other processes.
+const PATIENCE: Duration = Duration::from_secs(10);
 const FOR_READING: &str = "PRAGMA busy_timeout = 10000; PRAGMA query_only = ON;";
 
 /// Where a database is.
@@ -106,9 +109,22 @@ pub(super) fn create(place: &Place) -> Result<()> {
 }
 
 /// A connection for the writer.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "SQLite gives no signal when another process is done, and its patience is counted in real time"
+)]
 pub(super) fn for_writing(place: &Place) -> Result<SqliteConnection> {
     place.require()?;
-    place.connect(FOR_WRITING)
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match place.connect(FOR_WRITING) {
+            // Two who turn a new file to WAL at once: SQLite tells one of them at once, and not after the time it was given.
+            Err(StoreError::Unavailable { .. }) if Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            connected => return connected,
+        }
+    }
 }
 
 /// A connection for a reader; it cannot write.

@@ -4,7 +4,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use windlass_core::{Action, FailureClass, Verdict};
-use windlass_store::Bump;
+use windlass_store::{Bump, EventFate};
 
 /// One step of a history.
 #[derive(Debug, Clone)]
@@ -33,8 +33,10 @@ pub(crate) enum Command {
     Write { claim: usize, write: Write, how: How },
     /// A person settles a doubt.
     Resolve { mutation: usize, verdict: Verdict },
-    /// A tool settles a doubt.
-    Reconcile { mutation: usize, found: bool },
+    /// What is due to be looked up is found, missed, or neither.
+    LookUp { found: Option<bool> },
+    /// A person decides about a parked event.
+    SettleEvent { workflow: usize, fate: EventFate },
     /// A script's message to a person is entered.
     Message { mutation: usize },
 }
@@ -103,8 +105,9 @@ fn command() -> impl Strategy<Value = Command> {
             .prop_map(|(claim, write, how)| Command::Write { claim, write, how }),
         5 => (mutation(), any_of(Verdict::ALL))
             .prop_map(|(mutation, verdict)| Command::Resolve { mutation, verdict }),
-        2 => (mutation(), any::<bool>())
-            .prop_map(|(mutation, found)| Command::Reconcile { mutation, found }),
+        4 => proptest::option::of(any::<bool>()).prop_map(|found| Command::LookUp { found }),
+        1 => (workflow(), prop_oneof![Just(EventFate::PutBack), Just(EventFate::Skip)])
+            .prop_map(|(workflow, fate)| Command::SettleEvent { workflow, fate }),
         1 => mutation().prop_map(|mutation| Command::Message { mutation }),
     ]
 }

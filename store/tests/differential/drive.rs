@@ -1,5 +1,7 @@
 //! What a worker does with its runs.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use windlass_core::{
     Action, Clock, EventStatus, Failure, HandlerKind, Id, InputId, LogLevel, Phase, RunId, Status,
@@ -99,7 +101,9 @@ impl Side {
             }
             Write::Doubt { mutation: nth } => {
                 let mutation = mutation(nth)?;
-                said(self.store.doubt_mutation(DoubtMutation { claim, mutation, failure }).await)
+                let looked_up = how.goes_on.then_some(Duration::from_secs(15));
+                let params = DoubtMutation { claim, mutation, failure, looked_up };
+                said(self.store.doubt_mutation(params).await)
             }
             Write::CommitProducer => self.commit_producer(claim, how).await,
             Write::CommitConsumer => self.commit_consumer(claim, how).await,
@@ -148,6 +152,7 @@ impl Side {
             tool_namespace: "Files".to_owned(),
             tool_method: "append".to_owned(),
             params: json!({ "line": how.items }),
+            target: "ledger.csv".to_owned(),
             ui_title: "Append a line".to_owned(),
             reconcilable: how.goes_on,
             logs: logs(how),
@@ -209,7 +214,7 @@ impl Side {
         }
     }
 
-    async fn events(&self, workflow: WorkflowId) -> Vec<Event> {
+    pub(crate) async fn events(&self, workflow: WorkflowId) -> Vec<Event> {
         let (topic, status, message_ids) = (None, None, None);
         let filter = EventFilter { workflow, topic, status, message_ids, limit: 100 };
         self.store.events(filter).await.unwrap()

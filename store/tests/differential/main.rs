@@ -74,7 +74,8 @@ async fn compare(schema: &PostgresSchema, history: &[Command]) -> TestCaseResult
 
 async fn side(url: &str, clock: &Arc<ManualClock>) -> Side {
     let for_store: Arc<dyn Clock> = Arc::<ManualClock>::clone(clock);
-    let options = Options { clock: Some(for_store), connections: 2, ..Options::default() };
+    let policy = windlass_store::conformance::policy();
+    let options = Options { clock: Some(for_store), connections: 2, policy };
     Side::new(open(url, options).await.unwrap(), Arc::clone(clock)).await
 }
 

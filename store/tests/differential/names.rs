@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
-const KINDS: &[&str] =
-    &["ws_", "wf_", "scr_", "top_", "evt_", "inp_", "run_", "mut_", "ses_", "ntf_", "wrk_", "jnl_"];
+const KINDS: &[&str] = &[
+    "ws_", "wf_", "scr_", "top_", "evt_", "inp_", "run_", "mut_", "ses_", "ntf_", "wrk_", "jnl_",
+    "op_", "key_",
+];
 const DIGITS: usize = 32;
 
 /// Numbers the ids of one side in the order of their first appearance.

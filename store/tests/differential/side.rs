@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use serde_json::json;
 use windlass_core::{
-    Action, Clock, Id, ManualClock, MutationId, Verdict, WorkerId, WorkflowId, WorkspaceId,
+    Action, Clock, EventStatus, Failure, Grant, Id, ManualClock, MutationId, Verdict, WorkerId,
+    WorkflowId, WorkspaceId,
 };
+use windlass_store::conformance::answer;
 use windlass_store::{
-    ActivateScript, Bump, Claim, ClaimRuns, ControlWorkflow, Mutation, ReconcileMutation,
-    RecoverRuns, RenewLeases, ResolveMutation, Result, SaveScript, ScriptMessage, StartSession,
-    Store, StoreError,
+    ActivateScript, Bump, Claim, ClaimLookups, ClaimRuns, ControlWorkflow, EventFate, Finding,
+    RecoverRuns, RenewLeases, ResolveMutation, Result, SaveScript, ScriptMessage, SettleEvent,
+    SettleLookup, StartSession, Store, StoreError,
 };
 
 use crate::command::Command;
@@ -91,8 +93,9 @@ impl Side {
             Command::Resolve { mutation, verdict } => {
                 self.resolve(nth_newest(&self.mutations, *mutation)?, *verdict).await
             }
-            Command::Reconcile { mutation, found } => {
-                self.reconcile(nth_newest(&self.mutations, *mutation)?, *found).await
+            Command::LookUp { found } => self.look_up(*found).await,
+            Command::SettleEvent { workflow, fate } => {
+                self.settle_event(self.workflow(*workflow).await?, *fate).await?
             }
             Command::Message { mutation } => {
                 self.message(nth_newest(&self.mutations, *mutation)?).await
@@ -112,6 +115,7 @@ impl Side {
             file_name: format!("{script}.js"),
             source: format!("// {script}"),
             manifest: scripts::manifest(script),
+            grant: Grant::default(),
             comment: String::new(),
             bump,
             actor: ACTOR.to_owned(),
@@ -155,14 +159,35 @@ impl Side {
 
     pub(crate) async fn resolve(&self, mutation: MutationId, verdict: Verdict) -> String {
         let reason = Some("I looked".to_owned());
-        let params = ResolveMutation { mutation, verdict, actor: ACTOR.to_owned(), reason };
-        said(self.store.resolve_mutation(params).await.map(keyless))
+        let answer = answer(verdict);
+        let params = ResolveMutation { mutation, answer, actor: ACTOR.to_owned(), reason };
+        said(self.store.resolve_mutation(params).await)
     }
 
-    async fn reconcile(&self, mutation: MutationId, found: bool) -> String {
-        let found = found.then(|| json!({ "found": true }));
-        let params = ReconcileMutation { mutation, found };
-        said(self.store.reconcile_mutation(params).await.map(keyless))
+    /// Takes what is due to be looked up, and finds out or does not.
+    async fn look_up(&self, found: Option<bool>) -> String {
+        let params = ClaimLookups { limit: 5, time: Duration::from_secs(60) };
+        let due = self.store.claim_lookups(params).await.unwrap();
+        let mut answers = String::new();
+        for due in due {
+            let finding = match found {
+                Some(true) => Finding::Applied(json!({ "found": true })),
+                Some(false) => Finding::Absent { counts_after: Duration::from_secs(15) },
+                None => Finding::Unknown(Failure::network("no answer")),
+            };
+            let (mutation, attempt) = (due.mutation.id, due.mutation.reconcile_attempts);
+            let params = SettleLookup { mutation, attempt, finding };
+            answers.push_str(&said(self.store.settle_lookup(params).await));
+        }
+        answers
+    }
+
+    /// Puts a parked event back, or skips it.
+    async fn settle_event(&self, workflow: WorkflowId, fate: EventFate) -> Option<String> {
+        let events = self.events(workflow).await;
+        let event = events.iter().find(|event| event.status == EventStatus::Parked)?.id;
+        let params = SettleEvent { event, fate, actor: ACTOR.to_owned(), reason: None };
+        Some(said(self.store.settle_event(params).await))
     }
 
     async fn message(&self, mutation: MutationId) -> String {
@@ -191,9 +216,4 @@ pub(crate) fn said<T: Debug>(answer: Result<T>) -> String {
         }
         Err(error) => format!("refused: {error:?}: {error}"),
     }
-}
-
-/// The mutation without its key, which is minted anew on each side.
-fn keyless(mutation: Mutation) -> Mutation {
-    Mutation { idempotency_key: String::new(), ..mutation }
 }

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
-use windlass_core::{Manifest, Problem, digest_text};
+use windlass_core::{Capability, Grant, Manifest, Problem, digest_text};
 use windlass_sandbox::Script;
+use windlass_scheduler::Target;
 
 use super::Context;
 use super::engine::{described_registry, sandbox};
@@ -23,6 +24,8 @@ struct Checked {
     ok: bool,
     errors: Vec<Problem>,
     workflow: Option<Manifest>,
+    /// The tools that it calls, which a deployment has to allow.
+    tools: Grant,
     #[serde(skip)]
     file: String,
 }
@@ -33,16 +36,22 @@ pub(crate) struct ValidScript {
     pub(crate) file_name: String,
     pub(crate) source: String,
     pub(crate) manifest: Manifest,
+    /// The tools that it calls.
+    pub(crate) tools: Grant,
 }
 
 pub(crate) async fn run(context: &Context, args: &CheckArgs) -> Result<Ending> {
     let file = args.file.display().to_string();
     let checked = match load(context, &args.file).await {
-        Ok(script) => {
-            Checked { ok: true, errors: Vec::new(), workflow: Some(script.manifest), file }
-        }
+        Ok(script) => Checked {
+            ok: true,
+            errors: Vec::new(),
+            workflow: Some(script.manifest),
+            tools: script.tools,
+            file,
+        },
         Err(CommandError::InvalidScript { problems, .. }) => {
-            Checked { ok: false, errors: problems, workflow: None, file }
+            Checked { ok: false, errors: problems, workflow: None, tools: Grant::default(), file }
         }
         Err(error) => return Err(error),
     };
@@ -61,7 +70,7 @@ pub(crate) async fn load(context: &Context, path: &Path) -> Result<ValidScript> 
         .file_name()
         .map_or_else(|| path_text.clone(), |name| name.to_string_lossy().into_owned());
     match validate(context, &file_name, bytes).await? {
-        Ok((source, manifest)) => Ok(ValidScript { file_name, source, manifest }),
+        Ok(script) => Ok(script),
         Err(problems) => Err(CommandError::InvalidScript { file: path_text, problems }),
     }
 }
@@ -71,7 +80,7 @@ async fn validate(
     context: &Context,
     file_name: &str,
     bytes: Vec<u8>,
-) -> Result<Result<(String, Manifest), Vec<Problem>>> {
+) -> Result<Result<ValidScript, Vec<Problem>>> {
     let source = match String::from_utf8(bytes) {
         Ok(source) => source,
         Err(error) => return Ok(Err(vec![not_text(&error)])),
@@ -81,9 +90,20 @@ async fn validate(
         digest: digest_text(&source).into(),
         source: source.as_str().into(),
     };
-    let sandbox = sandbox(context, &described_registry()?);
-    let checked = sandbox.check(script, context.settings.timezone.name()).await;
-    Ok(checked.map(|manifest| (source, manifest)))
+    let registry = described_registry()?;
+    let sandbox = sandbox(context, &registry);
+    let manifest = match sandbox.check(script.clone(), context.settings.timezone.name()).await {
+        Ok(manifest) => manifest,
+        Err(problems) => return Ok(Err(problems)),
+    };
+    let called = sandbox.tools_of(&script).await;
+    // What the engine itself answers needs no permission.
+    let is_tool = |it: &&Capability| {
+        let found = registry.find(it.namespace(), it.method());
+        found.is_some_and(|callable| matches!(callable.target(), Target::Tool(_)))
+    };
+    let tools = called.iter().filter(is_tool).cloned().collect();
+    Ok(Ok(ValidScript { file_name: file_name.to_owned(), source, manifest, tools }))
 }
 
 fn not_text(error: &std::string::FromUtf8Error) -> Problem {
@@ -108,12 +128,19 @@ impl Answer for Checked {
             Some(manifest) => {
                 page.line(format_args!("{} is a valid workflow.", self.file));
                 write_manifest(page, manifest);
+                write_grant(page, "calls", &self.tools);
             }
             None => {
                 page.heading(format_args!("{} problem(s).", self.errors.len()));
             }
         }
     }
+}
+
+/// Writes what a script calls or may call.
+pub(crate) fn write_grant(page: &mut Page, label: &str, grant: &Grant) {
+    let tools = grant.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    page.field(label, if tools.is_empty() { "no tool".to_owned() } else { tools });
 }
 
 /// Writes what a script declares.

@@ -138,7 +138,8 @@ fn write_missing(folder: &Path, file: &include_dir::File<'_>) -> Result<()> {
 
 async fn deploy_example(context: &Context, opened: &Opened) -> Result<Workflow> {
     let script = check::load(context, &context.settings.root.join("workflow.js")).await?;
-    let change = Change { name: NAME, bump: Bump::Major, comment: "the example" };
+    let grant = script.tools.clone();
+    let change = Change { name: NAME, bump: Bump::Major, comment: "the example", grant };
     let saved = deploy::save(context, opened, script, change).await?;
     let workflow = opened.store.find_workflow(opened.workspace, NAME).await?;
     if workflow.active_script_id == Some(saved.script.id) {

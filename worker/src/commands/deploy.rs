@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
-use windlass_core::{ScriptId, WorkflowId, WorkflowStatus};
-use windlass_store::{Bump, SaveScript, SavedScript};
+use windlass_core::{Capability, Grant, ScriptId, WorkflowId, WorkflowStatus};
+use windlass_store::{Bump, SaveScript, SavedScript, StoreError};
 
-use super::check::{self, ValidScript};
+use super::check::{self, ValidScript, write_grant};
 use super::control::activate_script;
-use super::{Context, Opened};
+use super::{Context, Opened, grant};
 use crate::exit::{CommandError, Ending, Result};
 use crate::invocation::quoted;
 use crate::output::{Answer, Page};
@@ -24,6 +24,12 @@ pub(crate) struct DeployArgs {
     /// Also let this version run
     #[arg(long)]
     activate: bool,
+    /// What the script may call, for example Files.append,Http.post:api.example.com; without it what it is seen to call
+    #[arg(long, value_name = "TOOLS", value_delimiter = ',')]
+    allow: Vec<Capability>,
+    /// Allow what it calls without asking
+    #[arg(long)]
+    yes: bool,
     /// It is a repair: same topics, schedules and message ids
     #[arg(long)]
     fix: bool,
@@ -54,6 +60,9 @@ struct DeployedScript {
     digest: String,
     is_new: bool,
     is_active: bool,
+    grant: Grant,
+    /// What it calls and is not allowed to.
+    refused: Grant,
 }
 
 pub(crate) async fn run(context: &Context, args: &DeployArgs) -> Result<Ending> {
@@ -61,7 +70,10 @@ pub(crate) async fn run(context: &Context, args: &DeployArgs) -> Result<Ending> 
     let script = check::load(context, &args.file).await?;
     let opened = context.open_or_create().await?;
     let bump = if args.fix { Bump::Minor } else { Bump::Major };
-    let change = Change { name: &args.name, bump, comment: &args.comment };
+    let earlier = earlier_grant(&opened, &args.name).await?;
+    let grant = grant::choose(context, args.into(), &script.tools, earlier.as_ref())?;
+    let refused = grant::refused(&grant, &script.tools);
+    let change = Change { name: &args.name, bump, comment: &args.comment, grant };
     let saved = save(context, &opened, script, change).await?;
     let workflow = opened.store.find_workflow(opened.workspace, &args.name).await?;
     let workflow = if args.activate {
@@ -88,6 +100,8 @@ pub(crate) async fn run(context: &Context, args: &DeployArgs) -> Result<Ending> 
             digest: saved.script.digest,
             is_new: saved.is_new,
             is_active,
+            grant: saved.script.grant,
+            refused,
         },
         workflow: DeployedWorkflow {
             id: workflow.id,
@@ -100,11 +114,31 @@ pub(crate) async fn run(context: &Context, args: &DeployArgs) -> Result<Ending> 
 }
 
 /// What a deployment says of a script.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Change<'a> {
     pub(crate) name: &'a str,
     pub(crate) bump: Bump,
     pub(crate) comment: &'a str,
+    /// What it may call.
+    pub(crate) grant: Grant,
+}
+
+/// What the version that runs may call, or else the newest; none where the name is new.
+async fn earlier_grant(opened: &Opened, name: &str) -> Result<Option<Grant>> {
+    let workflow = match opened.store.find_workflow(opened.workspace, name).await {
+        Ok(workflow) => workflow,
+        Err(StoreError::NotFound { .. }) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let versions = opened.store.scripts(workflow.id).await?;
+    let active = versions.iter().find(|version| Some(version.id) == workflow.active_script_id);
+    Ok(active.or(versions.first()).map(|version| version.grant.clone()))
+}
+
+impl<'a> From<&'a DeployArgs> for grant::Wish<'a> {
+    fn from(args: &'a DeployArgs) -> Self {
+        Self { allow: &args.allow, yes: args.yes }
+    }
 }
 
 /// Saves a valid script.
@@ -120,6 +154,7 @@ pub(crate) async fn save(
         file_name: script.file_name,
         source: script.source,
         manifest: script.manifest,
+        grant: change.grant,
         comment: change.comment.to_owned(),
         bump: change.bump,
         actor: context.actor.clone(),
@@ -152,6 +187,10 @@ impl Answer for Deployed {
             page.line(format_args!("Saved version {} of `{name}`.", script.version));
         } else {
             page.line(format_args!("`{name}` has this text already: version {}.", script.version));
+        }
+        write_grant(page, "may call", &script.grant);
+        if !script.refused.is_empty() {
+            write_grant(page, "calls, but may not", &script.refused);
         }
         if script.is_active {
             page.line(format_args!("Version {} runs now.", script.version));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use windlass_core::{Clock as _, Failure, Id as _, MutationId, SystemClock, WorkerId};
 use windlass_sandbox::Sandbox;
-use windlass_scheduler::{Engine, EngineParts, Observer, Registry};
+use windlass_scheduler::{Effects, Engine, EngineParts, Observer, Registry};
 use windlass_store::{ScriptMessage, SharedStore, StoreError};
 
 use super::{Context, Opened};
@@ -17,6 +17,17 @@ use crate::tools::{self, Notification, Notifier, ToolsConfig, ensure_roots};
 
 /// Makes an engine that works for this command line.
 pub(crate) fn assemble(context: &Context, opened: &Opened, observer: Observer) -> Result<Engine> {
+    assemble_with(context, opened, observer, Effects::Make)
+}
+
+/// The same, where mutations may be captured instead of made. Then its store is a copy in this process, and no other worker can
+/// lose anything there.
+pub(crate) fn assemble_with(
+    context: &Context,
+    opened: &Opened,
+    observer: Observer,
+    effects: Effects,
+) -> Result<Engine> {
     let settings = &context.settings;
     ensure_roots(&roots_below(settings), &settings.root)?;
     let notifier = Arc::new(StoreNotifier { store: Arc::clone(&opened.store) });
@@ -32,7 +43,8 @@ pub(crate) fn assemble(context: &Context, opened: &Opened, observer: Observer) -
         policy: settings.policy.clone(),
         worker: WorkerId::mint(SystemClock.now()),
         slots: settings.slots,
-        workers_dir: Some(settings.state_folder()),
+        effects,
+        workers_dir: (effects == Effects::Make).then(|| settings.state_folder()),
         observer: Some(observer),
     })?)
 }

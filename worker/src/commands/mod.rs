@@ -5,7 +5,10 @@ pub(crate) mod control;
 pub(crate) mod demo;
 pub(crate) mod deploy;
 pub(crate) mod doctor;
+mod dry_run;
 mod engine;
+pub(crate) mod event;
+mod grant;
 pub(crate) mod init;
 pub(crate) mod list;
 pub(crate) mod logs;
@@ -83,6 +86,7 @@ pub(crate) async fn dispatch(context: Context, command: Command) -> Result<Endin
         Command::Show(args) => show::run(&context, &args).await,
         Command::Logs(args) => logs::run(&context, &args).await,
         Command::Notifications => notifications::run(&context).await,
+        Command::Event(args) => event::run(&context, &args).await,
         Command::Resolve(args) => resolve::run(&context, &args).await,
         Command::Migrate => migrate::run(&context).await,
         Command::Doctor => doctor::run(&context).await,

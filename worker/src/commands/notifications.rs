@@ -52,6 +52,7 @@ const fn kind_word(kind: NotificationKind) -> &'static str {
         NotificationKind::Error => "needs attention",
         NotificationKind::ScriptFailed => "script failed",
         NotificationKind::MutationInDoubt => "in doubt",
+        NotificationKind::EventParked => "parked",
         NotificationKind::ScriptMessage => "message",
     }
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 use windlass_core::{
     EventId, EventStatus, FailureClass, HandlerKind, InputId, MutationId, MutationStatus, Outcome,
-    Phase, RunId, SessionId, Status, Timestamp, WorkflowId,
+    Phase, ResolvedBy, RunId, SessionId, Status, Timestamp, WorkflowId,
 };
 use windlass_store::{Event, EventFilter, Input, InputStatus, Mutation, Run, RunFilter};
 
@@ -28,7 +28,7 @@ pub(crate) struct EventsArgs {
     /// Of this topic only
     #[arg(long)]
     topic: Option<String>,
-    /// In this status only: pending, reserved, consumed or skipped
+    /// In this status only: pending, reserved, consumed, skipped or parked
     #[arg(long)]
     status: Option<EventStatus>,
     /// How many at the most, the oldest first
@@ -193,6 +193,14 @@ struct OutputRow {
     error: Option<String>,
     inputs: Vec<InputId>,
     run: RunId,
+    target: String,
+    operation_id: String,
+    params_digest: String,
+    idempotency_key: String,
+    resolved_by: Option<ResolvedBy>,
+    resolved_at: Option<Timestamp>,
+    late_evidence: Option<String>,
+    created_at: Timestamp,
 }
 
 impl From<Mutation> for OutputRow {
@@ -208,6 +216,14 @@ impl From<Mutation> for OutputRow {
             error: mutation.error,
             inputs: mutation.inputs,
             run: mutation.handler_run_id,
+            target: mutation.target,
+            operation_id: mutation.operation_id,
+            params_digest: mutation.params_digest,
+            idempotency_key: mutation.idempotency_key,
+            resolved_by: mutation.resolved_by,
+            resolved_at: mutation.resolved_at,
+            late_evidence: mutation.late_evidence,
+            created_at: mutation.created_at,
         }
     }
 }
@@ -248,6 +264,7 @@ pub(crate) const fn mutation_mark(status: MutationStatus) -> &'static str {
         MutationStatus::Failed => "✗",
         MutationStatus::InFlight => "…",
         MutationStatus::NeedsReconcile | MutationStatus::Indeterminate => "?",
+        MutationStatus::WouldSend => "~",
     }
 }
 

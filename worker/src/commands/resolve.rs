@@ -3,9 +3,10 @@
 use clap::Args;
 use serde::Serialize;
 use windlass_core::Verdict;
-use windlass_store::{AnyId, Mutation, ResolveMutation};
+use windlass_store::{self as store, AnyId, Mutation, ResolveMutation};
 
 use super::Context;
+use super::engine::described_registry;
 use crate::exit::{CommandError, Ending, Result};
 use crate::invocation::quoted;
 use crate::output::{Answer, Page};
@@ -30,6 +31,12 @@ struct VerdictArgs {
     /// Leave it, whatever happened: its events are skipped, and `next` runs once
     #[arg(long)]
     skip: bool,
+    /// Let its tool look it up again, where the tool can do that
+    #[arg(long)]
+    try_again: bool,
+    /// It happened, and this JSON is what the tool answered: `next` goes on with it
+    #[arg(long, value_name = "RESULT")]
+    happened: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -51,10 +58,11 @@ pub(crate) async fn run(context: &Context, args: &ResolveArgs) -> Result<Ending>
             hint: Some("give an id that begins with `mut_`; `windlass status` names it".to_owned()),
         });
     };
-    let verdict = if args.verdict.skip { Verdict::Skip } else { Verdict::DidNotHappen };
+    let answer = answer(args, &opened.store.mutation(id).await?)?;
+    let verdict = answer.verdict();
     let params = ResolveMutation {
         mutation: id,
-        verdict,
+        answer,
         actor: context.actor.clone(),
         reason: args.reason.clone(),
     };
@@ -65,13 +73,40 @@ pub(crate) async fn run(context: &Context, args: &ResolveArgs) -> Result<Ending>
     Ok(Ending::Done)
 }
 
+/// What the person says, its result checked against what the tool promises.
+fn answer(args: &ResolveArgs, mutation: &Mutation) -> Result<store::Answer> {
+    let VerdictArgs { did_not_happen: _, skip, try_again, happened } = &args.verdict;
+    let Some(text) = happened else {
+        return Ok(match (skip, try_again) {
+            (true, _) => store::Answer::Skip,
+            (_, true) => store::Answer::TryAgain,
+            (false, false) => store::Answer::DidNotHappen,
+        });
+    };
+    let wrong = |message: String, hint: String| CommandError::Usage { message, hint: Some(hint) };
+    let result = serde_json::from_str(text).map_err(|error| {
+        let hint = "write the result as JSON, in quotes for the shell: --happened '{\"row\": 7}'";
+        wrong(format!("`--happened` is no JSON: {error}"), hint.to_owned())
+    })?;
+    let registry = described_registry()?;
+    if let Some(tool) = registry.find(&mutation.tool_namespace, &mutation.tool_method) {
+        tool.check_output(&result).map_err(|failure| {
+            let hint = format!("its answers look like this: {}", tool.spec().output);
+            wrong(failure.message, hint)
+        })?;
+    }
+    Ok(store::Answer::Happened(result))
+}
+
 impl Answer for Resolved {
     fn write(&self, page: &mut Page) {
         page.line(match self.verdict {
             Verdict::DidNotHappen => {
                 "It did not happen: its events are pending again, and a new run prepares afresh."
             }
+            Verdict::Happened => "It happened: `next` goes on with the result that you gave.",
             Verdict::Skip => "It is left as it is: its events are skipped, and `next` runs once.",
+            Verdict::TryAgain => "Its tool looks it up again: at once where a worker runs.",
         });
         page.line(format_args!("`{}` says how the workflow stands.", self.see));
     }

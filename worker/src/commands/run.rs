@@ -13,7 +13,7 @@ use windlass_store::{Run, RunFilter, Session};
 
 use super::standing::Standing;
 use super::status::{self, WorkflowPage};
-use super::{Context, Opened, engine};
+use super::{Context, Opened, dry_run, engine};
 use crate::exit::{CommandError, Ending, Result};
 use crate::invocation::quoted;
 use crate::output::{Answer, Output, Page};
@@ -23,6 +23,9 @@ pub(crate) struct RunArgs {
     /// The workflow's name or id
     #[arg(value_name = "NAME")]
     workflow: String,
+    /// Rehearse it: the real script on real inputs, but nothing leaves and nothing changes
+    #[arg(long)]
+    dry_run: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -55,6 +58,9 @@ struct RunReport {
 pub(crate) async fn run(context: &Context, args: &RunArgs) -> Result<Ending> {
     let opened = context.open_or_create().await?;
     let workflow = opened.store.find_workflow(opened.workspace, &args.workflow).await?.id;
+    if args.dry_run {
+        return dry_run::run(context, &opened, workflow).await;
+    }
     refuse_stopped(context, &opened, workflow).await?;
     let engine = engine::assemble(context, &opened, observer(&context.output))?;
     let session = engine.run_session(workflow, &context.actor).await?;

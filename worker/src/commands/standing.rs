@@ -151,8 +151,38 @@ impl Look<'_> {
         format!("{} ({})", self.view.time(instant), self.view.distance(instant))
     }
 
+    /// An effect that its tool looks up by itself.
+    fn looking_up(&self) -> Option<Standing> {
+        let doubt = self.doubts.first()?;
+        let mutation = &doubt.mutation;
+        let next = mutation.next_reconcile_at?;
+        let why = format!(
+            "it is not known yet whether `{}` happened; its tool looks it up",
+            effect_title(mutation)
+        );
+        let tried = match mutation.reconcile_attempts {
+            0 => "not yet".to_owned(),
+            n => format!("{n} time(s), without an answer"),
+        };
+        let standing = Standing::new(Badge::Running, why)
+            .fact("output", mutation.id.to_string())
+            .fact("tool", format!("{}.{}", mutation.tool_namespace, mutation.tool_method))
+            .fact("target", &mutation.target)
+            .fact_if("why unknown", mutation.error.clone())
+            .fact("looked up", tried)
+            .fact("next look", self.when(next));
+        let standing = standing
+            .advise_command(self.echo.command("up"), "keeps a worker running, which looks it up");
+        Some(standing.advise_command(
+            self.echo.command(&format!("resolve {} --did-not-happen", mutation.id)),
+            "settles it at once, where you know; see `resolve --help` for what else it may have come to",
+        ))
+    }
+
     fn doubt(&self) -> Option<Standing> {
-        let (first, others) = self.doubts.split_first()?;
+        let asks = |doubt: &&Doubt| doubt.mutation.status != MutationStatus::NeedsReconcile;
+        let mut asking = self.doubts.iter().filter(asks);
+        let Some(first) = asking.next() else { return self.looking_up() };
         let mut standing = Standing::new(
             Badge::NeedsAttention,
             format!(
@@ -160,7 +190,7 @@ impl Look<'_> {
                 effect_title(&first.mutation)
             ),
         );
-        for doubt in std::iter::once(first).chain(others) {
+        for doubt in std::iter::once(first).chain(asking) {
             standing = self.one_doubt(standing, doubt);
         }
         let status = self.overview.workflow.status;
@@ -183,10 +213,14 @@ impl Look<'_> {
             "its tool cannot look it up: only you can"
         };
         let id = mutation.id;
-        standing
+        let look_again = mutation.reconcilable.then(|| Advice {
+            command: Some(self.echo.command(&format!("resolve {id} --try-again"))),
+            effect: "lets its tool look it up again".to_owned(),
+        });
+        let mut standing = standing
             .fact("output", id.to_string())
             .fact("tool", format!("{}.{}", mutation.tool_namespace, mutation.tool_method))
-            .fact_if("target", target(mutation))
+            .fact("target", &mutation.target)
             .fact("attempted", crop(&mutation.params.to_string(), 400))
             .fact("at", self.when(mutation.created_at))
             .fact_if("because of", (!causes.is_empty()).then(|| causes.join("\n")))
@@ -202,6 +236,12 @@ impl Look<'_> {
                 self.echo.command(&format!("resolve {id} --skip")),
                 "leaves it as it is, whatever happened: its events are skipped for good, and `next` runs once",
             )
+            .advise_command(
+                self.echo.command(&format!("resolve {id} --happened RESULT")),
+                "it happened, and RESULT (JSON) is what the tool answered: `next` goes on with it",
+            );
+        standing.to_do.extend(look_again);
+        standing
     }
 
     fn maintenance(&self) -> Option<Standing> {
@@ -362,12 +402,6 @@ pub(crate) fn effect_title(mutation: &Mutation) -> String {
     } else {
         mutation.ui_title.clone()
     }
-}
-
-/// Where an effect lands, as far as its parameters tell.
-fn target(mutation: &Mutation) -> Option<String> {
-    let text_of = |key: &str| mutation.params.get(key)?.as_str();
-    ["url", "path", "to", "dir", "title"].into_iter().find_map(text_of).map(|it| crop(it, 200))
 }
 
 /// What a class of failure means, and how it is mended.

@@ -5,6 +5,7 @@ use serde::Serialize;
 use windlass_core::{WorkflowId, WorkflowStatus};
 use windlass_store::{EventCounts, HandlerState, WorkflowOverview};
 
+use super::check::write_grant;
 use super::standing::{Badge, Doubt, Look, Standing, in_doubt, standing};
 use super::{Context, Opened};
 use crate::exit::{Ending, Result};
@@ -120,6 +121,9 @@ impl Answer for WorkflowPage {
         self.standing.write(page);
 
         page.heading(version_line(active_version.as_deref(), latest_version.as_deref()));
+        if let Some(grant) = &self.overview.grant {
+            write_grant(page, "may call", grant);
+        }
         write_handlers(page, &self.overview.handlers);
         write_topics(page, &self.overview);
         if let Some(session) = &self.overview.last_session {
@@ -166,15 +170,18 @@ fn write_handlers(page: &mut Page, handlers: &[HandlerState]) {
 
 fn write_topics(page: &mut Page, overview: &WorkflowOverview) {
     let row = |(topic, counts): (&String, &EventCounts)| {
-        let EventCounts { pending, reserved, consumed, skipped } = *counts;
-        let [pending, reserved, consumed, skipped] =
-            [pending, reserved, consumed, skipped].map(|n| n.to_string());
-        [topic.clone(), pending, reserved, consumed, skipped]
+        let EventCounts { pending, reserved, consumed, skipped, parked } = *counts;
+        let [pending, reserved, consumed, skipped, parked] =
+            [pending, reserved, consumed, skipped, parked].map(|n| n.to_string());
+        [topic.clone(), pending, reserved, consumed, skipped, parked]
     };
     let rows: Vec<_> = overview.events.iter().map(row).collect();
     if !rows.is_empty() {
         page.heading(format_args!("Events ({} input(s) pending)", overview.pending_inputs));
-        page.table(["  TOPIC", "PENDING", "RESERVED", "CONSUMED", "SKIPPED"], indented(rows));
+        page.table(
+            ["  TOPIC", "PENDING", "RESERVED", "CONSUMED", "SKIPPED", "PARKED"],
+            indented(rows),
+        );
     }
 }
 

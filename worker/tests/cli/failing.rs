@@ -40,7 +40,8 @@ fn script(body: &str) -> String {
 #[test]
 fn a_failing_script_waits_for_its_repair() {
     let place = Place::with_starter();
-    place.write("failing.js", script("null.nothing();"));
+    let append = "await Files.append({ path: 'out/a.txt', line: 'a' });";
+    place.write("failing.js", script(&format!("null.nothing();\n        {append}")));
     place.call("deploy failing.js --name failing --activate");
 
     let ran = place.call("run failing --json");
@@ -63,6 +64,7 @@ fn a_failing_script_waits_for_its_repair() {
                 tries the same version once more, where the cause was outside the script
 
         Version 1.0 runs
+          may call      Files.append
 
         Handlers
           NAME   KIND      SCHEDULE  NEXT                 LAST
@@ -70,8 +72,8 @@ fn a_failing_script_waits_for_its_repair() {
           act    consumer  -         -                    [TIME]
 
         Events (1 input(s) pending)
-          TOPIC  PENDING  RESERVED  CONSUMED  SKIPPED
-          found  1        0         0         0
+          TOPIC  PENDING  RESERVED  CONSUMED  SKIPPED  PARKED
+          found  1        0         0         0        0
 
         Last session
           id            ses_[ID]
@@ -98,7 +100,12 @@ fn a_failing_script_waits_for_its_repair() {
 
     "#]]);
 
-    place.write("mended.js", script("await Files.append({ path: 'out/a.txt', line: 'a' });"));
+    place.write("wider.js", script("await Files.write({ path: 'out/a.txt', text: 'a' });"));
+    let wider = place.call("deploy wider.js --name failing --fix --activate --yes");
+    assert_eq!(wider.code, 1, "a repair is granted nothing new");
+    assert!(wider.stderr.contains("cannot be granted `Files.write`"), "{}", wider.stderr);
+
+    place.write("mended.js", script(append));
     assert_eq!(place.call("deploy mended.js --name failing --fix --activate").code, 0);
     assert_eq!(place.call("run failing").code, 0);
     assert_eq!(place.read("out/a.txt"), "a\n");
@@ -127,6 +134,7 @@ fn a_refused_permission_says_what_to_grant() {
                 then lets it go on
 
         Version 1.0 runs
+          may call      Files.append
 
         Handlers
           NAME   KIND      SCHEDULE  NEXT                 LAST
@@ -134,8 +142,8 @@ fn a_refused_permission_says_what_to_grant() {
           act    consumer  -         -                    [TIME]
 
         Events (1 input(s) pending)
-          TOPIC  PENDING  RESERVED  CONSUMED  SKIPPED
-          found  1        0         0         0
+          TOPIC  PENDING  RESERVED  CONSUMED  SKIPPED  PARKED
+          found  1        0         0         0        0
 
         Last session
           id            ses_[ID]

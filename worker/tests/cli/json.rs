@@ -41,7 +41,26 @@ fn outputs_inputs_and_events_are_lists() {
 
     assert_eq!(
         keys(&outputs[0]),
-        ["id", "tool", "method", "status", "title", "params", "result", "error", "inputs", "run"]
+        [
+            "id",
+            "tool",
+            "method",
+            "status",
+            "title",
+            "params",
+            "result",
+            "error",
+            "inputs",
+            "run",
+            "target",
+            "operation_id",
+            "params_digest",
+            "idempotency_key",
+            "resolved_by",
+            "resolved_at",
+            "late_evidence",
+            "created_at"
+        ]
     );
     assert_eq!(outputs[0]["inputs"], json!([inputs[0]["id"]]));
     assert_eq!(

@@ -30,10 +30,12 @@ fn a_starter_is_written_once_and_works() {
             workflow.js is a valid workflow.
               producer      inbox: every 1m, publishes note.found
               consumer      log: subscribes note.found
+              calls         Files.append, Files.list, Files.read
             exit code 0
 
             $ windlass deploy workflow.js --name notes --activate
             Saved version 1.0 of `notes`.
+              may call      Files.append, Files.list, Files.read
             Version 1.0 runs now.
             `windlass run notes` runs it once; `windlass up` keeps it running.
             exit code 0
@@ -83,11 +85,13 @@ fn versions_count_up_and_one_of_them_runs() {
         &expect![[r#"
             $ windlass deploy workflow.js --name notes
             Saved version 1.0 of `notes`.
+              may call      Files.append, Files.list, Files.read
             `windlass activate notes@1.0` lets it run.
             exit code 0
 
             $ windlass deploy workflow.js --name notes
             `notes` has this text already: version 1.0.
+              may call      Files.append, Files.list, Files.read
             `windlass activate notes@1.0` lets it run.
             exit code 0
 
@@ -104,12 +108,14 @@ fn versions_count_up_and_one_of_them_runs() {
 
             $ windlass deploy second.js --name notes --activate
             Saved version 2.0 of `notes`.
+              may call      Files.append, Files.list, Files.read
             Version 2.0 runs now.
             `windlass run notes` runs it once; `windlass up` keeps it running.
             exit code 0
 
             $ windlass deploy repair.js --name notes --fix
             Saved version 2.1 of `notes`.
+              may call      Files.append, Files.list, Files.read
             `windlass activate notes@2.1` lets it run.
             exit code 0
 
@@ -172,6 +178,7 @@ fn a_pause_says_how_it_ends() {
                     lets it go on where it was
 
             Version 1.0 runs
+              may call      Files.append, Files.list, Files.read
 
             Handlers
               NAME   KIND      SCHEDULE  NEXT                 LAST
@@ -179,8 +186,8 @@ fn a_pause_says_how_it_ends() {
               log    consumer  -         -                    -
 
             Events (0 input(s) pending)
-              TOPIC       PENDING  RESERVED  CONSUMED  SKIPPED
-              note.found  0        0         0         0
+              TOPIC       PENDING  RESERVED  CONSUMED  SKIPPED  PARKED
+              note.found  0        0         0         0        0
 
             Last session
               id            ses_[ID]
@@ -270,6 +277,7 @@ fn a_session_is_told_while_it_runs_and_afterwards() {
               it waits for the schedule (every 1m) of `inbox` until [TIME]
 
             Version 1.0 runs
+              may call      Files.append, Files.list, Files.read
 
             Handlers
               NAME   KIND      SCHEDULE  NEXT                 LAST
@@ -277,8 +285,8 @@ fn a_session_is_told_while_it_runs_and_afterwards() {
               log    consumer  -         -                    [TIME]
 
             Events (0 input(s) pending)
-              TOPIC       PENDING  RESERVED  CONSUMED  SKIPPED
-              note.found  0        0         1         0
+              TOPIC       PENDING  RESERVED  CONSUMED  SKIPPED  PARKED
+              note.found  0        0         1         0        0
 
             Last session
               id            ses_[ID]

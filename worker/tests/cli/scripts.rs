@@ -22,45 +22,51 @@ fn a_good_script_is_described() {
     place.expect(
         &["check workflow.js", "check workflow.js --json"],
         &expect![[r#"
-        $ windlass check workflow.js
-        workflow.js is a valid workflow.
-          producer      inbox: every 1m, publishes note.found
-          consumer      log: subscribes note.found
-        exit code 0
+            $ windlass check workflow.js
+            workflow.js is a valid workflow.
+              producer      inbox: every 1m, publishes note.found
+              consumer      log: subscribes note.found
+              calls         Files.append, Files.list, Files.read
+            exit code 0
 
-        $ windlass check workflow.js --json
-        {
-          "ok": true,
-          "errors": [],
-          "workflow": {
-            "topics": [
-              "note.found"
-            ],
-            "producers": {
-              "inbox": {
-                "publishes": [
+            $ windlass check workflow.js --json
+            {
+              "ok": true,
+              "errors": [],
+              "workflow": {
+                "topics": [
                   "note.found"
                 ],
-                "schedule": {
-                  "interval": "1m"
+                "producers": {
+                  "inbox": {
+                    "publishes": [
+                      "note.found"
+                    ],
+                    "schedule": {
+                      "interval": "1m"
+                    }
+                  }
+                },
+                "consumers": {
+                  "log": {
+                    "subscribe": [
+                      "note.found"
+                    ],
+                    "publishes": [],
+                    "has_mutate": true,
+                    "has_next": false
+                  }
                 }
-              }
-            },
-            "consumers": {
-              "log": {
-                "subscribe": [
-                  "note.found"
-                ],
-                "publishes": [],
-                "has_mutate": true,
-                "has_next": false
-              }
+              },
+              "tools": [
+                "Files.append",
+                "Files.list",
+                "Files.read"
+              ]
             }
-          }
-        }
-        exit code 0
+            exit code 0
 
-    "#]],
+        "#]],
     );
 }
 
@@ -111,7 +117,8 @@ fn every_problem_of_a_bad_script_is_listed() {
               "hint": "add it to the `publishes` of a handler, or remove it here"
             }
           ],
-          "workflow": null
+          "workflow": null,
+          "tools": []
         }
         exit code 1
 

@@ -36,9 +36,9 @@ fn wrong_usage_is_explained_on_stderr() {
             $ windlass resolve mut_1
             stderr:
             error: the following required arguments were not provided:
-              <--did-not-happen|--skip>
+              <--did-not-happen|--skip|--try-again|--happened <RESULT>>
 
-            Usage: windlass resolve <--did-not-happen|--skip> <MUTATION>
+            Usage: windlass resolve <--did-not-happen|--skip|--try-again|--happened <RESULT>> <MUTATION>
 
             For more information, try '--help'.
             exit code 2
@@ -47,7 +47,7 @@ fn wrong_usage_is_explained_on_stderr() {
             stderr:
             error: the argument '--skip' cannot be used with '--did-not-happen'
 
-            Usage: windlass resolve <--did-not-happen|--skip> <MUTATION>
+            Usage: windlass resolve <--did-not-happen|--skip|--try-again|--happened <RESULT>> <MUTATION>
 
             For more information, try '--help'.
             exit code 2

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use serde_json::json;
-use windlass_core::{Action, FailureClass, MutationStatus, Outcome, Phase, Status, Verdict};
-use windlass_store::{Bump, InputStatus, ResolveMutation};
+use windlass_core::{Action, FailureClass, MutationStatus, Outcome, Phase, Status};
+use windlass_store::{Answer, Bump, InputStatus, ResolveMutation};
 
 use crate::scenarios;
 
@@ -172,8 +172,8 @@ scenarios! {
         assert_eq!(shop.outside.requests("rows"), 1, "nothing is sent again while nobody knows");
 
         shop.outside.answer("rows", 200, "ok");
-        let verdict = Verdict::DidNotHappen;
-        let params = ResolveMutation { mutation: doubtful.id, verdict, actor: "me".to_owned(), reason: None };
+        let answer = Answer::DidNotHappen;
+        let params = ResolveMutation { mutation: doubtful.id, answer, actor: "me".to_owned(), reason: None };
         shop.store.resolve_mutation(params).await.unwrap();
         shop.work().await;
 
@@ -189,7 +189,7 @@ scenarios! {
         shop.work().await;
         let doubtful = shop.outputs(workflow).await.remove(0);
 
-        let params = ResolveMutation { mutation: doubtful.id, verdict: Verdict::Skip, actor: "me".to_owned(), reason: Some("known".to_owned()) };
+        let params = ResolveMutation { mutation: doubtful.id, answer: Answer::Skip, actor: "me".to_owned(), reason: Some("known".to_owned()) };
         shop.store.resolve_mutation(params).await.unwrap();
         shop.work().await;
 

@@ -8,11 +8,11 @@ use async_trait::async_trait;
 use serde_json::Value;
 use tempfile::TempDir;
 use windlass_core::{
-    Action, Clock, Failure, Id, ManualClock, MutationId, Policy, Problem, Timestamp, WorkerId,
-    WorkflowId, WorkspaceId, digest_text,
+    Action, Backoff, Clock, Failure, Id, ManualClock, MutationId, Policy, Problem, Timestamp,
+    WorkerId, WorkflowId, WorkspaceId, digest_text,
 };
 use windlass_sandbox::{Sandbox, Script};
-use windlass_scheduler::{Engine, EngineParts, Registry};
+use windlass_scheduler::{Effects, Engine, EngineParts, Registry};
 use windlass_store::{
     ActivateScript, Bump, ControlWorkflow, Event, EventFilter, Input, Mutation, Run, RunFilter,
     SaveScript, Session, SharedStore, Workflow,
@@ -68,7 +68,9 @@ fn runtime() -> tokio::runtime::Runtime {
 impl Workshop {
     async fn new(url: &str, folder: TempDir) -> Self {
         let clock = Arc::new(ManualClock::new(Timestamp::parse(START).unwrap()));
-        let policy = Policy::default();
+        // Even delays: a test moves the clock to where they end.
+        let transient = Backoff { jitter_percent: 0, ..Backoff::default() };
+        let policy = Policy { transient, ..Policy::default() };
         let store = open(url, &clock, &policy).await;
         let outside = Outside::default();
         let address = outside.start().await;
@@ -117,13 +119,15 @@ impl Workshop {
             digest: digest_text(&source).into(),
             source: source.as_str().into(),
         };
-        let manifest = self.sandbox.check(script, "UTC").await?;
+        let manifest = self.sandbox.check(script.clone(), "UTC").await?;
+        let grant = self.sandbox.tools_of(&script).await;
         let params = SaveScript {
             workspace: self.workspace,
             name: name.to_owned(),
             file_name: format!("{name}.js"),
             source,
             manifest,
+            grant,
             comment: String::new(),
             bump,
             actor: "test".to_owned(),
@@ -162,6 +166,7 @@ impl Workshop {
             policy: self.policy.clone(),
             worker: self.new_worker(),
             slots: 4,
+            effects: Effects::Make,
             workers_dir: Some(self.folder.path().join("workers")),
             observer: None,
         }

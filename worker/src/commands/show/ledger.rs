@@ -32,6 +32,7 @@ impl EventPage {
         let event = &self.event;
         page.line(format_args!("{}: {} of {}", event.id, event.message_id, event.topic));
         page.field("status", format_args!("{}, attempt {}", event.status, event.attempt_number));
+        page.field_if("went wrong", event.blamed_for.as_ref());
         page.moment("since", Some(event.created_at));
         page.field("published by", run_line(&self.published_by));
         page.field_if("taken by", self.taken_by.as_ref().map(run_line));
@@ -109,14 +110,21 @@ impl OutputPage {
 /// Writes what is known of an effect.
 pub(crate) fn write_output(page: &mut Page, mutation: &Mutation) {
     page.field("tool", format_args!("{}.{}", mutation.tool_namespace, mutation.tool_method));
+    page.field("target", &mutation.target);
     page.field("status", format_args!("{} {}", mutation_mark(mutation.status), mutation.status));
     page.json("request", &mutation.params);
+    page.field("operation", &mutation.operation_id);
+    page.field("key", &mutation.idempotency_key);
     if let Some(result) = &mutation.result {
         page.json("result", result);
     }
     page.field_if("error", mutation.error.as_ref());
     page.field_if("class", mutation.error_class);
     page.field_if("evidence", mutation.late_evidence.as_ref());
+    if mutation.reconcile_attempts > 0 {
+        page.field("looked up", format_args!("{} time(s)", mutation.reconcile_attempts));
+    }
+    page.moment("next look", mutation.next_reconcile_at);
     page.field_if("settled by", mutation.resolved_by);
     page.moment("settled", mutation.resolved_at);
     page.moment("at", Some(mutation.created_at));

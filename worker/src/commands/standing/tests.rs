@@ -57,6 +57,7 @@ fn idle() -> WorkflowOverview {
         workflow,
         active_version: Some("1.0".to_owned()),
         latest_version: Some("1.0".to_owned()),
+        grant: None,
         handlers: vec![inbox],
         open_run: None,
         stopped_by: None,
@@ -103,12 +104,16 @@ fn mutation(status: MutationStatus) -> Mutation {
         tool_method: "post".to_owned(),
         params: json!({"url": "https://api.example.com/orders", "body": {"amount": "14.43"}}),
         params_digest: String::new(),
+        target: "POST https://api.example.com/orders".to_owned(),
+        operation_id: String::new(),
         idempotency_key: String::new(),
         status,
         result: None,
         error: Some("no answer came within 30 s".to_owned()),
         error_class: Some(FailureClass::Network),
         reconcilable: false,
+        reconcile_attempts: 0,
+        next_reconcile_at: None,
         resolved_by: None,
         resolved_at: None,
         ui_title: "Order beans".to_owned(),
@@ -186,24 +191,26 @@ fn a_doubt_shows_what_was_attempted_and_what_each_choice_does() {
     check(
         &overview,
         &expect![[r#"
-        Needs attention
-          nobody knows whether `Order beans` happened; until that is settled nothing else runs
-          output        mut_00000000000000000000000000000007
-          tool          Http.post
-          target        https://api.example.com/orders
-          attempted     {"url":"https://api.example.com/orders","body":{"amount":"14.43"}}
-          at            2026-03-02 06:59:00 (60 s ago)
-          because of    Please order, from Ann (inp_00000000000000000000000000000007)
-          why unknown   no answer came within 30 s
-          to find out   its tool cannot look it up: only you can
+            Needs attention
+              nobody knows whether `Order beans` happened; until that is settled nothing else runs
+              output        mut_00000000000000000000000000000007
+              tool          Http.post
+              target        POST https://api.example.com/orders
+              attempted     {"url":"https://api.example.com/orders","body":{"amount":"14.43"}}
+              at            2026-03-02 06:59:00 (60 s ago)
+              because of    Please order, from Ann (inp_00000000000000000000000000000007)
+              why unknown   no answer came within 30 s
+              to find out   its tool cannot look it up: only you can
 
-          What to do
-            look at the target whether it happened, then say so:
-            windlass resolve mut_00000000000000000000000000000007 --did-not-happen
-                its events are pending again and a new run prepares afresh; if it did happen after all, this does it twice
-            windlass resolve mut_00000000000000000000000000000007 --skip
-                leaves it as it is, whatever happened: its events are skipped for good, and `next` runs once
-    "#]],
+              What to do
+                look at the target whether it happened, then say so:
+                windlass resolve mut_00000000000000000000000000000007 --did-not-happen
+                    its events are pending again and a new run prepares afresh; if it did happen after all, this does it twice
+                windlass resolve mut_00000000000000000000000000000007 --skip
+                    leaves it as it is, whatever happened: its events are skipped for good, and `next` runs once
+                windlass resolve mut_00000000000000000000000000000007 --happened RESULT
+                    it happened, and RESULT (JSON) is what the tool answered: `next` goes on with it
+        "#]],
     );
 }
 

@@ -1,11 +1,11 @@
 -- Instants are microseconds since the epoch, UTC. Ids are UUIDv7 behind a prefix. Payloads are JSON text.
--- The twin of this file for PostgreSQL has the same tables, columns, constraints and indexes.
+-- The twin of this file for SQLite has the same tables, columns, constraints and indexes.
 
 CREATE TABLE workspaces (
     id TEXT NOT NULL PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
-    created_at INTEGER NOT NULL
-) STRICT;
+    created_at BIGINT NOT NULL
+);
 
 CREATE TABLE workflows (
     id TEXT NOT NULL PRIMARY KEY,
@@ -18,22 +18,26 @@ CREATE TABLE workflows (
     error TEXT,
     error_class TEXT,
     -- Whether the script has to be repaired first.
-    maintenance INTEGER NOT NULL DEFAULT 0 CHECK (maintenance IN (0, 1)),
+    maintenance BOOLEAN NOT NULL DEFAULT FALSE,
     -- The run that set the error or the maintenance.
-    stopped_by_run_id TEXT REFERENCES handler_runs (id) DEFERRABLE INITIALLY DEFERRED,
+    stopped_by_run_id TEXT,
     -- The run that must go forward before anything else happens.
-    pending_retry_run_id TEXT REFERENCES handler_runs (id) DEFERRABLE INITIALLY DEFERRED,
-    active_script_id TEXT REFERENCES scripts (id) DEFERRABLE INITIALLY DEFERRED,
+    pending_retry_run_id TEXT,
+    active_script_id TEXT,
     transient_failures INTEGER NOT NULL DEFAULT 0,
-    backoff_until INTEGER,
+    backoff_until BIGINT,
+    -- What it did outside within the hour that began then.
+    window_started_at BIGINT,
+    window_mutations INTEGER NOT NULL DEFAULT 0,
+    window_doubts INTEGER NOT NULL DEFAULT 0,
     -- When the workflow has to be looked at next; none while it has an open run or nothing to do.
-    due_at INTEGER,
-    created_at INTEGER NOT NULL,
-    updated_at INTEGER NOT NULL,
+    due_at BIGINT,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
     UNIQUE (workspace_id, name),
     CHECK ((error IS NULL) = (error_class IS NULL)),
     CHECK (status <> 'active' OR active_script_id IS NOT NULL)
-) STRICT;
+);
 CREATE INDEX workflows_due ON workflows (due_at) WHERE due_at IS NOT NULL;
 
 CREATE TABLE scripts (
@@ -45,19 +49,21 @@ CREATE TABLE scripts (
     source TEXT NOT NULL,
     digest TEXT NOT NULL,
     manifest TEXT NOT NULL,
+    -- What it may call: a list of tools.
+    granted TEXT NOT NULL,
     comment TEXT NOT NULL,
-    created_at INTEGER NOT NULL,
+    created_at BIGINT NOT NULL,
     UNIQUE (workflow_id, major, minor)
-) STRICT;
+);
 
 CREATE TABLE topics (
     id TEXT NOT NULL PRIMARY KEY,
     workflow_id TEXT NOT NULL REFERENCES workflows (id),
     name TEXT NOT NULL,
-    created_at INTEGER NOT NULL,
+    created_at BIGINT NOT NULL,
     UNIQUE (workflow_id, name),
     UNIQUE (id, workflow_id)
-) STRICT;
+);
 
 -- Which consumer of the active script looks at which topic.
 CREATE TABLE subscriptions (
@@ -65,7 +71,7 @@ CREATE TABLE subscriptions (
     consumer TEXT NOT NULL,
     topic TEXT NOT NULL,
     PRIMARY KEY (workflow_id, consumer, topic)
-) STRICT;
+);
 
 CREATE TABLE sessions (
     id TEXT NOT NULL PRIMARY KEY,
@@ -78,11 +84,11 @@ CREATE TABLE sessions (
     -- Runs begun, and runs committed.
     begun_run_count INTEGER NOT NULL DEFAULT 0,
     handler_run_count INTEGER NOT NULL DEFAULT 0,
-    cost INTEGER NOT NULL DEFAULT 0,
-    created_at INTEGER NOT NULL,
-    ended_at INTEGER,
+    cost BIGINT NOT NULL DEFAULT 0,
+    created_at BIGINT NOT NULL,
+    ended_at BIGINT,
     CHECK ((result IS NULL) = (ended_at IS NULL))
-) STRICT;
+);
 CREATE UNIQUE INDEX sessions_open ON sessions (workflow_id) WHERE result IS NULL;
 CREATE INDEX sessions_workflow ON sessions (workflow_id, created_at);
 
@@ -101,7 +107,7 @@ CREATE TABLE handler_runs (
     -- A stopped run is continued by one run at the most.
     retry_of TEXT UNIQUE REFERENCES handler_runs (id),
     -- The ledger row of this run, or of the run that it continues.
-    mutation_id TEXT REFERENCES mutations (id) DEFERRABLE INITIALLY DEFERRED,
+    mutation_id TEXT,
     mutation_outcome TEXT CHECK (mutation_outcome IN ('success', 'failure', 'skipped')),
     prepare_result TEXT,
     input_state TEXT,
@@ -109,22 +115,22 @@ CREATE TABLE handler_runs (
     error TEXT,
     error_class TEXT,
     error_at TEXT,
-    cost INTEGER NOT NULL DEFAULT 0,
+    cost BIGINT NOT NULL DEFAULT 0,
     claimed_by TEXT,
-    lease_expires_at INTEGER,
-    fence INTEGER NOT NULL DEFAULT 0,
-    available_at INTEGER NOT NULL,
+    lease_expires_at BIGINT,
+    fence BIGINT NOT NULL DEFAULT 0,
+    available_at BIGINT NOT NULL,
     priority INTEGER NOT NULL DEFAULT 0,
-    created_at INTEGER NOT NULL,
-    started_at INTEGER,
-    ended_at INTEGER,
+    created_at BIGINT NOT NULL,
+    started_at BIGINT,
+    ended_at BIGINT,
     CHECK ((status = 'committed') = (phase = 'committed')),
     CHECK (status NOT IN ('queued', 'active') OR ended_at IS NULL),
     CHECK (status IN ('queued', 'active') OR ended_at IS NOT NULL),
     CHECK (status <> 'active' OR (claimed_by IS NOT NULL AND lease_expires_at IS NOT NULL)),
     CHECK (phase <> 'committed' OR mutation_outcome IS NULL OR mutation_outcome <> 'failure'),
     CHECK (kind <> 'producer' OR mutation_id IS NULL)
-) STRICT;
+);
 -- A workflow has at most one open run.
 CREATE UNIQUE INDEX handler_runs_open ON handler_runs (workflow_id) WHERE status IN ('queued', 'active');
 CREATE INDEX handler_runs_queue ON handler_runs (priority, available_at, id) WHERE status = 'queued';
@@ -140,9 +146,9 @@ CREATE TABLE inputs (
     external_id TEXT NOT NULL,
     title TEXT NOT NULL,
     created_by_run_id TEXT NOT NULL REFERENCES handler_runs (id),
-    created_at INTEGER NOT NULL,
+    created_at BIGINT NOT NULL,
     UNIQUE (workflow_id, source, type, external_id)
-) STRICT;
+);
 CREATE INDEX inputs_workflow ON inputs (workflow_id, created_at);
 
 CREATE TABLE events (
@@ -151,122 +157,139 @@ CREATE TABLE events (
     topic_id TEXT NOT NULL,
     message_id TEXT NOT NULL,
     payload TEXT NOT NULL,
-    status TEXT NOT NULL CHECK (status IN ('pending', 'reserved', 'consumed', 'skipped')),
+    status TEXT NOT NULL CHECK (status IN ('pending', 'reserved', 'consumed', 'skipped', 'parked')),
     reserved_by_run_id TEXT REFERENCES handler_runs (id),
     created_by_run_id TEXT NOT NULL REFERENCES handler_runs (id),
     attempt_number INTEGER NOT NULL DEFAULT 1 CHECK (attempt_number >= 1),
-    created_at INTEGER NOT NULL,
-    updated_at INTEGER NOT NULL,
+    -- How often a run that had it was lost or failed by itself, and how the last one did.
+    blamed INTEGER NOT NULL DEFAULT 0,
+    blamed_for TEXT,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
     UNIQUE (topic_id, message_id),
     FOREIGN KEY (topic_id, workflow_id) REFERENCES topics (id, workflow_id),
-    CHECK (status <> 'pending' OR reserved_by_run_id IS NULL),
+    CHECK (status NOT IN ('pending', 'parked') OR reserved_by_run_id IS NULL),
     CHECK (status NOT IN ('reserved', 'consumed') OR reserved_by_run_id IS NOT NULL)
-) STRICT;
+);
 CREATE INDEX events_pending ON events (topic_id, created_at, id) WHERE status = 'pending';
+CREATE INDEX events_parked ON events (workflow_id) WHERE status = 'parked';
 CREATE INDEX events_run ON events (reserved_by_run_id) WHERE reserved_by_run_id IS NOT NULL;
 CREATE INDEX events_workflow ON events (workflow_id, created_at);
 
 -- Consumed and skipped are final.
-CREATE TRIGGER events_final BEFORE UPDATE OF status ON events
-WHEN OLD.status IN ('consumed', 'skipped') AND NEW.status <> OLD.status
+CREATE FUNCTION events_are_final() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    SELECT RAISE(ABORT, 'a consumed or skipped event is final');
-END;
+    RAISE EXCEPTION 'a consumed or skipped event is final' USING ERRCODE = 'check_violation';
+END $$;
+CREATE TRIGGER events_final BEFORE UPDATE OF status ON events
+FOR EACH ROW WHEN (OLD.status IN ('consumed', 'skipped') AND NEW.status <> OLD.status)
+EXECUTE FUNCTION events_are_final();
 
 -- Which inputs caused an event, and which caused a run (kept when its events move on to a retry).
 CREATE TABLE event_inputs (
     event_id TEXT NOT NULL REFERENCES events (id),
     input_id TEXT NOT NULL REFERENCES inputs (id),
     PRIMARY KEY (event_id, input_id)
-) STRICT;
+);
 CREATE INDEX event_inputs_input ON event_inputs (input_id);
 
 CREATE TABLE run_inputs (
     run_id TEXT NOT NULL REFERENCES handler_runs (id),
     input_id TEXT NOT NULL REFERENCES inputs (id),
     PRIMARY KEY (run_id, input_id)
-) STRICT;
+);
 CREATE INDEX run_inputs_input ON run_inputs (input_id);
 
 CREATE TABLE mutations (
     id TEXT NOT NULL PRIMARY KEY,
     workflow_id TEXT NOT NULL REFERENCES workflows (id),
     handler_run_id TEXT NOT NULL UNIQUE REFERENCES handler_runs (id),
+    -- The same for the same question: consumer, tool, input and events.
+    operation_id TEXT NOT NULL,
     tool_namespace TEXT NOT NULL,
     tool_method TEXT NOT NULL,
     params TEXT NOT NULL,
     params_digest TEXT NOT NULL,
-    idempotency_key TEXT NOT NULL UNIQUE,
-    status TEXT NOT NULL CHECK (status IN ('in_flight', 'applied', 'failed', 'needs_reconcile', 'indeterminate')),
+    -- Where the effect would be seen, for a person.
+    target TEXT NOT NULL,
+    idempotency_key TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('in_flight', 'applied', 'failed', 'needs_reconcile', 'indeterminate', 'would_send')),
     result TEXT,
     error TEXT,
     error_class TEXT,
     -- Whether the tool can look the effect up.
-    reconcilable INTEGER NOT NULL CHECK (reconcilable IN (0, 1)),
+    reconcilable BOOLEAN NOT NULL,
     reconcile_attempts INTEGER NOT NULL DEFAULT 0,
-    last_reconcile_at INTEGER,
-    next_reconcile_at INTEGER,
-    resolved_by TEXT CHECK (resolved_by IN ('user_assert_failed', 'user_skip', 'reconciliation')),
-    resolved_at INTEGER,
+    last_reconcile_at BIGINT,
+    next_reconcile_at BIGINT,
+    resolved_by TEXT CHECK (resolved_by IN ('user_assert_failed', 'user_assert_applied', 'user_skip', 'reconciliation')),
+    resolved_at BIGINT,
     ui_title TEXT NOT NULL,
     -- What a worker reported after it had lost the run.
     late_evidence TEXT,
-    cost INTEGER NOT NULL DEFAULT 0,
-    created_at INTEGER NOT NULL,
-    updated_at INTEGER NOT NULL,
-    CHECK (status <> 'applied' OR result IS NOT NULL),
+    cost BIGINT NOT NULL DEFAULT 0,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    CHECK (status NOT IN ('applied', 'would_send') OR result IS NOT NULL),
+    CHECK ((status = 'needs_reconcile') = (next_reconcile_at IS NOT NULL)),
     CHECK ((resolved_by IS NULL) = (resolved_at IS NULL))
-) STRICT;
+);
 CREATE INDEX mutations_workflow ON mutations (workflow_id, created_at);
-CREATE INDEX mutations_unsettled ON mutations (status, next_reconcile_at) WHERE status NOT IN ('applied', 'failed');
+-- One question has at most one effect.
+CREATE UNIQUE INDEX mutations_applied ON mutations (operation_id) WHERE status = 'applied';
+CREATE INDEX mutations_operation ON mutations (operation_id);
+CREATE INDEX mutations_unsettled ON mutations (workflow_id) WHERE status NOT IN ('applied', 'failed', 'would_send');
+CREATE INDEX mutations_lookup ON mutations (next_reconcile_at) WHERE status = 'needs_reconcile';
 
 -- Applied and failed are final.
-CREATE TRIGGER mutations_final BEFORE UPDATE OF status ON mutations
-WHEN OLD.status IN ('applied', 'failed') AND NEW.status <> OLD.status
+CREATE FUNCTION mutations_are_final() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    SELECT RAISE(ABORT, 'an applied or failed mutation is final');
-END;
+    RAISE EXCEPTION 'a settled mutation is final' USING ERRCODE = 'check_violation';
+END $$;
+CREATE TRIGGER mutations_final BEFORE UPDATE OF status ON mutations
+FOR EACH ROW WHEN (OLD.status IN ('applied', 'failed', 'would_send') AND NEW.status <> OLD.status)
+EXECUTE FUNCTION mutations_are_final();
 
 CREATE TABLE handler_state (
     workflow_id TEXT NOT NULL REFERENCES workflows (id),
     kind TEXT NOT NULL CHECK (kind IN ('producer', 'consumer')),
     name TEXT NOT NULL,
     -- Whether the active script has this handler; its state outlives a version that has not.
-    declared INTEGER NOT NULL CHECK (declared IN (0, 1)),
+    declared BOOLEAN NOT NULL,
     state TEXT,
-    has_work INTEGER NOT NULL DEFAULT 0 CHECK (has_work IN (0, 1)),
-    wake_at INTEGER,
+    has_work BOOLEAN NOT NULL DEFAULT FALSE,
+    wake_at BIGINT,
     schedule TEXT,
-    next_run_at INTEGER,
-    last_run_at INTEGER,
-    updated_at INTEGER NOT NULL,
+    next_run_at BIGINT,
+    last_run_at BIGINT,
+    updated_at BIGINT NOT NULL,
     updated_by_run_id TEXT REFERENCES handler_runs (id),
     PRIMARY KEY (workflow_id, kind, name)
-) STRICT;
+);
 
 CREATE TABLE run_logs (
     run_id TEXT NOT NULL REFERENCES handler_runs (id),
     seq INTEGER NOT NULL,
     level TEXT NOT NULL CHECK (level IN ('log', 'warn', 'error')),
     message TEXT NOT NULL,
-    created_at INTEGER NOT NULL,
+    created_at BIGINT NOT NULL,
     PRIMARY KEY (run_id, seq)
-) STRICT;
+);
 
 CREATE TABLE notifications (
     id TEXT NOT NULL PRIMARY KEY,
     workspace_id TEXT NOT NULL REFERENCES workspaces (id),
     workflow_id TEXT NOT NULL REFERENCES workflows (id),
-    kind TEXT NOT NULL CHECK (kind IN ('error', 'script_failed', 'mutation_in_doubt', 'script_message')),
+    kind TEXT NOT NULL CHECK (kind IN ('error', 'script_failed', 'mutation_in_doubt', 'event_parked', 'script_message')),
     run_id TEXT REFERENCES handler_runs (id),
     -- For a script's message: the mutation that sent it, so that it is entered once.
     mutation_id TEXT REFERENCES mutations (id),
     title TEXT NOT NULL,
     body TEXT NOT NULL,
-    created_at INTEGER NOT NULL,
-    acknowledged_at INTEGER,
-    resolved_at INTEGER
-) STRICT;
+    created_at BIGINT NOT NULL,
+    acknowledged_at BIGINT,
+    resolved_at BIGINT
+);
 CREATE UNIQUE INDEX notifications_message ON notifications (mutation_id) WHERE kind = 'script_message';
 CREATE INDEX notifications_workspace ON notifications (workspace_id, created_at);
 CREATE INDEX notifications_open ON notifications (workflow_id) WHERE resolved_at IS NULL;
@@ -280,35 +303,42 @@ CREATE TABLE journal (
     subject TEXT NOT NULL,
     reason TEXT,
     details TEXT NOT NULL,
-    created_at INTEGER NOT NULL
-) STRICT;
+    created_at BIGINT NOT NULL
+);
 CREATE INDEX journal_workflow ON journal (workflow_id, created_at);
+CREATE INDEX journal_subject ON journal (subject, created_at);
+
+-- PostgreSQL wants a table to exist before another refers to it.
+ALTER TABLE workflows ADD FOREIGN KEY (stopped_by_run_id) REFERENCES handler_runs (id) DEFERRABLE INITIALLY DEFERRED;
+ALTER TABLE workflows ADD FOREIGN KEY (pending_retry_run_id) REFERENCES handler_runs (id) DEFERRABLE INITIALLY DEFERRED;
+ALTER TABLE workflows ADD FOREIGN KEY (active_script_id) REFERENCES scripts (id) DEFERRABLE INITIALLY DEFERRED;
+ALTER TABLE handler_runs ADD FOREIGN KEY (mutation_id) REFERENCES mutations (id) DEFERRABLE INITIALLY DEFERRED;
 
 -- For people: times as text, sizes instead of payloads.
 CREATE VIEW handler_runs_readable AS
 SELECT r.id, w.name AS workflow, r.kind, r.handler_name AS handler, r.phase, r.status, r.mutation_outcome, r.error_class, r.error,
        r.claimed_by, r.fence,
-       strftime('%Y-%m-%d %H:%M:%f', r.created_at / 1e6, 'unixepoch') AS created,
-       strftime('%Y-%m-%d %H:%M:%f', r.started_at / 1e6, 'unixepoch') AS started,
-       strftime('%Y-%m-%d %H:%M:%f', r.ended_at / 1e6, 'unixepoch') AS ended
+       to_char(to_timestamp(r.created_at / 1e6) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS') AS created,
+       to_char(to_timestamp(r.started_at / 1e6) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS') AS started,
+       to_char(to_timestamp(r.ended_at / 1e6) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS') AS ended
 FROM handler_runs r JOIN workflows w ON w.id = r.workflow_id;
 
 CREATE VIEW events_readable AS
 SELECT e.id, w.name AS workflow, t.name AS topic, e.message_id, e.status, e.attempt_number, length(e.payload) AS payload_size,
        e.reserved_by_run_id,
-       strftime('%Y-%m-%d %H:%M:%f', e.created_at / 1e6, 'unixepoch') AS created,
-       strftime('%Y-%m-%d %H:%M:%f', e.updated_at / 1e6, 'unixepoch') AS updated
+       to_char(to_timestamp(e.created_at / 1e6) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS') AS created,
+       to_char(to_timestamp(e.updated_at / 1e6) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS') AS updated
 FROM events e JOIN workflows w ON w.id = e.workflow_id JOIN topics t ON t.id = e.topic_id;
 
 CREATE VIEW mutations_readable AS
 SELECT m.id, w.name AS workflow, m.tool_namespace || '.' || m.tool_method AS tool, m.status, m.ui_title, m.error, m.resolved_by,
        length(m.params) AS params_size, length(m.result) AS result_size, m.handler_run_id,
-       strftime('%Y-%m-%d %H:%M:%f', m.created_at / 1e6, 'unixepoch') AS created,
-       strftime('%Y-%m-%d %H:%M:%f', m.updated_at / 1e6, 'unixepoch') AS updated
+       to_char(to_timestamp(m.created_at / 1e6) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS') AS created,
+       to_char(to_timestamp(m.updated_at / 1e6) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS') AS updated
 FROM mutations m JOIN workflows w ON w.id = m.workflow_id;
 
 CREATE VIEW workflows_readable AS
 SELECT w.id, w.name, w.status, w.error_class, w.error, w.maintenance, w.pending_retry_run_id, w.transient_failures,
-       strftime('%Y-%m-%d %H:%M:%f', w.backoff_until / 1e6, 'unixepoch') AS waits_until,
-       strftime('%Y-%m-%d %H:%M:%f', w.due_at / 1e6, 'unixepoch') AS due
+       to_char(to_timestamp(w.backoff_until / 1e6) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS') AS waits_until,
+       to_char(to_timestamp(w.due_at / 1e6) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS') AS due
 FROM workflows w;

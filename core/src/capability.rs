@@ -1,0 +1,188 @@
+//! What a workflow may call: granted by a person when a script is deployed, enforced on every call.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// One tool, or one tool on one place: `Files.append`, `Http.post:api.example.com`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Capability {
+    namespace: String,
+    method: String,
+    scope: Option<String>,
+}
+
+/// A text that names no tool.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{text}` names no tool: write `Files.append`, or `Http.post:api.example.com` for one server"
+)]
+pub struct NoCapability {
+    /// As it was written.
+    pub text: String,
+}
+
+impl Capability {
+    /// A tool, wherever it is used.
+    pub fn tool(namespace: impl Into<String>, method: impl Into<String>) -> Self {
+        Self { namespace: namespace.into(), method: method.into(), scope: None }
+    }
+
+    /// The tool's namespace.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The tool's method.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        &self.method
+    }
+
+    /// The one place that it is narrowed to.
+    #[must_use]
+    pub fn scope(&self) -> Option<&str> {
+        self.scope.as_deref()
+    }
+
+    /// Whether whoever has this may do everything that `other` allows.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        let is_same_tool = (&self.namespace, &self.method) == (&other.namespace, &other.method);
+        is_same_tool && (self.scope.is_none() || self.scope == other.scope)
+    }
+}
+
+impl std::str::FromStr for Capability {
+    type Err = NoCapability;
+
+    fn from_str(text: &str) -> Result<Self, NoCapability> {
+        let (tool, scope) = match text.split_once(':') {
+            Some((tool, scope)) => (tool, Some(scope.to_owned())),
+            None => (text, None),
+        };
+        let is_word = |word: &str| {
+            word.starts_with(|first: char| first.is_ascii_alphabetic())
+                && word.chars().all(|c| c.is_ascii_alphanumeric())
+        };
+        match tool.split_once('.') {
+            Some((namespace, method))
+                if is_word(namespace) && is_word(method) && scope.as_deref() != Some("") =>
+            {
+                Ok(Self { namespace: namespace.to_owned(), method: method.to_owned(), scope })
+            }
+            _ => Err(NoCapability { text: text.to_owned() }),
+        }
+    }
+}
+
+impl std::fmt::Display for Capability {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.namespace, self.method)?;
+        match &self.scope {
+            Some(scope) => write!(f, ":{scope}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Serialize for Capability {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Capability {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// What a script version may call. Nothing that is not named in it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Grant(BTreeSet<Capability>);
+
+impl Grant {
+    /// What it names, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Capability> {
+        self.0.iter()
+    }
+
+    /// Whether it names nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a call of this tool on this place is allowed.
+    #[must_use]
+    pub fn allows(&self, namespace: &str, method: &str, scope: Option<&str>) -> bool {
+        self.0.iter().any(|granted| {
+            let is_tool = (granted.namespace(), granted.method()) == (namespace, method);
+            is_tool && (granted.scope().is_none() || granted.scope() == scope)
+        })
+    }
+
+    /// Whether everything that `other` allows is allowed.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        self.beyond(other).is_empty()
+    }
+
+    /// What `other` names and this does not allow.
+    #[must_use]
+    pub fn beyond(&self, other: &Self) -> Self {
+        let is_covered = |wanted: &&Capability| self.0.iter().any(|granted| granted.covers(wanted));
+        Self(other.0.iter().filter(|wanted| !is_covered(wanted)).cloned().collect())
+    }
+}
+
+impl FromIterator<Capability> for Grant {
+    fn from_iter<T: IntoIterator<Item = Capability>>(capabilities: T) -> Self {
+        Self(capabilities.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grant(texts: &[&str]) -> Grant {
+        texts.iter().map(|text| text.parse::<Capability>().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_tool_is_allowed_everywhere_and_a_narrowed_one_only_there() {
+        let grant = grant(&["Files.append", "Http.post:api.example.com"]);
+
+        assert!(grant.allows("Files", "append", Some("out")));
+        assert!(grant.allows("Http", "post", Some("api.example.com")));
+        assert!(!grant.allows("Http", "post", Some("example.com")));
+        assert!(!grant.allows("Http", "post", None));
+        assert!(!grant.allows("Http", "get", Some("api.example.com")));
+        assert!(!Grant::default().allows("Files", "append", None));
+    }
+
+    #[test]
+    fn what_goes_beyond_a_grant_is_named() {
+        let granted = grant(&["Files.append:out", "Http.get"]);
+
+        let wanted = grant(&["Files.append", "Files.append:out", "Http.get:a.example.com"]);
+
+        assert_eq!(granted.beyond(&wanted), grant(&["Files.append"]));
+        assert!(!granted.covers(&wanted) && wanted.covers(&grant(&["Files.append:out"])));
+    }
+
+    #[test]
+    fn a_capability_reads_back_from_its_text_and_nothing_else_does() {
+        for text in ["Files.append", "Http.post:127.0.0.1", "Http.post:[::1]"] {
+            assert_eq!(text.parse::<Capability>().unwrap().to_string(), text);
+        }
+        for text in ["", "Files", "Files.", ".append", "Files.append:", "Files append", "*.append"]
+        {
+            assert!(text.parse::<Capability>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Which tools a script calls, as far as its text says.
+
+use std::sync::Arc;
+
+use oxc_allocator::Allocator;
+use oxc_ast::ast::CallExpression;
+use oxc_ast_visit::{Visit, walk};
+use oxc_parser::Parser;
+use oxc_span::SourceType;
+use tokio::sync::oneshot;
+use windlass_core::{Capability, Grant};
+
+use super::calls::tool_of;
+use super::{Depth, STACK_BYTES};
+use crate::api::{Function, Script};
+use crate::sandbox::Sandbox;
+
+impl Sandbox {
+    /// The tools that a valid script calls by their names. One that is reached in another way is not found, and has to be granted by
+    /// hand.
+    pub async fn tools_of(&self, script: &Script) -> Grant {
+        let (reply, found) = oneshot::channel();
+        let (source, functions) = (Arc::clone(&script.source), self.functions());
+        let thread = std::thread::Builder::new().name("script-uses".into()).stack_size(STACK_BYTES);
+        let thread = thread.spawn(move || {
+            // Nobody listens where the caller went away.
+            let _ = reply.send(find(&source, &functions));
+        });
+        if let Err(error) = &thread {
+            tracing::warn!(%error, "could not look at a script's text");
+        }
+        found.await.unwrap_or_default()
+    }
+}
+
+fn find(source: &str, functions: &[Function]) -> Grant {
+    let allocator = Allocator::default();
+    let parsed = Parser::new(&allocator, source, SourceType::script()).parse();
+    let mut finder = Finder { functions, found: Vec::new(), depth: Depth::default() };
+    finder.visit_program(&parsed.program);
+    finder.found.into_iter().collect()
+}
+
+struct Finder<'f> {
+    functions: &'f [Function],
+    found: Vec<Capability>,
+    depth: Depth,
+}
+
+impl<'a> Visit<'a> for Finder<'_> {
+    bounded!('a);
+
+    fn visit_call_expression(&mut self, call: &CallExpression<'a>) {
+        if let Some(name) = tool_of(call, self.functions)
+            && let Some((namespace, method)) = name.split_once('.')
+            && self.functions.iter().any(|it| (&*it.namespace, &*it.method) == (namespace, method))
+        {
+            self.found.push(Capability::tool(namespace, method));
+        }
+        walk::walk_call_expression(self, call);
+    }
+}

@@ -1,0 +1,87 @@
+//! Looking effects up whose outcome is in doubt: at once by the worker that sent the request, and in the background by any.
+
+use std::time::Duration;
+
+use windlass_core::Failure;
+use windlass_store::{ClaimLookups, DueLookup, Finding, SettleLookup, StoreError};
+
+use crate::drive::Driver;
+use crate::registry::Target;
+use crate::tool::{MutationKey, Reconciliation, Tool, ToolCall};
+
+/// How many effects one worker looks up at a time.
+pub(crate) const AT_ONCE: usize = 4;
+
+/// Asks the tool whether an effect happened; none where it cannot tell for such a call.
+pub(crate) async fn look_up(tool: &dyn Tool, request: ToolCall, time: Duration) -> Option<Finding> {
+    let lookup = tool.lookup(&request.input)?;
+    Some(match tokio::time::timeout(time, tool.reconcile(request)).await {
+        Ok(Reconciliation::Applied(result)) => Finding::Applied(result),
+        Ok(Reconciliation::NotApplied) => {
+            Finding::Absent { counts_after: lookup.absence_counts_after }
+        }
+        Ok(Reconciliation::Retry(failure)) => Finding::Unknown(failure),
+        Err(_elapsed) => Finding::Unknown(Failure::network(format!("no answer within {time:?}"))),
+    })
+}
+
+impl Driver {
+    /// Takes effects whose time to be looked up has come, as many as this worker may look up now.
+    pub(crate) async fn due_lookups(&self) -> Result<Vec<DueLookup>, StoreError> {
+        let limit = u32::try_from(self.lookups.available_permits()).unwrap_or(u32::MAX);
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        // Twice the time of an attempt: whoever is slow or lost is overtaken, and the slow answer still counts.
+        let time = self.policy.lookup.timeout() * 2;
+        self.store.claim_lookups(ClaimLookups { limit, time }).await
+    }
+
+    /// Looks one effect up and writes what that came to.
+    pub(crate) async fn settle_lookup(&self, due: DueLookup) -> Result<(), StoreError> {
+        let (mutation, attempt) = (due.mutation.id, due.mutation.reconcile_attempts);
+        let finding = self.find(due).await;
+        if let Finding::Unknown(failure) = &finding {
+            tracing::warn!(%mutation, attempt, %failure, "the effect could not be looked up");
+        }
+        let settled = self.store.settle_lookup(SettleLookup { mutation, attempt, finding }).await;
+        match settled {
+            Ok(status) => tracing::info!(%mutation, attempt, %status, "looked an effect up"),
+            // A person, or another worker, was faster.
+            Err(StoreError::NotNow { .. }) => {
+                tracing::debug!(%mutation, attempt, "the effect was settled meanwhile");
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    async fn find(&self, due: DueLookup) -> Finding {
+        let DueLookup { mutation, workspace, workflow_name } = due;
+        let (namespace, method) = (&mutation.tool_namespace, &mutation.tool_method);
+        let found = self.registry.find(namespace, method).map(crate::registry::Callable::target);
+        let Some(Target::Tool(tool)) = found else {
+            return Finding::Unknown(Failure::internal(format!(
+                "this worker has no tool `{namespace}.{method}`"
+            )));
+        };
+        let request = ToolCall {
+            input: mutation.params,
+            workspace,
+            workflow: mutation.workflow_id,
+            workflow_name,
+            run: mutation.handler_run_id,
+            mutation: Some(MutationKey {
+                id: mutation.id,
+                idempotency_key: mutation.idempotency_key,
+            }),
+            time_limit: self.policy.lookup.timeout(),
+        };
+        let found = look_up(tool.as_ref(), request, self.policy.lookup.timeout()).await;
+        found.unwrap_or_else(|| {
+            Finding::Unknown(Failure::internal(
+                "the tool could look the effect up when the request was made, and no longer can",
+            ))
+        })
+    }
+}

@@ -1,0 +1,216 @@
+//! Doubts that a tool can look up: attempts that are counted, spaced and given up.
+
+use serde_json::json;
+use windlass_core::{
+    Action, EventStatus, Failure, MutationStatus, Phase, ResolvedBy, Status, Verdict,
+};
+
+use super::world::{Bench, World, seconds};
+use crate::{Finding, NotificationKind, SettleLookup, StoreError};
+
+fn in_vain() -> Finding {
+    Finding::Unknown(Failure::network("the service does not answer"))
+}
+
+const ABSENT: Finding = Finding::Absent { counts_after: std::time::Duration::ZERO };
+
+pub async fn a_doubt_that_can_be_looked_up_blocks_and_asks_nobody_yet(bench: Bench) {
+    let world = World::with_mails(bench, &["m1", "m2"]).await;
+
+    let (run, mutation) = world.looked_up(&["m1"]).await;
+
+    let row = world.mutation(mutation).await;
+    assert_eq!((row.status, row.reconcile_attempts), (MutationStatus::NeedsReconcile, 1));
+    let now = world.store.now().await.unwrap();
+    assert_eq!(row.next_reconcile_at, Some(now.after(seconds(10))));
+    assert_eq!(world.store.next_due().await.unwrap(), Some(seconds(10)));
+    assert_eq!(world.run(run.claim.run).await.status, Status::PausedReconciliation);
+    assert_eq!(world.event("mail", "m1").await.status, EventStatus::Reserved);
+    assert_eq!(world.seen().await.pending_retry_run_id, Some(run.claim.run));
+    assert_eq!(world.notices().await, []);
+    assert_eq!(world.claim().await, None, "nothing else of the workflow runs");
+    let refused = world.control(Action::Resume).await.unwrap_err();
+    assert!(matches!(refused, StoreError::InDoubt { .. }), "{refused}");
+}
+
+pub async fn what_a_lost_worker_left_is_due_at_once(bench: Bench) {
+    let world = World::with_mails(bench, &["m1"]).await;
+    let run = world.reserve(&["m1"]).await;
+    let mutation = world.begin_as(&run, true).await.unwrap();
+
+    world.crash().await;
+
+    let row = world.mutation(mutation).await;
+    assert_eq!((row.status, row.reconcile_attempts), (MutationStatus::NeedsReconcile, 0));
+    let due = world.due_lookups().await;
+    assert_eq!(due.len(), 1);
+    assert_eq!((due[0].mutation.id, due[0].mutation.reconcile_attempts), (mutation, 1));
+    assert_eq!((due[0].workspace, due[0].workflow_name.as_str()), (world.workspace, "mail"));
+}
+
+pub async fn an_attempt_is_made_by_one_worker_until_its_time_is_over(bench: Bench) {
+    let world = World::with_mails(bench, &["m1"]).await;
+    let (_, mutation) = world.looked_up(&["m1"]).await;
+    assert_eq!(world.due_lookups().await, [], "not before its time");
+    world.advance(seconds(10));
+
+    let first = world.due_lookups().await;
+    let meanwhile = world.due_lookups().await;
+    world.advance(seconds(60));
+    let after_a_loss = world.due_lookups().await;
+
+    assert_eq!(first.len(), 1);
+    assert_eq!(meanwhile, []);
+    assert_eq!(after_a_loss[0].mutation.id, mutation);
+    assert_eq!(after_a_loss[0].mutation.reconcile_attempts, 3, "the lost attempt counts");
+}
+
+pub async fn what_is_found_goes_forward(bench: Bench) {
+    let world = World::with_mails(bench, &["m1"]).await;
+    let (run, mutation) = world.looked_up(&["m1"]).await;
+    let result = json!({ "row": 9 });
+
+    let status = world.find(mutation, Finding::Applied(result.clone())).await.unwrap();
+
+    let row = world.mutation(mutation).await;
+    assert_eq!((status, row.status), (MutationStatus::Applied, MutationStatus::Applied));
+    assert_eq!((row.result.as_ref(), row.next_reconcile_at), (Some(&result), None));
+    assert_eq!(row.resolved_by, Some(ResolvedBy::Reconciliation));
+    let retry = world.take("record").await;
+    assert_eq!(world.run(retry.claim.run).await.retry_of, Some(run.claim.run));
+    assert_eq!(retry.mutation_result, Some(result));
+    world.commit(&retry, Vec::new()).await.unwrap();
+    assert_eq!(world.event("mail", "m1").await.status, EventStatus::Consumed);
+    assert_eq!(world.store.mutations(world.workflow).await.unwrap().len(), 1);
+}
+
+pub async fn what_is_missed_is_prepared_anew(bench: Bench) {
+    let world = World::with_mails(bench, &["m1"]).await;
+    let (_, mutation) = world.looked_up(&["m1"]).await;
+
+    let status = world.find(mutation, ABSENT).await.unwrap();
+
+    assert_eq!(status, MutationStatus::Failed);
+    assert_eq!(world.mutation(mutation).await.resolved_by, Some(ResolvedBy::Reconciliation));
+    let event = world.event("mail", "m1").await;
+    assert_eq!((event.status, event.attempt_number, event.blamed), (EventStatus::Pending, 2, 0));
+    assert_eq!(world.take("record").await.state.phase, Phase::Preparing);
+}
+
+pub async fn absence_counts_only_after_its_time(bench: Bench) {
+    let world = World::with_mails(bench, &["m1"]).await;
+    let (_, mutation) = world.looked_up(&["m1"]).await;
+    world.advance(seconds(10));
+    let asked_at = world.mutation(mutation).await.created_at;
+    let absent = || Finding::Absent { counts_after: seconds(100) };
+    assert_eq!(world.due_lookups().await.len(), 1);
+
+    let early = world.find(mutation, absent()).await.unwrap();
+
+    let row = world.mutation(mutation).await;
+    assert_eq!(early, MutationStatus::NeedsReconcile);
+    assert_eq!(row.next_reconcile_at, Some(asked_at.after(seconds(100))));
+    assert_eq!(row.reconcile_attempts, 1, "it was no attempt");
+    world.advance(seconds(90));
+    assert_eq!(world.due_lookups().await.len(), 1);
+    assert_eq!(world.find(mutation, absent()).await.unwrap(), MutationStatus::Failed);
+}
+
+pub async fn attempts_in_vain_are_spaced_and_then_a_person_is_asked(bench: Bench) {
+    let world = World::with_mails(bench, &["m1"]).await;
+    let (_, mutation) = world.looked_up(&["m1"]).await;
+
+    for delay in [10, 20, 40, 80] {
+        world.advance(seconds(delay - 1));
+        assert_eq!(world.due_lookups().await, [], "too early, before {delay} s");
+        world.advance(seconds(1));
+        assert_eq!(world.due_lookups().await.len(), 1, "after {delay} s");
+        assert_eq!(world.notices().await, []);
+        world.find(mutation, in_vain()).await.unwrap();
+    }
+
+    let row = world.mutation(mutation).await;
+    assert_eq!((row.status, row.reconcile_attempts), (MutationStatus::Indeterminate, 5));
+    assert!(row.error.as_ref().is_some_and(|error| error.contains("5 attempts")), "{row:?}");
+    let notices = world.notices().await;
+    assert_eq!(notices.len(), 1);
+    assert_eq!(notices[0].kind, NotificationKind::MutationInDoubt);
+    world.advance(seconds(86_400));
+    assert_eq!(world.due_lookups().await, [], "nobody looks any more");
+    assert_eq!(world.event("mail", "m1").await.status, EventStatus::Reserved);
+}
+
+pub async fn to_try_again_counts_anew(bench: Bench) {
+    let world = World::with_mails(bench, &["m1"]).await;
+    let (_, mutation) = world.looked_up(&["m1"]).await;
+    for delay in [10, 20, 40, 80] {
+        world.advance(seconds(delay));
+        world.due_lookups().await;
+        world.find(mutation, in_vain()).await.unwrap();
+    }
+
+    let row = world.resolve(mutation, Verdict::TryAgain).await.unwrap();
+
+    assert_eq!((row.status, row.reconcile_attempts), (MutationStatus::NeedsReconcile, 0));
+    assert_eq!((row.resolved_by, world.notices().await.len()), (None, 0));
+    let due = world.due_lookups().await;
+    assert_eq!(due[0].mutation.reconcile_attempts, 1);
+    world.find(mutation, Finding::Applied(json!({}))).await.unwrap();
+    assert_eq!(world.take("record").await.state.phase, Phase::Emitting);
+}
+
+pub async fn an_attempt_that_was_overtaken_changes_nothing_unless_it_knows(bench: Bench) {
+    let world = World::with_mails(bench, &["m1"]).await;
+    let (_, mutation) = world.looked_up(&["m1"]).await;
+    world.advance(seconds(10));
+    world.due_lookups().await;
+    world.advance(seconds(60));
+    world.due_lookups().await;
+    let before = world.mutation(mutation).await;
+    let settle = |finding| SettleLookup { mutation, attempt: 2, finding };
+
+    world.store.settle_lookup(settle(in_vain())).await.unwrap();
+    assert_eq!(world.mutation(mutation).await, before);
+    world.store.settle_lookup(settle(Finding::Applied(json!({})))).await.unwrap();
+
+    assert_eq!(world.mutation(mutation).await.status, MutationStatus::Applied);
+}
+
+pub async fn a_person_may_answer_while_it_is_looked_up(bench: Bench) {
+    let world = World::with_mails(bench, &["m1"]).await;
+    let (_, mutation) = world.looked_up(&["m1"]).await;
+
+    world.resolve(mutation, Verdict::DidNotHappen).await.unwrap();
+
+    let late = world.find(mutation, Finding::Applied(json!({}))).await.unwrap_err();
+    assert!(matches!(late, StoreError::NotNow { .. }), "{late}");
+    world.advance(seconds(86_400));
+    assert_eq!(world.due_lookups().await, []);
+    assert_eq!(world.event("mail", "m1").await.status, EventStatus::Pending);
+}
+
+pub async fn a_paused_workflow_is_looked_up_and_stays_paused(bench: Bench) {
+    let world = World::with_mails(bench, &["m1"]).await;
+    let (_, mutation) = world.looked_up(&["m1"]).await;
+    world.control(Action::Pause).await.unwrap();
+    world.advance(seconds(10));
+
+    assert_eq!(world.due_lookups().await.len(), 1);
+    world.find(mutation, Finding::Applied(json!({}))).await.unwrap();
+
+    assert_eq!(world.claim().await, None);
+    world.control(Action::Resume).await.unwrap();
+    assert_eq!(world.take("record").await.state.phase, Phase::Emitting);
+}
+
+pub async fn every_attempt_that_settles_is_in_the_journal(bench: Bench) {
+    let world = World::with_mails(bench, &["m1"]).await;
+    let (_, mutation) = world.looked_up(&["m1"]).await;
+
+    world.find(mutation, ABSENT).await.unwrap();
+
+    let entries = world.store.journal(world.workflow).await.unwrap();
+    let entry = entries.iter().find(|entry| entry.action == "mutation.reconciled").unwrap();
+    assert_eq!((entry.actor.as_str(), &entry.subject), ("windlass", &mutation.to_string()));
+    assert_eq!(entry.details["happened"], false);
+}

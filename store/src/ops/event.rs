@@ -1,0 +1,69 @@
+//! Events that were taken out of the way.
+
+use diesel::prelude::*;
+use windlass_core::{EventStatus, TopicId, WorkflowId};
+
+use super::dialect::RunQueryDsl;
+use super::next::go_on;
+use super::notices::{self, Entry};
+use super::publish::mark_work;
+use super::{Operation, Tx, reads};
+use crate::error::{Result, StoreError};
+use crate::literals::IsParked;
+use crate::model::{Event, NotificationKind};
+use crate::params::{EventFate, SettleEvent};
+use crate::rows::{At, Db, EventRow};
+use crate::schema::{events, topics};
+
+impl Operation for SettleEvent {
+    type Output = Event;
+
+    async fn run(self, tx: &mut Tx<'_>) -> Result<Event> {
+        let not_found = || StoreError::not_found("event", &self.event);
+        let query = || EventRow::query().filter(events::id.eq(Db(self.event)));
+        let found: Option<EventRow> = query().first(tx.conn).await.optional()?;
+        let Db(workflow) = found.ok_or_else(not_found)?.workflow_id;
+        let workflow = tx.lock(workflow).await?;
+        // Read again: whoever held the lock may have settled it.
+        let event: EventRow = query().first(tx.conn).await?;
+        if event.status.0 != EventStatus::Parked {
+            return Err(StoreError::NotNow {
+                what: format!("`{}` is {}", self.event, event.status.0),
+                hint: "only a parked event is put back or skipped".to_owned(),
+            });
+        }
+        let (status, action) = match self.fate {
+            EventFate::PutBack => (EventStatus::Pending, "event.put_back"),
+            EventFate::Skip => (EventStatus::Skipped, "event.skipped"),
+        };
+        diesel::update(events::table.filter(events::id.eq(event.id)))
+            .set((
+                events::status.eq(Db(status)),
+                events::blamed.eq(0),
+                events::updated_at.eq(At(tx.now)),
+            ))
+            .execute(tx.conn)
+            .await?;
+        if status == EventStatus::Pending {
+            let topic = topic_name(tx, event.topic_id).await?;
+            mark_work(tx, workflow.id.0, vec![topic]).await?;
+        }
+        if !has_parked(tx, workflow.id).await? {
+            notices::resolve(tx, workflow.id, &[NotificationKind::EventParked]).await?;
+        }
+        let entry = Entry::by(&self.actor, action, &self.event).because(self.reason);
+        notices::journal(tx, &workflow, entry).await?;
+        go_on(tx, workflow).await?;
+        reads::event(tx.conn, self.event).await
+    }
+}
+
+async fn topic_name(tx: &mut Tx<'_>, topic: Db<TopicId>) -> Result<String> {
+    Ok(topics::table.find(topic).select(topics::name).first(tx.conn).await?)
+}
+
+async fn has_parked(tx: &mut Tx<'_>, workflow: Db<WorkflowId>) -> Result<bool> {
+    let parked =
+        events::table.filter(events::workflow_id.eq(workflow).and(IsParked)).select(events::id);
+    Ok(parked.first::<Db<windlass_core::EventId>>(tx.conn).await.optional()?.is_some())
+}

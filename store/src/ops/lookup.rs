@@ -1,0 +1,169 @@
+//! Effects in doubt that a tool can look up.
+
+use diesel::prelude::*;
+use serde_json::json;
+use windlass_core::{Failure, MutationId, MutationStatus, ResolvedBy};
+
+use super::dialect::RunQueryDsl;
+use super::held::Held;
+use super::notices::{self, Entry};
+use super::outcome::{Because, NextLookup};
+use super::resolve::{find_doubtful, settle};
+use super::{Operation, Tx, reads};
+use crate::convert::count;
+use crate::error::Result;
+use crate::literals::IsLookedUp;
+use crate::model::DueLookup;
+use crate::params::{ClaimLookups, Finding, SettleLookup};
+use crate::rows::{At, Db, MutationRow, WorkflowRow};
+use crate::schema::{mutations, workflows};
+
+impl Operation for ClaimLookups {
+    type Output = Vec<DueLookup>;
+
+    async fn run(self, tx: &mut Tx<'_>) -> Result<Vec<DueLookup>> {
+        let due: Vec<(Db<MutationId>, Option<At>)> = mutations::table
+            .filter(IsLookedUp)
+            .filter(mutations::next_reconcile_at.le(At(tx.now)))
+            .order(mutations::next_reconcile_at)
+            .limit(i64::from(self.limit))
+            .select((mutations::id, mutations::next_reconcile_at))
+            .load(tx.conn)
+            .await?;
+        let mut claimed = Vec::new();
+        for (mutation, due_at) in due {
+            // Who else saw the same row due finds another instant in it.
+            let still_due = mutations::id.eq(mutation).and(mutations::next_reconcile_at.eq(due_at));
+            let n_claimed = diesel::update(mutations::table.filter(still_due))
+                .filter(IsLookedUp)
+                .set((
+                    mutations::reconcile_attempts.eq(mutations::reconcile_attempts + 1),
+                    mutations::last_reconcile_at.eq(Some(At(tx.now))),
+                    mutations::next_reconcile_at.eq(Some(At(tx.now.after(self.time)))),
+                ))
+                .execute(tx.conn)
+                .await?;
+            if n_claimed > 0 {
+                claimed.push(due_lookup(tx, mutation.0).await?);
+            }
+        }
+        Ok(claimed)
+    }
+}
+
+async fn due_lookup(tx: &mut Tx<'_>, mutation: MutationId) -> Result<DueLookup> {
+    let mutation = reads::mutation(tx.conn, mutation).await?;
+    let workflow = WorkflowRow::query().filter(workflows::id.eq(Db(mutation.workflow_id)));
+    let workflow: WorkflowRow = workflow.first(tx.conn).await?;
+    let Db(workspace) = workflow.workspace_id;
+    Ok(DueLookup { mutation, workspace, workflow_name: workflow.name })
+}
+
+impl Operation for SettleLookup {
+    type Output = MutationStatus;
+
+    async fn run(self, tx: &mut Tx<'_>) -> Result<MutationStatus> {
+        let held = find_doubtful(tx, self.mutation).await?;
+        let row = MutationRow::query().filter(mutations::id.eq(Db(self.mutation)));
+        let row: MutationRow = row.first(tx.conn).await?;
+        match self.finding {
+            Finding::Applied(result) => reconciled(tx, held, self.mutation, Some(&result)).await,
+            Finding::Absent { counts_after } => {
+                let counts_at = row.created_at.0.after(counts_after);
+                if counts_at <= tx.now {
+                    return reconciled(tx, held, self.mutation, None).await;
+                }
+                // It was no attempt: nothing could be seen so early.
+                let attempts = row.reconcile_attempts.saturating_sub(1);
+                look_again(tx, row.id, NextLookup { attempts, at: At(counts_at) }).await?;
+                Ok(row.status.0)
+            }
+            // Whoever looks it up meanwhile, or the person who settled it otherwise, has the say.
+            Finding::Unknown(_) if count(row.reconcile_attempts) != self.attempt => {
+                Ok(row.status.0)
+            }
+            Finding::Unknown(failure) => match tx.policy.lookup.delay(self.attempt) {
+                Some(delay) => {
+                    let attempts = row.reconcile_attempts;
+                    let at = At(tx.now.after(delay));
+                    look_again(tx, row.id, NextLookup { attempts, at }).await?;
+                    Ok(row.status.0)
+                }
+                None => give_up(tx, held, self.mutation, failure).await,
+            },
+        }
+    }
+}
+
+/// The first look, which the worker made that sent the request, told nothing that counts.
+pub(super) async fn after_first(
+    tx: &mut Tx<'_>,
+    held: &Held,
+    counts_after: std::time::Duration,
+) -> Result<NextLookup> {
+    let asked_at = mutations::table
+        .filter(mutations::id.nullable().eq(held.run.mutation_id))
+        .select(mutations::created_at);
+    let At(asked_at) = asked_at.first(tx.conn).await?;
+    let delay = tx.policy.lookup.delay(1).unwrap_or_default();
+    let at = asked_at.after(counts_after).max(tx.now.after(delay));
+    Ok(NextLookup { attempts: 1, at: At(at) })
+}
+
+/// A person wants it looked up at once, from the first attempt.
+pub(super) async fn restart(tx: &mut Tx<'_>, mutation: MutationId) -> Result<()> {
+    look_again(tx, Db(mutation), NextLookup { attempts: 0, at: At(tx.now) }).await
+}
+
+async fn look_again(tx: &mut Tx<'_>, mutation: Db<MutationId>, next: NextLookup) -> Result<()> {
+    diesel::update(mutations::table.filter(mutations::id.eq(mutation)).filter(IsLookedUp))
+        .set((
+            mutations::reconcile_attempts.eq(next.attempts),
+            mutations::next_reconcile_at.eq(Some(next.at)),
+            mutations::updated_at.eq(At(tx.now)),
+        ))
+        .execute(tx.conn)
+        .await?;
+    tx.wakes = true;
+    Ok(())
+}
+
+async fn reconciled(
+    tx: &mut Tx<'_>,
+    held: Held,
+    mutation: MutationId,
+    found: Option<&serde_json::Value>,
+) -> Result<MutationStatus> {
+    let breaker = tx.policy.effects.breaker(count(held.workflow.window_doubts));
+    let changes = held.state.reconcile(found.is_some())?.held_by(breaker);
+    let settled = changes.run.mutation.unwrap_or(MutationStatus::Failed);
+    let entry = Entry::by_windlass("mutation.reconciled", &mutation)
+        .with(json!({ "happened": found.is_some(), "run": held.run.id.0 }));
+    notices::journal(tx, &held.workflow, entry).await?;
+    let resolved_by = Some(ResolvedBy::Reconciliation);
+    let because = Because { result: found, resolved_by, ..Because::default() };
+    settle(tx, held, changes, &because).await?;
+    Ok(settled)
+}
+
+async fn give_up(
+    tx: &mut Tx<'_>,
+    held: Held,
+    mutation: MutationId,
+    failure: Failure,
+) -> Result<MutationStatus> {
+    let attempts = tx.policy.lookup.attempts;
+    let failure = Failure {
+        message: format!(
+            "it could not be looked up in {attempts} attempts, the last of which came to: {}",
+            failure.message
+        ),
+        ..failure
+    };
+    let changes = held.state.give_up_lookup(&failure)?;
+    let entry = Entry::by_windlass("mutation.lookup_given_up", &mutation)
+        .with(json!({ "attempts": attempts, "error": failure.message, "run": held.run.id.0 }));
+    notices::journal(tx, &held.workflow, entry).await?;
+    settle(tx, held, changes, &Because::failed(&failure)).await?;
+    Ok(MutationStatus::Indeterminate)
+}

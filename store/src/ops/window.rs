@@ -1,0 +1,45 @@
+//! How much a workflow did outside within the hour.
+
+use std::time::Duration;
+
+use windlass_core::{EffectLimits, RunState, Status, Timestamp};
+
+use super::Tx;
+use super::held::Held;
+use crate::convert::count as counted;
+use crate::rows::{At, WorkflowRow};
+
+const WINDOW: Duration = Duration::from_secs(60 * 60);
+
+/// Counts the mutation of a run that ends with `after`, and whether its outcome is in doubt. A run that continues another made
+/// none of its own.
+pub(super) fn count(tx: &Tx<'_>, held: &mut Held, after: RunState) {
+    let ends = held.state.status.is_open() && !after.status.is_open();
+    if !ends || after.mutation.is_none() || held.run.retry_of.is_some() {
+        return;
+    }
+    let workflow = &mut held.workflow;
+    let is_over = workflow.window_started_at.is_none_or(|At(start)| tx.now >= start.after(WINDOW));
+    if is_over {
+        forget(workflow);
+        workflow.window_started_at = Some(At(tx.now));
+    }
+    workflow.window_mutations = workflow.window_mutations.saturating_add(1);
+    if after.status == Status::PausedReconciliation {
+        workflow.window_doubts = workflow.window_doubts.saturating_add(1);
+    }
+}
+
+/// Begins to count anew.
+pub(super) fn forget(workflow: &mut WorkflowRow) {
+    workflow.window_started_at = None;
+    workflow.window_mutations = 0;
+    workflow.window_doubts = 0;
+}
+
+/// Until when the workflow's consumers wait because it made as many mutations as an hour may have.
+pub(super) fn paused_until(workflow: &WorkflowRow, limits: &EffectLimits) -> Option<Timestamp> {
+    let limit = limits.mutations_per_hour;
+    let is_full = limit > 0 && counted(workflow.window_mutations) >= limit;
+    workflow.window_started_at.filter(|_| is_full).map(|At(start)| start.after(WINDOW))
+}
