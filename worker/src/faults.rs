@@ -25,7 +25,7 @@ use windlass_store::{
     LogEntry, LogFilter, Mutation, Notification, ReconcileMutation, RecoverRuns, RecoveredRun,
     RenewLeases, ResolveMutation, Result, Run, RunFilter, SaveScript, SavedScript, ScriptMessage,
     ScriptVersion, Session, SharedStore, StartSession, StopRun, Store, WakeUps, Workflow,
-    WorkflowOverview,
+    WorkflowOverview, Workspace,
 };
 
 /// What this process does at the points it passes.
@@ -149,6 +149,7 @@ wrapped! {
     looks {
         now() -> Timestamp;
         next_due() -> Option<Duration>;
+        workspaces() -> Vec<Workspace>;
         workflows(workspace: WorkspaceId) -> Vec<Workflow>;
         find_workflow(workspace: WorkspaceId, name_or_id: &str) -> Workflow;
         overview(workflow: WorkflowId) -> WorkflowOverview;

@@ -237,6 +237,7 @@ chapters! { $
         the_question_is_answered_and_the_answer_is_told,
     }
     reading {
+        workspaces_are_listed_by_name_and_none_is_made_by_looking,
         an_input_is_over_when_all_that_it_caused_is_over,
         an_input_is_done_after_its_last_consumer,
         an_input_without_events_is_pending,
