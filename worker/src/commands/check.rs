@@ -22,6 +22,9 @@ pub(crate) struct CheckArgs {
 struct Checked {
     ok: bool,
     errors: Vec<Problem>,
+    /// What may be a mistake.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Problem>,
     workflow: Option<Manifest>,
     #[serde(skip)]
     file: String,
@@ -33,16 +36,18 @@ pub(crate) struct ValidScript {
     pub(crate) file_name: String,
     pub(crate) source: String,
     pub(crate) manifest: Manifest,
+    /// What may be a mistake.
+    pub(crate) warnings: Vec<Problem>,
 }
 
 pub(crate) async fn run(context: &Context, args: &CheckArgs) -> Result<Ending> {
     let file = args.file.display().to_string();
     let checked = match load(context, &args.file).await {
-        Ok(script) => {
-            Checked { ok: true, errors: Vec::new(), workflow: Some(script.manifest), file }
+        Ok(ValidScript { manifest, warnings, .. }) => {
+            Checked { ok: true, errors: Vec::new(), warnings, workflow: Some(manifest), file }
         }
         Err(CommandError::InvalidScript { problems, .. }) => {
-            Checked { ok: false, errors: problems, workflow: None, file }
+            Checked { ok: false, errors: problems, warnings: Vec::new(), workflow: None, file }
         }
         Err(error) => return Err(error),
     };
@@ -61,7 +66,7 @@ pub(crate) async fn load(context: &Context, path: &Path) -> Result<ValidScript> 
         .file_name()
         .map_or_else(|| path_text.clone(), |name| name.to_string_lossy().into_owned());
     match validate(context, &file_name, bytes).await? {
-        Ok((source, manifest)) => Ok(ValidScript { file_name, source, manifest }),
+        Ok(script) => Ok(script),
         Err(problems) => Err(CommandError::InvalidScript { file: path_text, problems }),
     }
 }
@@ -71,7 +76,7 @@ async fn validate(
     context: &Context,
     file_name: &str,
     bytes: Vec<u8>,
-) -> Result<Result<(String, Manifest), Vec<Problem>>> {
+) -> Result<Result<ValidScript, Vec<Problem>>> {
     let source = match String::from_utf8(bytes) {
         Ok(source) => source,
         Err(error) => return Ok(Err(vec![not_text(&error)])),
@@ -82,8 +87,13 @@ async fn validate(
         source: source.as_str().into(),
     };
     let sandbox = sandbox(context, &described_registry()?);
-    let checked = sandbox.check(script, context.settings.timezone.name()).await;
-    Ok(checked.map(|manifest| (source, manifest)))
+    let checked = sandbox.check(script.clone(), context.settings.timezone.name()).await;
+    let manifest = match checked {
+        Ok(manifest) => manifest,
+        Err(problems) => return Ok(Err(problems)),
+    };
+    let warnings = sandbox.advise(script).await;
+    Ok(Ok(ValidScript { file_name: file_name.to_owned(), source, manifest, warnings }))
 }
 
 fn not_text(error: &std::string::FromUtf8Error) -> Problem {
@@ -103,6 +113,9 @@ impl Answer for Checked {
     fn write(&self, page: &mut Page) {
         for problem in &self.errors {
             page.line(problem_line(&self.file, problem));
+        }
+        for warning in &self.warnings {
+            page.line(format_args!("warning: {}", problem_line(&self.file, warning)));
         }
         match &self.workflow {
             Some(manifest) => {
