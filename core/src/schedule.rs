@@ -93,7 +93,7 @@ impl Schedule {
             CronParser::builder().seconds(Seconds::Disallowed).build().parse(expression).map_err(
                 |error| ScheduleError::Cron {
                     expression: expression.to_owned(),
-                    reason: error.to_string(),
+                    reason: error.to_string().trim_end_matches('.').to_owned(),
                 },
             )?;
         Ok(Self::Cron(CronSchedule { text: expression.to_owned(), zone, cron: Box::new(cron) }))
@@ -198,6 +198,15 @@ mod tests {
         assert!(matches!(Schedule::cron("61 * * * *", "UTC"), Err(ScheduleError::Cron { .. })));
         assert!(matches!(Schedule::cron("* * * * * *", "UTC"), Err(ScheduleError::Cron { .. })));
         assert!(matches!(Schedule::cron("0 9 * * *", "Berlin"), Err(ScheduleError::TimeZone(_))));
+    }
+
+    #[test]
+    fn the_reason_runs_on_into_the_advice() {
+        for expression in ["61 * * * *", "* * * * * *", "a * * * *", ""] {
+            let error = Schedule::cron(expression, "UTC").unwrap_err().to_string();
+
+            assert!(!error.contains(".;"), "{error}");
+        }
     }
 
     #[test]

@@ -22,6 +22,7 @@ macro_rules! bounded {
 mod calls;
 mod globals;
 mod mutation;
+mod outcome;
 mod tree;
 mod uses;
 
@@ -78,6 +79,11 @@ impl Sandbox {
             _ => Err(problems),
         }
     }
+
+    /// What may be a mistake in a script that has passed the [`check`](Self::check), in the order of the file.
+    pub async fn advise(&self, script: Script) -> Vec<Problem> {
+        on_thread(move || advice(&script.source)).await.unwrap_or_default()
+    }
 }
 
 /// What the script declares, going by what its evaluation has come to.
@@ -113,17 +119,36 @@ async fn inspect(
     functions: Arc<[Function]>,
     problems: Vec<Problem>,
 ) -> Vec<Problem> {
-    let (reply, inspected) = oneshot::channel();
     let known = problems.clone();
+    on_thread(move || read(&script.source, &functions, problems)).await.unwrap_or(known)
+}
+
+/// Does what walks a tree. None where there is no thread for it.
+async fn on_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (reply, done) = oneshot::channel();
     let thread = std::thread::Builder::new().name("script-check".into()).stack_size(STACK_BYTES);
     let thread = thread.spawn(move || {
         // Nobody listens where the check was cancelled.
-        let _ = reply.send(read(&script.source, &functions, problems));
+        let _ = reply.send(work());
     });
     if let Err(error) = &thread {
         tracing::warn!(%error, "could not look at a script's text");
     }
-    inspected.await.unwrap_or(known)
+    done.await.ok()
+}
+
+fn advice(source: &str) -> Vec<Problem> {
+    let allocator = Allocator::default();
+    let parsed = Parser::new(&allocator, source, SourceType::script()).parse();
+    if !parsed.diagnostics.is_empty() {
+        return Vec::new();
+    }
+    let findings = outcome::unasked(&Tree::new(&parsed.program), source);
+    let placed = findings.into_iter().map(|(span, mut problem)| {
+        place(&mut problem, source, span);
+        problem
+    });
+    placed.collect()
 }
 
 fn read(source: &str, functions: &[Function], problems: Vec<Problem>) -> Vec<Problem> {

@@ -334,8 +334,8 @@ impl Engine {
         &self,
         work: impl Future<Output = Result<T, EngineError>>,
     ) -> Result<T, EngineError> {
-        let renewals =
-            self.held.keep_renewing(&self.driver.store, self.driver.policy.lease.duration());
+        let renew = |params| self.driver.store.renew_leases(params);
+        let renewals = self.held.keep_renewing(renew, self.driver.policy.lease.duration());
         tokio::select! {
             result = work => result,
             never = renewals => match never {},

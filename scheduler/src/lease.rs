@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use windlass_core::RunId;
-use windlass_store::{Claim, RenewLeases, SharedStore};
+use windlass_store::{Claim, RenewLeases, StoreError};
 
 /// The runs that this worker holds.
 #[derive(Debug, Default)]
@@ -64,26 +64,36 @@ impl Held {
         Hold { held: Arc::clone(self), run: claim.run, give_up }
     }
 
-    /// Renews for ever; sleeps while nothing is held.
-    pub(crate) async fn keep_renewing(&self, store: &SharedStore, lease: Duration) -> Infallible {
+    /// Renews for ever, by what `renew` asks of the store; sleeps while nothing is held.
+    pub(crate) async fn keep_renewing<A>(
+        &self,
+        renew: impl Fn(RenewLeases) -> A,
+        lease: Duration,
+    ) -> Infallible
+    where
+        A: Future<Output = Result<Vec<RunId>, StoreError>>,
+    {
         loop {
             let rung = self.first.notified();
             if self.lock().is_empty() {
                 rung.await;
             }
             tokio::time::sleep(lease / 3).await;
-            self.renew_once(store, lease).await;
+            self.renew_once(&renew, lease).await;
         }
     }
 
-    async fn renew_once(&self, store: &SharedStore, lease: Duration) {
+    async fn renew_once<A>(&self, renew: impl Fn(RenewLeases) -> A, lease: Duration)
+    where
+        A: Future<Output = Result<Vec<RunId>, StoreError>>,
+    {
         let claims: Vec<Claim> = self.lock().values().map(|run| run.claim).collect();
         if claims.is_empty() {
             return;
         }
         let asked_at = Instant::now();
         let params = RenewLeases { claims: claims.clone(), lease };
-        let answer = tokio::time::timeout(lease / 4, store.renew_leases(params)).await;
+        let answer = tokio::time::timeout(lease / 4, renew(params)).await;
         let mut runs = self.lock();
         match answer {
             Ok(Ok(renewed)) => {
@@ -123,5 +133,113 @@ const fn trusted(lease: Duration) -> Duration {
     match lease.checked_div(10) {
         Some(tenth) => lease.saturating_sub(tenth),
         None => lease,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use windlass_core::{Id, Timestamp};
+
+    use super::*;
+
+    const LEASE: Duration = Duration::from_secs(60);
+
+    /// Holds runs under leases that began now, and renews them by `renew`.
+    fn hold<const N: usize, A>(
+        renew: impl Fn(RenewLeases) -> A + Send + Sync + 'static,
+    ) -> ([Hold; N], Instant)
+    where
+        A: Future<Output = Result<Vec<RunId>, StoreError>> + Send,
+    {
+        let (held, began) = (Arc::new(Held::default()), Instant::now());
+        let runs: Vec<RunId> =
+            (0..N as i64).map(|at| RunId::mint(Timestamp::from_micros(at))).collect();
+        let holds =
+            std::array::from_fn(|i| held.hold(Claim { run: runs[i], fence: 1 }, began, LEASE));
+        tokio::spawn(async move { held.keep_renewing(renew, LEASE).await });
+        (holds, began)
+    }
+
+    /// How long after `began` the run is given up; none where it is still held after many leases.
+    async fn given_up_after(hold: &Hold, began: Instant) -> Option<Duration> {
+        let given_up = tokio::time::timeout(LEASE * 20, hold.give_up.cancelled()).await;
+        given_up.ok().map(|()| began.elapsed())
+    }
+
+    fn runs_of(params: &RenewLeases) -> Vec<RunId> {
+        params.claims.iter().map(|claim| claim.run).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lease_is_renewed_before_it_ends_as_long_as_the_run_is_held() {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&asked);
+        let ([hold], began) = hold(move |params| {
+            assert_eq!(params.lease, LEASE);
+            heard.lock().unwrap().push(Instant::now());
+            std::future::ready(Ok(runs_of(&params)))
+        });
+
+        assert_eq!(given_up_after(&hold, began).await, None);
+        drop(hold);
+        let asked_while_held = asked.lock().unwrap().clone();
+        tokio::time::sleep(LEASE * 10).await;
+
+        let mut trusted_from = began;
+        for at in &asked_while_held {
+            assert!(*at < trusted_from + trusted(LEASE), "{:?}", *at - trusted_from);
+            trusted_from = *at;
+        }
+        assert!(asked_while_held.len() >= 20, "{}", asked_while_held.len());
+        assert_eq!(*asked.lock().unwrap(), asked_while_held, "what is not held is not renewed");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_run_is_given_up_before_its_lease_ends_when_renewals_fail() {
+        let ([hold], began) = hold(|_| std::future::ready(Err(StoreError::DiskFull)));
+
+        let after = given_up_after(&hold, began).await.unwrap();
+
+        assert!(
+            after > LEASE / 3 && after < LEASE,
+            "{after:?}: not at the first failure, and in time"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_run_is_given_up_before_its_lease_ends_when_the_store_does_not_answer() {
+        let ([hold], began) = hold(|_| pending());
+
+        let after = given_up_after(&hold, began).await.unwrap();
+
+        assert!(after > LEASE / 3 && after < LEASE, "{after:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failed_renewal_is_made_up_for_by_the_next() {
+        let tries = Mutex::new(0);
+        let ([hold], began) = hold(move |params| {
+            let mut tries = tries.lock().unwrap();
+            *tries += 1;
+            let answer =
+                if *tries % 2 == 1 { Err(StoreError::DiskFull) } else { Ok(runs_of(&params)) };
+            std::future::ready(answer)
+        });
+
+        assert_eq!(given_up_after(&hold, began).await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_run_whose_renewal_is_refused_is_given_up_at_once_and_no_other() {
+        let ([kept, lost], began) = hold(|params| {
+            std::future::ready(Ok(runs_of(&params).into_iter().min().into_iter().collect()))
+        });
+
+        let after = given_up_after(&lost, began).await.unwrap();
+
+        assert_eq!(after, LEASE / 3, "at the first renewal");
+        assert_eq!(given_up_after(&kept, began).await, None);
     }
 }

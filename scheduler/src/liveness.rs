@@ -9,10 +9,9 @@ use std::path::{Path, PathBuf};
 
 use windlass_core::WorkerId;
 
-/// The locked file of this worker; dropping it says goodbye.
+/// The locked file of this worker. It stays when the lock ends: whoever starts next looks for what the worker left undone.
 #[derive(Debug)]
 pub(crate) struct Alive {
-    path: PathBuf,
     _locked: File,
 }
 
@@ -21,24 +20,15 @@ impl Alive {
     pub(crate) fn declare(folder: &Path, worker: WorkerId) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
         let unfinished = folder.join(format!("{worker}.new"));
-        let path = folder.join(worker.to_string());
         let file = File::create(&unfinished)?;
         file.lock()?;
         // Under its final name the file is locked from the first moment.
-        fs::rename(&unfinished, &path)?;
-        Ok(Self { path, _locked: file })
+        fs::rename(&unfinished, folder.join(worker.to_string()))?;
+        Ok(Self { _locked: file })
     }
 }
 
-impl Drop for Alive {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_file(&self.path) {
-            tracing::debug!(%error, path = %self.path.display(), "could not remove this worker's lock file");
-        }
-    }
-}
-
-/// A worker that died without a goodbye. Its file is kept until [`forget`](Self::forget).
+/// A worker that ended, in whatever way. Its file is kept until [`forget`](Self::forget).
 #[derive(Debug)]
 pub(crate) struct Dead {
     /// Which worker.
@@ -50,7 +40,11 @@ pub(crate) struct Dead {
 impl Dead {
     /// Removes the file, once the worker's runs are taken care of.
     pub(crate) fn forget(self) -> io::Result<()> {
-        fs::remove_file(&self.path)
+        match fs::remove_file(&self.path) {
+            // Another worker looked at the same moment and was first.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        }
     }
 }
 
@@ -89,26 +83,37 @@ fn try_lock(path: &Path) -> io::Result<Option<File>> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use windlass_core::{Id, Timestamp};
 
     use super::*;
 
     #[test]
-    fn a_worker_is_dead_when_its_lock_is_gone_and_only_then() {
+    fn workers_are_dead_when_their_locks_are_gone_and_only_then() {
         let folder = tempfile::tempdir().unwrap();
-        let worker = WorkerId::mint(Timestamp::from_micros(0));
-        let alive = Alive::declare(folder.path(), worker).unwrap();
+        let [one, other] = [0, 1].map(|at| WorkerId::mint(Timestamp::from_micros(at)));
+        let alive = [one, other].map(|worker| Alive::declare(folder.path(), worker).unwrap());
         assert!(find_dead(folder.path()).unwrap().is_empty());
 
-        // As a killed process leaves it: the file is there, the lock is not.
-        let path = alive.path.clone();
         drop(alive);
-        File::create(&path).unwrap();
 
         let dead = find_dead(folder.path()).unwrap();
-        assert_eq!(dead.iter().map(|dead| dead.worker).collect::<Vec<_>>(), [worker]);
+        let found: BTreeSet<_> = dead.iter().map(|dead| dead.worker).collect();
+        assert_eq!(found, BTreeSet::from([one, other]));
         dead.into_iter().for_each(|dead| dead.forget().unwrap());
-        assert!(find_dead(folder.path()).unwrap().is_empty());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_dead_worker_that_another_has_forgotten_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let worker = WorkerId::mint(Timestamp::from_micros(0));
+        drop(Alive::declare(folder.path(), worker).unwrap());
+        let dead = find_dead(folder.path()).unwrap().remove(0);
+        fs::remove_file(folder.path().join(worker.to_string())).unwrap();
+
+        dead.forget().unwrap();
     }
 
     #[test]

@@ -58,7 +58,7 @@ pub use error::{Result, StoreError};
 pub use model::{
     BegunMutation, Claim, ClaimedRun, Committed, DueLookup, Event, EventCounts, HandlerState,
     Input, InputStatus, JournalEntry, LogEntry, Mutation, Notification, NotificationKind,
-    RecoveredRun, Run, SavedScript, ScriptVersion, Session, Workflow, WorkflowOverview,
+    RecoveredRun, Run, SavedScript, ScriptVersion, Session, Workflow, WorkflowOverview, Workspace,
 };
 pub use open::{Options, migrate, open, revert};
 pub use params::{

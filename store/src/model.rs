@@ -9,5 +9,5 @@ pub use flow::{BegunMutation, Event, Input, InputStatus, Mutation};
 pub use notice::{JournalEntry, Notification, NotificationKind};
 pub use run::{Claim, ClaimedRun, Committed, DueLookup, LogEntry, RecoveredRun, Run, Session};
 pub use workflow::{
-    EventCounts, HandlerState, SavedScript, ScriptVersion, Workflow, WorkflowOverview,
+    EventCounts, HandlerState, SavedScript, ScriptVersion, Workflow, WorkflowOverview, Workspace,
 };

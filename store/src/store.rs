@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::model::{
     BegunMutation, ClaimedRun, Committed, DueLookup, Event, HandlerState, Input, JournalEntry,
     LogEntry, Mutation, Notification, RecoveredRun, Run, SavedScript, ScriptVersion, Session,
-    Workflow, WorkflowOverview,
+    Workflow, WorkflowOverview, Workspace,
 };
 use crate::params::{
     ActivateScript, ApplyMutation, BeginMutation, CaptureMutation, CheckpointPrepare, ClaimLookups,
@@ -127,6 +127,9 @@ pub trait Inspect: Send + Sync + std::fmt::Debug {
 
     /// Hears of everything that may have brought work, from any process. Ask for it before looking for work.
     fn wake_ups(&self) -> WakeUps;
+
+    /// All workspaces, by name.
+    async fn workspaces(&self) -> Result<Vec<Workspace>>;
 
     /// All workflows of a workspace, by name.
     async fn workflows(&self, workspace: WorkspaceId) -> Result<Vec<Workflow>>;

@@ -8,6 +8,9 @@ use crate::commands::{
     check, control, demo, deploy, event, init, list, logs, records, resolve, run, show, status,
 };
 
+/// The workspace of who names none.
+pub(crate) const DEFAULT_WORKSPACE: &str = "default";
+
 /// Runs automations durably: every outside effect happens once, and everything that happened can be seen.
 #[derive(Debug, Parser)]
 #[command(name = "windlass", version, arg_required_else_help = true, max_term_width = 100)]
@@ -34,7 +37,7 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// The workspace, which keeps its workflows apart from those of others
-    #[arg(long, global = true, value_name = "NAME", default_value = "default")]
+    #[arg(long, global = true, value_name = "NAME", default_value = DEFAULT_WORKSPACE)]
     pub(crate) workspace: String,
     /// Answer with one JSON document on stdout; everything else goes to stderr
     #[arg(long, global = true)]

@@ -26,7 +26,7 @@ use windlass_store::{
     HandlerState, Input, Inspect, JournalEntry, LogEntry, LogFilter, Mutation, Notification,
     RecoverRuns, RecoveredRun, RenewLeases, ResolveMutation, Result, Run, RunFilter, SaveScript,
     SavedScript, ScriptMessage, ScriptVersion, Session, SettleEvent, SettleLookup, SharedStore,
-    StartSession, StopRun, Store, WakeUps, Workflow, WorkflowOverview,
+    StartSession, StopRun, Store, WakeUps, Workflow, WorkflowOverview, Workspace,
 };
 
 /// What this process does at the points it passes.
@@ -153,6 +153,7 @@ wrapped! {
     looks {
         now() -> Timestamp;
         next_due() -> Option<Duration>;
+        workspaces() -> Vec<Workspace>;
         workflows(workspace: WorkspaceId) -> Vec<Workflow>;
         find_workflow(workspace: WorkspaceId, name_or_id: &str) -> Workflow;
         overview(workflow: WorkflowId) -> WorkflowOverview;

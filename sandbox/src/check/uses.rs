@@ -7,11 +7,10 @@ use oxc_ast::ast::CallExpression;
 use oxc_ast_visit::{Visit, walk};
 use oxc_parser::Parser;
 use oxc_span::SourceType;
-use tokio::sync::oneshot;
 use windlass_core::{Capability, Grant};
 
 use super::calls::tool_of;
-use super::{Depth, STACK_BYTES};
+use super::{Depth, on_thread};
 use crate::api::{Function, Script};
 use crate::sandbox::Sandbox;
 
@@ -19,17 +18,8 @@ impl Sandbox {
     /// The tools that a valid script calls by their names. One that is reached in another way is not found, and has to be granted by
     /// hand.
     pub async fn tools_of(&self, script: &Script) -> Grant {
-        let (reply, found) = oneshot::channel();
         let (source, functions) = (Arc::clone(&script.source), self.functions());
-        let thread = std::thread::Builder::new().name("script-uses".into()).stack_size(STACK_BYTES);
-        let thread = thread.spawn(move || {
-            // Nobody listens where the caller went away.
-            let _ = reply.send(find(&source, &functions));
-        });
-        if let Err(error) = &thread {
-            tracing::warn!(%error, "could not look at a script's text");
-        }
-        found.await.unwrap_or_default()
+        on_thread(move || find(&source, &functions)).await.unwrap_or_default()
     }
 }
 

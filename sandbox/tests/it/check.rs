@@ -400,7 +400,7 @@ async fn a_schedule_that_cannot_be() {
             interval: "5m" -> interval: "5 minutes"
               bad_schedule 6:19 `5 minutes` is no interval: write a whole number and s, m, h or d, for example `5m`
             interval: "5m" -> cron: "every morning"
-              bad_schedule 6:19 `every morning` is no cron expression: Invalid pattern: Pattern must have 5 fields when seconds are disallowed.; write five fields, for example `0 9 * * 1-5`
+              bad_schedule 6:19 `every morning` is no cron expression: Invalid pattern: Pattern must have 5 fields when seconds are disallowed; write five fields, for example `0 9 * * 1-5`
             interval: "5m" -> cron: "0 9 * * *", timezone: "Berlin"
               bad_schedule 6:38 `Berlin` is no time zone: write an IANA name, for example `Europe/Berlin`
             interval: "5m" -> cron: "0 9 * * *", interval: "5m"
@@ -734,4 +734,49 @@ async fn deep_nesting_is_survived() {
     expect![[r#"
           limit -:- RangeError: Maximum call stack size exceeded: the limit is `limits.script.stack_kib` = 512
     "#]].assert_eq(&problems(&nested).await);
+}
+
+#[tokio::test]
+async fn a_next_that_takes_a_result_for_granted_is_warned_of() {
+    let nexts = [
+        "async (prepared, outcome) => ({ id: outcome.result.id })",
+        "async (prepared, outcome) => ({ id: outcome.result['id'] })",
+        "async (prepared, { result }) => ({ id: result.id })",
+        "async (prepared, { result: made }) => { const id = made.id; return { id }; }",
+        "async (prepared, { result: { id } }) => ({ id })",
+        "async function (prepared, outcome) { return { id: outcome.result.id }; }",
+    ];
+    for next in nexts {
+        let advice = advice(next).await;
+        assert_eq!(advice.len(), 1, "{next}");
+        assert_eq!(
+            (advice[0].code.as_ref(), advice[0].line),
+            ("unchecked_result", Some(16)),
+            "{next}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_next_that_looks_first_is_let_be() {
+    let nexts = [
+        "async () => {}",
+        "async (prepared) => ({ id: prepared.result.id })",
+        "async (prepared, outcome) => outcome.status === 'applied' ? { id: outcome.result.id } : {}",
+        "async (prepared, { status, result }) => status === 'applied' ? { id: result.id } : {}",
+        "async (prepared, outcome) => ({ id: outcome.result?.id })",
+        "async (prepared, { result }) => { if (result) return { id: result.id }; }",
+        "async (prepared, { result = {} }) => ({ id: result.id })",
+        "async (prepared, outcome) => ({ last: outcome.result })",
+        "async (prepared, outcome) => ({ last: outcome })",
+    ];
+    for next in nexts {
+        assert_eq!(advice(next).await, [], "{next}");
+    }
+}
+
+async fn advice(next: &str) -> Vec<windlass_core::Problem> {
+    let script = script(&RIGHT.replacen("async () => {}", next, 1));
+    sandbox().check(script.clone(), "UTC").await.unwrap();
+    sandbox().advise(script).await
 }

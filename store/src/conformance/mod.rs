@@ -263,6 +263,7 @@ chapters! { $
         a_repair_is_granted_no_more_than_what_it_repairs,
     }
     reading {
+        workspaces_are_listed_by_name_and_none_is_made_by_looking,
         an_input_is_over_when_all_that_it_caused_is_over,
         an_input_is_done_after_its_last_consumer,
         an_input_without_events_is_pending,

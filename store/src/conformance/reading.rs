@@ -12,7 +12,7 @@ use super::world::{
 };
 use crate::{
     AnyId, Bump, CommitProducer, EventCounts, EventFilter, InputStatus, LogFilter, NewInput,
-    RunFilter, StoreError,
+    RunFilter, StoreError, Workspace,
 };
 
 /// What became of each input, by its title's mail, and how many the overview counts as pending.
@@ -23,6 +23,18 @@ async fn inputs(world: &World) -> (BTreeMap<String, InputStatus>, u32) {
     }
     let statuses = inputs.into_iter().map(|input| (input.external_id, input.status)).collect();
     (statuses, world.store.overview(world.workflow).await.unwrap().pending_inputs)
+}
+
+pub async fn workspaces_are_listed_by_name_and_none_is_made_by_looking(bench: Bench) {
+    let store = &bench.store;
+    assert_eq!(store.workspaces().await.unwrap(), []);
+    let mut made = Vec::new();
+    for name in ["b", "A", "a"] {
+        made.push(Workspace { id: store.ensure_workspace(name).await.unwrap(), name: name.to_owned() });
+    }
+
+    made.sort_by(|one, other| one.name.cmp(&other.name));
+    assert_eq!(store.workspaces().await.unwrap(), made);
 }
 
 pub async fn an_input_is_over_when_all_that_it_caused_is_over(bench: Bench) {

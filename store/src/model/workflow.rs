@@ -12,6 +12,15 @@ use windlass_core::{
 use super::flow::Mutation;
 use super::run::{Run, Session};
 
+/// What keeps workflows apart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Workspace {
+    /// Its id.
+    pub id: WorkspaceId,
+    /// Its name.
+    pub name: String,
+}
+
 /// A workflow and its three controls.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Workflow {

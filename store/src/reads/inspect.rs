@@ -13,7 +13,7 @@ use super::{due, events, identify, inputs, mutations, notices, overview, runs, w
 use crate::error::Result;
 use crate::model::{
     Event, HandlerState, Input, JournalEntry, LogEntry, Mutation, Notification, Run, ScriptVersion,
-    Session, Workflow, WorkflowOverview,
+    Session, Workflow, WorkflowOverview, Workspace,
 };
 use crate::params::{EventFilter, LogFilter, RunFilter};
 use crate::rows::storable;
@@ -39,6 +39,7 @@ macro_rules! looks {
 looks! {
     Now {} -> Timestamp: |tx| std::future::ready(Ok(tx.now));
     NextDue {} -> Option<Duration>: |tx| due::next_due(tx.conn, tx.now);
+    Workspaces {} -> Vec<Workspace>: |tx| workflows::workspaces(tx.conn);
     Workflows { workspace: WorkspaceId } -> Vec<Workflow>: |tx| workflows::workflows(tx.conn, workspace);
     FindWorkflow { workspace: WorkspaceId, name_or_id: String } -> Workflow:
         |tx| identify::find_workflow(tx.conn, workspace, &name_or_id);
@@ -77,6 +78,10 @@ impl Inspect for Backend {
 
     fn wake_ups(&self) -> WakeUps {
         WakeUps::new(self.subscribe())
+    }
+
+    async fn workspaces(&self) -> Result<Vec<Workspace>> {
+        self.read(Workspaces {}).await
     }
 
     async fn workflows(&self, workspace: WorkspaceId) -> Result<Vec<Workflow>> {

@@ -1,13 +1,23 @@
-//! Workflows, their script versions and their handlers.
+//! Workspaces, workflows, their script versions and their handlers.
 
 use diesel::prelude::*;
 use windlass_core::{ScriptId, WorkflowId, WorkspaceId};
 
 use super::dialect::{Conn, RunQueryDsl};
 use crate::error::{Result, StoreError};
-use crate::model::{HandlerState, ScriptVersion, Workflow};
+use crate::model::{HandlerState, ScriptVersion, Workflow, Workspace};
 use crate::rows::{Db, HandlerRow, ScriptRow, WorkflowRow};
-use crate::schema::{handler_state, scripts, workflows};
+use crate::schema::{handler_state, scripts, workflows, workspaces};
+
+/// All workspaces, by name.
+pub(super) async fn workspaces(conn: &mut Conn) -> Result<Vec<Workspace>> {
+    let query = workspaces::table.select((workspaces::id, workspaces::name));
+    let rows: Vec<(Db<WorkspaceId>, String)> = query.load(conn).await?;
+    let mut found: Vec<_> = rows.into_iter().map(|(Db(id), name)| Workspace { id, name }).collect();
+    // Sorted here: the order of texts differs between databases.
+    found.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(found)
+}
 
 /// All workflows of a workspace, by name.
 pub(super) async fn workflows(conn: &mut Conn, workspace: WorkspaceId) -> Result<Vec<Workflow>> {

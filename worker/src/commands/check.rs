@@ -23,6 +23,9 @@ pub(crate) struct CheckArgs {
 struct Checked {
     ok: bool,
     errors: Vec<Problem>,
+    /// What may be a mistake.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Problem>,
     workflow: Option<Manifest>,
     /// The tools that it calls, which a deployment has to allow.
     tools: Grant,
@@ -38,20 +41,20 @@ pub(crate) struct ValidScript {
     pub(crate) manifest: Manifest,
     /// The tools that it calls.
     pub(crate) tools: Grant,
+    /// What may be a mistake.
+    pub(crate) warnings: Vec<Problem>,
 }
 
 pub(crate) async fn run(context: &Context, args: &CheckArgs) -> Result<Ending> {
     let file = args.file.display().to_string();
     let checked = match load(context, &args.file).await {
-        Ok(script) => Checked {
-            ok: true,
-            errors: Vec::new(),
-            workflow: Some(script.manifest),
-            tools: script.tools,
-            file,
-        },
+        Ok(ValidScript { manifest, tools, warnings, .. }) => {
+            let (ok, errors, workflow) = (true, Vec::new(), Some(manifest));
+            Checked { ok, errors, warnings, workflow, tools, file }
+        }
         Err(CommandError::InvalidScript { problems, .. }) => {
-            Checked { ok: false, errors: problems, workflow: None, tools: Grant::default(), file }
+            let (warnings, tools) = (Vec::new(), Grant::default());
+            Checked { ok: false, errors: problems, warnings, workflow: None, tools, file }
         }
         Err(error) => return Err(error),
     };
@@ -103,7 +106,8 @@ async fn validate(
         found.is_some_and(|callable| matches!(callable.target(), Target::Tool(_)))
     };
     let tools = called.iter().filter(is_tool).cloned().collect();
-    Ok(Ok(ValidScript { file_name: file_name.to_owned(), source, manifest, tools }))
+    let warnings = sandbox.advise(script).await;
+    Ok(Ok(ValidScript { file_name: file_name.to_owned(), source, manifest, tools, warnings }))
 }
 
 fn not_text(error: &std::string::FromUtf8Error) -> Problem {
@@ -123,6 +127,9 @@ impl Answer for Checked {
     fn write(&self, page: &mut Page) {
         for problem in &self.errors {
             page.line(problem_line(&self.file, problem));
+        }
+        for warning in &self.warnings {
+            page.line(format_args!("warning: {}", problem_line(&self.file, warning)));
         }
         match &self.workflow {
             Some(manifest) => {

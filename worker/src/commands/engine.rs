@@ -15,8 +15,13 @@ use crate::config::Settings;
 use crate::exit::Result;
 use crate::tools::{self, Notification, Notifier, ToolsConfig, ensure_roots};
 
-/// Makes an engine that works for this command line.
-pub(crate) fn assemble(context: &Context, opened: &Opened, observer: Observer) -> Result<Engine> {
+/// Makes an engine that works for this command line, as long as the process lives: what a stop cuts short may still be at work
+/// on a file for a moment, and until then no other worker may take this one for dead.
+pub(crate) fn assemble(
+    context: &Context,
+    opened: &Opened,
+    observer: Observer,
+) -> Result<&'static Engine> {
     assemble_with(context, opened, observer, Effects::Make)
 }
 
@@ -27,7 +32,7 @@ pub(crate) fn assemble_with(
     opened: &Opened,
     observer: Observer,
     effects: Effects,
-) -> Result<Engine> {
+) -> Result<&'static Engine> {
     let settings = &context.settings;
     ensure_roots(&roots_below(settings), &settings.root)?;
     let notifier = Arc::new(StoreNotifier { store: Arc::clone(&opened.store) });
@@ -36,7 +41,7 @@ pub(crate) fn assemble_with(
         tools = tools.into_iter().map(|tool| faults.tool(tool)).collect();
     }
     let registry = Arc::new(Registry::new(tools)?);
-    Ok(Engine::new(EngineParts {
+    let engine = Engine::new(EngineParts {
         store: Arc::clone(&opened.store),
         sandbox: sandbox(context, &registry),
         registry,
@@ -46,7 +51,8 @@ pub(crate) fn assemble_with(
         effects,
         workers_dir: (effects == Effects::Make).then(|| settings.state_folder()),
         observer: Some(observer),
-    })?)
+    })?;
+    Ok(Box::leak(Box::new(engine)))
 }
 
 /// The folders of scripts that lie below the configuration: they are made where they are missing. One that lies elsewhere has

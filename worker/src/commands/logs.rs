@@ -62,7 +62,7 @@ async fn follow(context: &Context, opened: &Opened, run: RunId) -> Result<()> {
         if !is_open {
             break;
         }
-        // A checkpoint that brings no work wakes nobody on a server.
+        // On neither database does a commit wake anybody that brings no work, such as lines alone or a run's end.
         let _woken_or_not = tokio::time::timeout(LOOK_AGAIN_AFTER, wake_ups.wait()).await;
     }
     if context.output.is_json() { context.output.answer(&Logs(seen)) } else { Ok(()) }

@@ -29,7 +29,7 @@ use std::sync::Arc;
 use windlass_core::WorkspaceId;
 use windlass_store::SharedStore;
 
-use crate::cli::{Command, Global};
+use crate::cli::{Command, DEFAULT_WORKSPACE, Global};
 use crate::config::{FILE_NAME, Settings};
 use crate::exit::{CommandError, Ending, Result};
 use crate::faults::Faults;
@@ -94,7 +94,7 @@ pub(crate) async fn dispatch(context: Context, command: Command) -> Result<Endin
 }
 
 impl Context {
-    /// Opens the database that has to be there already.
+    /// Opens the database and the workspace, which have to be there already. Only the default workspace always is.
     pub(crate) async fn open_existing(&self) -> Result<Opened> {
         if let Some(file) = self.settings.database_file().filter(|file| !file.exists()) {
             return Err(CommandError::Refused {
@@ -106,7 +106,25 @@ impl Context {
                 ),
             });
         }
-        self.open().await
+        let store = self.open().await?;
+        let known = store.workspaces().await?;
+        let name = &self.global.workspace;
+        if let Some(workspace) = known.iter().find(|known| known.name == *name) {
+            return Ok(Opened { store, workspace: workspace.id });
+        }
+        if name == DEFAULT_WORKSPACE {
+            return with_workspace(store, name).await;
+        }
+        let names: Vec<_> = known.iter().map(|known| format!("`{}`", known.name)).collect();
+        Err(CommandError::Refused {
+            code: "not_found",
+            message: format!("there is no workspace `{name}`"),
+            hint: if names.is_empty() {
+                "the first `windlass deploy` in it makes it".to_owned()
+            } else {
+                format!("there is {}; the first `windlass deploy` makes another", names.join(", "))
+            },
+        })
     }
 
     /// Opens the database; one that is a file is made and brought up to date first.
@@ -114,7 +132,7 @@ impl Context {
         if !self.settings.is_server() {
             windlass_store::migrate(&self.settings.database).await?;
         }
-        self.open().await
+        with_workspace(self.open().await?, &self.global.workspace).await
     }
 
     /// The same for the deployment whose configuration is `folder/windlass.toml`.
@@ -125,14 +143,19 @@ impl Context {
         Ok(Self { settings, echo: self.echo.with_config(&config), global, ..self.clone() })
     }
 
-    async fn open(&self) -> Result<Opened> {
+    async fn open(&self) -> Result<SharedStore> {
         let policy = self.settings.policy.clone();
         let options = windlass_store::Options { policy, ..windlass_store::Options::default() };
         let mut store = windlass_store::open(&self.settings.database, options).await?;
         if let Some(faults) = &self.faults {
             store = faults.store(store);
         }
-        let workspace = store.ensure_workspace(&self.global.workspace).await?;
-        Ok(Opened { store, workspace })
+        Ok(store)
     }
+}
+
+/// Makes the workspace where it is missing.
+async fn with_workspace(store: SharedStore, name: &str) -> Result<Opened> {
+    let workspace = store.ensure_workspace(name).await?;
+    Ok(Opened { store, workspace })
 }

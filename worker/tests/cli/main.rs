@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test says what it relies on by failing")]
 
 mod configuration;
+mod disks;
+mod doubts;
 mod failing;
 mod json;
 mod lifecycle;

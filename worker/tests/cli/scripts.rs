@@ -71,6 +71,27 @@ fn a_good_script_is_described() {
 }
 
 #[test]
+fn what_may_be_a_mistake_is_a_warning_and_no_error() {
+    let place = Place::with_starter();
+    let starter = place.read("workflow.js");
+    let hasty = starter.replacen(
+        "      mutate:",
+        "      next: async (prepared, made) => ({ last: made.result.path }),\n      mutate:",
+        1,
+    );
+    place.write("hasty.js", &hasty);
+
+    let (said, document) = (place.call("check hasty.js"), place.json("check hasty.js"));
+
+    assert_ne!(hasty, starter);
+    assert_eq!(said.code, 0, "{}", said.stdout);
+    assert!(said.stdout.starts_with("warning: hasty.js:"), "{}", said.stdout);
+    assert!(said.stdout.contains("hasty.js is a valid workflow."), "{}", said.stdout);
+    assert_eq!(document["ok"], true);
+    assert_eq!(document["warnings"][0]["code"], "unchecked_result");
+}
+
+#[test]
 fn every_problem_of_a_bad_script_is_listed() {
     let place = Place::new();
     place.write("bad.js", BAD);

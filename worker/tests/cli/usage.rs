@@ -116,6 +116,45 @@ fn what_is_not_there_is_named_with_a_way_on() {
 }
 
 #[test]
+fn a_mistyped_workspace_is_not_made_by_looking_for_it() {
+    let place = Place::with_starter();
+    place.call("deploy workflow.js --name notes --workspace team");
+    place.expect(
+        &["list --workspace taem", "pause notes --workspace taem --json", "list --workspace team"],
+        &expect![[r#"
+            $ windlass list --workspace taem
+            stderr:
+            error: there is no workspace `taem`
+            hint: there is `default`, `team`; the first `windlass deploy` makes another
+            exit code 1
+
+            $ windlass pause notes --workspace taem --json
+            {
+              "error": {
+                "code": "not_found",
+                "message": "there is no workspace `taem`",
+                "hint": "there is `default`, `team`; the first `windlass deploy` makes another"
+              }
+            }
+            exit code 1
+
+            $ windlass list --workspace team
+            NAME   STATUS  RUNS  NEWEST  ID
+            notes  ready   -     1.0     wf_[ID]
+            exit code 0
+
+        "#]],
+    );
+    for line in ["status", "events notes", "runs notes", "show run_1", "notifications", "doctor"] {
+        let called = place.call(&format!("{line} --workspace taem"));
+
+        assert_eq!(called.code, 1, "{line}: {}", called.stdout);
+        let said = format!("{}{}", called.stdout, called.stderr);
+        assert!(said.contains("there is no workspace `taem`"), "{line}: {said}");
+    }
+}
+
+#[test]
 fn a_missing_database_is_no_riddle() {
     let place = Place::new();
     place.expect(&["list", "status --json", "run notes"], &expect![[r#"

@@ -121,6 +121,24 @@ scenarios! {
         assert_eq!(shop.outside.requests("a/0"), 1);
     }
 
+    async fn a_run_that_a_worker_abandons_goes_on_as_soon_as_another_starts(shop: Workshop) {
+        let workflow = deploy_sender(&shop, "a").await;
+        // Claimed by a worker that goes in good order before it has done anything: on a full disk, for example.
+        let worker = shop.new_worker();
+        let leaving = shop.engine_of(worker);
+        let lease = Duration::from_secs(60);
+        let claim = ClaimRuns { worker, limit: 1, lease, workflow: Some(workflow) };
+        shop.store.enqueue_due(1).await.unwrap();
+        assert_eq!(shop.store.claim_runs(claim).await.unwrap().len(), 1);
+        shop.work().await;
+        assert_eq!(shop.statuses(workflow, "orders").await.len(), 0, "it is in other hands while they live");
+        drop(leaving);
+
+        shop.work().await;
+
+        assert_eq!(shop.statuses(workflow, "orders").await, ["consumed"; EVENTS]);
+    }
+
     async fn a_claimed_run_is_nobody_elses(shop: Workshop) {
         deploy_sender(&shop, "a").await;
         let claim = || {

@@ -141,7 +141,13 @@ impl Workshop {
 
     /// A worker; dropping it is the end of its process.
     pub(crate) fn engine(&self) -> Engine {
-        Engine::new(self.engine_parts(Arc::clone(&self.store))).unwrap()
+        self.engine_of(self.new_worker())
+    }
+
+    /// The same, of a worker that the test knows.
+    pub(crate) fn engine_of(&self, worker: WorkerId) -> Engine {
+        let parts = self.engine_parts(Arc::clone(&self.store));
+        Engine::new(EngineParts { worker, ..parts }).unwrap()
     }
 
     /// A worker as another process has it, with its own connection to the database.

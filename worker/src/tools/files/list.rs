@@ -68,9 +68,8 @@ Folders in it are not listed and not entered; call it again with their path.",
     async fn call(&self, input: ListInput, _call: ToolCall) -> Result<Vec<ListedFile>, ToolError> {
         let place = self.roots.place(&input.dir).await.map_err(ToolError::not_sent)?;
         super::look(move || {
-            let pattern = input.pattern.as_deref().map(glob).transpose()?;
             let mut files = Vec::new();
-            each_file(&place, pattern.as_ref(), |file, metadata| {
+            each_file(&place, input.pattern.as_deref(), |file, metadata| {
                 files.push(listed(&file, metadata));
                 Ok(())
             })?;
@@ -93,7 +92,7 @@ fn listed(file: &Place, metadata: &Metadata) -> ListedFile {
 }
 
 /// Reads a pattern for names of files.
-pub(super) fn glob(pattern: &str) -> Result<GlobMatcher, Failure> {
+fn glob(pattern: &str) -> Result<GlobMatcher, Failure> {
     GlobBuilder::new(pattern)
         .literal_separator(true)
         .build()
@@ -103,19 +102,20 @@ pub(super) fn glob(pattern: &str) -> Result<GlobMatcher, Failure> {
         })
 }
 
-/// Goes through the files of a folder that match `pattern`, in the order of their names.
+/// Goes through the files of a folder whose names match the glob `pattern`, in the order of their names.
 pub(super) fn each_file(
     folder: &Place,
-    pattern: Option<&GlobMatcher>,
+    pattern: Option<&str>,
     mut visit: impl FnMut(Place, &Metadata) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
+    let pattern = pattern.map(glob).transpose()?;
     let failure = |err: &io::Error| folder.failure("list", err);
     let entries = folder.dir.read_dir(&folder.within).map_err(|err| failure(&err))?;
     let entries: Vec<DirEntry> = entries.collect::<Result<_, _>>().map_err(|err| failure(&err))?;
     let mut names = Vec::new();
     for entry in entries {
         let name = entry.file_name();
-        if pattern.is_none_or(|it| it.is_match(&name)) {
+        if pattern.as_ref().is_none_or(|it| it.is_match(&name)) {
             names.push(
                 name.into_string()
                     .map_err(|name| unreadable_name(folder, &name.to_string_lossy()))?,

@@ -10,7 +10,7 @@ use windlass_core::Failure;
 use windlass_scheduler::{Effect, Subject, ToolCall, ToolError};
 
 use super::disk::open_to_read;
-use super::list::{each_file, glob};
+use super::list::each_file;
 use super::roots::{Place, Roots};
 use crate::tools::method::{Description, Method};
 
@@ -70,10 +70,9 @@ Looks into the same files as `Files.list`, in the same order. Capitals matter.",
         let place = self.roots.place(&input.dir).await.map_err(ToolError::not_sent)?;
         let max_bytes = self.max_answer_bytes;
         super::look(move || {
-            let pattern = input.pattern.as_deref().map(glob).transpose()?;
             let mut found = Vec::new();
             let mut room = max_bytes;
-            each_file(&place, pattern.as_ref(), |file, _| {
+            each_file(&place, input.pattern.as_deref(), |file, _| {
                 search(&file, &input.text, &mut room, &mut found)
             })?;
             Ok(found)
