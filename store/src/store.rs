@@ -197,6 +197,9 @@ pub trait Inspect: Send + Sync + std::fmt::Debug {
     /// A workflow's journal, oldest first.
     async fn journal(&self, workflow: WorkflowId) -> Result<Vec<JournalEntry>>;
 
+    /// What was done about one thing of a workflow, whose id is `subject`, oldest first.
+    async fn story(&self, workflow: WorkflowId, subject: &str) -> Result<Vec<JournalEntry>>;
+
     /// What an id, or the beginning of one, stands for in a workspace.
     async fn resolve_id(&self, workspace: WorkspaceId, prefix: &str) -> Result<AnyId>;
 }

@@ -130,4 +130,6 @@ pub async fn the_question_is_answered_and_the_answer_is_told(bench: Bench) {
     assert_eq!(entry.reason.as_deref(), Some("I looked"));
     assert_eq!(entry.subject, mutation.to_string());
     assert_eq!(entry.details["verdict"], "skip");
+    let story = world.store.story(world.workflow, &mutation.to_string()).await.unwrap();
+    assert_eq!(story, [entry]);
 }

@@ -62,6 +62,8 @@ looks! {
     Notifications { workspace: WorkspaceId } -> Vec<Notification>: |tx| notices::notifications(tx.conn, workspace);
     HasMessage { mutation: MutationId } -> bool: |tx| notices::has_message(tx.conn, mutation);
     Journal { workflow: WorkflowId } -> Vec<JournalEntry>: |tx| notices::journal(tx.conn, workflow);
+    Story { workflow: WorkflowId, subject: String } -> Vec<JournalEntry>:
+        |tx| notices::story(tx.conn, workflow, &subject);
     ResolveId { workspace: WorkspaceId, prefix: String } -> AnyId:
         |tx| identify::resolve_id(tx.conn, workspace, &prefix);
 }
@@ -175,6 +177,10 @@ impl Inspect for Backend {
 
     async fn journal(&self, workflow: WorkflowId) -> Result<Vec<JournalEntry>> {
         self.read(Journal { workflow }).await
+    }
+
+    async fn story(&self, workflow: WorkflowId, subject: &str) -> Result<Vec<JournalEntry>> {
+        self.read(Story { workflow, subject: subject.to_owned() }).await
     }
 
     async fn resolve_id(&self, workspace: WorkspaceId, prefix: &str) -> Result<AnyId> {

@@ -40,3 +40,17 @@ pub(super) async fn journal(conn: &mut Conn, workflow: WorkflowId) -> Result<Vec
     let rows: Vec<JournalRow> = query.load(conn).await?;
     Ok(rows.into_iter().map(JournalEntry::from).collect())
 }
+
+/// What was done about one thing of a workflow, oldest first.
+pub(super) async fn story(
+    conn: &mut Conn,
+    workflow: WorkflowId,
+    subject: &str,
+) -> Result<Vec<JournalEntry>> {
+    let query = JournalRow::query()
+        .filter(journal::subject.eq(subject))
+        .filter(journal::workflow_id.eq(Db(workflow)))
+        .order((journal::created_at, journal::id));
+    let rows: Vec<JournalRow> = query.load(conn).await?;
+    Ok(rows.into_iter().map(JournalEntry::from).collect())
+}

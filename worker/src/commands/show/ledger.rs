@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use windlass_core::{EventId, InputId, MutationId};
-use windlass_store::{Event, Input, Mutation, Result, Run, SharedStore};
+use windlass_store::{Event, Input, JournalEntry, Mutation, Result, Run, SharedStore};
 
 use crate::commands::records::{input_word, mutation_mark};
 use crate::commands::standing::effect_title;
@@ -85,6 +85,8 @@ pub(crate) struct OutputPage {
     mutation: Mutation,
     run: Run,
     inputs: Vec<Input>,
+    /// What was done about it, by whom and why.
+    story: Vec<JournalEntry>,
 }
 
 pub(crate) async fn load_output(store: &SharedStore, id: MutationId) -> Result<OutputPage> {
@@ -93,7 +95,8 @@ pub(crate) async fn load_output(store: &SharedStore, id: MutationId) -> Result<O
     for input in &mutation.inputs {
         inputs.push(store.input(*input).await?);
     }
-    Ok(OutputPage { run: store.run(mutation.handler_run_id).await?, inputs, mutation })
+    let story = store.story(mutation.workflow_id, &id.to_string()).await?;
+    Ok(OutputPage { run: store.run(mutation.handler_run_id).await?, inputs, story, mutation })
 }
 
 impl OutputPage {
@@ -103,6 +106,13 @@ impl OutputPage {
         page.field("run", run_line(&self.run));
         for input in &self.inputs {
             page.field("because of", format_args!("{} ({})", input.title, input.id));
+        }
+        if !self.story.is_empty() {
+            page.heading("What was done about it");
+        }
+        for JournalEntry { actor, action, reason, created_at, .. } in &self.story {
+            let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+            page.line(format_args!("  {} {action}, by {actor}{reason}", page.time(*created_at)));
         }
     }
 }
