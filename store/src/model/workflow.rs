@@ -138,6 +138,8 @@ pub struct WorkflowOverview {
     pub open_run: Option<Run>,
     /// The run that stopped it.
     pub stopped_by: Option<Run>,
+    /// Until when its consumers wait, because it made as many mutations as an hour may have; may be over.
+    pub effects_paused_until: Option<Timestamp>,
     /// Mutations nobody has settled.
     pub in_doubt: Vec<Mutation>,
     /// How many events each topic has, by status.

@@ -28,7 +28,7 @@ mod script;
 mod sessions;
 mod stop;
 mod store;
-mod window;
+pub(super) mod window;
 mod workspace;
 
 use windlass_core::{Policy, Timestamp, WorkflowId};

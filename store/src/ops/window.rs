@@ -38,7 +38,10 @@ pub(super) fn forget(workflow: &mut WorkflowRow) {
 }
 
 /// Until when the workflow's consumers wait because it made as many mutations as an hour may have.
-pub(super) fn paused_until(workflow: &WorkflowRow, limits: &EffectLimits) -> Option<Timestamp> {
+pub(in super::super) fn paused_until(
+    workflow: &WorkflowRow,
+    limits: &EffectLimits,
+) -> Option<Timestamp> {
     let limit = limits.mutations_per_hour;
     let is_full = limit > 0 && counted(workflow.window_mutations) >= limit;
     workflow.window_started_at.filter(|_| is_full).map(|At(start)| start.after(WINDOW))

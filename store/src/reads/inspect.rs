@@ -43,7 +43,8 @@ looks! {
     Workflows { workspace: WorkspaceId } -> Vec<Workflow>: |tx| workflows::workflows(tx.conn, workspace);
     FindWorkflow { workspace: WorkspaceId, name_or_id: String } -> Workflow:
         |tx| identify::find_workflow(tx.conn, workspace, &name_or_id);
-    Overview { workflow: WorkflowId } -> WorkflowOverview: |tx| overview::overview(tx.conn, workflow);
+    Overview { workflow: WorkflowId } -> WorkflowOverview:
+        |tx| overview::overview(tx.conn, tx.policy, workflow);
     Script { script: ScriptId } -> ScriptVersion: |tx| workflows::script(tx.conn, script);
     Scripts { workflow: WorkflowId } -> Vec<ScriptVersion>: |tx| workflows::scripts(tx.conn, workflow);
     Handlers { workflow: WorkflowId } -> Vec<HandlerState>: |tx| workflows::handlers(tx.conn, workflow);

@@ -4,18 +4,25 @@ use std::collections::{BTreeMap, HashMap};
 
 use diesel::dsl::count_star;
 use diesel::prelude::*;
-use windlass_core::{EventStatus, Grant, ScriptId, TopicId, WorkflowId};
+use windlass_core::{EventStatus, Grant, Policy, ScriptId, TopicId, WorkflowId};
 
 use super::dialect::{Conn, RunQueryDsl};
+use super::ops::window;
 use super::{inputs, mutations, runs, workflows};
 use crate::error::Result;
-use crate::model::{EventCounts, WorkflowOverview};
+use crate::model::{EventCounts, Workflow, WorkflowOverview};
 use crate::rows::{Db, Json};
 use crate::schema::{events, scripts, topics};
 
 /// Everything that a workflow's status page says.
-pub(super) async fn overview(conn: &mut Conn, workflow: WorkflowId) -> Result<WorkflowOverview> {
-    let found = workflows::workflow(conn, workflow).await?;
+pub(super) async fn overview(
+    conn: &mut Conn,
+    policy: &Policy,
+    workflow: WorkflowId,
+) -> Result<WorkflowOverview> {
+    let row = workflows::row(conn, workflow).await?;
+    let effects_paused_until = window::paused_until(&row, &policy.effects);
+    let found = Workflow::from(row);
     let versions = versions(conn, workflow).await?;
     let active = versions.iter().find(|(script, _)| Some(*script) == found.active_script_id);
     let stopped_by = match found.stopped_by_run_id {
@@ -29,6 +36,7 @@ pub(super) async fn overview(conn: &mut Conn, workflow: WorkflowId) -> Result<Wo
         handlers: workflows::handlers(conn, workflow).await?,
         open_run: runs::open_run(conn, workflow).await?,
         stopped_by,
+        effects_paused_until,
         in_doubt: mutations::in_doubt(conn, workflow).await?,
         events: event_counts(conn, workflow).await?,
         pending_inputs: inputs::count_pending(conn, workflow).await?,

@@ -29,11 +29,11 @@ pub(super) async fn workflows(conn: &mut Conn, workspace: WorkspaceId) -> Result
     Ok(found)
 }
 
-/// A workflow.
-pub(in super::super) async fn workflow(conn: &mut Conn, workflow: WorkflowId) -> Result<Workflow> {
+/// A workflow, as it is stored.
+pub(super) async fn row(conn: &mut Conn, workflow: WorkflowId) -> Result<WorkflowRow> {
     let query = WorkflowRow::query().filter(workflows::id.eq(Db(workflow)));
     let row: Option<WorkflowRow> = query.first(conn).await.optional()?;
-    row.map(Workflow::from).ok_or_else(|| StoreError::not_found("workflow", &workflow))
+    row.ok_or_else(|| StoreError::not_found("workflow", &workflow))
 }
 
 /// A script version.

@@ -93,7 +93,9 @@ pub(crate) fn standing(look: Look<'_>) -> Standing {
         .or_else(|| look.stopped())
         .or_else(|| look.running())
         .or_else(|| look.backing_off())
+        .or_else(|| look.pausing())
         .unwrap_or_else(|| look.waiting())
+        .fact_if("parked", look.parked())
 }
 
 /// Mutations whose outcome nobody knows, and that no worker is just making.
@@ -360,6 +362,29 @@ impl Look<'_> {
                 .fact_if("afterwards", self.pending_retry())
                 .advise_command(self.command("run"), "tries now"),
         )
+    }
+
+    fn pausing(&self) -> Option<Standing> {
+        let until = self.overview.effects_paused_until.filter(|until| *until > self.view.now)?;
+        let why = format!(
+            "it made as many effects as an hour may have; its consumers go on by themselves at {}",
+            self.when(until)
+        );
+        Some(
+            Standing::new(Badge::Idle, why)
+                .advise("see whether it is meant to do so much; `mutations_per_hour` in `[limits.effects]` sets how much")
+                .advise_command(self.command("resume"), "lets it go on now"),
+        )
+    }
+
+    /// What was taken out of the way.
+    fn parked(&self) -> Option<String> {
+        let n_parked: u32 = self.overview.events.values().map(|counts| counts.parked).sum();
+        let name = quoted(&self.overview.workflow.name);
+        let list = self.echo.command(&format!("events {name} --status parked"));
+        (n_parked > 0).then(|| {
+            format!("{n_parked} event(s) whose runs went wrong too often; `{list}` lists them")
+        })
     }
 
     fn waiting(&self) -> Standing {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what it relies on by failing")]
 
+mod choices;
 mod configuration;
 mod disks;
 mod doubts;

@@ -58,6 +58,7 @@ fn idle() -> WorkflowOverview {
         active_version: Some("1.0".to_owned()),
         latest_version: Some("1.0".to_owned()),
         grant: None,
+        effects_paused_until: None,
         handlers: vec![inbox],
         open_run: None,
         stopped_by: None,
