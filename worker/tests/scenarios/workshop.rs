@@ -8,11 +8,11 @@ use async_trait::async_trait;
 use serde_json::Value;
 use tempfile::TempDir;
 use windlass_core::{
-    Action, Backoff, Clock, Failure, Id, ManualClock, MutationId, Policy, Problem, Timestamp,
-    WorkerId, WorkflowId, WorkspaceId, digest_text,
+    Action, Backoff, Capability, Clock, Failure, Grant, Id, ManualClock, MutationId, Policy,
+    Problem, Timestamp, WorkerId, WorkflowId, WorkspaceId, digest_text,
 };
 use windlass_sandbox::{Sandbox, Script};
-use windlass_scheduler::{Effects, Engine, EngineParts, Registry};
+use windlass_scheduler::{Callable, Effects, Engine, EngineParts, Registry};
 use windlass_store::{
     ActivateScript, Bump, ControlWorkflow, Event, EventFilter, Input, Mutation, Run, RunFilter,
     SaveScript, Session, SharedStore, Workflow,
@@ -119,15 +119,14 @@ impl Workshop {
             digest: digest_text(&source).into(),
             source: source.as_str().into(),
         };
-        let manifest = self.sandbox.check(script.clone(), "UTC").await?;
-        let grant = self.sandbox.tools_of(&script).await;
+        let manifest = self.sandbox.check(script, "UTC").await?;
         let params = SaveScript {
             workspace: self.workspace,
             name: name.to_owned(),
             file_name: format!("{name}.js"),
             source,
             manifest,
-            grant,
+            grant: self.every_tool(),
             comment: String::new(),
             bump,
             actor: "test".to_owned(),
@@ -137,6 +136,11 @@ impl Workshop {
         let params = ActivateScript { workflow, script, actor: "test".to_owned() };
         self.store.activate_script(params).await.unwrap();
         Ok(workflow)
+    }
+
+    fn every_tool(&self) -> Grant {
+        let specs = self.registry.callables().map(Callable::spec);
+        specs.map(|spec| Capability::tool(&*spec.namespace, &*spec.method)).collect()
     }
 
     /// A worker; dropping it is the end of its process.
