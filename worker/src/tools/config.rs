@@ -1,5 +1,6 @@
 //! The `[tools]` part of the configuration.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -41,11 +42,19 @@ pub struct HttpConfig {
     pub max_response_mib: u32,
     /// How long a call may take, redirects and body included, in milliseconds.
     pub timeout_ms: u64,
+    /// `[tools.http.headers."api.example.com"]`: the header lines that Windlass adds to requests for a server, over https or to
+    /// this machine. The server is written as in `allow`; a value may hold `${secret:NAME}`.
+    pub headers: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 impl Default for HttpConfig {
     fn default() -> Self {
-        Self { allow: Vec::new(), max_response_mib: 10, timeout_ms: 30_000 }
+        Self {
+            allow: Vec::new(),
+            max_response_mib: 10,
+            timeout_ms: 30_000,
+            headers: BTreeMap::new(),
+        }
     }
 }
 
@@ -92,5 +101,23 @@ pub enum ToolsConfigError {
         entry: String,
         /// What is wrong with it, and what would be right.
         reason: &'static str,
+    },
+    /// Headers for what is no server.
+    #[error("`[tools.http.headers.\"{entry}\"]` names no server: {reason}")]
+    HeadersServer {
+        /// As it is configured.
+        entry: String,
+        /// What is wrong with it, and what would be right.
+        reason: &'static str,
+    },
+    /// A header that cannot be sent.
+    #[error("cannot add the header `{name}` of `[tools.http.headers.\"{entry}\"]`: {reason}")]
+    Header {
+        /// The server, as it is configured.
+        entry: String,
+        /// The header's name.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
     },
 }

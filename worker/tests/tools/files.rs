@@ -543,7 +543,8 @@ fn a_root_that_is_missing_is_named() {
         ..Default::default()
     };
 
-    let error = builtin(&config, dir.path(), Arc::<Notifications>::default()).unwrap_err();
+    let error =
+        builtin(&config, &Arc::default(), dir.path(), Arc::<Notifications>::default()).unwrap_err();
 
     assert!(error.to_string().contains("`[tools.files] roots` names as `inbox`"), "{error}");
 }

@@ -7,6 +7,7 @@ mod http;
 mod mail;
 mod notify;
 mod paths;
+mod secrets;
 mod server;
 mod types;
 mod world;

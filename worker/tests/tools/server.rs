@@ -8,6 +8,8 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{AppendHeaders, IntoResponse as _, Response};
 use axum::routing::{any, get};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -40,6 +42,7 @@ impl Server {
         let app = axum::Router::new()
             .route("/status/{code}", any(with_status))
             .route("/redirect/{code}/{*target}", any(redirect))
+            .route("/echo", any(echo))
             .route("/loop", any(|| async { (StatusCode::FOUND, [("location", "/loop")]) }))
             .route(
                 "/latin1",
@@ -96,6 +99,27 @@ async fn with_status(Path(code): Path<u16>, headers: HeaderMap, uri: Uri) -> Res
         headers.get("authorization").map(|it| it.to_str().unwrap().to_owned()).unwrap_or_default();
     let said = format!("the amount is missing ({token} {})", uri.query().unwrap_or_default());
     (StatusCode::from_u16(code).unwrap(), said).into_response()
+}
+
+/// Repeats its caller's `authorization` in every form that servers do: plain, encoded, quoted, in headers and as a key.
+async fn echo(headers: HeaderMap, uri: Uri) -> Response {
+    let told = headers.get("authorization").map(|it| it.to_str().unwrap()).unwrap_or_default();
+    let token = told.trim_start_matches("Bearer ").to_owned();
+    let encoded = |text: &str| text.bytes().map(|b| format!("%{b:02x}")).collect::<String>();
+    let base64 = |text: &str| STANDARD.encode(text);
+    let body = json!({
+        "said": told,
+        token.as_str(): [encoded(&token), base64(&token), base64(&format!("me:{token}")), URL_SAFE.encode(told)],
+        "nested": json!({"token": token}).to_string(),
+        "harmless": uri.path(),
+    });
+    let lines = AppendHeaders([("x-said", told.to_owned()), ("x-encoded", encoded(told))]);
+    let status = if uri.query() == Some("refuse") {
+        StatusCode::UNPROCESSABLE_ENTITY
+    } else {
+        StatusCode::OK
+    };
+    (status, lines, axum::Json(body)).into_response()
 }
 
 async fn redirect(Path((code, target)): Path<(u16, String)>) -> Response {

@@ -1,5 +1,6 @@
 //! `Http`: asks and tells the servers that the configuration allows.
 
+mod added;
 mod address;
 mod allow;
 mod answer;
@@ -17,6 +18,7 @@ use tokio::time::Instant;
 use windlass_core::{Failure, FailureClass};
 use windlass_scheduler::{Effect, Subject, Tool, ToolCall, ToolError};
 
+use self::added::AddedHeaders;
 use self::answer::{Answer, BodyLimits};
 use self::request::{ChangeInput, LookInput, Outgoing, without_query};
 use self::verdict::Verdict;
@@ -24,6 +26,7 @@ use self::wire::{SystemLookup, Wire};
 use super::config::{HttpConfig, ToolsConfigError, mib_to_bytes};
 use super::method::{Description, Method, Typed};
 use super::notify::identity;
+use crate::secrets::Secrets;
 
 /// How many redirects a look follows.
 const MAX_REDIRECTS: usize = 5;
@@ -59,10 +62,15 @@ const DELETE_DOCS: &str =
     "Deletes something on a server, as `Http.post` does: `Http.delete({url, headers?, body?})`.";
 
 /// The tools of this namespace.
-pub(super) fn tools(config: &HttpConfig) -> Result<Vec<Arc<dyn Tool>>, ToolsConfigError> {
+pub(super) fn tools(
+    config: &HttpConfig,
+    secrets: &Arc<Secrets>,
+) -> Result<Vec<Arc<dyn Tool>>, ToolsConfigError> {
     let allow = allow::AllowList::parse(&config.allow)?;
     let http = Arc::new(Http {
         wire: Wire::new(allow, Box::new(SystemLookup)),
+        added: AddedHeaders::parse(&config.headers, secrets)?,
+        secrets: Arc::clone(secrets),
         max_body_bytes: mib_to_bytes(config.max_response_mib),
         timeout: Duration::from_millis(config.timeout_ms),
     });
@@ -85,6 +93,8 @@ pub(super) fn tools(config: &HttpConfig) -> Result<Vec<Arc<dyn Tool>>, ToolsConf
 #[derive(Debug)]
 struct Http {
     wire: Wire,
+    added: AddedHeaders,
+    secrets: Arc<Secrets>,
     max_body_bytes: u64,
     timeout: Duration,
 }
@@ -154,7 +164,7 @@ impl Method for Change {
         let outgoing = identity(&call)
             .and_then(|key| input.outgoing(self.method.clone(), &key.idempotency_key))
             .map_err(ToolError::not_sent)?;
-        self.http.change(&outgoing, self.http.limits(&call)).await
+        self.http.change(outgoing, self.http.limits(&call)).await
     }
 }
 
@@ -166,6 +176,7 @@ impl Http {
     }
 
     async fn look(&self, mut outgoing: Outgoing, limits: BodyLimits) -> Result<Answer, Failure> {
+        outgoing.added = self.added.of(&outgoing)?;
         for _ in 0..=MAX_REDIRECTS {
             let mut response =
                 self.wire.send(&outgoing, limits.until).await.map_err(|err| err.failure)?;
@@ -176,7 +187,7 @@ impl Http {
             let status = response.status();
             let body = answer::body(&mut response, limits).await;
             if let Verdict::Failure(class, _) = verdict::of_look(status) {
-                return Err(refusal(&outgoing, status, class, &body.unwrap_or_default()));
+                return Err(self.refusal(&outgoing, status, class, &body.unwrap_or_default()));
             }
             let body = body.map_err(|err| unread(&outgoing, &err))?;
             return Ok(Answer::new(status, response.headers(), &body));
@@ -187,14 +198,20 @@ impl Http {
         )))
     }
 
-    async fn change(&self, outgoing: &Outgoing, limits: BodyLimits) -> Result<Answer, ToolError> {
+    async fn change(
+        &self,
+        mut outgoing: Outgoing,
+        limits: BodyLimits,
+    ) -> Result<Answer, ToolError> {
+        outgoing.added = self.added.of(&outgoing).map_err(ToolError::not_sent)?;
+        let outgoing = &outgoing;
         let mut response = self.wire.send(outgoing, limits.until).await?;
         let status = response.status();
         let elsewhere = redirect_target(&outgoing.url, &response);
         let body = answer::body(&mut response, limits).await;
         match verdict::of_change(status) {
             Verdict::Failure(class, sent) => {
-                let mut failure = refusal(outgoing, status, class, &body.unwrap_or_default());
+                let mut failure = self.refusal(outgoing, status, class, &body.unwrap_or_default());
                 if let Some(target) = elsewhere {
                     failure
                         .message
@@ -208,6 +225,26 @@ impl Http {
                 Err(err) => Answer::unread(status, response.headers(), &err),
             }),
         }
+    }
+
+    /// A failure that tells what the server said, without what the request kept secret.
+    fn refusal(
+        &self,
+        outgoing: &Outgoing,
+        status: StatusCode,
+        class: FailureClass,
+        body: &[u8],
+    ) -> Failure {
+        let said = answer::text(None, body).split_whitespace().collect::<Vec<_>>().join(" ");
+        // Before it is cropped: of a secret that is cut in two neither half would be known again.
+        let mut said = self.secrets.blot(&said).into_owned();
+        for secret in outgoing.secrets().iter().filter(|it| it.len() >= SECRET_BYTES) {
+            said = said.replace(secret, "…");
+        }
+        let said: String = said.chars().take(QUOTED_CHARS).collect();
+        let colon = if said.is_empty() { "" } else { ": " };
+        let message = format!("`{}` was answered with {status}{colon}{said}", outgoing.title());
+        wire::of_server(host(outgoing), class, message)
     }
 }
 
@@ -226,6 +263,7 @@ fn redirected(mut outgoing: Outgoing, target: Url) -> Outgoing {
         let harmless = [ACCEPT, ACCEPT_LANGUAGE].map(|name| (outgoing.headers.remove(&name), name));
         outgoing.headers =
             harmless.into_iter().filter_map(|(value, name)| Some((name, value?))).collect();
+        outgoing.added.clear();
     }
     Outgoing { url: target, ..outgoing }
 }
@@ -236,18 +274,6 @@ fn unread(outgoing: &Outgoing, err: &answer::BodyError) -> Failure {
         answer::BodyError::TooLate | answer::BodyError::Broken => FailureClass::Network,
     };
     wire::of_server(host(outgoing), class, format!("`{}`: {err}", outgoing.title()))
-}
-
-/// A failure that tells what the server said, without what the request kept secret.
-fn refusal(outgoing: &Outgoing, status: StatusCode, class: FailureClass, body: &[u8]) -> Failure {
-    let mut said = answer::text(None, body).split_whitespace().collect::<Vec<_>>().join(" ");
-    for secret in outgoing.secrets().iter().filter(|it| it.len() >= SECRET_BYTES) {
-        said = said.replace(secret, "…");
-    }
-    let said: String = said.chars().take(QUOTED_CHARS).collect();
-    let colon = if said.is_empty() { "" } else { ": " };
-    let message = format!("`{}` was answered with {status}{colon}{said}", outgoing.title());
-    wire::of_server(host(outgoing), class, message)
 }
 
 fn host(outgoing: &Outgoing) -> &str {

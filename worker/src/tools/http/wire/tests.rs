@@ -44,6 +44,7 @@ async fn post(wire: &Wire, url: &str) -> Result<Response, ToolError> {
         method: reqwest::Method::POST,
         url: url.parse().unwrap(),
         headers: reqwest::header::HeaderMap::new(),
+        added: reqwest::header::HeaderMap::new(),
         body: None,
     };
     wire.send(&outgoing, Instant::now() + Duration::from_secs(1)).await
