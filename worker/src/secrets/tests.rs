@@ -10,7 +10,7 @@ fn load(files: &[(&str, &[u8])], mode: u32) -> (Secrets, tempfile::TempDir) {
     use std::io::Write as _;
     let dir = tempfile::tempdir().unwrap();
     for (name, contents) in files {
-        let mut options = std::fs::OpenOptions::new();
+        let mut options = OpenOptions::new();
         let path = dir.path().join(name);
         let mut file = options.write(true).create_new(true).mode(mode).open(path).unwrap();
         file.write_all(contents).unwrap();

@@ -14,7 +14,10 @@ use windlass_scheduler::Tool;
 
 use crate::secrets::Secrets;
 
-pub use config::{FilesConfig, HttpConfig, ToolsConfig, ToolsConfigError};
+pub use config::{
+    EndpointConfig, FilesConfig, FoundConfig, HttpConfig, LookUpConfig, ToolsConfig,
+    ToolsConfigError,
+};
 pub use files::ensure_roots;
 pub use notify::{Notification, Notifier};
 

@@ -158,6 +158,34 @@ pub(crate) async fn nobody() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }
 
+/// A server that gives these answers, one for each connection, and after the last one closes every connection. Remembers what it
+/// was asked.
+pub(crate) async fn answering_in_turn(
+    answers: Vec<String>,
+) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
+    let got = Arc::new(Mutex::new(Vec::new()));
+    let (seen, answers) = (Arc::clone(&got), Arc::new(Mutex::new(answers.into_iter())));
+    let address = misbehaving(move |mut stream| {
+        let (seen, answers) = (Arc::clone(&seen), Arc::clone(&answers));
+        async move {
+            let request = read_request(&mut stream).await;
+            seen.lock().unwrap().push(String::from_utf8(request).unwrap());
+            let answer = answers.lock().unwrap().next().unwrap_or_default();
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    (address.await, got)
+}
+
+/// A server that resets every connection once it has read a request.
+pub(crate) async fn resetting() -> SocketAddr {
+    misbehaving(|mut stream| async move {
+        read_request(&mut stream).await;
+        stream.set_zero_linger().unwrap();
+    })
+    .await
+}
+
 async fn misbehaving<F: Future<Output = ()> + Send + 'static>(
     serve: impl Fn(TcpStream) -> F + Send + 'static,
 ) -> SocketAddr {
@@ -172,11 +200,12 @@ async fn misbehaving<F: Future<Output = ()> + Send + 'static>(
 }
 
 /// Reads a request whose body is `END`, or that has no body.
-async fn read_request(stream: &mut TcpStream) {
+async fn read_request(stream: &mut TcpStream) -> Vec<u8> {
     let mut request = Vec::new();
     let is_whole =
         |it: &[u8]| it.ends_with(b"END") || (it.starts_with(b"GET") && it.ends_with(b"\r\n\r\n"));
     while !is_whole(&request) {
         assert_ne!(stream.read_buf(&mut request).await.unwrap(), 0, "the request has no end");
     }
+    request
 }

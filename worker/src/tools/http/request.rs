@@ -92,6 +92,12 @@ impl ChangeInput {
 }
 
 impl Outgoing {
+    /// A look on nobody's behalf.
+    pub(super) fn look(url: Url) -> Self {
+        let (headers, added) = (HeaderMap::new(), HeaderMap::new());
+        Self { method: Method::GET, url, headers, added, body: None }
+    }
+
     /// What messages call it: without the query, which may hold secrets.
     pub(super) fn title(&self) -> String {
         format!("{} {}", self.method, without_query(self.url.clone()))
