@@ -1,0 +1,195 @@
+//! Answers that are lost for real: a server that obeys and says nothing, and workers that are killed in between.
+
+use std::time::Duration;
+
+use windlass_core::{MutationStatus, ResolvedBy, Verdict, WorkflowId};
+use windlass_store::{ResolveMutation, SharedStore, WorkflowOverview};
+
+use crate::place::{Database, Place};
+use crate::shop::{Random, Shop};
+
+/// The workflows, by what can be known of their requests: sent again under the same key, asked for, or nothing at all.
+const WORKFLOWS: [&str; 6] = ["keyed-1", "keyed-2", "asked-1", "asked-2", "plain-1", "plain-2"];
+
+const ORDERS: &str = r#"
+const workflow = {
+  topics: { orders: {} },
+  producers: {
+    fill: {
+      publishes: ["orders"], schedule: { interval: "1d" },
+      handler: async () => {
+        const inputId = await Topics.registerInput({ source: "System", type: "random", id: "1", title: "all orders" });
+        for (let n = 0; n < $ORDERS; n += 1) {
+          await Topics.publish({ topic: "orders", event: { messageId: `${n}`, payload: {}, inputId } });
+        }
+      },
+    },
+  },
+  consumers: {
+    send: {
+      subscribe: ["orders"],
+      prepare: async () => {
+        const [event] = await Topics.peek({ topic: "orders", limit: 1 });
+        if (!event) return { reservations: [] };
+        return { reservations: [{ topic: "orders", ids: [event.messageId] }], data: event.messageId };
+      },
+      mutate: async ({ data }) => { await Http.post({ url: `$URL/${data}`, body: { order: data } }); },
+      next: async (prepared, result) => ({ status: result.status }),
+    },
+  },
+};
+"#;
+
+#[test]
+fn crash_and_lost_answers_leave_every_effect_once_on_sqlite() {
+    lost_answers(Database::Sqlite);
+}
+
+#[test]
+fn crash_and_lost_answers_leave_every_effect_once_on_postgres() {
+    lost_answers(Database::Postgres);
+}
+
+fn lost_answers(database: Database) {
+    let seed = number("WINDLASS_SEED").unwrap_or(0x5EED);
+    let is_soak = number("WINDLASS_SOAK").is_some_and(|it| it > 0);
+    let n_orders = if is_soak { 10_000_usize.div_ceil(WORKFLOWS.len()) } else { 40 };
+    eprintln!("seed {seed}, {n_orders} orders for each of {} workflows", WORKFLOWS.len());
+    let shop = Shop::start(seed);
+    let Some(place) = place(database, &shop, n_orders) else { return };
+    let mut kills = 0;
+    let mut person = Person { shop: &shop, n_answers: 0 };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let store = runtime.block_on(open(&place));
+    let workflows = runtime.block_on(workflows(&store));
+
+    let mut random = Random(seed);
+    let mut worker = place.up();
+    while !runtime.block_on(all_done(&store, &workflows, n_orders)) {
+        let life = Duration::from_millis(200 + random.below(1_500));
+        runtime.block_on(person.answer_for(life, &store, &workflows));
+        drop(worker);
+        kills += 1;
+        assert!(kills < 20 + n_orders, "does not come to an end");
+        shop.settle();
+        worker = place.up();
+    }
+    drop(worker);
+
+    for workflow in WORKFLOWS {
+        for order in 0..n_orders {
+            assert_eq!(shop.effects(&format!("/{workflow}/{order}")), 1, "{workflow} {order}");
+        }
+    }
+    assert_eq!(shop.n_effects(), WORKFLOWS.len() * n_orders);
+    let n_found = runtime.block_on(check_ledger(&store, &workflows, &shop));
+    let fates = shop.fates();
+    eprintln!("{fates:?}, {kills} kills, {n_found} found out, {} asked", person.n_answers);
+    assert!(fates.len() == 6 && kills > 0 && n_found > 0 && person.n_answers > 0);
+}
+
+/// A folder with all workflows.
+fn place(database: Database, shop: &Shop, n_orders: usize) -> Option<Place> {
+    let url = format!("http://{}", shop.address());
+    let mut config = format!(
+        "[limits.transient]\nbase_ms = 10\ncap_ms = 50\ntries = 1000000\n\
+         [tools.http]\nallow = [\"{}\"]\n",
+        shop.address()
+    );
+    for workflow in WORKFLOWS {
+        let way = match workflow.split_once('-').unwrap().0 {
+            "keyed" => "idempotent = true".to_owned(),
+            "asked" => format!(
+                "absence_after_s = 1\nlook_up = {{ url = \"{url}/{workflow}?key={{key}}\" }}"
+            ),
+            _ => continue,
+        };
+        config += &format!("[[tools.http.endpoints]]\nurl = \"{url}/{workflow}\"\n{way}\n");
+    }
+    let place = Place::empty(database, "")?;
+    place.write("windlass.toml", &config);
+    place.migrate();
+    for workflow in WORKFLOWS {
+        let script = ORDERS.replace("$ORDERS", &n_orders.to_string());
+        place.write("workflow.js", &script.replace("$URL", &format!("{url}/{workflow}")));
+        place.must(&["deploy", "workflow.js", "--name", workflow, "--activate"]);
+    }
+    Some(place)
+}
+
+async fn open(place: &Place) -> SharedStore {
+    let options = windlass_store::Options::default();
+    windlass_store::open(&place.database_url(), options).await.unwrap()
+}
+
+async fn workflows(store: &SharedStore) -> Vec<WorkflowId> {
+    let workspace = store.ensure_workspace("default").await.unwrap();
+    store.workflows(workspace).await.unwrap().into_iter().map(|it| it.id).collect()
+}
+
+async fn all_done(store: &SharedStore, workflows: &[WorkflowId], n_orders: usize) -> bool {
+    for workflow in workflows {
+        let WorkflowOverview { events, .. } = store.overview(*workflow).await.unwrap();
+        let n_done = events.values().map(|it| it.consumed + it.skipped).sum::<u32>();
+        if usize::try_from(n_done).unwrap() < n_orders {
+            return false;
+        }
+    }
+    true
+}
+
+/// Who is asked, and can see what really happened.
+struct Person<'a> {
+    shop: &'a Shop,
+    n_answers: usize,
+}
+
+impl Person<'_> {
+    /// Answers what is asked, for so long.
+    async fn answer_for(&mut self, time: Duration, store: &SharedStore, workflows: &[WorkflowId]) {
+        let answering = async {
+            loop {
+                for workflow in workflows {
+                    self.answer(store, *workflow).await;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        // An answer is one transaction: where it is cut off, it was given or not.
+        let _elapsed = tokio::time::timeout(time, answering).await;
+    }
+
+    async fn answer(&mut self, store: &SharedStore, workflow: WorkflowId) {
+        let overview = store.overview(workflow).await.unwrap();
+        let is_question = |status| status == MutationStatus::Indeterminate;
+        for question in overview.in_doubt.into_iter().filter(|it| is_question(it.status)) {
+            let happened = self.shop.knows(&question.idempotency_key);
+            let verdict = if happened { Verdict::Skip } else { Verdict::DidNotHappen };
+            let (actor, reason) = ("shop".to_owned(), None);
+            let answer = ResolveMutation { mutation: question.id, verdict, actor, reason };
+            // A worker may have found it out meanwhile.
+            if store.resolve_mutation(answer).await.is_ok() {
+                self.n_answers += 1;
+            }
+        }
+    }
+}
+
+/// No row is open, and none says that an effect happened which did not. Returns how many doubts were settled without a person.
+async fn check_ledger(store: &SharedStore, workflows: &[WorkflowId], shop: &Shop) -> usize {
+    let mut n_found = 0;
+    for workflow in workflows {
+        for row in store.mutations(*workflow).await.unwrap() {
+            assert!(!row.status.is_uncertain(), "{row:#?}");
+            let says_applied = row.status == MutationStatus::Applied;
+            assert!(!says_applied || shop.knows(&row.idempotency_key), "{row:#?}");
+            n_found += usize::from(row.resolved_by == Some(ResolvedBy::Reconciliation));
+        }
+    }
+    n_found
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long it takes is chosen from outside")]
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
