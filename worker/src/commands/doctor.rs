@@ -80,6 +80,7 @@ impl Finding {
 
 pub(crate) async fn run(context: &Context) -> Result<Ending> {
     let secrets = Arc::new(Secrets::load(&context.settings.secrets, &context.settings.root));
+    context.log.keep_out(&secrets);
     let mut checks = vec![configuration(context)];
     checks
         .extend(secrets.standings().map(|(name, origin, standing)| secret(name, origin, standing)));
