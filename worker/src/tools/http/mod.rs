@@ -304,9 +304,10 @@ impl Http {
         class: FailureClass,
         body: &[u8],
     ) -> Failure {
-        let said = answer::text(None, body).split_whitespace().collect::<Vec<_>>().join(" ");
+        let said = answer::text(None, body);
         // Before it is cropped: of a secret that is cut in two neither half would be known again.
-        let mut said = self.secrets.blot(&said).into_owned();
+        let said = self.secrets.blot(&said);
+        let mut said = said.split_whitespace().collect::<Vec<_>>().join(" ");
         for secret in outgoing.secrets().iter().filter(|it| it.len() >= SECRET_BYTES) {
             said = said.replace(secret, "…");
         }
