@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer};
 use windlass_core::Policy;
 
 use crate::cli::Global;
+use crate::secrets::SecretsConfig;
 use crate::tools::ToolsConfig;
 
 /// The name that is looked for in the current folder.
@@ -61,6 +62,8 @@ pub(crate) struct Settings {
     pub(crate) slots: usize,
     /// What tools may touch; its folders are relative to `root`.
     pub(crate) tools: ToolsConfig,
+    /// Where secrets come from; their files are relative to `root`.
+    pub(crate) secrets: SecretsConfig,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -69,6 +72,7 @@ struct ConfigFile {
     database: Option<String>,
     timezone: Option<Zone>,
     tools: ToolsConfig,
+    secrets: SecretsConfig,
     limits: Policy,
     worker: WorkerSection,
 }
@@ -125,6 +129,7 @@ impl Settings {
             policy: file.limits,
             slots: file.worker.slots,
             tools: file.tools,
+            secrets: file.secrets,
             root,
         })
     }

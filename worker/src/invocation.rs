@@ -15,7 +15,7 @@ use crate::config::Settings;
 use crate::exit::{CommandError, Ending, Result};
 use crate::faults::Faults;
 use crate::output::{Form, Output, View, print_error};
-use crate::telemetry;
+use crate::telemetry::{self, Log};
 
 /// A command line that makes sense.
 #[derive(Debug)]
@@ -70,9 +70,9 @@ fn explain(words: &[OsString], error: &clap::Error) -> ExitCode {
 /// Carries a command out. To be called from `main`, after V8 was initialised and before any other thread exists.
 #[must_use]
 pub fn run(invocation: Invocation) -> ExitCode {
-    telemetry::start();
+    let log = telemetry::start();
     let form = invocation.form();
-    match carry_out(invocation) {
+    match carry_out(invocation, log) {
         Ok(ending) => ending.into(),
         Err(error) => {
             print_error(form, &error);
@@ -81,11 +81,11 @@ pub fn run(invocation: Invocation) -> ExitCode {
     }
 }
 
-fn carry_out(invocation: Invocation) -> Result<Ending> {
+fn carry_out(invocation: Invocation, log: Log) -> Result<Ending> {
     let system = |attempt| move |source| CommandError::System { attempt, source };
     let folder = std::env::current_dir().map_err(system("find out the current folder"))?;
     let runtime = tokio::runtime::Runtime::new().map_err(system("start the runtime"))?;
-    match Context::new(&invocation, &folder) {
+    match Context::new(&invocation, &folder, log) {
         Ok(context) => runtime.block_on(commands::dispatch(context, invocation.cli.command)),
         Err(CommandError::Config(error)) if matches!(invocation.cli.command, Command::Doctor) => {
             commands::doctor::report_config(invocation.form(), &error)
@@ -95,7 +95,7 @@ fn carry_out(invocation: Invocation) -> Result<Ending> {
 }
 
 impl Context {
-    fn new(invocation: &Invocation, folder: &Path) -> Result<Self> {
+    fn new(invocation: &Invocation, folder: &Path, log: Log) -> Result<Self> {
         let Invocation { cli, echo } = invocation;
         let settings = Settings::load(&cli.global, folder)?;
         let view = View { zone: settings.timezone, now: SystemClock.now() };
@@ -106,6 +106,7 @@ impl Context {
             global: cli.global.clone(),
             folder: folder.to_owned(),
             actor: actor(),
+            log,
             faults: Faults::from_environment().map_err(|source| CommandError::System {
                 attempt: "open the trace of fault points",
                 source,

@@ -7,6 +7,7 @@ mod exit;
 mod faults;
 mod invocation;
 mod output;
+pub mod secrets;
 mod telemetry;
 pub mod tools;
 pub mod typescript;

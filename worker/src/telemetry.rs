@@ -1,13 +1,60 @@
 //! What the program tells of itself while it works, on stderr.
 
+use std::io::{self, Write};
+use std::sync::{Arc, OnceLock};
+
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::secrets::Secrets;
+
+/// Where the log is written to, and what is kept out of it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Log {
+    secrets: Arc<OnceLock<Arc<Secrets>>>,
+}
 
 /// Begins to write what `WINDLASS_LOG` asks for; without it warnings and errors.
-pub(crate) fn start() {
+pub(crate) fn start() -> Log {
     let filter = EnvFilter::builder()
         .with_default_directive(LevelFilter::WARN.into())
         .with_env_var("WINDLASS_LOG")
         .from_env_lossy();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let log = Log::default();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(log.clone()).init();
+    log
+}
+
+impl Log {
+    /// From now on nothing of `secrets` is written. To be called once.
+    pub(crate) fn keep_out(&self, secrets: &Arc<Secrets>) {
+        self.secrets.get_or_init(|| Arc::clone(secrets));
+    }
+}
+
+impl MakeWriter<'_> for Log {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+impl Write for Log {
+    /// Gets a whole entry at a time.
+    fn write(&mut self, entry: &[u8]) -> io::Result<usize> {
+        match self.secrets.get() {
+            Some(secrets) => {
+                let entry = String::from_utf8_lossy(entry);
+                io::stderr().write_all(secrets.blot(&entry).as_bytes())?;
+            }
+            None => io::stderr().write_all(entry)?,
+        }
+        Ok(entry.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }

@@ -14,6 +14,7 @@ use crate::config::ConfigError;
 use crate::exit::{CommandError, Ending, Result};
 use crate::invocation::without_password;
 use crate::output::{Answer, Form, Output, Page, View, span};
+use crate::secrets::{SecretOrigin, Secrets, Standing};
 use crate::tools;
 
 /// Below this nothing can be kept for long.
@@ -78,7 +79,12 @@ impl Finding {
 }
 
 pub(crate) async fn run(context: &Context) -> Result<Ending> {
-    let mut checks = vec![configuration(context), tools(context)];
+    let secrets = Arc::new(Secrets::load(&context.settings.secrets, &context.settings.root));
+    context.log.keep_out(&secrets);
+    let mut checks = vec![configuration(context)];
+    checks
+        .extend(secrets.standings().map(|(name, origin, standing)| secret(name, origin, standing)));
+    checks.push(tools(context, &secrets));
     let opened = open(context).await;
     checks.push(database(context, &opened));
     checks.push(disk(context));
@@ -108,14 +114,26 @@ fn configuration(context: &Context) -> Finding {
     }
 }
 
-fn tools(context: &Context) -> Finding {
+fn secret(name: &str, origin: &SecretOrigin, standing: Standing) -> Finding {
+    match standing {
+        Standing::Usable => Finding::ok("secret", format!("`{name}` is there, from {origin}")),
+        Standing::TooShort => Finding::warn(
+            "secret",
+            format!("`{name}`, from {origin}, is too short to be told from other text"),
+            "use a longer one: this one is not blotted out where a server repeats it",
+        ),
+        Standing::Missing(error) => Finding::fail("secret", error.to_string(), None),
+    }
+}
+
+fn tools(context: &Context, secrets: &Arc<Secrets>) -> Finding {
     let settings = &context.settings;
     let mut config = settings.tools.clone();
     let below = roots_below(settings);
     let is_missing = |root: &String| below.contains(root) && !settings.root.join(root).exists();
     let (missing, there): (Vec<_>, Vec<_>) = config.files.roots.into_iter().partition(is_missing);
     config.files.roots = there;
-    match tools::builtin(&config, &settings.root, Arc::new(NoNotifier)) {
+    match tools::builtin(&config, secrets, &settings.root, Arc::new(NoNotifier)) {
         Err(error) => Finding::error("tools", &error.into()),
         Ok(_) if !missing.is_empty() => Finding::warn(
             "tools",

@@ -13,6 +13,7 @@ use windlass_store::{ScriptMessage, SharedStore, StoreError};
 use super::{Context, Opened};
 use crate::config::Settings;
 use crate::exit::Result;
+use crate::secrets::{Secrets, Standing};
 use crate::tools::{self, Notification, Notifier, ToolsConfig, ensure_roots};
 
 /// Makes an engine that works for this command line, as long as the process lives: what a stop cuts short may still be at work
@@ -36,7 +37,11 @@ pub(crate) fn assemble_with(
     let settings = &context.settings;
     ensure_roots(&roots_below(settings), &settings.root)?;
     let notifier = Arc::new(StoreNotifier { store: Arc::clone(&opened.store) });
-    let mut tools = tools::builtin(&settings.tools, &settings.root, notifier)?;
+    let secrets = load_secrets(context);
+    let mut tools: Vec<_> = tools::builtin(&settings.tools, &secrets, &settings.root, notifier)?
+        .into_iter()
+        .map(|tool| secrets.guard(tool))
+        .collect();
     if let Some(faults) = &context.faults {
         tools = tools.into_iter().map(|tool| faults.tool(tool)).collect();
     }
@@ -65,9 +70,26 @@ pub(crate) fn roots_below(settings: &Settings) -> Vec<String> {
     settings.tools.files.roots.iter().filter(is_below).cloned().collect()
 }
 
+/// The secrets of the configuration, which from now on are kept out of the log.
+fn load_secrets(context: &Context) -> Arc<Secrets> {
+    let secrets = Arc::new(Secrets::load(&context.settings.secrets, &context.settings.root));
+    context.log.keep_out(&secrets);
+    for (_, _, standing) in secrets.standings() {
+        if let Standing::Missing(error) = standing {
+            tracing::warn!("{error}");
+        }
+    }
+    secrets
+}
+
 /// What scripts may call, without anything that a call would need: to check scripts and to describe.
 pub(crate) fn described_registry() -> Result<Registry> {
-    let tools = tools::builtin(&ToolsConfig::default(), ".".as_ref(), Arc::new(NoNotifier))?;
+    let tools = tools::builtin(
+        &ToolsConfig::default(),
+        &Arc::default(),
+        ".".as_ref(),
+        Arc::new(NoNotifier),
+    )?;
     Ok(Registry::new(tools)?)
 }
 

@@ -35,6 +35,7 @@ use crate::exit::{CommandError, Ending, Result};
 use crate::faults::Faults;
 use crate::invocation::Echo;
 use crate::output::Output;
+use crate::telemetry::Log;
 
 /// What every command is given.
 #[derive(Debug, Clone)]
@@ -51,6 +52,8 @@ pub(crate) struct Context {
     pub(crate) folder: PathBuf,
     /// Who is at the command line.
     pub(crate) actor: String,
+    /// Where it logs.
+    pub(crate) log: Log,
     /// Where this process dies on purpose.
     pub(crate) faults: Option<Arc<Faults>>,
 }

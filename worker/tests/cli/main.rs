@@ -12,4 +12,5 @@ mod lifecycle;
 mod place;
 mod processes;
 mod scripts;
+mod secrets;
 mod usage;

@@ -5,9 +5,15 @@
 //! one question for a person; and the outside world, a file or a server that counts, must have seen each effect once.
 
 #![expect(clippy::unwrap_used, reason = "a test says what it relies on by failing")]
+#![expect(
+    clippy::print_stderr,
+    reason = "a test that goes by a seed says which one, and what it came to"
+)]
 
 mod counter;
+mod lost;
 mod place;
+mod shop;
 
 use std::collections::BTreeSet;
 

@@ -1,8 +1,9 @@
 //! A folder with a deployed workflow, and the binary to run it.
 
+use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -51,6 +52,16 @@ const workflow = {
 };
 "#;
 
+/// A process that works until it is dropped, and then dies as by `kill -9`.
+pub(crate) struct Worker(Child);
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
 impl Place {
     /// The receipts example with some of its mails, deployed; none where the database is not to be had.
     pub(crate) fn receipts(database: Database, mails: &[&str]) -> Option<Self> {
@@ -86,7 +97,8 @@ impl Place {
         Some(place)
     }
 
-    fn empty(database: Database, workflow: &'static str) -> Option<Self> {
+    /// A folder without a workflow.
+    pub(crate) fn empty(database: Database, workflow: &'static str) -> Option<Self> {
         let schema = match database {
             Database::Sqlite => None,
             Database::Postgres => {
@@ -97,10 +109,32 @@ impl Place {
     }
 
     fn deploy(&self) {
+        self.migrate();
+        self.must(&["deploy", "workflow.js", "--name", self.workflow, "--activate"]);
+    }
+
+    /// Makes the schema where nothing else does.
+    pub(crate) fn migrate(&self) {
         if self.schema.is_some() {
             self.must(&["migrate"]);
         }
-        self.must(&["deploy", "workflow.js", "--name", self.workflow, "--activate"]);
+    }
+
+    /// A worker for all workflows.
+    pub(crate) fn up(&self) -> Worker {
+        let log = File::options().create(true).append(true).open(self.path("up.log")).unwrap();
+        Worker(self.command(&["up"]).stdout(Stdio::null()).stderr(log).spawn().unwrap())
+    }
+
+    pub(crate) fn database_url(&self) -> String {
+        match &self.schema {
+            Some(schema) => schema.url(),
+            None => format!("sqlite:{}", self.path(".windlass/windlass.db").display()),
+        }
+    }
+
+    pub(crate) fn write(&self, path: &str, text: &str) {
+        std::fs::write(self.path(path), text).unwrap();
     }
 
     /// Runs the workflow undisturbed; returns the points it passed.
@@ -196,7 +230,7 @@ impl Place {
         serde_json::from_slice(&self.must(&words).stdout).unwrap()
     }
 
-    fn must(&self, words: &[&str]) -> Output {
+    pub(crate) fn must(&self, words: &[&str]) -> Output {
         let output = self.run(words);
         assert!(output.status.success(), "{words:?}: {output:#?}");
         output

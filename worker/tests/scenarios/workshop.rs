@@ -290,7 +290,8 @@ fn registry(folder: &TempDir, allowed: String, messages: Arc<Messages>) -> Regis
             ..HttpConfig::default()
         },
     };
-    Registry::new(tools::builtin(&config, folder.path(), messages).unwrap()).unwrap()
+    Registry::new(tools::builtin(&config, &Arc::default(), folder.path(), messages).unwrap())
+        .unwrap()
 }
 
 /// What scripts said to people.

@@ -543,7 +543,25 @@ fn a_root_that_is_missing_is_named() {
         ..Default::default()
     };
 
-    let error = builtin(&config, dir.path(), Arc::<Notifications>::default()).unwrap_err();
+    let error =
+        builtin(&config, &Arc::default(), dir.path(), Arc::<Notifications>::default()).unwrap_err();
 
     assert!(error.to_string().contains("`[tools.files] roots` names as `inbox`"), "{error}");
+}
+
+#[tokio::test]
+async fn a_path_that_no_file_can_have_is_the_scripts_fault() {
+    let world = World::new();
+    link("loop".as_ref(), &world.path("inbox/loop"));
+
+    for path in ["inbox/a\0b", "inbox/loop"] {
+        for (name, input) in [
+            ("Files.read", json!({"path": path})),
+            ("Files.write", json!({"path": path, "text": ""})),
+            ("Files.append", json!({"path": path, "line": "a"})),
+        ] {
+            let failure = world.refusal(name, input).await;
+            assert_eq!(failure.class, FailureClass::Logic, "{name} {path:?}: {failure}");
+        }
+    }
 }

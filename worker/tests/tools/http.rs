@@ -266,6 +266,14 @@ async fn an_answer_that_is_lost_leaves_the_change_in_doubt() {
 }
 
 #[tokio::test]
+async fn a_connection_that_is_reset_after_the_request_leaves_the_change_in_doubt() {
+    let error = change_at(server::resetting().await).await.unwrap_err();
+
+    assert_eq!((error.failure.class, error.sent), (FailureClass::Network, Sent::Maybe), "{error}");
+    assert!(error.failure.message.contains("broke before its answer"), "{error}");
+}
+
+#[tokio::test]
 async fn an_answer_that_does_not_come_in_time_leaves_the_change_in_doubt() {
     let error = change_at(server::silent().await).await.unwrap_err();
 

@@ -2,11 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod endpoints;
 mod files;
 mod http;
 mod mail;
 mod notify;
 mod paths;
+mod secrets;
 mod server;
 mod types;
 mod world;

@@ -8,6 +8,8 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{AppendHeaders, IntoResponse as _, Response};
 use axum::routing::{any, get};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -40,6 +42,7 @@ impl Server {
         let app = axum::Router::new()
             .route("/status/{code}", any(with_status))
             .route("/redirect/{code}/{*target}", any(redirect))
+            .route("/echo", any(echo))
             .route("/loop", any(|| async { (StatusCode::FOUND, [("location", "/loop")]) }))
             .route(
                 "/latin1",
@@ -98,6 +101,27 @@ async fn with_status(Path(code): Path<u16>, headers: HeaderMap, uri: Uri) -> Res
     (StatusCode::from_u16(code).unwrap(), said).into_response()
 }
 
+/// Repeats its caller's `authorization` in every form that servers do: plain, encoded, quoted, in headers and as a key.
+async fn echo(headers: HeaderMap, uri: Uri) -> Response {
+    let told = headers.get("authorization").map(|it| it.to_str().unwrap()).unwrap_or_default();
+    let token = told.trim_start_matches("Bearer ").to_owned();
+    let encoded = |text: &str| text.bytes().map(|b| format!("%{b:02x}")).collect::<String>();
+    let base64 = |text: &str| STANDARD.encode(text);
+    let body = json!({
+        "said": told,
+        token.as_str(): [encoded(&token), base64(&token), base64(&format!("me:{token}")), URL_SAFE.encode(told)],
+        "nested": json!({"token": token}).to_string(),
+        "harmless": uri.path(),
+    });
+    let lines = AppendHeaders([("x-said", told.to_owned()), ("x-encoded", encoded(told))]);
+    let status = if uri.query() == Some("refuse") {
+        StatusCode::UNPROCESSABLE_ENTITY
+    } else {
+        StatusCode::OK
+    };
+    (status, lines, axum::Json(body)).into_response()
+}
+
 async fn redirect(Path((code, target)): Path<(u16, String)>) -> Response {
     (StatusCode::from_u16(code).unwrap(), [("location", target)]).into_response()
 }
@@ -134,6 +158,34 @@ pub(crate) async fn nobody() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }
 
+/// A server that gives these answers, one for each connection, and after the last one closes every connection. Remembers what it
+/// was asked.
+pub(crate) async fn answering_in_turn(
+    answers: Vec<String>,
+) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
+    let got = Arc::new(Mutex::new(Vec::new()));
+    let (seen, answers) = (Arc::clone(&got), Arc::new(Mutex::new(answers.into_iter())));
+    let address = misbehaving(move |mut stream| {
+        let (seen, answers) = (Arc::clone(&seen), Arc::clone(&answers));
+        async move {
+            let request = read_request(&mut stream).await;
+            seen.lock().unwrap().push(String::from_utf8(request).unwrap());
+            let answer = answers.lock().unwrap().next().unwrap_or_default();
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    (address.await, got)
+}
+
+/// A server that resets every connection once it has read a request.
+pub(crate) async fn resetting() -> SocketAddr {
+    misbehaving(|mut stream| async move {
+        read_request(&mut stream).await;
+        stream.set_zero_linger().unwrap();
+    })
+    .await
+}
+
 async fn misbehaving<F: Future<Output = ()> + Send + 'static>(
     serve: impl Fn(TcpStream) -> F + Send + 'static,
 ) -> SocketAddr {
@@ -148,11 +200,12 @@ async fn misbehaving<F: Future<Output = ()> + Send + 'static>(
 }
 
 /// Reads a request whose body is `END`, or that has no body.
-async fn read_request(stream: &mut TcpStream) {
+async fn read_request(stream: &mut TcpStream) -> Vec<u8> {
     let mut request = Vec::new();
     let is_whole =
         |it: &[u8]| it.ends_with(b"END") || (it.starts_with(b"GET") && it.ends_with(b"\r\n\r\n"));
     while !is_whole(&request) {
         assert_ne!(stream.read_buf(&mut request).await.unwrap(), 0, "the request has no end");
     }
+    request
 }

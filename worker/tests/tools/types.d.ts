@@ -289,7 +289,8 @@ declare const Http: {
    * A `body` that is an object or array is sent as JSON, a string as it is. The request carries an
    * `Idempotency-Key` header. An answer of 400 or more is a failure; so is a redirect other than 303: call the
    * address it leads to. Where the answer is lost, or is 408, or 500 and more, nobody knows whether the server
-   * obeyed, and a person is asked. `note` in the answer tells where its body could not be read.
+   * obeyed: that is found out where the configuration says how, else a person is asked. `note` in the answer
+   * tells where its body could not be read, or that it was found out.
    *
    * It changes something: call it in `mutate`, which ends with the call.
    */

@@ -1,5 +1,6 @@
 //! A folder with a configuration, and the tools that it gives.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,6 +12,7 @@ use windlass_core::{
     Failure, Id as _, MutationId, Operation, RunId, Sent, Timestamp, WorkflowId, WorkspaceId,
 };
 use windlass_scheduler::{MutationKey, Reconciliation, Registry, Target, ToolCall, ToolError};
+use windlass_worker::secrets::{Secrets, SecretsConfig};
 use windlass_worker::tools::{Notification, Notifier, ToolsConfig, builtin, ensure_roots};
 
 /// What `Idempotency-Key` is in these tests.
@@ -33,12 +35,29 @@ impl World {
     }
 
     pub(crate) fn with(config: &Value) -> Self {
+        Self::with_secrets(config, &[])
+    }
+
+    /// The same with secrets in files of their names; one without a value is missing.
+    pub(crate) fn with_secrets(config: &Value, secrets: &[(&str, Option<&str>)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
+        for (name, value) in secrets {
+            let Some(value) = value else { continue };
+            std::fs::write(dir.path().join(name), value).unwrap();
+            let mode = std::fs::Permissions::from_mode(0o600);
+            std::fs::set_permissions(dir.path().join(name), mode).unwrap();
+        }
+        let origins: serde_json::Map<_, _> =
+            secrets.iter().map(|(name, _)| ((*name).to_owned(), json!({"file": name}))).collect();
+        let origins: SecretsConfig = serde_json::from_value(origins.into()).unwrap();
+        let secrets = Arc::new(Secrets::load(&origins, dir.path()));
         let config: ToolsConfig = serde_json::from_value(config.clone()).unwrap();
         ensure_roots(&config.files.roots, dir.path()).unwrap();
         let notifications = Arc::new(Notifications::default());
         let tools =
-            builtin(&config, dir.path(), Arc::<Notifications>::clone(&notifications)).unwrap();
+            builtin(&config, &secrets, dir.path(), Arc::<Notifications>::clone(&notifications))
+                .unwrap();
+        let tools = tools.into_iter().map(|tool| secrets.guard(tool)).collect();
         Self {
             dir,
             notifications,

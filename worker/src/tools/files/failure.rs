@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind};
 
+use rustix::io::Errno;
 use windlass_core::{Failure, FailureClass};
 
 /// `attempted` is a verb: what was to be done with the file at `path`.
@@ -54,6 +55,13 @@ fn explain(err: &io::Error) -> (FailureClass, String) {
             "a link leads out of the folder that scripts may use".to_owned(),
         );
     }
+    // This kind has no name yet in the standard library.
+    if err.raw_os_error() == Some(Errno::LOOP.raw_os_error()) {
+        return (
+            FailureClass::Logic,
+            "it is, or leads through, a link that leads to itself".to_owned(),
+        );
+    }
     match REASONS.iter().find(|(known, ..)| *known == kind) {
         Some((_, class, reason)) => (*class, (*reason).to_owned()),
         None => (FailureClass::Internal, err.to_string()),
@@ -62,8 +70,6 @@ fn explain(err: &io::Error) -> (FailureClass, String) {
 
 #[cfg(test)]
 mod tests {
-    use rustix::io::Errno;
-
     use super::*;
 
     fn class_of(errno: Errno) -> FailureClass {
@@ -75,7 +81,7 @@ mod tests {
         for errno in [Errno::ACCESS, Errno::PERM, Errno::ROFS] {
             assert_eq!(class_of(errno), FailureClass::Permission, "{errno}");
         }
-        for errno in [Errno::NOENT, Errno::NOTDIR, Errno::ISDIR, Errno::NAMETOOLONG] {
+        for errno in [Errno::NOENT, Errno::NOTDIR, Errno::ISDIR, Errno::NAMETOOLONG, Errno::LOOP] {
             assert_eq!(class_of(errno), FailureClass::Logic, "{errno}");
         }
         for errno in [Errno::NOSPC, Errno::DQUOT, Errno::FBIG, Errno::IO] {

@@ -14,8 +14,9 @@ pub(super) struct AllowList {
     entries: Vec<Entry>,
 }
 
+/// Servers that the configuration names: one, or all below a name.
 #[derive(Debug)]
-struct Entry {
+pub(super) struct Entry {
     host: Host,
     /// `None` is every port.
     port: Option<u16>,
@@ -100,7 +101,7 @@ impl AllowList {
 }
 
 impl Entry {
-    fn parse(entry: &str) -> Result<Self, &'static str> {
+    pub(super) fn parse(entry: &str) -> Result<Self, &'static str> {
         if entry.contains(['/', '@', '?', '#', '\\']) || entry.contains(char::is_whitespace) {
             return Err("write `host` or `host:port`, without `https://` and without a path");
         }
@@ -123,7 +124,16 @@ impl Entry {
         Ok(Self { host: Host::Below(format!(".{host}")), port })
     }
 
-    fn matches(&self, host: &str, port: u16) -> bool {
+    /// How exactly it names its servers: the greater, the more.
+    pub(super) fn exactness(&self) -> (bool, usize, bool) {
+        let (is_exact, name) = match &self.host {
+            Host::Exact(name) => (true, name),
+            Host::Below(name) => (false, name),
+        };
+        (is_exact, name.len(), self.port.is_some())
+    }
+
+    pub(super) fn matches(&self, host: &str, port: u16) -> bool {
         let is_host = match &self.host {
             Host::Exact(exact) => exact == host,
             Host::Below(suffix) => host.len() > suffix.len() && host.ends_with(suffix),

@@ -56,6 +56,17 @@ impl Answer {
         Self { note: Some(err.to_string()), ..Self::without_body(status, headers, Value::Null) }
     }
 
+    /// What the server says of an effect that was asked for later.
+    pub(super) fn found_again(mut self) -> Self {
+        let note = "the answer to the request was lost: this is what was found instead";
+        self.note = Some(self.note.map_or_else(|| note.to_owned(), |it| format!("{note}; {it}")));
+        self
+    }
+
+    pub(super) const fn body(&self) -> &Value {
+        &self.body
+    }
+
     fn without_body(status: StatusCode, headers: &HeaderMap, body: Value) -> Self {
         let mut lines: BTreeMap<String, String> = BTreeMap::new();
         for (name, value) in headers {

@@ -1,8 +1,10 @@
 //! `Http`: asks and tells the servers that the configuration allows.
 
+mod added;
 mod address;
 mod allow;
 mod answer;
+mod endpoints;
 mod request;
 mod verdict;
 mod wire;
@@ -11,19 +13,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, LOCATION};
+use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, HeaderMap, LOCATION};
 use reqwest::{Method as HttpMethod, Response, StatusCode, Url};
 use tokio::time::Instant;
-use windlass_core::{Failure, FailureClass};
-use windlass_scheduler::{Effect, Subject, Tool, ToolCall, ToolError};
+use windlass_core::{Failure, FailureClass, Sent};
+use windlass_scheduler::{Effect, Lookup, Subject, Tool, ToolCall, ToolError};
 
-use self::answer::{Answer, BodyLimits};
+use self::added::AddedHeaders;
+use self::answer::{Answer, BodyError, BodyLimits};
+use self::endpoints::{Endpoint, Endpoints, Question, Way};
 use self::request::{ChangeInput, LookInput, Outgoing, without_query};
 use self::verdict::Verdict;
 use self::wire::{SystemLookup, Wire};
 use super::config::{HttpConfig, ToolsConfigError, mib_to_bytes};
 use super::method::{Description, Method, Typed};
 use super::notify::identity;
+use crate::secrets::Secrets;
 
 /// How many redirects a look follows.
 const MAX_REDIRECTS: usize = 5;
@@ -48,8 +53,8 @@ Tells a server something: `Http.post({url, headers?, body?})` → `{status, head
 
 A `body` that is an object or array is sent as JSON, a string as it is. The request carries an `Idempotency-Key` header. \
 An answer of 400 or more is a failure; so is a redirect other than 303: call the address it leads to. Where the answer \
-is lost, or is 408, or 500 and more, nobody knows whether the server obeyed, and a person is asked. `note` in the answer \
-tells where its body could not be read.";
+is lost, or is 408, or 500 and more, nobody knows whether the server obeyed: that is found out where the configuration \
+says how, else a person is asked. `note` in the answer tells where its body could not be read, or that it was found out.";
 
 const PUT_DOCS: &str =
     "Puts something on a server, as `Http.post` does: `Http.put({url, headers?, body?})`.";
@@ -59,10 +64,16 @@ const DELETE_DOCS: &str =
     "Deletes something on a server, as `Http.post` does: `Http.delete({url, headers?, body?})`.";
 
 /// The tools of this namespace.
-pub(super) fn tools(config: &HttpConfig) -> Result<Vec<Arc<dyn Tool>>, ToolsConfigError> {
+pub(super) fn tools(
+    config: &HttpConfig,
+    secrets: &Arc<Secrets>,
+) -> Result<Vec<Arc<dyn Tool>>, ToolsConfigError> {
     let allow = allow::AllowList::parse(&config.allow)?;
     let http = Arc::new(Http {
+        endpoints: Endpoints::parse(&config.endpoints, &allow)?,
         wire: Wire::new(allow, Box::new(SystemLookup)),
+        added: AddedHeaders::parse(&config.headers, secrets)?,
+        secrets: Arc::clone(secrets),
         max_body_bytes: mib_to_bytes(config.max_response_mib),
         timeout: Duration::from_millis(config.timeout_ms),
     });
@@ -85,6 +96,9 @@ pub(super) fn tools(config: &HttpConfig) -> Result<Vec<Arc<dyn Tool>>, ToolsConf
 #[derive(Debug)]
 struct Http {
     wire: Wire,
+    added: AddedHeaders,
+    endpoints: Endpoints,
+    secrets: Arc<Secrets>,
     max_body_bytes: u64,
     timeout: Duration,
 }
@@ -154,7 +168,29 @@ impl Method for Change {
         let outgoing = identity(&call)
             .and_then(|key| input.outgoing(self.method.clone(), &key.idempotency_key))
             .map_err(ToolError::not_sent)?;
-        self.http.change(&outgoing, self.http.limits(&call)).await
+        self.http.change(outgoing, self.http.limits(&call)).await
+    }
+
+    fn lookup(&self, input: &ChangeInput) -> Option<Lookup> {
+        let url = Url::parse(&input.url).ok()?;
+        self.http.endpoints.of(&url).map(Endpoint::lookup)
+    }
+
+    async fn reconcile(
+        &self,
+        input: ChangeInput,
+        call: ToolCall,
+    ) -> Result<Option<Answer>, Failure> {
+        let key = &identity(&call)?.idempotency_key;
+        let outgoing = input.outgoing(self.method.clone(), key)?;
+        let endpoint = self.http.endpoints.of(&outgoing.url).ok_or_else(|| {
+            Failure::internal("this endpoint has no way to find out what became of a request")
+        })?;
+        let limits = self.http.limits(&call);
+        match &endpoint.way {
+            Way::SendAgain => self.http.send_again(outgoing, limits).await,
+            Way::Ask(question) => self.http.ask(question, key, limits).await,
+        }
     }
 }
 
@@ -166,6 +202,7 @@ impl Http {
     }
 
     async fn look(&self, mut outgoing: Outgoing, limits: BodyLimits) -> Result<Answer, Failure> {
+        outgoing.added = self.added.of(&outgoing)?;
         for _ in 0..=MAX_REDIRECTS {
             let mut response =
                 self.wire.send(&outgoing, limits.until).await.map_err(|err| err.failure)?;
@@ -176,7 +213,7 @@ impl Http {
             let status = response.status();
             let body = answer::body(&mut response, limits).await;
             if let Verdict::Failure(class, _) = verdict::of_look(status) {
-                return Err(refusal(&outgoing, status, class, &body.unwrap_or_default()));
+                return Err(self.refusal(&outgoing, status, class, &body.unwrap_or_default()));
             }
             let body = body.map_err(|err| unread(&outgoing, &err))?;
             return Ok(Answer::new(status, response.headers(), &body));
@@ -187,26 +224,117 @@ impl Http {
         )))
     }
 
-    async fn change(&self, outgoing: &Outgoing, limits: BodyLimits) -> Result<Answer, ToolError> {
-        let mut response = self.wire.send(outgoing, limits.until).await?;
-        let status = response.status();
+    async fn change(&self, outgoing: Outgoing, limits: BodyLimits) -> Result<Answer, ToolError> {
+        let exchange = self.exchange(outgoing, limits).await?;
+        match verdict::of_change(exchange.status) {
+            Verdict::Failure(class, sent) => {
+                Err(ToolError { failure: self.refused(&exchange, class), sent })
+            }
+            Verdict::Answer => Ok(exchange.answer()),
+        }
+    }
+
+    /// Sends a change whose answer was lost again: the server knows its key, and does nothing twice.
+    async fn send_again(
+        &self,
+        outgoing: Outgoing,
+        limits: BodyLimits,
+    ) -> Result<Option<Answer>, Failure> {
+        let exchange = self.exchange(outgoing, limits).await.map_err(|err| err.failure)?;
+        match verdict::of_repetition(exchange.status) {
+            Verdict::Answer => Ok(Some(exchange.answer())),
+            Verdict::Failure(_, Sent::No) => Ok(None),
+            Verdict::Failure(class, Sent::Yes | Sent::Maybe) => Err(self.refused(&exchange, class)),
+        }
+    }
+
+    /// Asks whether the effect of `key` is there. Follows no redirect: a page to log in is no effect.
+    async fn ask(
+        &self,
+        question: &Question,
+        key: &str,
+        limits: BodyLimits,
+    ) -> Result<Option<Answer>, Failure> {
+        let outgoing = Outgoing::look(question.url(key)?);
+        let exchange = self.exchange(outgoing, limits).await.map_err(|err| err.failure)?;
+        if let Verdict::Failure(class, _) = verdict::of_look(exchange.status) {
+            return Err(self.refused(&exchange, class));
+        }
+        if let Err(err) = &exchange.body {
+            return Err(unread(&exchange.outgoing, err));
+        }
+        let answer = exchange.answer();
+        match question.finds(exchange.status, answer.body(), key) {
+            Some(is_there) => Ok(is_there.then(|| answer.found_again())),
+            None => Err(self.refused(&exchange, FailureClass::Logic)),
+        }
+    }
+
+    /// Sends a request and takes in the whole answer.
+    async fn exchange(
+        &self,
+        mut outgoing: Outgoing,
+        limits: BodyLimits,
+    ) -> Result<Exchange, ToolError> {
+        outgoing.added = self.added.of(&outgoing).map_err(ToolError::not_sent)?;
+        let mut response = self.wire.send(&outgoing, limits.until).await?;
         let elsewhere = redirect_target(&outgoing.url, &response);
         let body = answer::body(&mut response, limits).await;
-        match verdict::of_change(status) {
-            Verdict::Failure(class, sent) => {
-                let mut failure = refusal(outgoing, status, class, &body.unwrap_or_default());
-                if let Some(target) = elsewhere {
-                    failure
-                        .message
-                        .push_str(&format!("; it points to `{}`", without_query(target)));
-                }
-                Err(ToolError { failure, sent })
-            }
-            // The change was made, whatever became of the words about it.
-            Verdict::Answer => Ok(match body {
-                Ok(body) => Answer::new(status, response.headers(), &body),
-                Err(err) => Answer::unread(status, response.headers(), &err),
-            }),
+        let (status, headers) = (response.status(), response.headers().clone());
+        Ok(Exchange { outgoing, status, headers, elsewhere, body })
+    }
+
+    /// The failure of a request that was not obeyed, or not yet.
+    fn refused(&self, exchange: &Exchange, class: FailureClass) -> Failure {
+        let Exchange { outgoing, status, elsewhere, body, .. } = exchange;
+        let said = body.as_deref().unwrap_or_default();
+        let mut failure = self.refusal(outgoing, *status, class, said);
+        if let Some(target) = elsewhere {
+            let target = without_query(target.clone());
+            failure.message.push_str(&format!("; it points to `{target}`"));
+        }
+        failure
+    }
+
+    /// A failure that tells what the server said, without what the request kept secret.
+    fn refusal(
+        &self,
+        outgoing: &Outgoing,
+        status: StatusCode,
+        class: FailureClass,
+        body: &[u8],
+    ) -> Failure {
+        let said = answer::text(None, body);
+        // Before it is cropped: of a secret that is cut in two neither half would be known again.
+        let said = self.secrets.blot(&said);
+        let mut said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        for secret in outgoing.secrets().iter().filter(|it| it.len() >= SECRET_BYTES) {
+            said = said.replace(secret, "…");
+        }
+        let said: String = said.chars().take(QUOTED_CHARS).collect();
+        let colon = if said.is_empty() { "" } else { ": " };
+        let message = format!("`{}` was answered with {status}{colon}{said}", outgoing.title());
+        wire::of_server(host(outgoing), class, message)
+    }
+}
+
+/// A request and its whole answer.
+#[derive(Debug)]
+struct Exchange {
+    outgoing: Outgoing,
+    status: StatusCode,
+    headers: HeaderMap,
+    /// Where it points, where that is elsewhere.
+    elsewhere: Option<Url>,
+    body: Result<Vec<u8>, BodyError>,
+}
+
+impl Exchange {
+    /// What the script gets: the request was obeyed, whatever became of the words about it.
+    fn answer(&self) -> Answer {
+        match &self.body {
+            Ok(body) => Answer::new(self.status, &self.headers, body),
+            Err(err) => Answer::unread(self.status, &self.headers, err),
         }
     }
 }
@@ -226,28 +354,17 @@ fn redirected(mut outgoing: Outgoing, target: Url) -> Outgoing {
         let harmless = [ACCEPT, ACCEPT_LANGUAGE].map(|name| (outgoing.headers.remove(&name), name));
         outgoing.headers =
             harmless.into_iter().filter_map(|(value, name)| Some((name, value?))).collect();
+        outgoing.added.clear();
     }
     Outgoing { url: target, ..outgoing }
 }
 
-fn unread(outgoing: &Outgoing, err: &answer::BodyError) -> Failure {
+fn unread(outgoing: &Outgoing, err: &BodyError) -> Failure {
     let class = match err {
-        answer::BodyError::TooLarge { .. } => FailureClass::Logic,
-        answer::BodyError::TooLate | answer::BodyError::Broken => FailureClass::Network,
+        BodyError::TooLarge { .. } => FailureClass::Logic,
+        BodyError::TooLate | BodyError::Broken => FailureClass::Network,
     };
     wire::of_server(host(outgoing), class, format!("`{}`: {err}", outgoing.title()))
-}
-
-/// A failure that tells what the server said, without what the request kept secret.
-fn refusal(outgoing: &Outgoing, status: StatusCode, class: FailureClass, body: &[u8]) -> Failure {
-    let mut said = answer::text(None, body).split_whitespace().collect::<Vec<_>>().join(" ");
-    for secret in outgoing.secrets().iter().filter(|it| it.len() >= SECRET_BYTES) {
-        said = said.replace(secret, "…");
-    }
-    let said: String = said.chars().take(QUOTED_CHARS).collect();
-    let colon = if said.is_empty() { "" } else { ": " };
-    let message = format!("`{}` was answered with {status}{colon}{said}", outgoing.title());
-    wire::of_server(host(outgoing), class, message)
 }
 
 fn host(outgoing: &Outgoing) -> &str {

@@ -37,7 +37,10 @@ pub(super) struct ChangeInput {
 pub(super) struct Outgoing {
     pub(super) method: Method,
     pub(super) url: Url,
+    /// The script's.
     pub(super) headers: HeaderMap,
+    /// The configuration's, for this server alone.
+    pub(super) added: HeaderMap,
     pub(super) body: Option<Vec<u8>>,
 }
 
@@ -58,7 +61,8 @@ const RESERVED: [&str; 11] = [
 
 impl LookInput {
     pub(super) fn outgoing(self, method: Method) -> Result<Outgoing, Failure> {
-        Ok(Outgoing { method, url: url(&self.url)?, headers: headers(self.headers)?, body: None })
+        let (url, headers) = (url(&self.url)?, headers(self.headers)?);
+        Ok(Outgoing { method, url, headers, added: HeaderMap::new(), body: None })
     }
 }
 
@@ -83,11 +87,17 @@ impl ChangeInput {
         if let Some(content_type) = content_type {
             headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(content_type));
         }
-        Ok(Outgoing { method, url: url(&self.url)?, headers, body })
+        Ok(Outgoing { method, url: url(&self.url)?, headers, added: HeaderMap::new(), body })
     }
 }
 
 impl Outgoing {
+    /// A look on nobody's behalf.
+    pub(super) fn look(url: Url) -> Self {
+        let (headers, added) = (HeaderMap::new(), HeaderMap::new());
+        Self { method: Method::GET, url, headers, added, body: None }
+    }
+
     /// What messages call it: without the query, which may hold secrets.
     pub(super) fn title(&self) -> String {
         format!("{} {}", self.method, without_query(self.url.clone()))
@@ -135,7 +145,7 @@ fn headers(headers: Option<BTreeMap<String, String>>) -> Result<HeaderMap, Failu
         let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_wrong| {
             Failure::logic(format!("`{}` is no name of a header", name.escape_debug()))
         })?;
-        if RESERVED.contains(&header.as_str()) {
+        if is_reserved(&header) {
             return Err(Failure::logic(format!(
                 "the header `{name}` is set by Windlass: leave it out"
             )));
@@ -145,8 +155,13 @@ fn headers(headers: Option<BTreeMap<String, String>>) -> Result<HeaderMap, Failu
     Ok(map)
 }
 
+/// Whether nobody may set it but Windlass itself.
+pub(super) fn is_reserved(header: &HeaderName) -> bool {
+    RESERVED.contains(&header.as_str())
+}
+
 /// The value is not shown: it may be a secret.
-fn header_value(name: &str, value: &str) -> Result<HeaderValue, Failure> {
+pub(super) fn header_value(name: &str, value: &str) -> Result<HeaderValue, Failure> {
     let mut value = HeaderValue::from_str(value).map_err(|_wrong| {
         Failure::logic(format!(
             "the value of the header `{name}` has a character that no header may have"

@@ -36,6 +36,16 @@ pub(super) fn of_change(status: StatusCode) -> Verdict {
     }
 }
 
+/// Of a change that was sent again under its key: whether the first one happened. A refusal speaks of the first one too where
+/// it is about what the request says, which has not changed; not where it is about who sends it, when, or what is there now.
+pub(super) fn of_repetition(status: StatusCode) -> Verdict {
+    match (of_change(status), status.as_u16()) {
+        (verdict @ Verdict::Failure(..), 400 | 413 | 414 | 415 | 422) => verdict,
+        (Verdict::Failure(class, _), _) => Verdict::Failure(class, Sent::Maybe),
+        (Verdict::Answer, _) => Verdict::Answer,
+    }
+}
+
 fn class_of(status: StatusCode) -> Option<FailureClass> {
     match status.as_u16() {
         401 => Some(FailureClass::Auth),
@@ -95,5 +105,19 @@ mod tests {
             Failure(Network, No): [429]
         "#]]
         .assert_eq(&table(of_change));
+    }
+
+    #[test]
+    fn of_a_repetition() {
+        expect_test::expect![[r#"
+            Answer: [200, 201, 204, 303]
+            Failure(Network, Maybe): [300, 302, 304, 408, 429, 500, 501, 502, 503, 504, 599]
+            Failure(Logic, Maybe): [301, 307, 308, 404, 405, 409, 410, 425, 451]
+            Failure(Logic, No): [400, 413, 415, 422]
+            Failure(Auth, Maybe): [401]
+            Failure(Balance, Maybe): [402]
+            Failure(Permission, Maybe): [403]
+        "#]]
+        .assert_eq(&table(of_repetition));
     }
 }

@@ -60,7 +60,8 @@ impl Wire {
         let client = self.connectable(outgoing, until).await.map_err(ToolError::not_sent)?;
         let mut request = client
             .request(outgoing.method.clone(), outgoing.url.clone())
-            .headers(outgoing.headers.clone());
+            .headers(outgoing.headers.clone())
+            .headers(outgoing.added.clone());
         if let Some(body) = &outgoing.body {
             request = request.body(body.clone());
         }

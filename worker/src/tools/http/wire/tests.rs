@@ -31,6 +31,17 @@ impl Lookup for Silent {
     }
 }
 
+/// A name service that fails.
+#[derive(Debug)]
+struct Failing(&'static str);
+
+#[async_trait]
+impl Lookup for Failing {
+    async fn addresses(&self, _server: &Server) -> io::Result<Vec<SocketAddr>> {
+        Err(io::Error::other(format!("failed to lookup address information: {}", self.0)))
+    }
+}
+
 fn wire(allow: &[String], lookup: impl Lookup + 'static) -> Wire {
     Wire::new(AllowList::parse(allow).unwrap(), Box::new(lookup))
 }
@@ -44,6 +55,7 @@ async fn post(wire: &Wire, url: &str) -> Result<Response, ToolError> {
         method: reqwest::Method::POST,
         url: url.parse().unwrap(),
         headers: reqwest::header::HeaderMap::new(),
+        added: reqwest::header::HeaderMap::new(),
         body: None,
     };
     wire.send(&outgoing, Instant::now() + Duration::from_secs(1)).await
@@ -94,6 +106,19 @@ async fn a_name_without_an_address_is_not_asked() {
         post(&wire(&["a.example".to_owned()], fixed(&[])), "http://a.example/").await.unwrap_err();
 
     assert_eq!((error.sent, error.failure.class), (Sent::No, FailureClass::Network));
+}
+
+#[tokio::test]
+async fn a_name_that_is_not_found_now_may_be_found_later() {
+    // EAI_AGAIN and EAI_NONAME: which of the two a resolver says depends on the state of the network.
+    for said in ["Temporary failure in name resolution", "Name or service not known"] {
+        let wire = wire(&["a.example".to_owned()], Failing(said));
+
+        let error = post(&wire, "http://a.example/").await.unwrap_err();
+
+        assert_eq!((error.sent, error.failure.class), (Sent::No, FailureClass::Network));
+        assert!(error.failure.message.contains(said), "{error}");
+    }
 }
 
 #[tokio::test]
