@@ -147,7 +147,8 @@ fn doubtful(place: &Place) -> String {
     lines(place, &format!("await Http.post({{ url: `http://{address}/${{data}}`, body: {{}} }});"));
     assert_eq!(place.call("deploy lines.js --name lines --activate").code, 0);
     assert_eq!(place.call("run lines").code, 3);
-    place.json("outputs lines")[0]["id"].as_str().unwrap().to_owned()
+    let outputs = place.json("outputs lines");
+    outputs.pointer("/0/id").and_then(Value::as_str).unwrap().to_owned()
 }
 
 #[test]
