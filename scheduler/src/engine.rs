@@ -1,5 +1,7 @@
 //! The engine: finds what is due, claims it, and drives it, until it is told to stop.
 
+mod parts;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,19 +10,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use windlass_core::{Backoff, Policy, Status, WorkerId, WorkflowId, WorkflowStatus};
-use windlass_sandbox::Sandbox;
-use windlass_store::{
-    ClaimRuns, ClaimedRun, DueLookup, Session, SharedStore, StartSession, StoreError,
-};
+use windlass_core::{Backoff, Status, WorkerId, WorkflowId, WorkflowStatus};
+use windlass_store::{ClaimRuns, ClaimedRun, DueLookup, Session, StartSession, StoreError};
 
+pub use self::parts::{Effects, EngineParts};
 use crate::drive::{Driver, FollowUpRun};
 use crate::error::EngineError;
 use crate::lease::Held;
 use crate::liveness::{Alive, Dead, find_dead};
 use crate::lookup::AT_ONCE;
-use crate::progress::Observer;
-use crate::registry::Registry;
 use crate::scripts::Scripts;
 
 /// How long a stop waits for the runs under way.
@@ -32,50 +30,6 @@ const DUE_BATCH: u32 = 100;
 /// How long an engine waits after errors of the store in a row; it never stops trying.
 const STORE_BACKOFF: Backoff =
     Backoff { base_ms: 100, cap_ms: 10_000, tries: u32::MAX, jitter_percent: 0 };
-
-/// What an engine is made of.
-#[derive(Clone)]
-pub struct EngineParts {
-    /// What is remembered.
-    pub store: SharedStore,
-    /// Where scripts run.
-    pub sandbox: Sandbox,
-    /// What scripts may call.
-    pub registry: Arc<Registry>,
-    /// The limits.
-    pub policy: Policy,
-    /// Who this worker is; no other has this id.
-    pub worker: WorkerId,
-    /// How many runs it drives at a time.
-    pub slots: usize,
-    /// What becomes of the mutations that scripts ask for.
-    pub effects: Effects,
-    /// The folder in which the workers of this machine declare themselves alive. Without one, a lost worker's runs are taken over
-    /// only when their leases end.
-    pub workers_dir: Option<PathBuf>,
-    /// Who hears of progress.
-    pub observer: Option<Observer>,
-}
-
-/// What becomes of the mutations that scripts ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Effects {
-    /// They are made.
-    #[default]
-    Make,
-    /// They are captured in the ledger, nothing leaves, and `next` is given an answer made up from the tool's output schema. Only for
-    /// a store that holds a copy.
-    Capture,
-}
-
-impl std::fmt::Debug for EngineParts {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("EngineParts")
-            .field("worker", &self.worker)
-            .field("slots", &self.slots)
-            .finish_non_exhaustive()
-    }
-}
 
 /// A worker: it finds what is due, claims it, and drives it.
 ///
@@ -200,7 +154,7 @@ impl Engine {
         self.with_renewals(async {
             self.recover_dead().await?;
             self.driver.recover(&[]).await?;
-            self.settle_doubts().await?;
+            self.settle_doubts(workflow).await?;
             let mut wake_ups = self.driver.store.wake_ups();
             let started = StartSession { workflow, actor: actor.to_owned() };
             let session = self.driver.store.start_session(started).await?;
@@ -230,7 +184,7 @@ impl Engine {
         drives: &mut JoinSet<Result<(), EngineError>>,
     ) -> Result<Option<Duration>, StoreError> {
         self.driver.recover(&[]).await?;
-        for due in self.driver.due_lookups().await? {
+        for due in self.driver.due_lookups(None).await? {
             self.spawn_lookup(due, drives);
         }
         let looked_at = self.driver.store.enqueue_due(DUE_BATCH).await?;
@@ -243,19 +197,16 @@ impl Engine {
         self.driver.store.next_due().await
     }
 
-    /// Looks everything up that is due, before something depends on it.
-    async fn settle_doubts(&self) -> Result<(), EngineError> {
-        loop {
-            let due = self.driver.due_lookups().await?;
-            if due.is_empty() {
-                return Ok(());
-            }
-            let mut lookups = JoinSet::new();
-            due.into_iter().for_each(|due| self.spawn_lookup(due, &mut lookups));
-            while let Some(ended) = lookups.join_next().await {
-                check(ended)?;
-            }
+    /// Looks up what is in doubt of a workflow, before a session depends on it.
+    async fn settle_doubts(&self, workflow: WorkflowId) -> Result<(), EngineError> {
+        let mut lookups = JoinSet::new();
+        for due in self.driver.due_lookups(Some(workflow)).await? {
+            self.spawn_lookup(due, &mut lookups);
         }
+        while let Some(ended) = lookups.join_next().await {
+            check(ended)?;
+        }
+        Ok(())
     }
 
     fn spawn_lookup(&self, due: DueLookup, tasks: &mut JoinSet<Result<(), EngineError>>) {

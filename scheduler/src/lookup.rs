@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use windlass_core::Failure;
+use windlass_core::{Failure, WorkflowId};
 use windlass_store::{ClaimLookups, DueLookup, Finding, SettleLookup, StoreError};
 
 use crate::drive::Driver;
@@ -26,15 +26,18 @@ pub(crate) async fn look_up(tool: &dyn Tool, request: ToolCall, time: Duration) 
 }
 
 impl Driver {
-    /// Takes effects whose time to be looked up has come, as many as this worker may look up now.
-    pub(crate) async fn due_lookups(&self) -> Result<Vec<DueLookup>, StoreError> {
+    /// Takes effects whose time to be looked up has come, or those of one workflow, as many as this worker may look up now.
+    pub(crate) async fn due_lookups(
+        &self,
+        of: Option<WorkflowId>,
+    ) -> Result<Vec<DueLookup>, StoreError> {
         let limit = u32::try_from(self.lookups.available_permits()).unwrap_or(u32::MAX);
         if limit == 0 {
             return Ok(Vec::new());
         }
         // Twice the time of an attempt: whoever is slow or lost is overtaken, and the slow answer still counts.
         let time = self.policy.lookup.timeout() * 2;
-        self.store.claim_lookups(ClaimLookups { limit, time }).await
+        self.store.claim_lookups(ClaimLookups { of, limit, time }).await
     }
 
     /// Looks one effect up and writes what that came to.

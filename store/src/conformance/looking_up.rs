@@ -6,7 +6,7 @@ use windlass_core::{
 };
 
 use super::world::{Bench, World, seconds};
-use crate::{Finding, NotificationKind, SettleLookup, StoreError};
+use crate::{ClaimLookups, Finding, NotificationKind, SettleLookup, StoreError};
 
 fn in_vain() -> Finding {
     Finding::Unknown(Failure::network("the service does not answer"))
@@ -63,6 +63,25 @@ pub async fn an_attempt_is_made_by_one_worker_until_its_time_is_over(bench: Benc
     assert_eq!(meanwhile, []);
     assert_eq!(after_a_loss[0].mutation.id, mutation);
     assert_eq!(after_a_loss[0].mutation.reconcile_attempts, 3, "the lost attempt counts");
+}
+
+pub async fn a_person_need_not_wait_for_the_next_attempt(bench: Bench) {
+    let world = World::with_mails(bench, &["m1"]).await;
+    let (_, mutation) = world.looked_up(&["m1"]).await;
+    let other = world.polled("other", &["m1"]).await;
+    other.looked_up(&["m1"]).await;
+
+    let params = ClaimLookups { of: Some(world.workflow), limit: 10, time: seconds(60) };
+    let due = world.store.claim_lookups(params).await.unwrap();
+
+    let claimed: Vec<_> =
+        due.iter().map(|it| (it.mutation.id, it.mutation.reconcile_attempts)).collect();
+    assert_eq!(claimed, [(mutation, 2)], "it counts, and is the workflow's own");
+    let refused = world.start_session().await.unwrap_err();
+    assert!(
+        matches!(&refused, StoreError::NotNow { hint, .. } if hint.contains("looks it up again")),
+        "{refused}"
+    );
 }
 
 pub async fn what_is_found_goes_forward(bench: Bench) {

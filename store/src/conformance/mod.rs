@@ -243,6 +243,7 @@ chapters! { $
         a_doubt_that_can_be_looked_up_blocks_and_asks_nobody_yet,
         what_a_lost_worker_left_is_due_at_once,
         an_attempt_is_made_by_one_worker_until_its_time_is_over,
+        a_person_need_not_wait_for_the_next_attempt,
         what_is_found_goes_forward,
         what_is_missed_is_prepared_anew,
         absence_counts_only_after_its_time,

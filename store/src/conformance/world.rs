@@ -294,7 +294,7 @@ impl World {
 
     /// Takes what is due to be looked up.
     pub async fn due_lookups(&self) -> Vec<DueLookup> {
-        let params = ClaimLookups { limit: 10, time: seconds(60) };
+        let params = ClaimLookups { of: None, limit: 10, time: seconds(60) };
         self.store.claim_lookups(params).await.unwrap()
     }
 

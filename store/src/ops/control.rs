@@ -2,7 +2,8 @@
 
 use diesel::prelude::*;
 use windlass_core::{
-    Action, HandlerKind, MutationId, SessionId, Status, Trigger, WorkflowId, WorkflowStatus,
+    Action, HandlerKind, MutationId, SessionId, Status, Timestamp, Trigger, WorkflowId,
+    WorkflowStatus,
 };
 
 use super::dialect::RunQueryDsl;
@@ -45,7 +46,7 @@ impl Operation for ControlWorkflow {
 
 /// Whoever resumes a workflow asserts that what stopped it is mended; an effect in doubt has to be settled by itself.
 async fn lift(tx: &mut Tx<'_>, workflow: &mut WorkflowRow) -> Result<()> {
-    if let Some(mutation) = in_doubt(tx, workflow).await? {
+    if let Some((mutation, _)) = in_doubt(tx, workflow).await? {
         return Err(StoreError::InDoubt { mutation });
     }
     workflow.error = None;
@@ -58,16 +59,19 @@ async fn lift(tx: &mut Tx<'_>, workflow: &mut WorkflowRow) -> Result<()> {
     notices::resolve(tx, workflow.id, notices::OF_ANY_STOP).await
 }
 
-/// A mutation that nobody knows the outcome of. One that its worker still waits for is not in doubt.
-async fn in_doubt(tx: &mut Tx<'_>, workflow: &WorkflowRow) -> Result<Option<MutationId>> {
+/// A mutation that nobody knows the outcome of, and when it is looked up next. One that its worker still waits for is not in doubt.
+async fn in_doubt(
+    tx: &mut Tx<'_>,
+    workflow: &WorkflowRow,
+) -> Result<Option<(MutationId, Option<Timestamp>)>> {
     let unsettled = mutations::table
         .inner_join(handler_runs::table.on(handler_runs::id.eq(mutations::handler_run_id)))
         .filter(mutations::workflow_id.eq(workflow.id))
         .filter(IsUnsettled)
         .filter(handler_runs::status.eq(Db(Status::PausedReconciliation)))
-        .select(mutations::id);
-    let found: Option<Db<MutationId>> = unsettled.first(tx.conn).await.optional()?;
-    Ok(found.map(|Db(mutation)| mutation))
+        .select((mutations::id, mutations::next_reconcile_at));
+    let found: Option<(Db<MutationId>, Option<At>)> = unsettled.first(tx.conn).await.optional()?;
+    Ok(found.map(|(Db(mutation), next)| (mutation, next.map(|At(next)| next))))
 }
 
 impl Operation for StartSession {
@@ -121,8 +125,13 @@ async fn refuse_hindered(tx: &mut Tx<'_>, workflow: &WorkflowRow) -> Result<()> 
         }
         WorkflowStatus::Active => {}
     }
-    if let Some(mutation) = in_doubt(tx, workflow).await? {
-        return Err(StoreError::InDoubt { mutation });
+    match in_doubt(tx, workflow).await? {
+        Some((mutation, Some(next_lookup))) => {
+            let reason = format!("it is not known yet whether `{mutation}` happened");
+            return not_now(&reason, format!("its tool looks it up again at {next_lookup}"));
+        }
+        Some((mutation, None)) => return Err(StoreError::InDoubt { mutation }),
+        None => {}
     }
     if workflow.error.is_some() || workflow.maintenance {
         return Err(StoreError::WaitsForPerson { workflow: name.clone() });

@@ -22,14 +22,17 @@ impl Operation for ClaimLookups {
     type Output = Vec<DueLookup>;
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<Vec<DueLookup>> {
-        let due: Vec<(Db<MutationId>, Option<At>)> = mutations::table
+        let mut due = mutations::table
             .filter(IsLookedUp)
-            .filter(mutations::next_reconcile_at.le(At(tx.now)))
             .order(mutations::next_reconcile_at)
             .limit(i64::from(self.limit))
             .select((mutations::id, mutations::next_reconcile_at))
-            .load(tx.conn)
-            .await?;
+            .into_boxed();
+        due = match self.of {
+            None => due.filter(mutations::next_reconcile_at.le(At(tx.now))),
+            Some(workflow) => due.filter(mutations::workflow_id.eq(Db(workflow))),
+        };
+        let due: Vec<(Db<MutationId>, Option<At>)> = due.load(tx.conn).await?;
         let mut claimed = Vec::new();
         for (mutation, due_at) in due {
             // Who else saw the same row due finds another instant in it.

@@ -166,7 +166,7 @@ impl Side {
 
     /// Takes what is due to be looked up, and finds out or does not.
     async fn look_up(&self, found: Option<bool>) -> String {
-        let params = ClaimLookups { limit: 5, time: Duration::from_secs(60) };
+        let params = ClaimLookups { of: None, limit: 5, time: Duration::from_secs(60) };
         let due = self.store.claim_lookups(params).await.unwrap();
         let mut answers = String::new();
         for due in due {

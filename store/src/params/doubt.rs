@@ -1,0 +1,103 @@
+//! What a person or a tool says of a doubt, and of an event that was taken out of the way.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use windlass_core::{EventId, Failure, MutationId, Verdict, WorkflowId};
+
+/// A person settles a doubt.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResolveMutation {
+    /// The ledger row.
+    pub mutation: MutationId,
+    /// What the person says.
+    pub answer: Answer,
+    /// Who.
+    pub actor: String,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// What a person says of a mutation in doubt.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// It did not happen: its events are pending again, and a new run prepares from scratch.
+    DidNotHappen,
+    /// It happened, and this is what the tool would have answered.
+    Happened(Value),
+    /// Leave it: its events are skipped, and `next` runs once.
+    Skip,
+    /// Look it up again, from the first attempt. Refused where the tool cannot.
+    TryAgain,
+}
+
+impl Answer {
+    /// The same, without the result.
+    #[must_use]
+    pub const fn verdict(&self) -> Verdict {
+        match self {
+            Self::DidNotHappen => Verdict::DidNotHappen,
+            Self::Happened(_) => Verdict::Happened,
+            Self::Skip => Verdict::Skip,
+            Self::TryAgain => Verdict::TryAgain,
+        }
+    }
+}
+
+/// Takes effects in doubt that are due to be looked up. Each attempt is counted before it is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimLookups {
+    /// Those of this workflow instead, due or not: a person waits.
+    pub of: Option<WorkflowId>,
+    /// How many at the most.
+    pub limit: u32,
+    /// How long nobody else looks the same one up.
+    pub time: Duration,
+}
+
+/// Writes what looking an effect up came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SettleLookup {
+    /// The ledger row.
+    pub mutation: MutationId,
+    /// Which attempt, as [`ClaimLookups`] counted it.
+    pub attempt: u32,
+    /// What was found.
+    pub finding: Finding,
+}
+
+/// What looking an effect up found.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Finding {
+    /// It is there; the result is as close to the original answer as can be had.
+    Applied(Value),
+    /// It is not there.
+    Absent {
+        /// How long after the request that proves something.
+        counts_after: Duration,
+    },
+    /// It could not be looked up.
+    Unknown(Failure),
+}
+
+/// A person decides about a parked event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettleEvent {
+    /// The event.
+    pub event: EventId,
+    /// What becomes of it.
+    pub fate: EventFate,
+    /// Who.
+    pub actor: String,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// What becomes of a parked event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventFate {
+    /// It is pending again, and blamed for nothing.
+    PutBack,
+    /// It leaves the queue unprocessed.
+    Skip,
+}
