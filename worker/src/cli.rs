@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    check, control, demo, deploy, event, init, list, logs, records, resolve, run, show, status,
+    check, connectors, control, demo, deploy, event, init, list, logs, records, resolve, run, show,
+    status,
 };
 
 /// The workspace of who names none.
@@ -54,6 +55,8 @@ pub(crate) enum Command {
     Check(check::CheckArgs),
     /// Print the TypeScript declarations of everything that a script can call
     Types,
+    /// Say what connectors offer, and what of it has changed
+    Connectors(connectors::ConnectorsArgs),
     /// Save a script as a new version of a workflow
     Deploy(deploy::DeployArgs),
     /// Choose the version of a workflow that runs, and let it run

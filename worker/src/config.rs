@@ -9,6 +9,7 @@ use windlass_core::Policy;
 use crate::cli::Global;
 use crate::secrets::SecretsConfig;
 use crate::tools::ToolsConfig;
+use crate::tools::mcp::McpConfig;
 
 /// The name that is looked for in the current folder.
 pub(crate) const FILE_NAME: &str = "windlass.toml";
@@ -64,6 +65,8 @@ pub(crate) struct Settings {
     pub(crate) tools: ToolsConfig,
     /// Where secrets come from; their files are relative to `root`.
     pub(crate) secrets: SecretsConfig,
+    /// The servers that are asked for tools.
+    pub(crate) mcp: McpConfig,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -73,6 +76,7 @@ struct ConfigFile {
     timezone: Option<Zone>,
     tools: ToolsConfig,
     secrets: SecretsConfig,
+    mcp: McpConfig,
     limits: Policy,
     worker: WorkerSection,
 }
@@ -130,6 +134,7 @@ impl Settings {
             slots: file.worker.slots,
             tools: file.tools,
             secrets: file.secrets,
+            mcp: file.mcp,
             root,
         })
     }
@@ -146,9 +151,19 @@ impl Settings {
 
     /// The folder in which the workers of one database declare themselves alive.
     pub(crate) fn state_folder(&self) -> PathBuf {
+        self.kept_folder().join("workers")
+    }
+
+    /// The folder in which is kept what connectors offered when it was accepted.
+    pub(crate) fn connectors_folder(&self) -> PathBuf {
+        self.kept_folder().join("connectors")
+    }
+
+    /// Where the database is, or would be if it were a file.
+    fn kept_folder(&self) -> PathBuf {
         let beside_database =
             self.database_file().and_then(|file| file.parent().map(Path::to_owned));
-        beside_database.unwrap_or_else(|| self.root.join(STATE_FOLDER)).join("workers")
+        beside_database.unwrap_or_else(|| self.root.join(STATE_FOLDER))
     }
 }
 

@@ -11,6 +11,7 @@ use windlass_store::StoreError;
 
 use crate::config::ConfigError;
 use crate::tools::ToolsConfigError;
+use crate::tools::mcp::ConnectorError;
 
 /// The result of a command and of what it is made of.
 pub(crate) type Result<T, E = CommandError> = std::result::Result<T, E>;
@@ -66,6 +67,9 @@ pub(crate) enum CommandError {
     /// The configuration of the tools cannot be used.
     #[error(transparent)]
     Tools(#[from] ToolsConfigError),
+    /// Connectors cannot be offered to scripts.
+    #[error(transparent)]
+    Connector(#[from] ConnectorError),
     /// A script that must not be saved.
     #[error("`{file}` is no valid workflow: {} problem(s)", problems.len())]
     InvalidScript { file: String, problems: Vec<Problem> },
@@ -118,7 +122,15 @@ impl CommandError {
     /// The exit code.
     pub(crate) const fn ending(&self) -> Ending {
         match self {
-            Self::Usage { .. } | Self::Config(_) | Self::Tools(_) => Ending::WrongUsage,
+            Self::Usage { .. }
+            | Self::Config(_)
+            | Self::Tools(_)
+            | Self::Connector(
+                ConnectorError::Config { .. }
+                | ConnectorError::Clash { .. }
+                | ConnectorError::Namespace { .. }
+                | ConnectorError::Unknown { .. },
+            ) => Ending::WrongUsage,
             Self::WaitsForPerson { .. }
             | Self::Store(StoreError::InDoubt { .. } | StoreError::WaitsForPerson { .. })
             | Self::Engine(EngineError::Store(
@@ -128,6 +140,7 @@ impl CommandError {
             | Self::Store(_)
             | Self::Engine(_)
             | Self::Registry(_)
+            | Self::Connector(_)
             | Self::InvalidScript { .. }
             | Self::File { .. }
             | Self::Print(_)
@@ -174,6 +187,7 @@ impl CommandError {
             Self::Config(_) | Self::Tools(_) => "config",
             Self::Store(error) | Self::Engine(EngineError::Store(error)) => store_code(error),
             Self::Engine(_) | Self::Registry(_) => "engine",
+            Self::Connector(_) => "connector",
             Self::InvalidScript { .. } => "invalid_script",
             Self::File { .. } => "file",
             Self::Print(_) | Self::System { .. } => "system",
@@ -190,6 +204,7 @@ impl CommandError {
                 Some("mend them, then see with `windlass check` that none is left".to_owned())
             }
             Self::File { source, .. } => file_hint(source),
+            Self::Connector(error) => connector_hint(error),
             Self::Engine(_)
             | Self::Registry(_)
             | Self::Tools(_)
@@ -239,6 +254,20 @@ fn store_hint(error: &StoreError) -> Option<String> {
         }
     } else {
         return None;
+    };
+    Some(hint.to_owned())
+}
+
+fn connector_hint(error: &ConnectorError) -> Option<String> {
+    let hint = match error {
+        ConnectorError::Listing { .. } => {
+            "mend it and see `windlass connectors`, or take it out of the configuration"
+        }
+        ConnectorError::Unknown { .. } => "see `windlass connectors` for those that exist",
+        ConnectorError::Config { .. }
+        | ConnectorError::Clash { .. }
+        | ConnectorError::Namespace { .. }
+        | ConnectorError::Snapshot { .. } => return None,
     };
     Some(hint.to_owned())
 }

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
@@ -15,7 +16,9 @@ use crate::config::Settings;
 use crate::exit::{CommandError, Ending, Result};
 use crate::faults::Faults;
 use crate::output::{Form, Output, View, print_error};
+use crate::secrets::Secrets;
 use crate::telemetry::{self, Log};
+use crate::tools::mcp::{Connectors, Places};
 
 /// A command line that makes sense.
 #[derive(Debug)]
@@ -98,10 +101,15 @@ impl Context {
     fn new(invocation: &Invocation, folder: &Path, log: Log) -> Result<Self> {
         let Invocation { cli, echo } = invocation;
         let settings = Settings::load(&cli.global, folder)?;
+        let secrets = Arc::new(Secrets::load(&settings.secrets, &settings.root));
+        log.keep_out(&secrets);
+        let connectors = connectors(&settings, &secrets);
         let view = View { zone: settings.timezone, now: SystemClock.now() };
         Ok(Self {
             output: Output::new(invocation.form(), view),
             settings,
+            secrets,
+            connectors,
             echo: echo.clone(),
             global: cli.global.clone(),
             folder: folder.to_owned(),
@@ -113,6 +121,16 @@ impl Context {
             })?,
         })
     }
+}
+
+/// The connectors of a deployment.
+pub(crate) fn connectors(settings: &Settings, secrets: &Arc<Secrets>) -> Connectors {
+    let places = Places {
+        root: settings.root.clone(),
+        snapshots: settings.connectors_folder(),
+        actor: actor(),
+    };
+    Connectors::new(&settings.mcp, secrets, places)
 }
 
 /// Who is at the command line, for the journal.

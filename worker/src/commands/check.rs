@@ -93,7 +93,7 @@ async fn validate(
         digest: digest_text(&source).into(),
         source: source.as_str().into(),
     };
-    let registry = described_registry()?;
+    let registry = described_registry(context).await?;
     let sandbox = sandbox(context, &registry);
     let manifest = match sandbox.check(script.clone(), context.settings.timezone.name()).await {
         Ok(manifest) => manifest,

@@ -160,7 +160,7 @@ fn greet(context: &Context, folder: &Path, inputs_before: usize) {
 /// Runs sessions until nothing is due: one session has a limited number of runs.
 async fn run_to_the_end(context: &Context, opened: &Opened, workflow: &Workflow) -> Result<()> {
     run::refuse_stopped(context, opened, workflow.id).await?;
-    let engine = engine::assemble(context, opened, run::observer(&context.output))?;
+    let engine = engine::assemble(context, opened, run::observer(&context.output)).await?;
     loop {
         let session = engine.run_session(workflow.id, &context.actor).await?;
         let due_at = opened.store.overview(workflow.id).await?.workflow.due_at;

@@ -7,8 +7,9 @@ use std::time::Duration;
 use serde::Serialize;
 use windlass_core::{Clock as _, SystemClock, Timestamp, digest_text};
 use windlass_sandbox::Script;
+use windlass_scheduler::Registry;
 
-use super::engine::{NoNotifier, described_registry, roots_below, sandbox};
+use super::engine::{NoNotifier, described_builtin, roots_below, sandbox};
 use super::{Context, Opened};
 use crate::config::ConfigError;
 use crate::exit::{CommandError, Ending, Result};
@@ -79,12 +80,11 @@ impl Finding {
 }
 
 pub(crate) async fn run(context: &Context) -> Result<Ending> {
-    let secrets = Arc::new(Secrets::load(&context.settings.secrets, &context.settings.root));
-    context.log.keep_out(&secrets);
+    let secrets = &context.secrets;
     let mut checks = vec![configuration(context)];
     checks
         .extend(secrets.standings().map(|(name, origin, standing)| secret(name, origin, standing)));
-    checks.push(tools(context, &secrets));
+    checks.push(tools(context, secrets));
     let opened = open(context).await;
     checks.push(database(context, &opened));
     checks.push(disk(context));
@@ -200,7 +200,7 @@ fn nearest_folder(path: &Path) -> PathBuf {
 async fn v8(context: &Context) -> Finding {
     let script =
         Script { name: "probe.js".into(), source: PROBE.into(), digest: digest_text(PROBE).into() };
-    let registry = match described_registry() {
+    let registry = match described_builtin().and_then(|tools| Ok(Registry::new(tools)?)) {
         Ok(registry) => registry,
         Err(error) => return Finding::error("v8", &error),
     };

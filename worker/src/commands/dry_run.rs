@@ -83,7 +83,8 @@ pub(crate) async fn run(
         &copy.opened,
         run::observer(&context.output),
         Effects::Capture,
-    )?;
+    )
+    .await?;
     let session = engine.run_session(copy.workflow, &context.actor).await?;
 
     let captured = copy.opened.store.mutations(copy.workflow).await?;

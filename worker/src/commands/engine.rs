@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use windlass_core::{Clock as _, Failure, Id as _, MutationId, SystemClock, WorkerId};
 use windlass_sandbox::Sandbox;
-use windlass_scheduler::{Effects, Engine, EngineParts, Observer, Registry};
+use windlass_scheduler::{Effects, Engine, EngineParts, Observer, Registry, Tool};
 use windlass_store::{ScriptMessage, SharedStore, StoreError};
 
 use super::{Context, Opened};
@@ -18,17 +18,17 @@ use crate::tools::{self, Notification, Notifier, ToolsConfig, ensure_roots};
 
 /// Makes an engine that works for this command line, as long as the process lives: what a stop cuts short may still be at work
 /// on a file for a moment, and until then no other worker may take this one for dead.
-pub(crate) fn assemble(
+pub(crate) async fn assemble(
     context: &Context,
     opened: &Opened,
     observer: Observer,
 ) -> Result<&'static Engine> {
-    assemble_with(context, opened, observer, Effects::Make)
+    assemble_with(context, opened, observer, Effects::Make).await
 }
 
 /// The same, where mutations may be captured instead of made. Then its store is a copy in this process, and no other worker can
 /// lose anything there.
-pub(crate) fn assemble_with(
+pub(crate) async fn assemble_with(
     context: &Context,
     opened: &Opened,
     observer: Observer,
@@ -37,11 +37,10 @@ pub(crate) fn assemble_with(
     let settings = &context.settings;
     ensure_roots(&roots_below(settings), &settings.root)?;
     let notifier = Arc::new(StoreNotifier { store: Arc::clone(&opened.store) });
-    let secrets = load_secrets(context);
-    let mut tools: Vec<_> = tools::builtin(&settings.tools, &secrets, &settings.root, notifier)?
-        .into_iter()
-        .map(|tool| secrets.guard(tool))
-        .collect();
+    let secrets = usable_secrets(context);
+    let builtin = tools::builtin(&settings.tools, &secrets, &settings.root, notifier)?;
+    let tools = with_connectors(context, builtin).await?;
+    let mut tools: Vec<_> = tools.into_iter().map(|tool| secrets.guard(tool)).collect();
     if let Some(faults) = &context.faults {
         tools = tools.into_iter().map(|tool| faults.tool(tool)).collect();
     }
@@ -70,27 +69,35 @@ pub(crate) fn roots_below(settings: &Settings) -> Vec<String> {
     settings.tools.files.roots.iter().filter(is_below).cloned().collect()
 }
 
-/// The secrets of the configuration, which from now on are kept out of the log.
-fn load_secrets(context: &Context) -> Arc<Secrets> {
-    let secrets = Arc::new(Secrets::load(&context.settings.secrets, &context.settings.root));
-    context.log.keep_out(&secrets);
-    for (_, _, standing) in secrets.standings() {
+/// The secrets of the configuration; those that are missing are said in the log.
+fn usable_secrets(context: &Context) -> Arc<Secrets> {
+    for (_, _, standing) in context.secrets.standings() {
         if let Standing::Missing(error) = standing {
             tracing::warn!("{error}");
         }
     }
-    secrets
+    Arc::clone(&context.secrets)
 }
 
 /// What scripts may call, without anything that a call would need: to check scripts and to describe.
-pub(crate) fn described_registry() -> Result<Registry> {
-    let tools = tools::builtin(
-        &ToolsConfig::default(),
-        &Arc::default(),
-        ".".as_ref(),
-        Arc::new(NoNotifier),
-    )?;
-    Ok(Registry::new(tools)?)
+pub(crate) async fn described_registry(context: &Context) -> Result<Registry> {
+    Ok(Registry::new(with_connectors(context, described_builtin()?).await?)?)
+}
+
+/// The built-in tools, without anything that a call would need.
+pub(crate) fn described_builtin() -> Result<Vec<Arc<dyn Tool>>> {
+    let (config, notifier) = (ToolsConfig::default(), Arc::new(NoNotifier));
+    Ok(tools::builtin(&config, &Arc::default(), ".".as_ref(), notifier)?)
+}
+
+/// The built-in tools and those of the connectors.
+async fn with_connectors(
+    context: &Context,
+    builtin: Vec<Arc<dyn Tool>>,
+) -> Result<Vec<Arc<dyn Tool>>> {
+    let taken: Vec<_> = builtin.iter().map(|tool| tool.spec().namespace.clone()).collect();
+    let connected = context.connectors.tools(&taken).await?;
+    Ok(builtin.into_iter().chain(connected).collect())
 }
 
 /// A sandbox whose scripts find what `registry` offers.

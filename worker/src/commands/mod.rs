@@ -1,6 +1,7 @@
 //! The commands, one file for each or for a small family.
 
 pub(crate) mod check;
+pub(crate) mod connectors;
 pub(crate) mod control;
 pub(crate) mod demo;
 pub(crate) mod deploy;
@@ -33,15 +34,21 @@ use crate::cli::{Command, DEFAULT_WORKSPACE, Global};
 use crate::config::{FILE_NAME, Settings};
 use crate::exit::{CommandError, Ending, Result};
 use crate::faults::Faults;
-use crate::invocation::Echo;
+use crate::invocation::{self, Echo};
 use crate::output::Output;
+use crate::secrets::Secrets;
 use crate::telemetry::Log;
+use crate::tools::mcp::Connectors;
 
 /// What every command is given.
 #[derive(Debug, Clone)]
 pub(crate) struct Context {
     /// What the program goes by.
     pub(crate) settings: Settings,
+    /// What no one may see.
+    pub(crate) secrets: Arc<Secrets>,
+    /// The servers that lend it tools.
+    pub(crate) connectors: Connectors,
     /// Where it prints.
     pub(crate) output: Output,
     /// How it words commands that it advises.
@@ -65,13 +72,21 @@ pub(crate) struct Opened {
     pub(crate) workspace: WorkspaceId,
 }
 
-/// Carries a command out.
+/// Carries a command out. What it started has ended afterwards.
 pub(crate) async fn dispatch(context: Context, command: Command) -> Result<Ending> {
+    let connectors = context.connectors.clone();
+    let ending = carry_out(context, command).await;
+    connectors.stop().await;
+    ending
+}
+
+async fn carry_out(context: Context, command: Command) -> Result<Ending> {
     match command {
         Command::Demo(args) => demo::run(&context, &args).await,
         Command::Init(args) => init::run(&context, &args).await,
         Command::Check(args) => check::run(&context, &args).await,
-        Command::Types => types::run(&context),
+        Command::Types => types::run(&context).await,
+        Command::Connectors(args) => connectors::run(&context, &args).await,
         Command::Deploy(args) => deploy::run(&context, &args).await,
         Command::Activate(args) => control::activate(&context, &args).await,
         Command::Pause(args) => control::pause(&context, &args).await,
@@ -143,7 +158,11 @@ impl Context {
         let config = folder.join(FILE_NAME);
         let global = Global { config: Some(config.clone()), ..self.global.clone() };
         let settings = Settings::load(&global, &self.folder)?;
-        Ok(Self { settings, echo: self.echo.with_config(&config), global, ..self.clone() })
+        let secrets = Arc::new(Secrets::load(&settings.secrets, &settings.root));
+        self.log.keep_out(&secrets);
+        let connectors = invocation::connectors(&settings, &secrets);
+        let echo = self.echo.with_config(&config);
+        Ok(Self { settings, secrets, connectors, echo, global, ..self.clone() })
     }
 
     async fn open(&self) -> Result<SharedStore> {

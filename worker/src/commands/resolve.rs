@@ -58,7 +58,7 @@ pub(crate) async fn run(context: &Context, args: &ResolveArgs) -> Result<Ending>
             hint: Some("give an id that begins with `mut_`; `windlass status` names it".to_owned()),
         });
     };
-    let answer = answer(args, &opened.store.mutation(id).await?)?;
+    let answer = answer(context, args, &opened.store.mutation(id).await?).await?;
     let verdict = answer.verdict();
     let params = ResolveMutation {
         mutation: id,
@@ -74,7 +74,11 @@ pub(crate) async fn run(context: &Context, args: &ResolveArgs) -> Result<Ending>
 }
 
 /// What the person says, its result checked against what the tool promises.
-fn answer(args: &ResolveArgs, mutation: &Mutation) -> Result<store::Answer> {
+async fn answer(
+    context: &Context,
+    args: &ResolveArgs,
+    mutation: &Mutation,
+) -> Result<store::Answer> {
     let VerdictArgs { did_not_happen: _, skip, try_again, happened } = &args.verdict;
     let Some(text) = happened else {
         return Ok(match (skip, try_again) {
@@ -88,7 +92,7 @@ fn answer(args: &ResolveArgs, mutation: &Mutation) -> Result<store::Answer> {
         let hint = "write the result as JSON, in quotes for the shell: --happened '{\"row\": 7}'";
         wrong(format!("`--happened` is no JSON: {error}"), hint.to_owned())
     })?;
-    let registry = described_registry()?;
+    let registry = described_registry(context).await?;
     if let Some(tool) = registry.find(&mutation.tool_namespace, &mutation.tool_method) {
         tool.check_output(&result).map_err(|failure| {
             let hint = format!("its answers look like this: {}", tool.spec().output);

@@ -62,7 +62,7 @@ pub(crate) async fn run(context: &Context, args: &RunArgs) -> Result<Ending> {
         return dry_run::run(context, &opened, workflow).await;
     }
     refuse_stopped(context, &opened, workflow).await?;
-    let engine = engine::assemble(context, &opened, observer(&context.output))?;
+    let engine = engine::assemble(context, &opened, observer(&context.output)).await?;
     let session = engine.run_session(workflow, &context.actor).await?;
 
     let afterwards = status::load(context, &opened, workflow).await?;

@@ -13,8 +13,8 @@ struct Types {
     typescript: String,
 }
 
-pub(crate) fn run(context: &Context) -> Result<Ending> {
-    let typescript = typescript::declarations(&described_registry()?);
+pub(crate) async fn run(context: &Context) -> Result<Ending> {
+    let typescript = typescript::declarations(&described_registry(context).await?);
     context.output.answer(&Types { typescript })?;
     Ok(Ending::Done)
 }

@@ -20,7 +20,7 @@ struct Stopped {
 pub(crate) async fn run(context: &Context) -> Result<Ending> {
     let Signals { stop, stop_at_once } = listen(context)?;
     let opened = context.open_or_create().await?;
-    let engine = engine::assemble(context, &opened, run::observer(&context.output))?;
+    let engine = engine::assemble(context, &opened, run::observer(&context.output)).await?;
     announce(context, &opened).await?;
     let is_tidy = tokio::select! {
         served = engine.serve(stop) => { served?; true }

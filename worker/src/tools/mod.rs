@@ -1,11 +1,13 @@
-//! The tools that come with Windlass. None of them needs an account.
+//! The tools that come with Windlass, none of which needs an account, and those of connectors.
 
 mod config;
 mod files;
 mod http;
 mod mail;
+pub mod mcp;
 mod method;
 mod notify;
+mod tls;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -4,6 +4,7 @@
 
 mod choices;
 mod configuration;
+mod connectors;
 mod disks;
 mod doubts;
 mod failing;

@@ -1,4 +1,4 @@
-//! The built-in tools as a script meets them: through the registry, with real files and a real server.
+//! The tools as a script meets them: through the registry, with real files and real servers.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -6,6 +6,7 @@ mod endpoints;
 mod files;
 mod http;
 mod mail;
+mod mcp;
 mod notify;
 mod paths;
 mod secrets;

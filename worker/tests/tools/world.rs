@@ -11,7 +11,9 @@ use tempfile::TempDir;
 use windlass_core::{
     Failure, Id as _, MutationId, Operation, RunId, Sent, Timestamp, WorkflowId, WorkspaceId,
 };
-use windlass_scheduler::{MutationKey, Reconciliation, Registry, Target, ToolCall, ToolError};
+use windlass_scheduler::{
+    Lookup, MutationKey, Reconciliation, Registry, Target, ToolCall, ToolError,
+};
 use windlass_worker::secrets::{Secrets, SecretsConfig};
 use windlass_worker::tools::{Notification, Notifier, ToolsConfig, builtin, ensure_roots};
 
@@ -111,18 +113,26 @@ impl World {
     }
 
     pub(crate) fn can_reconcile(&self, name: &str, input: &Value) -> bool {
+        self.lookup(name, input).is_some()
+    }
+
+    pub(crate) fn lookup(&self, name: &str, input: &Value) -> Option<Lookup> {
         let Target::Tool(tool) = self.callable(name).target() else { panic!("{name} is no tool") };
-        tool.lookup(input).is_some()
+        tool.lookup(input)
     }
 
     pub(crate) async fn reconcile(&self, name: &str, input: Value) -> Reconciliation {
-        let callable = self.callable(name);
-        let Target::Tool(tool) = callable.target() else { panic!("{name} is no tool") };
-        let found = tool.reconcile(self.tool_call(input, Operation::Mutation)).await;
+        let found = self.reconcile_as_read(name, input).await;
         if let Reconciliation::Applied(result) = &found {
-            callable.check_output(result).unwrap();
+            self.callable(name).check_output(result).unwrap();
         }
         found
+    }
+
+    /// Where the result is the answer of another tool.
+    pub(crate) async fn reconcile_as_read(&self, name: &str, input: Value) -> Reconciliation {
+        let Target::Tool(tool) = self.callable(name).target() else { panic!("{name} is no tool") };
+        tool.reconcile(self.tool_call(input, Operation::Mutation)).await
     }
 
     fn callable(&self, name: &str) -> &windlass_scheduler::Callable {

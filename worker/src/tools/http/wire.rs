@@ -4,18 +4,16 @@ use std::error::Error;
 use std::fmt::Debug;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use reqwest::{Client, Response, redirect, retry};
-use rustls::ClientConfig;
-use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::time::{Instant, timeout_at};
 use windlass_core::{Failure, FailureClass, Service};
 use windlass_scheduler::ToolError;
 
 use super::allow::{AllowList, Server};
 use super::request::Outgoing;
+use crate::tools::tls;
 
 /// Finds the addresses of a name.
 #[async_trait]
@@ -40,12 +38,11 @@ impl Lookup for SystemLookup {
 pub(super) struct Wire {
     allow: AllowList,
     lookup: Box<dyn Lookup>,
-    tls: OnceLock<ClientConfig>,
 }
 
 impl Wire {
     pub(super) fn new(allow: AllowList, lookup: Box<dyn Lookup>) -> Self {
-        Self { allow, lookup, tls: OnceLock::new() }
+        Self { allow, lookup }
     }
 
     /// Sends `outgoing` and waits for the head of the answer. Follows no redirect.
@@ -92,7 +89,7 @@ impl Wire {
         // A connection that is not made in half of the time leaves enough of it for this error, which is definite.
         let connect_timeout = until.duration_since(Instant::now()) / 2;
         Client::builder()
-            .tls_backend_preconfigured(self.tls(outgoing.url.scheme())?)
+            .tls_backend_preconfigured(tls::client_config(outgoing.url.scheme() == "https")?)
             .resolve_to_addrs(&server.host, &addresses)
             .connect_timeout(connect_timeout)
             .no_proxy()
@@ -123,35 +120,6 @@ impl Wire {
             self.allow.check_address(server, *address)?;
         }
         Ok(found)
-    }
-
-    /// What the system trusts, read once. Without encryption there is nothing to trust.
-    fn tls(&self, scheme: &str) -> Result<ClientConfig, Failure> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let wrong = |err: rustls::Error| {
-            Failure::internal(format!(
-                "could not prepare an encrypted connection ({err}): install the CA certificates"
-            ))
-        };
-        let builder = || {
-            ClientConfig::builder_with_provider(Arc::clone(&provider))
-                .with_safe_default_protocol_versions()
-        };
-        if scheme == "http" {
-            let nothing = rustls::RootCertStore::empty();
-            return Ok(builder()
-                .map_err(wrong)?
-                .with_root_certificates(nothing)
-                .with_no_client_auth());
-        }
-        if let Some(tls) = self.tls.get() {
-            return Ok(tls.clone());
-        }
-        let tls = builder()
-            .and_then(BuilderVerifierExt::with_platform_verifier)
-            .map_err(wrong)?
-            .with_no_client_auth();
-        Ok(self.tls.get_or_init(|| tls).clone())
     }
 }
 

@@ -1,0 +1,106 @@
+//! The tools of a server as they were accepted, kept in a file so that nobody has to start the server to know them.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use windlass_core::Timestamp;
+
+use super::ConnectorError;
+use super::config::ConnectorName;
+use super::definition::Definition;
+
+/// The accepted tools of one server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Snapshot {
+    /// The digest of how the server is reached: another server's tools are others.
+    pub(super) endpoint: String,
+    pub(super) accepted_at: Timestamp,
+    pub(super) accepted_by: String,
+    tools: Vec<Accepted>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Accepted {
+    digest: String,
+    definition: Definition,
+}
+
+/// Who accepts, and when.
+#[derive(Debug, Clone)]
+pub(super) struct Consent {
+    pub(super) by: String,
+    pub(super) at: Timestamp,
+}
+
+impl Snapshot {
+    pub(super) fn new(endpoint: String, consent: Consent, tools: Vec<Definition>) -> Self {
+        let accept = |definition: Definition| Accepted { digest: definition.digest(), definition };
+        Self {
+            endpoint,
+            accepted_at: consent.at,
+            accepted_by: consent.by,
+            tools: tools.into_iter().map(accept).collect(),
+        }
+    }
+
+    pub(super) fn definitions(&self) -> Vec<Definition> {
+        self.tools.iter().map(|tool| tool.definition.clone()).collect()
+    }
+}
+
+/// The file of one server's snapshot.
+#[derive(Debug)]
+pub(super) struct SnapshotFile {
+    path: PathBuf,
+}
+
+impl SnapshotFile {
+    pub(super) fn new(folder: &Path, name: &ConnectorName) -> Self {
+        Self { path: folder.join(format!("{name}.json")) }
+    }
+
+    /// What was accepted; none where nothing was yet.
+    pub(super) fn load(&self) -> Result<Option<Snapshot>, ConnectorError> {
+        let bytes = match fs::read(&self.path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(self.error("read", source)),
+        };
+        let damaged =
+            |what: String| self.error("read", io::Error::new(io::ErrorKind::InvalidData, what));
+        let snapshot: Snapshot =
+            serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
+        match snapshot.tools.iter().find(|tool| tool.digest != tool.definition.digest()) {
+            Some(tool) => Err(damaged(format!(
+                "`{}` is not what was accepted: delete the file to list the tools anew",
+                tool.definition.name
+            ))),
+            None => Ok(Some(snapshot)),
+        }
+    }
+
+    /// Replaces what was accepted, whole or not at all.
+    pub(super) fn save(&self, snapshot: &Snapshot) -> Result<(), ConnectorError> {
+        self.write(snapshot).map_err(|source| self.error("write", source))
+    }
+
+    fn write(&self, snapshot: &Snapshot) -> io::Result<()> {
+        if let Some(folder) = self.path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        // Two processes that write at once do not write into one file.
+        let unfinished = self.path.with_extension(format!("{}.tmp", std::process::id()));
+        let mut file = fs::File::create(&unfinished)?;
+        file.write_all(&serde_json::to_vec_pretty(snapshot)?)?;
+        file.sync_all()?;
+        fs::rename(&unfinished, &self.path)
+    }
+
+    fn error(&self, attempt: &'static str, source: io::Error) -> ConnectorError {
+        ConnectorError::Snapshot { attempt, path: self.path.clone(), source }
+    }
+}

@@ -1,0 +1,183 @@
+//! Calls, their answers, and what is known where there is none.
+
+use serde_json::json;
+use windlass_core::{FailureClass, Sent};
+use windlass_scheduler::{Reconciliation, ToolError};
+
+use super::{FIND, Place, THINGS};
+use crate::world::KEY;
+
+fn known(error: &ToolError) -> (FailureClass, Sent) {
+    assert_eq!(error.failure.service.as_ref().unwrap().name, "mcp things");
+    (error.failure.class, error.sent)
+}
+
+#[tokio::test]
+async fn an_answer_is_its_structure_or_its_text() {
+    let place = Place::things().await;
+
+    let added = place.add("lamp", "").await.unwrap();
+    let found = place.world.ok("Things.findThings", json!({"name": "lamp"})).await;
+
+    let text = format!("added lamp as {KEY}");
+    assert_eq!(added, json!({"content": [{"type": "text", "text": text}], "text": text}));
+    assert_eq!(found, json!({"things": [{"name": "lamp"}]}));
+    place.stop().await;
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_found_by_looking() {
+    let place = Place::things().await;
+
+    let lost = place.add("lamp", "die").await.unwrap_err();
+
+    assert_eq!(known(&lost), (FailureClass::Network, Sent::Maybe));
+    let input = json!({"name": "lamp"});
+    let found = place.world.reconcile_as_read("Things.addThing", input).await;
+    assert_eq!(found, Reconciliation::Applied(json!({"things": [{"name": "lamp"}]})));
+    place.stop().await;
+}
+
+#[tokio::test]
+async fn a_request_that_did_nothing_is_proved_to_have_done_nothing() {
+    let place = Place::things().await;
+
+    let lost = place.add("lamp", "die first").await.unwrap_err();
+
+    assert_eq!(known(&lost), (FailureClass::Network, Sent::Maybe));
+    let found = place.world.reconcile("Things.addThing", json!({"name": "lamp"})).await;
+    assert_eq!(found, Reconciliation::NotApplied);
+    let lookup = place.world.lookup("Things.addThing", &json!({"name": "lamp"})).unwrap();
+    assert_eq!(lookup.absence_counts_after.as_secs(), 1);
+    place.stop().await;
+}
+
+#[tokio::test]
+async fn only_the_error_that_says_so_is_absence() {
+    let place = Place::things().await;
+
+    let missing = place.world.reconcile("Things.addThing", json!({"name": "missing"})).await;
+    let unreadable = place.world.reconcile("Things.addThing", json!({"name": "unreadable"})).await;
+
+    assert_eq!(missing, Reconciliation::NotApplied);
+    let Reconciliation::Retry(failure) = unreadable else { panic!("{unreadable:?}") };
+    assert_eq!(failure.message, "`find_things`: EACCES: cannot look");
+    place.stop().await;
+}
+
+#[tokio::test]
+async fn absence_proves_nothing_where_nobody_says_when() {
+    let config = format!("{THINGS}{}", FIND.replace("absence_after_s = 1\n", ""));
+    let place = Place::with(&config).await;
+
+    let found = place.world.reconcile("Things.addThing", json!({"name": "lamp"})).await;
+
+    assert!(matches!(found, Reconciliation::Retry(_)), "{found:?}");
+    place.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_not_configured_cannot_be_looked_up() {
+    let place = Place::with(THINGS).await;
+
+    let input = json!({"name": "lamp", "request_id": "1"});
+    assert!(!place.world.can_reconcile("Things.addThing", &input));
+    let found = place.world.reconcile("Things.addThing", input).await;
+
+    assert!(matches!(found, Reconciliation::Retry(_)), "{found:?}");
+    place.stop().await;
+}
+
+#[tokio::test]
+async fn an_error_in_an_answer_leaves_a_change_in_doubt() {
+    let place = Place::things().await;
+
+    let error = place.add("lamp", "refuse").await.unwrap_err();
+
+    assert_eq!(known(&error), (FailureClass::Logic, Sent::Maybe));
+    assert_eq!(error.failure.message, "`add_thing`: no room for lamp");
+    place.stop().await;
+}
+
+#[tokio::test]
+async fn an_error_of_a_tool_that_refuses_first_is_definite() {
+    let config = format!("{THINGS}{FIND}").replace("key_arg", "errors = \"refused\"\nkey_arg");
+    let place = Place::with(&config).await;
+
+    let error = place.add("lamp", "refuse").await.unwrap_err();
+
+    assert_eq!(known(&error), (FailureClass::Logic, Sent::No));
+    place.stop().await;
+}
+
+#[tokio::test]
+async fn an_error_of_a_look_is_a_failure_and_no_doubt() {
+    let place = Place::things().await;
+
+    let input = json!({"name": "unreadable"});
+    let error = place.world.call("Things.findThings", input).await.unwrap_err();
+
+    assert_eq!(known(&error), (FailureClass::Logic, Sent::No));
+    place.stop().await;
+}
+
+#[tokio::test]
+async fn a_refused_request_did_nothing_but_a_broken_server_may_have() {
+    let place = Place::things().await;
+
+    let invalid = place.add("lamp", "invalid").await.unwrap_err();
+    let broken = place.add("lamp", "broken").await.unwrap_err();
+
+    assert_eq!(known(&invalid), (FailureClass::Logic, Sent::No));
+    assert_eq!(known(&broken), (FailureClass::Internal, Sent::Maybe));
+    place.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_that_checks_what_it_answers_may_have_acted_before_it_refuses() {
+    let place = Place::things().await;
+
+    let invalid = place.world.call("Things.promised", json!({"how": "invalid"})).await.unwrap_err();
+    let unstructured = place.world.call("Things.promised", json!({})).await.unwrap_err();
+
+    assert_eq!(known(&invalid), (FailureClass::Logic, Sent::Maybe));
+    assert_eq!(known(&unstructured), (FailureClass::Internal, Sent::Yes));
+    place.stop().await;
+}
+
+#[tokio::test]
+async fn a_silent_server_is_not_waited_for_beyond_its_time() {
+    let config = THINGS.to_owned() + "timeout_ms = 1500\n" + FIND;
+    let place = Place::with(&config).await;
+
+    let lost = place.add("lamp", "lose").await.unwrap_err();
+    let never = place.world.call("Things.never", json!({})).await.unwrap_err();
+
+    assert_eq!(known(&lost), (FailureClass::Network, Sent::Maybe));
+    assert_eq!(known(&never), (FailureClass::Network, Sent::No));
+    assert_eq!(place.world.text("things"), "lamp\n");
+    place.stop().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_is_too_large_harms_no_other() {
+    let config = THINGS.to_owned() + "timeout_ms = 2500\n" + FIND;
+    let place = Place::with(&config).await;
+
+    let large = place.world.call("Things.large", json!({})).await.unwrap_err();
+
+    assert!(large.failure.message.contains("above 10 MiB"), "{large}");
+    place.add("lamp", "").await.unwrap();
+    assert_eq!(Place::pids(&place.stop().await).len(), 1);
+}
+
+#[tokio::test]
+async fn calls_share_a_connection_and_wait_for_none_but_their_own_answer() {
+    let place = Place::things().await;
+
+    let meet = |name: &str| place.world.ok("Things.meet", json!({"name": name}));
+    let (one, other) = tokio::join!(meet("one"), meet("other"));
+
+    assert_eq!((&one["text"], &other["text"]), (&json!("one"), &json!("other")));
+    assert_eq!(Place::pids(&place.stop().await).len(), 1);
+}

@@ -1,0 +1,123 @@
+//! What scripts are offered.
+
+use expect_test::expect;
+use windlass_core::{FailureClass, Operation};
+
+use super::{Place, THINGS};
+use crate::world::World;
+
+fn operation(place: &Place, method: &str) -> Operation {
+    place.world.registry.find("Things", method).unwrap().operation(&serde_json::Value::Null)
+}
+
+#[tokio::test]
+async fn whoever_does_not_say_that_it_reads_changes_something() {
+    let place = Place::things().await;
+
+    assert_eq!(operation(&place, "findThings"), Operation::Read);
+    assert_eq!(operation(&place, "addThing"), Operation::Mutation);
+    assert_eq!(operation(&place, "lookAround"), Operation::Mutation);
+    place.stop().await;
+}
+
+#[tokio::test]
+async fn the_configuration_knows_better_than_the_server() {
+    let effects = "[things.tools.look-around]\neffect = \"read\"\n\
+                   [things.tools.find_things]\neffect = \"mutation\"\n";
+    let place = Place::with(&format!("{THINGS}{effects}")).await;
+
+    assert_eq!(operation(&place, "lookAround"), Operation::Read);
+    assert_eq!(operation(&place, "findThings"), Operation::Mutation);
+    place.stop().await;
+}
+
+#[tokio::test]
+async fn scripts_are_held_to_closed_schemas_without_the_key() {
+    let place = Place::things().await;
+
+    let spec = |method| {
+        let spec = place.world.registry.find("Things", method).unwrap().spec();
+        format!("{}\n{}\n{}\n", spec.docs, spec.input, spec.output)
+    };
+
+    expect![[r#"
+        Adds a thing.
+
+        It is `add_thing` of the connector `things`.
+        {"type":"object","properties":{"name":{"type":"string","description":"What it is called."},"how":{"type":"string"}},"required":["name"],"additionalProperties":false}
+        {"type":"object","properties":{"content":{"type":"array","items":{"type":"object"},"description":"The parts of the answer, each with its `type`."},"text":{"type":"string","description":"The parts that are text, joined by line breaks."}},"required":["content","text"]}
+
+        Finds things by name.
+
+        It is `find_things` of the connector `things`.
+        {"type":"object","properties":{"name":{"type":"string"}},"required":["name"],"additionalProperties":false}
+        {"type":"object","properties":{"things":{"type":"array","items":{"type":"object","properties":{"name":{"type":"string"}}}}},"required":["things"]}
+    "#]].assert_eq(&[spec("addThing"), spec("findThings")].join("\n"));
+    place.stop().await;
+}
+
+#[tokio::test]
+async fn a_property_that_the_server_does_not_name_is_refused() {
+    let place = Place::things().await;
+
+    let input = serde_json::json!({"name": "a", "nmae": "b"});
+    let failure = place.world.refusal("Things.findThings", input).await;
+
+    assert_eq!(failure.class, FailureClass::Logic);
+    assert!(failure.message.contains("`nmae` is unknown"), "{failure}");
+    place.stop().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_offered_is_said_with_both_names() {
+    let tool = |name: &str| serde_json::json!({"name": name, "inputSchema": {"type": "object"}});
+    let world = World::new();
+    world.put("server.js", include_str!("server.js"));
+    world.put("tools.json", serde_json::json!([tool("get_it"), tool("get-it")]).to_string());
+    let error = Place::again(world, THINGS).await.err().unwrap();
+    let mut errors = vec![error.to_string()];
+
+    for config in [
+        format!("{THINGS}namespace = \"Files\"\n"),
+        format!("{THINGS}namespace = \"Same\"\n[same]\ncommand = \"node\"\n"),
+        format!("{THINGS}[things.tools.add_thin]\neffect = \"read\"\n"),
+        format!("{THINGS}[things.tools.add_thing]\nkey_argument = \"requestId\"\n"),
+        format!(
+            "{THINGS}[things.tools.add_thing]\nreconcile = {{ tool = \"meet\", found = {{ path = \"$\" }} }}\n"
+        ),
+        format!(
+            "{THINGS}[things.tools.add_thing]\nreconcile = {{ tool = \"find\", found = {{ path = \"$\" }} }}\n"
+        ),
+    ] {
+        errors.push(Place::try_with(&config).await.err().unwrap().to_string());
+    }
+
+    expect![[r#"
+        `get_it` and `get-it` of the connector `things` are both `getIt` to scripts: take the connector out of the configuration
+        the connector `things` cannot be `Files` to scripts, which are built-in tools: give it another `namespace`
+        the connector `things` cannot be `Same` to scripts, which is the connector `same`: give it another `namespace`
+        `[mcp.things.tools.add_thin]` is about a tool that is not there: it has add_thing, find_things, promised, look-around, large, never, change_list, meet
+        `[mcp.things.tools.add_thing]` names the argument `requestId`, which the tool does not take
+        `[mcp.things.tools.add_thing]` looks its effect up with `meet`, which may change something: name a tool that reads, or say `effect = "read"` of it
+        `[mcp.things.tools.add_thing]` looks its effect up with `find`, which the server does not have"#]].assert_eq(&errors.join("\n"));
+}
+
+#[tokio::test]
+async fn a_tool_that_scripts_could_not_call_keeps_no_other_from_them() {
+    let world = World::new();
+    world.put("server.js", include_str!("server.js"));
+    let tools = Place::tools(|tools| {
+        tools.push(serde_json::json!({"name": "2nd", "inputSchema": {"type": "object"}}));
+        tools.push(serde_json::json!({"name": "vague", "inputSchema": {}}));
+        tools.push(serde_json::json!({"name": "odd", "inputSchema": {"type": "object", "properties": {"a": {"type": "nonsense"}}}}));
+    });
+    world.put("tools.json", tools.to_string());
+
+    let place = Place::again(world, THINGS).await.unwrap();
+
+    assert!(place.world.registry.find("Things", "addThing").is_some());
+    for method in ["2nd", "vague", "odd"] {
+        assert!(place.world.registry.find("Things", method).is_none(), "{method}");
+    }
+    place.stop().await;
+}
