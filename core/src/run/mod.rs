@@ -375,3 +375,6 @@ fn hold_after(failure: &Failure, context: StopContext<'_>) -> Hold {
         | FailureClass::Balance => Hold::Block(failure.clone()),
     }
 }
+
+#[cfg(test)]
+mod tests;
