@@ -1,6 +1,8 @@
 //! Making a version the one that runs.
 
-use windlass_core::{Action, FailureClass, Id, ScriptId, SessionResult, Status, WorkflowStatus};
+use windlass_core::{
+    Action, FailureClass, Id, Phase, ScriptId, SessionResult, Status, WorkflowStatus,
+};
 
 use super::world::{
     Bench, World, commit_of, event, failure, lone_consumer, manifest, pipeline, reservation,
@@ -211,6 +213,52 @@ pub async fn a_repair_is_over_and_an_error_is_not(bench: Bench) {
     assert!(world.seen().await.error.is_some(), "no version mends credentials");
     assert_eq!(world.notices().await.len(), 1);
     assert_eq!(world.claim().await, None);
+}
+
+pub async fn a_repair_marks_no_run_that_had_not_come_to_its_effect(bench: Bench) {
+    let world = World::with_mails(bench, &["m1"]).await;
+    let repaired = async |nth: u32| {
+        world.redeploy(&format!("// repair {nth}"), pipeline()).await;
+        assert_eq!(world.seen().await.pending_retry_run_id, None, "repair {nth}");
+        let fresh = world.open_run().await.unwrap();
+        assert_eq!((fresh.retry_of, fresh.phase), (None, Phase::Pending), "repair {nth}");
+    };
+
+    let preparing = world.take("record").await;
+    world.stop(&preparing, None, FailureClass::Logic).await.unwrap();
+    repaired(1).await;
+    let prepared = world.reserve(&["m1"]).await;
+    world.stop(&prepared, Some(Phase::Mutating), FailureClass::Logic).await.unwrap();
+    repaired(2).await;
+    let (run, mutation) = world.mutating(&["m1"]).await;
+    world.fail(run.claim, mutation, FailureClass::Logic).await.unwrap();
+    repaired(3).await;
+    for consumer in ["record", "tell"] {
+        let run = world.take(consumer).await;
+        world.look(&run).await;
+    }
+    let poll = world.take("poll").await;
+    world.stop(&poll, None, FailureClass::Logic).await.unwrap();
+    repaired(4).await;
+    world.drain().await;
+}
+
+pub async fn a_handler_that_a_version_adds_is_due_at_once(bench: Bench) {
+    let world = World::pipeline(bench).await;
+    world.drain().await;
+    let n_before = world.runs().await.len();
+    let grown = manifest(
+        &[("poll", "5m", &["mail"]), ("scan", "1d", &["mail"])],
+        &[("record", &["mail"], &["row"]), ("tell", &["row"], &[]), ("count", &["row"], &[])],
+    );
+
+    world.redeploy("// two", grown).await;
+    world.drain().await;
+
+    let runs = world.runs().await.split_off(n_before);
+    for added in ["scan", "count"] {
+        assert!(runs.iter().any(|run| run.handler == added), "{added} in {runs:?}");
+    }
 }
 
 pub async fn an_older_version_can_be_activated_again(bench: Bench) {

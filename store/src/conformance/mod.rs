@@ -84,6 +84,8 @@ chapters! { $
         a_dropped_handler_neither_runs_nor_loses_its_state,
         events_of_a_dropped_topic_make_no_sessions,
         a_repair_is_over_and_an_error_is_not,
+        a_repair_marks_no_run_that_had_not_come_to_its_effect,
+        a_handler_that_a_version_adds_is_due_at_once,
         an_older_version_can_be_activated_again,
     }
     controls {
@@ -207,6 +209,9 @@ chapters! { $
         an_effect_under_way_is_never_taken_for_failed,
         a_run_stops_once_and_never_backwards,
     }
+    failing {
+        every_class_of_failure_has_its_consequences_and_its_way_on,
+    }
     retrying {
         a_retry_goes_on_from_next_with_all_that_the_first_had,
         a_retry_consumes_what_the_first_reserved,
@@ -221,6 +226,7 @@ chapters! { $
         a_lost_producer_polls_again,
         before_the_effect_a_fresh_run_follows,
         a_request_without_an_answer_is_in_doubt,
+        a_doubt_that_a_lost_worker_left_is_settled_by_each_verdict_and_by_nothing_else,
         after_the_effect_next_runs_again,
         nothing_is_taken_from_a_worker_before_its_lease_ends,
         what_is_not_begun_or_has_ended_is_not_lost,
@@ -294,6 +300,7 @@ chapters! { $
         many_workers_claim_each_run_once,
         one_that_fails_leaves_its_neighbours_alone,
         two_ends_of_one_run_are_one_end,
+        a_pause_and_a_stop_at_the_same_moment_are_both_kept,
         many_who_look_for_what_is_due_enqueue_one_run,
         whoever_waits_hears_of_work,
         looking_for_work_in_vain_wakes_nobody,

@@ -1,11 +1,12 @@
 //! Lost workers: what a run came to decides what follows.
 
 use windlass_core::{
-    EventStatus, FailureClass, MutationStatus, Outcome, Phase, SessionResult, Status,
+    Action, EventStatus, FailureClass, MutationStatus, Outcome, Phase, SessionResult, Status,
+    Verdict,
 };
 
 use super::world::{Bench, LEASE, World, pipeline, seconds};
-use crate::{NotificationKind, RecoverRuns};
+use crate::{Bump, NotificationKind, RecoverRuns, StoreError};
 
 pub async fn a_lost_producer_polls_again(bench: Bench) {
     let world = World::pipeline(bench).await;
@@ -61,6 +62,35 @@ pub async fn a_request_without_an_answer_is_in_doubt(bench: Bench) {
     assert_eq!(world.claim().await, None);
 }
 
+pub async fn a_doubt_that_a_lost_worker_left_is_settled_by_each_verdict_and_by_nothing_else(
+    bench: Bench,
+) {
+    for verdict in [Verdict::DidNotHappen, Verdict::Happened, Verdict::Skip] {
+        let world = World::empty(bench.clone()).await;
+        let world = world.polled(verdict.as_str(), &["m1"]).await;
+        let (run, mutation) = world.mutating(&["m1"]).await;
+        world.crash().await;
+
+        world.advance(seconds(86_400));
+        assert!(matches!(world.control(Action::Resume).await, Err(StoreError::InDoubt { .. })));
+        assert!(matches!(world.start_session().await, Err(StoreError::InDoubt { .. })));
+        let repaired = world.save(verdict.as_str(), "// repaired", pipeline(), Bump::Minor).await;
+        world.activate(repaired.script.id).await.unwrap();
+        assert_eq!(world.recover().await, []);
+        assert_eq!(world.claim().await, None, "nobody asked again before {verdict}");
+
+        world.resolve(mutation, verdict).await.unwrap();
+
+        let next = world.take("record").await;
+        let goes_forward = verdict != Verdict::DidNotHappen;
+        let expected = if goes_forward { Phase::Emitting } else { Phase::Preparing };
+        assert_eq!(next.state.phase, expected, "{verdict}");
+        let retry_of = world.run(next.claim.run).await.retry_of;
+        assert_eq!(retry_of, goes_forward.then_some(run.claim.run), "{verdict}");
+        assert_eq!(world.store.mutations(world.workflow).await.unwrap().len(), 1, "{verdict}");
+    }
+}
+
 pub async fn after_the_effect_next_runs_again(bench: Bench) {
     let world = World::with_mails(bench, &["m1"]).await;
     let (run, _) = world.mutated(&["m1"]).await;
@@ -107,12 +137,12 @@ pub async fn what_is_not_begun_or_has_ended_is_not_lost(bench: Bench) {
 pub async fn a_workflow_that_a_person_paused_is_recovered_too(bench: Bench) {
     let world = World::with_mails(bench, &["m1"]).await;
     world.mutated(&["m1"]).await;
-    world.control(windlass_core::Action::Pause).await.unwrap();
+    world.control(Action::Pause).await.unwrap();
 
     assert_eq!(world.crash().await.len(), 1);
 
     assert_eq!(world.claim().await, None);
-    world.control(windlass_core::Action::Resume).await.unwrap();
+    world.control(Action::Resume).await.unwrap();
     assert_eq!(world.take("record").await.state.phase, Phase::Emitting);
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::future::join_all;
-use windlass_core::{FailureClass, Id, Status, WorkerId};
+use windlass_core::{Action, FailureClass, Id, Status, WorkerId, WorkflowStatus};
 
 use super::world::{Bench, LEASE, World, event, pipeline, seconds, start};
 use crate::{ClaimRuns, StoreError};
@@ -83,6 +83,28 @@ pub async fn two_ends_of_one_run_are_one_end(bench: Bench) {
     let status = world.run(run.claim.run).await.status;
     let expected = if committed.is_ok() { Status::Committed } else { Status::FailedLogic };
     assert_eq!(status, expected);
+}
+
+pub async fn a_pause_and_a_stop_at_the_same_moment_are_both_kept(bench: Bench) {
+    let all = busy(bench, 16).await;
+    let mut runs = Vec::new();
+    for world in &all {
+        runs.push(world.take("record").await);
+    }
+    let pause = async |nth: usize| all[nth].control(Action::Pause).await.map(drop);
+    let stop = async |nth: usize| all[nth].stop(&runs[nth], None, FailureClass::Auth).await;
+
+    let (paused, stopped) = futures::join!(
+        join_all((0..all.len()).map(pause)),
+        join_all((0..all.len()).map(stop))
+    );
+
+    assert!(paused.iter().chain(&stopped).all(Result::is_ok), "{paused:?} and {stopped:?}");
+    for world in &all {
+        let seen = world.seen().await;
+        assert_eq!(seen.status, WorkflowStatus::Paused, "what the person wanted is not overwritten");
+        assert_eq!(seen.error_class, Some(FailureClass::Auth), "nor what the system has to say");
+    }
 }
 
 pub async fn many_who_look_for_what_is_due_enqueue_one_run(bench: Bench) {
