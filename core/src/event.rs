@@ -42,4 +42,9 @@ impl EventStatus {
     pub const fn is_open(self) -> bool {
         matches!(self, Self::Pending | Self::Reserved)
     }
+    /// Whether nothing will ever become of it again, also not through a person.
+    #[must_use]
+    pub const fn is_over(self) -> bool {
+        matches!(self, Self::Consumed | Self::Skipped)
+    }
 }

@@ -274,6 +274,7 @@ chapters! { $
         an_input_is_over_when_all_that_it_caused_is_over,
         an_input_is_done_after_its_last_consumer,
         an_input_without_events_is_pending,
+        an_input_whose_event_is_parked_is_not_done,
         an_input_is_found_by_its_whole_key,
         a_mutation_lists_every_input_behind_it,
         events_are_chosen_by_topic_status_and_id,

@@ -11,8 +11,8 @@ use super::world::{
     Bench, World, commit_of, event, lone_consumer, pipeline, reservation, seconds, start,
 };
 use crate::{
-    AnyId, Bump, CommitProducer, EventCounts, EventFilter, InputStatus, LogFilter, NewInput,
-    RunFilter, StoreError, Workspace,
+    AnyId, Bump, CommitProducer, EventCounts, EventFate, EventFilter, InputStatus, LogFilter,
+    NewInput, RunFilter, SettleEvent, StoreError, Workspace,
 };
 
 /// What became of each input, by its title's mail, and how many the overview counts as pending.
@@ -76,6 +76,24 @@ pub async fn an_input_without_events_is_pending(bench: Bench) {
 
     let pending = BTreeMap::from([("m1".to_owned(), InputStatus::Pending)]);
     assert_eq!(inputs(&world).await, (pending, 1));
+}
+
+pub async fn an_input_whose_event_is_parked_is_not_done(bench: Bench) {
+    let world = World::with_mails(bench, &["m1"]).await;
+    for _ in 0..5 {
+        world.reserve(&["m1"]).await;
+        world.crash().await;
+    }
+    let event = world.event("mail", "m1").await;
+    assert_eq!(event.status, EventStatus::Parked);
+
+    let pending = BTreeMap::from([("m1".to_owned(), InputStatus::Pending)]);
+    assert_eq!(inputs(&world).await, (pending, 1));
+    let fate = EventFate::Skip;
+    let params = SettleEvent { event: event.id, fate, actor: "ada".to_owned(), reason: None };
+    world.store.settle_event(params).await.unwrap();
+    let skipped = BTreeMap::from([("m1".to_owned(), InputStatus::Skipped)]);
+    assert_eq!(inputs(&world).await, (skipped, 0));
 }
 
 pub async fn an_input_is_found_by_its_whole_key(bench: Bench) {

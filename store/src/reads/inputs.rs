@@ -66,9 +66,9 @@ pub(super) async fn find_input(
     Ok(found.map(|Db(input)| input))
 }
 
-/// How many of a workflow's inputs are pending: those with an open event, and those without any.
+/// How many of a workflow's inputs are pending: those with an event that is not over, and those without any.
 pub(super) async fn count_pending(conn: &mut Conn, workflow: WorkflowId) -> Result<u32> {
-    let open = [Db(EventStatus::Pending), Db(EventStatus::Reserved)];
+    let open = [EventStatus::Pending, EventStatus::Reserved, EventStatus::Parked].map(Db);
     let with_open = event_inputs::table
         .inner_join(events::table.on(events::id.eq(event_inputs::event_id)))
         .filter(events::workflow_id.eq(Db(workflow)).and(events::status.eq_any(open)))
@@ -84,7 +84,7 @@ pub(super) async fn count_pending(conn: &mut Conn, workflow: WorkflowId) -> Resu
 
 /// What became of an input whose events have these statuses: an input without any is not done, it only has not begun.
 fn status_of(events: &[EventStatus]) -> InputStatus {
-    if events.is_empty() || events.iter().any(|status| status.is_open()) {
+    if events.is_empty() || !events.iter().all(|status| status.is_over()) {
         InputStatus::Pending
     } else if events.iter().all(|status| *status == EventStatus::Skipped) {
         InputStatus::Skipped
@@ -99,11 +99,12 @@ mod tests {
 
     #[test]
     fn an_input_is_done_only_when_all_its_events_are_over() {
-        use EventStatus::{Consumed, Pending, Reserved, Skipped};
+        use EventStatus::{Consumed, Parked, Pending, Reserved, Skipped};
 
         assert_eq!(status_of(&[]), InputStatus::Pending);
         assert_eq!(status_of(&[Consumed, Pending]), InputStatus::Pending);
         assert_eq!(status_of(&[Skipped, Reserved]), InputStatus::Pending);
+        assert_eq!(status_of(&[Consumed, Parked]), InputStatus::Pending);
         assert_eq!(status_of(&[Skipped, Consumed]), InputStatus::Done);
         assert_eq!(status_of(&[Consumed]), InputStatus::Done);
         assert_eq!(status_of(&[Skipped]), InputStatus::Skipped);
