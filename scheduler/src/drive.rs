@@ -17,6 +17,7 @@ use windlass_store::{
 };
 
 use crate::engine::Effects;
+use crate::guard::guarded;
 use crate::host::{Buffered, RunHost};
 use crate::persist::persist;
 use crate::progress::{Observer, Progress, ProgressStep};
@@ -72,11 +73,13 @@ impl From<StoreError> for Stop {
 impl Driver {
     /// Drives a run to its end. Returns the workflow's next run where this worker took it in the same transaction.
     pub(crate) async fn drive(&self, run: ClaimedRun) -> Result<Option<FollowUpRun>, StoreError> {
-        let ended = match self.phases(&run).await {
-            Err(Stop::Failed { entered, failure, logs }) => {
-                self.stop(&run, entered, failure, logs).await
+        let ended = match guarded("the worker", self.phases(&run)).await {
+            Ok(Err(Stop::Failed { entered, failure, logs })) => {
+                self.stop(&run, Some(entered), failure, logs).await
             }
-            other => other,
+            Ok(other) => other,
+            // How far it came is what is stored, and an effect under way is in doubt.
+            Err(failure) => self.stop(&run, None, failure, Vec::new()).await,
         };
         match ended {
             Ok(follow_up) => {
@@ -166,12 +169,11 @@ impl Driver {
     async fn stop(
         &self,
         run: &ClaimedRun,
-        entered: Phase,
+        entered: Option<Phase>,
         failure: Failure,
         logs: Vec<NewLog>,
     ) -> Result<Option<FollowUpRun>, Stop> {
-        let params =
-            StopRun { claim: run.claim, entered: Some(entered), failure: failure.clone(), logs };
+        let params = StopRun { claim: run.claim, entered, failure: failure.clone(), logs };
         persist(|| self.store.stop_run(params.clone())).await?;
         Err(Stop::Stopped { status: failure.class.stopped_status(), failure })
     }

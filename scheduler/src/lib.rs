@@ -17,11 +17,13 @@
 //!
 //! # How the modules fit
 //! `engine` finds work and holds the slots; `drive` takes one run through its phases, `host` answers its script; `lease` keeps
-//! and gives up runs; `liveness` and `recover` take over from the dead; `tool`, `registry` and `inputs` say what scripts may call.
+//! and gives up runs; `liveness` and `recover` take over from the dead; `guard` turns panics into failures; `tool`, `registry` and
+//! `inputs` say what scripts may call.
 
 mod drive;
 mod engine;
 mod error;
+mod guard;
 mod host;
 mod inputs;
 mod lease;

@@ -6,14 +6,20 @@ use windlass_core::{Failure, WorkflowId};
 use windlass_store::{ClaimLookups, DueLookup, Finding, SettleLookup, StoreError};
 
 use crate::drive::Driver;
-use crate::registry::Target;
+use crate::guard::guarded;
+use crate::registry::{Target, full_name};
 use crate::tool::{MutationKey, Reconciliation, Tool, ToolCall};
 
 /// How many effects one worker looks up at a time.
 pub(crate) const AT_ONCE: usize = 4;
 
-/// Asks the tool whether an effect happened; none where it cannot tell for such a call.
+/// Asks the tool whether an effect happened; none where it cannot tell for such a call. A tool that panics has told nothing.
 pub(crate) async fn look_up(tool: &dyn Tool, request: ToolCall, time: Duration) -> Option<Finding> {
+    let found = guarded(&format!("`{}`", full_name(tool.spec())), ask(tool, request, time)).await;
+    found.unwrap_or_else(|panic| Some(Finding::Unknown(panic)))
+}
+
+async fn ask(tool: &dyn Tool, request: ToolCall, time: Duration) -> Option<Finding> {
     let lookup = tool.lookup(&request.input)?;
     Some(match tokio::time::timeout(time, tool.reconcile(request)).await {
         Ok(Reconciliation::Applied(result)) => Finding::Applied(result),

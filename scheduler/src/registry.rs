@@ -262,7 +262,8 @@ impl Callable {
     }
 }
 
-fn full_name(spec: &ToolSpec) -> String {
+/// `namespace.method`.
+pub(crate) fn full_name(spec: &ToolSpec) -> String {
     format!("{}.{}", spec.namespace, spec.method)
 }
 

@@ -12,11 +12,12 @@ use windlass_store::{
 
 use super::{Driver, Stop};
 use crate::engine::Effects;
+use crate::guard::guarded;
 use crate::host::{check_grant, tool_call};
 use crate::lookup::look_up;
 use crate::persist::persist;
 use crate::progress::ProgressStep;
-use crate::registry::{Callable, Target};
+use crate::registry::{Callable, Target, full_name};
 use crate::sample::sample;
 use crate::tool::{MutationKey, Tool, ToolCall, ToolError};
 
@@ -161,9 +162,13 @@ impl Settled {
 
 /// Sends the request, and where its fate is unknown looks it up at once.
 async fn send(tool: &dyn Tool, request: ToolCall, lookup_time: Duration) -> Settled {
-    let error = match tokio::time::timeout(request.time_limit, tool.call(request.clone())).await {
-        Ok(Ok(result)) => return Settled::Applied { result, resolved_by: None },
-        Ok(Err(error)) => error,
+    let name = format!("`{}`", full_name(tool.spec()));
+    let call = guarded(&name, tool.call(request.clone()));
+    let error = match tokio::time::timeout(request.time_limit, call).await {
+        Ok(Ok(Ok(result))) => return Settled::Applied { result, resolved_by: None },
+        Ok(Ok(Err(error))) => error,
+        // How far it came nobody knows.
+        Ok(Err(panic)) => ToolError::maybe_sent(panic),
         Err(_elapsed) => {
             let message = format!(
                 "no answer within {:?}, after the request may have left",
@@ -215,3 +220,6 @@ fn surprises(settled: &Settled, callable: &Callable) -> Vec<NewLog> {
         Err(failure) => vec![NewLog { level: LogLevel::Warn, message: failure.message }],
     }
 }
+
+#[cfg(test)]
+mod tests;
