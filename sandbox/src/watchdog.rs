@@ -152,3 +152,37 @@ impl Shared {
         self.deadlines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::{Semaphore, oneshot};
+
+    use super::*;
+    use crate::control::{Bounds, Seat};
+
+    #[test]
+    fn a_deadline_that_is_over_with_its_call_leaves_no_timer() {
+        let watchdog = Watchdog::start().unwrap();
+        let seat = Seat {
+            reply: oneshot::channel().0,
+            permit: Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap(),
+            core: None,
+            thread: None,
+        };
+        let time = Duration::from_secs(300);
+        let bounds = Bounds { time_ms: 300_000, time_setting: "wall_time_ms", heap_mib: 64 };
+        let call = Arc::new(Control::new(bounds, seat));
+        let n_timers = || watchdog.0.lock().by_time.len();
+
+        let first = watchdog.set(time, &call);
+        assert_eq!(n_timers(), 1);
+        let left = first.pause();
+        assert_eq!(n_timers(), 0, "while it waits for a reply");
+        let second = watchdog.set(left, &call);
+        assert_eq!(n_timers(), 1);
+        drop(second);
+
+        assert_eq!(n_timers(), 0);
+        assert!(left <= time);
+    }
+}
