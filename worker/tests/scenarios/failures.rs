@@ -48,10 +48,11 @@ const workflow = {
 };
 "#;
 
-const APPEND: &str = r#"await Files.append({ path: "out/rows.csv", line: prepared.data.id });"#;
-const PUBLISH: &str = r#"await Topics.publish({ topic: "rows", event: { messageId: `row:${prepared.data.id}`, payload: result } }); return { last: prepared.data.id };"#;
+pub(crate) const APPEND: &str =
+    r#"await Files.append({ path: "out/rows.csv", line: prepared.data.id });"#;
+pub(crate) const PUBLISH: &str = r#"await Topics.publish({ topic: "rows", event: { messageId: `row:${prepared.data.id}`, payload: result } }); return { last: prepared.data.id };"#;
 
-fn row(prepare: &str, mutate: &str, next: &str) -> String {
+pub(crate) fn row(prepare: &str, mutate: &str, next: &str) -> String {
     ROW.replace("$PREPARE", prepare).replace("$MUTATE", mutate).replace("$NEXT", next)
 }
 
@@ -92,6 +93,52 @@ scenarios! {
         shop.work().await;
 
         assert!(shop.events(workflow, "rows").await.is_empty());
+    }
+
+    async fn a_failing_producer_leaves_nothing_behind(shop: Workshop) {
+        let broken = row("", APPEND, PUBLISH).replace("payload: {}, inputId } });", "payload: {}, inputId } }); throw new Error('late');");
+        let workflow = shop.deploy("rows", &broken).await;
+
+        shop.work().await;
+
+        let failed = shop.runs(workflow).await.pop().unwrap();
+        assert_eq!((failed.handler.as_str(), failed.status), ("poll", Status::FailedLogic));
+        assert!(shop.inputs(workflow).await.is_empty());
+        assert!(shop.events(workflow, "mails").await.is_empty());
+    }
+
+    async fn an_error_that_a_script_throws_is_the_scripts_whatever_it_says(shop: Workshop) {
+        let speaks_of_others = r#"throw new Error("401 Unauthorized: invalid_grant, ECONNREFUSED, EACCES");"#;
+        let workflow = shop.deploy("rows", &row(speaks_of_others, APPEND, PUBLISH)).await;
+
+        shop.work().await;
+
+        let failed = shop.runs(workflow).await.pop().unwrap();
+        assert_eq!((failed.status, failed.error_class), (Status::FailedLogic, Some(FailureClass::Logic)));
+        assert!(shop.workflow(workflow).await.maintenance);
+    }
+
+    async fn what_a_request_keeps_secret_is_told_nowhere(shop: Workshop) {
+        const SECRET: &str = "Bearer f7d1-of-the-test";
+        shop.outside.answer("rows", 401, &format!("`{SECRET}` has expired"));
+        let post = format!(r#"await Http.post({{ url: "$URL/rows?key={SECRET}", headers: {{ authorization: "{SECRET}" }} }});"#);
+        let workflow = shop.deploy("rows", &row("", &post, PUBLISH)).await;
+
+        shop.work().await;
+
+        let stopped = shop.workflow(workflow).await;
+        let run = shop.store.run(stopped.stopped_by_run_id.unwrap()).await.unwrap();
+        let session = shop.store.session(run.session_id).await.unwrap();
+        let output = shop.outputs(workflow).await.remove(0);
+        let notices = shop.notices(workflow).await;
+        let journal = shop.store.journal(workflow).await.unwrap();
+        let told = format!(
+            "{:?} {:?} {:?} {:?} {:?} {notices:?} {journal:?} {:?}",
+            stopped.error, run.error, session.error, output.error, output.target, shop.log(run.id).await,
+        );
+        assert!(told.contains("has expired"), "{told}");
+        assert!(!told.contains("f7d1"), "{told}");
+        assert!(notices[0].body.contains("(`http 127.0.0.1`)"), "the service is named: {notices:?}");
     }
 
     async fn a_flaky_network_is_retried_with_growing_pauses_and_then_asks_a_person(shop: Workshop) {

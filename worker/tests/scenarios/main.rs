@@ -8,10 +8,14 @@
 )]
 
 mod abuse;
+mod classes;
+mod doubts;
 mod failures;
 mod intake;
+mod odd;
 mod outside;
 mod timing;
+mod versions;
 mod workers;
 mod workshop;
 

@@ -9,16 +9,17 @@ use serde_json::Value;
 use tempfile::TempDir;
 use windlass_core::{
     Action, Backoff, Capability, Clock, Failure, Grant, Id, ManualClock, MutationId, Policy,
-    Problem, Timestamp, WorkerId, WorkflowId, WorkspaceId, digest_text,
+    Problem, RunId, Timestamp, WorkerId, WorkflowId, WorkspaceId, digest_text,
 };
 use windlass_sandbox::{Sandbox, Script};
-use windlass_scheduler::{Callable, Effects, Engine, EngineParts, Registry};
+use windlass_scheduler::{Callable, Effects, Engine, EngineParts, Registry, Tool};
 use windlass_store::{
-    ActivateScript, Bump, ControlWorkflow, Event, EventFilter, Input, Mutation, Run, RunFilter,
-    SaveScript, Session, SharedStore, Workflow,
+    ActivateScript, Bump, ControlWorkflow, Event, EventFilter, Input, LogFilter, Mutation, Run,
+    RunFilter, SaveScript, Session, SharedStore, Workflow,
 };
 use windlass_worker::tools::{self, FilesConfig, HttpConfig, Notification, Notifier, ToolsConfig};
 
+use crate::odd::{self, Odd};
 use crate::outside::Outside;
 
 /// When every scenario begins: a Monday, seven in the morning.
@@ -32,6 +33,7 @@ pub(crate) struct Workshop {
     /// Where [`Self::outside`] listens, as a script writes it.
     pub(crate) url: String,
     pub(crate) messages: Arc<Messages>,
+    pub(crate) odd: Arc<Odd>,
     workspace: WorkspaceId,
     sandbox: Sandbox,
     registry: Arc<Registry>,
@@ -75,7 +77,10 @@ impl Workshop {
         let outside = Outside::default();
         let address = outside.start().await;
         let messages = Arc::new(Messages::default());
-        let registry = Arc::new(registry(&folder, address.to_string(), Arc::clone(&messages)));
+        let odd = Arc::new(Odd::default());
+        let mut tools = builtin(&folder, address.to_string(), Arc::clone(&messages));
+        tools.extend(odd::tools(&odd));
+        let registry = Arc::new(Registry::new(tools).unwrap());
         let sandbox = Sandbox::start(windlass_sandbox::Options {
             limits: policy.script.clone(),
             functions: registry.functions(),
@@ -90,6 +95,7 @@ impl Workshop {
             outside,
             url,
             messages,
+            odd,
             workspace,
             sandbox,
             registry,
@@ -97,6 +103,12 @@ impl Workshop {
             database,
             folder,
         }
+    }
+
+    /// The same place under other limits, as after a restart of everything that has a process.
+    pub(crate) async fn restarted(self, policy: Policy) -> Self {
+        let store = open(&self.database, &self.clock, &policy).await;
+        Self { store, policy, ..self }
     }
 
     /// Checks, saves and activates a script.
@@ -255,6 +267,19 @@ impl Workshop {
         self.store.overview(workflow).await.unwrap().last_session.unwrap()
     }
 
+    /// What a run's scripts and the engine said.
+    pub(crate) async fn log(&self, run: RunId) -> Vec<String> {
+        let lines = self.store.logs(LogFilter { run, after_seq: 0 }).await.unwrap();
+        lines.into_iter().map(|line| line.message).collect()
+    }
+
+    /// Notifications of a workflow that nobody has settled.
+    pub(crate) async fn notices(&self, workflow: WorkflowId) -> Vec<windlass_store::Notification> {
+        let mut notices = self.store.notifications(self.workspace).await.unwrap();
+        notices.retain(|it| it.workflow_id == workflow && it.resolved_at.is_none());
+        notices
+    }
+
     /// What a producer or consumer returned last.
     pub(crate) async fn state(&self, workflow: WorkflowId, handler: &str) -> Value {
         let handlers = self.store.handlers(workflow).await.unwrap();
@@ -276,7 +301,7 @@ async fn open(url: &str, clock: &Arc<ManualClock>, policy: &Policy) -> SharedSto
     windlass_store::open(url, options).await.unwrap()
 }
 
-fn registry(folder: &TempDir, allowed: String, messages: Arc<Messages>) -> Registry {
+fn builtin(folder: &TempDir, allowed: String, messages: Arc<Messages>) -> Vec<Arc<dyn Tool>> {
     for root in ["in", "out"] {
         std::fs::create_dir(folder.path().join(root)).unwrap();
     }
@@ -290,8 +315,7 @@ fn registry(folder: &TempDir, allowed: String, messages: Arc<Messages>) -> Regis
             ..HttpConfig::default()
         },
     };
-    Registry::new(tools::builtin(&config, &Arc::default(), folder.path(), messages).unwrap())
-        .unwrap()
+    tools::builtin(&config, &Arc::default(), folder.path(), messages).unwrap()
 }
 
 /// What scripts said to people.
