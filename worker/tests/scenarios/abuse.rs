@@ -1,7 +1,7 @@
 //! Scripts that do what their phase does not permit.
 
 use serde_json::json;
-use windlass_core::{FailureClass, Status};
+use windlass_core::{FailureClass, Phase, Status};
 
 use crate::scenarios;
 use crate::workshop::Workshop;
@@ -124,6 +124,23 @@ scenarios! {
         let code = r#"await Files.list({ dir: "in", recursive: true });"#;
 
         assert!(failure_of(&shop, "$PREPARE", code).await.contains("recursive"));
+    }
+
+    async fn a_mutation_that_does_not_fit_is_refused_once_and_never_sent(shop: Workshop) {
+        let script = SCRIPT
+            .replace("$MUTATE", r#"await Http.post({ url: "$URL/never", colour: "red" });"#)
+            .replace("$PRODUCER", "").replace("$PREPARE", "").replace("$NEXT", "");
+        let workflow = shop.deploy("unfit", &script).await;
+
+        shop.work().await;
+        shop.work().await;
+
+        let failed: Vec<_> = shop.runs(workflow).await.into_iter().filter(|run| run.status == Status::FailedLogic).collect();
+        assert_eq!((failed.len(), failed[0].phase), (1, Phase::Mutating));
+        assert!(failed[0].error.as_ref().unwrap().contains("`colour` is unknown"), "{failed:?}");
+        assert!(shop.outputs(workflow).await.is_empty(), "what was never intended is not in the ledger");
+        assert_eq!(shop.statuses(workflow, "mails").await, ["pending"]);
+        assert_eq!(shop.outside.requests("never"), 0);
     }
 
     async fn an_event_that_is_not_there_cannot_be_reserved_and_nothing_is_done(shop: Workshop) {

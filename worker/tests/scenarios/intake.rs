@@ -177,6 +177,21 @@ const workflow = {
 };
 "#;
 
+const IDLE: &str = r#"
+const workflow = {
+  topics: { items: {} },
+  producers: {$PRODUCER},
+  consumers: {
+    look: {
+      subscribe: ["items"],
+      prepare: async () => ({ reservations: $RESERVATIONS }),
+      mutate: async () => { await Files.append({ path: "out/never.txt", line: "never" }); },
+      next: async (prepared, { status }) => ({ status }),
+    },
+  },
+};
+"#;
+
 scenarios! {
     async fn three_mails_become_three_rows_and_polling_again_adds_nothing(shop: Workshop) {
         for name in ["a", "b", "c"] {
@@ -292,5 +307,17 @@ scenarios! {
         assert_eq!(shop.statuses(workflow, "recorded").await, ["consumed"; 2]);
         let tools: Vec<_> = shop.outputs(workflow).await.into_iter().map(|output| output.tool_namespace).collect();
         assert_eq!(tools, ["Files", "Files", "User"], "the small invoice has no ledger row for a notification");
+    }
+    async fn next_runs_although_nothing_was_reserved_and_nothing_is_changed(shop: Workshop) {
+        for (name, reservations) in [("nothing", "[]"), ("none", r#"[{ topic: "items", ids: [] }]"#)] {
+            let script = IDLE.replace("$RESERVATIONS", reservations);
+            let workflow = shop.deploy(name, &with_folder_producer(&script, r#"["items"]"#)).await;
+
+            shop.work().await;
+
+            assert_eq!(shop.state(workflow, "look").await, json!({"status": "none"}), "{name}");
+            assert!(shop.outputs(workflow).await.is_empty(), "{name}");
+        }
+        assert!(shop.lines("out/never.txt").is_empty());
     }
 }

@@ -110,6 +110,14 @@ const workflow = {
 };
 "#;
 
+const QUIET: &str = r#"
+const workflow = {
+  topics: { none: {} },
+  producers: { poll: { publishes: ["none"], schedule: { interval: "5m" }, handler: () => {} } },
+  consumers: { look: { subscribe: ["none"], prepare: () => ({ reservations: [] }) } },
+};
+"#;
+
 scenarios! {
     async fn the_daily_digest_goes_at_nine_with_everything_and_arms_itself_again(shop: Workshop) {
         shop.write("out/now.txt", "2026-03-02T07:00:00Z");
@@ -229,5 +237,19 @@ scenarios! {
         shop.work_after(Duration::from_secs(10)).await;
 
         assert_eq!(shop.last_session(workflow).await, before);
+    }
+    async fn more_workflows_than_one_look_takes_all_get_their_turn(shop: Workshop) {
+        let mut workflows = Vec::new();
+        for nth in 0..=100 {
+            workflows.push(shop.deploy(&format!("w{nth}"), QUIET).await);
+        }
+        shop.work().await;
+
+        shop.work_after(Duration::from_secs(300)).await;
+
+        for workflow in workflows {
+            let polls = shop.runs(workflow).await.into_iter().filter(|run| run.handler == "poll");
+            assert_eq!(polls.filter(|run| run.status == Status::Committed).count(), 2);
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use windlass_core::{MutationStatus, Phase, Status, WorkflowId};
 use windlass_store::{ClaimRuns, RecoverRuns};
@@ -149,5 +150,26 @@ scenarios! {
 
         assert_eq!(claim().await.unwrap().len(), 1);
         assert_eq!(claim().await.unwrap().len(), 0);
+    }
+    async fn a_slow_workflow_holds_up_no_other(shop: Workshop) {
+        let slow = deploy_sender(&shop, "slow").await;
+        let fast = deploy_sender(&shop, "fast").await;
+        // The first order of the one is answered when the last order of the other has come.
+        let done = Arc::new(Notify::new());
+        let waits = Arc::clone(&done);
+        shop.outside.before_answering("slow/0", move || {
+            let waits = Arc::clone(&waits);
+            Box::pin(async move { waits.notified().await })
+        });
+        shop.outside.before_answering(&format!("fast/{}", EVENTS - 1), move || {
+            done.notify_one();
+            Box::pin(async {})
+        });
+
+        shop.work().await;
+
+        for workflow in [slow, fast] {
+            assert_eq!(shop.statuses(workflow, "orders").await, ["consumed"; EVENTS]);
+        }
     }
 }
