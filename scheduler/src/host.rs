@@ -11,7 +11,7 @@ use windlass_core::{
 use windlass_sandbox::{Host, HostCall, Reply};
 use windlass_store::{ClaimedRun, EventFilter, NewEvent, NewInput, SharedStore, StoreError};
 
-use crate::inputs::check_input_kind;
+use crate::inputs::{check_id, check_input_kind};
 use crate::registry::{Registry, Target, TopicsFunction};
 use crate::tool::{Effect, Tool, ToolCall, ToolSpec};
 
@@ -201,6 +201,7 @@ impl RunHost {
     }
 
     fn may_publish(&self, publish: Publish) -> Result<Publish, Failure> {
+        check_id("messageId", &publish.event.message_id)?;
         let (kind, declared) = if self.phase == ScriptPhase::Producer {
             (
                 "producer",
@@ -237,7 +238,8 @@ impl RunHost {
 
     fn register_input(&self, input: Value) -> Reply {
         let wanted = match parse::<RegisterInput>(input).and_then(|wanted| {
-            check_input_kind(&wanted.source, &wanted.input_type).map(|()| wanted)
+            check_input_kind(&wanted.source, &wanted.input_type)?;
+            check_id("id", &wanted.id).map(|()| wanted)
         }) {
             Ok(wanted) => wanted,
             Err(failure) => return Reply::Now(Err(failure)),

@@ -35,6 +35,20 @@ pub fn check_input_kind(source: &str, kind: &str) -> Result<(), Failure> {
     )))
 }
 
+/// How long an id of an outside thing or of an event may be: what every database can keep in an index.
+const MAX_ID_BYTES: usize = 2_000;
+
+/// Whether a thing may be known by this id; `property` is what the script calls it.
+pub(crate) fn check_id(property: &str, id: &str) -> Result<(), Failure> {
+    if id.len() <= MAX_ID_BYTES {
+        return Ok(());
+    }
+    Err(Failure::logic(format!(
+        "`{property}` has {} bytes, and an id may have {MAX_ID_BYTES}: take the thing's own id, and put the rest into the payload",
+        id.len()
+    )))
+}
+
 #[cfg(test)]
 mod tests {
     use windlass_core::FailureClass;

@@ -120,6 +120,16 @@ scenarios! {
         assert!(failure_of(&shop, "$PRODUCER", code).await.contains("Newsletter"));
     }
 
+    async fn an_id_that_is_too_long_for_an_index_is_refused_whatever_the_database(shop: Workshop) {
+        // Random, as a text that repeats itself is kept compressed.
+        let long = "Array.from({ length: 5_000 }, () => Math.random().toString(36).slice(2, 3)).join('')";
+        let input = format!(r#"await Topics.registerInput({{ source: "Gmail", type: "email", id: {long}, title: "x" }});"#);
+        let event = format!(r#"await Topics.publish({{ topic: "rows", event: {{ messageId: {long}, payload: {{}} }} }});"#);
+
+        assert!(failure_of(&shop, "$PRODUCER", &input).await.contains("`id` has"));
+        assert!(failure_of(&shop, "$NEXT", &event).await.contains("`messageId` has"));
+    }
+
     async fn unknown_properties_of_a_call_are_refused(shop: Workshop) {
         let code = r#"await Files.list({ dir: "in", recursive: true });"#;
 
