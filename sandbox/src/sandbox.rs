@@ -84,6 +84,14 @@ impl Sandbox {
         Report { ending, logs: done.logs }
     }
 
+    /// Waits until no call is under way. Calls that are made meanwhile wait until this returns.
+    ///
+    /// # Cancel safety
+    /// Only the waiting is given up.
+    pub async fn idle(&self) {
+        self.0.0.wait_until_free().await;
+    }
+
     /// Ends every call as cancelled and waits until all threads are free. Later calls are cancelled at once.
     ///
     /// # Cancel safety

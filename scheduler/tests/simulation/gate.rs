@@ -1,0 +1,218 @@
+//! Gates: where a worker waits until the simulator lets it through.
+
+use std::sync::Arc;
+use std::sync::{Mutex, MutexGuard};
+
+use futures::FutureExt;
+use tokio::sync::{Notify, oneshot};
+use windlass_sandbox::Sandbox;
+use windlass_store::StoreError;
+
+use crate::outside::Nature;
+use crate::tally::Tally;
+
+/// How often everyone else may run before silence counts: an answer goes through a task or two on its way.
+const ROUNDS: usize = 4;
+
+/// Where a worker stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Point {
+    /// It wants to look for work.
+    Look,
+    /// An operation of the store has not begun.
+    Before(&'static str),
+    /// An operation has written something, and the worker has not heard of it.
+    After(&'static str),
+    /// A request has not left.
+    Leaves(Nature),
+    /// A request has arrived or was lost, and the worker has not heard of it.
+    Answers(Nature),
+    /// An effect is about to be looked up.
+    LooksUp(Nature),
+    /// An effect was looked up, and the worker has not heard of it.
+    LookedUp(Nature),
+}
+
+impl std::fmt::Display for Point {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Look => write!(f, "before looking for work"),
+            Self::Before(operation) => write!(f, "before {operation}"),
+            Self::After(operation) => write!(f, "after {operation}"),
+            Self::Leaves(_) => write!(f, "before a request leaves"),
+            Self::Answers(_) => write!(f, "before an answer arrives"),
+            Self::LooksUp(_) => write!(f, "before a lookup"),
+            Self::LookedUp(_) => write!(f, "before a lookup is answered"),
+        }
+    }
+}
+
+/// A worker that waits, as the simulator sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Ticket {
+    pub(crate) worker: usize,
+    pub(crate) point: Point,
+    /// Counts arrivals, for two that are alike.
+    number: u64,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    ticket: Ticket,
+    open: oneshot::Sender<()>,
+}
+
+/// All gates of a simulation.
+#[derive(Debug, Default)]
+pub(crate) struct Gates {
+    state: Mutex<State>,
+    /// Rings when an operation of the store has ended.
+    ended: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: Vec<Waiting>,
+    n_arrived: u64,
+    /// Operations and reads of the store that are under way.
+    n_busy: usize,
+    has_written: bool,
+    /// What no operation of the store may answer.
+    complaint: Option<String>,
+    tally: Tally,
+}
+
+impl Gates {
+    /// Begins a history.
+    pub(crate) fn reset(&self) {
+        *self.lock() = State::default();
+    }
+
+    /// Waits until nothing can move any more but through a gate or with time.
+    pub(crate) async fn quiet(&self, sandbox: &Sandbox) {
+        loop {
+            for _ in 0..ROUNDS {
+                tokio::task::yield_now().await;
+            }
+            if self.lock().n_busy > 0 {
+                self.ended.notified().await;
+            } else if sandbox.idle().now_or_never().is_none() {
+                sandbox.idle().await;
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// Who waits, in an order that chance has no part in.
+    pub(crate) fn waiting(&self) -> Vec<Ticket> {
+        let mut state = self.lock();
+        // Whoever has crashed waits no more.
+        state.waiting.retain(|waiting| !waiting.open.is_closed());
+        let mut tickets: Vec<Ticket> =
+            state.waiting.iter().map(|waiting| waiting.ticket).collect();
+        tickets.sort();
+        tickets
+    }
+
+    /// Lets one through.
+    pub(crate) fn open(&self, ticket: Ticket) {
+        let mut state = self.lock();
+        if let Some(index) = state.waiting.iter().position(|waiting| waiting.ticket == ticket) {
+            let _crashed = state.waiting.swap_remove(index).open.send(());
+        }
+    }
+
+    /// Whether anything was written since this was asked last.
+    pub(crate) fn has_written(&self) -> bool {
+        std::mem::take(&mut self.lock().has_written)
+    }
+
+    pub(crate) fn complaint(&self) -> Option<String> {
+        self.lock().complaint.take()
+    }
+
+    /// What was counted since this was asked last.
+    pub(crate) fn tally(&self) -> Tally {
+        std::mem::take(&mut self.lock().tally)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+}
+
+/// One worker's way to the gates.
+#[derive(Debug, Clone)]
+pub(crate) struct Gate {
+    pub(crate) gates: Arc<Gates>,
+    pub(crate) worker: usize,
+}
+
+impl Gate {
+    /// Waits to be let through.
+    pub(crate) async fn pass(&self, point: Point) {
+        let (open, opened) = oneshot::channel();
+        {
+            let mut state = self.gates.lock();
+            state.n_arrived += 1;
+            let ticket = Ticket { worker: self.worker, point, number: state.n_arrived };
+            state.waiting.push(Waiting { ticket, open });
+        }
+        // A gate that the end of the history has closed stays closed.
+        if opened.await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Something is under way as long as this lives.
+    pub(crate) fn busy(&self) -> Busy<'_> {
+        self.gates.lock().n_busy += 1;
+        Busy(&self.gates)
+    }
+
+    /// An operation of the store has ended. Says whether it wrote something.
+    pub(crate) fn ended<T: Wrote>(
+        &self,
+        operation: &'static str,
+        result: &windlass_store::Result<T>,
+    ) -> bool {
+        let mut state = self.gates.lock();
+        match result {
+            Ok(answer) => {
+                state.has_written |= answer.wrote();
+                return answer.wrote();
+            }
+            Err(StoreError::ClaimLost { .. }) => {
+                state.tally.count(format!("zombie refused: {operation}"));
+                // What a zombie knows of its effect is kept.
+                state.has_written = true;
+            }
+            Err(StoreError::NotNow { .. }) if operation == "settle_lookup" => {
+                state.tally.count("lookup overtaken");
+            }
+            Err(error) => {
+                state.complaint.get_or_insert(format!("`{operation}` was refused: {error}"));
+            }
+        }
+        true
+    }
+}
+
+/// Something is under way.
+#[derive(Debug)]
+pub(crate) struct Busy<'a>(&'a Gates);
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.lock().n_busy -= 1;
+        self.0.ended.notify_one();
+    }
+}
+
+/// Whether an operation that found nothing to do wrote nothing.
+pub(crate) trait Wrote {
+    fn wrote(&self) -> bool {
+        true
+    }
+}

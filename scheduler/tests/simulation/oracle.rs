@@ -1,0 +1,262 @@
+//! What must hold after every step, and in the end. The oracle reads the store, and knows what really happened outside.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use serde_json::Value;
+use windlass_core::{
+    EventId, EventStatus, MutationId, MutationStatus, Phase, ResolvedBy, RunId, Status, WorkflowId,
+    WorkflowStatus,
+};
+use windlass_store::{
+    Event, EventFilter, Inspect, Mutation, Notification, NotificationKind, Run, RunFilter, Workflow,
+    WorkflowOverview,
+};
+
+use crate::outside::{Application, Nature, Outside};
+use crate::shop::Shop;
+use crate::tally::Tally;
+use crate::tools::messages_of;
+
+/// What is broken, or nothing.
+pub(crate) type Verdict = Result<(), String>;
+
+macro_rules! require {
+    ($holds:expr, $($said:tt)+) => {
+        if !$holds {
+            return Err(format!($($said)+));
+        }
+    };
+}
+
+/// A workflow as the store has it.
+#[derive(Debug)]
+pub(crate) struct View {
+    pub(crate) overview: WorkflowOverview,
+    pub(crate) runs: Vec<Run>,
+    pub(crate) mutations: Vec<Mutation>,
+    pub(crate) events: Vec<Event>,
+    /// What nobody has settled.
+    notices: Vec<Notification>,
+}
+
+impl View {
+    pub(crate) async fn read(store: &dyn Inspect, workflow: WorkflowId) -> Self {
+        let overview = store.overview(workflow).await.unwrap();
+        let filter = RunFilter { workflow, session: None, limit: 10_000 };
+        let runs = store.runs(filter).await.unwrap();
+        let mutations = store.mutations(workflow).await.unwrap();
+        let filter =
+            EventFilter { workflow, topic: None, status: None, message_ids: None, limit: 10_000 };
+        let events = store.events(filter).await.unwrap();
+        let workspace = overview.workflow.workspace_id;
+        let notices = store.notifications(workspace).await.unwrap().into_iter();
+        let notices = notices
+            .filter(|notice| notice.workflow_id == workflow && notice.resolved_at.is_none())
+            .collect();
+        Self { overview, runs, mutations, events, notices }
+    }
+
+    pub(crate) const fn workflow(&self) -> &Workflow {
+        &self.overview.workflow
+    }
+
+    fn run(&self, run: RunId) -> Result<&Run, String> {
+        self.runs.iter().find(|known| known.id == run).ok_or_else(|| format!("no run {run}"))
+    }
+
+    fn is_told(&self, kinds: &[NotificationKind]) -> bool {
+        self.notices.iter().any(|notice| kinds.contains(&notice.kind))
+    }
+}
+
+/// Remembers what it has seen.
+#[derive(Debug, Default)]
+pub(crate) struct Oracle {
+    phases: HashMap<RunId, u8>,
+    /// What the person wanted last.
+    pub(crate) wanted: HashMap<WorkflowId, WorkflowStatus>,
+    seen_late: HashSet<MutationId>,
+    seen_given_up: HashSet<MutationId>,
+    seen_parked: HashSet<(EventId, u32)>,
+    pub(crate) tally: Tally,
+}
+
+impl Oracle {
+    /// What must hold after every step.
+    pub(crate) fn check(&mut self, view: &View, outside: &Outside) -> Verdict {
+        if let Some(doubled) = outside.doubled() {
+            return Err(doubled);
+        }
+        let wanted = self.wanted.get(&view.workflow().id);
+        let status = view.workflow().status;
+        require!(wanted == Some(&status), "it is {status}, which no person wanted");
+        self.check_runs(view)?;
+        check_reservations(view)?;
+        check_ledger(view, &outside.applied())?;
+        check_stops(view)?;
+        self.count(view);
+        Ok(())
+    }
+
+    fn check_runs(&mut self, view: &View) -> Verdict {
+        let open: Vec<_> = view.runs.iter().filter(|run| run.status.is_open()).collect();
+        require!(open.len() <= 1, "several runs are open: {open:#?}");
+        for run in &view.runs {
+            let order = run.phase.order();
+            let before = self.phases.insert(run.id, order).unwrap_or(0);
+            require!(before <= order, "{} went back to {}", run.id, run.phase);
+            let is_committed = run.status == Status::Committed;
+            require!(
+                is_committed == (run.phase == Phase::Committed),
+                "{} is {} in phase {}",
+                run.id,
+                run.status,
+                run.phase
+            );
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, view: &View) {
+        for mutation in &view.mutations {
+            if mutation.late_evidence.is_some() && self.seen_late.insert(mutation.id) {
+                self.tally.count("late evidence");
+            }
+            let is_given_up =
+                mutation.reconcilable && mutation.status == MutationStatus::Indeterminate;
+            if is_given_up && self.seen_given_up.insert(mutation.id) {
+                self.tally.count("lookup given up");
+            }
+        }
+        for event in view.events.iter().filter(|event| event.status == EventStatus::Parked) {
+            if self.seen_parked.insert((event.id, event.attempt_number)) {
+                self.tally.count("event parked");
+            }
+        }
+    }
+}
+
+fn check_reservations(view: &View) -> Verdict {
+    for event in view.events.iter().filter(|event| event.status == EventStatus::Reserved) {
+        let owner = event.reserved_by_run_id.ok_or("a reserved event without a run")?;
+        let run = view.run(owner)?;
+        let answers = run.status.is_open()
+            || run.status == Status::PausedReconciliation
+            || view.workflow().pending_retry_run_id == Some(owner);
+        require!(answers, "`{}` is reserved by {owner}, which is {}", event.message_id, run.status);
+    }
+    Ok(())
+}
+
+fn check_ledger(view: &View, applied: &[Application]) -> Verdict {
+    let mut runs = BTreeSet::new();
+    for mutation in &view.mutations {
+        require!(runs.insert(mutation.handler_run_id), "a run has two rows in the ledger");
+        let messages = messages_of(&mutation.params);
+        let by_id = |done: &&Application| done.request.mutation == mutation.id;
+        let itself = applied.iter().find(by_id);
+        if mutation.status == MutationStatus::Applied {
+            let happened = applied.iter().any(|done| done.request.messages == messages);
+            require!(happened, "the ledger says applied, and nothing happened: {mutation:#?}");
+        }
+        // Where a request is sent again to ask, it is the same effect whichever row has caused it.
+        let is_its_own = itself.is_some_and(|done| done.request.nature != Nature::Resent);
+        let is_skipped = mutation.resolved_by == Some(ResolvedBy::UserSkip);
+        require!(
+            mutation.status != MutationStatus::Failed || is_skipped || !is_its_own,
+            "the ledger says that it did not happen, and it did: {mutation:#?}"
+        );
+    }
+    Ok(())
+}
+
+/// Every stop goes on by itself or has been told of.
+fn check_stops(view: &View) -> Verdict {
+    use NotificationKind::{Error, EventParked, MutationInDoubt, ScriptFailed};
+
+    let workflow = view.workflow();
+    let is_looked_up = view.mutations.iter().any(|mutation| {
+        mutation.status == MutationStatus::NeedsReconcile && mutation.next_reconcile_at.is_some()
+    });
+    require!(
+        workflow.error.is_none() || is_looked_up || view.is_told(&[Error, MutationInDoubt]),
+        "nobody is told of the error {:?}",
+        workflow.error
+    );
+    require!(
+        !workflow.maintenance || view.is_told(&[ScriptFailed]),
+        "nobody is told of the repair"
+    );
+    let is_parked = view.events.iter().any(|event| event.status == EventStatus::Parked);
+    require!(!is_parked || view.is_told(&[EventParked]), "nobody is told of a parked event");
+    for mutation in &view.mutations {
+        let is_asked = mutation.status == MutationStatus::Indeterminate;
+        require!(
+            !is_asked || view.is_told(&[MutationInDoubt]),
+            "nobody is asked: {mutation:#?}"
+        );
+        let waits = mutation.status == MutationStatus::NeedsReconcile;
+        require!(
+            !waits || mutation.next_reconcile_at.is_some(),
+            "never looked up again: {mutation:#?}"
+        );
+    }
+    let is_runnable = workflow.status == WorkflowStatus::Active
+        && workflow.error.is_none()
+        && !workflow.maintenance;
+    // The producer is always due at some time.
+    require!(
+        !is_runnable || view.overview.open_run.is_some() || workflow.due_at.is_some(),
+        "it runs, and is never due: {workflow:#?}"
+    );
+    Ok(())
+}
+
+/// Why a workflow is not at rest; none where it is.
+pub(crate) fn unrest(view: &View, shop: &Shop) -> Option<String> {
+    let workflow = view.workflow();
+    let all = shop.all(&workflow.name);
+    let has = |id: &str| view.events.iter().any(|event| event.message_id == id);
+    if let Some(run) = &view.overview.open_run {
+        return Some(format!("{} is {}", run.id, run.status));
+    }
+    if let Some(missing) = all.iter().find(|message| !has(&message.id)) {
+        return Some(format!("`{}` has not come in", missing.id));
+    }
+    if workflow.pending_retry_run_id.is_some() {
+        return Some("a run waits to be retried".to_owned());
+    }
+    let is_done = |status| matches!(status, EventStatus::Consumed | EventStatus::Skipped);
+    let open = view.events.iter().find(|event| !is_done(event.status));
+    open.map(|event| format!("`{}` is {}", event.message_id, event.status))
+}
+
+/// What must hold of a workflow in the end.
+pub(crate) fn check_end(view: &View, outside: &Outside) -> Verdict {
+    let applied = outside.applied();
+    let orders = view.events.iter().filter(|event| event.topic == "orders");
+    let mut n_done = 0;
+    for order in orders {
+        let id = &order.message_id;
+        let n_applied =
+            applied.iter().filter(|done| done.request.messages.contains(id)).count();
+        let done = format!("done:{id}");
+        let n_published = view.events.iter().filter(|event| event.message_id == done).count();
+        let n_in_ledger = view.mutations.iter().filter(|mutation| {
+            mutation.status == MutationStatus::Applied && messages_of(&mutation.params).contains(id)
+        });
+        let found = (order.status, n_applied, n_in_ledger.count(), n_published);
+        let is_right = match order.status {
+            EventStatus::Consumed => found == (EventStatus::Consumed, 1, 1, 1),
+            _ => n_applied <= 1 && n_published == 0,
+        };
+        require!(is_right, "`{id}`: status, effects, ledger, published are {found:?}");
+        n_done += n_published;
+    }
+    let counter = view.overview.handlers.iter().find(|handler| handler.name == "count");
+    let state = counter.and_then(|handler| handler.state.as_ref());
+    let counted = state.map_or(&Value::Null, |state| &state["count"]);
+    let counted = counted.as_u64().unwrap_or(0);
+    require!(counted == n_done as u64, "{n_done} effects came downstream, counted {counted}");
+    Ok(())
+}

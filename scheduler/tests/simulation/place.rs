@@ -1,0 +1,114 @@
+//! Where the histories are kept: each of the databases, fresh for every history.
+
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use windlass_core::{
+    Backoff, Clock, EffectLimits, EventPolicy, LeasePolicy, LookupPolicy, ManualClock, Policy,
+};
+use windlass_store::testing::PostgresSchema;
+use windlass_store::{Options, SharedStore};
+
+/// How many workers there are.
+pub(crate) const WORKERS: usize = 3;
+
+/// A kind of database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Database {
+    Memory,
+    Disk,
+    Postgres,
+}
+
+impl std::fmt::Display for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Memory => "SQLite in memory",
+            Self::Disk => "SQLite on disk",
+            Self::Postgres => "PostgreSQL",
+        })
+    }
+}
+
+/// A database that can be emptied.
+#[derive(Debug)]
+pub(crate) enum Place {
+    Memory,
+    /// Each history has a copy of an empty database.
+    Disk {
+        folder: TempDir,
+        n_histories: u64,
+    },
+    Postgres {
+        schema: PostgresSchema,
+        stores: Vec<SharedStore>,
+    },
+}
+
+impl Place {
+    /// None where the environment names no PostgreSQL.
+    pub(crate) async fn make(database: Database, clock: &Arc<ManualClock>) -> Option<Self> {
+        Some(match database {
+            Database::Memory => Self::Memory,
+            Database::Disk => {
+                let folder = tempfile::tempdir().unwrap();
+                windlass_store::migrate(&path(&folder, 0)).await.unwrap();
+                Self::Disk { folder, n_histories: 0 }
+            }
+            Database::Postgres => {
+                let schema = PostgresSchema::migrated().await.unwrap()?;
+                let stores = open_each(&schema.url(), clock).await;
+                Self::Postgres { schema, stores }
+            }
+        })
+    }
+
+    /// An empty database as each worker sees it: over connections of its own where there can be several.
+    pub(crate) async fn stores(&mut self, clock: &Arc<ManualClock>) -> Vec<SharedStore> {
+        match self {
+            Self::Memory => {
+                let store = open("sqlite::memory:", clock).await;
+                (0..WORKERS).map(|_| Arc::clone(&store)).collect()
+            }
+            Self::Disk { folder, n_histories } => {
+                *n_histories += 1;
+                let copy = path(folder, *n_histories);
+                std::fs::copy(path(folder, 0), &copy).unwrap();
+                open_each(&copy, clock).await
+            }
+            Self::Postgres { schema, stores } => {
+                schema.empty().await;
+                stores.clone()
+            }
+        }
+    }
+}
+
+fn path(folder: &TempDir, number: u64) -> String {
+    folder.path().join(format!("{number}.db")).display().to_string()
+}
+
+async fn open_each(url: &str, clock: &Arc<ManualClock>) -> Vec<SharedStore> {
+    let mut stores = Vec::new();
+    for _ in 0..WORKERS {
+        stores.push(open(url, clock).await);
+    }
+    stores
+}
+
+async fn open(url: &str, clock: &Arc<ManualClock>) -> SharedStore {
+    let clock = Some(Arc::clone(clock) as Arc<dyn Clock>);
+    windlass_store::open(url, Options { policy: policy(), clock, connections: 2 }).await.unwrap()
+}
+
+/// Limits that a short history reaches, and delays without chance.
+pub(crate) fn policy() -> Policy {
+    Policy {
+        lease: LeasePolicy { duration_ms: 30_000 },
+        lookup: LookupPolicy { attempts: 3, base_ms: 5_000, cap_ms: 20_000, timeout_ms: 10_000 },
+        transient: Backoff { base_ms: 5_000, cap_ms: 20_000, tries: 3, jitter_percent: 0 },
+        effects: EffectLimits { mutations_per_hour: 12, doubts_per_hour: 4 },
+        events: EventPolicy { park_after: 2 },
+        ..Policy::default()
+    }
+}

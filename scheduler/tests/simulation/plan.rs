@@ -1,0 +1,69 @@
+//! Where a history wants its faults: chance alone would seldom meet the rare places.
+
+use crate::gate::{Point, Ticket};
+use crate::outside::Nature;
+use crate::rng::Rng;
+
+/// The operations of the store that workers use.
+pub(crate) const OPERATIONS: [&str; 14] = [
+    "recover_runs",
+    "claim_lookups",
+    "enqueue_due",
+    "claim_runs",
+    "renew_leases",
+    "checkpoint_prepare",
+    "begin_mutation",
+    "apply_mutation",
+    "fail_mutation",
+    "doubt_mutation",
+    "settle_lookup",
+    "stop_run",
+    "commit_producer",
+    "commit_consumer",
+];
+
+/// Faults that wait for their place; each strikes once.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    crashes: Vec<Point>,
+    freezes: Vec<Point>,
+}
+
+impl Plan {
+    pub(crate) fn draw(rng: &mut Rng) -> Self {
+        let mut some = |count| (0..count).map(|_| place(rng)).collect();
+        Self { crashes: some(3), freezes: some(3) }
+    }
+
+    /// Who crashes now.
+    pub(crate) fn crash_at(&mut self, tickets: &[Ticket]) -> Option<Ticket> {
+        strike(&mut self.crashes, tickets)
+    }
+
+    /// Who freezes now.
+    pub(crate) fn freeze_at(&mut self, tickets: &[Ticket]) -> Option<Ticket> {
+        strike(&mut self.freezes, tickets)
+    }
+}
+
+fn place(rng: &mut Rng) -> Point {
+    let nature = *rng.pick(&Nature::ALL).unwrap();
+    let operation = *rng.pick(&OPERATIONS).unwrap();
+    match rng.below(100) {
+        0..35 => Point::Before(operation),
+        35..70 => Point::After(operation),
+        70..78 => Point::Leaves(nature),
+        78..88 => Point::Answers(nature),
+        88..94 => Point::LooksUp(nature),
+        _ => Point::LookedUp(nature),
+    }
+}
+
+fn strike(places: &mut Vec<Point>, tickets: &[Ticket]) -> Option<Ticket> {
+    let (index, ticket) = places.iter().enumerate().find_map(|(index, point)| {
+        let ticket = tickets.iter().find(|ticket| ticket.point == *point)?;
+        Some((index, *ticket))
+    })?;
+    places.swap_remove(index);
+    Some(ticket)
+}

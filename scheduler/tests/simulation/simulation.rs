@@ -1,0 +1,412 @@
+//! One history: workers, time, faults and a person, in an order that a seed decides.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use windlass_core::{
+    Clock, Id, ManualClock, Timestamp, WorkerId, WorkflowId, WorkflowStatus,
+};
+use windlass_scheduler::{Effects, EngineParts};
+use windlass_store::SharedStore;
+
+use crate::gate::{Gate, Point, Ticket};
+use crate::oracle::{self, Oracle, Verdict, View};
+use crate::outside::Nature;
+use crate::person::{self, Act};
+use crate::place::{WORKERS, policy};
+use crate::plan::Plan;
+use crate::rng::Rng;
+use crate::stage::Stage;
+use crate::store::GatedStore;
+use crate::tally::Tally;
+use crate::worker::Worker;
+
+/// How long the faults go on.
+const STEPS: usize = 160;
+/// How often everyone may look for work afterwards, until all is done.
+const ROUNDS: usize = 80;
+/// How far time moves at a time while a worker is awake: much less than it keeps of its lease for safety.
+const TICK: Duration = Duration::from_secs(1);
+
+/// A history as it was.
+#[derive(Debug)]
+pub(crate) struct History {
+    /// What happened, line by line.
+    pub(crate) trace: Vec<String>,
+    /// What it came to.
+    pub(crate) verdict: Verdict,
+    pub(crate) tally: Tally,
+}
+
+impl History {
+    /// The same for the same history.
+    pub(crate) fn digest(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.trace.hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
+/// A history in the making.
+pub(crate) struct Simulation<'a> {
+    stage: &'a Stage,
+    clock: Arc<ManualClock>,
+    /// The store as each worker has it, without its gates.
+    stores: Vec<SharedStore>,
+    workflows: Vec<WorkflowId>,
+    workers: [Option<Worker>; WORKERS],
+    rng: Rng,
+    plan: Plan,
+    oracle: Oracle,
+    trace: Vec<String>,
+    tally: Tally,
+}
+
+impl<'a> Simulation<'a> {
+    /// Everything as it is before the first step.
+    pub(crate) async fn begin(stage: &'a mut Stage, seed: u64) -> Self {
+        let mut rng = Rng::new(seed);
+        let stores = stage.reset(&mut rng).await;
+        let stage = &*stage;
+        let plan = Plan::draw(&mut rng);
+        let mut oracle = Oracle::default();
+        let workflows = stage.deploy(&*stores[0]).await;
+        for workflow in &workflows {
+            oracle.wanted.insert(*workflow, WorkflowStatus::Active);
+        }
+        Self {
+            stage,
+            clock: Arc::clone(&stage.clock),
+            stores,
+            workflows,
+            workers: [const { None }; WORKERS],
+            rng,
+            plan,
+            oracle,
+            trace: Vec::new(),
+            tally: Tally::default(),
+        }
+    }
+
+    /// Goes through the whole history.
+    pub(crate) async fn run(mut self) -> History {
+        let verdict = self.live().await;
+        self.workers.iter_mut().filter_map(Option::take).for_each(Worker::crash);
+        self.stage.gates.quiet(&self.stage.sandbox).await;
+        let mut tally = self.tally;
+        tally.add(self.oracle.tally);
+        tally.add(self.stage.gates.tally());
+        tally.add(self.stage.outside.tally());
+        History { trace: self.trace, verdict, tally }
+    }
+
+    async fn live(&mut self) -> Verdict {
+        self.start_all();
+        for _ in 0..STEPS {
+            self.settle().await?;
+            self.step().await?;
+        }
+        self.settle().await?;
+        self.come_to_rest().await
+    }
+
+    fn start_all(&mut self) {
+        for number in 0..WORKERS {
+            if self.workers[number].is_none() {
+                self.start(number);
+            }
+        }
+    }
+
+    fn start(&mut self, number: usize) {
+        self.note(format!("start {number}"));
+        let gate = Gate { gates: Arc::clone(&self.stage.gates), worker: number };
+        let inner = Arc::clone(&self.stores[number]);
+        let parts = EngineParts {
+            store: Arc::new(GatedStore { inner, gate: gate.clone() }),
+            sandbox: self.stage.sandbox.clone(),
+            registry: Arc::clone(&self.stage.registries[number]),
+            policy: policy(),
+            worker: WorkerId::mint(self.clock.now()),
+            slots: 1,
+            effects: Effects::Make,
+            workers_dir: None,
+            observer: None,
+        };
+        self.workers[number] = Some(Worker::start(parts, gate));
+    }
+
+    /// Waits until nothing moves, and asks the oracle where something was written.
+    async fn settle(&mut self) -> Verdict {
+        self.stage.gates.quiet(&self.stage.sandbox).await;
+        if let Some(complaint) = self.stage.gates.complaint() {
+            return Err(complaint);
+        }
+        for number in 0..WORKERS {
+            if self.workers[number].as_ref().is_some_and(Worker::has_ended)
+                && let Some(worker) = self.workers[number].take()
+            {
+                return Err(format!("worker {number} ended: {}", worker.end().await));
+            }
+        }
+        if self.stage.gates.has_written() {
+            self.look_over().await?;
+        }
+        Ok(())
+    }
+
+    async fn look_over(&mut self) -> Verdict {
+        for view in self.views().await {
+            let name = &view.workflow().name;
+            self.oracle
+                .check(&view, &self.stage.outside)
+                .map_err(|broken| format!("{name}: {broken}"))?;
+        }
+        Ok(())
+    }
+
+    async fn views(&self) -> Vec<View> {
+        let mut views = Vec::new();
+        for workflow in &self.workflows {
+            views.push(View::read(&*self.stores[0], *workflow).await);
+        }
+        views
+    }
+
+    /// Does one thing.
+    async fn step(&mut self) -> Verdict {
+        let tickets = self.awake();
+        let n_at_work =
+            (0..WORKERS).filter(|worker| is_at_work(&tickets, *worker)).count();
+        if n_at_work > 1 {
+            self.tally.count("two workers at once");
+        }
+        if let Some(ticket) = self.plan.crash_at(&tickets) {
+            return self.crash(ticket);
+        }
+        if let Some(ticket) = self.plan.freeze_at(&tickets)
+            && self.may_freeze(ticket.worker, &tickets)
+        {
+            self.freeze(ticket);
+            return Ok(());
+        }
+        let weight = self.rng.below(100);
+        match weight {
+            0..78 if n_at_work > 0 => {
+                let busy: Vec<Ticket> =
+                    tickets.into_iter().filter(|ticket| ticket.point != Point::Look).collect();
+                let ticket = *self.rng.pick(&busy).unwrap();
+                self.let_through(ticket);
+                Ok(())
+            }
+            0..88 => match self.rng.pick(&tickets).copied() {
+                Some(ticket) if n_at_work > 0 || self.rng.chance(60) => {
+                    self.let_through(ticket);
+                    Ok(())
+                }
+                _ => self.let_time_pass().await,
+            },
+            88..93 => self.let_time_pass().await,
+            93..97 => self.let_person_act().await,
+            97 => match self.rng.pick(&tickets).copied() {
+                Some(ticket) => self.crash(ticket),
+                None => Ok(()),
+            },
+            _ => {
+                self.start_all();
+                Ok(())
+            }
+        }
+    }
+
+    /// Who waits and is not frozen.
+    fn awake(&self) -> Vec<Ticket> {
+        let is_awake = |ticket: &Ticket| {
+            self.workers[ticket.worker].as_ref().is_some_and(|worker| !worker.is_frozen())
+        };
+        self.stage.gates.waiting().into_iter().filter(is_awake).collect()
+    }
+
+    fn let_through(&mut self, ticket: Ticket) {
+        self.note(format!("{} goes on {:?}", ticket.worker, ticket.point));
+        self.stage.gates.open(ticket);
+    }
+
+    fn crash(&mut self, ticket: Ticket) -> Verdict {
+        self.note(format!("{} crashes {}", ticket.worker, ticket.point));
+        self.tally.count(format!("crash {}", ticket.point));
+        self.workers[ticket.worker].take().into_iter().for_each(Worker::crash);
+        Ok(())
+    }
+
+    /// A request that is frozen between the worker's last look at its lease and the wire leaves when it thaws, whoever has taken
+    /// over: nothing but the service itself can refuse it.
+    fn may_freeze(&self, worker: usize, tickets: &[Ticket]) -> bool {
+        let is_on_the_wire = |ticket: &Ticket| {
+            ticket.worker == worker
+                && matches!(ticket.point, Point::Leaves(nature) if nature != Nature::Resent)
+        };
+        !tickets.iter().any(is_on_the_wire)
+    }
+
+    fn freeze(&mut self, ticket: Ticket) {
+        let lease = policy().lease.duration_ms / 1_000;
+        let seconds = self.rng.below(lease * 3);
+        self.note(format!("{} freezes {} for {seconds} s", ticket.worker, ticket.point));
+        let length = if seconds > lease { "beyond its lease" } else { "for a while" };
+        self.tally.count(format!("frozen {length}"));
+        let until = self.clock.now().after(Duration::from_secs(seconds));
+        if let Some(worker) = &mut self.workers[ticket.worker] {
+            worker.freeze(until);
+        }
+    }
+
+    fn thaw(&mut self, now: Timestamp) {
+        for number in 0..WORKERS {
+            if let Some(worker) = &mut self.workers[number]
+                && worker.frozen_until.is_some_and(|until| until <= now)
+            {
+                worker.thaw();
+                self.trace.push(format!("{number} thaws"));
+            }
+        }
+    }
+
+    /// A little while somebody is at work, or else until something is due.
+    async fn let_time_pass(&mut self) -> Verdict {
+        let tickets = self.awake();
+        let is_busy = (0..WORKERS).any(|worker| is_at_work(&tickets, worker));
+        let duration = if is_busy {
+            Duration::from_secs(1 + self.rng.below(8))
+        } else {
+            self.until_due().await
+        };
+        self.pass(duration).await
+    }
+
+    /// How long until something is due or somebody thaws.
+    async fn until_due(&self) -> Duration {
+        let now = self.clock.now();
+        let thaws = self.workers.iter().flatten().filter_map(|worker| worker.frozen_until);
+        let thaw = thaws.min().map(|until| until.since(now));
+        let due = self.stores[0].next_due().await.unwrap();
+        let longest = Duration::from_secs(60);
+        let next = due.into_iter().chain(thaw).min().unwrap_or(longest);
+        next.clamp(TICK, longest)
+    }
+
+    /// Both clocks move together, in steps that nobody sleeps through who is awake.
+    async fn pass(&mut self, duration: Duration) -> Verdict {
+        self.note(format!("{} s pass", duration.as_secs_f64()));
+        let is_renewed = !self.rng.chance(15);
+        let mut left = duration;
+        while !left.is_zero() {
+            let step = left.min(TICK);
+            left -= step;
+            self.clock.advance(step);
+            tokio::time::advance(step).await;
+            self.settle().await?;
+            self.stage.outside.pass_time();
+            while let Some(renewal) = self.awake().into_iter().find(is_renewal)
+                && is_renewed
+            {
+                self.let_through(renewal);
+                self.settle().await?;
+            }
+        }
+        self.thaw(self.clock.now());
+        Ok(())
+    }
+
+    async fn let_person_act(&mut self) -> Verdict {
+        let views = self.views().await;
+        let view = self.rng.pick(&views).unwrap();
+        let mut acts = person::duties(view, &self.stage.outside);
+        if acts.is_empty() || self.rng.chance(30) {
+            acts = person::whims(view, &self.stage.outside, &mut self.rng);
+        }
+        match self.rng.pick(&acts).cloned() {
+            Some(act) => self.act(act).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn act(&mut self, act: Act) -> Verdict {
+        let kind = act.kind();
+        if let Act::Control(workflow, action) = &act
+            && let Some(wanted) = self.oracle.wanted.get_mut(workflow)
+            && let Ok(after) = wanted.after(*action, true)
+        {
+            *wanted = after;
+        }
+        let done = act.perform(&*self.stores[0]).await;
+        self.note(format!("{kind}: {}", if done.is_ok() { "done" } else { "refused" }));
+        match done {
+            Ok(()) => self.tally.count(kind),
+            Err(_refused) => self.tally.count(format!("{kind}, refused")),
+        }
+        self.look_over().await
+    }
+
+    /// Nothing goes wrong any more: whatever was begun comes to its end.
+    async fn come_to_rest(&mut self) -> Verdict {
+        self.note("calm");
+        self.stage.outside.calm_down();
+        self.thaw(Timestamp::from_micros(i64::MAX));
+        self.start_all();
+        let mut restless = String::new();
+        for _ in 0..ROUNDS {
+            self.work().await?;
+            let views = self.views().await;
+            let duties = views.iter().flat_map(|view| person::duties(view, &self.stage.outside));
+            let duties: Vec<Act> = duties.collect();
+            if duties.is_empty() {
+                let reasons = views.iter().find_map(|view| oracle::unrest(view, &self.stage.shop));
+                match reasons {
+                    None => return self.check_end(&views),
+                    Some(reason) => restless = reason,
+                }
+            }
+            for duty in duties {
+                self.act(duty).await?;
+            }
+            let until_due = self.until_due().await;
+            self.pass(until_due).await?;
+        }
+        Err(format!("it does not come to rest: {restless}"))
+    }
+
+    /// Lets everyone finish, and the first look for work.
+    async fn work(&mut self) -> Verdict {
+        let mut has_looked = false;
+        loop {
+            self.settle().await?;
+            let tickets = self.awake();
+            let next = tickets.iter().find(|ticket| ticket.point != Point::Look);
+            let look = tickets.iter().find(|ticket| ticket.worker == 0 && !has_looked);
+            has_looked |= next.is_none();
+            match next.or(look) {
+                Some(ticket) => self.let_through(*ticket),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    fn check_end(&self, views: &[View]) -> Verdict {
+        views.iter().try_for_each(|view| oracle::check_end(view, &self.stage.outside))
+    }
+
+    fn note(&mut self, line: impl Into<String>) {
+        self.trace.push(line.into());
+    }
+}
+
+/// Whether a worker does anything but wait for work.
+fn is_at_work(tickets: &[Ticket], worker: usize) -> bool {
+    tickets.iter().any(|ticket| ticket.worker == worker && ticket.point != Point::Look)
+}
+
+fn is_renewal(ticket: &Ticket) -> bool {
+    matches!(ticket.point, Point::Before("renew_leases") | Point::After("renew_leases"))
+}

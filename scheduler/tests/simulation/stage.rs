@@ -1,0 +1,103 @@
+//! What many histories share: the sandbox, the databases, the clock and everything outside.
+
+use std::sync::Arc;
+
+use windlass_core::{Grant, Manifest, ManualClock, Timestamp, WorkflowId, digest_text};
+use windlass_sandbox::{Sandbox, Script};
+use windlass_scheduler::Registry;
+use windlass_store::{ActivateScript, Bump, SaveScript, SharedStore, Store};
+
+use crate::gate::{Gate, Gates};
+use crate::outside::Outside;
+use crate::place::{Database, Place, WORKERS, policy};
+use crate::rng::Rng;
+use crate::shop::{SCRIPT, Shop, WORKFLOWS};
+use crate::tools::registry;
+
+/// When every history begins.
+const START: &str = "2026-03-02T07:00:00Z";
+
+/// A place for histories, one after the other.
+pub(crate) struct Stage {
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) gates: Arc<Gates>,
+    pub(crate) outside: Arc<Outside>,
+    pub(crate) shop: Arc<Shop>,
+    pub(crate) sandbox: Sandbox,
+    /// The tools of each worker.
+    pub(crate) registries: Vec<Arc<Registry>>,
+    place: Place,
+    manifest: Manifest,
+    grant: Grant,
+}
+
+impl Stage {
+    /// None where the environment names no PostgreSQL.
+    pub(crate) async fn make(database: Database) -> Option<Self> {
+        let clock = Arc::new(ManualClock::new(start()));
+        let place = Place::make(database, &clock).await?;
+        let gates = Arc::new(Gates::default());
+        let outside = Arc::new(Outside::new(Arc::clone(&clock)));
+        let shop = Arc::new(Shop::new(Arc::clone(&clock)));
+        let registry_of = |worker| {
+            let gate = Gate { gates: Arc::clone(&gates), worker };
+            Arc::new(registry(&gate, &outside, &shop))
+        };
+        let registries: Vec<_> = (0..WORKERS).map(registry_of).collect();
+        let sandbox = Sandbox::start(windlass_sandbox::Options {
+            limits: policy().script,
+            functions: registries[0].functions(),
+            max_threads: WORKERS,
+            cores: WORKERS,
+        });
+        let manifest = sandbox.check(script(), "UTC").await.unwrap();
+        let grant = sandbox.tools_of(&script()).await;
+        Some(Self { clock, gates, outside, shop, sandbox, registries, place, manifest, grant })
+    }
+
+    /// Begins a history: everything is as new.
+    pub(crate) async fn reset(&mut self, rng: &mut Rng) -> Vec<SharedStore> {
+        self.clock.set(start());
+        self.gates.reset();
+        self.outside.reset(Rng::new(rng.next()));
+        self.shop.reset(rng);
+        self.place.stores(&self.clock).await
+    }
+
+    /// Deploys and activates the script under each of its names.
+    pub(crate) async fn deploy(&self, store: &dyn Store) -> Vec<WorkflowId> {
+        let workspace = store.ensure_workspace("default").await.unwrap();
+        let mut workflows = Vec::new();
+        for name in WORKFLOWS {
+            let params = SaveScript {
+                workspace,
+                name: name.to_owned(),
+                file_name: script().name.to_string(),
+                source: SCRIPT.to_owned(),
+                manifest: self.manifest.clone(),
+                grant: self.grant.clone(),
+                comment: String::new(),
+                bump: Bump::Major,
+                actor: "test".to_owned(),
+            };
+            let saved = store.save_script(params).await.unwrap().script;
+            let (workflow, script) = (saved.workflow_id, saved.id);
+            let params = ActivateScript { workflow, script, actor: "test".to_owned() };
+            store.activate_script(params).await.unwrap();
+            workflows.push(workflow);
+        }
+        workflows
+    }
+}
+
+fn start() -> Timestamp {
+    Timestamp::parse(START).unwrap()
+}
+
+fn script() -> Script {
+    Script {
+        name: "shop.js".into(),
+        source: SCRIPT.into(),
+        digest: digest_text(SCRIPT).into(),
+    }
+}
