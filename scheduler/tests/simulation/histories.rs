@@ -47,6 +47,7 @@ fn all(database: Database, seeds: std::ops::Range<u64>) -> Option<Tally> {
 }
 
 fn require(history: &History, database: Database, seed: u64) {
+    if std::env::var("SIM_TRACE").is_ok() { println!("{}", history.trace.join("\n")); }
     let Err(broken) = &history.verdict else { return };
     let last = history.trace.len().saturating_sub(120);
     panic!(

@@ -41,19 +41,27 @@ pub(crate) struct View {
 
 impl View {
     pub(crate) async fn read(store: &dyn Inspect, workflow: WorkflowId) -> Self {
-        let overview = store.overview(workflow).await.unwrap();
-        let filter = RunFilter { workflow, session: None, limit: 10_000 };
-        let runs = store.runs(filter).await.unwrap();
-        let mutations = store.mutations(workflow).await.unwrap();
-        let filter =
+        let of_runs = RunFilter { workflow, session: None, limit: 10_000 };
+        let of_events =
             EventFilter { workflow, topic: None, status: None, message_ids: None, limit: 10_000 };
-        let events = store.events(filter).await.unwrap();
-        let workspace = overview.workflow.workspace_id;
-        let notices = store.notifications(workspace).await.unwrap().into_iter();
-        let notices = notices
-            .filter(|notice| notice.workflow_id == workflow && notice.resolved_at.is_none())
-            .collect();
-        Self { overview, runs, mutations, events, notices }
+        let (overview, runs, mutations, events) = tokio::join!(
+            store.overview(workflow),
+            store.runs(of_runs),
+            store.mutations(workflow),
+            store.events(of_events),
+        );
+        let overview = overview.unwrap();
+        let notices = store.notifications(overview.workflow.workspace_id).await.unwrap();
+        let is_open = |notice: &Notification| {
+            notice.workflow_id == workflow && notice.resolved_at.is_none()
+        };
+        Self {
+            overview,
+            runs: runs.unwrap(),
+            mutations: mutations.unwrap(),
+            events: events.unwrap(),
+            notices: notices.into_iter().filter(is_open).collect(),
+        }
     }
 
     pub(crate) const fn workflow(&self) -> &Workflow {

@@ -92,8 +92,12 @@ pub(crate) fn whims(view: &View, outside: &Outside, rng: &mut Rng) -> Vec<Act> {
     }
     acts.extend(parked(view).into_iter().map(|events| Act::Settle(events, EventFate::Skip)));
     let workflow = view.workflow().id;
-    acts.push(Act::StartSession(workflow));
-    acts.push(Act::Control(workflow, Action::Pause));
+    if rng.chance(30) {
+        acts.push(Act::StartSession(workflow));
+    }
+    if rng.chance(10) {
+        acts.push(Act::Control(workflow, Action::Pause));
+    }
     acts
 }
 

@@ -35,6 +35,11 @@ impl Plan {
         Self { crashes: some(3), freezes: some(3) }
     }
 
+    /// Whether a fault waits for whoever comes there.
+    pub(crate) fn strikes_at(&self, point: Point) -> bool {
+        self.crashes.contains(&point) || self.freezes.contains(&point)
+    }
+
     /// Who crashes now.
     pub(crate) fn crash_at(&mut self, tickets: &[Ticket]) -> Option<Ticket> {
         strike(&mut self.crashes, tickets)
@@ -50,7 +55,8 @@ fn place(rng: &mut Rng) -> Point {
     let nature = *rng.pick(&Nature::ALL).unwrap();
     let operation = *rng.pick(&OPERATIONS).unwrap();
     match rng.below(100) {
-        0..35 => Point::Before(operation),
+        0..10 => Point::After("begin_mutation"),
+        10..35 => Point::Before(operation),
         35..70 => Point::After(operation),
         70..78 => Point::Leaves(nature),
         78..88 => Point::Answers(nature),

@@ -12,8 +12,8 @@ use crate::rng::Rng;
 /// The workflows; both run the same script, each with messages of its own.
 pub(crate) const WORKFLOWS: [&str; 2] = ["east", "west"];
 
-/// How long after the first message the last one comes in at the most.
-const OPEN: Duration = Duration::from_secs(150);
+/// How long after the first messages the others come in.
+const LATER: Duration = Duration::from_secs(70);
 
 /// One message of the shop.
 #[derive(Debug, Clone)]
@@ -63,15 +63,15 @@ impl Shop {
     }
 }
 
-/// Two or three for a workflow, in the order in which they come in; sometimes two that belong together.
+/// Three or four for a workflow, in the order in which they come in, the first two at once; sometimes those belong together.
 fn messages(workflow: &str, now: Timestamp, rng: &mut Rng) -> Vec<Message> {
-    let count = 2 + rng.below(2);
+    let count = 3 + rng.below(2);
     let mut messages: Vec<Message> = (0..count)
         .map(|number| Message {
             id: format!("{workflow}-{number}"),
             nature: *rng.pick(&Nature::ALL).unwrap(),
             partner: None,
-            comes_in: now.after(OPEN.mul_f64(number as f64 / count as f64)),
+            comes_in: now.after(LATER * u32::try_from(number / 2).unwrap()),
         })
         .collect();
     if rng.chance(40)

@@ -4,6 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use windlass_core::{
     Clock, Id, ManualClock, Timestamp, WorkerId, WorkflowId, WorkflowStatus,
 };
@@ -167,11 +168,8 @@ impl<'a> Simulation<'a> {
     }
 
     async fn views(&self) -> Vec<View> {
-        let mut views = Vec::new();
-        for workflow in &self.workflows {
-            views.push(View::read(&*self.stores[0], *workflow).await);
-        }
-        views
+        let views = self.workflows.iter().map(|workflow| View::read(&*self.stores[0], *workflow));
+        join_all(views).await
     }
 
     /// Does one thing.
@@ -183,7 +181,8 @@ impl<'a> Simulation<'a> {
             self.tally.count("two workers at once");
         }
         if let Some(ticket) = self.plan.crash_at(&tickets) {
-            return self.crash(ticket);
+            self.crash(ticket);
+            return Ok(());
         }
         if let Some(ticket) = self.plan.freeze_at(&tickets)
             && self.may_freeze(ticket.worker, &tickets)
@@ -191,32 +190,59 @@ impl<'a> Simulation<'a> {
             self.freeze(ticket);
             return Ok(());
         }
-        let weight = self.rng.below(100);
-        match weight {
-            0..78 if n_at_work > 0 => {
-                let busy: Vec<Ticket> =
-                    tickets.into_iter().filter(|ticket| ticket.point != Point::Look).collect();
-                let ticket = *self.rng.pick(&busy).unwrap();
-                self.let_through(ticket);
-                Ok(())
-            }
-            0..88 => match self.rng.pick(&tickets).copied() {
-                Some(ticket) if n_at_work > 0 || self.rng.chance(60) => {
-                    self.let_through(ticket);
-                    Ok(())
+        if n_at_work == 0 {
+            return self.step_in_silence(&tickets).await;
+        }
+        let (looking, working): (Vec<Ticket>, Vec<Ticket>) =
+            tickets.into_iter().partition(|ticket| ticket.point == Point::Look);
+        match self.rng.below(100) {
+            0..87 => {
+                let ticket = *self.rng.pick(&working).unwrap();
+                self.hurry(ticket).await?;
+            },
+            87..90 => {
+                if let Some(ticket) = self.rng.pick(&looking).copied() {
+                    self.hurry(ticket).await?;
                 }
-                _ => self.let_time_pass().await,
-            },
-            88..93 => self.let_time_pass().await,
-            93..97 => self.let_person_act().await,
-            97 => match self.rng.pick(&tickets).copied() {
-                Some(ticket) => self.crash(ticket),
-                None => Ok(()),
-            },
-            _ => {
-                self.start_all();
-                Ok(())
             }
+            90..93 => self.let_time_pass().await?,
+            93..95 => self.let_person_act().await?,
+            95..97 => {
+                let ticket = *self.rng.pick(&working).unwrap();
+                self.crash(ticket);
+            }
+            _ => self.start_all(),
+        }
+        Ok(())
+    }
+
+    /// Lets one through, and mostly on until it has found work: what it does on the way changes nothing.
+    async fn hurry(&mut self, ticket: Ticket) -> Verdict {
+        self.let_through(ticket);
+        let looks = |next: &Ticket| next.worker == ticket.worker && is_look(next);
+        while self.rng.chance(90) {
+            self.settle().await?;
+            let next = self.awake().into_iter().find(looks);
+            match next.filter(|next| !self.plan.strikes_at(next.point)) {
+                Some(next) => self.let_through(next),
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// Does one thing while nobody is at work.
+    async fn step_in_silence(&mut self, looking: &[Ticket]) -> Verdict {
+        if looking.is_empty() || self.rng.chance(20) {
+            self.start_all();
+        }
+        if self.rng.chance(35) {
+            return self.let_person_act().await;
+        }
+        let is_due = self.until_due().await <= TICK;
+        match self.rng.pick(looking).copied() {
+            Some(ticket) if is_due => self.hurry(ticket).await,
+            _ => self.let_time_pass().await,
         }
     }
 
@@ -233,11 +259,10 @@ impl<'a> Simulation<'a> {
         self.stage.gates.open(ticket);
     }
 
-    fn crash(&mut self, ticket: Ticket) -> Verdict {
+    fn crash(&mut self, ticket: Ticket) {
         self.note(format!("{} crashes {}", ticket.worker, ticket.point));
         self.tally.count(format!("crash {}", ticket.point));
         self.workers[ticket.worker].take().into_iter().for_each(Worker::crash);
-        Ok(())
     }
 
     /// A request that is frozen between the worker's last look at its lease and the wire leaves when it thaws, whoever has taken
@@ -302,7 +327,9 @@ impl<'a> Simulation<'a> {
         let is_renewed = !self.rng.chance(15);
         let mut left = duration;
         while !left.is_zero() {
-            let step = left.min(TICK);
+            let tickets = self.awake();
+            let is_busy = (0..WORKERS).any(|worker| is_at_work(&tickets, worker));
+            let step = if is_busy { left.min(TICK) } else { left };
             left -= step;
             self.clock.advance(step);
             tokio::time::advance(step).await;
@@ -334,13 +361,13 @@ impl<'a> Simulation<'a> {
 
     async fn act(&mut self, act: Act) -> Verdict {
         let kind = act.kind();
-        if let Act::Control(workflow, action) = &act
-            && let Some(wanted) = self.oracle.wanted.get_mut(workflow)
-            && let Ok(after) = wanted.after(*action, true)
+        let done = act.clone().perform(&*self.stores[0]).await;
+        if done.is_ok()
+            && let Act::Control(workflow, action) = act
+            && let Some(wanted) = self.oracle.wanted.get_mut(&workflow)
         {
-            *wanted = after;
+            *wanted = wanted.after(action, true).unwrap();
         }
-        let done = act.perform(&*self.stores[0]).await;
         self.note(format!("{kind}: {}", if done.is_ok() { "done" } else { "refused" }));
         match done {
             Ok(()) => self.tally.count(kind),
@@ -405,6 +432,12 @@ impl<'a> Simulation<'a> {
 /// Whether a worker does anything but wait for work.
 fn is_at_work(tickets: &[Ticket], worker: usize) -> bool {
     tickets.iter().any(|ticket| ticket.worker == worker && ticket.point != Point::Look)
+}
+
+/// Whether a worker is about to see whether there is work.
+fn is_look(ticket: &Ticket) -> bool {
+    const LOOKS: [&str; 4] = ["recover_runs", "claim_lookups", "enqueue_due", "claim_runs"];
+    matches!(ticket.point, Point::Before(operation) if LOOKS.contains(&operation))
 }
 
 fn is_renewal(ticket: &Ticket) -> bool {
