@@ -19,6 +19,7 @@ use windlass_store::{
 use crate::engine::Effects;
 use crate::guard::guarded;
 use crate::host::{Buffered, RunHost};
+use crate::lease::Held;
 use crate::persist::persist;
 use crate::progress::{Observer, Progress, ProgressStep};
 use crate::registry::Registry;
@@ -34,6 +35,8 @@ pub(crate) struct Driver {
     pub(crate) scripts: Scripts,
     /// One permit for each run that this worker may drive at a time.
     pub(crate) slots: Arc<Semaphore>,
+    /// The runs that this worker drives, and how long it trusts their leases.
+    pub(crate) held: Arc<Held>,
     /// What becomes of mutations.
     pub(crate) effects: Effects,
     /// One permit for each effect that this worker may look up at a time.

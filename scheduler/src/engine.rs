@@ -16,7 +16,6 @@ use windlass_store::{ClaimRuns, ClaimedRun, DueLookup, Session, StartSession, St
 pub use self::parts::{Effects, EngineParts};
 use crate::drive::{Driver, FollowUpRun};
 use crate::error::EngineError;
-use crate::lease::Held;
 use crate::liveness::{Alive, Dead, find_dead};
 use crate::lookup::AT_ONCE;
 use crate::scripts::Scripts;
@@ -37,7 +36,6 @@ const STORE_BACKOFF: Backoff =
 /// from the store; it never polls.
 pub struct Engine {
     driver: Arc<Driver>,
-    held: Arc<Held>,
     _alive: Option<Alive>,
     workers_dir: Option<PathBuf>,
     slots: usize,
@@ -76,6 +74,7 @@ impl Engine {
             worker: parts.worker,
             scripts: Scripts::default(),
             slots: Arc::new(Semaphore::new(parts.slots)),
+            held: Arc::default(),
             effects: parts.effects,
             lookups: Arc::new(Semaphore::new(AT_ONCE)),
             stopping: CancellationToken::new(),
@@ -83,7 +82,6 @@ impl Engine {
         };
         Ok(Self {
             driver: Arc::new(driver),
-            held: Arc::default(),
             _alive: alive,
             workers_dir: parts.workers_dir,
             slots: parts.slots,
@@ -244,8 +242,8 @@ impl Engine {
                 tracing::error!(run = %run.claim.run, "claimed a run without a free slot");
                 continue;
             };
-            let (driver, held) = (Arc::clone(&self.driver), Arc::clone(&self.held));
-            drives.spawn(drive_chain(driver, held, run, found.claimed_after, slot));
+            let driver = Arc::clone(&self.driver);
+            drives.spawn(drive_chain(driver, run, found.claimed_after, slot));
         }
     }
 
@@ -286,7 +284,7 @@ impl Engine {
         work: impl Future<Output = Result<T, EngineError>>,
     ) -> Result<T, EngineError> {
         let renew = |params| self.driver.store.renew_leases(params);
-        let renewals = self.held.keep_renewing(renew, self.driver.policy.lease.duration());
+        let renewals = self.driver.held.keep_renewing(renew, self.driver.policy.lease.duration());
         tokio::select! {
             result = work => result,
             never = renewals => match never {},
@@ -297,7 +295,6 @@ impl Engine {
 /// Drives a run, and the runs that follow it under the same slot.
 async fn drive_chain(
     driver: Arc<Driver>,
-    held: Arc<Held>,
     run: ClaimedRun,
     claimed_after: Instant,
     _slot: OwnedSemaphorePermit,
@@ -305,7 +302,7 @@ async fn drive_chain(
     let lease = driver.policy.lease.duration();
     let mut next = Some(FollowUpRun { run, claimed_after });
     while let Some(FollowUpRun { run, claimed_after }) = next.take() {
-        let hold = held.hold(run.claim, claimed_after, lease);
+        let hold = driver.held.hold(run.claim, claimed_after, lease);
         next = tokio::select! {
             biased;
             () = hold.give_up.cancelled() => None,

@@ -64,6 +64,14 @@ impl Held {
         Hold { held: Arc::clone(self), run: claim.run, give_up }
     }
 
+    /// Whether the run is certainly still this worker's. Time may have passed unnoticed: the process may have been frozen.
+    pub(crate) fn trusts(&self, claim: Claim) -> bool {
+        let is_trusted = |run: &HeldRun| {
+            run.claim == claim && !run.give_up.is_cancelled() && Instant::now() < run.trusted_until
+        };
+        self.lock().get(&claim.run).is_some_and(is_trusted)
+    }
+
     /// Renews for ever, by what `renew` asks of the store; sleeps while nothing is held.
     pub(crate) async fn keep_renewing<A>(
         &self,
@@ -215,6 +223,23 @@ mod tests {
         let after = given_up_after(&hold, began).await.unwrap();
 
         assert!(after > LEASE / 3 && after < LEASE, "{after:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_run_is_trusted_while_it_is_held_and_its_lease_has_not_nearly_ended() {
+        let held = Arc::new(Held::default());
+        let claim = Claim { run: RunId::mint(Timestamp::from_micros(0)), fence: 1 };
+        let hold = held.hold(claim, Instant::now(), LEASE);
+
+        assert!(held.trusts(claim));
+        assert!(!held.trusts(Claim { fence: 2, ..claim }));
+        tokio::time::advance(trusted(LEASE)).await;
+        assert!(!held.trusts(claim), "nobody renewed it");
+        drop(hold);
+
+        let hold = held.hold(claim, Instant::now(), LEASE);
+        hold.give_up.cancel();
+        assert!(!held.trusts(claim), "it is given up");
     }
 
     #[tokio::test(start_paused = true)]

@@ -91,7 +91,13 @@ impl Driver {
             }),
             ..tool_call(run, input, self.policy.script.wall_time())
         };
-        let settled = send(tool, request, self.policy.lookup.timeout()).await;
+        // The last look before the request leaves: the process may have been frozen since the row was written, and whoever took
+        // the run over may have looked for the effect already.
+        let settled = if self.held.trusts(run.claim) {
+            send(tool, request, self.policy.lookup.timeout()).await
+        } else {
+            Settled::too_late()
+        };
         let logs = surprises(&settled, callable);
         let at = call.at;
         Ok((self.settle(run, &begun, settled.at(at)).await?, logs))
@@ -147,6 +153,12 @@ impl Driver {
 }
 
 impl Settled {
+    /// The request did not leave.
+    fn too_late() -> Self {
+        let message = "the worker's right to the run had run out before the request left";
+        Self::Failed { failure: Failure::network(message), resolved_by: None }
+    }
+
     fn at(self, position: Option<windlass_core::ScriptPosition>) -> Self {
         match self {
             Self::Failed { failure, resolved_by } => {
