@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use futures::future::join_all;
 use serde_json::Value;
 use windlass_core::{
     EventId, EventStatus, MutationId, MutationStatus, Phase, ResolvedBy, RunId, Status, WorkflowId,
-    WorkflowStatus,
+    WorkflowStatus, WorkspaceId,
 };
 use windlass_store::{
-    Event, EventFilter, Inspect, Mutation, Notification, NotificationKind, Run, RunFilter, Workflow,
-    WorkflowOverview,
+    Event, EventFilter, HandlerState, Inspect, Mutation, Notification, NotificationKind, Run,
+    RunFilter, Workflow,
 };
 
 use crate::outside::{Application, Nature, Outside};
@@ -31,7 +32,7 @@ macro_rules! require {
 /// A workflow as the store has it.
 #[derive(Debug)]
 pub(crate) struct View {
-    pub(crate) overview: WorkflowOverview,
+    pub(crate) workflow: Workflow,
     pub(crate) runs: Vec<Run>,
     pub(crate) mutations: Vec<Mutation>,
     pub(crate) events: Vec<Event>,
@@ -40,32 +41,50 @@ pub(crate) struct View {
 }
 
 impl View {
-    pub(crate) async fn read(store: &dyn Inspect, workflow: WorkflowId) -> Self {
-        let of_runs = RunFilter { workflow, session: None, limit: 10_000 };
-        let of_events =
-            EventFilter { workflow, topic: None, status: None, message_ids: None, limit: 10_000 };
-        let (overview, runs, mutations, events) = tokio::join!(
-            store.overview(workflow),
-            store.runs(of_runs),
-            store.mutations(workflow),
-            store.events(of_events),
-        );
-        let overview = overview.unwrap();
-        let notices = store.notifications(overview.workflow.workspace_id).await.unwrap();
-        let is_open = |notice: &Notification| {
-            notice.workflow_id == workflow && notice.resolved_at.is_none()
+    /// All workflows of a workspace.
+    pub(crate) async fn read_all(store: &dyn Inspect, workspace: WorkspaceId) -> Vec<Self> {
+        let (workflows, notices) =
+            tokio::join!(store.workflows(workspace), store.notifications(workspace));
+        let notices = notices.unwrap();
+        let views = workflows.unwrap().into_iter();
+        join_all(views.map(|workflow| Self::read(store, workflow, &notices))).await
+    }
+
+    async fn read(store: &dyn Inspect, workflow: Workflow, notices: &[Notification]) -> Self {
+        let id = workflow.id;
+        let of_runs = RunFilter { workflow: id, session: None, limit: 10_000 };
+        let of_events = EventFilter {
+            workflow: id,
+            topic: None,
+            status: None,
+            message_ids: None,
+            limit: 10_000,
         };
+        let (runs, mutations, events) =
+            tokio::join!(store.runs(of_runs), store.mutations(id), store.events(of_events));
+        let is_open =
+            |notice: &&Notification| notice.workflow_id == id && notice.resolved_at.is_none();
         Self {
-            overview,
+            workflow,
             runs: runs.unwrap(),
             mutations: mutations.unwrap(),
             events: events.unwrap(),
-            notices: notices.into_iter().filter(is_open).collect(),
+            notices: notices.iter().filter(is_open).cloned().collect(),
         }
     }
 
-    pub(crate) const fn workflow(&self) -> &Workflow {
-        &self.overview.workflow
+    /// The effects of stopped runs that nobody knows of.
+    pub(crate) fn in_doubt(&self) -> impl Iterator<Item = &Mutation> {
+        let has_stopped = |mutation: &&Mutation| {
+            self.runs.iter().any(|run| {
+                run.id == mutation.handler_run_id && run.status == Status::PausedReconciliation
+            })
+        };
+        self.mutations.iter().filter(|row| row.status.is_uncertain()).filter(has_stopped)
+    }
+
+    fn has_open_run(&self) -> bool {
+        self.runs.iter().any(|run| run.status.is_open())
     }
 
     fn run(&self, run: RunId) -> Result<&Run, String> {
@@ -95,8 +114,8 @@ impl Oracle {
         if let Some(doubled) = outside.doubled() {
             return Err(doubled);
         }
-        let wanted = self.wanted.get(&view.workflow().id);
-        let status = view.workflow().status;
+        let wanted = self.wanted.get(&view.workflow.id);
+        let status = view.workflow.status;
         require!(wanted == Some(&status), "it is {status}, which no person wanted");
         self.check_runs(view)?;
         check_reservations(view)?;
@@ -150,7 +169,7 @@ fn check_reservations(view: &View) -> Verdict {
         let run = view.run(owner)?;
         let answers = run.status.is_open()
             || run.status == Status::PausedReconciliation
-            || view.workflow().pending_retry_run_id == Some(owner);
+            || view.workflow.pending_retry_run_id == Some(owner);
         require!(answers, "`{}` is reserved by {owner}, which is {}", event.message_id, run.status);
     }
     Ok(())
@@ -182,7 +201,7 @@ fn check_ledger(view: &View, applied: &[Application]) -> Verdict {
 fn check_stops(view: &View) -> Verdict {
     use NotificationKind::{Error, EventParked, MutationInDoubt, ScriptFailed};
 
-    let workflow = view.workflow();
+    let workflow = &view.workflow;
     let is_looked_up = view.mutations.iter().any(|mutation| {
         mutation.status == MutationStatus::NeedsReconcile && mutation.next_reconcile_at.is_some()
     });
@@ -214,7 +233,7 @@ fn check_stops(view: &View) -> Verdict {
         && !workflow.maintenance;
     // The producer is always due at some time.
     require!(
-        !is_runnable || view.overview.open_run.is_some() || workflow.due_at.is_some(),
+        !is_runnable || view.has_open_run() || workflow.due_at.is_some(),
         "it runs, and is never due: {workflow:#?}"
     );
     Ok(())
@@ -222,11 +241,11 @@ fn check_stops(view: &View) -> Verdict {
 
 /// Why a workflow is not at rest; none where it is.
 pub(crate) fn unrest(view: &View, shop: &Shop) -> Option<String> {
-    let workflow = view.workflow();
+    let workflow = &view.workflow;
     let all = shop.all(&workflow.name);
     let has = |id: &str| view.events.iter().any(|event| event.message_id == id);
-    if let Some(run) = &view.overview.open_run {
-        return Some(format!("{} is {}", run.id, run.status));
+    if view.has_open_run() {
+        return Some("a run is open".to_owned());
     }
     if let Some(missing) = all.iter().find(|message| !has(&message.id)) {
         return Some(format!("`{}` has not come in", missing.id));
@@ -240,7 +259,7 @@ pub(crate) fn unrest(view: &View, shop: &Shop) -> Option<String> {
 }
 
 /// What must hold of a workflow in the end.
-pub(crate) fn check_end(view: &View, outside: &Outside) -> Verdict {
+pub(crate) fn check_end(view: &View, handlers: &[HandlerState], outside: &Outside) -> Verdict {
     let applied = outside.applied();
     let orders = view.events.iter().filter(|event| event.topic == "orders");
     let mut n_done = 0;
@@ -256,12 +275,13 @@ pub(crate) fn check_end(view: &View, outside: &Outside) -> Verdict {
         let found = (order.status, n_applied, n_in_ledger.count(), n_published);
         let is_right = match order.status {
             EventStatus::Consumed => found == (EventStatus::Consumed, 1, 1, 1),
-            _ => n_applied <= 1 && n_published == 0,
+            EventStatus::Skipped => n_applied <= 1 && n_published == 0,
+            EventStatus::Pending | EventStatus::Reserved | EventStatus::Parked => false,
         };
         require!(is_right, "`{id}`: status, effects, ledger, published are {found:?}");
         n_done += n_published;
     }
-    let counter = view.overview.handlers.iter().find(|handler| handler.name == "count");
+    let counter = handlers.iter().find(|handler| handler.name == "count");
     let state = counter.and_then(|handler| handler.state.as_ref());
     let counted = state.map_or(&Value::Null, |state| &state["count"]);
     let counted = counted.as_u64().unwrap_or(0);

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use windlass_core::{
-    Action, EventId, EventStatus, MutationId, MutationStatus, Status, WorkflowId, WorkflowStatus,
+    Action, EventId, EventStatus, MutationId, MutationStatus, WorkflowId, WorkflowStatus,
 };
 use windlass_store::{
     Answer, ControlWorkflow, EventFate, ResolveMutation, SettleEvent, StartSession, Store,
@@ -69,10 +69,10 @@ pub(crate) fn duties(view: &View, outside: &Outside) -> Vec<Act> {
         .filter(|doubt| doubt.is_asked)
         .filter_map(|doubt| Some(Act::Resolve(doubt.mutation, doubt.truth?)))
         .collect();
-    let workflow = view.workflow();
+    let workflow = &view.workflow;
     let is_stopped = workflow.error.is_some() || workflow.maintenance;
     if workflow.status == WorkflowStatus::Paused
-        || (is_stopped && view.overview.in_doubt.is_empty())
+        || (is_stopped && view.in_doubt().next().is_none())
     {
         acts.push(Act::Control(workflow.id, Action::Resume));
     }
@@ -91,7 +91,7 @@ pub(crate) fn whims(view: &View, outside: &Outside, rng: &mut Rng) -> Vec<Act> {
         }
     }
     acts.extend(parked(view).into_iter().map(|events| Act::Settle(events, EventFate::Skip)));
-    let workflow = view.workflow().id;
+    let workflow = view.workflow.id;
     if rng.chance(30) {
         acts.push(Act::StartSession(workflow));
     }
@@ -112,12 +112,7 @@ struct Doubt {
 }
 
 fn doubts<'a>(view: &'a View, outside: &'a Outside) -> impl Iterator<Item = Doubt> + 'a {
-    let stopped = |mutation: &&windlass_store::Mutation| {
-        view.runs.iter().any(|run| {
-            run.id == mutation.handler_run_id && run.status == Status::PausedReconciliation
-        })
-    };
-    view.overview.in_doubt.iter().filter(stopped).map(|mutation| Doubt {
+    view.in_doubt().map(|mutation| Doubt {
         mutation: mutation.id,
         is_asked: mutation.status == MutationStatus::Indeterminate,
         is_reconcilable: mutation.reconcilable,

@@ -1,6 +1,6 @@
 //! Chance that a seed repeats.
 
-/// SplitMix64: small, even enough, and the same everywhere.
+/// `SplitMix64`: small, even enough, and the same everywhere.
 #[derive(Debug, Clone)]
 pub(crate) struct Rng(u64);
 

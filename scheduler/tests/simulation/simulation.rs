@@ -4,9 +4,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::join_all;
 use windlass_core::{
-    Clock, Id, ManualClock, Timestamp, WorkerId, WorkflowId, WorkflowStatus,
+    Clock, Id, ManualClock, Timestamp, WorkerId, WorkflowStatus, WorkspaceId,
 };
 use windlass_scheduler::{Effects, EngineParts};
 use windlass_store::SharedStore;
@@ -55,7 +54,7 @@ pub(crate) struct Simulation<'a> {
     clock: Arc<ManualClock>,
     /// The store as each worker has it, without its gates.
     stores: Vec<SharedStore>,
-    workflows: Vec<WorkflowId>,
+    workspace: WorkspaceId,
     workers: [Option<Worker>; WORKERS],
     rng: Rng,
     plan: Plan,
@@ -72,15 +71,15 @@ impl<'a> Simulation<'a> {
         let stage = &*stage;
         let plan = Plan::draw(&mut rng);
         let mut oracle = Oracle::default();
-        let workflows = stage.deploy(&*stores[0]).await;
-        for workflow in &workflows {
-            oracle.wanted.insert(*workflow, WorkflowStatus::Active);
+        let (workspace, workflows) = stage.deploy(&*stores[0]).await;
+        for workflow in workflows {
+            oracle.wanted.insert(workflow, WorkflowStatus::Active);
         }
         Self {
             stage,
             clock: Arc::clone(&stage.clock),
             stores,
-            workflows,
+            workspace,
             workers: [const { None }; WORKERS],
             rng,
             plan,
@@ -95,10 +94,8 @@ impl<'a> Simulation<'a> {
         let verdict = self.live().await;
         self.workers.iter_mut().filter_map(Option::take).for_each(Worker::crash);
         self.stage.gates.quiet(&self.stage.sandbox).await;
-        let mut tally = self.tally;
-        tally.add(self.oracle.tally);
-        tally.add(self.stage.gates.tally());
-        tally.add(self.stage.outside.tally());
+        let tally = self.tally.and(self.oracle.tally);
+        let tally = tally.and(self.stage.gates.tally()).and(self.stage.outside.tally());
         History { trace: self.trace, verdict, tally }
     }
 
@@ -159,7 +156,7 @@ impl<'a> Simulation<'a> {
 
     async fn look_over(&mut self) -> Verdict {
         for view in self.views().await {
-            let name = &view.workflow().name;
+            let name = &view.workflow.name;
             self.oracle
                 .check(&view, &self.stage.outside)
                 .map_err(|broken| format!("{name}: {broken}"))?;
@@ -168,8 +165,7 @@ impl<'a> Simulation<'a> {
     }
 
     async fn views(&self) -> Vec<View> {
-        let views = self.workflows.iter().map(|workflow| View::read(&*self.stores[0], *workflow));
-        join_all(views).await
+        View::read_all(&*self.stores[0], self.workspace).await
     }
 
     /// Does one thing.
@@ -391,7 +387,7 @@ impl<'a> Simulation<'a> {
             if duties.is_empty() {
                 let reasons = views.iter().find_map(|view| oracle::unrest(view, &self.stage.shop));
                 match reasons {
-                    None => return self.check_end(&views),
+                    None => return self.check_end(&views).await,
                     Some(reason) => restless = reason,
                 }
             }
@@ -420,8 +416,12 @@ impl<'a> Simulation<'a> {
         }
     }
 
-    fn check_end(&self, views: &[View]) -> Verdict {
-        views.iter().try_for_each(|view| oracle::check_end(view, &self.stage.outside))
+    async fn check_end(&self, views: &[View]) -> Verdict {
+        for view in views {
+            let handlers = self.stores[0].handlers(view.workflow.id).await.unwrap();
+            oracle::check_end(view, &handlers, &self.stage.outside)?;
+        }
+        Ok(())
     }
 
     fn note(&mut self, line: impl Into<String>) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use windlass_core::{Grant, Manifest, ManualClock, Timestamp, WorkflowId, digest_text};
+use windlass_core::{Grant, Manifest, ManualClock, Timestamp, WorkflowId, WorkspaceId, digest_text};
 use windlass_sandbox::{Sandbox, Script};
 use windlass_scheduler::Registry;
 use windlass_store::{ActivateScript, Bump, SaveScript, SharedStore, Store};
@@ -65,7 +65,7 @@ impl Stage {
     }
 
     /// Deploys and activates the script under each of its names.
-    pub(crate) async fn deploy(&self, store: &dyn Store) -> Vec<WorkflowId> {
+    pub(crate) async fn deploy(&self, store: &dyn Store) -> (WorkspaceId, Vec<WorkflowId>) {
         let workspace = store.ensure_workspace("default").await.unwrap();
         let mut workflows = Vec::new();
         for name in WORKFLOWS {
@@ -86,7 +86,7 @@ impl Stage {
             store.activate_script(params).await.unwrap();
             workflows.push(workflow);
         }
-        workflows
+        (workspace, workflows)
     }
 }
 

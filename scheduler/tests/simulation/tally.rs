@@ -2,6 +2,87 @@
 
 use std::collections::BTreeMap;
 
+/// What even some dozens of histories meet.
+const COMMON: [&str; 20] = [
+    "crash after begin_mutation",
+    "crash after checkpoint_prepare",
+    "crash after claim_runs",
+    "crash after commit_consumer",
+    "crash before a lookup",
+    "crash before a request leaves",
+    "crash before an answer arrives",
+    "crash before commit_consumer",
+    "frozen beyond its lease",
+    "frozen for a while",
+    "lookup absent",
+    "lookup found",
+    "lookup in vain",
+    "person: did_not_happen",
+    "person: happened",
+    "person: resume",
+    "request applied late, answer lost",
+    "request applied, answer lost",
+    "request lost",
+    "two workers at once",
+];
+
+/// What some hundreds meet.
+const RARE: [&str; 47] = [
+    "crash after apply_mutation",
+    "crash after claim_lookups",
+    "crash after commit_producer",
+    "crash after doubt_mutation",
+    "crash after enqueue_due",
+    "crash after fail_mutation",
+    "crash after recover_runs",
+    "crash after renew_leases",
+    "crash after settle_lookup",
+    "crash after stop_run",
+    "crash before a lookup is answered",
+    "crash before apply_mutation",
+    "crash before begin_mutation",
+    "crash before checkpoint_prepare",
+    "crash before claim_lookups",
+    "crash before claim_runs",
+    "crash before commit_producer",
+    "crash before doubt_mutation",
+    "crash before enqueue_due",
+    "crash before fail_mutation",
+    "crash before recover_runs",
+    "crash before renew_leases",
+    "crash before settle_lookup",
+    "crash before stop_run",
+    "event parked",
+    "late evidence",
+    "lookup given up",
+    "lookup overtaken",
+    "person: pause",
+    "person: put_back",
+    "person: skip",
+    "person: start a session",
+    "person: try_again",
+    "read failed",
+    "request applied, answer unreadable",
+    "request refused: api_key",
+    "request refused: auth",
+    "request refused: balance",
+    "request refused: internal",
+    "request refused: logic",
+    "request refused: network",
+    "request refused: permission",
+    "sent again: applied",
+    "sent again: known",
+    "zombie refused: apply_mutation",
+    "zombie refused: begin_mutation",
+    "zombie refused: checkpoint_prepare",
+];
+
+/// What so many histories have to meet; otherwise they prove less than they seem to.
+pub(crate) fn expected(n_histories: u64) -> impl Iterator<Item = &'static str> {
+    let common = COMMON.into_iter().filter(move |_| n_histories >= 30);
+    common.chain(RARE.into_iter().filter(move |_| n_histories >= 150))
+}
+
 /// How often each kind of fault and of answer occurred.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tally(BTreeMap<String, u64>);
@@ -13,15 +94,17 @@ impl Tally {
         *self.0.entry(kind.into()).or_default() += 1;
     }
 
-    pub(crate) fn add(&mut self, other: Self) {
+    /// Both together.
+    pub(crate) fn and(mut self, other: Self) -> Self {
         for (kind, count) in other.0 {
             *self.0.entry(kind).or_default() += count;
         }
+        self
     }
 
     /// Those of `kinds` that never occurred.
-    pub(crate) fn missing<'a>(&self, kinds: &[&'a str]) -> Vec<&'a str> {
-        kinds.iter().copied().filter(|kind| !self.0.contains_key(*kind)).collect()
+    pub(crate) fn missing<'a>(&self, kinds: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+        kinds.filter(|kind| !self.0.contains_key(*kind)).collect()
     }
 }
 
