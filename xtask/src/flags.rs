@@ -19,6 +19,14 @@ xflags::xflags! {
             repeated filter: String
         }
 
+        /// Runs many seeded histories of the scheduler under faults, over every database.
+        cmd soak {
+            /// How many; 10,000 where this is not said.
+            optional --histories histories: u64
+            /// The seed of the first; 0 where this is not said.
+            optional --seed seed: u64
+        }
+
         /// Checks what neither the compiler nor clippy can.
         cmd tidy {}
 

@@ -8,6 +8,7 @@
 
 mod flags;
 mod postgres;
+mod soak;
 mod test;
 mod tidy;
 
@@ -36,6 +37,7 @@ fn run() -> anyhow::Result<()> {
     match Xtask::from_env_or_exit().subcommand {
         XtaskCmd::Demo(demo) => run_demo(&demo.argument),
         XtaskCmd::Test(test) => test::run(&shell_in_repository()?, &test),
+        XtaskCmd::Soak(soak) => soak::run(&shell_in_repository()?, &soak),
         XtaskCmd::Tidy(_) => tidy::run(&shell_in_repository()?),
         XtaskCmd::Db(_) => run_database(),
     }

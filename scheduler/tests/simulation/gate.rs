@@ -109,8 +109,7 @@ impl Gates {
         let mut state = self.lock();
         // Whoever has crashed waits no more.
         state.waiting.retain(|waiting| !waiting.open.is_closed());
-        let mut tickets: Vec<Ticket> =
-            state.waiting.iter().map(|waiting| waiting.ticket).collect();
+        let mut tickets: Vec<Ticket> = state.waiting.iter().map(|waiting| waiting.ticket).collect();
         tickets.sort();
         tickets
     }

@@ -32,14 +32,14 @@ pub(crate) fn run(database: Database, count: u64) {
     assert!(missing.is_empty(), "{n_histories} histories on {database} had none of {missing:?}");
 }
 
-/// The history of one seed.
-pub(crate) fn one(database: Database, seed: u64) -> History {
-    let history = in_simulated_time(async {
-        let mut stage = Stage::make(database).await.unwrap();
-        Simulation::begin(&mut stage, seed).await.run().await
-    });
-    require(&history, database, seed);
-    history
+/// What the history of one seed comes to. None where there is no such database.
+pub(crate) fn digest(database: Database, seed: u64) -> Option<u64> {
+    in_simulated_time(async {
+        let mut stage = Stage::make(database).await?;
+        let history = Simulation::begin(&mut stage, seed).await.run().await;
+        require(&history, database, seed);
+        Some(history.digest())
+    })
 }
 
 #[expect(clippy::disallowed_methods, reason = "a person says which histories there are to be")]
@@ -94,7 +94,9 @@ impl Progress {
         if n_begun > 0 && n_begun.is_multiple_of(REPORT) {
             let elapsed = began.elapsed().as_secs();
             let left = elapsed * (n_all - n_begun) / n_begun;
-            println!("{n_begun} of {n_all} histories on {database} in {elapsed} s, about {left} s to go");
+            println!(
+                "{n_begun} of {n_all} histories on {database} in {elapsed} s, about {left} s to go"
+            );
         }
         let seed = Some(*next).filter(|seed| *seed < seeds.end);
         *next += 1;
@@ -112,7 +114,10 @@ fn require(history: &History, database: Database, seed: u64) {
     );
 }
 
-#[expect(clippy::disallowed_methods, reason = "tells a person how long histories take, nothing else")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tells a person how long histories take, nothing else"
+)]
 fn now() -> Instant {
     Instant::now()
 }

@@ -218,10 +218,7 @@ fn check_stops(view: &View) -> Verdict {
     require!(!is_parked || view.is_told(&[EventParked]), "nobody is told of a parked event");
     for mutation in &view.mutations {
         let is_asked = mutation.status == MutationStatus::Indeterminate;
-        require!(
-            !is_asked || view.is_told(&[MutationInDoubt]),
-            "nobody is asked: {mutation:#?}"
-        );
+        require!(!is_asked || view.is_told(&[MutationInDoubt]), "nobody is asked: {mutation:#?}");
         let waits = mutation.status == MutationStatus::NeedsReconcile;
         require!(
             !waits || mutation.next_reconcile_at.is_some(),
@@ -265,8 +262,7 @@ pub(crate) fn check_end(view: &View, handlers: &[HandlerState], outside: &Outsid
     let mut n_done = 0;
     for order in orders {
         let id = &order.message_id;
-        let n_applied =
-            applied.iter().filter(|done| done.request.messages.contains(id)).count();
+        let n_applied = applied.iter().filter(|done| done.request.messages.contains(id)).count();
         let done = format!("done:{id}");
         let n_published = view.events.iter().filter(|event| event.message_id == done).count();
         let n_in_ledger = view.mutations.iter().filter(|mutation| {

@@ -195,7 +195,8 @@ impl Outside {
     /// What was to happen by now happens.
     pub(crate) fn pass_time(&self) {
         let (mut world, now) = (self.lock(), self.clock.now());
-        let (due, coming) = std::mem::take(&mut world.coming).into_iter().partition(|(at, _)| *at <= now);
+        let (due, coming) =
+            std::mem::take(&mut world.coming).into_iter().partition(|(at, _)| *at <= now);
         world.coming = coming;
         for (_, request) in due {
             world.apply(&request);

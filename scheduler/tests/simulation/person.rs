@@ -71,8 +71,7 @@ pub(crate) fn duties(view: &View, outside: &Outside) -> Vec<Act> {
         .collect();
     let workflow = &view.workflow;
     let is_stopped = workflow.error.is_some() || workflow.maintenance;
-    if workflow.status == WorkflowStatus::Paused
-        || (is_stopped && view.in_doubt().next().is_none())
+    if workflow.status == WorkflowStatus::Paused || (is_stopped && view.in_doubt().next().is_none())
     {
         acts.push(Act::Control(workflow.id, Action::Resume));
     }

@@ -27,22 +27,28 @@ pub(crate) const OPERATIONS: [&str; 14] = [
 pub(crate) struct Plan {
     crashes: Vec<Point>,
     freezes: Vec<Point>,
+    dawdles: Vec<Point>,
 }
 
 impl Plan {
     pub(crate) fn draw(rng: &mut Rng) -> Self {
         let mut some = |count| (0..count).map(|_| place(rng)).collect();
-        Self { crashes: some(3), freezes: some(3) }
+        Self { crashes: some(3), freezes: some(3), dawdles: some(2) }
     }
 
     /// Whether a fault waits for whoever comes there.
     pub(crate) fn strikes_at(&self, point: Point) -> bool {
-        self.crashes.contains(&point) || self.freezes.contains(&point)
+        [&self.crashes, &self.freezes, &self.dawdles].iter().any(|places| places.contains(&point))
     }
 
     /// Who crashes now.
     pub(crate) fn crash_at(&mut self, tickets: &[Ticket]) -> Option<Ticket> {
         strike(&mut self.crashes, tickets)
+    }
+
+    /// Who takes its time now, and knows it.
+    pub(crate) fn dawdle_at(&mut self, tickets: &[Ticket]) -> Option<Ticket> {
+        strike(&mut self.dawdles, tickets)
     }
 
     /// Who freezes now.
@@ -56,9 +62,9 @@ fn place(rng: &mut Rng) -> Point {
     let operation = *rng.pick(&OPERATIONS).unwrap();
     match rng.below(100) {
         0..10 => Point::After("begin_mutation"),
-        10..35 => Point::Before(operation),
-        35..70 => Point::After(operation),
-        70..78 => Point::Leaves(nature),
+        10..32 => Point::Before(operation),
+        32..65 => Point::After(operation),
+        65..78 => Point::Leaves(nature),
         78..88 => Point::Answers(nature),
         88..94 => Point::LooksUp(nature),
         _ => Point::LookedUp(nature),

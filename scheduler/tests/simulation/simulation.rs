@@ -4,9 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use windlass_core::{
-    Clock, Id, ManualClock, Timestamp, WorkerId, WorkflowStatus, WorkspaceId,
-};
+use windlass_core::{Clock, Id, ManualClock, Timestamp, WorkerId, WorkflowStatus, WorkspaceId};
 use windlass_scheduler::{Effects, EngineParts};
 use windlass_store::SharedStore;
 
@@ -46,6 +44,14 @@ impl History {
         self.trace.hash(&mut hasher);
         hasher.finish()
     }
+}
+
+/// Whether leases are renewed while time passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Renewals {
+    Answered,
+    /// The store does not answer.
+    Lost,
 }
 
 /// A history in the making.
@@ -171,8 +177,7 @@ impl<'a> Simulation<'a> {
     /// Does one thing.
     async fn step(&mut self) -> Verdict {
         let tickets = self.awake();
-        let n_at_work =
-            (0..WORKERS).filter(|worker| is_at_work(&tickets, *worker)).count();
+        let n_at_work = (0..WORKERS).filter(|worker| is_at_work(&tickets, *worker)).count();
         if n_at_work > 1 {
             self.tally.count("two workers at once");
         }
@@ -186,6 +191,12 @@ impl<'a> Simulation<'a> {
             self.freeze(ticket);
             return Ok(());
         }
+        if let Some(ticket) = self.plan.dawdle_at(&tickets) {
+            self.note(format!("{} dawdles {}", ticket.worker, ticket.point));
+            self.tally.count("dawdled under a lease that is renewed");
+            let duration = Duration::from_secs(10 + self.rng.below(60));
+            return self.pass(duration, Renewals::Answered).await;
+        }
         if n_at_work == 0 {
             return self.step_in_silence(&tickets).await;
         }
@@ -195,7 +206,7 @@ impl<'a> Simulation<'a> {
             0..87 => {
                 let ticket = *self.rng.pick(&working).unwrap();
                 self.hurry(ticket).await?;
-            },
+            }
             87..90 => {
                 if let Some(ticket) = self.rng.pick(&looking).copied() {
                     self.hurry(ticket).await?;
@@ -299,11 +310,13 @@ impl<'a> Simulation<'a> {
         let tickets = self.awake();
         let is_busy = (0..WORKERS).any(|worker| is_at_work(&tickets, worker));
         let duration = if is_busy {
-            Duration::from_secs(1 + self.rng.below(8))
+            Duration::from_secs(1 + self.rng.below(6))
         } else {
             self.until_due().await
         };
-        self.pass(duration).await
+        let is_answered = !self.rng.chance(15);
+        let renewals = if is_answered { Renewals::Answered } else { Renewals::Lost };
+        self.pass(duration, renewals).await
     }
 
     /// How long until something is due or somebody thaws.
@@ -318,9 +331,8 @@ impl<'a> Simulation<'a> {
     }
 
     /// Both clocks move together, in steps that nobody sleeps through who is awake.
-    async fn pass(&mut self, duration: Duration) -> Verdict {
+    async fn pass(&mut self, duration: Duration, renewals: Renewals) -> Verdict {
         self.note(format!("{} s pass", duration.as_secs_f64()));
-        let is_renewed = !self.rng.chance(15);
         let mut left = duration;
         while !left.is_zero() {
             let tickets = self.awake();
@@ -332,7 +344,7 @@ impl<'a> Simulation<'a> {
             self.settle().await?;
             self.stage.outside.pass_time();
             while let Some(renewal) = self.awake().into_iter().find(is_renewal)
-                && is_renewed
+                && renewals == Renewals::Answered
             {
                 self.let_through(renewal);
                 self.settle().await?;
@@ -395,7 +407,7 @@ impl<'a> Simulation<'a> {
                 self.act(duty).await?;
             }
             let until_due = self.until_due().await;
-            self.pass(until_due).await?;
+            self.pass(until_due, Renewals::Answered).await?;
         }
         Err(format!("it does not come to rest: {restless}"))
     }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use windlass_core::{Grant, Manifest, ManualClock, Timestamp, WorkflowId, WorkspaceId, digest_text};
+use windlass_core::{
+    Grant, Manifest, ManualClock, Timestamp, WorkflowId, WorkspaceId, digest_text,
+};
 use windlass_sandbox::{Sandbox, Script};
 use windlass_scheduler::Registry;
 use windlass_store::{ActivateScript, Bump, SaveScript, SharedStore, Store};
@@ -95,9 +97,5 @@ fn start() -> Timestamp {
 }
 
 fn script() -> Script {
-    Script {
-        name: "shop.js".into(),
-        source: SCRIPT.into(),
-        digest: digest_text(SCRIPT).into(),
-    }
+    Script { name: "shop.js".into(), source: SCRIPT.into(), digest: digest_text(SCRIPT).into() }
 }
