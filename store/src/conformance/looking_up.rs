@@ -120,7 +120,7 @@ pub async fn absence_counts_only_after_its_time(bench: Bench) {
     let world = World::with_mails(bench, &["m1"]).await;
     let (_, mutation) = world.looked_up(&["m1"]).await;
     world.advance(seconds(10));
-    let asked_at = world.mutation(mutation).await.created_at;
+    let doubted_at = world.mutation(mutation).await.created_at;
     let absent = || Finding::Absent { counts_after: seconds(100) };
     assert_eq!(world.due_lookups().await.len(), 1);
 
@@ -128,11 +128,61 @@ pub async fn absence_counts_only_after_its_time(bench: Bench) {
 
     let row = world.mutation(mutation).await;
     assert_eq!(early, MutationStatus::NeedsReconcile);
-    assert_eq!(row.next_reconcile_at, Some(asked_at.after(seconds(100))));
+    assert_eq!(row.next_reconcile_at, Some(doubted_at.after(seconds(100))));
     assert_eq!(row.reconcile_attempts, 1, "it was no attempt");
     world.advance(seconds(90));
     assert_eq!(world.due_lookups().await.len(), 1);
     assert_eq!(world.find(mutation, absent()).await.unwrap(), MutationStatus::Failed);
+}
+
+pub async fn absence_counts_from_when_the_request_may_have_left_last(bench: Bench) {
+    let world = World::with_mails(bench, &["m1"]).await;
+    let run = world.reserve(&["m1"]).await;
+    let mutation = world.begin_as(&run, true).await.unwrap();
+    let absent = || Finding::Absent { counts_after: seconds(40) };
+    world.advance(seconds(50));
+    world.crash().await;
+    let lost_at = world.store.now().await.unwrap();
+    world.due_lookups().await;
+
+    let status = world.find(mutation, absent()).await.unwrap();
+
+    assert_eq!(status, MutationStatus::NeedsReconcile, "the row is old, and the request may be young");
+    let row = world.mutation(mutation).await;
+    assert_eq!(row.next_reconcile_at, Some(lost_at.after(seconds(40))));
+    world.advance(seconds(40));
+    world.due_lookups().await;
+    assert_eq!(world.find(mutation, absent()).await.unwrap(), MutationStatus::Failed);
+}
+
+pub async fn what_was_seen_too_early_proves_nothing_later(bench: Bench) {
+    let world = World::with_mails(bench, &["m1"]).await;
+    let (_, mutation) = world.looked_up(&["m1"]).await;
+    let absent = || Finding::Absent { counts_after: seconds(30) };
+    world.advance(seconds(10));
+    world.due_lookups().await;
+    world.advance(seconds(30));
+
+    let status = world.find(mutation, absent()).await.unwrap();
+
+    assert_eq!(status, MutationStatus::NeedsReconcile, "it was looked at after 10 s");
+    assert_eq!(world.due_lookups().await.len(), 1, "and is looked at again at once");
+    assert_eq!(world.find(mutation, absent()).await.unwrap(), MutationStatus::Failed);
+}
+
+pub async fn an_overtaken_attempt_does_not_prove_absence(bench: Bench) {
+    let world = World::with_mails(bench, &["m1"]).await;
+    let (_, mutation) = world.looked_up(&["m1"]).await;
+    world.advance(seconds(10));
+    world.due_lookups().await;
+    world.advance(seconds(60));
+    world.due_lookups().await;
+    let settle = |attempt| SettleLookup { mutation, attempt, finding: ABSENT };
+
+    let overtaken = world.store.settle_lookup(settle(2)).await.unwrap();
+
+    assert_eq!(overtaken, MutationStatus::NeedsReconcile);
+    assert_eq!(world.store.settle_lookup(settle(3)).await.unwrap(), MutationStatus::Failed);
 }
 
 pub async fn attempts_in_vain_are_spaced_and_then_a_person_is_asked(bench: Bench) {

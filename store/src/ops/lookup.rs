@@ -71,18 +71,19 @@ impl Operation for SettleLookup {
         let row: MutationRow = row.first(tx.conn).await?;
         match self.finding {
             Finding::Applied(result) => reconciled(tx, held, self.mutation, Some(&result)).await,
+            // Whoever looks it up meanwhile, or the person who settled it otherwise, has the say.
+            _ if count(row.reconcile_attempts) != self.attempt => Ok(row.status.0),
             Finding::Absent { counts_after } => {
-                let counts_at = row.created_at.0.after(counts_after);
-                if counts_at <= tx.now {
+                // The request may have left as late as that, and what was seen is as old as the attempt.
+                let At(left_by) = held.run.ended_at.unwrap_or(At(tx.now));
+                let At(looked_at) = row.last_reconcile_at.unwrap_or(At(tx.now));
+                let counts_at = left_by.after(counts_after);
+                if counts_at <= looked_at {
                     return reconciled(tx, held, self.mutation, None).await;
                 }
                 // It was no attempt: nothing could be seen so early.
                 let attempts = row.reconcile_attempts.saturating_sub(1);
                 look_again(tx, row.id, NextLookup { attempts, at: At(counts_at) }).await?;
-                Ok(row.status.0)
-            }
-            // Whoever looks it up meanwhile, or the person who settled it otherwise, has the say.
-            Finding::Unknown(_) if count(row.reconcile_attempts) != self.attempt => {
                 Ok(row.status.0)
             }
             Finding::Unknown(failure) => match tx.policy.lookup.delay(self.attempt) {
@@ -99,18 +100,9 @@ impl Operation for SettleLookup {
 }
 
 /// The first look, which the worker made that sent the request, told nothing that counts.
-pub(super) async fn after_first(
-    tx: &mut Tx<'_>,
-    held: &Held,
-    counts_after: std::time::Duration,
-) -> Result<NextLookup> {
-    let asked_at = mutations::table
-        .filter(mutations::id.nullable().eq(held.run.mutation_id))
-        .select(mutations::created_at);
-    let At(asked_at) = asked_at.first(tx.conn).await?;
+pub(super) fn after_first(tx: &Tx<'_>, counts_after: std::time::Duration) -> NextLookup {
     let delay = tx.policy.lookup.delay(1).unwrap_or_default();
-    let at = asked_at.after(counts_after).max(tx.now.after(delay));
-    Ok(NextLookup { attempts: 1, at: At(at) })
+    NextLookup { attempts: 1, at: At(tx.now.after(counts_after.max(delay))) }
 }
 
 /// A person wants it looked up at once, from the first attempt.

@@ -160,7 +160,7 @@ impl Operation for DoubtMutation {
         };
         let changes = held.state.doubt_mutation(&self.failure, held.recourse)?;
         let next_lookup = match self.looked_up {
-            Some(counts_after) => lookup::after_first(tx, &held, counts_after).await?,
+            Some(counts_after) => lookup::after_first(tx, counts_after),
             None => NextLookup { attempts: 0, at: At(tx.now) },
         };
         let because = Because { next_lookup: Some(next_lookup), ..Because::failed(&self.failure) };
