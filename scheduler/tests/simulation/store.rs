@@ -111,6 +111,7 @@ gated! {
         notifications(workspace: WorkspaceId) -> Vec<Notification>;
         has_message(mutation: MutationId) -> bool;
         journal(workflow: WorkflowId) -> Vec<JournalEntry>;
+        story(workflow: WorkflowId, subject: &str) -> Vec<JournalEntry>;
         resolve_id(workspace: WorkspaceId, prefix: &str) -> AnyId;
     }
 }
