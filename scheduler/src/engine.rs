@@ -11,13 +11,13 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use windlass_core::{Backoff, Status, WorkerId, WorkflowId, WorkflowStatus};
-use windlass_store::{ClaimRuns, ClaimedRun, DueLookup, Session, StartSession, StoreError};
+use windlass_store::{ClaimRuns, ClaimedRun, Session, StartSession, StoreError};
 
 pub use self::parts::{Effects, EngineParts};
 use crate::drive::{Driver, FollowUpRun};
 use crate::error::EngineError;
 use crate::liveness::{Alive, Dead, find_dead};
-use crate::lookup::AT_ONCE;
+use crate::lookup::{AT_ONCE, TakenLookup};
 use crate::scripts::Scripts;
 
 /// How long a stop waits for the runs under way.
@@ -182,8 +182,8 @@ impl Engine {
         drives: &mut JoinSet<Result<(), EngineError>>,
     ) -> Result<Option<Duration>, StoreError> {
         self.driver.recover(&[]).await?;
-        for due in self.driver.due_lookups(None).await? {
-            self.spawn_lookup(due, drives);
+        for taken in self.driver.due_lookups(None).await? {
+            self.spawn_lookup(taken, drives);
         }
         let looked_at = self.driver.store.enqueue_due(DUE_BATCH).await?;
         let found = self.claim(None).await?;
@@ -198,8 +198,8 @@ impl Engine {
     /// Looks up what is in doubt of a workflow, before a session depends on it.
     async fn settle_doubts(&self, workflow: WorkflowId) -> Result<(), EngineError> {
         let mut lookups = JoinSet::new();
-        for due in self.driver.due_lookups(Some(workflow)).await? {
-            self.spawn_lookup(due, &mut lookups);
+        for taken in self.driver.due_lookups(Some(workflow)).await? {
+            self.spawn_lookup(taken, &mut lookups);
         }
         while let Some(ended) = lookups.join_next().await {
             check(ended)?;
@@ -207,13 +207,13 @@ impl Engine {
         Ok(())
     }
 
-    fn spawn_lookup(&self, due: DueLookup, tasks: &mut JoinSet<Result<(), EngineError>>) {
+    fn spawn_lookup(&self, taken: TakenLookup, tasks: &mut JoinSet<Result<(), EngineError>>) {
         let driver = Arc::clone(&self.driver);
         // Only the task that spawns takes permits, and no more were claimed than are free.
         let permit = Arc::clone(&driver.lookups).try_acquire_owned();
         tasks.spawn(async move {
             let _permit = permit;
-            Ok(driver.settle_lookup(due).await?)
+            Ok(driver.settle_lookup(taken).await?)
         });
     }
 

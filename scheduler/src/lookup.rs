@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
 use windlass_core::{Failure, WorkflowId};
 use windlass_store::{ClaimLookups, DueLookup, Finding, SettleLookup, StoreError};
 
@@ -31,24 +32,39 @@ async fn ask(tool: &dyn Tool, request: ToolCall, time: Duration) -> Option<Findi
     })
 }
 
+/// An effect that this worker has taken to look it up.
+pub(crate) struct TakenLookup {
+    due: DueLookup,
+    /// An attempt that begins later may outlast its time, and another worker may have settled the effect.
+    begins_before: Instant,
+}
+
 impl Driver {
     /// Takes effects whose time to be looked up has come, or those of one workflow, as many as this worker may look up now.
     pub(crate) async fn due_lookups(
         &self,
         of: Option<WorkflowId>,
-    ) -> Result<Vec<DueLookup>, StoreError> {
+    ) -> Result<Vec<TakenLookup>, StoreError> {
         let limit = u32::try_from(self.lookups.available_permits()).unwrap_or(u32::MAX);
         if limit == 0 {
             return Ok(Vec::new());
         }
         // Twice the time of an attempt: whoever is slow or lost is overtaken, and the slow answer still counts.
         let time = self.policy.lookup.timeout() * 2;
-        self.store.claim_lookups(ClaimLookups { of, limit, time }).await
+        let begins_before = Instant::now() + self.policy.lookup.timeout();
+        let due = self.store.claim_lookups(ClaimLookups { of, limit, time }).await?;
+        Ok(due.into_iter().map(|due| TakenLookup { due, begins_before }).collect())
     }
 
     /// Looks one effect up and writes what that came to.
-    pub(crate) async fn settle_lookup(&self, due: DueLookup) -> Result<(), StoreError> {
+    pub(crate) async fn settle_lookup(&self, taken: TakenLookup) -> Result<(), StoreError> {
+        let TakenLookup { due, begins_before } = taken;
         let (mutation, attempt) = (due.mutation.id, due.mutation.reconcile_attempts);
+        // To look may be to send again: whoever was frozen must not, once others may have decided.
+        if Instant::now() >= begins_before {
+            tracing::warn!(%mutation, attempt, "too late to look the effect up, it is left to whoever comes next");
+            return Ok(());
+        }
         let finding = self.find(due).await;
         if let Finding::Unknown(failure) = &finding {
             tracing::warn!(%mutation, attempt, %failure, "the effect could not be looked up");
