@@ -272,6 +272,13 @@ chapters! { $
         too_many_doubts_open_the_circuit_until_a_person_looks,
         a_repair_is_granted_no_more_than_what_it_repairs,
     }
+    finding {
+        workflows_come_by_name_whatever_the_language,
+        a_workflow_is_found_by_its_name_or_its_id,
+        an_id_of_any_kind_is_found_by_its_beginning,
+        a_beginning_that_several_ids_share_is_ambiguous,
+        what_is_not_there_is_said_by_its_kind,
+    }
     reading {
         workspaces_are_listed_by_name_and_none_is_made_by_looking,
         an_input_is_over_when_all_that_it_caused_is_over,
@@ -285,11 +292,6 @@ chapters! { $
         the_overview_of_a_workflow_at_work,
         runs_come_newest_first,
         logs_come_in_order_from_where_one_left_off,
-        workflows_come_by_name_whatever_the_language,
-        a_workflow_is_found_by_its_name_or_its_id,
-        an_id_of_any_kind_is_found_by_its_beginning,
-        a_beginning_that_several_ids_share_is_ambiguous,
-        what_is_not_there_is_said_by_its_kind,
         notifications_come_newest_first_with_their_workflow,
         a_run_that_waits_for_a_worker_is_looked_at_again_soon,
         an_event_says_which_run_has_it,
