@@ -46,10 +46,10 @@ mod tests {
 
     fn asked(arguments: &[&str]) -> anyhow::Result<[(&'static str, String); 2]> {
         let arguments = ["soak"].iter().chain(arguments).map(Into::into).collect();
-        match Xtask::from_vec(arguments)?.subcommand {
-            XtaskCmd::Soak(soak) => environment(&soak),
-            other => panic!("{other:?}"),
-        }
+        let XtaskCmd::Soak(soak) = Xtask::from_vec(arguments)?.subcommand else {
+            panic!("`soak` was taken for something else")
+        };
+        environment(&soak)
     }
 
     #[test]
