@@ -49,7 +49,8 @@ pub use mutation::{
     idempotency_key,
 };
 pub use policy::{
-    EffectLimits, EventPolicy, LeasePolicy, LookupPolicy, Policy, ScriptLimits, SessionLimits,
+    EffectLimits, EventPolicy, LeasePolicy, LookupPolicy, Policy, RunPolicy, ScriptLimits,
+    SessionLimits,
 };
 pub use retry::Backoff;
 pub use run::{

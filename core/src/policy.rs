@@ -25,6 +25,37 @@ pub struct Policy {
     pub effects: EffectLimits,
     /// When an event is taken out of the way.
     pub events: EventPolicy,
+    /// When a workflow is not tried again.
+    pub runs: RunPolicy,
+}
+
+/// When a workflow is not tried again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RunPolicy {
+    /// How many of its runs in a row may be lost with their workers; then a person is asked to look. 0 for no limit.
+    ///
+    /// Twice what parks an event by default: an event that kills workers is out of the way long before.
+    pub lost_in_a_row: u32,
+}
+
+impl Default for RunPolicy {
+    fn default() -> Self {
+        Self { lost_in_a_row: 10 }
+    }
+}
+
+impl RunPolicy {
+    /// What holds a workflow that lost so many runs in a row.
+    #[must_use]
+    pub fn gives_up(&self, losses: u32) -> Option<Failure> {
+        let gives_up = self.lost_in_a_row > 0 && losses >= self.lost_in_a_row;
+        gives_up.then(|| {
+            Failure::internal(format!(
+                "{losses} workers in a row were lost while they ran this workflow: find out what ends them (memory, a crash, a machine), then resume it"
+            ))
+        })
+    }
 }
 
 /// How an effect in doubt is looked up.

@@ -84,6 +84,15 @@ impl Driver {
             // How far it came is what is stored, and an effect under way is in doubt.
             Err(failure) => self.stop(&run, None, failure, Vec::new()).await,
         };
+        let ended = match ended {
+            Err(Stop::Store(error)) if !matches!(error, StoreError::ClaimLost { .. }) => {
+                // Left alone, the run would be tried again for ever once its lease has ended.
+                let failure =
+                    Failure::internal(format!("the store refused to go on: {}", told(&error)));
+                self.stop(&run, None, failure, Vec::new()).await
+            }
+            ended => ended,
+        };
         match ended {
             Ok(follow_up) => {
                 self.tell(&run, ProgressStep::Ended { status: Status::Committed, failure: None });
@@ -199,6 +208,13 @@ impl Driver {
             step,
         });
     }
+}
+
+/// An error with what caused it.
+fn told(error: &StoreError) -> String {
+    let causes =
+        std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// Commits a run.

@@ -316,9 +316,9 @@ fn check(
     ended: Result<Result<(), EngineError>, tokio::task::JoinError>,
 ) -> Result<(), EngineError> {
     match ended {
-        Ok(Err(EngineError::Store(error))) if !error.is_transient() => {
-            // The run stays as it is; its lease ends, and it is recovered.
-            tracing::error!(%error, "a handler run was given up");
+        Ok(Err(EngineError::Store(error))) => {
+            // It stays as it is until its time is over, and is then taken over.
+            tracing::error!(%error, "a handler run or a look-up was given up");
             Ok(())
         }
         Ok(result) => result,

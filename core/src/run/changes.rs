@@ -67,10 +67,10 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// The same, but a workflow that would go on is held by an open circuit `breaker`.
-    pub fn held_by(self, breaker: Option<Failure>) -> Self {
-        match (breaker, &self.hold) {
-            (Some(breaker), Hold::Lift) => Self { hold: Hold::Block(breaker), ..self },
+    /// The same, but a workflow that would go on is held by `limit`, the limit that it has reached.
+    pub fn held_by(self, limit: Option<Failure>) -> Self {
+        match (limit, &self.hold) {
+            (Some(limit), Hold::Keep | Hold::Lift) => Self { hold: Hold::Block(limit), ..self },
             _ => self,
         }
     }

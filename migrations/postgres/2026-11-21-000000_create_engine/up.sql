@@ -26,6 +26,8 @@ CREATE TABLE workflows (
     active_script_id TEXT,
     transient_failures INTEGER NOT NULL DEFAULT 0,
     backoff_until BIGINT,
+    -- How many of its runs in a row were lost with their workers.
+    lost_runs INTEGER NOT NULL DEFAULT 0,
     -- What it did outside within the hour that began then.
     window_started_at BIGINT,
     window_mutations INTEGER NOT NULL DEFAULT 0,
@@ -222,6 +224,8 @@ CREATE TABLE mutations (
     reconcile_attempts INTEGER NOT NULL DEFAULT 0,
     last_reconcile_at BIGINT,
     next_reconcile_at BIGINT,
+    -- Until when an attempt to look it up may be under way.
+    looked_up_until BIGINT,
     resolved_by TEXT CHECK (resolved_by IN ('user_assert_failed', 'user_assert_applied', 'user_skip', 'reconciliation')),
     resolved_at BIGINT,
     ui_title TEXT NOT NULL,

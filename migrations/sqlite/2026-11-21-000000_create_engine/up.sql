@@ -26,6 +26,8 @@ CREATE TABLE workflows (
     active_script_id TEXT REFERENCES scripts (id) DEFERRABLE INITIALLY DEFERRED,
     transient_failures INTEGER NOT NULL DEFAULT 0,
     backoff_until INTEGER,
+    -- How many of its runs in a row were lost with their workers.
+    lost_runs INTEGER NOT NULL DEFAULT 0,
     -- What it did outside within the hour that began then.
     window_started_at INTEGER,
     window_mutations INTEGER NOT NULL DEFAULT 0,
@@ -220,6 +222,8 @@ CREATE TABLE mutations (
     reconcile_attempts INTEGER NOT NULL DEFAULT 0,
     last_reconcile_at INTEGER,
     next_reconcile_at INTEGER,
+    -- Until when an attempt to look it up may be under way.
+    looked_up_until INTEGER,
     resolved_by TEXT CHECK (resolved_by IN ('user_assert_failed', 'user_assert_applied', 'user_skip', 'reconciliation')),
     resolved_at INTEGER,
     ui_title TEXT NOT NULL,

@@ -10,7 +10,7 @@ use windlass_store::{
 };
 
 use crate::oracle::View;
-use crate::outside::{Nature, Outside, Truth};
+use crate::outside::{Outside, Truth};
 use crate::rng::Rng;
 use crate::tools::messages_of;
 
@@ -83,7 +83,7 @@ pub(crate) fn duties(view: &View, outside: &Outside) -> Vec<Act> {
 pub(crate) fn whims(view: &View, outside: &Outside, rng: &mut Rng) -> Vec<Act> {
     let mut acts = Vec::new();
     for doubt in doubts(view, outside) {
-        if let Some(truth) = doubt.truth.filter(|_| !doubt.may_be_sent_again) {
+        if let Some(truth) = doubt.truth {
             let answer = if rng.chance(50) { truth } else { Answer::Skip };
             acts.push(Act::Resolve(doubt.mutation, answer));
         }
@@ -108,8 +108,6 @@ struct Doubt {
     /// Whether a person is asked, and nobody looks it up.
     is_asked: bool,
     is_reconcilable: bool,
-    /// Whether it may happen while it is looked up, whatever anyone says before.
-    may_be_sent_again: bool,
     /// The true answer, once there is one.
     truth: Option<Answer>,
 }
@@ -119,8 +117,6 @@ fn doubts<'a>(view: &'a View, outside: &'a Outside) -> impl Iterator<Item = Doub
         mutation: mutation.id,
         is_asked: mutation.status == MutationStatus::Indeterminate,
         is_reconcilable: mutation.reconcilable,
-        may_be_sent_again: mutation.status == MutationStatus::NeedsReconcile
-            && mutation.tool_namespace == Nature::Resent.name().0,
         truth: match outside.truth(&messages_of(&mutation.params)) {
             Truth::Happened(result) => Some(Answer::Happened(result)),
             Truth::DidNotHappen => Some(Answer::DidNotHappen),

@@ -69,6 +69,46 @@ pub async fn a_parked_event_is_put_back_by_a_person(bench: Bench) {
     assert!(matches!(refused, StoreError::NotNow { .. }), "{refused}");
 }
 
+pub async fn a_workflow_that_loses_every_worker_waits_for_a_person(bench: Bench) {
+    let world = World::pipeline(bench).await;
+
+    for _ in 0..9 {
+        world.claim().await.unwrap();
+        world.crash().await;
+    }
+    assert_eq!(world.seen().await.error, None);
+    world.claim().await.unwrap();
+    world.crash().await;
+
+    let seen = world.seen().await;
+    assert_eq!(seen.error_class, Some(FailureClass::Internal));
+    assert!(seen.error.unwrap().starts_with("10 workers in a row"));
+    assert_eq!(world.claim().await, None);
+    assert_eq!(world.notices().await.len(), 1);
+    world.control(Action::Resume).await.unwrap();
+    world.claim().await.unwrap();
+    world.crash().await;
+    assert_eq!(world.seen().await.error, None, "a person begins a new row");
+}
+
+pub async fn one_run_that_ends_begins_a_new_row_of_losses(bench: Bench) {
+    let world = World::with_mails(bench, &["m1"]).await;
+
+    for _ in 0..4 {
+        world.claim().await.unwrap();
+        world.crash().await;
+    }
+    let run = world.reserve(&["m1"]).await;
+    world.commit(&run, Vec::new()).await.unwrap();
+    world.start_session().await.unwrap();
+    for _ in 0..9 {
+        world.claim().await.unwrap();
+        world.crash().await;
+    }
+
+    assert_eq!(world.seen().await.error, None);
+}
+
 pub async fn a_parked_event_is_skipped_by_a_person(bench: Bench) {
     let world = World::with_mails(bench, &["m1"]).await;
     lose(&world, &["m1"], 5).await;

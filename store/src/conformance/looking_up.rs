@@ -245,7 +245,42 @@ pub async fn an_attempt_that_was_overtaken_changes_nothing_unless_it_knows(bench
     assert_eq!(world.mutation(mutation).await.status, MutationStatus::Applied);
 }
 
-pub async fn a_person_may_answer_while_it_is_looked_up(bench: Bench) {
+pub async fn nobody_says_that_it_did_not_happen_while_an_attempt_is_under_way(bench: Bench) {
+    let world = World::with_mails(bench, &["m1"]).await;
+    let (_, mutation) = world.looked_up(&["m1"]).await;
+    world.advance(seconds(10));
+    let [due] = world.due_lookups().await.try_into().unwrap();
+
+    for verdict in [Verdict::DidNotHappen, Verdict::Skip] {
+        let refused = world.resolve(mutation, verdict).await.unwrap_err();
+        assert!(
+            matches!(&refused, StoreError::NotNow { what, .. } if what.contains("looked up just now")),
+            "{verdict}: {refused}"
+        );
+    }
+    world.resolve(mutation, Verdict::TryAgain).await.unwrap();
+    world.resolve(mutation, Verdict::DidNotHappen).await.unwrap_err();
+
+    let attempt = due.mutation.reconcile_attempts;
+    let stale = SettleLookup { mutation, attempt, finding: in_vain() };
+    world.store.settle_lookup(stale).await.unwrap();
+    world.resolve(mutation, Verdict::DidNotHappen).await.unwrap_err();
+    world.advance(seconds(60));
+    world.resolve(mutation, Verdict::DidNotHappen).await.unwrap();
+}
+
+pub async fn a_person_may_answer_once_an_attempt_is_over(bench: Bench) {
+    let world = World::with_mails(bench, &["m1"]).await;
+    let (_, mutation) = world.looked_up(&["m1"]).await;
+    world.advance(seconds(10));
+    world.due_lookups().await;
+
+    world.find(mutation, in_vain()).await.unwrap();
+
+    world.resolve(mutation, Verdict::DidNotHappen).await.unwrap();
+}
+
+pub async fn a_person_may_answer_between_two_attempts(bench: Bench) {
     let world = World::with_mails(bench, &["m1"]).await;
     let (_, mutation) = world.looked_up(&["m1"]).await;
 

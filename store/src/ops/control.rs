@@ -55,6 +55,7 @@ async fn lift(tx: &mut Tx<'_>, workflow: &mut WorkflowRow) -> Result<()> {
     workflow.stopped_by_run_id = None;
     workflow.transient_failures = 0;
     workflow.backoff_until = None;
+    workflow.lost_runs = 0;
     window::forget(workflow);
     notices::resolve(tx, workflow.id, notices::OF_ANY_STOP).await
 }

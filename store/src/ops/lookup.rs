@@ -43,6 +43,7 @@ impl Operation for ClaimLookups {
                     mutations::reconcile_attempts.eq(mutations::reconcile_attempts + 1),
                     mutations::last_reconcile_at.eq(Some(At(tx.now))),
                     mutations::next_reconcile_at.eq(Some(At(tx.now.after(self.time)))),
+                    mutations::looked_up_until.eq(Some(At(tx.now.after(self.time)))),
                 ))
                 .execute(tx.conn)
                 .await?;
@@ -107,10 +108,19 @@ pub(super) fn after_first(tx: &Tx<'_>, counts_after: std::time::Duration) -> Nex
 
 /// A person wants it looked up at once, from the first attempt.
 pub(super) async fn restart(tx: &mut Tx<'_>, mutation: MutationId) -> Result<()> {
-    look_again(tx, Db(mutation), NextLookup { attempts: 0, at: At(tx.now) }).await
+    look_at(tx, Db(mutation), NextLookup { attempts: 0, at: At(tx.now) }).await
 }
 
+/// The attempt is over, and told nothing that counts.
 async fn look_again(tx: &mut Tx<'_>, mutation: Db<MutationId>, next: NextLookup) -> Result<()> {
+    diesel::update(mutations::table.filter(mutations::id.eq(mutation)).filter(IsLookedUp))
+        .set(mutations::looked_up_until.eq(None::<At>))
+        .execute(tx.conn)
+        .await?;
+    look_at(tx, mutation, next).await
+}
+
+async fn look_at(tx: &mut Tx<'_>, mutation: Db<MutationId>, next: NextLookup) -> Result<()> {
     diesel::update(mutations::table.filter(mutations::id.eq(mutation)).filter(IsLookedUp))
         .set((
             mutations::reconcile_attempts.eq(next.attempts),

@@ -53,6 +53,7 @@ impl Operation for BeginMutation {
             reconcile_attempts: 0,
             last_reconcile_at: None,
             next_reconcile_at: None,
+            looked_up_until: None,
             resolved_by: None,
             resolved_at: None,
             ui_title: storable(self.ui_title),

@@ -3,8 +3,8 @@
 use diesel::prelude::*;
 use serde_json::Value;
 use windlass_core::{
-    Changes, Failure, FailureClass, Hold, MutationStatus, PendingRetry, ResolvedBy, ScriptPosition,
-    SessionResult,
+    Changes, Failure, FailureClass, Hold, MutationStatus, PendingRetry, ResolvedBy, RunState,
+    ScriptPosition, SessionResult, Status,
 };
 
 use super::dialect::RunQueryDsl;
@@ -80,6 +80,7 @@ pub(super) async fn write(
         sessions::fail(tx, held.run.session_id, because.cause.as_ref()).await?;
     }
     window::count(tx, held, changes.run);
+    count_losses(held, changes.run);
     held.state = changes.run;
     hold_workflow(tx, held, changes.hold).await
 }
@@ -105,6 +106,7 @@ async fn write_mutation(
         .set((
             mutations::status.eq(Db(status)),
             mutations::next_reconcile_at.eq(is_looked_up.then_some(next.at)),
+            mutations::looked_up_until.eq(None::<At>),
             attempts,
             answer,
             cause,
@@ -142,6 +144,16 @@ async fn write_run(
         .execute(tx.conn)
         .await?;
     Ok(())
+}
+
+/// How many runs in a row were lost with their workers: any other end begins a new row.
+fn count_losses(held: &mut Held, after: RunState) {
+    let losses = &mut held.workflow.lost_runs;
+    if after.status == Status::Crashed {
+        *losses = losses.saturating_add(1);
+    } else if !after.status.is_open() {
+        *losses = 0;
+    }
 }
 
 async fn hold_workflow(tx: &mut Tx<'_>, held: &mut Held, hold: Hold) -> Result<()> {

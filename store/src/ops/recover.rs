@@ -10,6 +10,7 @@ use super::next::go_on;
 use super::notices::{self, Entry};
 use super::outcome::{Because, Cause};
 use super::{Operation, Tx, outcome};
+use crate::convert::count;
 use crate::error::Result;
 use crate::literals::IsActive;
 use crate::model::RecoveredRun;
@@ -55,7 +56,8 @@ fn is_lost(tx: &Tx<'_>, held: &Held, params: &RecoverRuns) -> bool {
 }
 
 async fn recover(tx: &mut Tx<'_>, mut held: Held) -> Result<RecoveredRun> {
-    let changes = held.state.crash(held.recourse)?;
+    let losses = count(held.workflow.lost_runs).saturating_add(1);
+    let changes = held.state.crash(held.recourse)?.held_by(tx.policy.runs.gives_up(losses));
     let cause = match &changes.hold {
         Hold::Block(failure) | Hold::LookUp(failure) | Hold::Maintenance(failure) => {
             Cause::from(failure)

@@ -14,7 +14,7 @@ use super::{Operation, Tx, lookup, outcome};
 use crate::error::{Result, StoreError};
 use crate::model::{Mutation, NotificationKind};
 use crate::params::{Answer, ResolveMutation};
-use crate::rows::Db;
+use crate::rows::{At, Db};
 use crate::schema::mutations;
 
 impl Operation for ResolveMutation {
@@ -22,6 +22,9 @@ impl Operation for ResolveMutation {
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<Mutation> {
         let held = find_doubtful(tx, self.mutation).await?;
+        if matches!(self.answer, Answer::DidNotHappen | Answer::Skip) {
+            refuse_under_way(tx, self.mutation).await?;
+        }
         let changes = held.state.resolve(self.answer.verdict())?;
         let entry = Entry::by(&self.actor, "mutation.resolved", &self.mutation)
             .because(self.reason)
@@ -45,6 +48,21 @@ impl Operation for ResolveMutation {
         };
         settle(tx, held, changes, &because).await?;
         mutation(tx.conn, self.mutation).await
+    }
+}
+
+/// To look an effect up may be to send its request again: until that has ended, nobody can say that it did not happen.
+async fn refuse_under_way(tx: &mut Tx<'_>, mutation: MutationId) -> Result<()> {
+    let until = mutations::table.find(Db(mutation)).select(mutations::looked_up_until);
+    let until: Option<At> = until.first(tx.conn).await?;
+    match until {
+        Some(At(until)) if until > tx.now => Err(StoreError::NotNow {
+            what: format!("`{mutation}` is being looked up just now"),
+            hint: format!(
+                "look at it again in a moment (it takes until {until} at the longest), then say what is left to say"
+            ),
+        }),
+        Some(_) | None => Ok(()),
     }
 }
 

@@ -91,6 +91,7 @@ async fn find_or_make_workflow(
         active_script_id: None,
         transient_failures: 0,
         backoff_until: None,
+        lost_runs: 0,
         window_started_at: None,
         window_mutations: 0,
         window_doubts: 0,
