@@ -42,6 +42,7 @@
 pub mod conformance;
 mod convert;
 mod error;
+mod layer;
 mod literals;
 mod model;
 mod open;
@@ -55,6 +56,7 @@ mod store;
 pub mod testing;
 
 pub use error::{Result, StoreError};
+pub use layer::{Layer, Layered, Wrote};
 pub use model::{
     BegunMutation, Claim, ClaimedRun, Committed, DueLookup, Event, EventCounts, HandlerState,
     Input, InputStatus, JournalEntry, LogEntry, Mutation, Notification, NotificationKind,

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard};
 use futures::FutureExt;
 use tokio::sync::{Notify, oneshot};
 use windlass_sandbox::Sandbox;
-use windlass_store::StoreError;
+use windlass_store::{StoreError, Wrote};
 
 use crate::outside::Nature;
 use crate::tally::Tally;
@@ -206,12 +206,5 @@ impl Drop for Busy<'_> {
     fn drop(&mut self) {
         self.0.lock().n_busy -= 1;
         self.0.ended.notify_one();
-    }
-}
-
-/// Whether an operation that found nothing to do wrote nothing.
-pub(crate) trait Wrote {
-    fn wrote(&self) -> bool {
-        true
     }
 }

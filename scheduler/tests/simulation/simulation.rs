@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use windlass_core::{Clock, Id, ManualClock, Timestamp, WorkerId, WorkflowStatus, WorkspaceId};
 use windlass_scheduler::{Effects, EngineParts};
-use windlass_store::SharedStore;
+use windlass_store::{Layered, SharedStore};
 
 use crate::gate::{Gate, Point, Ticket};
 use crate::oracle::{self, Oracle, Verdict, View};
@@ -16,7 +16,6 @@ use crate::place::{WORKERS, policy};
 use crate::plan::Plan;
 use crate::rng::Rng;
 use crate::stage::Stage;
-use crate::store::GatedStore;
 use crate::tally::Tally;
 use crate::worker::Worker;
 
@@ -128,7 +127,7 @@ impl<'a> Simulation<'a> {
         let gate = Gate { gates: Arc::clone(&self.stage.gates), worker: number };
         let inner = Arc::clone(&self.stores[number]);
         let parts = EngineParts {
-            store: Arc::new(GatedStore { inner, gate: gate.clone() }),
+            store: Arc::new(Layered { inner, layer: gate.clone() }),
             sandbox: self.stage.sandbox.clone(),
             registry: Arc::clone(&self.stage.registries[number]),
             policy: policy(),

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use serde_json::json;
-use windlass_core::{Action, FailureClass, MutationStatus, Outcome, Phase, Status};
-use windlass_store::{Answer, Bump, InputStatus, ResolveMutation};
+use windlass_core::{Action, FailureClass, MutationStatus, Outcome, Phase, ResolvedBy, Status};
+use windlass_store::{
+    Answer, Bump, InputStatus, Layer, ResolveMutation, Result, StoreError, Wrote,
+};
 
 use crate::scenarios;
 
@@ -56,7 +59,53 @@ pub(crate) fn row(prepare: &str, mutate: &str, next: &str) -> String {
     ROW.replace("$PREPARE", prepare).replace("$MUTATE", mutate).replace("$NEXT", next)
 }
 
+/// A store that refuses an operation, whenever it is asked.
+#[derive(Debug)]
+struct Refuses(&'static str);
+
+#[async_trait]
+impl Layer for Refuses {
+    async fn operation<T: Wrote>(
+        &self,
+        name: &'static str,
+        call: impl Future<Output = Result<T>> + Send,
+    ) -> Result<T> {
+        if name == self.0 {
+            return Err(StoreError::Corrupt { what: "a page is torn".to_owned() });
+        }
+        call.await
+    }
+}
+
 scenarios! {
+    async fn what_the_store_refuses_for_good_stops_the_workflow_before_its_effect(shop: Workshop) {
+        let workflow = shop.deploy("rows", &row("", APPEND, PUBLISH)).await;
+        let shop = shop.behind(Refuses("begin_mutation"));
+
+        shop.work().await;
+        shop.work_after(Duration::from_secs(900)).await;
+
+        let stopped = shop.workflow(workflow).await;
+        assert_eq!(stopped.error_class, Some(FailureClass::Internal));
+        assert!(stopped.error.unwrap().contains("a page is torn"));
+        assert_eq!(shop.statuses(workflow, "mails").await, ["pending"]);
+        assert!(shop.lines("out/rows.csv").is_empty());
+    }
+
+    async fn what_the_store_refuses_for_good_after_an_effect_is_looked_up(shop: Workshop) {
+        let keyed = APPEND.replace("line:", "key: prepared.data.id, line:");
+        let workflow = shop.deploy("rows", &row("", &keyed, PUBLISH)).await;
+        let shop = shop.behind(Refuses("apply_mutation"));
+
+        shop.work().await;
+
+        let mutation = shop.store.mutations(workflow).await.unwrap().remove(0);
+        assert_eq!(mutation.status, MutationStatus::Applied);
+        assert_eq!(mutation.resolved_by, Some(ResolvedBy::Reconciliation));
+        assert_eq!(shop.lines("out/rows.csv"), ["m1"]);
+        assert_eq!(shop.statuses(workflow, "mails").await, ["consumed"]);
+    }
+
     async fn a_next_that_throws_after_the_row_is_repaired_and_goes_on_with_the_row_that_is_there(shop: Workshop) {
         let broken = row("", APPEND, "throw new TypeError('next is broken');");
         let workflow = shop.deploy("rows", &broken).await;

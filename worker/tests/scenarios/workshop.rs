@@ -14,8 +14,8 @@ use windlass_core::{
 use windlass_sandbox::{Sandbox, Script};
 use windlass_scheduler::{Callable, Effects, Engine, EngineParts, Registry, Tool};
 use windlass_store::{
-    ActivateScript, Bump, ControlWorkflow, Event, EventFilter, Input, LogFilter, Mutation, Run,
-    RunFilter, SaveScript, Session, SharedStore, Workflow,
+    ActivateScript, Bump, ControlWorkflow, Event, EventFilter, Input, Layer, Layered, LogFilter,
+    Mutation, Run, RunFilter, SaveScript, Session, SharedStore, Workflow,
 };
 use windlass_worker::tools::{self, FilesConfig, HttpConfig, Notification, Notifier, ToolsConfig};
 
@@ -109,6 +109,12 @@ impl Workshop {
     pub(crate) async fn restarted(self, policy: Policy) -> Self {
         let store = open(&self.database, &self.clock, &policy).await;
         Self { store, policy, ..self }
+    }
+
+    /// The same place, whose store seems to have something around it.
+    pub(crate) fn behind(mut self, layer: impl Layer + 'static) -> Self {
+        self.store = Arc::new(Layered { inner: self.store, layer });
+        self
     }
 
     /// Checks, saves and activates a script.
