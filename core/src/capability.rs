@@ -28,6 +28,12 @@ impl Capability {
         Self { namespace: namespace.into(), method: method.into(), scope: None }
     }
 
+    /// The same tool, where `scope` names a place only there.
+    #[must_use]
+    pub fn on(self, scope: Option<String>) -> Self {
+        Self { scope, ..self }
+    }
+
     /// The tool's namespace.
     #[must_use]
     pub fn namespace(&self) -> &str {
@@ -46,11 +52,16 @@ impl Capability {
         self.scope.as_deref()
     }
 
+    /// Whether both name the same tool, wherever.
+    #[must_use]
+    pub fn is_same_tool(&self, other: &Self) -> bool {
+        (&self.namespace, &self.method) == (&other.namespace, &other.method)
+    }
+
     /// Whether whoever has this may do everything that `other` allows.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
-        let is_same_tool = (&self.namespace, &self.method) == (&other.namespace, &other.method);
-        is_same_tool && (self.scope.is_none() || self.scope == other.scope)
+        self.is_same_tool(other) && (self.scope.is_none() || self.scope == other.scope)
     }
 }
 
@@ -116,26 +127,16 @@ impl Grant {
         self.0.is_empty()
     }
 
-    /// Whether a call of this tool on this place is allowed.
+    /// Whether a call of `called` is allowed.
     #[must_use]
-    pub fn allows(&self, namespace: &str, method: &str, scope: Option<&str>) -> bool {
-        self.0.iter().any(|granted| {
-            let is_tool = (granted.namespace(), granted.method()) == (namespace, method);
-            is_tool && (granted.scope().is_none() || granted.scope() == scope)
-        })
-    }
-
-    /// Whether everything that `other` allows is allowed.
-    #[must_use]
-    pub fn covers(&self, other: &Self) -> bool {
-        self.beyond(other).is_empty()
+    pub fn allows(&self, called: &Capability) -> bool {
+        self.0.iter().any(|granted| granted.covers(called))
     }
 
     /// What `other` names and this does not allow.
     #[must_use]
     pub fn beyond(&self, other: &Self) -> Self {
-        let is_covered = |wanted: &&Capability| self.0.iter().any(|granted| granted.covers(wanted));
-        Self(other.0.iter().filter(|wanted| !is_covered(wanted)).cloned().collect())
+        Self(other.0.iter().filter(|wanted| !self.allows(wanted)).cloned().collect())
     }
 }
 
@@ -157,12 +158,17 @@ mod tests {
     fn a_tool_is_allowed_everywhere_and_a_narrowed_one_only_there() {
         let grant = grant(&["Files.append", "Http.post:api.example.com"]);
 
-        assert!(grant.allows("Files", "append", Some("out")));
-        assert!(grant.allows("Http", "post", Some("api.example.com")));
-        assert!(!grant.allows("Http", "post", Some("example.com")));
-        assert!(!grant.allows("Http", "post", None));
-        assert!(!grant.allows("Http", "get", Some("api.example.com")));
-        assert!(!Grant::default().allows("Files", "append", None));
+        for (called, is_allowed) in [
+            ("Files.append", true),
+            ("Files.append:out", true),
+            ("Http.post:api.example.com", true),
+            ("Http.post:example.com", false),
+            ("Http.post", false),
+            ("Http.get:api.example.com", false),
+        ] {
+            assert_eq!(grant.allows(&called.parse().unwrap()), is_allowed, "{called}");
+        }
+        assert!(!Grant::default().allows(&Capability::tool("Files", "append")));
     }
 
     #[test]
@@ -172,7 +178,7 @@ mod tests {
         let wanted = grant(&["Files.append", "Files.append:out", "Http.get:a.example.com"]);
 
         assert_eq!(granted.beyond(&wanted), grant(&["Files.append"]));
-        assert!(!granted.covers(&wanted) && wanted.covers(&grant(&["Files.append:out"])));
+        assert!(wanted.beyond(&grant(&["Files.append:out"])).is_empty());
     }
 
     #[test]

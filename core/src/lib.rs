@@ -27,6 +27,7 @@ mod id;
 mod log;
 mod mutation;
 mod policy;
+mod price;
 mod retry;
 mod run;
 mod schedule;
@@ -52,6 +53,7 @@ pub use policy::{
     EffectLimits, EventPolicy, LeasePolicy, LookupPolicy, Policy, RunPolicy, ScriptLimits,
     SessionLimits,
 };
+pub use price::Prices;
 pub use retry::Backoff;
 pub use run::{
     Changes, HandlerKind, Hold, IllegalTransition, PendingRetry, Phase, Reservations, RunState,

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use windlass_core::{Failure, HandlerKind, Phase, Policy, ScriptPhase, Status, WorkerId};
+use windlass_core::{Failure, HandlerKind, Phase, Policy, Prices, ScriptPhase, Status, WorkerId};
 use windlass_sandbox::{Call, Ending, LogLine, Report, Sandbox};
 use windlass_store::{
     ClaimedRun, CommitProducer, Committed, FollowUp, NewLog, SharedStore, StopRun, StoreError,
@@ -31,6 +31,7 @@ pub(crate) struct Driver {
     pub(crate) sandbox: Sandbox,
     pub(crate) registry: Arc<Registry>,
     pub(crate) policy: Policy,
+    pub(crate) prices: Prices,
     pub(crate) worker: WorkerId,
     pub(crate) scripts: Scripts,
     /// One permit for each run that this worker may drive at a time.

@@ -71,6 +71,7 @@ impl Engine {
             sandbox: parts.sandbox,
             registry: parts.registry,
             policy: parts.policy,
+            prices: parts.prices,
             worker: parts.worker,
             scripts: Scripts::default(),
             slots: Arc::new(Semaphore::new(parts.slots)),

@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use windlass_core::{
-    EventStatus, Failure, FailureClass, Grant, Id, InputId, Manifest, Operation, ScriptPhase,
+    Capability, EventStatus, Failure, FailureClass, Grant, Id, InputId, Manifest, Operation,
+    ScriptPhase,
 };
 use windlass_sandbox::{Host, HostCall, Reply};
 use windlass_store::{ClaimedRun, EventFilter, NewEvent, NewInput, SharedStore, StoreError};
@@ -279,12 +280,12 @@ impl RunHost {
 
 /// Refuses what the person who deployed the script did not allow.
 pub(crate) fn check_grant(grant: &Grant, tool: &dyn Tool, input: &Value) -> Result<(), Failure> {
-    let ToolSpec { namespace, method, .. } = tool.spec();
-    let scope = tool.subject(input).scope;
-    if grant.allows(namespace, method, scope.as_deref()) {
+    let called = called(tool, input);
+    if grant.allows(&called) {
         return Ok(());
     }
-    let place = scope.map(|scope| format!(" on `{scope}`")).unwrap_or_default();
+    let ToolSpec { namespace, method, .. } = tool.spec();
+    let place = called.scope().map(|scope| format!(" on `{scope}`")).unwrap_or_default();
     Err(Failure::new(
         FailureClass::Permission,
         format!(
@@ -292,6 +293,12 @@ pub(crate) fn check_grant(grant: &Grant, tool: &dyn Tool, input: &Value) -> Resu
              `windlass deploy --allow {namespace}.{method}`"
         ),
     ))
+}
+
+/// What a call with this input needs to be allowed.
+pub(crate) fn called(tool: &dyn Tool, input: &Value) -> Capability {
+    let ToolSpec { namespace, method, .. } = tool.spec();
+    Capability::tool(&**namespace, &**method).on(tool.subject(input).scope)
 }
 
 /// A call of a tool on behalf of a run.

@@ -1,6 +1,6 @@
 //! From rows, as they are stored, to the records that the store hands out.
 
-use windlass_core::InputId;
+use windlass_core::{InputId, MutationStatus};
 
 use crate::model::{
     Event, HandlerState, Input, InputStatus, JournalEntry, LogEntry, Mutation, Notification, Run,
@@ -103,6 +103,7 @@ impl From<RunRow> for Run {
             error: row.error,
             error_class: value(row.error_class),
             error_at: json(row.error_at),
+            cost: row.cost,
             claimed_by: value(row.claimed_by).map(|worker| worker.to_string()),
             fence: row.fence,
             created_at: row.created_at.0,
@@ -122,6 +123,7 @@ impl From<SessionRow> for Session {
             error: row.error,
             error_class: value(row.error_class),
             handler_run_count: count(row.handler_run_count),
+            cost: row.cost,
             created_at: row.created_at.0,
             ended_at: instant(row.ended_at),
         }
@@ -215,6 +217,7 @@ impl MutationRow {
             resolved_at: instant(self.resolved_at),
             ui_title: self.ui_title,
             late_evidence: self.late_evidence,
+            cost: if self.status.0 == MutationStatus::Applied { self.cost } else { 0 },
             inputs,
             created_at: self.created_at.0,
             updated_at: self.updated_at.0,

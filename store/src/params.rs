@@ -159,6 +159,8 @@ pub struct BeginMutation {
     pub ui_title: String,
     /// Whether the tool can look the effect up.
     pub reconcilable: bool,
+    /// What it costs if it happens, in microdollars.
+    pub price: i64,
     /// What `mutate` logged.
     pub logs: Vec<NewLog>,
 }

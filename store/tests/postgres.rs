@@ -141,6 +141,7 @@ async fn send(store: &SharedStore, seen: &Mutex<Seen>, run: &ClaimedRun, mails: 
         target: String::new(),
         ui_title: String::new(),
         reconcilable: false,
+        price: 0,
         logs: Vec::new(),
     };
     let mutation = store.begin_mutation(params).await.unwrap().id;

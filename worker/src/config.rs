@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use chrono_tz::Tz;
 use serde::{Deserialize, Deserializer};
-use windlass_core::Policy;
+use windlass_core::{Policy, Prices};
 
 use crate::cli::Global;
 use crate::secrets::SecretsConfig;
@@ -59,6 +59,8 @@ pub(crate) struct Settings {
     pub(crate) timezone: Tz,
     /// All limits.
     pub(crate) policy: Policy,
+    /// What effects cost.
+    pub(crate) prices: Prices,
     /// How many handlers run at once.
     pub(crate) slots: usize,
     /// What tools may touch; its folders are relative to `root`.
@@ -78,6 +80,7 @@ struct ConfigFile {
     secrets: SecretsConfig,
     mcp: McpConfig,
     limits: Policy,
+    prices: Prices,
     worker: WorkerSection,
 }
 
@@ -131,6 +134,7 @@ impl Settings {
             database,
             timezone: file.timezone.map_or_else(host_zone, |zone| zone.0),
             policy: file.limits,
+            prices: file.prices,
             slots: file.worker.slots,
             tools: file.tools,
             secrets: file.secrets,

@@ -195,6 +195,13 @@ impl Page {
         }
     }
 
+    /// Writes an amount of money, where there is any.
+    pub(crate) fn money(&mut self, label: &str, microdollars: i64) {
+        if microdollars > 0 {
+            self.field(label, dollars(microdollars));
+        }
+    }
+
     /// Writes JSON as it is read best: on its line where it is short.
     pub(crate) fn json(&mut self, label: &str, value: &Value) {
         let short = value.to_string();
@@ -283,9 +290,24 @@ pub(crate) fn crop(text: &str, n_chars: usize) -> String {
     }
 }
 
+/// `$1.50`, `$0.000002`: at least cents, and as exact as it is.
+fn dollars(microdollars: i64) -> String {
+    let (whole, part) = (microdollars / 1_000_000, microdollars % 1_000_000);
+    let part = format!("{part:06}");
+    let (cents, rest) = part.split_at(2);
+    format!("${whole}.{cents}{}", rest.trim_end_matches('0'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn money_is_exact_and_has_cents() {
+        let amounts = [1_500_000, 2_000, 2, 12_000_000].map(dollars);
+
+        assert_eq!(amounts, ["$1.50", "$0.002", "$0.000002", "$12.00"]);
+    }
 
     #[test]
     fn a_strangers_text_cannot_steer_the_terminal() {

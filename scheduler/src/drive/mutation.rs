@@ -13,7 +13,7 @@ use windlass_store::{
 use super::{Driver, Stop};
 use crate::engine::Effects;
 use crate::guard::guarded;
-use crate::host::{check_grant, tool_call};
+use crate::host::{called, check_grant, tool_call};
 use crate::lookup::look_up;
 use crate::persist::persist;
 use crate::progress::ProgressStep;
@@ -74,6 +74,7 @@ impl Driver {
             target: tool.subject(&input).place,
             ui_title: title,
             reconcilable: tool.lookup(&input).is_some(),
+            price: self.prices.of(&called(tool, &input)),
             logs,
         };
         let begun = persist(|| self.store.begin_mutation(params.clone())).await?;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use windlass_core::{Policy, WorkerId};
+use windlass_core::{Policy, Prices, WorkerId};
 use windlass_sandbox::Sandbox;
 use windlass_store::SharedStore;
 
@@ -21,6 +21,8 @@ pub struct EngineParts {
     pub registry: Arc<Registry>,
     /// The limits.
     pub policy: Policy,
+    /// What effects cost.
+    pub prices: Prices,
     /// Who this worker is; no other has this id.
     pub worker: WorkerId,
     /// How many runs it drives at a time.

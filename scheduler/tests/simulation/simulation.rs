@@ -4,7 +4,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use windlass_core::{Clock, Id, ManualClock, Timestamp, WorkerId, WorkflowStatus, WorkspaceId};
+use windlass_core::{
+    Clock, Id, ManualClock, Prices, Timestamp, WorkerId, WorkflowStatus, WorkspaceId,
+};
 use windlass_scheduler::{Effects, EngineParts};
 use windlass_store::{Layered, SharedStore};
 
@@ -131,6 +133,7 @@ impl<'a> Simulation<'a> {
             sandbox: self.stage.sandbox.clone(),
             registry: Arc::clone(&self.stage.registries[number]),
             policy: policy(),
+            prices: Prices::default(),
             worker: WorkerId::mint(self.clock.now()),
             slots: 1,
             effects: Effects::Make,

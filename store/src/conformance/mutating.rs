@@ -19,6 +19,7 @@ pub async fn the_row_is_there_before_the_request_leaves(bench: Bench) {
         target: "POST http://example.com/".to_owned(),
         ui_title: "post a row".to_owned(),
         reconcilable: true,
+        price: 0,
         logs: Vec::new(),
     };
 

@@ -233,6 +233,7 @@ impl World {
             target: "ledger.csv".to_owned(),
             ui_title: "add a row".to_owned(),
             reconcilable,
+            price: 0,
             logs: Vec::new(),
         };
         Ok(self.store.begin_mutation(params).await?.id)

@@ -120,6 +120,9 @@ pub struct Mutation {
     pub ui_title: String,
     /// What a worker reported after it had lost the run.
     pub late_evidence: Option<String>,
+    /// What it cost, in microdollars; nothing unless it happened.
+    #[serde(rename = "cost_microdollars")]
+    pub cost: i64,
     /// The inputs that caused it.
     pub inputs: Vec<InputId>,
     /// When the row was written, before the request left.

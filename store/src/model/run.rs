@@ -46,6 +46,9 @@ pub struct Run {
     pub error_class: Option<FailureClass>,
     /// Where the script was.
     pub error_at: Option<ScriptPosition>,
+    /// What its effect cost, in microdollars.
+    #[serde(rename = "cost_microdollars")]
+    pub cost: i64,
     /// The worker that has it or had it.
     pub claimed_by: Option<String>,
     /// Counts its claims.
@@ -75,6 +78,9 @@ pub struct Session {
     pub error_class: Option<FailureClass>,
     /// How many of its runs committed.
     pub handler_run_count: u32,
+    /// What the effects of its runs cost, in microdollars.
+    #[serde(rename = "cost_microdollars")]
+    pub cost: i64,
     /// When it began.
     pub created_at: Timestamp,
     /// When it ended.

@@ -20,6 +20,8 @@ pub(super) struct Held {
     pub(super) state: RunState,
     /// What can be done about its mutation, should it be in doubt.
     pub(super) recourse: Recourse,
+    /// What its mutation costs if it happens, in microdollars.
+    pub(super) price: i64,
 }
 
 impl Held {
@@ -66,7 +68,13 @@ pub(super) async fn find(tx: &mut Tx<'_>, run: RunId) -> Result<Option<Held>> {
     let Some(workflow) = dialect::lock_workflow(tx.conn, workflow).await? else { return Ok(None) };
     // Read only now: whoever held the lock may have changed the run.
     let loaded = load(tx, run).await?;
-    Ok(loaded.map(|Loaded { run, state, recourse }| Held { workflow, run, state, recourse }))
+    Ok(loaded.map(|Loaded { run, state, recourse, price }| Held {
+        workflow,
+        run,
+        state,
+        recourse,
+        price,
+    }))
 }
 
 /// A run and what its state depends on.
@@ -74,24 +82,26 @@ pub(super) struct Loaded {
     pub(super) run: RunRow,
     pub(super) state: RunState,
     recourse: Recourse,
+    price: i64,
 }
 
-/// What is known of a mutation, and whether its tool can look it up.
-type LedgerState = (Db<MutationStatus>, bool);
+/// What is known of a mutation, whether its tool can look it up, and what it costs.
+type LedgerState = (Db<MutationStatus>, bool, i64);
 
 /// The run and its state.
 pub(super) async fn load(tx: &mut Tx<'_>, run: RunId) -> Result<Option<Loaded>> {
-    let mutation = (mutations::status, mutations::reconcilable);
+    let mutation = (mutations::status, mutations::reconcilable, mutations::cost);
     let row = handler_runs::table
         .left_join(mutations::table)
         .filter(handler_runs::id.eq(Db(run)))
         .select((RunRow::as_select(), mutation.nullable()));
     let found: Option<(RunRow, Option<LedgerState>)> = row.first(tx.conn).await.optional()?;
     Ok(found.map(|(run, mutation)| {
-        let state = state(&run, mutation.map(|(Db(status), _)| status));
-        let can_look_up = mutation.is_some_and(|(_, reconcilable)| reconcilable);
+        let state = state(&run, mutation.map(|(Db(status), ..)| status));
+        let can_look_up = mutation.is_some_and(|(_, reconcilable, _)| reconcilable);
         let recourse = if can_look_up { Recourse::LookUp } else { Recourse::Ask };
-        Loaded { run, state, recourse }
+        let price = mutation.map_or(0, |(.., cost)| cost);
+        Loaded { run, state, recourse, price }
     }))
 }
 

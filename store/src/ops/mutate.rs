@@ -58,7 +58,7 @@ impl Operation for BeginMutation {
             resolved_at: None,
             ui_title: storable(self.ui_title),
             late_evidence: None,
-            cost: 0,
+            cost: self.price,
             created_at: At(tx.now),
             updated_at: At(tx.now),
         };

@@ -12,7 +12,7 @@ use super::held::Held;
 use super::{Tx, notices, reservations, sessions, window};
 use crate::error::Result;
 use crate::rows::{At, Db, Json, storable};
-use crate::schema::{handler_runs, mutations};
+use crate::schema::{self, handler_runs, mutations};
 
 /// What is known of the cause of a transition.
 #[derive(Default)]
@@ -113,6 +113,22 @@ async fn write_mutation(
             resolved,
             mutations::updated_at.eq(At(tx.now)),
         ))
+        .execute(tx.conn)
+        .await?;
+    if status == MutationStatus::Applied && held.price > 0 {
+        charge(tx, held).await?;
+    }
+    Ok(())
+}
+
+/// The run and its session bear what the effect costs.
+async fn charge(tx: &mut Tx<'_>, held: &Held) -> Result<()> {
+    diesel::update(handler_runs::table.filter(handler_runs::id.eq(held.run.id)))
+        .set(handler_runs::cost.eq(held.price))
+        .execute(tx.conn)
+        .await?;
+    diesel::update(schema::sessions::table.filter(schema::sessions::id.eq(held.run.session_id)))
+        .set(schema::sessions::cost.eq(schema::sessions::cost + held.price))
         .execute(tx.conn)
         .await?;
     Ok(())

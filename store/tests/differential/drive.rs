@@ -155,6 +155,7 @@ impl Side {
             target: "ledger.csv".to_owned(),
             ui_title: "Append a line".to_owned(),
             reconcilable: how.goes_on,
+            price: 0,
             logs: logs(how),
         };
         let begun = self.store.begin_mutation(params).await.map(|begun| begun.id);

@@ -50,6 +50,7 @@ pub(crate) async fn assemble_with(
         sandbox: sandbox(context, &registry),
         registry,
         policy: settings.policy.clone(),
+        prices: settings.prices.clone(),
         worker: WorkerId::mint(SystemClock.now()),
         slots: settings.slots,
         effects,

@@ -53,11 +53,7 @@ pub(crate) fn choose(
 
 /// What the script calls and may not.
 pub(crate) fn refused(grant: &Grant, called: &Grant) -> Grant {
-    let has_tool = |wanted: &&Capability| {
-        grant
-            .iter()
-            .any(|it| (it.namespace(), it.method()) == (wanted.namespace(), wanted.method()))
-    };
+    let has_tool = |wanted: &&Capability| grant.iter().any(|it| it.is_same_tool(wanted));
     called.iter().filter(|wanted| !has_tool(wanted)).cloned().collect()
 }
 
@@ -65,9 +61,7 @@ pub(crate) fn refused(grant: &Grant, called: &Grant) -> Grant {
 fn inherited(called: &Grant, earlier: Option<&Grant>) -> Grant {
     let mut grant = Vec::new();
     for wanted in called.iter() {
-        let same_tool = |it: &&Capability| {
-            (it.namespace(), it.method()) == (wanted.namespace(), wanted.method())
-        };
+        let same_tool = |it: &&Capability| it.is_same_tool(wanted);
         let known: Vec<_> = earlier.into_iter().flat_map(Grant::iter).filter(same_tool).collect();
         if known.is_empty() {
             grant.push(wanted.clone());

@@ -200,6 +200,8 @@ struct OutputRow {
     resolved_by: Option<ResolvedBy>,
     resolved_at: Option<Timestamp>,
     late_evidence: Option<String>,
+    #[serde(rename = "cost_microdollars")]
+    cost: i64,
     created_at: Timestamp,
 }
 
@@ -223,6 +225,7 @@ impl From<Mutation> for OutputRow {
             resolved_by: mutation.resolved_by,
             resolved_at: mutation.resolved_at,
             late_evidence: mutation.late_evidence,
+            cost: mutation.cost,
             created_at: mutation.created_at,
         }
     }

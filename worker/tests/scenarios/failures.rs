@@ -102,6 +102,11 @@ scenarios! {
         let mutation = shop.store.mutations(workflow).await.unwrap().remove(0);
         assert_eq!(mutation.status, MutationStatus::Applied);
         assert_eq!(mutation.resolved_by, Some(ResolvedBy::Reconciliation));
+        let runs = shop.runs(workflow).await;
+        let made = runs.iter().find(|run| run.id == mutation.handler_run_id).unwrap();
+        let session = shop.store.session(made.session_id).await.unwrap();
+        assert_eq!([mutation.cost, made.cost, session.cost], [250_000; 3], "who is found has its price");
+        assert_eq!(runs.iter().map(|run| run.cost).sum::<i64>(), 250_000, "what continues it costs nothing");
         assert_eq!(shop.lines("out/rows.csv"), ["m1"]);
         assert_eq!(shop.statuses(workflow, "mails").await, ["consumed"]);
     }

@@ -192,6 +192,7 @@ impl Workshop {
             sandbox: self.sandbox.clone(),
             registry: Arc::clone(&self.registry),
             policy: self.policy.clone(),
+            prices: serde_json::from_str(r#"{"Files.append": 0.25}"#).unwrap(),
             worker: self.new_worker(),
             slots: 4,
             effects: Effects::Make,

@@ -135,6 +135,7 @@ pub(crate) fn write_output(page: &mut Page, mutation: &Mutation) {
         page.field("looked up", format_args!("{} time(s)", mutation.reconcile_attempts));
     }
     page.moment("next look", mutation.next_reconcile_at);
+    page.money("cost", mutation.cost);
     page.field_if("settled by", mutation.resolved_by);
     page.moment("settled", mutation.resolved_at);
     page.moment("at", Some(mutation.created_at));

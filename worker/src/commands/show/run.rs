@@ -124,6 +124,7 @@ fn write_standing(page: &mut Page, run: &Run) {
     page.field("status", run.status);
     page.field("phase", run.phase);
     page.field_if("outcome", run.mutation_outcome);
+    page.money("cost", run.cost);
     page.field_if("error", run.error.as_ref());
     page.field_if("class", run.error_class);
     page.field_if("at", run.error_at.as_ref());

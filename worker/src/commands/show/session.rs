@@ -26,6 +26,7 @@ impl SessionPage {
         page.line(format_args!("{}: session, trigger {}", session.id, session.trigger));
         let result = session.result.map_or_else(|| "not ended yet".to_owned(), |it| it.to_string());
         page.field("result", result);
+        page.money("cost", session.cost);
         page.field_if("error", session.error.as_ref());
         page.field_if("class", session.error_class);
         page.field("workflow", session.workflow_id);
