@@ -23,6 +23,7 @@
 mod capability;
 mod event;
 mod failure;
+mod flow;
 mod id;
 mod log;
 mod mutation;
@@ -40,6 +41,7 @@ mod workflow;
 pub use capability::{Capability, Grant, NoCapability};
 pub use event::EventStatus;
 pub use failure::{Failure, FailureClass, ScriptPosition, Sent, Service};
+pub use flow::{PER_PRIORITY, rank};
 pub use id::{
     EventId, Id, InputId, JournalId, MutationId, NotificationId, RunId, ScriptId, SessionId,
     TopicId, WorkerId, WorkflowId, WorkspaceId,

@@ -232,10 +232,4 @@ impl LeasePolicy {
     pub const fn duration(&self) -> Duration {
         Duration::from_millis(self.duration_ms)
     }
-
-    /// How often a worker renews: a third of the lease, so that two lost renewals are survived.
-    #[must_use]
-    pub const fn renew_every(&self) -> Duration {
-        Duration::from_millis(self.duration_ms / 3)
-    }
 }

@@ -4,6 +4,7 @@ mod consumer;
 mod mutation;
 mod prepared;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
@@ -13,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 use windlass_core::{Failure, HandlerKind, Phase, Policy, Prices, ScriptPhase, Status, WorkerId};
 use windlass_sandbox::{Call, Ending, LogLine, Report, Sandbox};
 use windlass_store::{
-    ClaimedRun, CommitProducer, Committed, FollowUp, NewLog, SharedStore, StopRun, StoreError,
+    ClaimedRun, CommitProducer, Committed, Ended, FollowUp, NewLog, SharedStore, StopRun,
+    StoreError,
 };
 
 use crate::engine::Effects;
@@ -33,6 +35,8 @@ pub(crate) struct Driver {
     pub(crate) policy: Policy,
     pub(crate) prices: Prices,
     pub(crate) worker: WorkerId,
+    /// What it has ended.
+    pub(crate) ended: Arc<EndedCounts>,
     pub(crate) scripts: Scripts,
     /// One permit for each run that this worker may drive at a time.
     pub(crate) slots: Arc<Semaphore>,
@@ -45,6 +49,20 @@ pub(crate) struct Driver {
     /// Cancelled when no new run may be begun.
     pub(crate) stopping: CancellationToken,
     pub(crate) observer: Option<Observer>,
+}
+
+/// How many runs a worker has ended.
+#[derive(Debug, Default)]
+pub(crate) struct EndedCounts {
+    done: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl EndedCounts {
+    pub(crate) fn so_far(&self) -> Ended {
+        let [done, failed] = [&self.done, &self.failed].map(|count| count.load(Ordering::Relaxed));
+        Ended { done, failed }
+    }
 }
 
 /// The workflow's next run, taken with the commit of the one before.
@@ -96,10 +114,12 @@ impl Driver {
         };
         match ended {
             Ok(follow_up) => {
+                self.ended.done.fetch_add(1, Ordering::Relaxed);
                 self.tell(&run, ProgressStep::Ended { status: Status::Committed, failure: None });
                 Ok(follow_up)
             }
             Err(Stop::Stopped { status, failure }) => {
+                self.ended.failed.fetch_add(1, Ordering::Relaxed);
                 self.tell(&run, ProgressStep::Ended { status, failure: Some(failure) });
                 Ok(None)
             }

@@ -11,7 +11,9 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use windlass_core::{Backoff, Status, WorkerId, WorkflowId, WorkflowStatus};
-use windlass_store::{ClaimRuns, ClaimedRun, Session, StartSession, StoreError};
+use windlass_store::{
+    Beat, ClaimRuns, ClaimedRun, Queue, Session, StartSession, StoreError, WorkerCard,
+};
 
 pub use self::parts::{Effects, EngineParts};
 use crate::drive::{Driver, FollowUpRun};
@@ -22,6 +24,9 @@ use crate::scripts::Scripts;
 
 /// How long a stop waits for the runs under way.
 const GRACE: Duration = Duration::from_secs(30);
+
+/// How long a worker tries to say that it has stopped; without it others find out when its leases end.
+const LEAVE: Duration = Duration::from_secs(5);
 
 /// How many workflows are looked at in one transaction.
 const DUE_BATCH: u32 = 100;
@@ -38,15 +43,12 @@ pub struct Engine {
     driver: Arc<Driver>,
     _alive: Option<Alive>,
     workers_dir: Option<PathBuf>,
-    slots: usize,
+    card: WorkerCard,
 }
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine")
-            .field("worker", &self.driver.worker)
-            .field("slots", &self.slots)
-            .finish_non_exhaustive()
+        f.debug_struct("Engine").field("worker", &self.card).finish_non_exhaustive()
     }
 }
 
@@ -63,7 +65,7 @@ impl Engine {
     /// [`EngineError::Liveness`] where the folder of the running workers cannot be used.
     pub fn new(parts: EngineParts) -> Result<Self, EngineError> {
         let declare = |folder: &PathBuf| {
-            Alive::declare(folder, parts.worker).map_err(|source| liveness_error(folder, source))
+            Alive::declare(folder, parts.worker.id).map_err(|source| liveness_error(folder, source))
         };
         let alive = parts.workers_dir.as_ref().map(declare).transpose()?;
         let driver = Driver {
@@ -72,9 +74,12 @@ impl Engine {
             registry: parts.registry,
             policy: parts.policy,
             prices: parts.prices,
-            worker: parts.worker,
+            worker: parts.worker.id,
+            ended: Arc::default(),
             scripts: Scripts::default(),
-            slots: Arc::new(Semaphore::new(parts.slots)),
+            slots: Arc::new(Semaphore::new(
+                usize::try_from(parts.worker.slots).unwrap_or(usize::MAX >> 3),
+            )),
             held: Arc::default(),
             effects: parts.effects,
             lookups: Arc::new(Semaphore::new(AT_ONCE)),
@@ -85,7 +90,7 @@ impl Engine {
             driver: Arc::new(driver),
             _alive: alive,
             workers_dir: parts.workers_dir,
-            slots: parts.slots,
+            card: parts.worker,
         })
     }
 
@@ -169,7 +174,7 @@ impl Engine {
                 tokio::select! {
                     // Another worker may have taken one of the session's runs, and may be lost with it.
                     () = wake_ups.wait() => {}
-                    () = tokio::time::sleep(self.driver.policy.lease.renew_every()) => {}
+                    () = tokio::time::sleep(self.driver.policy.lease.duration() / 3) => {}
                     Some(ended) = drives.join_next() => check(ended)?,
                 }
             }
@@ -193,7 +198,7 @@ impl Engine {
         if looked_at == usize::try_from(DUE_BATCH).unwrap_or(usize::MAX) && !is_full {
             return Ok(Some(Duration::ZERO));
         }
-        self.driver.store.next_due().await
+        self.driver.store.next_due(&self.card.takes).await
     }
 
     /// Looks up what is in doubt of a workflow, before a session depends on it.
@@ -232,7 +237,11 @@ impl Engine {
             return Ok(Found { runs: Vec::new(), claimed_after });
         }
         let lease = self.driver.policy.lease.duration();
-        let params = ClaimRuns { worker: self.driver.worker, limit, lease, workflow };
+        let queue = match workflow {
+            Some(workflow) => Queue::Of(workflow),
+            None => Queue::For(self.card.takes.clone()),
+        };
+        let params = ClaimRuns { worker: self.driver.worker, limit, lease, queue };
         Ok(Found { runs: self.driver.store.claim_runs(params).await?, claimed_after })
     }
 
@@ -260,7 +269,7 @@ impl Engine {
             Ok(result) => result,
             Err(_elapsed) => {
                 tracing::warn!(
-                    "{} run(s) did not end within {GRACE:?} and are left to be recovered",
+                    "{} run(s) did not end within {GRACE:?} and are handed back",
                     drives.len()
                 );
                 Ok(())
@@ -284,11 +293,31 @@ impl Engine {
         &self,
         work: impl Future<Output = Result<T, EngineError>>,
     ) -> Result<T, EngineError> {
-        let renew = |params| self.driver.store.renew_leases(params);
-        let renewals = self.driver.held.keep_renewing(renew, self.driver.policy.lease.duration());
-        tokio::select! {
+        let lease = self.driver.policy.lease.duration();
+        let beat = |claims| {
+            let ended = self.driver.ended.so_far();
+            self.driver.store.beat(Beat { worker: self.card.clone(), claims, lease, ended })
+        };
+        let result = tokio::select! {
             result = work => result,
-            never = renewals => match never {},
+            never = self.driver.held.keep_beating(beat, lease) => match never {},
+        };
+        self.leave().await;
+        result
+    }
+
+    /// Stops being a worker. What it still holds is handed back, so that nobody waits for its leases to end.
+    async fn leave(&self) {
+        match tokio::time::timeout(LEAVE, self.driver.store.leave(self.driver.worker)).await {
+            Ok(Ok(handed_back)) => {
+                for run in handed_back {
+                    tracing::warn!(run = %run.run, status = %run.status, "handed a run back that had not ended");
+                }
+            }
+            Ok(Err(error)) => tracing::warn!(%error, "could not say that this worker has stopped"),
+            Err(_elapsed) => {
+                tracing::warn!("the store does not answer that this worker has stopped")
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The leases of the runs that this worker holds.
 //!
-//! A lease is renewed at a third of its length. A run whose renewal is refused was taken over, and is given up at once. Where
+//! A lease is renewed with the worker's heartbeat, at a third of its length or every 15 s. A run whose renewal is refused was taken over, and is given up at once. Where
 //! the store does not answer at all, every run is given up before its lease could have ended, for from then on others may take
 //! it: local time decides only when to stop trusting a lease, never that one is still good.
 
@@ -9,18 +9,15 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use windlass_core::RunId;
-use windlass_store::{Claim, RenewLeases, StoreError};
+use windlass_store::{Claim, StoreError};
 
 /// The runs that this worker holds.
 #[derive(Debug, Default)]
 pub(crate) struct Held {
     runs: Mutex<HashMap<RunId, HeldRun>>,
-    /// Rings when there is a first run to renew.
-    first: Notify,
 }
 
 #[derive(Debug)]
@@ -60,7 +57,6 @@ impl Held {
             give_up: give_up.clone(),
         };
         self.lock().insert(claim.run, run);
-        self.first.notify_one();
         Hold { held: Arc::clone(self), run: claim.run, give_up }
     }
 
@@ -72,36 +68,30 @@ impl Held {
         self.lock().get(&claim.run).is_some_and(is_trusted)
     }
 
-    /// Renews for ever, by what `renew` asks of the store; sleeps while nothing is held.
-    pub(crate) async fn keep_renewing<A>(
+    /// Beats for ever, and renews with each beat what is held. `beat` says to the store that this worker lives and holds these
+    /// claims, and answers with those that it still holds.
+    pub(crate) async fn keep_beating<A>(
         &self,
-        renew: impl Fn(RenewLeases) -> A,
+        beat: impl Fn(Vec<Claim>) -> A,
         lease: Duration,
     ) -> Infallible
     where
         A: Future<Output = Result<Vec<RunId>, StoreError>>,
     {
+        let every = every(lease);
         loop {
-            let rung = self.first.notified();
-            if self.lock().is_empty() {
-                rung.await;
-            }
-            tokio::time::sleep(lease / 3).await;
-            self.renew_once(&renew, lease).await;
+            self.beat_once(&beat, lease, every).await;
+            tokio::time::sleep(every).await;
         }
     }
 
-    async fn renew_once<A>(&self, renew: impl Fn(RenewLeases) -> A, lease: Duration)
+    async fn beat_once<A>(&self, beat: impl Fn(Vec<Claim>) -> A, lease: Duration, every: Duration)
     where
         A: Future<Output = Result<Vec<RunId>, StoreError>>,
     {
         let claims: Vec<Claim> = self.lock().values().map(|run| run.claim).collect();
-        if claims.is_empty() {
-            return;
-        }
         let asked_at = Instant::now();
-        let params = RenewLeases { claims: claims.clone(), lease };
-        let answer = tokio::time::timeout(lease / 4, renew(params)).await;
+        let answer = tokio::time::timeout(lease / 4, beat(claims.clone())).await;
         let mut runs = self.lock();
         match answer {
             Ok(Ok(renewed)) => {
@@ -118,14 +108,14 @@ impl Held {
                 }
             }
             Ok(Err(error)) => {
-                tracing::warn!(%error, "could not renew the leases of this worker's runs");
+                tracing::warn!(%error, "could not say that this worker lives: its leases are not renewed");
             }
             Err(_elapsed) => tracing::warn!(
                 "the store does not answer: the leases of this worker's runs are not renewed"
             ),
         }
-        // The next try is a third of a lease away: what would not be trusted by then is given up now.
-        let next_try = Instant::now() + lease / 3;
+        // What would not be trusted by the next try is given up now.
+        let next_try = Instant::now() + every;
         for run in runs.values().filter(|run| run.trusted_until < next_try) {
             run.give_up.cancel();
         }
@@ -134,6 +124,14 @@ impl Held {
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<RunId, HeldRun>> {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How often a worker says that it lives.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// A third of the lease, so that two lost beats are survived, and no seldomer than a worker has to be heard of.
+fn every(lease: Duration) -> Duration {
+    HEARTBEAT.min(lease / 3)
 }
 
 /// How much of a lease this worker trusts, counted from before it asked: the rest is for clocks that run unevenly.
@@ -154,9 +152,9 @@ mod tests {
 
     const LEASE: Duration = Duration::from_secs(60);
 
-    /// Holds runs under leases that began now, and renews them by `renew`.
+    /// Holds runs under leases that began now, and renews them by `beat`.
     fn hold<const N: usize, A>(
-        renew: impl Fn(RenewLeases) -> A + Send + Sync + 'static,
+        beat: impl Fn(Vec<Claim>) -> A + Send + Sync + 'static,
     ) -> ([Hold; N], Instant)
     where
         A: Future<Output = Result<Vec<RunId>, StoreError>> + Send,
@@ -166,7 +164,7 @@ mod tests {
             (0..N as i64).map(|at| RunId::mint(Timestamp::from_micros(at))).collect();
         let holds =
             std::array::from_fn(|i| held.hold(Claim { run: runs[i], fence: 1 }, began, LEASE));
-        tokio::spawn(async move { held.keep_renewing(renew, LEASE).await });
+        tokio::spawn(async move { held.keep_beating(beat, LEASE).await });
         (holds, began)
     }
 
@@ -176,18 +174,19 @@ mod tests {
         given_up.ok().map(|()| began.elapsed())
     }
 
-    fn runs_of(params: &RenewLeases) -> Vec<RunId> {
-        params.claims.iter().map(|claim| claim.run).collect()
+    fn runs_of(claims: &[Claim]) -> Vec<RunId> {
+        claims.iter().map(|claim| claim.run).collect()
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_lease_is_renewed_before_it_ends_as_long_as_the_run_is_held() {
         let asked = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&asked);
-        let ([hold], began) = hold(move |params| {
-            assert_eq!(params.lease, LEASE);
-            heard.lock().unwrap().push(Instant::now());
-            std::future::ready(Ok(runs_of(&params)))
+        let ([hold], began) = hold(move |claims| {
+            if !claims.is_empty() {
+                heard.lock().unwrap().push(Instant::now());
+            }
+            std::future::ready(Ok(runs_of(&claims)))
         });
 
         assert_eq!(given_up_after(&hold, began).await, None);
@@ -202,6 +201,20 @@ mod tests {
         }
         assert!(asked_while_held.len() >= 20, "{}", asked_while_held.len());
         assert_eq!(*asked.lock().unwrap(), asked_while_held, "what is not held is not renewed");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_worker_that_holds_nothing_is_heard_of_every_fifteen_seconds() {
+        let beats = Arc::new(Mutex::new(0));
+        let heard = Arc::clone(&beats);
+        let ([], _began) = hold(move |_| {
+            *heard.lock().unwrap() += 1;
+            std::future::ready(Ok(Vec::new()))
+        });
+
+        tokio::time::sleep(HEARTBEAT * 10 - Duration::from_secs(1)).await;
+
+        assert_eq!(*beats.lock().unwrap(), 10);
     }
 
     #[tokio::test(start_paused = true)]
@@ -245,11 +258,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_failed_renewal_is_made_up_for_by_the_next() {
         let tries = Mutex::new(0);
-        let ([hold], began) = hold(move |params| {
+        let ([hold], began) = hold(move |claims| {
             let mut tries = tries.lock().unwrap();
             *tries += 1;
             let answer =
-                if *tries % 2 == 1 { Err(StoreError::DiskFull) } else { Ok(runs_of(&params)) };
+                if *tries % 2 == 1 { Err(StoreError::DiskFull) } else { Ok(runs_of(&claims)) };
             std::future::ready(answer)
         });
 
@@ -258,13 +271,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_run_whose_renewal_is_refused_is_given_up_at_once_and_no_other() {
-        let ([kept, lost], began) = hold(|params| {
-            std::future::ready(Ok(runs_of(&params).into_iter().min().into_iter().collect()))
+        let ([kept, lost], began) = hold(|claims| {
+            std::future::ready(Ok(runs_of(&claims).into_iter().min().into_iter().collect()))
         });
 
         let after = given_up_after(&lost, began).await.unwrap();
 
-        assert_eq!(after, LEASE / 3, "at the first renewal");
+        assert_eq!(after, Duration::ZERO, "at the first beat");
         assert_eq!(given_up_after(&kept, began).await, None);
     }
 }

@@ -4,11 +4,11 @@ use windlass_core::{InputId, MutationStatus};
 
 use crate::model::{
     Event, HandlerState, Input, InputStatus, JournalEntry, LogEntry, Mutation, Notification, Run,
-    ScriptVersion, Session, Workflow,
+    ScriptVersion, Session, Worker, Workflow,
 };
 use crate::rows::{
     At, Db, EventRow, HandlerRow, InputRow, JournalRow, Json, LogRow, MutationRow, NotificationRow,
-    RunRow, ScriptRow, SessionRow, WorkflowRow,
+    RunRow, ScriptRow, SessionRow, WorkerRow, WorkflowRow,
 };
 
 fn value<T>(stored: Option<Db<T>>) -> Option<T> {
@@ -24,6 +24,17 @@ fn instant(stored: Option<At>) -> Option<windlass_core::Timestamp> {
 }
 
 /// A stored count; the databases have no unsigned numbers.
+/// A large count as it is stored.
+pub(crate) fn stored_count(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// A large count.
+pub(crate) fn large_count(stored: i64) -> u64 {
+    u64::try_from(stored).unwrap_or(0)
+}
+
+/// A count.
 pub(crate) fn count(stored: i32) -> u32 {
     u32::try_from(stored).unwrap_or(0)
 }
@@ -42,6 +53,8 @@ impl From<WorkflowRow> for Workflow {
             stopped_by_run_id: value(row.stopped_by_run_id),
             pending_retry_run_id: value(row.pending_retry_run_id),
             active_script_id: value(row.active_script_id),
+            label: row.label,
+            priority: row.priority,
             transient_failures: count(row.transient_failures),
             backoff_until: instant(row.backoff_until),
             due_at: instant(row.due_at),
@@ -239,6 +252,26 @@ impl NotificationRow {
             body: self.body,
             created_at: self.created_at.0,
             resolved_at: instant(self.resolved_at),
+        }
+    }
+}
+
+impl From<WorkerRow> for Worker {
+    fn from(row: WorkerRow) -> Self {
+        let Json(labels) = row.labels;
+        Self {
+            id: row.id.0,
+            workspace_id: value(row.workspace_id),
+            host: row.host,
+            pid: row.pid,
+            version: row.version,
+            labels,
+            slots: count(row.slots),
+            running: count(row.running),
+            done: large_count(row.done),
+            failed: large_count(row.failed),
+            started_at: row.started_at.0,
+            last_heartbeat_at: row.last_heartbeat_at.0,
         }
     }
 }

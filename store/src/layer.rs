@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use windlass_core::{
-    EventId, InputId, MutationId, MutationStatus, RunId, ScriptId, SessionId, Timestamp,
+    EventId, InputId, MutationId, MutationStatus, RunId, ScriptId, SessionId, Timestamp, WorkerId,
     WorkflowId, WorkspaceId,
 };
 
@@ -13,13 +13,13 @@ use crate::error::Result;
 use crate::model::{
     BegunMutation, ClaimedRun, Committed, DueLookup, Event, HandlerState, Input, JournalEntry,
     LogEntry, Mutation, Notification, RecoveredRun, Run, SavedScript, ScriptVersion, Session,
-    Workflow, WorkflowOverview, Workspace,
+    Worker, Workflow, WorkflowOverview, Workspace,
 };
 use crate::params::{
-    ActivateScript, ApplyMutation, BeginMutation, CaptureMutation, CheckpointPrepare, ClaimLookups,
-    ClaimRuns, CommitConsumer, CommitProducer, ControlWorkflow, DoubtMutation, EventFilter,
-    FailMutation, LogFilter, RecoverRuns, RenewLeases, ResolveMutation, RunFilter, SaveScript,
-    ScriptMessage, SettleEvent, SettleLookup, StartSession, StopRun,
+    ActivateScript, ApplyMutation, Beat, BeginMutation, CaptureMutation, CheckpointPrepare,
+    ClaimLookups, ClaimRuns, CommitConsumer, CommitProducer, ControlWorkflow, DoubtMutation,
+    EventFilter, FailMutation, LogFilter, RecoverRuns, ResolveMutation, RouteWorkflow, RunFilter,
+    SaveScript, ScriptMessage, SettleEvent, SettleLookup, StartSession, StopRun, Takes,
 };
 use crate::store::{AnyId, Inspect, SharedStore, Store, WakeUps};
 
@@ -104,7 +104,9 @@ layered! {
         start_session(params: StartSession) -> SessionId;
         enqueue_due(limit: u32) -> usize;
         claim_runs(params: ClaimRuns) -> Vec<ClaimedRun>;
-        renew_leases(params: RenewLeases) -> Vec<RunId>;
+        beat(params: Beat) -> Vec<RunId>;
+        leave(worker: WorkerId) -> Vec<RecoveredRun>;
+        route_workflow(params: RouteWorkflow) -> Workflow;
         recover_runs(params: RecoverRuns) -> Vec<RecoveredRun>;
         checkpoint_prepare(params: CheckpointPrepare) -> ();
         begin_mutation(params: BeginMutation) -> BegunMutation;
@@ -123,7 +125,8 @@ layered! {
     }
     looks {
         now() -> Timestamp;
-        next_due() -> Option<Duration>;
+        next_due(takes: &Takes) -> Option<Duration>;
+        workers(workspace: Option<WorkspaceId>) -> Vec<Worker>;
         workspaces() -> Vec<Workspace>;
         workflows(workspace: WorkspaceId) -> Vec<Workflow>;
         find_workflow(workspace: WorkspaceId, name_or_id: &str) -> Workflow;

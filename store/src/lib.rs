@@ -48,6 +48,7 @@ mod model;
 mod open;
 mod params;
 mod postgres;
+mod queue;
 mod rows;
 mod schema;
 mod sqlite;
@@ -60,15 +61,17 @@ pub use layer::{Layer, Layered, Wrote};
 pub use model::{
     BegunMutation, Claim, ClaimedRun, Committed, DueLookup, Event, EventCounts, HandlerState,
     Input, InputStatus, JournalEntry, LogEntry, Mutation, Notification, NotificationKind,
-    RecoveredRun, Run, SavedScript, ScriptVersion, Session, Workflow, WorkflowOverview, Workspace,
+    RecoveredRun, Run, SavedScript, ScriptVersion, Session, Worker, Workflow, WorkflowOverview,
+    Workspace,
 };
 pub use open::{Options, migrate, open, revert};
 pub use params::{
-    ActivateScript, Answer, ApplyMutation, BeginMutation, Bump, CaptureMutation, CheckpointPrepare,
-    ClaimLookups, ClaimRuns, CommitConsumer, CommitProducer, ControlWorkflow, DoubtMutation,
-    EventFate, EventFilter, FailMutation, Finding, FollowUp, LogFilter, NewEvent, NewInput, NewLog,
-    RecoverRuns, RenewLeases, Reservation, ResolveMutation, RunFilter, SaveScript, ScriptMessage,
-    SettleEvent, SettleLookup, StartSession, StopRun,
+    ActivateScript, Answer, ApplyMutation, Beat, BeginMutation, Bump, CaptureMutation,
+    CheckpointPrepare, ClaimLookups, ClaimRuns, CommitConsumer, CommitProducer, ControlWorkflow,
+    DoubtMutation, Ended, EventFate, EventFilter, FailMutation, Finding, FollowUp, LogFilter,
+    NewEvent, NewInput, NewLog, Queue, RecoverRuns, Reservation, ResolveMutation, RouteWorkflow,
+    RunFilter, SaveScript, ScriptMessage, SettleEvent, SettleLookup, StartSession, StopRun, Takes,
+    WorkerCard,
 };
 pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;

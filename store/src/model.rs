@@ -3,11 +3,13 @@
 mod flow;
 mod notice;
 mod run;
+mod worker;
 mod workflow;
 
 pub use flow::{BegunMutation, Event, Input, InputStatus, Mutation};
 pub use notice::{JournalEntry, Notification, NotificationKind};
 pub use run::{Claim, ClaimedRun, Committed, DueLookup, LogEntry, RecoveredRun, Run, Session};
+pub use worker::Worker;
 pub use workflow::{
     EventCounts, HandlerState, SavedScript, ScriptVersion, Workflow, WorkflowOverview, Workspace,
 };

@@ -1,6 +1,7 @@
 //! What each operation of the store is given.
 
 mod doubt;
+mod worker;
 
 use std::time::Duration;
 
@@ -12,6 +13,9 @@ use windlass_core::{
 
 pub use self::doubt::{
     Answer, ClaimLookups, EventFate, Finding, ResolveMutation, SettleEvent, SettleLookup,
+};
+pub use self::worker::{
+    Beat, ClaimRuns, Ended, Queue, RecoverRuns, RouteWorkflow, Takes, WorkerCard,
 };
 use crate::model::Claim;
 
@@ -76,37 +80,6 @@ pub struct StartSession {
     pub workflow: WorkflowId,
     /// Who asks.
     pub actor: String,
-}
-
-/// Takes queued runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClaimRuns {
-    /// Who takes them.
-    pub worker: WorkerId,
-    /// How many at the most.
-    pub limit: u32,
-    /// How long they belong to the worker without a renewal.
-    pub lease: Duration,
-    /// Of this workflow only.
-    pub workflow: Option<WorkflowId>,
-}
-
-/// Extends leases.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RenewLeases {
-    /// What the worker holds.
-    pub claims: Vec<Claim>,
-    /// How long from now.
-    pub lease: Duration,
-}
-
-/// Takes active runs from workers that are lost.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RecoverRuns {
-    /// Workers known to be dead, whatever their leases say.
-    pub lost_workers: Vec<WorkerId>,
-    /// How many runs at the most.
-    pub limit: u32,
 }
 
 /// A line of a script's log.

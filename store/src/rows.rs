@@ -22,7 +22,7 @@ use windlass_core::{
 use crate::model::NotificationKind;
 use crate::schema::{
     event_inputs, events, handler_runs, handler_state, inputs, journal, mutations, notifications,
-    run_inputs, run_logs, scripts, sessions, subscriptions, topics, workflows, workspaces,
+    run_inputs, run_logs, scripts, sessions, subscriptions, topics, workers, workflows, workspaces,
 };
 
 /// A text as both databases can store it: PostgreSQL has no place for the character NUL.
@@ -166,6 +166,8 @@ rows! {
         maintenance: bool,
         stopped_by_run_id: Option<Db<RunId>>,
         pending_retry_run_id: Option<Db<RunId>>,
+        label: Option<String>,
+        priority: i32,
         active_script_id: Option<Db<ScriptId>>,
         transient_failures: i32,
         backoff_until: Option<At>,
@@ -176,6 +178,24 @@ rows! {
         due_at: Option<At>,
         created_at: At,
         updated_at: At,
+    }
+
+    /// A worker, as it last said itself.
+    #[derive(AsChangeset)]
+    #[diesel(treat_none_as_null = true)]
+    workers: WorkerRow {
+        id: Db<WorkerId>,
+        workspace_id: Option<Db<WorkspaceId>>,
+        host: String,
+        pid: i64,
+        version: String,
+        labels: Json<Vec<String>>,
+        slots: i32,
+        running: i32,
+        done: i64,
+        failed: i64,
+        started_at: At,
+        last_heartbeat_at: At,
     }
 
     /// A script version.
@@ -227,6 +247,7 @@ rows! {
     /// A handler run.
     handler_runs: RunRow {
         id: Db<RunId>,
+        workspace_id: Db<WorkspaceId>,
         workflow_id: Db<WorkflowId>,
         session_id: Db<SessionId>,
         script_id: Db<ScriptId>,
@@ -248,7 +269,9 @@ rows! {
         lease_expires_at: Option<At>,
         fence: i64,
         available_at: At,
+        label: Option<String>,
         priority: i32,
+        rank: At,
         created_at: At,
         started_at: Option<At>,
         ended_at: Option<At>,

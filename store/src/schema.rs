@@ -23,6 +23,8 @@ diesel::table! {
         maintenance -> Bool,
         stopped_by_run_id -> Nullable<Text>,
         pending_retry_run_id -> Nullable<Text>,
+        label -> Nullable<Text>,
+        priority -> Integer,
         active_script_id -> Nullable<Text>,
         transient_failures -> Integer,
         backoff_until -> Nullable<BigInt>,
@@ -33,6 +35,23 @@ diesel::table! {
         due_at -> Nullable<BigInt>,
         created_at -> BigInt,
         updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    workers (id) {
+        id -> Text,
+        workspace_id -> Nullable<Text>,
+        host -> Text,
+        pid -> BigInt,
+        version -> Text,
+        labels -> Text,
+        slots -> Integer,
+        running -> Integer,
+        done -> BigInt,
+        failed -> BigInt,
+        started_at -> BigInt,
+        last_heartbeat_at -> BigInt,
     }
 }
 
@@ -89,6 +108,7 @@ diesel::table! {
 diesel::table! {
     handler_runs (id) {
         id -> Text,
+        workspace_id -> Text,
         workflow_id -> Text,
         session_id -> Text,
         script_id -> Text,
@@ -110,7 +130,9 @@ diesel::table! {
         lease_expires_at -> Nullable<BigInt>,
         fence -> BigInt,
         available_at -> BigInt,
+        label -> Nullable<Text>,
         priority -> Integer,
+        rank -> BigInt,
         created_at -> BigInt,
         started_at -> Nullable<BigInt>,
         ended_at -> Nullable<BigInt>,
@@ -271,6 +293,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     sessions,
     subscriptions,
     topics,
+    workers,
     workflows,
     workspaces,
 );

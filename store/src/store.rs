@@ -6,20 +6,20 @@ use std::time::Duration;
 use async_trait::async_trait;
 use windlass_core::{
     EventId, InputId, MutationId, MutationStatus, NotificationId, RunId, ScriptId, SessionId,
-    Timestamp, WorkflowId, WorkspaceId,
+    Timestamp, WorkerId, WorkflowId, WorkspaceId,
 };
 
 use crate::error::Result;
 use crate::model::{
     BegunMutation, ClaimedRun, Committed, DueLookup, Event, HandlerState, Input, JournalEntry,
     LogEntry, Mutation, Notification, RecoveredRun, Run, SavedScript, ScriptVersion, Session,
-    Workflow, WorkflowOverview, Workspace,
+    Worker, Workflow, WorkflowOverview, Workspace,
 };
 use crate::params::{
-    ActivateScript, ApplyMutation, BeginMutation, CaptureMutation, CheckpointPrepare, ClaimLookups,
-    ClaimRuns, CommitConsumer, CommitProducer, ControlWorkflow, DoubtMutation, EventFilter,
-    FailMutation, LogFilter, RecoverRuns, RenewLeases, ResolveMutation, RunFilter, SaveScript,
-    ScriptMessage, SettleEvent, SettleLookup, StartSession, StopRun,
+    ActivateScript, ApplyMutation, Beat, BeginMutation, CaptureMutation, CheckpointPrepare,
+    ClaimLookups, ClaimRuns, CommitConsumer, CommitProducer, ControlWorkflow, DoubtMutation,
+    EventFilter, FailMutation, LogFilter, RecoverRuns, ResolveMutation, RouteWorkflow, RunFilter,
+    SaveScript, ScriptMessage, SettleEvent, SettleLookup, StartSession, StopRun, Takes,
 };
 
 /// What changes together. Each method is one transaction: it happened wholly, or not at all.
@@ -53,11 +53,19 @@ pub trait Store: Inspect {
     /// Enqueues the next run of up to `limit` workflows that are due. Returns how many were looked at.
     async fn enqueue_due(&self, limit: u32) -> Result<usize>;
 
-    /// Takes queued runs of runnable workflows, by priority and then the one that waits longest.
+    /// Takes queued runs of runnable workflows: from all workspaces in turn, and within one by their ranks.
     async fn claim_runs(&self, params: ClaimRuns) -> Result<Vec<ClaimedRun>>;
 
-    /// Extends leases; returns the runs that are still held. What is missing was lost.
-    async fn renew_leases(&self, params: RenewLeases) -> Result<Vec<RunId>>;
+    /// A worker lives, and extends its leases; returns the runs that it still holds. What is missing was lost.
+    async fn beat(&self, params: Beat) -> Result<Vec<RunId>>;
+
+    /// A worker stops: what it holds is handed back, as [`recover_runs`](Self::recover_runs) would take it but blaming nothing, and
+    /// the worker is no longer listed. A run whose request may just be leaving is not handed back: it is taken over when its lease
+    /// has ended.
+    async fn leave(&self, worker: WorkerId) -> Result<Vec<RecoveredRun>>;
+
+    /// Says which workers may take a workflow's runs, the queued one included, and how those stand to others.
+    async fn route_workflow(&self, params: RouteWorkflow) -> Result<Workflow>;
 
     /// Takes active runs whose lease has expired, or whose worker is known to be dead, and brings each to the state from which it
     /// continues: released, marked for a retry, or in doubt.
@@ -121,15 +129,18 @@ pub trait Inspect: Send + Sync + std::fmt::Debug {
     /// The store's clock: the one that its instants come from.
     async fn now(&self) -> Result<Timestamp>;
 
-    /// How long until a workflow is due or a lease expires, and at most a second while a queued run waits for a worker; none
-    /// where nothing ever is.
-    async fn next_due(&self) -> Result<Option<Duration>>;
+    /// How long until a workflow is due or a lease expires, and at most a second while a queued run waits for a worker that takes
+    /// such; none where nothing ever is.
+    async fn next_due(&self, takes: &Takes) -> Result<Option<Duration>>;
 
     /// Hears of everything that may have brought work, from any process. Ask for it before looking for work.
     fn wake_ups(&self) -> WakeUps;
 
     /// All workspaces, by name.
     async fn workspaces(&self) -> Result<Vec<Workspace>>;
+
+    /// The workers of all workspaces, or those that work for one, in the order in which they started.
+    async fn workers(&self, workspace: Option<WorkspaceId>) -> Result<Vec<Worker>>;
 
     /// All workflows of a workspace, by name.
     async fn workflows(&self, workspace: WorkspaceId) -> Result<Vec<Workflow>>;

@@ -16,7 +16,7 @@ use windlass_store::conformance::world::{commit_consumer_of, commit_of, event, m
 use windlass_store::testing::PostgresSchema;
 use windlass_store::{
     ActivateScript, ApplyMutation, BeginMutation, Bump, CheckpointPrepare, ClaimRuns, ClaimedRun,
-    CommitProducer, EventFilter, Options, Reservation, SaveScript, SharedStore, open,
+    CommitProducer, EventFilter, Options, Queue, Reservation, SaveScript, SharedStore, Takes, open,
 };
 
 const WORKFLOWS: usize = 12;
@@ -89,7 +89,8 @@ async fn work(store: SharedStore, seen: Arc<Mutex<Seen>>) {
     let mut wake_ups = store.wake_ups();
     loop {
         store.enqueue_due(3).await.unwrap();
-        let params = ClaimRuns { worker, limit: 2, lease: LEASE, workflow: None };
+        let params =
+            ClaimRuns { worker, limit: 2, lease: LEASE, queue: Queue::For(Takes::default()) };
         let claimed = store.claim_runs(params).await.unwrap();
         for run in &claimed {
             *seen.lock().unwrap().claims.entry(run.claim.run).or_default() += 1;
@@ -98,7 +99,7 @@ async fn work(store: SharedStore, seen: Arc<Mutex<Seen>>) {
         if !claimed.is_empty() {
             continue;
         }
-        match store.next_due().await.unwrap() {
+        match store.next_due(&Takes::default()).await.unwrap() {
             Some(due) if due > 2 * LEASE => return,
             Some(due) => drop(tokio::time::timeout(due, wake_ups.wait()).await),
             None => wake_ups.wait().await,

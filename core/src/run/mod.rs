@@ -240,12 +240,16 @@ impl RunState {
     /// [`IllegalTransition`] where the run is not active.
     pub fn crash(self, recourse: Recourse) -> Result<Changes, IllegalTransition> {
         self.require_active(true, "crash")?;
-        if self.is_uncertain() {
-            let message = "the worker was lost after the request may have left, before its answer was recorded";
-            return Ok(self.in_doubt(Failure::internal(message), recourse));
-        }
-        let run = Self { status: Status::Crashed, ..self };
-        Ok(Changes { session: Some(SessionResult::Failed), ..run.stopped(true) })
+        Ok(self.left(recourse, true))
+    }
+
+    /// The run's worker stops before it has ended, and says so.
+    ///
+    /// # Errors
+    /// [`IllegalTransition`] where the run is not active.
+    pub fn hand_back(self, recourse: Recourse) -> Result<Changes, IllegalTransition> {
+        self.require_active(true, "be handed back")?;
+        Ok(self.left(recourse, false))
     }
 
     /// A person settles the run's doubtful mutation.
@@ -320,6 +324,16 @@ impl RunState {
 
     const fn settled(self, mutation: MutationStatus, outcome: Outcome) -> Self {
         Self { phase: Phase::Mutated, outcome: Some(outcome), mutation: Some(mutation), ..self }
+    }
+
+    /// No worker has it any more, which may be its own fault or not.
+    fn left(self, recourse: Recourse, blames: bool) -> Changes {
+        if self.is_uncertain() {
+            let message = "the worker was lost after the request may have left, before its answer was recorded";
+            return self.in_doubt(Failure::internal(message), recourse);
+        }
+        let run = Self { status: Status::Crashed, ..self };
+        Changes { session: Some(SessionResult::Failed), ..run.stopped(blames) }
     }
 
     /// Keeps or releases the events of a run that stopped with a known outcome, by the mutation boundary.

@@ -21,6 +21,7 @@ DROP TABLE subscriptions;
 DROP TABLE topics;
 DROP TABLE scripts;
 DROP TABLE workflows;
+DROP TABLE workers;
 DROP TABLE workspaces;
 DROP FUNCTION events_are_final;
 DROP FUNCTION mutations_are_final;

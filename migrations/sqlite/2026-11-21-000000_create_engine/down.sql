@@ -17,4 +17,5 @@ DROP TABLE subscriptions;
 DROP TABLE topics;
 DROP TABLE scripts;
 DROP TABLE workflows;
+DROP TABLE workers;
 DROP TABLE workspaces;

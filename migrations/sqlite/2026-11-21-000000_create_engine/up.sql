@@ -23,6 +23,9 @@ CREATE TABLE workflows (
     stopped_by_run_id TEXT REFERENCES handler_runs (id) DEFERRABLE INITIALLY DEFERRED,
     -- The run that must go forward before anything else happens.
     pending_retry_run_id TEXT REFERENCES handler_runs (id) DEFERRABLE INITIALLY DEFERRED,
+    -- Which workers may take its runs; any where it is not set. And how its runs stand to others: higher is sooner.
+    label TEXT,
+    priority INTEGER NOT NULL DEFAULT 0,
     active_script_id TEXT REFERENCES scripts (id) DEFERRABLE INITIALLY DEFERRED,
     transient_failures INTEGER NOT NULL DEFAULT 0,
     backoff_until INTEGER,
@@ -41,6 +44,25 @@ CREATE TABLE workflows (
     CHECK (status <> 'active' OR active_script_id IS NOT NULL)
 ) STRICT;
 CREATE INDEX workflows_due ON workflows (due_at) WHERE due_at IS NOT NULL;
+
+-- The processes that work, as they last said themselves. Who has stopped is not in it.
+CREATE TABLE workers (
+    id TEXT NOT NULL PRIMARY KEY,
+    -- The only workspace that it works for; none for all of them.
+    workspace_id TEXT REFERENCES workspaces (id),
+    host TEXT NOT NULL,
+    pid INTEGER NOT NULL,
+    version TEXT NOT NULL,
+    labels TEXT NOT NULL,
+    slots INTEGER NOT NULL,
+    -- Runs under way, and what it has ended since it started.
+    running INTEGER NOT NULL,
+    done INTEGER NOT NULL,
+    failed INTEGER NOT NULL,
+    started_at INTEGER NOT NULL,
+    last_heartbeat_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX workers_heartbeat ON workers (last_heartbeat_at);
 
 CREATE TABLE scripts (
     id TEXT NOT NULL PRIMARY KEY,
@@ -96,6 +118,7 @@ CREATE INDEX sessions_workflow ON sessions (workflow_id, created_at);
 
 CREATE TABLE handler_runs (
     id TEXT NOT NULL PRIMARY KEY,
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id),
     workflow_id TEXT NOT NULL REFERENCES workflows (id),
     session_id TEXT NOT NULL REFERENCES sessions (id),
     script_id TEXT NOT NULL REFERENCES scripts (id),
@@ -122,7 +145,10 @@ CREATE TABLE handler_runs (
     lease_expires_at INTEGER,
     fence INTEGER NOT NULL DEFAULT 0,
     available_at INTEGER NOT NULL,
+    -- Its workflow's label and priority when it was enqueued, and its place in the queue: an instant, earlier by its priority.
+    label TEXT,
     priority INTEGER NOT NULL DEFAULT 0,
+    rank INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
     started_at INTEGER,
     ended_at INTEGER,
@@ -135,7 +161,7 @@ CREATE TABLE handler_runs (
 ) STRICT;
 -- A workflow has at most one open run.
 CREATE UNIQUE INDEX handler_runs_open ON handler_runs (workflow_id) WHERE status IN ('queued', 'active');
-CREATE INDEX handler_runs_queue ON handler_runs (priority, available_at, id) WHERE status = 'queued';
+CREATE INDEX handler_runs_queue ON handler_runs (workspace_id, rank, id) WHERE status = 'queued';
 CREATE INDEX handler_runs_lease ON handler_runs (lease_expires_at) WHERE status = 'active';
 CREATE INDEX handler_runs_workflow ON handler_runs (workflow_id, created_at);
 CREATE INDEX handler_runs_session ON handler_runs (session_id);

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use windlass_core::{Policy, Prices, WorkerId};
+use windlass_core::{Policy, Prices};
 use windlass_sandbox::Sandbox;
-use windlass_store::SharedStore;
+use windlass_store::{SharedStore, WorkerCard};
 
 use crate::progress::Observer;
 use crate::registry::Registry;
@@ -23,10 +23,8 @@ pub struct EngineParts {
     pub policy: Policy,
     /// What effects cost.
     pub prices: Prices,
-    /// Who this worker is; no other has this id.
-    pub worker: WorkerId,
-    /// How many runs it drives at a time.
-    pub slots: usize,
+    /// Who this worker is, how many runs it drives at a time, and which.
+    pub worker: WorkerCard,
     /// What becomes of the mutations that scripts ask for.
     pub effects: Effects,
     /// The folder in which the workers of this machine declare themselves alive. Without one, a lost worker's runs are taken over
@@ -49,9 +47,6 @@ pub enum Effects {
 
 impl std::fmt::Debug for EngineParts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("EngineParts")
-            .field("worker", &self.worker)
-            .field("slots", &self.slots)
-            .finish_non_exhaustive()
+        f.debug_struct("EngineParts").field("worker", &self.worker).finish_non_exhaustive()
     }
 }

@@ -8,7 +8,7 @@ use windlass_core::{
     Clock, Id, ManualClock, Prices, Timestamp, WorkerId, WorkflowStatus, WorkspaceId,
 };
 use windlass_scheduler::{Effects, EngineParts};
-use windlass_store::{Layered, SharedStore};
+use windlass_store::{Layered, SharedStore, Takes, WorkerCard};
 
 use crate::gate::{Gate, Point, Ticket};
 use crate::oracle::{self, Oracle, Verdict, View};
@@ -134,8 +134,14 @@ impl<'a> Simulation<'a> {
             registry: Arc::clone(&self.stage.registries[number]),
             policy: policy(),
             prices: Prices::default(),
-            worker: WorkerId::mint(self.clock.now()),
-            slots: 1,
+            worker: WorkerCard {
+                id: WorkerId::mint(self.clock.now()),
+                host: "simulated".to_owned(),
+                pid: 1,
+                version: "0".to_owned(),
+                slots: 1,
+                takes: Takes::default(),
+            },
             effects: Effects::Make,
             workers_dir: None,
             observer: None,
@@ -326,7 +332,7 @@ impl<'a> Simulation<'a> {
         let now = self.clock.now();
         let thaws = self.workers.iter().flatten().filter_map(|worker| worker.frozen_until);
         let thaw = thaws.min().map(|until| until.since(now));
-        let due = self.stores[0].next_due().await.unwrap();
+        let due = self.stores[0].next_due(&Takes::default()).await.unwrap();
         let longest = Duration::from_secs(60);
         let next = due.into_iter().chain(thaw).min().unwrap_or(longest);
         next.clamp(TICK, longest)
@@ -455,5 +461,5 @@ fn is_look(ticket: &Ticket) -> bool {
 }
 
 fn is_renewal(ticket: &Ticket) -> bool {
-    matches!(ticket.point, Point::Before("renew_leases") | Point::After("renew_leases"))
+    matches!(ticket.point, Point::Before("beat") | Point::After("beat"))
 }

@@ -7,7 +7,7 @@ use super::world::{
     Bench, LEASE, World, commit_consumer_of, commit_of, event, pipeline, reservation, seconds,
     start,
 };
-use crate::{Claim, ClaimedRun, RenewLeases, Result, StoreError};
+use crate::{Claim, ClaimedRun, Result, StoreError};
 
 pub async fn a_claimed_run_carries_all_that_driving_it_needs(bench: Bench) {
     let world = World::pipeline(bench).await;
@@ -187,11 +187,10 @@ pub async fn an_expired_lease_still_writes_while_nobody_took_the_run(bench: Benc
 pub async fn a_renewed_lease_is_not_taken_for_lost(bench: Bench) {
     let world = World::with_mails(bench, &["m1"]).await;
     let run = world.take("record").await;
-    let renewal = RenewLeases { claims: vec![run.claim], lease: LEASE };
 
     for _ in 0..5 {
         world.advance(LEASE - seconds(1));
-        assert_eq!(world.store.renew_leases(renewal.clone()).await.unwrap(), [run.claim.run]);
+        assert_eq!(world.beat(&[run.claim]).await, [run.claim.run]);
         assert_eq!(world.recover().await, []);
     }
 
@@ -207,10 +206,8 @@ pub async fn a_renewal_tells_what_is_lost(bench: Bench) {
     other.stop(&lost, None, FailureClass::Logic).await.unwrap();
     let older = Claim { fence: kept.claim.fence - 1, ..kept.claim };
 
-    let claims = vec![lost.claim, kept.claim];
-    let held = world.store.renew_leases(RenewLeases { claims, lease: LEASE }).await.unwrap();
-    let stale =
-        world.store.renew_leases(RenewLeases { claims: vec![older], lease: LEASE }).await.unwrap();
+    let held = world.beat(&[lost.claim, kept.claim]).await;
+    let stale = world.beat(&[older]).await;
 
     assert_eq!(held, [kept.claim.run]);
     assert_eq!(stale, []);
@@ -222,7 +219,7 @@ pub async fn the_store_knows_when_a_lease_ends(bench: Bench) {
 
     world.advance(seconds(20));
 
-    assert_eq!(world.store.next_due().await.unwrap(), Some(LEASE - seconds(20)));
+    assert_eq!(world.next_due().await, Some(LEASE - seconds(20)));
 }
 
 pub async fn two_workers_have_two_claims(bench: Bench) {

@@ -18,12 +18,12 @@ pub async fn an_idle_workflow_sleeps_until_its_next_moment(bench: Bench) {
     }
 
     assert_eq!(world.runs().await.len(), n_runs);
-    assert_eq!(world.store.next_due().await.unwrap(), Some(seconds(300)));
+    assert_eq!(world.next_due().await, Some(seconds(300)));
     world.advance(seconds(299));
-    assert_eq!(world.store.next_due().await.unwrap(), Some(seconds(1)));
+    assert_eq!(world.next_due().await, Some(seconds(1)));
     assert_eq!(world.store.enqueue_due(10).await.unwrap(), 0);
     world.advance(seconds(1));
-    assert_eq!(world.store.next_due().await.unwrap(), Some(seconds(0)));
+    assert_eq!(world.next_due().await, Some(seconds(0)));
     assert_eq!(world.store.enqueue_due(10).await.unwrap(), 1);
 }
 

@@ -23,7 +23,7 @@ pub async fn a_doubt_that_can_be_looked_up_blocks_and_asks_nobody_yet(bench: Ben
     assert_eq!((row.status, row.reconcile_attempts), (MutationStatus::NeedsReconcile, 1));
     let now = world.store.now().await.unwrap();
     assert_eq!(row.next_reconcile_at, Some(now.after(seconds(10))));
-    assert_eq!(world.store.next_due().await.unwrap(), Some(seconds(10)));
+    assert_eq!(world.next_due().await, Some(seconds(10)));
     assert_eq!(world.run(run.claim.run).await.status, Status::PausedReconciliation);
     assert_eq!(world.event("mail", "m1").await.status, EventStatus::Reserved);
     assert_eq!(world.seen().await.pending_retry_run_id, Some(run.claim.run));

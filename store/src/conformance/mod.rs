@@ -29,7 +29,7 @@ mod words;
 pub mod world;
 
 pub use words::answer;
-pub use world::{Bench, policy, start};
+pub use world::{Bench, card, policy, start};
 
 /// Names the tests of all chapters, and makes the macro that instantiates them.
 macro_rules! chapters {
@@ -264,6 +264,19 @@ chapters! { $
         a_person_may_answer_between_two_attempts,
         a_paused_workflow_is_looked_up_and_stays_paused,
         every_attempt_that_settles_is_in_the_journal,
+    }
+    workers {
+        a_worker_is_listed_as_it_last_said,
+        a_worker_that_is_not_heard_of_is_forgotten_by_the_next,
+        a_worker_of_one_workspace_is_listed_there_and_takes_nothing_elsewhere,
+        a_run_that_asks_for_a_label_is_taken_by_whoever_has_it,
+        a_worker_with_labels_takes_what_asks_for_none,
+        whoever_names_a_workflow_takes_its_run_whatever_it_asks_for,
+        a_priority_is_worth_minutes_of_waiting_and_no_more,
+        a_workspace_that_has_much_to_do_leaves_the_others_their_turn,
+        a_worker_that_stops_hands_back_what_it_holds_and_blames_nothing,
+        a_request_that_may_be_leaving_is_not_handed_back,
+        what_another_worker_holds_is_left_to_it,
     }
     limits {
         an_event_that_goes_wrong_again_and_again_is_parked,

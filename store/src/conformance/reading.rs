@@ -262,9 +262,9 @@ pub async fn a_run_that_waits_for_a_worker_is_looked_at_again_soon(bench: Bench)
     let world = World::pipeline(bench).await;
     world.store.enqueue_due(10).await.unwrap();
 
-    let while_queued = world.store.next_due().await.unwrap();
+    let while_queued = world.next_due().await;
     world.control(Action::Pause).await.unwrap();
-    let while_paused = world.store.next_due().await.unwrap();
+    let while_paused = world.next_due().await;
 
     assert_eq!(while_queued, Some(seconds(1)));
     assert_eq!(while_paused, None, "nobody may take it");

@@ -61,7 +61,7 @@ pub async fn a_network_failure_is_tried_again_at_growing_distances(bench: Bench)
         assert_eq!((seen.error, seen.maintenance), (None, false));
         assert_eq!(seen.due_at, seen.backoff_until);
         assert_eq!(world.claim().await, None);
-        let wait = world.store.next_due().await.unwrap().unwrap();
+        let wait = world.next_due().await.unwrap();
         world.advance(wait);
         waits.push(wait.as_secs());
     }

@@ -14,11 +14,12 @@ pub use super::words::{
     manifest, pipeline, policy, reservation, seconds, start,
 };
 use crate::{
-    ActivateScript, ApplyMutation, BeginMutation, Bump, CheckpointPrepare, Claim, ClaimLookups,
-    ClaimRuns, ClaimedRun, CommitConsumer, CommitProducer, Committed, ControlWorkflow,
-    DoubtMutation, DueLookup, FailMutation, Finding, FollowUp, Mutation, NewEvent, NewInput,
-    RecoverRuns, RecoveredRun, Reservation, ResolveMutation, Result, SaveScript, SavedScript,
-    Session, SettleLookup, SharedStore, StartSession, StopRun, Workflow,
+    ActivateScript, ApplyMutation, Beat, BeginMutation, Bump, CheckpointPrepare, Claim,
+    ClaimLookups, ClaimRuns, ClaimedRun, CommitConsumer, CommitProducer, Committed,
+    ControlWorkflow, DoubtMutation, DueLookup, Ended, FailMutation, Finding, FollowUp, Mutation,
+    NewEvent, NewInput, Queue, RecoverRuns, RecoveredRun, Reservation, ResolveMutation, Result,
+    SaveScript, SavedScript, Session, SettleLookup, SharedStore, StartSession, StopRun, Takes,
+    WorkerCard, Workflow,
 };
 
 /// How long the tests' workers hold a run.
@@ -133,8 +134,25 @@ impl World {
     }
 
     pub async fn claims(&self, workflow: Option<WorkflowId>, limit: u32) -> Vec<ClaimedRun> {
-        let params = ClaimRuns { worker: self.worker, limit, lease: LEASE, workflow };
+        let queue = workflow.map_or_else(|| Queue::For(Takes::default()), Queue::Of);
+        self.claims_from(queue, limit).await
+    }
+
+    pub async fn claims_from(&self, queue: Queue, limit: u32) -> Vec<ClaimedRun> {
+        let params = ClaimRuns { worker: self.worker, limit, lease: LEASE, queue };
         self.store.claim_runs(params).await.unwrap()
+    }
+
+    /// The world's worker lives; what it still holds.
+    pub async fn beat(&self, claims: &[Claim]) -> Vec<RunId> {
+        let worker = card(self.worker, Takes::default());
+        let (claims, ended) = (claims.to_vec(), Ended { done: 3, failed: 1 });
+        self.store.beat(Beat { worker, claims, lease: LEASE, ended }).await.unwrap()
+    }
+
+    /// How long until there is something to do for any worker.
+    pub async fn next_due(&self) -> Option<Duration> {
+        self.store.next_due(&Takes::default()).await.unwrap()
     }
 
     /// Takes the workflow's queued run, which must be one of this handler.
@@ -348,5 +366,17 @@ impl World {
     /// The worker of every run dies, and it is noticed.
     pub async fn crash(&self) -> Vec<RecoveredRun> {
         self.recover_from(vec![self.worker]).await
+    }
+}
+
+/// A worker that takes such runs.
+pub fn card(id: WorkerId, takes: Takes) -> WorkerCard {
+    WorkerCard {
+        id,
+        host: "laptop".to_owned(),
+        pid: 4711,
+        version: "1.2.3".to_owned(),
+        slots: 8,
+        takes,
     }
 }

@@ -46,6 +46,10 @@ pub struct Workflow {
     pub pending_retry_run_id: Option<RunId>,
     /// The script version that runs.
     pub active_script_id: Option<ScriptId>,
+    /// The label that a worker must have to take its runs.
+    pub label: Option<String>,
+    /// How its runs stand to others: higher is sooner.
+    pub priority: i32,
     /// Network failures in a row.
     pub transient_failures: u32,
     /// Until when it waits because of them.

@@ -7,11 +7,11 @@ use serde_json::Value;
 use windlass_core::{MutationStatus, RunId, WorkerId};
 
 use super::dialect::{self, RunQueryDsl};
-use super::{Operation, Tx, held};
+use super::{Operation, Tx, held, reads};
 use crate::error::{Result, StoreError};
-use crate::literals::IsActive;
 use crate::model::{Claim, ClaimedRun};
-use crate::params::{ClaimRuns, FollowUp, RenewLeases};
+use crate::params::{ClaimRuns, FollowUp, Queue, Takes};
+use crate::queue::From;
 use crate::rows::{At, Db, Json, RunRow, WorkflowRow};
 use crate::schema::{handler_runs, mutations, workflows};
 
@@ -19,7 +19,10 @@ impl Operation for ClaimRuns {
     type Output = Vec<ClaimedRun>;
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<Vec<ClaimedRun>> {
-        let queued = dialect::lock_queued_runs(tx.conn, tx.now, self.workflow, self.limit).await?;
+        let queued = match &self.queue {
+            Queue::Of(workflow) => dialect::lock_queued_run(tx.conn, tx.now, *workflow).await?,
+            Queue::For(takes) => in_turn(tx, takes, self.limit).await?,
+        };
         let mut claimed = Vec::with_capacity(queued.len());
         for Db(run) in queued {
             claimed.push(take(tx, run, self.worker, self.lease).await?);
@@ -28,6 +31,37 @@ impl Operation for ClaimRuns {
         tx.wakes = !claimed.is_empty();
         Ok(claimed)
     }
+}
+
+/// Queued runs of all workspaces in turn: who has much to do takes no more than its share while others wait.
+async fn in_turn(tx: &mut Tx<'_>, takes: &Takes, limit: u32) -> Result<Vec<Db<RunId>>> {
+    let mut workspaces = match takes.workspace {
+        Some(workspace) => vec![workspace],
+        None => reads::workspaces_with_work(tx.conn).await?,
+    };
+    // Who goes first changes all the time, so that a single free slot is nobody's privilege.
+    let n_workspaces = i64::try_from(workspaces.len()).unwrap_or(i64::MAX).max(1);
+    let first = usize::try_from(tx.now.as_micros().rem_euclid(n_workspaces)).unwrap_or(0);
+    workspaces.rotate_left(first);
+    let mut queued = Vec::new();
+    let mut left = limit;
+    while left > 0 && !workspaces.is_empty() {
+        let share = left.div_ceil(u32::try_from(workspaces.len()).unwrap_or(u32::MAX));
+        let mut with_more = Vec::new();
+        for workspace in workspaces {
+            let wanted = share.min(left);
+            let from = From { workspace, labels: &takes.labels, besides: &queued };
+            let found = dialect::lock_queued_runs(tx.conn, tx.now, &from, wanted).await?;
+            let n_found = u32::try_from(found.len()).unwrap_or(left);
+            left = left.saturating_sub(n_found);
+            if n_found == share {
+                with_more.push(workspace);
+            }
+            queued.extend(found);
+        }
+        workspaces = with_more;
+    }
+    Ok(queued)
 }
 
 /// The worker goes on with the run that was enqueued just now.
@@ -90,24 +124,4 @@ async fn mutation_result(tx: &mut Tx<'_>, run: &RunRow) -> Result<Option<Value>>
         .select(mutations::result);
     let result: Option<Option<Json>> = applied.first(tx.conn).await.optional()?;
     Ok(result.flatten().map(|Json(value)| value))
-}
-
-impl Operation for RenewLeases {
-    type Output = Vec<RunId>;
-
-    async fn run(self, tx: &mut Tx<'_>) -> Result<Vec<RunId>> {
-        let expires_at = At(tx.now.after(self.lease));
-        let mut held = Vec::with_capacity(self.claims.len());
-        for Claim { run, fence } in self.claims {
-            let ours = handler_runs::id.eq(Db(run)).and(handler_runs::fence.eq(fence));
-            let n_renewed = diesel::update(handler_runs::table.filter(ours).filter(IsActive))
-                .set(handler_runs::lease_expires_at.eq(Some(expires_at)))
-                .execute(tx.conn)
-                .await?;
-            if n_renewed > 0 {
-                held.push(run);
-            }
-        }
-        Ok(held)
-    }
 }

@@ -2,7 +2,8 @@
 
 use diesel::prelude::*;
 use windlass_core::{
-    Id, MutationStatus, Policy, Recourse, RunId, RunState, Status, StopContext, WorkflowId,
+    Id, MutationStatus, Policy, Recourse, RunId, RunState, Status, StopContext, WorkerId,
+    WorkflowId,
 };
 
 use super::Tx;
@@ -33,6 +34,11 @@ impl Held {
             seed: self.run.id.0.seed(),
             recourse: self.recourse,
         }
+    }
+
+    /// Whether that worker drives the run.
+    pub(super) fn is_held_by(&self, worker: WorkerId) -> bool {
+        self.state.status == Status::Active && self.run.claimed_by == Some(Db(worker))
     }
 
     /// Whether the run belongs to the script version that is active now.

@@ -24,11 +24,13 @@ mod queue;
 mod recover;
 mod reservations;
 mod resolve;
+mod route;
 mod script;
 mod sessions;
 mod stop;
 mod store;
 pub(super) mod window;
+mod worker;
 mod workspace;
 
 use windlass_core::{Policy, Timestamp, WorkflowId};

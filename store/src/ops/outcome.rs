@@ -3,8 +3,8 @@
 use diesel::prelude::*;
 use serde_json::Value;
 use windlass_core::{
-    Changes, Failure, FailureClass, Hold, MutationStatus, PendingRetry, ResolvedBy, RunState,
-    ScriptPosition, SessionResult, Status,
+    Changes, Failure, FailureClass, Hold, MutationStatus, PendingRetry, ResolvedBy, ScriptPosition,
+    SessionResult, Status,
 };
 
 use super::dialect::RunQueryDsl;
@@ -80,7 +80,9 @@ pub(super) async fn write(
         sessions::fail(tx, held.run.session_id, because.cause.as_ref()).await?;
     }
     window::count(tx, held, changes.run);
-    count_losses(held, changes.run);
+    if !changes.run.status.is_open() && changes.run.status != Status::Crashed {
+        held.workflow.lost_runs = 0;
+    }
     held.state = changes.run;
     hold_workflow(tx, held, changes.hold).await
 }
@@ -160,16 +162,6 @@ async fn write_run(
         .execute(tx.conn)
         .await?;
     Ok(())
-}
-
-/// How many runs in a row were lost with their workers: any other end begins a new row.
-fn count_losses(held: &mut Held, after: RunState) {
-    let losses = &mut held.workflow.lost_runs;
-    if after.status == Status::Crashed {
-        *losses = losses.saturating_add(1);
-    } else if !after.status.is_open() {
-        *losses = 0;
-    }
 }
 
 async fn hold_workflow(tx: &mut Tx<'_>, held: &mut Held, hold: Hold) -> Result<()> {

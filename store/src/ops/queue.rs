@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use diesel::sql_types::Text;
-use windlass_core::{Id, RunId, RunState, ScriptId, SessionId, Step};
+use windlass_core::{Id, RunId, RunState, ScriptId, SessionId, Step, rank};
 
 use super::dialect::RunQueryDsl;
 use super::{Tx, held, reservations, sessions};
@@ -41,6 +41,7 @@ fn queued(
     let state = RunState::queued(step.kind);
     RunRow {
         id: Db(RunId::mint(tx.now)),
+        workspace_id: workflow.workspace_id,
         workflow_id: workflow.id,
         session_id: session,
         script_id: script,
@@ -62,7 +63,9 @@ fn queued(
         lease_expires_at: None,
         fence: 0,
         available_at: At(tx.now),
-        priority: 0,
+        label: workflow.label.clone(),
+        priority: workflow.priority,
+        rank: At(rank(tx.now, workflow.priority)),
         created_at: At(tx.now),
         started_at: None,
         ended_at: None,

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use serde_json::json;
-use windlass_core::{Hold, RunId, Status};
+use windlass_core::{Changes, Hold, RunId, Status};
 
 use super::dialect::RunQueryDsl;
 use super::held::{self, Held};
@@ -56,15 +56,31 @@ fn is_lost(tx: &Tx<'_>, held: &Held, params: &RecoverRuns) -> bool {
 }
 
 async fn recover(tx: &mut Tx<'_>, mut held: Held) -> Result<RecoveredRun> {
-    let losses = count(held.workflow.lost_runs).saturating_add(1);
-    let changes = held.state.crash(held.recourse)?.held_by(tx.policy.runs.gives_up(losses));
+    held.workflow.lost_runs = held.workflow.lost_runs.saturating_add(1);
+    let limit = tx.policy.runs.gives_up(count(held.workflow.lost_runs));
+    let changes = held.state.crash(held.recourse)?.held_by(limit);
+    let lost = "the worker that had this run was lost";
+    write(tx, held, changes, lost).await
+}
+
+/// The worker that has it stops.
+pub(super) async fn hand_back(tx: &mut Tx<'_>, held: Held) -> Result<RecoveredRun> {
+    let changes = held.state.hand_back(held.recourse)?;
+    write(tx, held, changes, "the worker that had this run stopped before it ended").await
+}
+
+async fn write(
+    tx: &mut Tx<'_>,
+    mut held: Held,
+    changes: Changes,
+    why: &str,
+) -> Result<RecoveredRun> {
     let cause = match &changes.hold {
         Hold::Block(failure) | Hold::LookUp(failure) | Hold::Maintenance(failure) => {
             Cause::from(failure)
         }
         Hold::Keep | Hold::Lift | Hold::BackOff(_) => {
-            let message = "the worker that had this run was lost".to_owned();
-            Cause { message, class: None, at: None }
+            Cause { message: why.to_owned(), class: None, at: None }
         }
     };
     let because = Because { cause: Some(cause), ..Because::default() };

@@ -88,6 +88,8 @@ async fn find_or_make_workflow(
         maintenance: false,
         stopped_by_run_id: None,
         pending_retry_run_id: None,
+        label: None,
+        priority: 0,
         active_script_id: None,
         transient_failures: 0,
         backoff_until: None,

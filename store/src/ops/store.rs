@@ -1,10 +1,11 @@
 //! The store's interface: each method is its operation.
 
 use async_trait::async_trait;
-use windlass_core::{MutationStatus, RunId, SessionId, WorkspaceId};
+use windlass_core::{MutationStatus, RunId, SessionId, WorkerId, WorkspaceId};
 
 use super::dialect::Backend;
 use super::next::EnqueueDue;
+use super::worker::Leave;
 use super::workspace::EnsureWorkspace;
 use crate::error::Result;
 use crate::model::{
@@ -12,10 +13,10 @@ use crate::model::{
     Workflow,
 };
 use crate::params::{
-    ActivateScript, ApplyMutation, BeginMutation, CaptureMutation, CheckpointPrepare, ClaimLookups,
-    ClaimRuns, CommitConsumer, CommitProducer, ControlWorkflow, DoubtMutation, FailMutation,
-    RecoverRuns, RenewLeases, ResolveMutation, SaveScript, ScriptMessage, SettleEvent,
-    SettleLookup, StartSession, StopRun,
+    ActivateScript, ApplyMutation, Beat, BeginMutation, CaptureMutation, CheckpointPrepare,
+    ClaimLookups, ClaimRuns, CommitConsumer, CommitProducer, ControlWorkflow, DoubtMutation,
+    FailMutation, RecoverRuns, ResolveMutation, RouteWorkflow, SaveScript, ScriptMessage,
+    SettleEvent, SettleLookup, StartSession, StopRun,
 };
 use crate::store::Store;
 
@@ -49,7 +50,15 @@ impl Store for Backend {
         self.write(params).await
     }
 
-    async fn renew_leases(&self, params: RenewLeases) -> Result<Vec<RunId>> {
+    async fn beat(&self, params: Beat) -> Result<Vec<RunId>> {
+        self.write(params).await
+    }
+
+    async fn leave(&self, worker: WorkerId) -> Result<Vec<RecoveredRun>> {
+        self.write(Leave { worker }).await
+    }
+
+    async fn route_workflow(&self, params: RouteWorkflow) -> Result<Workflow> {
         self.write(params).await
     }
 

@@ -4,15 +4,15 @@
 //! that are locked already, and so never waits while it holds some: no two transactions wait for each other.
 
 use diesel::prelude::*;
-use windlass_core::{RunId, Timestamp, WorkflowId, WorkflowStatus};
+use windlass_core::{RunId, Timestamp, WorkflowId};
 
 pub(super) use diesel_async::RunQueryDsl;
 
 pub(super) use super::PostgresStore as Backend;
 use crate::error::Result;
-use crate::literals::IsQueued;
-use crate::rows::{At, Db, WorkflowRow};
-use crate::schema::{handler_runs, workflows};
+use crate::queue::{From, due_workflows, queued_runs, taken_from};
+use crate::rows::{Db, WorkflowRow};
+use crate::schema::workflows;
 
 /// The connection that the operations run on.
 pub(super) type Conn = diesel_async::AsyncPgConnection;
@@ -32,38 +32,26 @@ pub(super) async fn lock_due_workflows(
     now: Timestamp,
     limit: u32,
 ) -> Result<Vec<WorkflowRow>> {
-    let due = WorkflowRow::query()
-        .filter(workflows::due_at.le(At(now)))
-        .order((workflows::due_at, workflows::id))
-        .limit(i64::from(limit))
-        .for_no_key_update()
-        .skip_locked();
-    Ok(due.load(conn).await?)
+    Ok(due_workflows!(now, limit).for_no_key_update().skip_locked().load(conn).await?)
 }
 
-/// Queued runs of runnable workflows, by priority and then the one that waits longest, locked with their workflows.
+/// Up to `limit` queued runs from there, locked.
 pub(super) async fn lock_queued_runs(
     conn: &mut Conn,
     now: Timestamp,
-    workflow: Option<WorkflowId>,
+    from: &From<'_>,
     limit: u32,
 ) -> Result<Vec<Db<RunId>>> {
-    let queued = || {
-        handler_runs::table
-            .inner_join(workflows::table)
-            .filter(IsQueued)
-            .filter(handler_runs::available_at.le(At(now)))
-            .filter(workflows::status.eq(Db(WorkflowStatus::Active)))
-            .filter(workflows::error.is_null().and(workflows::maintenance.eq(false)))
-            .order((handler_runs::priority, handler_runs::available_at, handler_runs::id))
-            .select(handler_runs::id)
-            .limit(i64::from(limit))
-    };
-    Ok(match workflow {
-        None => queued().for_no_key_update().skip_locked().load(conn).await?,
-        Some(workflow) => {
-            let of_workflow = queued().filter(handler_runs::workflow_id.eq(Db(workflow)));
-            of_workflow.for_no_key_update().skip_locked().load(conn).await?
-        }
-    })
+    let queued = queued_runs!(now, taken_from!(from)).limit(i64::from(limit));
+    Ok(queued.for_no_key_update().skip_locked().load(conn).await?)
+}
+
+/// The queued run of that workflow, locked.
+pub(super) async fn lock_queued_run(
+    conn: &mut Conn,
+    now: Timestamp,
+    workflow: WorkflowId,
+) -> Result<Vec<Db<RunId>>> {
+    let queued = queued_runs!(now, handler_runs::workflow_id.eq(Db(workflow)));
+    Ok(queued.for_no_key_update().skip_locked().load(conn).await?)
 }

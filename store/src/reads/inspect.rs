@@ -9,13 +9,15 @@ use windlass_core::{
 
 use super::dialect::Backend;
 use super::ops::{Operation, Tx};
-use super::{due, events, identify, inputs, mutations, notices, overview, runs, workflows};
+use super::{
+    due, events, identify, inputs, mutations, notices, overview, runs, workers, workflows,
+};
 use crate::error::Result;
 use crate::model::{
     Event, HandlerState, Input, JournalEntry, LogEntry, Mutation, Notification, Run, ScriptVersion,
-    Session, Workflow, WorkflowOverview, Workspace,
+    Session, Worker, Workflow, WorkflowOverview, Workspace,
 };
-use crate::params::{EventFilter, LogFilter, RunFilter};
+use crate::params::{EventFilter, LogFilter, RunFilter, Takes};
 use crate::rows::storable;
 use crate::store::{AnyId, Inspect, WakeUps};
 
@@ -38,7 +40,8 @@ macro_rules! looks {
 
 looks! {
     Now {} -> Timestamp: |tx| std::future::ready(Ok(tx.now));
-    NextDue {} -> Option<Duration>: |tx| due::next_due(tx.conn, tx.now);
+    NextDue { takes: Takes } -> Option<Duration>: |tx| due::next_due(tx.conn, tx.now, &takes);
+    Workers { workspace: Option<WorkspaceId> } -> Vec<Worker>: |tx| workers::workers(tx.conn, workspace);
     Workspaces {} -> Vec<Workspace>: |tx| workflows::workspaces(tx.conn);
     Workflows { workspace: WorkspaceId } -> Vec<Workflow>: |tx| workflows::workflows(tx.conn, workspace);
     FindWorkflow { workspace: WorkspaceId, name_or_id: String } -> Workflow:
@@ -75,8 +78,12 @@ impl Inspect for Backend {
         self.read(Now {}).await
     }
 
-    async fn next_due(&self) -> Result<Option<Duration>> {
-        self.read(NextDue {}).await
+    async fn next_due(&self, takes: &Takes) -> Result<Option<Duration>> {
+        self.read(NextDue { takes: takes.clone() }).await
+    }
+
+    async fn workers(&self, workspace: Option<WorkspaceId>) -> Result<Vec<Worker>> {
+        self.read(Workers { workspace }).await
     }
 
     fn wake_ups(&self) -> WakeUps {

@@ -12,8 +12,10 @@ mod mutations;
 mod notices;
 mod overview;
 mod runs;
+mod workers;
 mod workflows;
 
+pub(super) use due::workspaces_with_work;
 pub(super) use events::event;
 pub(super) use mutations::mutation;
 

@@ -10,11 +10,11 @@ use windlass_core::{
     Action, Clock, EventStatus, Failure, Grant, Id, ManualClock, MutationId, Verdict, WorkerId,
     WorkflowId, WorkspaceId,
 };
-use windlass_store::conformance::answer;
+use windlass_store::conformance::{answer, card};
 use windlass_store::{
-    ActivateScript, Bump, Claim, ClaimLookups, ClaimRuns, ControlWorkflow, EventFate, Finding,
-    RecoverRuns, RenewLeases, ResolveMutation, Result, SaveScript, ScriptMessage, SettleEvent,
-    SettleLookup, StartSession, Store, StoreError,
+    ActivateScript, Beat, Bump, Claim, ClaimLookups, ClaimRuns, ControlWorkflow, Ended, EventFate,
+    Finding, Queue, RecoverRuns, ResolveMutation, Result, SaveScript, ScriptMessage, SettleEvent,
+    SettleLookup, StartSession, Store, StoreError, Takes,
 };
 
 use crate::command::Command;
@@ -146,7 +146,8 @@ impl Side {
         limit: u32,
         workflow: Option<WorkflowId>,
     ) -> String {
-        let params = ClaimRuns { worker: self.workers[worker], limit, lease: LEASE, workflow };
+        let queue = workflow.map_or_else(|| Queue::For(Takes::default()), Queue::Of);
+        let params = ClaimRuns { worker: self.workers[worker], limit, lease: LEASE, queue };
         let claimed = self.store.claim_runs(params).await;
         self.claims.extend(claimed.iter().flatten().map(|run| run.claim));
         said(claimed)
@@ -154,7 +155,9 @@ impl Side {
 
     async fn renew(&self, newest: usize) -> String {
         let claims = self.claims.iter().rev().take(newest).copied().collect();
-        said(self.store.renew_leases(RenewLeases { claims, lease: LEASE }).await)
+        let worker = card(self.workers[0], Takes::default());
+        let beat = Beat { worker, claims, lease: LEASE, ended: Ended::default() };
+        said(self.store.beat(beat).await)
     }
 
     pub(crate) async fn resolve(&self, mutation: MutationId, verdict: Verdict) -> String {

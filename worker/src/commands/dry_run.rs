@@ -16,7 +16,7 @@ use windlass_core::{
 use windlass_scheduler::Effects;
 use windlass_store::{
     ActivateScript, Bump, CheckpointPrepare, ClaimRuns, ClaimedRun, CommitConsumer, CommitProducer,
-    Event, EventFilter, Mutation, NewEvent, NewInput, RunFilter, SaveScript, ScriptVersion,
+    Event, EventFilter, Mutation, NewEvent, NewInput, Queue, RunFilter, SaveScript, ScriptVersion,
 };
 
 use super::{Context, Opened, engine, run};
@@ -170,7 +170,7 @@ impl Copy {
         self.opened.store.enqueue_due(1).await?;
         let lease = Duration::from_secs(60);
         let params =
-            ClaimRuns { worker: self.worker, limit: 1, lease, workflow: Some(self.workflow) };
+            ClaimRuns { worker: self.worker, limit: 1, lease, queue: Queue::Of(self.workflow) };
         Ok(self.opened.store.claim_runs(params).await?.pop())
     }
 

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use windlass_core::{Clock as _, Failure, Id as _, MutationId, SystemClock, WorkerId};
 use windlass_sandbox::Sandbox;
 use windlass_scheduler::{Effects, Engine, EngineParts, Observer, Registry, Tool};
-use windlass_store::{ScriptMessage, SharedStore, StoreError};
+use windlass_store::{ScriptMessage, SharedStore, StoreError, Takes, WorkerCard};
 
 use super::{Context, Opened};
 use crate::config::Settings;
@@ -51,13 +51,25 @@ pub(crate) async fn assemble_with(
         registry,
         policy: settings.policy.clone(),
         prices: settings.prices.clone(),
-        worker: WorkerId::mint(SystemClock.now()),
-        slots: settings.slots,
+        worker: card(settings),
         effects,
         workers_dir: (effects == Effects::Make).then(|| settings.state_folder()),
         observer: Some(observer),
     })?;
     Ok(Box::leak(Box::new(engine)))
+}
+
+/// This process as a worker.
+fn card(settings: &Settings) -> WorkerCard {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    WorkerCard {
+        id: WorkerId::mint(SystemClock.now()),
+        host,
+        pid: std::process::id(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        slots: u32::try_from(settings.slots).unwrap_or(u32::MAX),
+        takes: Takes::default(),
+    }
 }
 
 /// The folders of scripts that lie below the configuration: they are made where they are missing. One that lies elsewhere has

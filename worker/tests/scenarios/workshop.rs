@@ -15,7 +15,7 @@ use windlass_sandbox::{Sandbox, Script};
 use windlass_scheduler::{Callable, Effects, Engine, EngineParts, Registry, Tool};
 use windlass_store::{
     ActivateScript, Bump, ControlWorkflow, Event, EventFilter, Input, Layer, Layered, LogFilter,
-    Mutation, Run, RunFilter, SaveScript, Session, SharedStore, Workflow,
+    Mutation, Run, RunFilter, SaveScript, Session, SharedStore, Takes, WorkerCard, Workflow,
 };
 use windlass_worker::tools::{self, FilesConfig, HttpConfig, Notification, Notifier, ToolsConfig};
 
@@ -169,6 +169,7 @@ impl Workshop {
     /// The same, of a worker that the test knows.
     pub(crate) fn engine_of(&self, worker: WorkerId) -> Engine {
         let parts = self.engine_parts(Arc::clone(&self.store));
+        let worker = WorkerCard { id: worker, ..parts.worker.clone() };
         Engine::new(EngineParts { worker, ..parts }).unwrap()
     }
 
@@ -193,8 +194,14 @@ impl Workshop {
             registry: Arc::clone(&self.registry),
             policy: self.policy.clone(),
             prices: serde_json::from_str(r#"{"Files.append": 0.25}"#).unwrap(),
-            worker: self.new_worker(),
-            slots: 4,
+            worker: WorkerCard {
+                id: self.new_worker(),
+                host: "workshop".to_owned(),
+                pid: std::process::id(),
+                version: "0".to_owned(),
+                slots: 4,
+                takes: Takes::default(),
+            },
             effects: Effects::Make,
             workers_dir: Some(self.folder.path().join("workers")),
             observer: None,

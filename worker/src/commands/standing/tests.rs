@@ -38,6 +38,8 @@ fn idle() -> WorkflowOverview {
         stopped_by_run_id: None,
         pending_retry_run_id: None,
         active_script_id: Some(id::<ScriptId>()),
+        label: None,
+        priority: 0,
         transient_failures: 0,
         backoff_until: None,
         due_at: Some(in_seconds(40)),

@@ -1,0 +1,33 @@
+//! Workers.
+
+use serde::Serialize;
+use windlass_core::{Timestamp, WorkerId, WorkspaceId};
+
+/// A process that works, as it last said itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Worker {
+    /// Its id.
+    pub id: WorkerId,
+    /// The only workspace that it works for; none for all.
+    pub workspace_id: Option<WorkspaceId>,
+    /// The machine.
+    pub host: String,
+    /// The process on it.
+    pub pid: i64,
+    /// Which version of the program.
+    pub version: String,
+    /// Of the runs that ask for a label, it takes those that ask for one of these.
+    pub labels: Vec<String>,
+    /// How many runs it drives at a time.
+    pub slots: u32,
+    /// How many are under way.
+    pub running: u32,
+    /// How many it has committed.
+    pub done: u64,
+    /// How many it has stopped.
+    pub failed: u64,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it was last heard of.
+    pub last_heartbeat_at: Timestamp,
+}

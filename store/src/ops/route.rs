@@ -1,0 +1,46 @@
+//! Which workers take a workflow's runs, and how those stand to others.
+
+use diesel::prelude::*;
+use serde_json::json;
+use windlass_core::rank;
+
+use super::dialect::RunQueryDsl;
+use super::next::go_on;
+use super::notices::{self, Entry};
+use super::{Operation, Tx};
+use crate::error::Result;
+use crate::literals::IsQueued;
+use crate::model::Workflow;
+use crate::params::RouteWorkflow;
+use crate::rows::{At, Db};
+use crate::schema::handler_runs;
+
+impl Operation for RouteWorkflow {
+    type Output = Workflow;
+
+    async fn run(self, tx: &mut Tx<'_>) -> Result<Workflow> {
+        let mut workflow = tx.lock(self.workflow).await?;
+        workflow.label = self.label;
+        workflow.priority = self.priority;
+        let queued =
+            handler_runs::table.filter(handler_runs::workflow_id.eq(workflow.id)).filter(IsQueued);
+        let waits_since =
+            queued.select(handler_runs::created_at).first(tx.conn).await.optional()?;
+        if let Some(At(since)) = waits_since {
+            let of_workflow = handler_runs::workflow_id.eq(Db(self.workflow));
+            diesel::update(handler_runs::table.filter(of_workflow).filter(IsQueued))
+                .set((
+                    handler_runs::label.eq(workflow.label.as_ref()),
+                    handler_runs::priority.eq(workflow.priority),
+                    handler_runs::rank.eq(At(rank(since, workflow.priority))),
+                ))
+                .execute(tx.conn)
+                .await?;
+            tx.wakes = true;
+        }
+        let entry = Entry::by(&self.actor, "workflow.routed", &workflow.id.0)
+            .with(json!({ "label": workflow.label, "priority": workflow.priority }));
+        notices::journal(tx, &workflow, entry).await?;
+        Ok(go_on(tx, workflow).await?.workflow.into())
+    }
+}

@@ -1,0 +1,99 @@
+//! What workers are, what they take, and how they keep it.
+
+use std::time::Duration;
+
+use windlass_core::{WorkerId, WorkflowId, WorkspaceId};
+
+use crate::model::Claim;
+
+/// A process that works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerCard {
+    /// Its id: no other process has it.
+    pub id: WorkerId,
+    /// The machine.
+    pub host: String,
+    /// The process on it.
+    pub pid: u32,
+    /// Which version of the program.
+    pub version: String,
+    /// How many runs it drives at a time.
+    pub slots: u32,
+    /// Which runs it takes.
+    pub takes: Takes,
+}
+
+/// Which runs a worker takes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Takes {
+    /// Those of this workspace only.
+    pub workspace: Option<WorkspaceId>,
+    /// Of the runs that ask for a label, those that ask for one of these. Runs that ask for none are taken by any worker.
+    pub labels: Vec<String>,
+}
+
+/// A worker says that it lives, and renews its leases.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beat {
+    /// Who.
+    pub worker: WorkerCard,
+    /// What it holds.
+    pub claims: Vec<Claim>,
+    /// How long it holds that, from now.
+    pub lease: Duration,
+    /// What it has ended since it started.
+    pub ended: Ended,
+}
+
+/// The runs that a worker has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ended {
+    /// Those that committed.
+    pub done: u64,
+    /// Those that stopped.
+    pub failed: u64,
+}
+
+/// Takes queued runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimRuns {
+    /// Who takes them.
+    pub worker: WorkerId,
+    /// How many at the most.
+    pub limit: u32,
+    /// How long they belong to the worker without a renewal.
+    pub lease: Duration,
+    /// Which of them.
+    pub queue: Queue,
+}
+
+/// Some of the runs that wait for a worker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Queue {
+    /// All that a worker takes.
+    For(Takes),
+    /// The one of a workflow, whatever it asks for.
+    Of(WorkflowId),
+}
+
+/// Takes active runs from workers that are lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecoverRuns {
+    /// Workers known to be dead, whatever their leases say.
+    pub lost_workers: Vec<WorkerId>,
+    /// How many runs at the most.
+    pub limit: u32,
+}
+
+/// Says which workers may take a workflow's runs, and how those stand to others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteWorkflow {
+    /// The workflow.
+    pub workflow: WorkflowId,
+    /// The label that a worker must have; any worker where it is none.
+    pub label: Option<String>,
+    /// Higher is sooner: each point counts as much as a minute of waiting.
+    pub priority: i32,
+    /// Who says so.
+    pub actor: String,
+}

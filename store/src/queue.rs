@@ -1,0 +1,70 @@
+//! What waits for a worker, as queries that each backend locks in its own way.
+
+/// Queued runs of runnable workflows, those for `$which`, in the order of their ranks.
+macro_rules! queued_runs {
+    ($now:expr, $which:expr) => {{
+        use diesel::prelude::*;
+        use windlass_core::WorkflowStatus;
+
+        use crate::literals::IsQueued;
+        use crate::rows::{At, Db};
+        use crate::schema::{handler_runs, workflows};
+
+        handler_runs::table
+            .inner_join(workflows::table)
+            .filter(IsQueued)
+            .filter(handler_runs::available_at.le(At($now)))
+            .filter(workflows::status.eq(Db(WorkflowStatus::Active)))
+            .filter(workflows::error.is_null().and(workflows::maintenance.eq(false)))
+            .filter($which)
+            .order((handler_runs::rank, handler_runs::id))
+            .select(handler_runs::id)
+    }};
+}
+
+/// Workflows that are due, longest first.
+macro_rules! due_workflows {
+    ($now:expr, $limit:expr) => {{
+        use diesel::prelude::*;
+
+        use crate::rows::{At, WorkflowRow};
+        use crate::schema::workflows;
+
+        WorkflowRow::query()
+            .filter(workflows::due_at.le(At($now)))
+            .order((workflows::due_at, workflows::id))
+            .limit(i64::from($limit))
+    }};
+}
+
+/// Whether a run is of that workspace, asks for none but those labels, and is none of those runs.
+macro_rules! taken_from {
+    ($from:expr) => {{
+        use diesel::prelude::*;
+
+        use crate::rows::Db;
+        use crate::schema::handler_runs;
+
+        let from: &crate::queue::From<'_> = $from;
+        handler_runs::workspace_id
+            .eq(Db(from.workspace))
+            .and(handler_runs::label.is_null().or(handler_runs::label.eq_any(from.labels)))
+            .and(handler_runs::id.ne_all(from.besides))
+    }};
+}
+
+use windlass_core::{RunId, WorkspaceId};
+pub(crate) use {due_workflows, queued_runs, taken_from};
+
+use crate::rows::Db;
+
+/// Where queued runs are taken from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct From<'a> {
+    /// The workspace.
+    pub(crate) workspace: WorkspaceId,
+    /// The labels that they may ask for.
+    pub(crate) labels: &'a [String],
+    /// Runs that were taken already.
+    pub(crate) besides: &'a [Db<RunId>],
+}
