@@ -44,6 +44,7 @@ mod convert;
 mod error;
 mod layer;
 mod literals;
+mod location;
 mod model;
 mod open;
 mod params;
@@ -57,6 +58,7 @@ pub mod testing;
 
 pub use error::{Result, StoreError};
 pub use layer::{Layer, Layered, Wrote};
+pub use location::Location;
 pub use model::{
     BegunMutation, Claim, ClaimedRun, Committed, DueLookup, Event, EventCounts, HandlerState,
     Input, InputStatus, JournalEntry, LogEntry, Mutation, Notification, NotificationKind,
@@ -70,6 +72,6 @@ pub use params::{
     RecoverRuns, RenewLeases, Reservation, ResolveMutation, RunFilter, SaveScript, ScriptMessage,
     SettleEvent, SettleLookup, StartSession, StopRun,
 };
-pub use postgres::PostgresStore;
+pub use postgres::{PostgresEnvironment, PostgresStore};
 pub use sqlite::SqliteStore;
 pub use store::{AnyId, Inspect, SharedStore, Store, WakeUps};

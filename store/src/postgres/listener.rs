@@ -12,7 +12,8 @@ use tokio_util::task::AbortOnDropHandle;
 use windlass_core::Backoff;
 
 use super::address::Address;
-use super::{failure, pool};
+use super::connect::connect;
+use super::{failure, sessions};
 use crate::error::{Result, StoreError};
 
 /// How long after the first, second, … failure to reconnect it is tried again.
@@ -27,9 +28,10 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    /// Listens: whatever is announced after this returned is heard.
-    pub(super) async fn start(address: &Address) -> Result<Self> {
-        let hearing = Hearing::start(address).await?;
+    /// Listens: whatever is announced after this returned is heard, of which a hail on `other` is the proof.
+    pub(super) async fn start(address: &Address, other: &mut AsyncPgConnection) -> Result<Self> {
+        let mut hearing = Hearing::start(address).await?;
+        sessions::check(&mut hearing.conn, other, address).await?;
         let wake = Arc::new(watch::Sender::new(0));
         let task = tokio::spawn(keep_hearing(address.clone(), hearing, Arc::clone(&wake)));
         Ok(Self { wake, _task: AbortOnDropHandle::new(task) })
@@ -56,9 +58,9 @@ struct Schema {
 
 impl Hearing {
     async fn start(address: &Address) -> Result<Self> {
-        let mut conn = pool::connect(address).await?;
+        let mut conn = connect(address).await?;
+        sessions::listen(&mut conn, address).await?;
         let failed = |error| failure::classify(StoreError::Database(error), address.shown());
-        diesel::sql_query("LISTEN windlass").execute(&mut conn).await.map_err(failed)?;
         let query = diesel::sql_query("SELECT current_schema()::text AS name");
         let schema: Schema = query.get_result(&mut conn).await.map_err(failed)?;
         let schema = schema.name.ok_or_else(|| StoreError::BadUrl {

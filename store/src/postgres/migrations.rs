@@ -7,7 +7,8 @@ use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl, Simple
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::address::Address;
-use super::{failure, pool};
+use super::connect::connect;
+use super::failure;
 use crate::error::{Result, StoreError};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../migrations/postgres");
@@ -77,7 +78,7 @@ pub(super) async fn revert_all(address: &Address) -> Result<()> {
 }
 
 async fn harness(address: &Address) -> Result<AsyncMigrationHarness<AsyncPgConnection>> {
-    let mut conn = pool::connect(address).await?;
+    let mut conn = connect(address).await?;
     let failed = |error| failure::classify(StoreError::Database(error), address.shown());
     conn.batch_execute(ALONE).await.map_err(failed)?;
     Ok(AsyncMigrationHarness::new(conn))
