@@ -51,6 +51,7 @@ mod params;
 mod postgres;
 mod rows;
 mod schema;
+mod schema_check;
 mod sqlite;
 mod store;
 #[cfg(feature = "testing")]

@@ -22,6 +22,7 @@ mod reads;
 use std::sync::Arc;
 
 use diesel::sql_types::BigInt;
+use diesel_async::pooled_connection::deadpool::Object;
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use tokio::sync::watch;
 use windlass_core::{Backoff, Clock, Policy, Timestamp};
@@ -65,8 +66,6 @@ impl PostgresStore {
         let connections = Connections::new(Address::parse(&at.into())?, connections)?;
         let address = connections.address();
         let mut conn = connections.get().await?;
-        let checked = migrations::check(&mut conn).await;
-        checked.map_err(|error| failure::classify(error, address.shown()))?;
         let listener = Listener::start(address, &mut conn).await?;
         drop(conn);
         Ok(Self { connections, listener, policy, clock })
@@ -95,7 +94,7 @@ impl PostgresStore {
 
     /// Runs an operation that only looks, on one snapshot.
     async fn read<O: Operation>(&self, operation: O) -> Result<O::Output> {
-        let mut conn = self.connections.get().await?;
+        let mut conn = self.connection().await?;
         let looked = conn
             .build_transaction()
             .repeatable_read()
@@ -122,7 +121,7 @@ impl PostgresStore {
     }
 
     async fn write_once<O: Operation>(&self, operation: O) -> Result<O::Output> {
-        let mut conn = self.connections.get().await?;
+        let mut conn = self.connection().await?;
         conn.transaction(async |conn| {
             let mut tx = self.begin(conn).await?;
             let output = operation.run(&mut tx).await?;
@@ -134,6 +133,14 @@ impl PostgresStore {
             Ok(output)
         })
         .await
+    }
+
+    async fn connection(&self) -> Result<Object<AsyncPgConnection>> {
+        let mut conn = self.connections.get().await?;
+        if self.listener.is_outdated() {
+            migrations::check(&mut conn).await?;
+        }
+        Ok(conn)
     }
 
     async fn begin<'conn>(&'conn self, conn: &'conn mut AsyncPgConnection) -> Result<Tx<'conn>> {

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use diesel::ConnectionError;
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
@@ -126,8 +127,15 @@ async fn reach_once(
     let (client, connection) = config.connect(tls).await.map_err(Unmade::Refused)?;
     let set_up = AsyncPgConnection::try_from_client_and_connection(client, connection).await;
     set_up.map_err(|error| {
-        let what = format!("`{}`: a new connection could not be set up", address.shown());
-        Unmade::SetUp(StoreError::Unavailable { what, source: Some(Box::new(error)) })
+        Unmade::SetUp(match error {
+            ConnectionError::CouldntSetupConfiguration(error) => {
+                failure::classify(StoreError::Database(error), address.shown())
+            }
+            error => StoreError::Unavailable {
+                what: format!("`{}`: a new connection could not be set up", address.shown()),
+                source: Some(Box::new(error)),
+            },
+        })
     })
 }
 
