@@ -158,10 +158,8 @@ async fn a_pooler_in_transaction_mode_is_refused_with_what_to_do() {
     let Some(schema) = PostgresSchema::migrated().await.unwrap() else { return };
     let url = by_way_of_pooler(&schema, PoolMode::Transaction).await;
 
-    let (opened, migrated) = tokio::join!(
-        PostgresStore::open(&url, Policy::default(), None, 2),
-        PostgresStore::migrate(&url)
-    );
+    let opened = PostgresStore::open(&url, Policy::default(), None, 2).await;
+    let migrated = PostgresStore::migrate(&url).await;
 
     for error in [opened.map(drop).unwrap_err(), migrated.map(drop).unwrap_err()] {
         assert!(matches!(error, StoreError::BadUrl { .. }), "{error}");

@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use diesel::sql_types::Text;
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use futures::StreamExt;
 
 use super::address::Address;
@@ -16,7 +16,7 @@ use super::failure;
 use crate::error::{Result, StoreError};
 
 /// How long an announcement may take; usually it is there at once.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What makes an announcement that nobody else makes, and makes it.
 const HAIL: &str = "
@@ -31,11 +31,11 @@ struct Hail {
     text: String,
 }
 
-/// Begins to hear what is announced.
+/// Begins to hear what is announced. Afterwards nothing is under way on the connection: while something is, a pooler lets it
+/// hear what the session of the moment hears.
 pub(super) async fn listen(conn: &mut AsyncPgConnection, address: &Address) -> Result<()> {
     let failed = |error| failure::classify(StoreError::Database(error), address.shown());
-    diesel::sql_query("LISTEN windlass").execute(conn).await.map_err(failed)?;
-    Ok(())
+    conn.batch_execute("LISTEN windlass").await.map_err(failed)
 }
 
 /// Refuses a server that does not let the listening connection hear what the other one announces.
