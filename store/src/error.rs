@@ -2,6 +2,9 @@
 
 use windlass_core::{ActionRefused, IllegalTransition, MutationId, RunId};
 
+/// The version of this program.
+const PROGRAM: &str = env!("CARGO_PKG_VERSION");
+
 /// The result of an operation of the store.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
@@ -70,18 +73,25 @@ pub enum StoreError {
     #[error(transparent)]
     Illegal(#[from] IllegalTransition),
     /// The schema of the database is older than this program.
-    #[error("the database needs {pending} migration(s): run `windlass migrate`")]
+    #[error(
+        "the database lacks {pending} migration(s) up to `{needed}`, which windlass {PROGRAM} needs: run `windlass migrate`"
+    )]
     MigrationPending {
         /// How many are missing.
         pending: usize,
+        /// The newest of them.
+        needed: String,
     },
     /// The schema of the database is newer than this program.
     #[error(
-        "the database has the migration `{version}`, which this program does not know: use a newer windlass"
+        "the database has the migration `{version}`, and windlass {PROGRAM} knows none after `{known}`: use the newer windlass \
+         that migrated it"
     )]
     NewerSchema {
         /// The unknown migration.
         version: String,
+        /// The newest one that this program knows.
+        known: String,
     },
     /// The URL names no database that can be used.
     #[error("cannot use the database `{url}`: {reason}")]

@@ -44,6 +44,7 @@ mod convert;
 mod error;
 mod layer;
 mod literals;
+mod location;
 mod model;
 mod open;
 mod params;
@@ -51,6 +52,7 @@ mod postgres;
 mod queue;
 mod rows;
 mod schema;
+mod schema_check;
 mod sqlite;
 mod store;
 #[cfg(feature = "testing")]
@@ -58,6 +60,7 @@ pub mod testing;
 
 pub use error::{Result, StoreError};
 pub use layer::{Layer, Layered, Wrote};
+pub use location::Location;
 pub use model::{
     BegunMutation, Claim, ClaimedRun, Committed, DueLookup, Event, EventCounts, HandlerState,
     Input, InputStatus, JournalEntry, LogEntry, Mutation, Notification, NotificationKind,
@@ -73,6 +76,6 @@ pub use params::{
     RunFilter, SaveScript, ScriptMessage, SettleEvent, SettleLookup, StartSession, StopRun, Takes,
     WorkerCard,
 };
-pub use postgres::PostgresStore;
+pub use postgres::{PostgresEnvironment, PostgresStore};
 pub use sqlite::SqliteStore;
 pub use store::{AnyId, Inspect, SharedStore, Store, WakeUps};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use windlass_core::{Clock, Policy};
 
 use crate::error::Result;
+use crate::location::Location;
 use crate::postgres::PostgresStore;
 use crate::sqlite::SqliteStore;
 use crate::store::SharedStore;
@@ -26,16 +27,17 @@ impl Default for Options {
     }
 }
 
-/// Opens the store at `url`: `postgres://…`, `sqlite:PATH`, `sqlite::memory:`, or the path of a SQLite file.
+/// Opens the store at a URL: `postgres://…`, `sqlite:PATH`, `sqlite::memory:`, or the path of a SQLite file.
 ///
 /// # Errors
 /// As [`PostgresStore::open`] and [`SqliteStore::open`].
-pub async fn open(url: &str, options: Options) -> Result<SharedStore> {
+pub async fn open(at: impl Into<Location>, options: Options) -> Result<SharedStore> {
+    let at = at.into();
     let Options { policy, clock, connections } = options;
-    Ok(if is_postgres(url) {
-        Arc::new(PostgresStore::open(url, policy, clock, connections).await?)
+    Ok(if at.is_postgres() {
+        Arc::new(PostgresStore::open(at, policy, clock, connections).await?)
     } else {
-        Arc::new(SqliteStore::open(url, policy, clock).await?)
+        Arc::new(SqliteStore::open(at.url(), policy, clock).await?)
     })
 }
 
@@ -44,11 +46,12 @@ pub async fn open(url: &str, options: Options) -> Result<SharedStore> {
 ///
 /// # Errors
 /// As [`PostgresStore::migrate`] and [`SqliteStore::migrate`].
-pub async fn migrate(url: &str) -> Result<Vec<String>> {
-    if is_postgres(url) {
-        PostgresStore::migrate(url).await
+pub async fn migrate(at: impl Into<Location>) -> Result<Vec<String>> {
+    let at = at.into();
+    if at.is_postgres() {
+        PostgresStore::migrate(at).await
     } else {
-        SqliteStore::migrate(url).await
+        SqliteStore::migrate(at.url()).await
     }
 }
 
@@ -56,10 +59,11 @@ pub async fn migrate(url: &str) -> Result<Vec<String>> {
 ///
 /// # Errors
 /// As [`PostgresStore::revert`] and [`SqliteStore::revert`].
-pub async fn revert(url: &str) -> Result<()> {
-    if is_postgres(url) { PostgresStore::revert(url).await } else { SqliteStore::revert(url).await }
-}
-
-fn is_postgres(url: &str) -> bool {
-    url.starts_with("postgres://") || url.starts_with("postgresql://")
+pub async fn revert(at: impl Into<Location>) -> Result<()> {
+    let at = at.into();
+    if at.is_postgres() {
+        PostgresStore::revert(at).await
+    } else {
+        SqliteStore::revert(at.url()).await
+    }
 }

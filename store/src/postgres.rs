@@ -1,13 +1,18 @@
 //! The store on PostgreSQL: many workers on many machines.
 
 mod address;
+mod connect;
 mod dialect;
+mod environment;
 mod failure;
 mod listener;
 mod migrations;
+mod parameters;
 mod pool;
+mod sessions;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 #[path = "ops/mod.rs"]
 mod ops;
@@ -17,15 +22,19 @@ mod reads;
 use std::sync::Arc;
 
 use diesel::sql_types::BigInt;
+use diesel_async::pooled_connection::deadpool::Object;
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use tokio::sync::watch;
 use windlass_core::{Backoff, Clock, Policy, Timestamp};
 
 use self::address::Address;
+pub use self::environment::PostgresEnvironment;
 use self::listener::Listener;
 use self::ops::{Operation, Tx};
+pub(crate) use self::parameters::without_password;
 use self::pool::Connections;
 use crate::error::{Result, StoreError};
+use crate::location::Location;
 
 /// How often, and after which delays, a transaction is tried again that the server undid because of others.
 const COLLISIONS: Backoff = Backoff { base_ms: 5, cap_ms: 100, tries: 8, jitter_percent: 0 };
@@ -49,34 +58,34 @@ impl PostgresStore {
     /// # Errors
     /// [`StoreError::BadUrl`], [`StoreError::Unavailable`], [`StoreError::MigrationPending`] and [`StoreError::NewerSchema`].
     pub async fn open(
-        url: &str,
+        at: impl Into<Location>,
         policy: Policy,
         clock: Option<Arc<dyn Clock>>,
         connections: usize,
     ) -> Result<Self> {
-        let connections = Connections::new(Address::parse(url)?, connections)?;
+        let connections = Connections::new(Address::parse(&at.into())?, connections)?;
         let address = connections.address();
-        let checked = migrations::check(&mut *connections.get().await?).await;
-        checked.map_err(|error| failure::classify(error, address.shown()))?;
-        let listener = Listener::start(address).await?;
+        let mut conn = connections.get().await?;
+        let listener = Listener::start(address, &mut conn).await?;
+        drop(conn);
         Ok(Self { connections, listener, policy, clock })
     }
 
-    /// Brings the schema of the database at `url` up to date, or makes it; returns the names of the migrations that it took.
+    /// Brings the schema of the database up to date, or makes it; returns the names of the migrations that it took.
     ///
     /// # Errors
     /// [`StoreError::BadUrl`], [`StoreError::Unavailable`], and whatever the server says of a migration: then none after the
     /// last whole one is taken.
-    pub async fn migrate(url: &str) -> Result<Vec<String>> {
-        migrations::run_pending(&Address::parse(url)?).await
+    pub async fn migrate(at: impl Into<Location>) -> Result<Vec<String>> {
+        migrations::run_pending(&Address::parse(&at.into())?).await
     }
 
-    /// Takes the whole schema out of the database at `url`, with everything in it.
+    /// Takes the whole schema out of the database, with everything in it.
     ///
     /// # Errors
     /// As [`migrate`](Self::migrate).
-    pub async fn revert(url: &str) -> Result<()> {
-        migrations::revert_all(&Address::parse(url)?).await
+    pub async fn revert(at: impl Into<Location>) -> Result<()> {
+        migrations::revert_all(&Address::parse(&at.into())?).await
     }
 
     fn subscribe(&self) -> watch::Receiver<u64> {
@@ -85,7 +94,7 @@ impl PostgresStore {
 
     /// Runs an operation that only looks, on one snapshot.
     async fn read<O: Operation>(&self, operation: O) -> Result<O::Output> {
-        let mut conn = self.connections.get().await?;
+        let mut conn = self.connection().await?;
         let looked = conn
             .build_transaction()
             .repeatable_read()
@@ -112,7 +121,7 @@ impl PostgresStore {
     }
 
     async fn write_once<O: Operation>(&self, operation: O) -> Result<O::Output> {
-        let mut conn = self.connections.get().await?;
+        let mut conn = self.connection().await?;
         conn.transaction(async |conn| {
             let mut tx = self.begin(conn).await?;
             let output = operation.run(&mut tx).await?;
@@ -124,6 +133,14 @@ impl PostgresStore {
             Ok(output)
         })
         .await
+    }
+
+    async fn connection(&self) -> Result<Object<AsyncPgConnection>> {
+        let mut conn = self.connections.get().await?;
+        if self.listener.is_outdated() {
+            migrations::check(&mut conn).await?;
+        }
+        Ok(conn)
     }
 
     async fn begin<'conn>(&'conn self, conn: &'conn mut AsyncPgConnection) -> Result<Tx<'conn>> {

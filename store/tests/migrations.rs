@@ -70,12 +70,83 @@ async fn a_postgres_store_opens_only_with_the_schema_that_it_knows() {
     AsyncRunQueryDsl::execute(diesel::sql_query(newer), &mut conn).await.unwrap();
     let after = open().await.unwrap_err();
 
-    assert!(matches!(before, StoreError::MigrationPending { pending: 1.. }), "{before}");
+    assert!(matches!(before, StoreError::MigrationPending { pending: 1.., .. }), "{before}");
     known.unwrap();
     assert!(
-        matches!(&after, StoreError::NewerSchema { version } if version == "99990101000000"),
+        matches!(&after, StoreError::NewerSchema { version, .. } if version == "99990101000000"),
         "{after}"
     );
+}
+
+#[tokio::test]
+async fn of_many_who_migrate_at_once_one_does_it_and_the_others_find_it_done() {
+    let Some(schema) = PostgresSchema::create().await else { return };
+    let url = schema.url();
+
+    let done = futures::future::join_all((0..8).map(|_| PostgresStore::migrate(&url))).await;
+
+    let took = done.into_iter().map(Result::unwrap).filter(|took| !took.is_empty()).count();
+    assert_eq!(took, 1);
+    PostgresStore::open(&url, Policy::default(), None, 1).await.map(drop).unwrap();
+}
+
+#[tokio::test]
+async fn a_program_does_not_migrate_a_schema_that_is_newer_than_itself() {
+    let Some(schema) = PostgresSchema::migrated().await.unwrap() else { return };
+    execute(
+        &schema.url(),
+        "INSERT INTO __diesel_schema_migrations (version) VALUES ('99990101000000')",
+    )
+    .await;
+
+    let error = PostgresStore::migrate(&schema.url()).await.unwrap_err();
+
+    assert!(matches!(error, StoreError::NewerSchema { .. }), "{error}");
+    let said = error.to_string();
+    assert!(said.contains("`99990101000000`") && said.contains("0.1.0"), "{said}");
+}
+
+#[tokio::test]
+async fn a_schema_is_not_changed_under_those_who_work_on_it() {
+    let Some(schema) = PostgresSchema::migrated().await.unwrap() else { return };
+    let url = schema.url();
+    let worker = PostgresStore::open(&url, Policy::default(), None, 1).await.unwrap();
+    let before = postgres_facts(&url).await;
+
+    let nothing_to_do = PostgresStore::migrate(&url).await.unwrap();
+    let during = PostgresStore::revert(&url).await.unwrap_err();
+    let left = postgres_facts(&url).await;
+    drop(worker);
+    PostgresStore::revert(&url).await.unwrap();
+
+    assert_eq!(nothing_to_do, Vec::<String>::new());
+    assert!(matches!(during, StoreError::NotNow { .. }), "{during}");
+    assert_eq!(left, before);
+}
+
+#[tokio::test]
+async fn a_migration_gives_up_rather_than_wait_for_a_long_transaction() {
+    let Some(schema) = PostgresSchema::create().await else { return };
+    let url = schema.url();
+    execute(&url, "CREATE TABLE __diesel_schema_migrations (version VARCHAR(50) PRIMARY KEY, run_on TIMESTAMP NOT NULL DEFAULT now())").await;
+    let mut long = AsyncPgConnection::establish(&url).await.unwrap();
+    for statement in ["BEGIN", "LOCK TABLE __diesel_schema_migrations IN SHARE MODE"] {
+        AsyncRunQueryDsl::execute(diesel::sql_query(statement), &mut long).await.unwrap();
+    }
+
+    let error = PostgresStore::migrate(&url).await.unwrap_err();
+    let left = postgres_facts(&url).await;
+    drop(long);
+    let later = PostgresStore::migrate(&url).await.unwrap();
+
+    assert!(error.is_transient() && error.to_string().contains("locked"), "{error}");
+    assert!(!left.iter().any(|fact| fact.contains("workflows")), "nothing of it stays");
+    assert!(!later.is_empty());
+}
+
+async fn execute(url: &str, statement: &str) {
+    let mut conn = AsyncPgConnection::establish(url).await.unwrap();
+    AsyncRunQueryDsl::execute(diesel::sql_query(statement), &mut conn).await.unwrap();
 }
 
 #[test]

@@ -9,6 +9,7 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 use windlass_core::{Clock as _, SystemClock};
+use windlass_store::Location;
 
 use crate::cli::{Cli, Command};
 use crate::commands::{self, Context};
@@ -202,13 +203,7 @@ pub(crate) fn quoted(word: &str) -> String {
 
 /// A URL that may be shown.
 pub(crate) fn without_password(url: &str) -> String {
-    let hidden = || {
-        let (scheme, rest) = url.split_once("://")?;
-        let (login, place) = rest.rsplit_once('@')?;
-        let (user, _password) = login.split_once(':')?;
-        Some(format!("{scheme}://{user}:***@{place}"))
-    };
-    hidden().unwrap_or_else(|| url.to_owned())
+    Location::from(url).to_string()
 }
 
 #[cfg(test)]
@@ -231,7 +226,11 @@ mod tests {
 
     #[test]
     fn a_password_is_never_shown() {
-        assert_eq!(without_password("postgres://me:se@cret@host/db"), "postgres://me:***@host/db");
+        assert_eq!(without_password("postgres://me:se@cret@host/db"), "postgres://me@host/db");
+        assert_eq!(
+            without_password("postgres://me@host/db?password=secret"),
+            "postgres://me@host/db"
+        );
         assert_eq!(without_password("postgres://me@host/db"), "postgres://me@host/db");
         assert_eq!(without_password("sqlite:a.db"), "sqlite:a.db");
     }

@@ -1,56 +1,90 @@
 //! Where a PostgreSQL database is, and how it is named to people: never with its password.
 
+use std::fmt;
+use std::net::IpAddr;
+use std::path::Path;
+use std::str::FromStr;
 use std::time::Duration;
 
+use rustls::ClientConfig;
 use tokio_postgres::Config;
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{
+    ChannelBinding, LoadBalanceHosts, SslNegotiation, TargetSessionAttrs,
+};
 
+use super::environment::Passwords;
+use super::parameters::{self, Parameters};
+use super::tls::{self, Mode, Roots};
 use crate::error::{Result, StoreError};
+use crate::location::Location;
 
-/// How long the server may take to accept a connection.
+/// How long a server may take to let us in.
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long sent bytes may stay unconfirmed before the connection counts as lost.
 const UNCONFIRMED: Duration = Duration::from_secs(30);
 /// How long a silent connection is trusted, how often it is probed then, and how many probes may be lost.
 const SILENT: (Duration, Duration, u32) = (Duration::from_secs(30), Duration::from_secs(10), 3);
 
+/// Where servers keep their sockets, and where they listen.
+const SOCKET_FOLDERS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
+const PORT: u16 = 5432;
+
 /// A database's URL, understood.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Address {
-    config: Config,
+    /// The servers that may have the database, in the order in which they are tried.
+    pub(super) servers: Vec<Server>,
+    /// How long one may take to let us in.
+    pub(super) patience: Option<Duration>,
+    /// What encryption demands, and whose certificates count.
+    pub(super) tls: ClientConfig,
+    pub(super) roots: Roots,
     shown: String,
 }
 
+/// One server.
+#[derive(Debug, Clone)]
+pub(super) struct Server {
+    /// How to connect to it and to no other.
+    pub(super) config: Config,
+    pub(super) mode: Mode,
+    /// Its host and port, or its socket.
+    pub(super) place: String,
+}
+
 impl Address {
-    /// Reads a URL such as `postgres://user:password@host:5432/database`.
+    /// Reads a URL such as `postgres://user:password@host:5432/database`, and from the environment what it leaves out.
     ///
     /// # Errors
-    /// [`StoreError::BadUrl`] where it is none, or asks for an encryption that is not built in.
-    pub(super) fn parse(url: &str) -> Result<Self> {
-        let shown = without_password(url);
-        let bad =
-            |reason: &str| StoreError::BadUrl { url: shown.clone(), reason: reason.to_owned() };
-        if wants_tls(url) {
-            return Err(bad(NO_TLS));
-        }
-        // A second `@` would end up in the host's name, and a piece of the password with it.
-        let is_url =
-            url.starts_with("postgres") && url.contains("://") && url.matches('@').count() < 2;
-        if !is_url {
-            return Err(bad(NO_URL));
-        }
-        // What the parser says may quote a piece of a password, too.
-        let mut config: Config = url.parse().map_err(|_may_quote_a_secret| bad(NO_URL))?;
-        if config.get_ssl_mode() == SslMode::Require {
-            return Err(bad(NO_TLS));
-        }
-        fill_in(&mut config);
-        Ok(Self { config, shown })
+    /// [`StoreError::BadUrl`] where it is none or asks for what cannot be.
+    pub(super) fn parse(location: &Location) -> Result<Self> {
+        let shown = parameters::without_password(location.url());
+        Self::understand(location, &shown)
+            .map_err(|reason| StoreError::BadUrl { url: shown, reason })
     }
 
-    /// How to connect.
-    pub(super) const fn config(&self) -> &Config {
-        &self.config
+    fn understand(location: &Location, shown: &str) -> Result<Self, String> {
+        let mut parameters = parameters::parse(location.url())?;
+        location.environment().fill_in(&mut parameters);
+        let (mode, roots) = tls::read(&parameters)?;
+        let patience = match number::<u64>(&parameters, "connect_timeout")? {
+            None => Some(CONNECT),
+            Some(seconds) => Some(Duration::from_secs(seconds)).filter(|time| !time.is_zero()),
+        };
+        let common = common(&parameters)?;
+        let passwords = match parameters.contains_key("password") {
+            true => Passwords::default(),
+            false => location.environment().passwords(),
+        };
+        let places = places(&parameters)?;
+        let server = |place: Place| place.server(&common, mode, &passwords);
+        Ok(Self {
+            servers: places.into_iter().map(server).collect(),
+            patience,
+            tls: tls::client_config(mode, &roots)?,
+            roots,
+            shown: shown.to_owned(),
+        })
     }
 
     /// The URL without its password.
@@ -59,73 +93,183 @@ impl Address {
     }
 }
 
-const NO_TLS: &str = "this program cannot encrypt its connection: use `sslmode=prefer` in a network that you trust, or a \
-                      local proxy that encrypts";
-const NO_URL: &str = "it does not read as `postgres://user:password@host:5432/database`; in a password, write `@` as \
-                      `%40` and `%` as `%25`";
-
-/// Whether the URL insists on encryption, also in the spellings that only other clients know.
-fn wants_tls(url: &str) -> bool {
-    let parameters = place(url).split_once('?').map_or("", |(_, parameters)| parameters);
-    parameters.split('&').any(|pair| {
-        matches!(pair.split_once('='), Some(("sslmode", "require" | "verify-ca" | "verify-full")))
-    })
-}
-
-/// What follows the user and the password.
-fn place(url: &str) -> &str {
-    url.rsplit_once('@').map_or(url, |(_, place)| place)
-}
-
-fn fill_in(config: &mut Config) {
-    if config.get_application_name().is_none() {
-        config.application_name("windlass");
-    }
-    if config.get_connect_timeout().is_none() {
-        config.connect_timeout(CONNECT);
-    }
-    if config.get_tcp_user_timeout().is_none() {
-        config.tcp_user_timeout(UNCONFIRMED);
-    }
-    if config.get_keepalives_interval().is_none() {
-        let (idle, interval, retries) = SILENT;
-        config.keepalives_idle(idle).keepalives_interval(interval).keepalives_retries(retries);
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Address").field("url", &self.shown).finish_non_exhaustive()
     }
 }
 
-/// The URL as it may be shown. What is not understood is left out rather than shown.
-pub(super) fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return "…".to_owned() };
-    let (user, place) = match rest.rsplit_once('@') {
-        Some((user, place)) => (user.split(':').next(), place),
-        None => (None, rest),
+/// The names of a server in a URL.
+struct Place {
+    host: Option<String>,
+    address: Option<IpAddr>,
+    port: u16,
+}
+
+impl Place {
+    fn server(self, common: &Config, mode: Mode, passwords: &Passwords) -> Server {
+        let Self { host, address, port } = self;
+        let mut config = common.clone();
+        config.port(port);
+        if let Some(host) = &host {
+            config.host(host);
+        }
+        if let Some(address) = address {
+            config.hostaddr(address);
+        }
+        let name = host.unwrap_or_else(|| address.map(|ip| ip.to_string()).unwrap_or_default());
+        // Nobody listens in to a socket.
+        let is_socket = name.starts_with('/') && address.is_none();
+        let mode = if is_socket { Mode::Disable } else { mode };
+        if let Some(password) = password(common, &name, port, passwords) {
+            config.password(password);
+        }
+        let place = match is_socket {
+            true => format!("{name}/.s.PGSQL.{port}"),
+            false if name.contains(':') => format!("[{name}]:{port}"),
+            false => format!("{name}:{port}"),
+        };
+        Server { config, mode, place }
+    }
+}
+
+fn password(common: &Config, name: &str, port: u16, passwords: &Passwords) -> Option<String> {
+    let user = common.get_user().unwrap_or_default();
+    let database = common.get_dbname().unwrap_or(user);
+    let name = if name == socket_folder() { "localhost" } else { name };
+    passwords.find([name, &port.to_string(), database, user])
+}
+
+/// The servers, one for each host.
+fn places(parameters: &Parameters) -> Result<Vec<Place>, String> {
+    let list = |keyword| -> Vec<&str> {
+        let value = parameters.get(keyword).filter(|value| !value.is_empty());
+        value.map(|value| value.split(',').collect()).unwrap_or_default()
     };
-    let (place, parameters) = place.split_once('?').unwrap_or((place, ""));
-    let parameters: Vec<_> =
-        parameters.split('&').filter(|p| !p.is_empty() && !p.starts_with("password")).collect();
-    let mut shown = format!("{scheme}://");
-    if let Some(user) = user {
-        shown.push_str(user);
-        shown.push('@');
+    let (hosts, addresses, ports) = (list("host"), list("hostaddr"), list("port"));
+    let count = hosts.len().max(addresses.len()).max(1);
+    let fits = |given: &[&str], else_allowed: usize| [else_allowed, count].contains(&given.len());
+    let is_complete = fits(&hosts, 0) && fits(&addresses, 0);
+    if !is_complete || !(ports.is_empty() || fits(&ports, 1)) {
+        return Err("it does not name as many ports and addresses as hosts".to_owned());
     }
-    shown.push_str(place);
-    if !parameters.is_empty() {
-        shown.push('?');
-        shown.push_str(&parameters.join("&"));
+    let place = |index: usize| {
+        let port = ports.get(index).or_else(|| ports.first()).filter(|port| !port.is_empty());
+        let address = addresses.get(index).filter(|address| !address.is_empty());
+        let address = address.map(|address| known(address, "hostaddr")).transpose()?;
+        let host = hosts.get(index).filter(|host| !host.is_empty()).map(|host| (*host).to_owned());
+        let is_nowhere = host.is_none() && address.is_none();
+        Ok(Place {
+            host: if is_nowhere { Some(socket_folder().to_owned()) } else { host },
+            address,
+            port: port.map_or(Ok(PORT), |port| known(port, "port"))?,
+        })
+    };
+    (0..count).map(place).collect()
+}
+
+fn socket_folder() -> &'static str {
+    let [debian, original] = SOCKET_FOLDERS;
+    if Path::new(debian).is_dir() { debian } else { original }
+}
+
+/// What is the same for all servers.
+fn common(parameters: &Parameters) -> Result<Config, String> {
+    let text = |keyword| parameters.get(keyword).filter(|text| !text.is_empty());
+    let mut config = Config::new();
+    config.application_name(text("application_name").map_or("windlass", String::as_str));
+    if let Some(user) = text("user") {
+        config.user(user);
     }
-    shown
+    if let Some(password) = text("password") {
+        config.password(password);
+    }
+    if let Some(database) = text("dbname") {
+        config.dbname(database);
+    }
+    if let Some(options) = text("options") {
+        config.options(options);
+    }
+    choose(&mut config, parameters)?;
+    keep_alive(&mut config, parameters)?;
+    Ok(config)
+}
+
+/// Takes over what is one of a few words.
+fn choose(config: &mut Config, parameters: &Parameters) -> Result<(), String> {
+    let of = |keyword| (keyword, parameters.get(keyword).map_or("", String::as_str));
+    config.channel_binding(match of("channel_binding") {
+        (_, "" | "prefer") => ChannelBinding::Prefer,
+        (_, "disable") => ChannelBinding::Disable,
+        (_, "require") => ChannelBinding::Require,
+        (keyword, _) => return Err(unknown(keyword)),
+    });
+    config.ssl_negotiation(match of("sslnegotiation") {
+        (_, "" | "postgres") => SslNegotiation::Postgres,
+        (_, "direct") => SslNegotiation::Direct,
+        (keyword, _) => return Err(unknown(keyword)),
+    });
+    config.load_balance_hosts(match of("load_balance_hosts") {
+        (_, "" | "disable") => LoadBalanceHosts::Disable,
+        (_, "random") => LoadBalanceHosts::Random,
+        (keyword, _) => return Err(unknown(keyword)),
+    });
+    config.target_session_attrs(match of("target_session_attrs") {
+        (_, "" | "any") => TargetSessionAttrs::Any,
+        // Of a primary that only reads there is no use.
+        (_, "read-write" | "primary") => TargetSessionAttrs::ReadWrite,
+        (_, "read-only" | "standby" | "prefer-standby") => {
+            return Err("its `target_session_attrs` asks for a server that only reads: ask for `read-write`".to_owned());
+        }
+        (keyword, _) => return Err(unknown(keyword)),
+    });
+    Ok(())
+}
+
+/// A lost connection is noticed within a minute, where the URL does not say otherwise.
+fn keep_alive(config: &mut Config, parameters: &Parameters) -> Result<(), String> {
+    let (idle, interval, retries) = SILENT;
+    let positive = |keyword| -> Result<Option<u64>, String> {
+        Ok(number(parameters, keyword)?.filter(|number| *number > 0))
+    };
+    let seconds = |keyword, default| -> Result<Duration, String> {
+        Ok(positive(keyword)?.map_or(default, Duration::from_secs))
+    };
+    let unconfirmed = positive("tcp_user_timeout")?.map_or(UNCONFIRMED, Duration::from_millis);
+    config
+        .tcp_user_timeout(unconfirmed)
+        .keepalives(number(parameters, "keepalives")? != Some(0))
+        .keepalives_idle(seconds("keepalives_idle", idle)?)
+        .keepalives_interval(seconds("keepalives_interval", interval)?)
+        .keepalives_retries(number(parameters, "keepalives_count")?.unwrap_or(retries));
+    Ok(())
+}
+
+fn number<T: FromStr>(parameters: &Parameters, keyword: &'static str) -> Result<Option<T>, String> {
+    let value = parameters.get(keyword).filter(|value| !value.is_empty());
+    value.map(|value| known(value, keyword)).transpose()
+}
+
+fn known<T: FromStr>(value: &str, keyword: &'static str) -> Result<T, String> {
+    // The value may be a piece of a password.
+    value.trim().parse().map_err(|_not_shown| unknown(keyword))
+}
+
+fn unknown(keyword: &str) -> String {
+    format!("the value of its `{keyword}` means nothing")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::postgres::environment::PostgresEnvironment;
 
-    #[test]
-    fn a_url_is_shown_without_its_password() {
-        let shown =
-            without_password("postgres://ann:s3cret@db.example.com:5433/main?sslmode=prefer");
+    fn parse(url: &str) -> Result<Address> {
+        Address::parse(&Location::from(url))
+    }
 
-        assert_eq!(shown, "postgres://ann@db.example.com:5433/main?sslmode=prefer");
+    fn reason(url: &str) -> String {
+        parse(url).unwrap_err().to_string()
     }
 
     #[test]
@@ -134,37 +278,112 @@ mod tests {
             "postgres://ann:s3cret@h/d",
             "postgres://ann:a@s3cret@h/d",
             "postgres://ann:a/s3cret@h/d",
+            "postgres://ann:1/s3cret@h/d",
             "postgres://ann:a?s3cret=1@h/d",
             "postgres://ann:a:s3cret@h/d",
+            "postgres://ann:%s3cret@h/d",
             "postgres://ann@h/d?password=s3cret",
+            "postgres://ann@h/d?pass%77ord=s3cret",
             "postgres://ann@h/d?sslmode=prefer&password=s3cret&x=1",
             "host=h user=ann password=s3cret",
             "ann:s3cret@h",
         ] {
-            let shown = without_password(url);
-            let said = Address::parse(url).map_err(|error| error.to_string());
+            let said = parse(url).map_err(|error| error.to_string());
+            let servers = said.as_ref().map(|address| address.servers.clone());
 
-            assert!(!shown.contains("s3cret"), "{shown}");
-            assert!(!format!("{said:?}").contains("s3cret"), "{said:?}");
+            assert!(!format!("{said:?} {servers:?}").contains("s3cret"), "{said:?}");
         }
     }
 
     #[test]
-    fn encryption_that_is_asked_for_is_refused_rather_than_left_out() {
-        for mode in ["require", "verify-ca", "verify-full"] {
-            let error = Address::parse(&format!("postgres://h/d?sslmode={mode}")).unwrap_err();
+    fn each_host_has_its_port() {
+        let places = |url: &str| -> Vec<String> {
+            parse(url).unwrap().servers.into_iter().map(|server| server.place).collect()
+        };
 
-            assert!(error.to_string().contains("cannot encrypt"), "{mode}: {error}");
-        }
-        assert!(Address::parse("postgres://h/d?sslmode=prefer").is_ok());
-        assert!(Address::parse("postgres://h/d?sslmode=disable").is_ok());
+        assert_eq!(places("postgres://h"), ["h:5432"]);
+        assert_eq!(places("postgres://a:1,b,[::1]:3/d"), ["a:1", "b:5432", "[::1]:3"]);
+        assert_eq!(places("postgres://a,b/d?port=7"), ["a:7", "b:7"]);
+        assert_eq!(places("postgres:///d?host=/run/pg"), ["/run/pg/.s.PGSQL.5432"]);
+        assert_eq!(places("postgres://h/d?hostaddr=10.0.0.1"), ["h:5432"]);
+        assert_eq!(places("postgres:///d"), [format!("{}/.s.PGSQL.5432", socket_folder())]);
+        assert!(reason("postgres://a,b,c/d?port=1,2").contains("as many ports"));
     }
 
     #[test]
-    fn a_url_that_is_none_says_how_one_is_written() {
-        let error = Address::parse("postgres://ann:a@b@h/d").unwrap_err();
+    fn a_socket_is_never_encrypted() {
+        let address = parse("postgres:///d?host=/run/pg,h&sslmode=require").unwrap();
 
-        assert!(matches!(&error, StoreError::BadUrl { .. }), "{error}");
-        assert!(error.to_string().contains("%40"), "{error}");
+        let modes: Vec<_> = address.servers.iter().map(|server| server.mode).collect();
+
+        assert_eq!(modes, [Mode::Disable, Mode::Require]);
+    }
+
+    #[test]
+    fn what_the_url_says_is_taken_over() {
+        let url = "postgres://ann:pw@h/d?application_name=x&options=-c%20a%3Db&connect_timeout=3\
+                   &target_session_attrs=primary&channel_binding=require&keepalives=0&tcp_user_timeout=1500";
+        let address = parse(url).unwrap();
+        let config = &address.servers[0].config;
+
+        assert_eq!(address.patience, Some(Duration::from_secs(3)));
+        assert_eq!((config.get_user(), config.get_dbname()), (Some("ann"), Some("d")));
+        assert_eq!(config.get_password(), Some(&b"pw"[..]));
+        assert_eq!(config.get_application_name(), Some("x"));
+        assert_eq!(config.get_options(), Some("-c a=b"));
+        assert_eq!(config.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
+        assert_eq!(config.get_channel_binding(), ChannelBinding::Require);
+        assert_eq!(config.get_tcp_user_timeout(), Some(&Duration::from_millis(1500)));
+        assert!(!config.get_keepalives());
+        assert_eq!(parse("postgres://h?connect_timeout=0").unwrap().patience, None);
+    }
+
+    #[test]
+    fn a_server_that_only_reads_is_not_asked_for() {
+        for attributes in ["read-only", "standby", "prefer-standby"] {
+            let reason = reason(&format!("postgres://h/d?target_session_attrs={attributes}"));
+
+            assert!(reason.contains("`read-write`"), "{attributes}: {reason}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_means_nothing_is_named_by_its_keyword() {
+        for (url, keyword) in [
+            ("postgres://h:a/d", "`port`"),
+            ("postgres://h:70000/d", "`port`"),
+            ("postgres://h/d?connect_timeout=soon", "`connect_timeout`"),
+            ("postgres://h/d?channel_binding=yes", "`channel_binding`"),
+            ("postgres://h/d?hostaddr=h", "`hostaddr`"),
+        ] {
+            let reason = reason(url);
+
+            assert!(reason.contains(keyword), "{url}: {reason}");
+        }
+    }
+
+    #[test]
+    fn each_server_gets_its_own_password() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pass");
+        std::fs::write(&file, "a:5432:d:ann:one\nb:*:d:ann:two\nlocalhost:*:*:*:three\n").unwrap();
+        let mut permissions = file.metadata().unwrap().permissions();
+        std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o600);
+        std::fs::set_permissions(&file, permissions).unwrap();
+        let environment = PostgresEnvironment::read(|name| match name {
+            "PGPASSFILE" => Some(file.display().to_string()),
+            _ => None,
+        });
+        let passwords = |url: &str| -> Vec<Option<String>> {
+            let location = Location::from(url).with_environment(environment.clone());
+            let servers = Address::parse(&location).unwrap().servers;
+            let text = |bytes: &[u8]| String::from_utf8(bytes.to_owned()).unwrap();
+            servers.iter().map(|server| server.config.get_password().map(text)).collect()
+        };
+        let some = |text: &str| Some(text.to_owned());
+
+        assert_eq!(passwords("postgres://ann@a,b,c/d"), [some("one"), some("two"), None]);
+        assert_eq!(passwords("postgres://ann:own@a/d"), [some("own")]);
+        assert_eq!(passwords("postgres://ann@/d"), [some("three")]);
     }
 }

@@ -1,8 +1,12 @@
 //! What an error of the server means to the caller of the store.
 
-use diesel::result::{DatabaseErrorKind, Error};
-use tokio_postgres::error::SqlState;
+use std::error::Error as _;
 
+use diesel::result::{DatabaseErrorKind, Error};
+use tokio_postgres::error::{DbError, SqlState};
+
+use super::address::{Address, Server};
+use super::tls;
 use crate::error::StoreError;
 
 /// Whether the server undid the transaction only because of what others did at the same time.
@@ -22,10 +26,20 @@ pub(super) fn classify(error: StoreError, shown: &str) -> StoreError {
         },
         Some(Meaning::DiskFull) => StoreError::DiskFull,
         Some(Meaning::ReadOnly) => StoreError::ReadOnly {
-            what: format!("`{shown}` only reads; let the URL name the primary server"),
+            what: format!(
+                "`{shown}` only reads; let the URL name the primary server, or several and `target_session_attrs=read-write`"
+            ),
         },
+        Some(Meaning::Pooled) => {
+            StoreError::BadUrl { url: shown.to_owned(), reason: POOLER.to_owned() }
+        }
         None => StoreError::Database(error),
     }
+}
+
+/// A connection that is gone.
+pub(super) fn lost(shown: &str) -> StoreError {
+    StoreError::Unavailable { what: format!("`{shown}`: {GONE}"), source: None }
 }
 
 #[derive(Clone, Copy)]
@@ -34,14 +48,23 @@ enum Meaning {
     Later(&'static str),
     DiskFull,
     ReadOnly,
+    /// The connection has no session of its own.
+    Pooled,
 }
 
-const LOST: Meaning = Meaning::Later("the connection was lost; the server's log may say why");
+/// What a pooler in transaction mode is refused with.
+pub(super) const POOLER: &str = "its connections have no session of their own, as behind a pooler in transaction mode, and then \
+     nobody hears what others announce: name the server itself, or a port at which the pooler keeps sessions \
+     (`pool_mode = session`)";
+const GONE: &str = "the connection was lost; the server's log may say why";
+
+const LOST: Meaning = Meaning::Later(GONE);
 const CONTENDED: Meaning = Meaning::Later("others changed the same rows again and again");
 const CROWDED: Meaning = Meaning::Later("it has no free connection; raise its `max_connections`");
 const SLOW: Meaning =
     Meaning::Later("a statement took too long; `pg_stat_activity` shows what runs");
-const LOCKED: Meaning = Meaning::Later("a row stayed locked; `pg_stat_activity` shows who waits");
+const LOCKED: Meaning =
+    Meaning::Later("a row or table stayed locked; `pg_stat_activity` shows who waits");
 const STARTING: Meaning = Meaning::Later("it is starting or stopping");
 
 /// The driver keeps the server's words and drops most of its codes, so some are told apart by their words.
@@ -54,6 +77,9 @@ const WORDS: &[(&str, Meaning)] = &[
     ("the database system is", STARTING),
     ("too many clients", CROWDED),
     ("remaining connection slots", CROWDED),
+    // Of a statement that this connection has, or has not, prepared.
+    ("prepared statement \"s", Meaning::Pooled),
+    ("statement pooling mode", Meaning::Pooled),
 ];
 
 fn meaning(error: &Error) -> Option<Meaning> {
@@ -78,26 +104,109 @@ fn meaning(error: &Error) -> Option<Meaning> {
     known.map(|(_, meaning)| *meaning)
 }
 
+/// Why a server is not connected to.
+pub(super) enum Refusal {
+    /// It is not there, or cannot serve now: another may.
+    Elsewhere(String),
+    /// It is there and refuses.
+    Final(StoreError),
+}
+
+/// Whether the same attempt may end otherwise with encryption, or without.
+pub(super) fn may_depend_on_encryption(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_some() || is_of_encryption(error)
+}
+
+/// Whether the server cannot encrypt.
+pub(super) fn lacks_encryption(error: &tokio_postgres::Error) -> bool {
+    is_of_encryption(error) && source(error) == "server does not support TLS"
+}
+
+/// The driver tells its kinds of errors apart by words alone.
+fn is_of_encryption(error: &tokio_postgres::Error) -> bool {
+    error.to_string() == "error performing TLS handshake"
+}
+
+fn source(error: &tokio_postgres::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), ToString::to_string)
+}
+
 /// What a refused connection means.
-pub(super) fn of_connecting(error: tokio_postgres::Error, shown: &str) -> StoreError {
-    let bad = |reason: String| StoreError::BadUrl { url: shown.to_owned(), reason };
-    let said = error.as_db_error().map_or_else(String::new, |said| said.message().to_owned());
-    match error.code() {
-        Some(&SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION) => {
-            bad(format!("the server does not let this user in ({said})"))
+pub(super) fn of_connecting(
+    error: tokio_postgres::Error,
+    address: &Address,
+    server: &Server,
+) -> Refusal {
+    let bad = |reason: String| {
+        let reason = format!("`{}`: {reason}", server.place);
+        Refusal::Final(StoreError::BadUrl { url: address.shown().to_owned(), reason })
+    };
+    let certificate = error.source().and_then(|cause| {
+        let cause = cause.downcast_ref::<std::io::Error>()?.get_ref()?;
+        cause.downcast_ref::<rustls::Error>()
+    });
+    if let Some(said) = error.as_db_error() {
+        return match advice(said) {
+            Advice::Change(reason) => bad(reason),
+            Advice::TryAnother => Refusal::Elsewhere(said.message().to_owned()),
+            Advice::Wait => Refusal::Final(StoreError::Unavailable {
+                what: format!(
+                    "`{}`: `{}` refused the connection ({})",
+                    address.shown(),
+                    server.place,
+                    said.message()
+                ),
+                source: Some(Box::new(error)),
+            }),
+        };
+    }
+    if lacks_encryption(&error) {
+        return bad(NO_ENCRYPTION.to_owned());
+    }
+    if let Some(error) = certificate {
+        return bad(tls::explain(error, &address.roots));
+    }
+    match (error.to_string().as_str(), source(&error)) {
+        ("invalid configuration", said) if said == "password missing" => {
+            bad(NO_PASSWORD.to_owned())
         }
-        Some(&SqlState::INVALID_CATALOG_NAME) => {
-            bad(format!("{said}; make it with `createdb`, or name another"))
-        }
-        Some(_) => StoreError::Unavailable {
-            what: format!("`{shown}` refused the connection ({said})"),
-            source: Some(Box::new(error)),
-        },
-        None => StoreError::Unavailable {
-            what: format!(
-                "no connection to `{shown}`; check that the server runs and can be reached from here"
-            ),
-            source: Some(Box::new(error)),
-        },
+        ("authentication error" | "invalid configuration", said) => bad(said),
+        (_, said) => Refusal::Elsewhere(said),
+    }
+}
+
+const NO_ENCRYPTION: &str = "the server does not encrypt: switch `ssl` on there, or, in a network that you trust, use \
+                             `sslmode=disable`";
+const NO_PASSWORD: &str =
+    "the server asks for a password: give it in the URL, in `PGPASSWORD` or in `~/.pgpass`";
+
+/// What follows from the words of a server that lets nobody in.
+enum Advice {
+    Change(String),
+    TryAnother,
+    Wait,
+}
+
+fn advice(said: &DbError) -> Advice {
+    let message = said.message();
+    let code = said.code();
+    if *code == SqlState::CANNOT_CONNECT_NOW {
+        return Advice::TryAnother;
+    }
+    if message.contains("unsupported startup parameter") {
+        return Advice::Change(format!(
+            "it is a pooler, and takes no `options` ({message}): name the server itself, or let the pooler ignore them"
+        ));
+    }
+    if *code == SqlState::INVALID_CATALOG_NAME {
+        return Advice::Change(format!("{message}; make it with `createdb`, or name another"));
+    }
+    let is_login = [SqlState::INVALID_PASSWORD, SqlState::INVALID_AUTHORIZATION_SPECIFICATION];
+    match is_login.contains(code) {
+        true if message.contains("no encryption") => Advice::Change(format!(
+            "the server does not let this user in without encryption ({message}): use `sslmode=verify-full`"
+        )),
+        true => Advice::Change(format!("the server does not let this user in ({message})")),
+        false => Advice::Wait,
     }
 }

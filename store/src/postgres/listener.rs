@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use diesel::sql_types::{Nullable, Text};
@@ -12,7 +13,8 @@ use tokio_util::task::AbortOnDropHandle;
 use windlass_core::Backoff;
 
 use super::address::Address;
-use super::{failure, pool};
+use super::connect::connect;
+use super::{failure, migrations, sessions};
 use crate::error::{Result, StoreError};
 
 /// How long after the first, second, … failure to reconnect it is tried again.
@@ -23,16 +25,31 @@ const RECONNECT: Backoff =
 #[derive(Debug)]
 pub(super) struct Listener {
     wake: Arc<watch::Sender<u64>>,
+    /// Set while the database has another schema than this program knows.
+    is_outdated: Arc<AtomicBool>,
     _task: AbortOnDropHandle<()>,
 }
 
 impl Listener {
-    /// Listens: whatever is announced after this returned is heard.
-    pub(super) async fn start(address: &Address) -> Result<Self> {
-        let hearing = Hearing::start(address).await?;
+    /// Listens: whatever is announced after this returned is heard, of which a hail on `other` is the proof.
+    pub(super) async fn start(address: &Address, other: &mut AsyncPgConnection) -> Result<Self> {
+        let mut conn = listen(address).await?;
+        sessions::check(&mut conn, other, address).await?;
+        let hearing = Hearing::start(conn, address).await?;
         let wake = Arc::new(watch::Sender::new(0));
-        let task = tokio::spawn(keep_hearing(address.clone(), hearing, Arc::clone(&wake)));
-        Ok(Self { wake, _task: AbortOnDropHandle::new(task) })
+        let is_outdated = Arc::default();
+        let hearer = Hearer {
+            address: address.clone(),
+            wake: Arc::clone(&wake),
+            is_outdated: Arc::clone(&is_outdated),
+        };
+        let task = AbortOnDropHandle::new(tokio::spawn(hearer.keep_hearing(hearing)));
+        Ok(Self { wake, is_outdated, _task: task })
+    }
+
+    /// Whether the schema was changed while the connection was lost, so that it has to be checked again.
+    pub(super) fn is_outdated(&self) -> bool {
+        AtomicBool::load(&self.is_outdated, Ordering::Relaxed)
     }
 
     /// Hears of announcements from now on.
@@ -55,10 +72,11 @@ struct Schema {
 }
 
 impl Hearing {
-    async fn start(address: &Address) -> Result<Self> {
-        let mut conn = pool::connect(address).await?;
+    /// Goes on with a listening connection, which keeps the schema as it is.
+    async fn start(mut conn: AsyncPgConnection, address: &Address) -> Result<Self> {
         let failed = |error| failure::classify(StoreError::Database(error), address.shown());
-        diesel::sql_query("LISTEN windlass").execute(&mut conn).await.map_err(failed)?;
+        let held = migrations::hold(&mut conn).await;
+        held.map_err(|error| failure::classify(error, address.shown()))?;
         let query = diesel::sql_query("SELECT current_schema()::text AS name");
         let schema: Schema = query.get_result(&mut conn).await.map_err(failed)?;
         let schema = schema.name.ok_or_else(|| StoreError::BadUrl {
@@ -79,27 +97,53 @@ impl Hearing {
     }
 }
 
-async fn keep_hearing(address: Address, mut hearing: Hearing, wake: Arc<watch::Sender<u64>>) {
-    loop {
-        hearing.pass_on(&wake).await;
-        tracing::warn!(database = address.shown(), "the listening connection was lost");
-        hearing = hear_again(&address).await;
-        // Something may have been announced while nobody listened.
-        wake.send_modify(|count| *count = count.wrapping_add(1));
-    }
+async fn listen(address: &Address) -> Result<AsyncPgConnection> {
+    let mut conn = connect(address).await?;
+    sessions::listen(&mut conn, address).await?;
+    Ok(conn)
 }
 
-async fn hear_again(address: &Address) -> Hearing {
-    let mut failures = 0_u32;
-    loop {
-        match Hearing::start(address).await {
-            Ok(hearing) => return hearing,
-            Err(error) => {
-                failures = failures.saturating_add(1);
-                tracing::warn!(%error, failures, "cannot listen to the database");
-                let delay = RECONNECT.delay(failures);
-                tokio::time::sleep(delay.unwrap_or(Duration::from_millis(RECONNECT.cap_ms))).await;
-            }
+/// Listens, and listens again.
+struct Hearer {
+    address: Address,
+    wake: Arc<watch::Sender<u64>>,
+    is_outdated: Arc<AtomicBool>,
+}
+
+impl Hearer {
+    async fn keep_hearing(self, mut hearing: Hearing) {
+        loop {
+            hearing.pass_on(&self.wake).await;
+            tracing::warn!(database = self.address.shown(), "the listening connection was lost");
+            hearing = self.hear_again().await;
+            // Something may have been announced while nobody listened.
+            self.wake.send_modify(|count| *count = count.wrapping_add(1));
         }
+    }
+
+    async fn hear_again(&self) -> Hearing {
+        let mut failures = 0_u32;
+        loop {
+            let error = match self.hear().await {
+                Ok(hearing) => {
+                    self.is_outdated.store(false, Ordering::Relaxed);
+                    return hearing;
+                }
+                Err(error) => error,
+            };
+            let is_of_schema = matches!(
+                error,
+                StoreError::NewerSchema { .. } | StoreError::MigrationPending { .. }
+            );
+            self.is_outdated.store(is_of_schema, Ordering::Relaxed);
+            failures = failures.saturating_add(1);
+            tracing::warn!(%error, failures, "cannot listen to the database");
+            let delay = RECONNECT.delay(failures);
+            tokio::time::sleep(delay.unwrap_or(Duration::from_millis(RECONNECT.cap_ms))).await;
+        }
+    }
+
+    async fn hear(&self) -> Result<Hearing> {
+        Hearing::start(listen(&self.address).await?, &self.address).await
     }
 }

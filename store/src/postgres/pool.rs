@@ -1,33 +1,22 @@
-//! Connections: how one is set up, and the pool of them.
+//! The pool of connections.
 
 use std::time::Duration;
 
 use diesel::ConnectionError;
 use diesel::result::Error;
+use diesel_async::AsyncPgConnection;
 use diesel_async::pooled_connection::deadpool::{Object, Pool, PoolError};
 use diesel_async::pooled_connection::{
     AsyncDieselConnectionManager, ManagerConfig, PoolError as Cause, RecyclingMethod,
 };
-use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use futures::FutureExt;
-use tokio_postgres::NoTls;
 
 use super::address::Address;
-use super::failure;
+use super::connect::connect;
 use crate::error::{Result, StoreError};
 
 /// How long an operation waits for a connection before it gives up.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// What every connection is told. A hung statement, a hung lock and a hung client each end by themselves, and a commit is on
-/// disk before it is answered, whatever the server's defaults are.
-const SETTINGS: &str = "
-    SET statement_timeout = '60s';
-    SET lock_timeout = '20s';
-    SET idle_in_transaction_session_timeout = '60s';
-    SET default_transaction_isolation = 'read committed';
-    SELECT set_config('synchronous_commit', 'on', FALSE) WHERE current_setting('synchronous_commit') = 'off';
-";
 
 /// Connections that wait to be used.
 #[derive(Clone)]
@@ -106,18 +95,4 @@ impl std::fmt::Debug for Connections {
 /// The pool knows only Diesel's errors: ours travels inside one.
 fn carry(error: StoreError) -> ConnectionError {
     ConnectionError::CouldntSetupConfiguration(Error::QueryBuilderError(Box::new(error)))
-}
-
-/// Makes a connection and sets it up.
-pub(super) async fn connect(address: &Address) -> Result<AsyncPgConnection> {
-    let refused = |error| failure::of_connecting(error, address.shown());
-    let (client, connection) = address.config().connect(NoTls).await.map_err(refused)?;
-    let lost = |error| failure::classify(StoreError::Database(error), address.shown());
-    let set_up = AsyncPgConnection::try_from_client_and_connection(client, connection).await;
-    let mut conn = set_up.map_err(|error| StoreError::Unavailable {
-        what: format!("`{}`: a new connection could not be set up", address.shown()),
-        source: Some(Box::new(error)),
-    })?;
-    conn.batch_execute(SETTINGS).await.map_err(lost)?;
-    Ok(conn)
 }

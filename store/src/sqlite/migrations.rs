@@ -8,6 +8,7 @@ use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::error::{Result, StoreError};
+use crate::schema_check;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../migrations/sqlite");
 
@@ -25,17 +26,14 @@ struct Applied {
 
 /// Refuses a schema that is older or newer than this program. Nothing is written: the file may be somebody else's.
 pub(super) fn check(conn: &mut SqliteConnection) -> Result<()> {
-    match pending(conn)? {
-        0 => Ok(()),
-        pending => Err(StoreError::MigrationPending { pending }),
-    }
+    schema_check::check(&known()?, &applied(conn)?)
 }
 
 /// Brings the schema up to date; returns the names of the migrations that it took.
 pub(super) fn run_pending(conn: &mut SqliteConnection) -> Result<Vec<String>> {
     // Under one lock, so that of two who do it at once the second finds nothing left to do.
     conn.exclusive_transaction(|conn| {
-        pending(conn)?;
+        schema_check::count_pending(&known()?, &applied(conn)?)?;
         let ran = conn.run_pending_migrations(MIGRATIONS).map_err(refused)?;
         Ok(ran.iter().map(ToString::to_string).collect())
     })
@@ -47,15 +45,6 @@ pub(super) fn revert_all(conn: &mut SqliteConnection) -> Result<()> {
     conn.batch_execute("PRAGMA foreign_keys = OFF")?;
     conn.revert_all_migrations(MIGRATIONS).map_err(refused)?;
     Ok(())
-}
-
-/// How many migrations the database lacks.
-fn pending(conn: &mut SqliteConnection) -> Result<usize> {
-    let (known, applied) = (known()?, applied(conn)?);
-    if let Some(version) = applied.iter().find(|version| !known.contains(version)) {
-        return Err(StoreError::NewerSchema { version: version.clone() });
-    }
-    Ok(known.iter().filter(|version| !applied.contains(version)).count())
 }
 
 fn known() -> Result<Vec<String>> {

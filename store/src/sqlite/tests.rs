@@ -261,7 +261,7 @@ async fn an_empty_file_has_its_migrations_pending_and_stays_as_it_is() {
 
     let error = failure_of_opening(&path(&folder)).await;
 
-    assert!(matches!(error, StoreError::MigrationPending { pending: 1.. }), "{error:?}");
+    assert!(matches!(error, StoreError::MigrationPending { pending: 1.., .. }), "{error:?}");
     assert!(error.to_string().contains("windlass migrate"), "{error}");
 }
 
@@ -275,7 +275,9 @@ async fn a_newer_schema_is_refused() {
     let opened = failure_of_opening(&path(&folder)).await;
     let migrated = SqliteStore::migrate(&url(&folder)).await.unwrap_err();
 
-    assert!(matches!(&opened, StoreError::NewerSchema { version } if version == "99990101000000"));
+    assert!(
+        matches!(&opened, StoreError::NewerSchema { version, .. } if version == "99990101000000")
+    );
     assert!(matches!(migrated, StoreError::NewerSchema { .. }), "{migrated:?}");
 }
 

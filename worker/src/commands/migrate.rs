@@ -15,7 +15,7 @@ struct Migrated {
 }
 
 pub(crate) async fn run(context: &Context) -> Result<Ending> {
-    let migrations = windlass_store::migrate(&context.settings.database).await?;
+    let migrations = windlass_store::migrate(context.location()).await?;
     let database = without_password(&context.settings.database);
     context.output.answer(&Migrated { database, migrations })?;
     Ok(Ending::Done)

@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use windlass_core::WorkspaceId;
-use windlass_store::SharedStore;
+use windlass_store::{Location, PostgresEnvironment, SharedStore};
 
 use crate::cli::{Command, DEFAULT_WORKSPACE, Global};
 use crate::config::{FILE_NAME, Settings};
@@ -148,7 +148,7 @@ impl Context {
     /// Opens the database; one that is a file is made and brought up to date first.
     pub(crate) async fn open_or_create(&self) -> Result<Opened> {
         if !self.settings.is_server() {
-            windlass_store::migrate(&self.settings.database).await?;
+            windlass_store::migrate(self.location()).await?;
         }
         with_workspace(self.open().await?, &self.global.workspace).await
     }
@@ -165,10 +165,17 @@ impl Context {
         Ok(Self { settings, secrets, connectors, echo, global, ..self.clone() })
     }
 
+    /// Where the database is; what its URL leaves out, the environment says as it does to PostgreSQL's own programs.
+    pub(crate) fn location(&self) -> Location {
+        #[expect(clippy::disallowed_methods, reason = "what `psql` reads of the environment too")]
+        let environment = PostgresEnvironment::read(|name| std::env::var(name).ok());
+        Location::from(&self.settings.database).with_environment(environment)
+    }
+
     async fn open(&self) -> Result<SharedStore> {
         let policy = self.settings.policy.clone();
         let options = windlass_store::Options { policy, ..windlass_store::Options::default() };
-        let mut store = windlass_store::open(&self.settings.database, options).await?;
+        let mut store = windlass_store::open(self.location(), options).await?;
         if let Some(faults) = &self.faults {
             store = faults.store(store);
         }

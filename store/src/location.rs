@@ -1,0 +1,60 @@
+//! Where a database is.
+
+use std::fmt;
+
+use crate::postgres::{PostgresEnvironment, without_password};
+
+/// Where a database is: its URL, and for a PostgreSQL server what the environment says of what the URL leaves out.
+#[derive(Clone)]
+pub struct Location {
+    url: String,
+    environment: PostgresEnvironment,
+}
+
+impl Location {
+    /// The same place, with an environment.
+    #[must_use]
+    pub fn with_environment(self, environment: PostgresEnvironment) -> Self {
+        Self { environment, ..self }
+    }
+
+    /// The URL; it may hold a password.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub(crate) const fn environment(&self) -> &PostgresEnvironment {
+        &self.environment
+    }
+
+    pub(crate) fn is_postgres(&self) -> bool {
+        self.url.starts_with("postgres://") || self.url.starts_with("postgresql://")
+    }
+}
+
+impl From<&str> for Location {
+    fn from(url: &str) -> Self {
+        Self { url: url.to_owned(), environment: PostgresEnvironment::default() }
+    }
+}
+
+impl From<&String> for Location {
+    fn from(url: &String) -> Self {
+        Self::from(url.as_str())
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.is_postgres() {
+            true => f.write_str(&without_password(&self.url)),
+            false => f.write_str(&self.url),
+        }
+    }
+}
+
+impl fmt::Debug for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Location").field(&self.to_string()).finish()
+    }
+}
