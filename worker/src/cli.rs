@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    check, connectors, control, demo, deploy, event, init, list, logs, records, resolve, run, show,
-    status,
+    check, connectors, control, demo, deploy, event, init, list, logs, records, resolve, route,
+    run, show, status, up,
 };
 
 /// The workspace of who names none.
@@ -38,11 +38,20 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// The workspace, which keeps its workflows apart from those of others
-    #[arg(long, global = true, value_name = "NAME", default_value = DEFAULT_WORKSPACE)]
-    pub(crate) workspace: String,
+    ///
+    /// Without it, workflows are looked for in `default`, and workers work for all.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) workspace: Option<String>,
     /// Answer with one JSON document on stdout; everything else goes to stderr
     #[arg(long, global = true)]
     pub(crate) json: bool,
+}
+
+impl Global {
+    /// The name of the workspace in which workflows are looked for.
+    pub(crate) fn workspace(&self) -> &str {
+        self.workspace.as_deref().unwrap_or(DEFAULT_WORKSPACE)
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -73,8 +82,13 @@ pub(crate) enum Command {
     List(list::ListArgs),
     /// Run a workflow now: one session, to its end
     Run(run::RunArgs),
-    /// Run all active workflows until SIGINT or SIGTERM
-    Up,
+    /// Run all active workflows until SIGINT or SIGTERM; any number of these share the work
+    #[command(visible_alias = "worker")]
+    Up(up::UpArgs),
+    /// List the workers: where they are, what they do, and when they were last heard of
+    Workers,
+    /// Say which workers may take a workflow's runs, and how urgent those are
+    Route(route::RouteArgs),
     /// Say how workflows stand, and for whatever does not move why, and what to do
     Status(status::StatusArgs),
     /// List the events of a workflow

@@ -62,7 +62,7 @@ pub(crate) struct Settings {
     /// What effects cost.
     pub(crate) prices: Prices,
     /// How many handlers run at once.
-    pub(crate) slots: usize,
+    pub(crate) slots: u32,
     /// What tools may touch; its folders are relative to `root`.
     pub(crate) tools: ToolsConfig,
     /// Where secrets come from; their files are relative to `root`.
@@ -87,7 +87,7 @@ struct ConfigFile {
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct WorkerSection {
-    slots: usize,
+    slots: u32,
 }
 
 impl Default for WorkerSection {
@@ -186,7 +186,7 @@ fn read(path: &Path) -> Result<ConfigFile, ConfigError> {
 /// Limits that would stop everything are refused before they do.
 fn check_limits(file: &ConfigFile) -> Result<(), String> {
     let policy = &file.limits;
-    let slots = u64::try_from(file.worker.slots).unwrap_or(u64::MAX);
+    let slots = u64::from(file.worker.slots);
     let least: [(&str, u64, u64); 9] = [
         ("worker.slots", slots, 1),
         ("limits.script.wall_time_ms", policy.script.wall_time_ms, 10),
@@ -286,8 +286,7 @@ mod tests {
     fn load(text: &str) -> Result<Settings, String> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(FILE_NAME), text).unwrap();
-        let global =
-            Global { database: None, config: None, workspace: "default".to_owned(), json: false };
+        let global = Global { database: None, config: None, workspace: None, json: false };
 
         Settings::load(&global, folder.path()).map_err(|error| {
             let hint = error.hint().map(|hint| format!(" | {hint}")).unwrap_or_default();

@@ -158,7 +158,7 @@ impl Echo {
             options.extend(["--database".to_owned(), quoted(&without_password(url))]);
         }
         if is_given("workspace") {
-            options.extend(["--workspace".to_owned(), quoted(&cli.global.workspace)]);
+            options.extend(["--workspace".to_owned(), quoted(cli.global.workspace())]);
         }
         let program = program.map_or_else(|| PathBuf::from("windlass"), PathBuf::from);
         // From the current folder the shorter path means the same.

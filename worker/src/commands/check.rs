@@ -94,7 +94,7 @@ async fn validate(
         source: source.as_str().into(),
     };
     let registry = described_registry(context).await?;
-    let sandbox = sandbox(context, &registry);
+    let sandbox = sandbox(context, &registry, 1);
     let manifest = match sandbox.check(script.clone(), context.settings.timezone.name()).await {
         Ok(manifest) => manifest,
         Err(problems) => return Ok(Err(problems)),

@@ -10,6 +10,7 @@ use windlass_store::{Bump, Input, Mutation, Workflow};
 
 use super::control::activate_script;
 use super::deploy::{self, Change};
+use super::engine::Working;
 use super::records::mutation_mark;
 use super::standing::effect_title;
 use super::status::{self, WorkflowPage};
@@ -160,7 +161,13 @@ fn greet(context: &Context, folder: &Path, inputs_before: usize) {
 /// Runs sessions until nothing is due: one session has a limited number of runs.
 async fn run_to_the_end(context: &Context, opened: &Opened, workflow: &Workflow) -> Result<()> {
     run::refuse_stopped(context, opened, workflow.id).await?;
-    let engine = engine::assemble(context, opened, run::observer(&context.output)).await?;
+    let engine = engine::assemble(
+        context,
+        opened,
+        run::observer(&context.output),
+        Working::of(&context.settings),
+    )
+    .await?;
     loop {
         let session = engine.run_session(workflow.id, &context.actor).await?;
         let due_at = opened.store.overview(workflow.id).await?.workflow.due_at;

@@ -204,7 +204,7 @@ async fn v8(context: &Context) -> Finding {
         Ok(registry) => registry,
         Err(error) => return Finding::error("v8", &error),
     };
-    match sandbox(context, &registry).check(script, "UTC").await {
+    match sandbox(context, &registry, 1).check(script, "UTC").await {
         Ok(_) => Finding::ok("v8", "runs scripts"),
         Err(problems) => {
             let texts: Vec<_> = problems.into_iter().map(|problem| problem.message).collect();

@@ -19,6 +19,7 @@ use windlass_store::{
     Event, EventFilter, Mutation, NewEvent, NewInput, Queue, RunFilter, SaveScript, ScriptVersion,
 };
 
+use super::engine::Working;
 use super::{Context, Opened, engine, run};
 use crate::exit::{CommandError, Ending, Result};
 use crate::output::{Answer, Page};
@@ -78,11 +79,11 @@ pub(crate) async fn run(
     };
     let script = opened.store.script(script).await?;
     let copy = Copy::make(context, opened, &script, &found.name).await?;
-    let engine = engine::assemble_with(
+    let engine = engine::assemble(
         &context.without_faults(),
         &copy.opened,
         run::observer(&context.output),
-        Effects::Capture,
+        Working { effects: Effects::Capture, ..Working::of(&context.settings) },
     )
     .await?;
     let session = engine.run_session(copy.workflow, &context.actor).await?;
@@ -118,7 +119,7 @@ impl Copy {
         let policy = context.settings.policy.clone();
         let options = windlass_store::Options { policy, ..windlass_store::Options::default() };
         let store = windlass_store::open(IN_MEMORY, options).await?;
-        let workspace = store.ensure_workspace(&context.global.workspace).await?;
+        let workspace = store.ensure_workspace(context.global.workspace()).await?;
         let opened = Opened { store, workspace };
         let actor = context.actor.clone();
         let params = SaveScript {

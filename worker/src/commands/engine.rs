@@ -16,24 +16,33 @@ use crate::exit::Result;
 use crate::secrets::{Secrets, Standing};
 use crate::tools::{self, Notification, Notifier, ToolsConfig, ensure_roots};
 
+/// How an engine works.
+pub(crate) struct Working {
+    /// How many runs it drives at a time.
+    pub(crate) slots: u32,
+    /// Which runs it takes.
+    pub(crate) takes: Takes,
+    /// What becomes of mutations. Where they are captured, the store is a copy in this process, and no other worker can lose
+    /// anything there.
+    pub(crate) effects: Effects,
+}
+
+impl Working {
+    /// As the configuration says.
+    pub(crate) fn of(settings: &Settings) -> Self {
+        Self { slots: settings.slots, takes: Takes::default(), effects: Effects::Make }
+    }
+}
+
 /// Makes an engine that works for this command line, as long as the process lives: what a stop cuts short may still be at work
 /// on a file for a moment, and until then no other worker may take this one for dead.
 pub(crate) async fn assemble(
     context: &Context,
     opened: &Opened,
     observer: Observer,
+    working: Working,
 ) -> Result<&'static Engine> {
-    assemble_with(context, opened, observer, Effects::Make).await
-}
-
-/// The same, where mutations may be captured instead of made. Then its store is a copy in this process, and no other worker can
-/// lose anything there.
-pub(crate) async fn assemble_with(
-    context: &Context,
-    opened: &Opened,
-    observer: Observer,
-    effects: Effects,
-) -> Result<&'static Engine> {
+    let effects = working.effects;
     let settings = &context.settings;
     ensure_roots(&roots_below(settings), &settings.root)?;
     let notifier = Arc::new(StoreNotifier { store: Arc::clone(&opened.store) });
@@ -47,11 +56,11 @@ pub(crate) async fn assemble_with(
     let registry = Arc::new(Registry::new(tools)?);
     let engine = Engine::new(EngineParts {
         store: Arc::clone(&opened.store),
-        sandbox: sandbox(context, &registry),
+        sandbox: sandbox(context, &registry, working.slots),
         registry,
         policy: settings.policy.clone(),
         prices: settings.prices.clone(),
-        worker: card(settings),
+        worker: card(working),
         effects,
         workers_dir: (effects == Effects::Make).then(|| settings.state_folder()),
         observer: Some(observer),
@@ -60,15 +69,15 @@ pub(crate) async fn assemble_with(
 }
 
 /// This process as a worker.
-fn card(settings: &Settings) -> WorkerCard {
+fn card(working: Working) -> WorkerCard {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     WorkerCard {
         id: WorkerId::mint(SystemClock.now()),
         host,
         pid: std::process::id(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        slots: u32::try_from(settings.slots).unwrap_or(u32::MAX),
-        takes: Takes::default(),
+        slots: working.slots,
+        takes: working.takes,
     }
 }
 
@@ -114,11 +123,11 @@ async fn with_connectors(
 }
 
 /// A sandbox whose scripts find what `registry` offers.
-pub(crate) fn sandbox(context: &Context, registry: &Registry) -> Sandbox {
+pub(crate) fn sandbox(context: &Context, registry: &Registry, slots: u32) -> Sandbox {
     Sandbox::start(windlass_sandbox::Options {
         limits: context.settings.policy.script.clone(),
         functions: registry.functions(),
-        max_threads: context.settings.slots,
+        max_threads: usize::try_from(slots).unwrap_or(usize::MAX),
         cores: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
     })
 }

@@ -17,12 +17,14 @@ mod migrate;
 mod notifications;
 pub(crate) mod records;
 pub(crate) mod resolve;
+pub(crate) mod route;
 pub(crate) mod run;
 pub(crate) mod show;
 mod standing;
 pub(crate) mod status;
 mod types;
-mod up;
+pub(crate) mod up;
+mod workers;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -95,7 +97,9 @@ async fn carry_out(context: Context, command: Command) -> Result<Ending> {
         Command::Unarchive(args) => control::unarchive(&context, &args).await,
         Command::List(args) => list::run(&context, &args).await,
         Command::Run(args) => run::run(&context, &args).await,
-        Command::Up => up::run(&context).await,
+        Command::Up(args) => up::run(&context, &args).await,
+        Command::Workers => workers::run(&context).await,
+        Command::Route(args) => route::run(&context, &args).await,
         Command::Status(args) => status::run(&context, &args).await,
         Command::Events(args) => records::events(&context, &args).await,
         Command::Inputs(args) => records::inputs(&context, &args).await,
@@ -126,7 +130,7 @@ impl Context {
         }
         let store = self.open().await?;
         let known = store.workspaces().await?;
-        let name = &self.global.workspace;
+        let name = self.global.workspace();
         if let Some(workspace) = known.iter().find(|known| known.name == *name) {
             return Ok(Opened { store, workspace: workspace.id });
         }
@@ -150,7 +154,7 @@ impl Context {
         if !self.settings.is_server() {
             windlass_store::migrate(self.location()).await?;
         }
-        with_workspace(self.open().await?, &self.global.workspace).await
+        with_workspace(self.open().await?, self.global.workspace()).await
     }
 
     /// The same for the deployment whose configuration is `folder/windlass.toml`.

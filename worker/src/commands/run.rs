@@ -11,6 +11,7 @@ use windlass_core::{
 use windlass_scheduler::{Observer, Progress, ProgressStep};
 use windlass_store::{Run, RunFilter, Session};
 
+use super::engine::Working;
 use super::standing::Standing;
 use super::status::{self, WorkflowPage};
 use super::{Context, Opened, dry_run, engine};
@@ -62,7 +63,13 @@ pub(crate) async fn run(context: &Context, args: &RunArgs) -> Result<Ending> {
         return dry_run::run(context, &opened, workflow).await;
     }
     refuse_stopped(context, &opened, workflow).await?;
-    let engine = engine::assemble(context, &opened, observer(&context.output)).await?;
+    let engine = engine::assemble(
+        context,
+        &opened,
+        observer(&context.output),
+        Working::of(&context.settings),
+    )
+    .await?;
     let session = engine.run_session(workflow, &context.actor).await?;
 
     let afterwards = status::load(context, &opened, workflow).await?;

@@ -1,10 +1,13 @@
 //! `up`: runs all active workflows until the process is told to stop.
 
+use clap::Args;
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use windlass_core::WorkflowStatus;
+use windlass_store::Takes;
 
+use super::engine::Working;
 use super::{Context, Opened, engine, run};
 use crate::exit::{CommandError, Ending, Result};
 use crate::invocation::without_password;
@@ -17,10 +20,29 @@ struct Stopped {
     is_tidy: bool,
 }
 
-pub(crate) async fn run(context: &Context) -> Result<Ending> {
+#[derive(Debug, Args)]
+pub(crate) struct UpArgs {
+    /// How many handlers run at once; without it `[worker] slots` of the configuration
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    slots: Option<u32>,
+    /// Also take the runs of workflows that ask for one of these labels
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    labels: Vec<String>,
+}
+
+pub(crate) async fn run(context: &Context, args: &UpArgs) -> Result<Ending> {
     let Signals { stop, stop_at_once } = listen(context)?;
     let opened = context.open_or_create().await?;
-    let engine = engine::assemble(context, &opened, run::observer(&context.output)).await?;
+    let working = Working {
+        slots: args.slots.unwrap_or(context.settings.slots),
+        takes: Takes {
+            workspace: context.global.workspace.as_ref().map(|_| opened.workspace),
+            labels: args.labels.clone(),
+        },
+        ..Working::of(&context.settings)
+    };
+    let observer = run::observer(&context.output);
+    let engine = engine::assemble(context, &opened, observer, working).await?;
     announce(context, &opened).await?;
     let is_tidy = tokio::select! {
         served = engine.serve(stop) => { served?; true }
@@ -34,9 +56,14 @@ pub(crate) async fn run(context: &Context) -> Result<Ending> {
 async fn announce(context: &Context, opened: &Opened) -> Result<()> {
     let output = &context.output;
     output.progress(format_args!(
-        "Working on {} (workspace {}); Ctrl-C stops.",
+        "Working on {}{}; Ctrl-C stops.",
         without_password(&context.settings.database),
-        context.global.workspace
+        context
+            .global
+            .workspace
+            .as_ref()
+            .map(|name| format!(" (workspace {name})"))
+            .unwrap_or_default()
     ));
     for workflow in opened.store.workflows(opened.workspace).await? {
         if workflow.status == WorkflowStatus::Active {
