@@ -28,6 +28,7 @@ mod log;
 mod mutation;
 mod policy;
 mod price;
+mod retention;
 mod retry;
 mod run;
 mod schedule;
@@ -54,6 +55,7 @@ pub use policy::{
     SessionLimits,
 };
 pub use price::Prices;
+pub use retention::{Age, RecordKind, Retention};
 pub use retry::Backoff;
 pub use run::{
     Changes, HandlerKind, Hold, IllegalTransition, PendingRetry, Phase, Reservations, RunState,
