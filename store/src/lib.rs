@@ -67,8 +67,8 @@ pub use params::{
     ActivateScript, Answer, ApplyMutation, BeginMutation, Bump, CaptureMutation, CheckpointPrepare,
     ClaimLookups, ClaimRuns, CommitConsumer, CommitProducer, ControlWorkflow, DoubtMutation,
     EventFate, EventFilter, FailMutation, Finding, FollowUp, LogFilter, NewEvent, NewInput, NewLog,
-    RecoverRuns, RenewLeases, Reservation, ResolveMutation, RunFilter, SaveScript, ScriptMessage,
-    SettleEvent, SettleLookup, StartSession, StopRun,
+    Prune, PrunePlace, Pruned, RecoverRuns, RenewLeases, Reservation, ResolveMutation, RunFilter,
+    SaveScript, ScriptMessage, SettleEvent, SettleLookup, StartSession, StopRun,
 };
 pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;

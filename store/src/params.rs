@@ -1,6 +1,7 @@
 //! What each operation of the store is given.
 
 mod doubt;
+mod prune;
 
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use windlass_core::{
 pub use self::doubt::{
     Answer, ClaimLookups, EventFate, Finding, ResolveMutation, SettleEvent, SettleLookup,
 };
+pub use self::prune::{Prune, PrunePlace, Pruned};
 use crate::model::Claim;
 
 /// Saves a script version; the first one makes the workflow.

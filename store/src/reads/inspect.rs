@@ -8,6 +8,7 @@ use windlass_core::{
 };
 
 use super::dialect::Backend;
+use super::ops::prune::Prunable;
 use super::ops::{Operation, Tx};
 use super::{due, events, identify, inputs, mutations, notices, overview, runs, workflows};
 use crate::error::Result;
@@ -15,7 +16,7 @@ use crate::model::{
     Event, HandlerState, Input, JournalEntry, LogEntry, Mutation, Notification, Run, ScriptVersion,
     Session, Workflow, WorkflowOverview, Workspace,
 };
-use crate::params::{EventFilter, LogFilter, RunFilter};
+use crate::params::{EventFilter, LogFilter, Prune, Pruned, RunFilter};
 use crate::rows::storable;
 use crate::store::{AnyId, Inspect, WakeUps};
 
@@ -182,6 +183,10 @@ impl Inspect for Backend {
 
     async fn story(&self, workflow: WorkflowId, subject: &str) -> Result<Vec<JournalEntry>> {
         self.read(Story { workflow, subject: subject.to_owned() }).await
+    }
+
+    async fn prunable(&self, params: Prune) -> Result<Pruned> {
+        self.read(Prunable(params)).await
     }
 
     async fn resolve_id(&self, workspace: WorkspaceId, prefix: &str) -> Result<AnyId> {
