@@ -18,6 +18,7 @@ use crate::drive::{Driver, FollowUpRun};
 use crate::error::EngineError;
 use crate::liveness::{Alive, Dead, find_dead};
 use crate::lookup::{AT_ONCE, TakenLookup};
+use crate::prune;
 use crate::scripts::Scripts;
 
 /// How long a stop waits for the runs under way.
@@ -100,6 +101,7 @@ impl Engine {
             let mut drives = JoinSet::new();
             let mut pause = Pause::default();
             let mut dead_are_recovered = false;
+            let mut pruned_at: Option<Instant> = None;
             while !shutdown.is_cancelled() {
                 let turn = async {
                     if !dead_are_recovered {
@@ -109,6 +111,11 @@ impl Engine {
                     Ok(self.turn(&mut drives).await?)
                 };
                 let sleep = pause.after(turn.await)?;
+                // Only when it is awake anyway: where nothing happens, nothing becomes more.
+                if pruned_at.is_none_or(|at| at.elapsed() >= prune::EVERY) {
+                    pruned_at = Some(Instant::now());
+                    self.spawn_prune(&mut drives);
+                }
                 tokio::select! {
                     () = shutdown.cancelled() => {}
                     () = wake_ups.wait() => {}
@@ -215,6 +222,14 @@ impl Engine {
         tasks.spawn(async move {
             let _permit = permit;
             Ok(driver.settle_lookup(taken).await?)
+        });
+    }
+
+    fn spawn_prune(&self, tasks: &mut JoinSet<Result<(), EngineError>>) {
+        let driver = Arc::clone(&self.driver);
+        tasks.spawn(async move {
+            driver.prune().await;
+            Ok(())
         });
     }
 

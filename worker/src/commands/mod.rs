@@ -15,6 +15,7 @@ pub(crate) mod list;
 pub(crate) mod logs;
 mod migrate;
 mod notifications;
+pub(crate) mod prune;
 pub(crate) mod records;
 pub(crate) mod resolve;
 pub(crate) mod run;
@@ -106,6 +107,7 @@ async fn carry_out(context: Context, command: Command) -> Result<Ending> {
         Command::Notifications => notifications::run(&context).await,
         Command::Event(args) => event::run(&context, &args).await,
         Command::Resolve(args) => resolve::run(&context, &args).await,
+        Command::Prune(args) => prune::run(&context, &args).await,
         Command::Migrate => migrate::run(&context).await,
         Command::Doctor => doctor::run(&context).await,
     }

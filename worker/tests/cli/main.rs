@@ -12,6 +12,7 @@ mod json;
 mod lifecycle;
 mod place;
 mod processes;
+mod prune;
 mod scripts;
 mod secrets;
 mod usage;
