@@ -16,7 +16,7 @@ use windlass_store::{ClaimRuns, ClaimedRun, Session, StartSession, StoreError};
 pub use self::parts::{Effects, EngineParts};
 use crate::drive::{Driver, FollowUpRun};
 use crate::error::EngineError;
-use crate::liveness::{Alive, Dead, find_dead};
+use crate::liveness::{Alive, Dead, find_alive, find_dead};
 use crate::lookup::{AT_ONCE, TakenLookup};
 use crate::prune;
 use crate::scripts::Scripts;
@@ -306,6 +306,14 @@ impl Engine {
             never = renewals => match never {},
         }
     }
+}
+
+/// The workers of this machine that declare themselves alive in `folder`.
+///
+/// # Errors
+/// [`EngineError::Liveness`] where the folder cannot be read.
+pub fn alive_workers(folder: &std::path::Path) -> Result<Vec<WorkerId>, EngineError> {
+    find_alive(folder).map_err(|source| liveness_error(folder, source))
 }
 
 /// Drives a run, and the runs that follow it under the same slot.

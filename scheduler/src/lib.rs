@@ -38,7 +38,7 @@ mod sample;
 mod scripts;
 mod tool;
 
-pub use engine::{Effects, Engine, EngineParts};
+pub use engine::{Effects, Engine, EngineParts, alive_workers};
 pub use error::EngineError;
 pub use inputs::{INPUT_KINDS, check_input_kind};
 pub use progress::{Observer, Progress, ProgressStep};

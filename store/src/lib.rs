@@ -45,6 +45,7 @@ mod error;
 mod layer;
 mod literals;
 mod model;
+mod moving;
 mod open;
 mod params;
 mod postgres;
@@ -62,6 +63,7 @@ pub use model::{
     Input, InputStatus, JournalEntry, LogEntry, Mutation, Notification, NotificationKind,
     RecoveredRun, Run, SavedScript, ScriptVersion, Session, Workflow, WorkflowOverview, Workspace,
 };
+pub use moving::{MovedTable, move_instance};
 pub use open::{Options, migrate, open, revert};
 pub use params::{
     ActivateScript, Answer, ApplyMutation, BeginMutation, Bump, CaptureMutation, CheckpointPrepare,

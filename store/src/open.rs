@@ -60,6 +60,6 @@ pub async fn revert(url: &str) -> Result<()> {
     if is_postgres(url) { PostgresStore::revert(url).await } else { SqliteStore::revert(url).await }
 }
 
-fn is_postgres(url: &str) -> bool {
+pub(crate) fn is_postgres(url: &str) -> bool {
     url.starts_with("postgres://") || url.starts_with("postgresql://")
 }

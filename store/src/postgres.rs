@@ -16,6 +16,7 @@ mod reads;
 
 use std::sync::Arc;
 
+use diesel::QueryDsl;
 use diesel::sql_types::BigInt;
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use tokio::sync::watch;
@@ -26,6 +27,7 @@ use self::listener::Listener;
 use self::ops::{Operation, Tx};
 use self::pool::Connections;
 use crate::error::{Result, StoreError};
+use crate::schema::instance;
 
 /// How often, and after which delays, a transaction is tried again that the server undid because of others.
 const COLLISIONS: Backoff = Backoff { base_ms: 5, cap_ms: 100, tries: 8, jitter_percent: 0 };
@@ -56,7 +58,7 @@ impl PostgresStore {
     ) -> Result<Self> {
         let connections = Connections::new(Address::parse(url)?, connections)?;
         let address = connections.address();
-        let checked = migrations::check(&mut *connections.get().await?).await;
+        let checked = check(&mut *connections.get().await?).await;
         checked.map_err(|error| failure::classify(error, address.shown()))?;
         let listener = Listener::start(address).await?;
         Ok(Self { connections, listener, policy, clock })
@@ -137,6 +139,31 @@ impl PostgresStore {
     fn classify(&self, error: StoreError) -> StoreError {
         failure::classify(error, self.connections.address().shown())
     }
+}
+
+/// Refuses a schema that this program does not know, and a database of which everything was carried to another.
+async fn check(conn: &mut AsyncPgConnection) -> Result<()> {
+    migrations::check(conn).await?;
+    let moved_to: Option<String> = instance::table.select(instance::moved_to).first(conn).await?;
+    moved_to.map_or(Ok(()), |to| Err(StoreError::Moved { to }))
+}
+
+/// Takes the lock that whoever has a store open shares; says whether nobody has.
+pub(crate) const TAKE_ALONE: &str = "SELECT CAST(pg_try_advisory_lock(hashtext('windlass'), \
+    hashtext(current_schema())) AS TEXT) AS line";
+
+/// A connection for carrying everything away or here, and how the database is shown.
+pub(crate) async fn for_moving(url: &str) -> Result<(AsyncPgConnection, String)> {
+    let address = Address::parse(url)?;
+    let mut conn = pool::connect(&address).await?;
+    let checked = migrations::check(&mut conn).await;
+    checked.map_err(|error| failure::classify(error, address.shown()))?;
+    Ok((conn, address.shown().to_owned()))
+}
+
+/// Sorts what the database said.
+pub(crate) fn classify(error: diesel::result::Error, shown: &str) -> StoreError {
+    failure::classify(StoreError::Database(error), shown)
 }
 
 /// The server's clock, the same for every machine that works on this database.

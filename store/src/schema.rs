@@ -7,6 +7,7 @@ diesel::table! {
     instance (id) {
         id -> Text,
         pruned_at -> BigInt,
+        moved_to -> Nullable<Text>,
     }
 }
 

@@ -256,13 +256,13 @@ fn sqlite_url(path: &Path) -> String {
 }
 
 /// The path in the URL of a database file.
-fn sqlite_path(url: &str) -> Option<&str> {
+pub(crate) fn sqlite_path(url: &str) -> Option<&str> {
     let path = url.strip_prefix("sqlite:")?;
     Some(path.strip_prefix("//").unwrap_or(path)).filter(|path| !["", ":memory:"].contains(path))
 }
 
 /// The URL of the same database, whatever folder is current. A bare path is that of a database file.
-fn anchored(url: &str, folder: &Path) -> Result<String, ConfigError> {
+pub(crate) fn anchored(url: &str, folder: &Path) -> Result<String, ConfigError> {
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
         return Ok(url.to_owned());
     }

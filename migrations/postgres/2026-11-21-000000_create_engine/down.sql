@@ -30,3 +30,4 @@ DROP FUNCTION mutations_are_final;
 DROP FUNCTION events_kept_for_good;
 DROP FUNCTION inputs_kept_for_good;
 DROP FUNCTION mutations_kept_for_good;
+DROP FUNCTION IF EXISTS instance_was_moved;

@@ -5,7 +5,9 @@
 CREATE TABLE instance (
     id TEXT NOT NULL PRIMARY KEY CHECK (id = 'windlass'),
     -- When old records were last looked for: of many workers one does it.
-    pruned_at INTEGER NOT NULL
+    pruned_at INTEGER NOT NULL,
+    -- Where everything was carried to, without a password. From then on nothing here runs.
+    moved_to TEXT
 ) STRICT;
 INSERT INTO instance (id, pruned_at) VALUES ('windlass', 0);
 
@@ -118,7 +120,7 @@ CREATE TABLE handler_runs (
         ('queued', 'active', 'paused:transient', 'paused:approval', 'paused:reconciliation',
          'failed:logic', 'failed:internal', 'committed', 'crashed')),
     -- A stopped run is continued by one run at the most.
-    retry_of TEXT UNIQUE REFERENCES handler_runs (id),
+    retry_of TEXT UNIQUE REFERENCES handler_runs (id) DEFERRABLE INITIALLY DEFERRED,
     -- The ledger row of this run, or of the run that it continues.
     mutation_id TEXT REFERENCES mutations (id) DEFERRABLE INITIALLY DEFERRED,
     mutation_outcome TEXT CHECK (mutation_outcome IN ('success', 'failure', 'skipped')),

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use diesel::sql_types::{Nullable, Text};
+use diesel::sql_types::{Bool, Nullable, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures::StreamExt;
 use tokio::sync::watch;
@@ -65,6 +65,7 @@ impl Hearing {
             url: address.shown().to_owned(),
             reason: "its `search_path` names no schema that exists".to_owned(),
         })?;
+        share(&mut conn, &schema, address).await?;
         Ok(Self { conn, schema })
     }
 
@@ -77,6 +78,29 @@ impl Hearing {
             }
         }
     }
+}
+
+#[derive(diesel::QueryableByName)]
+struct Shared {
+    #[diesel(sql_type = Bool)]
+    shared: bool,
+}
+
+/// Takes a share of the lock that whoever moves the instance wants alone; the server ends it with the connection.
+async fn share(conn: &mut AsyncPgConnection, schema: &str, address: &Address) -> Result<()> {
+    let query = "SELECT pg_try_advisory_lock_shared(hashtext('windlass'), hashtext($1)) AS shared";
+    let query = diesel::sql_query(query).bind::<Text, _>(schema);
+    let shared: Shared = query
+        .get_result(conn)
+        .await
+        .map_err(|error| failure::classify(StoreError::Database(error), address.shown()))?;
+    if shared.shared {
+        return Ok(());
+    }
+    Err(StoreError::NotNow {
+        what: format!("`{}` is being moved", address.shown()),
+        hint: "wait until the move has ended".to_owned(),
+    })
 }
 
 async fn keep_hearing(address: Address, mut hearing: Hearing, wake: Arc<watch::Sender<u64>>) {

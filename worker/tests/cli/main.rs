@@ -10,6 +10,7 @@ mod doubts;
 mod failing;
 mod json;
 mod lifecycle;
+mod moving;
 mod place;
 mod processes;
 mod prune;
