@@ -74,6 +74,7 @@ pub async fn move_instance(from: &str, to: &str) -> Result<Vec<MovedTable>> {
 
 async fn carry(from: &str, to: &str) -> Result<Vec<MovedTable>> {
     let (mut source, mut target) = (Side::begin(from).await?, Side::begin(to).await?);
+    refuse_elsewhere(&mut source, target.shown()).await?;
     know_all_tables(&mut source).await?;
     require_empty(&mut target).await?;
     target.execute(target.late_references()).await?;
@@ -99,6 +100,15 @@ async fn carry(from: &str, to: &str) -> Result<Vec<MovedTable>> {
     source.execute("COMMIT").await?;
     target.execute("COMMIT").await?;
     Ok(moved)
+}
+
+/// A move that was cut short may be begun again, but to the same place only.
+async fn refuse_elsewhere(source: &mut Side, to: &str) -> Result<()> {
+    let query = "SELECT moved_to AS line FROM instance WHERE moved_to IS NOT NULL";
+    match source.texts(query, None).await?.pop() {
+        Some(elsewhere) if elsewhere != to => Err(StoreError::Moved { to: elsewhere }),
+        _ => Ok(()),
+    }
 }
 
 /// Refuses a database with a table that this text does not know.

@@ -14,8 +14,8 @@ use windlass_store::conformance::world::{World, event, log, seconds};
 use windlass_store::conformance::{Bench, policy, start};
 use windlass_store::testing::PostgresSchema;
 use windlass_store::{
-    CheckpointPrepare, EventFilter, LogFilter, MovedTable, Options, Prune, RunFilter, SharedStore,
-    StoreError, migrate, move_instance, open,
+    CheckpointPrepare, EventFilter, LogFilter, MovedTable, Options, Prune, RecoverRuns, RunFilter,
+    SharedStore, StoreError, migrate, move_instance, open,
 };
 
 /// A database of its own, with the schema and nothing in it.
@@ -255,10 +255,14 @@ async fn what_was_moved_away_is_opened_and_changed_no_more() {
         assert!(matches!(&refused, StoreError::Moved { .. }), "{refused}");
         if let Some(straggler) = straggler {
             straggler.advance(seconds(600));
-            straggler.store.enqueue_due(10).await.unwrap_err();
+            let lost = RecoverRuns { lost_workers: Vec::new(), limit: 10 };
+            straggler.store.recover_runs(lost).await.unwrap_err();
         }
         let again = move_instance(&from.url, &to.url).await.unwrap_err().to_string();
         assert!(again.contains("is not empty: it holds 1 workspaces, 8 workflows"), "{again}");
+        let third = file().await;
+        let elsewhere = move_instance(&from.url, &third.url).await.unwrap_err();
+        assert!(matches!(&elsewhere, StoreError::Moved { .. }), "{elsewhere}");
     }
 }
 

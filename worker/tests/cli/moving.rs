@@ -13,6 +13,9 @@ const HERE: &str = "sqlite:.windlass/windlass.db";
 /// An instance that was killed in the middle of its work.
 fn killed() -> Place {
     let place = Place::with_starter();
+    let config = place.read("windlass.toml");
+    // Nobody waits long for what the killed worker had.
+    place.write("windlass.toml", format!("{config}\n[limits.lease]\nduration_ms = 2000\n"));
     place.call("deploy workflow.js --name notes --activate");
     let mut up = place.command("up").stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(up.stdout.take().unwrap()).lines().map(Result::unwrap);
@@ -40,17 +43,13 @@ fn carried(there: &str) -> Vec<String> {
         assert!(refused.stderr.contains("this instance was moved to `"), "{}", refused.stderr);
     }
     let again = place.call(&format!("move --from {HERE} --to {there}"));
-    assert!(
-        again.stderr.contains("is not empty: it holds 1 workspaces, 1 workflows"),
-        "{}",
-        again.stderr
-    );
+    assert_eq!(again.code, 1, "{}", again.stdout);
     let mut up =
         place.command(&format!("up --database {there}")).stdout(Stdio::null()).spawn().unwrap();
     // What the killed worker had is taken over when its lease ends; then the list no longer grows.
     let outputs = loop {
         let events = place.json(&format!("events notes --database {there}"));
-        let events = events.as_array().or_else(|| events["events"].as_array()).unwrap().clone();
+        let events = events.as_array().unwrap().clone();
         if !events.is_empty() && events.iter().all(|event| event["status"] == "consumed") {
             break place.json(&format!("outputs notes --database {there}"));
         }
@@ -58,7 +57,7 @@ fn carried(there: &str) -> Vec<String> {
     };
     kill_process(Pid::from_child(&up), Signal::TERM).unwrap();
     assert_eq!(up.wait().unwrap().code(), Some(0));
-    let outputs = outputs.as_array().or_else(|| outputs["outputs"].as_array()).unwrap().clone();
+    let outputs = outputs.as_array().unwrap().clone();
     let mut outputs: Vec<_> =
         outputs.iter().map(|output| format!("{} {}", output["status"], output["params"])).collect();
     outputs.sort();
@@ -71,7 +70,7 @@ fn a_killed_instance_comes_to_its_end_elsewhere() {
     place.call("deploy workflow.js --name notes --activate");
     assert_eq!(place.call("run notes").code, 0);
     let stayed = place.json("outputs notes");
-    let n_stayed = stayed.as_array().or_else(|| stayed["outputs"].as_array()).unwrap().len();
+    let n_stayed = stayed.as_array().unwrap().len();
 
     let on_a_file = carried("sqlite:other/windlass.db");
     assert_eq!(on_a_file.len(), n_stayed, "{on_a_file:?}");
