@@ -73,20 +73,33 @@ pub async fn move_instance(from: &str, to: &str) -> Result<Vec<MovedTable>> {
 }
 
 async fn carry(from: &str, to: &str) -> Result<Vec<MovedTable>> {
-    let (mut source, mut target) = (Side::begin(from).await?, Side::begin(to).await?);
-    refuse_elsewhere(&mut source, target.shown()).await?;
-    know_all_tables(&mut source).await?;
-    require_empty(&mut target).await?;
+    let mut source = Side::begin(from).await?;
+    let moved = match Side::begin(to).await {
+        Ok(mut target) => {
+            let moved = transfer(&mut source, &mut target).await;
+            target.let_go().await;
+            moved
+        }
+        Err(error) => Err(error),
+    };
+    source.let_go().await;
+    moved
+}
+
+async fn transfer(source: &mut Side, target: &mut Side) -> Result<Vec<MovedTable>> {
+    refuse_elsewhere(source, target.shown()).await?;
+    know_all_tables(source).await?;
+    require_empty(target).await?;
     target.execute(target.late_references()).await?;
     for table in CARRIED {
-        let columns = Columns::of_both(table, &mut source, &mut target).await?;
-        copy(table, &columns, &mut source, &mut target).await?;
+        let columns = Columns::of_both(table, source, target).await?;
+        copy(table, &columns, source, target).await?;
     }
     let mut moved = Vec::with_capacity(CARRIED.len());
     for table in CARRIED {
-        let columns = Columns::of_both(table, &mut source, &mut target).await?;
-        let sent = sum(table, &columns.source, &mut source).await?;
-        let arrived = sum(table, &columns.target, &mut target).await?;
+        let columns = Columns::of_both(table, source, target).await?;
+        let sent = sum(table, &columns.source, source).await?;
+        let arrived = sum(table, &columns.target, target).await?;
         if sent != arrived {
             let what = format!(
                 "of `{table}` {} row(s) with the digest {} were sent, and {} with {} arrived",

@@ -74,8 +74,13 @@ impl Side {
         if is_postgres(url) {
             let (conn, shown) = postgres::for_moving(url).await?;
             let mut side = Self { conn: Conn::Postgres(Box::new(conn)), shown };
-            side.begin_postgres().await?;
-            Ok(side)
+            match side.begin_postgres().await {
+                Ok(()) => Ok(side),
+                Err(error) => {
+                    side.let_go().await;
+                    Err(error)
+                }
+            }
         } else {
             let (conn, shown) = sqlite::for_moving(url)?;
             let mut side = Self { conn: Conn::Sqlite(Box::new(conn)), shown };
@@ -96,6 +101,15 @@ impl Side {
         match self.texts(LEASED, None).await?.first() {
             None => Ok(()),
             Some(leased) => Err(self.in_use(&format!("it is leased to {leased}"))),
+        }
+    }
+
+    /// Undoes what is not committed, and lets others in.
+    pub(super) async fn let_go(&mut self) {
+        // What cannot be undone now is undone by the end of the connection.
+        let _undone = self.execute("ROLLBACK").await;
+        if self.kind() == Kind::Postgres {
+            let _unlocked = self.execute("SELECT pg_advisory_unlock_all()").await;
         }
     }
 
