@@ -29,6 +29,7 @@ mod log;
 mod mutation;
 mod policy;
 mod price;
+mod retention;
 mod retry;
 mod run;
 mod schedule;
@@ -56,6 +57,7 @@ pub use policy::{
     SessionLimits,
 };
 pub use price::Prices;
+pub use retention::{Age, RecordKind, Retention};
 pub use retry::Backoff;
 pub use run::{
     Changes, HandlerKind, Hold, IllegalTransition, PendingRetry, Phase, Reservations, RunState,

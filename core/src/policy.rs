@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, FailureClass};
+use crate::retention::Retention;
 use crate::retry::Backoff;
 
 /// The limits that a deployment may change. Each field's name carries its unit.
@@ -27,6 +28,9 @@ pub struct Policy {
     pub events: EventPolicy,
     /// When a workflow is not tried again.
     pub runs: RunPolicy,
+    /// How long what is over is kept; it has a section of its own in a configuration.
+    #[serde(skip)]
+    pub retention: Retention,
 }
 
 /// When a workflow is not tried again.

@@ -65,21 +65,8 @@ impl Schedule {
     /// # Errors
     /// [`ScheduleError::Interval`] where it is none, is zero, or is longer than a century.
     pub fn interval(text: &str) -> Result<Self, ScheduleError> {
-        let wrong = || ScheduleError::Interval(text.to_owned());
-        let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
-        let unit_s: u64 = match text.strip_prefix(digits) {
-            Some("s") => 1,
-            Some("m") => 60,
-            Some("h") => 60 * 60,
-            Some("d") => 24 * 60 * 60,
-            _ => return Err(wrong()),
-        };
-        let count: u64 = digits.parse().map_err(|_not_a_number| wrong())?;
-        let seconds = count
-            .checked_mul(unit_s)
-            .filter(|s| (1..=100 * 366 * 86_400).contains(s))
-            .ok_or_else(wrong)?;
-        Ok(Self::Interval(Interval { text: text.to_owned(), every: Duration::from_secs(seconds) }))
+        let every = span(text)?;
+        Ok(Self::Interval(Interval { text: text.to_owned(), every }))
     }
 
     /// Reads a five-field cron expression in the time zone of that IANA name.
@@ -120,6 +107,22 @@ impl std::fmt::Display for Schedule {
             Self::Cron(schedule) => write!(f, "{} ({})", schedule.text, schedule.zone),
         }
     }
+}
+
+/// Reads a span of time such as `5m`: not zero, and no longer than a century.
+pub(crate) fn span(text: &str) -> Result<Duration, ScheduleError> {
+    let wrong = || ScheduleError::Interval(text.to_owned());
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit_s: u64 = match text.strip_prefix(digits) {
+        Some("s") => 1,
+        Some("m") => 60,
+        Some("h") => 60 * 60,
+        Some("d") => 24 * 60 * 60,
+        _ => return Err(wrong()),
+    };
+    let count: u64 = digits.parse().map_err(|_not_a_number| wrong())?;
+    let seconds = count.checked_mul(unit_s).filter(|s| (1..=100 * 366 * 86_400).contains(s));
+    seconds.map(Duration::from_secs).ok_or_else(wrong)
 }
 
 /// The stored form.

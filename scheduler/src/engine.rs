@@ -18,8 +18,9 @@ use windlass_store::{
 pub use self::parts::{Effects, EngineParts};
 use crate::drive::{Driver, FollowUpRun};
 use crate::error::EngineError;
-use crate::liveness::{Alive, Dead, find_dead};
+use crate::liveness::{Alive, Dead, find_alive, find_dead};
 use crate::lookup::{AT_ONCE, TakenLookup};
+use crate::prune;
 use crate::scripts::Scripts;
 
 /// How long a stop waits for the runs under way.
@@ -105,6 +106,7 @@ impl Engine {
             let mut drives = JoinSet::new();
             let mut pause = Pause::default();
             let mut dead_are_recovered = false;
+            let mut pruned_at: Option<Instant> = None;
             while !shutdown.is_cancelled() {
                 let turn = async {
                     if !dead_are_recovered {
@@ -114,6 +116,11 @@ impl Engine {
                     Ok(self.turn(&mut drives).await?)
                 };
                 let sleep = pause.after(turn.await)?;
+                // Only when it is awake anyway: where nothing happens, nothing becomes more.
+                if pruned_at.is_none_or(|at| at.elapsed() >= prune::EVERY) {
+                    pruned_at = Some(Instant::now());
+                    self.spawn_prune(&mut drives);
+                }
                 tokio::select! {
                     () = shutdown.cancelled() => {}
                     () = wake_ups.wait() => {}
@@ -223,6 +230,14 @@ impl Engine {
         });
     }
 
+    fn spawn_prune(&self, tasks: &mut JoinSet<Result<(), EngineError>>) {
+        let driver = Arc::clone(&self.driver);
+        tasks.spawn(async move {
+            driver.prune().await;
+            Ok(())
+        });
+    }
+
     /// Whether a person stopped the workflow meanwhile, so that its queued run waits for that person.
     async fn is_held_up(&self, workflow: WorkflowId) -> Result<bool, StoreError> {
         let overview = self.driver.store.overview(workflow).await?;
@@ -320,6 +335,14 @@ impl Engine {
             }
         }
     }
+}
+
+/// The workers of this machine that declare themselves alive in `folder`.
+///
+/// # Errors
+/// [`EngineError::Liveness`] where the folder cannot be read.
+pub fn alive_workers(folder: &std::path::Path) -> Result<Vec<WorkerId>, EngineError> {
+    find_alive(folder).map_err(|source| liveness_error(folder, source))
 }
 
 /// Drives a run, and the runs that follow it under the same slot.

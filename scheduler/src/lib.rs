@@ -31,16 +31,18 @@ mod liveness;
 mod lookup;
 mod persist;
 mod progress;
+mod prune;
 mod recover;
 mod registry;
 mod sample;
 mod scripts;
 mod tool;
 
-pub use engine::{Effects, Engine, EngineParts};
+pub use engine::{Effects, Engine, EngineParts, alive_workers};
 pub use error::EngineError;
 pub use inputs::{INPUT_KINDS, check_input_kind};
 pub use progress::{Observer, Progress, ProgressStep};
+pub use prune::{RecordCounts, prunable, prune};
 pub use registry::{Callable, Registry, RegistryError, Target, TopicsFunction};
 pub use tool::{
     Effect, Lookup, MutationKey, Reconciliation, Subject, Tool, ToolCall, ToolError, ToolSpec,

@@ -28,6 +28,17 @@ impl Alive {
     }
 }
 
+/// The workers that are alive in `folder`.
+pub(crate) fn find_alive(folder: &Path) -> io::Result<Vec<WorkerId>> {
+    let mut alive = Vec::new();
+    for (worker, path) in declared(folder)? {
+        if path.exists() && try_lock(&path)?.is_none() {
+            alive.push(worker);
+        }
+    }
+    Ok(alive)
+}
+
 /// A worker that ended, in whatever way. Its file is kept until [`forget`](Self::forget).
 #[derive(Debug)]
 pub(crate) struct Dead {
@@ -50,22 +61,30 @@ impl Dead {
 
 /// Finds the workers in `folder` that are dead.
 pub(crate) fn find_dead(folder: &Path) -> io::Result<Vec<Dead>> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
     let mut dead = Vec::new();
-    for entry in entries {
-        let path = entry?.path();
-        let Some(worker) = path.file_name().and_then(|name| name.to_str()?.parse().ok()) else {
-            continue;
-        };
+    for (worker, path) in declared(folder)? {
         if let Some(locked) = try_lock(&path)? {
             dead.push(Dead { worker, path, _locked: locked });
         }
     }
     Ok(dead)
+}
+
+/// The workers that have a file in `folder`.
+fn declared(folder: &Path) -> io::Result<Vec<(WorkerId, PathBuf)>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut declared = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if let Some(worker) = path.file_name().and_then(|name| name.to_str()?.parse().ok()) {
+            declared.push((worker, path));
+        }
+    }
+    Ok(declared)
 }
 
 fn try_lock(path: &Path) -> io::Result<Option<File>> {
@@ -95,9 +114,11 @@ mod tests {
         let [one, other] = [0, 1].map(|at| WorkerId::mint(Timestamp::from_micros(at)));
         let alive = [one, other].map(|worker| Alive::declare(folder.path(), worker).unwrap());
         assert!(find_dead(folder.path()).unwrap().is_empty());
+        assert_eq!(find_alive(folder.path()).unwrap().len(), 2);
 
         drop(alive);
 
+        assert_eq!(find_alive(folder.path()).unwrap(), []);
         let dead = find_dead(folder.path()).unwrap();
         let found: BTreeSet<_> = dead.iter().map(|dead| dead.worker).collect();
         assert_eq!(found, BTreeSet::from([one, other]));

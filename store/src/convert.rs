@@ -199,7 +199,7 @@ impl InputRow {
             external_id: self.external_id,
             title: self.title,
             status,
-            created_by_run_id: self.created_by_run_id.0,
+            created_by_run_id: value(self.created_by_run_id),
             created_at: self.created_at.0,
         }
     }

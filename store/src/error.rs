@@ -125,6 +125,12 @@ pub enum StoreError {
         /// What was found.
         what: String,
     },
+    /// Everything was carried to another database.
+    #[error("this instance was moved to `{to}`: use that database")]
+    Moved {
+        /// The other one's URL, without its password.
+        to: String,
+    },
     /// A stored value cannot be read.
     #[error("cannot read the stored {what}")]
     Unreadable {

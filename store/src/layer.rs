@@ -18,8 +18,9 @@ use crate::model::{
 use crate::params::{
     ActivateScript, ApplyMutation, Beat, BeginMutation, CaptureMutation, CheckpointPrepare,
     ClaimLookups, ClaimRuns, CommitConsumer, CommitProducer, ControlWorkflow, DoubtMutation,
-    EventFilter, FailMutation, LogFilter, RecoverRuns, ResolveMutation, RouteWorkflow, RunFilter,
-    SaveScript, ScriptMessage, SettleEvent, SettleLookup, StartSession, StopRun, Takes,
+    EventFilter, FailMutation, LogFilter, Prune, Pruned, RecoverRuns, ResolveMutation,
+    RouteWorkflow, RunFilter, SaveScript, ScriptMessage, SettleEvent, SettleLookup, StartSession,
+    StopRun, Takes,
 };
 use crate::store::{AnyId, Inspect, SharedStore, Store, WakeUps};
 
@@ -50,6 +51,18 @@ pub trait Wrote: Send {
 impl<T: Send> Wrote for Vec<T> {
     fn wrote(&self) -> bool {
         !self.is_empty()
+    }
+}
+
+impl Wrote for bool {
+    fn wrote(&self) -> bool {
+        *self
+    }
+}
+
+impl Wrote for Pruned {
+    fn wrote(&self) -> bool {
+        self.count > 0
     }
 }
 
@@ -121,6 +134,8 @@ layered! {
         claim_lookups(params: ClaimLookups) -> Vec<DueLookup>;
         settle_lookup(params: SettleLookup) -> MutationStatus;
         settle_event(params: SettleEvent) -> Event;
+        begin_pruning(every: Duration) -> bool;
+        prune(params: Prune) -> Pruned;
         add_message(params: ScriptMessage) -> ();
     }
     looks {
@@ -149,6 +164,7 @@ layered! {
         has_message(mutation: MutationId) -> bool;
         journal(workflow: WorkflowId) -> Vec<JournalEntry>;
         story(workflow: WorkflowId, subject: &str) -> Vec<JournalEntry>;
+        prunable(params: Prune) -> Pruned;
         resolve_id(workspace: WorkspaceId, prefix: &str) -> AnyId;
     }
 }

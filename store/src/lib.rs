@@ -46,6 +46,7 @@ mod layer;
 mod literals;
 mod location;
 mod model;
+mod moving;
 mod open;
 mod params;
 mod postgres;
@@ -67,14 +68,15 @@ pub use model::{
     RecoveredRun, Run, SavedScript, ScriptVersion, Session, Worker, Workflow, WorkflowOverview,
     Workspace,
 };
+pub use moving::{MovedTable, move_instance};
 pub use open::{Options, migrate, open, revert};
 pub use params::{
     ActivateScript, Answer, ApplyMutation, Beat, BeginMutation, Bump, CaptureMutation,
     CheckpointPrepare, ClaimLookups, ClaimRuns, CommitConsumer, CommitProducer, ControlWorkflow,
     DoubtMutation, Ended, EventFate, EventFilter, FailMutation, Finding, FollowUp, LogFilter,
-    NewEvent, NewInput, NewLog, Queue, RecoverRuns, Reservation, ResolveMutation, RouteWorkflow,
-    RunFilter, SaveScript, ScriptMessage, SettleEvent, SettleLookup, StartSession, StopRun, Takes,
-    WorkerCard,
+    NewEvent, NewInput, NewLog, Prune, PrunePlace, Pruned, Queue, RecoverRuns, Reservation,
+    ResolveMutation, RouteWorkflow, RunFilter, SaveScript, ScriptMessage, SettleEvent,
+    SettleLookup, StartSession, StopRun, Takes, WorkerCard,
 };
 pub use postgres::{PostgresEnvironment, PostgresStore};
 pub use sqlite::SqliteStore;

@@ -38,6 +38,8 @@ literals! {
     IsPending on events = "events.status = 'pending'";
     /// A run has the event for itself.
     IsReserved on events = "events.status = 'reserved'";
+    /// The event is consumed or skipped.
+    IsOver on events = "events.status IN ('consumed', 'skipped')";
     /// The event was taken out of the way.
     IsParked on events = "events.status = 'parked'";
     /// The run waits for a worker or has one.
@@ -48,6 +50,8 @@ literals! {
     IsActive on handler_runs = "handler_runs.status = 'active'";
     /// The mutation's effect waits to be looked up.
     IsLookedUp on mutations = "mutations.status = 'needs_reconcile'";
+    /// It is known whether the mutation happened.
+    IsSettled on mutations = "mutations.status IN ('applied', 'failed', 'would_send')";
     /// It is not known whether the mutation happened.
     IsUnsettled on mutations = "mutations.status NOT IN ('applied', 'failed', 'would_send')";
 }

@@ -1,6 +1,7 @@
 //! What each operation of the store is given.
 
 mod doubt;
+mod prune;
 mod worker;
 
 use std::time::Duration;
@@ -14,6 +15,7 @@ use windlass_core::{
 pub use self::doubt::{
     Answer, ClaimLookups, EventFate, Finding, ResolveMutation, SettleEvent, SettleLookup,
 };
+pub use self::prune::{Prune, PrunePlace, Pruned};
 pub use self::worker::{
     Beat, ClaimRuns, Ended, Queue, RecoverRuns, RouteWorkflow, Takes, WorkerCard,
 };

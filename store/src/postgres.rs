@@ -21,6 +21,7 @@ mod reads;
 
 use std::sync::Arc;
 
+use diesel::QueryDsl;
 use diesel::sql_types::BigInt;
 use diesel_async::pooled_connection::deadpool::Object;
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
@@ -35,6 +36,7 @@ pub(crate) use self::parameters::without_password;
 use self::pool::Connections;
 use crate::error::{Result, StoreError};
 use crate::location::Location;
+use crate::schema::instance;
 
 /// How often, and after which delays, a transaction is tried again that the server undid because of others.
 const COLLISIONS: Backoff = Backoff { base_ms: 5, cap_ms: 100, tries: 8, jitter_percent: 0 };
@@ -138,7 +140,7 @@ impl PostgresStore {
     async fn connection(&self) -> Result<Object<AsyncPgConnection>> {
         let mut conn = self.connections.get().await?;
         if self.listener.is_outdated() {
-            migrations::check(&mut conn).await?;
+            check(&mut conn).await?;
         }
         Ok(conn)
     }
@@ -154,6 +156,31 @@ impl PostgresStore {
     fn classify(&self, error: StoreError) -> StoreError {
         failure::classify(error, self.connections.address().shown())
     }
+}
+
+/// Refuses a schema that this program does not know, and a database of which everything was carried to another.
+async fn check(conn: &mut AsyncPgConnection) -> Result<()> {
+    migrations::check(conn).await?;
+    let moved_to: Option<String> = instance::table.select(instance::moved_to).first(conn).await?;
+    moved_to.map_or(Ok(()), |to| Err(StoreError::Moved { to }))
+}
+
+/// Takes the lock that whoever has a store open shares; says whether nobody has.
+pub(crate) const TAKE_ALONE: &str = "SELECT CAST(pg_try_advisory_lock(1801675074, \
+    hashtext(current_schema()::text)) AS TEXT) AS line";
+
+/// A connection for carrying everything away or here, and how the database is shown.
+pub(crate) async fn for_moving(at: &Location) -> Result<(AsyncPgConnection, String)> {
+    let address = Address::parse(at)?;
+    let mut conn = connect::connect(&address).await?;
+    let checked = migrations::check(&mut conn).await;
+    checked.map_err(|error| failure::classify(error, address.shown()))?;
+    Ok((conn, address.shown().to_owned()))
+}
+
+/// Sorts what the database said.
+pub(crate) fn classify(error: diesel::result::Error, shown: &str) -> StoreError {
+    failure::classify(StoreError::Database(error), shown)
 }
 
 /// The server's clock, the same for every machine that works on this database.

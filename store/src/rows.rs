@@ -285,7 +285,8 @@ rows! {
         input_type: String,
         external_id: String,
         title: String,
-        created_by_run_id: Db<RunId>,
+        created_by_run_id: Option<Db<RunId>>,
+        past_status: Option<Db<EventStatus>>,
         created_at: At,
     }
 
@@ -324,6 +325,7 @@ rows! {
         workflow_id: Db<WorkflowId>,
         handler_run_id: Db<RunId>,
         operation_id: String,
+        event_ids: Json<Vec<EventId>>,
         tool_namespace: String,
         tool_method: String,
         params: Json,

@@ -4,6 +4,14 @@
 //! payloads are JSON text.
 
 diesel::table! {
+    instance (id) {
+        id -> Text,
+        pruned_at -> BigInt,
+        moved_to -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     workspaces (id) {
         id -> Text,
         name -> Text,
@@ -148,8 +156,28 @@ diesel::table! {
         input_type -> Text,
         external_id -> Text,
         title -> Text,
-        created_by_run_id -> Text,
+        created_by_run_id -> Nullable<Text>,
+        past_status -> Nullable<Text>,
         created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    past_inputs (workflow_id, external_id, source, input_type) {
+        workflow_id -> Text,
+        external_id -> Text,
+        source -> Text,
+        #[sql_name = "type"]
+        input_type -> Text,
+        pruned_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    past_events (topic_id, message_id) {
+        topic_id -> Text,
+        message_id -> Text,
+        pruned_at -> BigInt,
     }
 }
 
@@ -191,6 +219,7 @@ diesel::table! {
         workflow_id -> Text,
         handler_run_id -> Text,
         operation_id -> Text,
+        event_ids -> Text,
         tool_namespace -> Text,
         tool_method -> Text,
         params -> Text,
@@ -274,6 +303,9 @@ diesel::table! {
 }
 
 diesel::joinable!(events -> topics (topic_id));
+diesel::joinable!(handler_runs -> sessions (session_id));
+diesel::joinable!(past_events -> topics (topic_id));
+diesel::joinable!(event_inputs -> events (event_id));
 diesel::joinable!(handler_runs -> mutations (mutation_id));
 diesel::joinable!(handler_runs -> workflows (workflow_id));
 diesel::joinable!(notifications -> workflows (workflow_id));
@@ -287,6 +319,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     journal,
     mutations,
     notifications,
+    past_events,
     run_inputs,
     run_logs,
     scripts,

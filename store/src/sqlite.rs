@@ -18,6 +18,7 @@ mod reads;
 
 use std::sync::Arc;
 
+use diesel::{QueryDsl, SqliteConnection};
 use tokio::sync::watch as channel;
 use windlass_core::{Clock, Policy, SystemClock};
 
@@ -26,7 +27,8 @@ use self::ops::{Operation, Tx};
 use self::readers::Readers;
 use self::watch::Watch;
 use self::writer::Writer;
-use crate::error::Result;
+use crate::error::{Result, StoreError};
+use crate::schema::instance;
 
 /// A store in a SQLite file.
 ///
@@ -60,7 +62,7 @@ impl SqliteStore {
         let mut conn = connect::for_writing(place)?;
         let checked = match place {
             Place::Memory => migrations::run_pending(&mut conn).map(drop),
-            Place::File(_) => migrations::check(&mut conn),
+            Place::File(_) => migrations::check(&mut conn).and_then(|()| refuse_moved(&mut conn)),
         };
         checked.map_err(|error| failure::classify(error, place))?;
         let (wake_ups, _) = channel::channel(0);
@@ -119,6 +121,31 @@ impl SqliteStore {
     async fn write<O: Operation + Clone>(&self, operation: O) -> Result<O::Output> {
         self.writer.run(operation).await
     }
+}
+
+/// A connection for carrying everything away or here, and how the database is shown.
+pub(crate) fn for_moving(url: &str) -> Result<(SqliteConnection, String)> {
+    let place = Place::parse(url)?;
+    if place == Place::Memory {
+        let reason = "what is in memory ends with its process: name a file".to_owned();
+        return Err(StoreError::BadUrl { url: url.to_owned(), reason });
+    }
+    let mut conn = connect::for_writing(&place)?;
+    migrations::check(&mut conn).map_err(|error| failure::classify(error, &place))?;
+    Ok((conn, format!("sqlite:{place}")))
+}
+
+/// Sorts what the database said.
+pub(crate) fn classify(error: diesel::result::Error, shown: &str) -> StoreError {
+    let place = Place::parse(shown).unwrap_or(Place::Memory);
+    failure::classify(StoreError::Database(error), &place)
+}
+
+/// Refuses a database of which everything was carried to another.
+fn refuse_moved(conn: &mut SqliteConnection) -> Result<()> {
+    let moved_to = instance::table.select(instance::moved_to);
+    let moved_to: Option<String> = diesel::RunQueryDsl::first(moved_to, conn)?;
+    moved_to.map_or(Ok(()), |to| Err(StoreError::Moved { to }))
 }
 
 /// What an operation needs beside a connection.

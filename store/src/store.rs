@@ -18,8 +18,9 @@ use crate::model::{
 use crate::params::{
     ActivateScript, ApplyMutation, Beat, BeginMutation, CaptureMutation, CheckpointPrepare,
     ClaimLookups, ClaimRuns, CommitConsumer, CommitProducer, ControlWorkflow, DoubtMutation,
-    EventFilter, FailMutation, LogFilter, RecoverRuns, ResolveMutation, RouteWorkflow, RunFilter,
-    SaveScript, ScriptMessage, SettleEvent, SettleLookup, StartSession, StopRun, Takes,
+    EventFilter, FailMutation, LogFilter, Prune, Pruned, RecoverRuns, ResolveMutation,
+    RouteWorkflow, RunFilter, SaveScript, ScriptMessage, SettleEvent, SettleLookup, StartSession,
+    StopRun, Takes,
 };
 
 /// What changes together. Each method is one transaction: it happened wholly, or not at all.
@@ -119,6 +120,18 @@ pub trait Store: Inspect {
     /// A person puts a parked event back or skips it.
     async fn settle_event(&self, params: SettleEvent) -> Result<Event>;
 
+    /// Whether whoever asks may prune: among all workers one in `every` may.
+    async fn begin_pruning(&self, every: Duration) -> Result<bool>;
+
+    /// Removes old records of one kind: one step, which looks at a bounded number of them.
+    ///
+    /// What is open is never touched, nor what something open depends on: an open run with its session and the runs that it
+    /// continues; the run that holds a workflow or was the last to change a handler's state; events that are not over, with the
+    /// run that published them and every effect that was attempted for them; an effect in doubt, with its run, its events, its
+    /// notifications and the journal since. An event or an input that is removed leaves its name: published or registered again,
+    /// it stays over.
+    async fn prune(&self, params: Prune) -> Result<Pruned>;
+
     /// Enters a script's message, once per mutation.
     async fn add_message(&self, params: ScriptMessage) -> Result<()>;
 }
@@ -210,6 +223,9 @@ pub trait Inspect: Send + Sync + std::fmt::Debug {
 
     /// What was done about one thing of a workflow, whose id is `subject`, oldest first.
     async fn story(&self, workflow: WorkflowId, subject: &str) -> Result<Vec<JournalEntry>>;
+
+    /// What [`prune`](Store::prune) would remove in the same step, were everything before it done.
+    async fn prunable(&self, params: Prune) -> Result<Pruned>;
 
     /// What an id, or the beginning of one, stands for in a workspace.
     async fn resolve_id(&self, workspace: WorkspaceId, prefix: &str) -> Result<AnyId>;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    check, connectors, control, demo, deploy, event, init, list, logs, records, resolve, route,
-    run, show, status, up,
+    check, connectors, control, demo, deploy, event, init, list, logs, moving, prune, records,
+    resolve, route, run, show, status, up,
 };
 
 /// The workspace of who names none.
@@ -109,6 +109,10 @@ pub(crate) enum Command {
     Event(event::EventArgs),
     /// Settle an effect of which nobody knows whether it happened
     Resolve(resolve::ResolveArgs),
+    /// Remove what is over and older than `[retention]` keeps it; a running worker does so by itself
+    Prune(prune::PruneArgs),
+    /// Carry a stopped instance over to another, empty database
+    Move(moving::MoveArgs),
     /// Bring the schema of the database up to date
     Migrate,
     /// Check configuration, database, disk, V8 and clock

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use chrono_tz::Tz;
 use serde::{Deserialize, Deserializer};
-use windlass_core::{Policy, Prices};
+use windlass_core::{Policy, Prices, Retention};
 
 use crate::cli::Global;
 use crate::secrets::SecretsConfig;
@@ -81,6 +81,7 @@ struct ConfigFile {
     mcp: McpConfig,
     limits: Policy,
     prices: Prices,
+    retention: Retention,
     worker: WorkerSection,
 }
 
@@ -133,8 +134,8 @@ impl Settings {
             file: path,
             database,
             timezone: file.timezone.map_or_else(host_zone, |zone| zone.0),
-            policy: file.limits,
             prices: file.prices,
+            policy: Policy { retention: file.retention, ..file.limits },
             slots: file.worker.slots,
             tools: file.tools,
             secrets: file.secrets,
@@ -255,13 +256,13 @@ fn sqlite_url(path: &Path) -> String {
 }
 
 /// The path in the URL of a database file.
-fn sqlite_path(url: &str) -> Option<&str> {
+pub(crate) fn sqlite_path(url: &str) -> Option<&str> {
     let path = url.strip_prefix("sqlite:")?;
     Some(path.strip_prefix("//").unwrap_or(path)).filter(|path| !["", ":memory:"].contains(path))
 }
 
 /// The URL of the same database, whatever folder is current. A bare path is that of a database file.
-fn anchored(url: &str, folder: &Path) -> Result<String, ConfigError> {
+pub(crate) fn anchored(url: &str, folder: &Path) -> Result<String, ConfigError> {
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
         return Ok(url.to_owned());
     }
@@ -281,6 +282,8 @@ fn host_zone() -> Tz {
 
 #[cfg(test)]
 mod tests {
+    use windlass_core::Age;
+
     use super::*;
 
     fn load(text: &str) -> Result<Settings, String> {
@@ -338,6 +341,23 @@ mod tests {
             cannot use the configuration `DIR/windlass.toml`: `worker.slots` is 0: it has to be 1 or more
             cannot use the configuration `DIR/windlass.toml`: `limits.lease.duration_ms` is 0: it has to be 1000 or more
             cannot use the configuration `DIR/windlass.toml:1:7`: unclosed table, expected `]`"#]].assert_eq(&errors.join("\n"));
+    }
+
+    #[test]
+    fn how_long_things_are_kept_is_said_in_days_or_forever() {
+        let kept = load("[retention]\nruns = \"7d\"\nmutations = \"forever\"\n").unwrap();
+        let refused = load("[retention]\nruns = \"0\"\n").unwrap_err();
+
+        let retention = kept.policy.retention;
+        assert_eq!(
+            (retention.runs.to_string(), retention.mutations),
+            ("7d".to_owned(), Age::Forever)
+        );
+        assert_eq!(retention.events, Retention::default().events);
+        assert!(
+            refused.contains("windlass.toml:2:8") && refused.contains("`forever`"),
+            "{refused}"
+        );
     }
 
     #[test]

@@ -229,6 +229,7 @@ const fn store_code(error: &StoreError) -> &'static str {
         StoreError::WaitsForPerson { .. } => "waits_for_person",
         StoreError::MigrationPending { .. } => "migration_pending",
         StoreError::NewerSchema { .. } => "newer_schema",
+        StoreError::Moved { .. } => "moved",
         StoreError::BadUrl { .. } => "bad_database_url",
         StoreError::Unavailable { .. } => "database_unavailable",
         StoreError::DiskFull => "disk_full",

@@ -1,6 +1,16 @@
 -- Instants are microseconds since the epoch, UTC. Ids are UUIDv7 behind a prefix. Payloads are JSON text.
 -- The twin of this file for PostgreSQL has the same tables, columns, constraints and indexes.
 
+-- This database itself: one row.
+CREATE TABLE instance (
+    id TEXT NOT NULL PRIMARY KEY CHECK (id = 'windlass'),
+    -- When old records were last looked for: of many workers one does it.
+    pruned_at INTEGER NOT NULL,
+    -- Where everything was carried to, without a password. From then on nothing here runs.
+    moved_to TEXT
+) STRICT;
+INSERT INTO instance (id, pruned_at) VALUES ('windlass', 0);
+
 CREATE TABLE workspaces (
     id TEXT NOT NULL PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
@@ -44,6 +54,8 @@ CREATE TABLE workflows (
     CHECK (status <> 'active' OR active_script_id IS NOT NULL)
 ) STRICT;
 CREATE INDEX workflows_due ON workflows (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX workflows_stopped_by ON workflows (stopped_by_run_id) WHERE stopped_by_run_id IS NOT NULL;
+CREATE INDEX workflows_pending_retry ON workflows (pending_retry_run_id) WHERE pending_retry_run_id IS NOT NULL;
 
 -- The processes that work, as they last said themselves. Who has stopped is not in it.
 CREATE TABLE workers (
@@ -115,6 +127,7 @@ CREATE TABLE sessions (
 ) STRICT;
 CREATE UNIQUE INDEX sessions_open ON sessions (workflow_id) WHERE result IS NULL;
 CREATE INDEX sessions_workflow ON sessions (workflow_id, created_at);
+CREATE INDEX sessions_ended ON sessions (ended_at, id) WHERE ended_at IS NOT NULL;
 
 CREATE TABLE handler_runs (
     id TEXT NOT NULL PRIMARY KEY,
@@ -130,7 +143,7 @@ CREATE TABLE handler_runs (
         ('queued', 'active', 'paused:transient', 'paused:approval', 'paused:reconciliation',
          'failed:logic', 'failed:internal', 'committed', 'crashed')),
     -- A stopped run is continued by one run at the most.
-    retry_of TEXT UNIQUE REFERENCES handler_runs (id),
+    retry_of TEXT UNIQUE REFERENCES handler_runs (id) DEFERRABLE INITIALLY DEFERRED,
     -- The ledger row of this run, or of the run that it continues.
     mutation_id TEXT REFERENCES mutations (id) DEFERRABLE INITIALLY DEFERRED,
     mutation_outcome TEXT CHECK (mutation_outcome IN ('success', 'failure', 'skipped')),
@@ -165,6 +178,9 @@ CREATE INDEX handler_runs_queue ON handler_runs (workspace_id, rank, id) WHERE s
 CREATE INDEX handler_runs_lease ON handler_runs (lease_expires_at) WHERE status = 'active';
 CREATE INDEX handler_runs_workflow ON handler_runs (workflow_id, created_at);
 CREATE INDEX handler_runs_session ON handler_runs (session_id);
+CREATE INDEX handler_runs_mutation ON handler_runs (mutation_id) WHERE mutation_id IS NOT NULL;
+-- Old runs without an effect; those with one go with it.
+CREATE INDEX handler_runs_ended ON handler_runs (ended_at, id) WHERE mutation_id IS NULL AND ended_at IS NOT NULL;
 
 CREATE TABLE inputs (
     id TEXT NOT NULL PRIMARY KEY,
@@ -173,11 +189,27 @@ CREATE TABLE inputs (
     type TEXT NOT NULL,
     external_id TEXT NOT NULL,
     title TEXT NOT NULL,
-    created_by_run_id TEXT NOT NULL REFERENCES handler_runs (id),
+    -- None where that run is no longer kept.
+    created_by_run_id TEXT REFERENCES handler_runs (id),
+    -- What became of its events that are no longer kept.
+    past_status TEXT CHECK (past_status IN ('consumed', 'skipped')),
     created_at INTEGER NOT NULL,
     UNIQUE (workflow_id, source, type, external_id)
 ) STRICT;
 CREATE INDEX inputs_workflow ON inputs (workflow_id, created_at);
+CREATE INDEX inputs_created ON inputs (created_at, id);
+CREATE INDEX inputs_run ON inputs (created_by_run_id) WHERE created_by_run_id IS NOT NULL;
+
+-- What inputs that are no longer kept were called.
+CREATE TABLE past_inputs (
+    workflow_id TEXT NOT NULL REFERENCES workflows (id),
+    external_id TEXT NOT NULL,
+    source TEXT NOT NULL,
+    type TEXT NOT NULL,
+    pruned_at INTEGER NOT NULL,
+    PRIMARY KEY (workflow_id, external_id, source, type)
+) STRICT;
+CREATE INDEX past_inputs_pruned ON past_inputs (pruned_at);
 
 CREATE TABLE events (
     id TEXT NOT NULL PRIMARY KEY,
@@ -203,12 +235,37 @@ CREATE INDEX events_pending ON events (topic_id, created_at, id) WHERE status = 
 CREATE INDEX events_parked ON events (workflow_id) WHERE status = 'parked';
 CREATE INDEX events_run ON events (reserved_by_run_id) WHERE reserved_by_run_id IS NOT NULL;
 CREATE INDEX events_workflow ON events (workflow_id, created_at);
+CREATE INDEX events_publisher ON events (created_by_run_id);
+CREATE INDEX events_over ON events (updated_at, id) WHERE status IN ('consumed', 'skipped');
+
+-- What events that are no longer kept were called, so that they are not published again as new ones.
+CREATE TABLE past_events (
+    topic_id TEXT NOT NULL REFERENCES topics (id),
+    message_id TEXT NOT NULL,
+    pruned_at INTEGER NOT NULL,
+    PRIMARY KEY (topic_id, message_id)
+) STRICT;
+CREATE INDEX past_events_pruned ON past_events (pruned_at);
 
 -- Consumed and skipped are final.
 CREATE TRIGGER events_final BEFORE UPDATE OF status ON events
 WHEN OLD.status IN ('consumed', 'skipped') AND NEW.status <> OLD.status
 BEGIN
     SELECT RAISE(ABORT, 'a consumed or skipped event is final');
+END;
+
+-- What is removed leaves its name, and nothing that is open is removed.
+CREATE TRIGGER events_kept BEFORE DELETE ON events
+WHEN NOT EXISTS (SELECT 1 FROM past_events p WHERE p.topic_id = OLD.topic_id AND p.message_id = OLD.message_id)
+    OR OLD.status NOT IN ('consumed', 'skipped')
+BEGIN
+    SELECT RAISE(ABORT, 'an event leaves only once it is over, and its name stays');
+END;
+CREATE TRIGGER inputs_kept BEFORE DELETE ON inputs
+WHEN NOT EXISTS (SELECT 1 FROM past_inputs p WHERE p.workflow_id = OLD.workflow_id AND p.external_id = OLD.external_id
+        AND p.source = OLD.source AND p.type = OLD.type)
+BEGIN
+    SELECT RAISE(ABORT, 'an input leaves its name');
 END;
 
 -- Which inputs caused an event, and which caused a run (kept when its events move on to a retry).
@@ -232,6 +289,8 @@ CREATE TABLE mutations (
     handler_run_id TEXT NOT NULL UNIQUE REFERENCES handler_runs (id),
     -- The same for the same question: consumer, tool, input and events.
     operation_id TEXT NOT NULL,
+    -- The events that it is for: a list. While one of them is open, the same question may be asked again.
+    event_ids TEXT NOT NULL,
     tool_namespace TEXT NOT NULL,
     tool_method TEXT NOT NULL,
     params TEXT NOT NULL,
@@ -267,6 +326,7 @@ CREATE INDEX mutations_workflow ON mutations (workflow_id, created_at);
 CREATE UNIQUE INDEX mutations_applied ON mutations (operation_id) WHERE status = 'applied';
 CREATE INDEX mutations_operation ON mutations (operation_id);
 CREATE INDEX mutations_unsettled ON mutations (workflow_id) WHERE status NOT IN ('applied', 'failed', 'would_send');
+CREATE INDEX mutations_settled ON mutations (updated_at, id) WHERE status IN ('applied', 'failed', 'would_send');
 CREATE INDEX mutations_lookup ON mutations (next_reconcile_at) WHERE status = 'needs_reconcile';
 
 -- Applied and failed are final.
@@ -274,6 +334,12 @@ CREATE TRIGGER mutations_final BEFORE UPDATE OF status ON mutations
 WHEN OLD.status IN ('applied', 'failed', 'would_send') AND NEW.status <> OLD.status
 BEGIN
     SELECT RAISE(ABORT, 'a settled mutation is final');
+END;
+
+CREATE TRIGGER mutations_kept BEFORE DELETE ON mutations
+WHEN OLD.status NOT IN ('applied', 'failed', 'would_send')
+BEGIN
+    SELECT RAISE(ABORT, 'an effect is kept until it is settled');
 END;
 
 CREATE TABLE handler_state (
@@ -292,6 +358,7 @@ CREATE TABLE handler_state (
     updated_by_run_id TEXT REFERENCES handler_runs (id),
     PRIMARY KEY (workflow_id, kind, name)
 ) STRICT;
+CREATE INDEX handler_state_run ON handler_state (updated_by_run_id) WHERE updated_by_run_id IS NOT NULL;
 
 CREATE TABLE run_logs (
     run_id TEXT NOT NULL REFERENCES handler_runs (id),
@@ -318,6 +385,9 @@ CREATE TABLE notifications (
 ) STRICT;
 CREATE UNIQUE INDEX notifications_message ON notifications (mutation_id) WHERE kind = 'script_message';
 CREATE INDEX notifications_workspace ON notifications (workspace_id, created_at);
+CREATE INDEX notifications_created ON notifications (created_at, id);
+CREATE INDEX notifications_run ON notifications (run_id) WHERE run_id IS NOT NULL;
+CREATE INDEX notifications_mutation ON notifications (mutation_id) WHERE mutation_id IS NOT NULL;
 CREATE INDEX notifications_open ON notifications (workflow_id) WHERE resolved_at IS NULL;
 
 CREATE TABLE journal (
@@ -332,6 +402,7 @@ CREATE TABLE journal (
     created_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX journal_workflow ON journal (workflow_id, created_at);
+CREATE INDEX journal_created ON journal (created_at, id);
 CREATE INDEX journal_subject ON journal (subject, created_at);
 
 -- For people: times as text, sizes instead of payloads.

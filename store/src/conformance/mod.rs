@@ -319,6 +319,25 @@ chapters! { $
         a_message_needs_a_mutation_that_sends_it,
         to_resume_leaves_messages_unread,
     }
+    pruning {
+        what_is_over_is_removed_with_all_that_belongs_to_it,
+        what_is_young_is_kept,
+        a_removed_event_is_not_published_again,
+        what_a_consumer_publishes_again_stays_over_too,
+        an_input_comes_back_where_something_new_is_caused_by_it,
+        an_input_whose_events_are_gone_is_done,
+        what_is_under_way_is_kept_and_ends_well,
+        a_doubt_keeps_its_run_its_events_and_its_story,
+        a_pending_retry_keeps_what_it_continues,
+        a_refused_effect_is_kept_until_its_events_are_over,
+        parked_and_waiting_events_are_kept,
+        what_holds_a_workflow_is_kept,
+        a_message_is_removed_by_its_age,
+        a_look_removes_nothing_and_tells_what_goes,
+        a_step_looks_at_so_many_and_the_next_goes_on,
+        names_are_kept_until_they_are_told_to_go,
+        of_many_who_ask_one_may_prune,
+    }
     together {
         many_workers_claim_each_run_once,
         one_that_fails_leaves_its_neighbours_alone,

@@ -53,8 +53,8 @@ pub struct Input {
     pub title: String,
     /// Pending while an event it caused is open or it has none yet; skipped when all were skipped; else done.
     pub status: InputStatus,
-    /// The run that registered it.
-    pub created_by_run_id: RunId,
+    /// The run that registered it; none where that one is no longer kept.
+    pub created_by_run_id: Option<RunId>,
     /// When it was registered.
     pub created_at: Timestamp,
 }

@@ -1,6 +1,6 @@
 //! The input ledger: the outside things that cause work, each entered once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
 use windlass_core::InputId;
@@ -11,7 +11,7 @@ use super::{BATCH, Tx};
 use crate::error::{Result, StoreError};
 use crate::params::{NewEvent, NewInput};
 use crate::rows::{At, Db, InputRow, storable};
-use crate::schema::inputs;
+use crate::schema::{inputs, past_inputs};
 
 /// Which input each id stands for that the script was given: an entry that was there before keeps its own id and title.
 pub(super) struct Registered(HashMap<InputId, InputId>);
@@ -39,12 +39,41 @@ pub(super) async fn register(
             .await?;
         let entered = entered(tx, held, batch).await?;
         for input in batch {
-            let key = (input.source.clone(), input.input_type.clone(), input.external_id.clone());
-            let id = entered.get(&key).ok_or_else(|| StoreError::not_found("input", &input.id))?;
+            let id = entered
+                .get(&natural_key(input))
+                .ok_or_else(|| StoreError::not_found("input", &input.id))?;
             ids.insert(input.id, *id);
         }
     }
     Ok(Registered(ids))
+}
+
+/// Leaves out inputs that were over and are no longer kept, where nothing new is caused by them: they stay over.
+pub(super) async fn leave_out_needless(
+    tx: &mut Tx<'_>,
+    held: &Held,
+    wanted: Vec<NewInput>,
+    events: &[NewEvent],
+) -> Result<Vec<NewInput>> {
+    let causes: HashSet<InputId> =
+        events.iter().flat_map(|event| event.caused_by.iter().copied()).collect();
+    let (mut needed, others): (Vec<_>, Vec<_>) =
+        wanted.into_iter().map(storable_input).partition(|input| causes.contains(&input.id));
+    for batch in others.chunks(BATCH) {
+        let names = batch.iter().map(|input| &input.external_id);
+        let past = past_inputs::table
+            .filter(past_inputs::workflow_id.eq(held.workflow.id))
+            .filter(past_inputs::external_id.eq_any(names))
+            .select((past_inputs::source, past_inputs::input_type, past_inputs::external_id));
+        let past: Vec<NaturalKey> = past.load(tx.conn).await?;
+        let past: HashSet<NaturalKey> = past.into_iter().collect();
+        needed.extend(batch.iter().filter(|input| !past.contains(&natural_key(input))).cloned());
+    }
+    Ok(needed)
+}
+
+fn natural_key(input: &NewInput) -> NaturalKey {
+    (input.source.clone(), input.input_type.clone(), input.external_id.clone())
 }
 
 impl Registered {
@@ -86,7 +115,8 @@ fn row(tx: &Tx<'_>, held: &Held, input: &NewInput) -> InputRow {
         input_type: input.input_type.clone(),
         external_id: input.external_id.clone(),
         title: input.title.clone(),
-        created_by_run_id: held.run.id,
+        created_by_run_id: Some(held.run.id),
+        past_status: None,
         created_at: At(tx.now),
     }
 }

@@ -19,6 +19,7 @@ mod next;
 mod notices;
 mod outcome;
 mod prepare;
+pub(super) mod prune;
 mod publish;
 mod queue;
 mod recover;

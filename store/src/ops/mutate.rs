@@ -40,6 +40,7 @@ impl Operation for BeginMutation {
             handler_run_id: Db(claim.run),
             idempotency_key: idempotency_key(&operation_id, n_refusals),
             operation_id,
+            event_ids: Json(question.events),
             tool_namespace: self.tool_namespace,
             tool_method: self.tool_method,
             params_digest,

@@ -1,6 +1,9 @@
-//! Publishes events and enters inputs.
+//! Publishes events.
+//!
+//! An event is known by its message id in its topic: the unique key of the rows that are kept, and the name that a removed event
+//! left. Only one that neither has is new.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use diesel::prelude::*;
 use serde_json::Value;
@@ -12,7 +15,7 @@ use super::{BATCH, Tx};
 use crate::error::{Result, StoreError};
 use crate::params::NewEvent;
 use crate::rows::{At, Db, EventInputRow, EventRow, Json, storable};
-use crate::schema::{event_inputs, events, handler_state, subscriptions, topics};
+use crate::schema::{event_inputs, events, handler_state, past_events, subscriptions, topics};
 
 /// An event in one topic.
 struct Message {
@@ -30,6 +33,40 @@ pub(super) async fn publish(tx: &mut Tx<'_>, held: &Held, events: Vec<NewEvent>)
         }
     }
     mark_work(tx, held.workflow.id.0, changed).await
+}
+
+/// Leaves out what was published, is over and is no longer kept: it stays over.
+pub(super) async fn leave_out_past(
+    tx: &mut Tx<'_>,
+    held: &Held,
+    events: &mut Vec<NewEvent>,
+) -> Result<()> {
+    let mut named: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for event in events.iter() {
+        for topic in &event.topics {
+            let names = named.entry(topic.clone()).or_default();
+            names.insert(storable(event.message_id.clone()));
+        }
+    }
+    let mut past: HashSet<(String, String)> = HashSet::new();
+    for (topic, names) in named {
+        let names: Vec<String> = names.into_iter().collect();
+        for batch in names.chunks(BATCH) {
+            let found = past_events::table
+                .inner_join(topics::table)
+                .filter(topics::workflow_id.eq(held.workflow.id).and(topics::name.eq(&topic)))
+                .filter(past_events::message_id.eq_any(batch))
+                .select(past_events::message_id);
+            let found: Vec<String> = found.load(tx.conn).await?;
+            past.extend(found.into_iter().map(|name| (topic.clone(), name)));
+        }
+    }
+    for event in events.iter_mut() {
+        let name = storable(event.message_id.clone());
+        event.topics.retain(|topic| !past.contains(&(topic.clone(), name.clone())));
+    }
+    events.retain(|event| !event.topics.is_empty());
+    Ok(())
 }
 
 fn by_topic(events: Vec<NewEvent>) -> Vec<(String, Vec<Message>)> {

@@ -1,10 +1,13 @@
 //! The store's interface: each method is its operation.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use windlass_core::{MutationStatus, RunId, SessionId, WorkerId, WorkspaceId};
 
 use super::dialect::Backend;
 use super::next::EnqueueDue;
+use super::prune::BeginPruning;
 use super::worker::Leave;
 use super::workspace::EnsureWorkspace;
 use crate::error::Result;
@@ -15,8 +18,8 @@ use crate::model::{
 use crate::params::{
     ActivateScript, ApplyMutation, Beat, BeginMutation, CaptureMutation, CheckpointPrepare,
     ClaimLookups, ClaimRuns, CommitConsumer, CommitProducer, ControlWorkflow, DoubtMutation,
-    FailMutation, RecoverRuns, ResolveMutation, RouteWorkflow, SaveScript, ScriptMessage,
-    SettleEvent, SettleLookup, StartSession, StopRun,
+    FailMutation, Prune, Pruned, RecoverRuns, ResolveMutation, RouteWorkflow, SaveScript,
+    ScriptMessage, SettleEvent, SettleLookup, StartSession, StopRun,
 };
 use crate::store::Store;
 
@@ -115,6 +118,14 @@ impl Store for Backend {
     }
 
     async fn settle_event(&self, params: SettleEvent) -> Result<Event> {
+        self.write(params).await
+    }
+
+    async fn begin_pruning(&self, every: Duration) -> Result<bool> {
+        self.write(BeginPruning { every }).await
+    }
+
+    async fn prune(&self, params: Prune) -> Result<Pruned> {
         self.write(params).await
     }
 

@@ -26,6 +26,19 @@ pub(super) async fn lock_workflow(
     Ok(row.first(conn).await.optional()?)
 }
 
+/// Those of the workflows that nobody else has locked, locked.
+pub(super) async fn lock_free_workflows(
+    conn: &mut Conn,
+    workflows: &[Db<WorkflowId>],
+) -> Result<Vec<Db<WorkflowId>>> {
+    let free = workflows::table
+        .filter(workflows::id.eq_any(workflows))
+        .select(workflows::id)
+        .for_no_key_update()
+        .skip_locked();
+    Ok(free.load(conn).await?)
+}
+
 /// Workflows that are due, longest first, locked.
 pub(super) async fn lock_due_workflows(
     conn: &mut Conn,

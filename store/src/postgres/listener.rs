@@ -133,7 +133,9 @@ impl Hearer {
             };
             let is_of_schema = matches!(
                 error,
-                StoreError::NewerSchema { .. } | StoreError::MigrationPending { .. }
+                StoreError::NewerSchema { .. }
+                    | StoreError::MigrationPending { .. }
+                    | StoreError::Moved { .. }
             );
             self.is_outdated.store(is_of_schema, Ordering::Relaxed);
             failures = failures.saturating_add(1);

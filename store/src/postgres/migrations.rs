@@ -36,10 +36,11 @@ struct Applied {
     version: String,
 }
 
-/// Keeps the schema from being changed as long as the connection lives; refuses one that is older or newer than this program.
+/// Keeps the schema from being changed as long as the connection lives; refuses one that is older or newer than this program, or
+/// that was carried elsewhere.
 pub(super) async fn hold(conn: &mut AsyncPgConnection) -> Result<()> {
     diesel::sql_query(IN_USE).execute(conn).await?;
-    check(conn).await
+    super::check(conn).await
 }
 
 /// Refuses a schema that is older or newer than this program.

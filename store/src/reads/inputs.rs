@@ -28,11 +28,13 @@ pub(super) async fn inputs(conn: &mut Conn, workflow: WorkflowId) -> Result<Vec<
     for (Db(input), Db(status)) in found {
         statuses.entry(input).or_default().push(status);
     }
-    let status = |input| status_of(statuses.get(&input).map_or(&[], Vec::as_slice));
     Ok(rows
         .into_iter()
-        .map(|row| (status(row.id.0), row))
-        .map(|(s, row)| row.into_input(s))
+        .map(|row| {
+            let kept = statuses.remove(&row.id.0).unwrap_or_default();
+            let status = status_of(&with_past(kept, &row));
+            row.into_input(status)
+        })
         .collect())
 }
 
@@ -47,8 +49,15 @@ pub(super) async fn input(conn: &mut Conn, input: InputId) -> Result<Input> {
         .select(events::status)
         .distinct();
     let statuses: Vec<Db<EventStatus>> = query.load(conn).await?;
-    let statuses: Vec<_> = statuses.into_iter().map(|Db(status)| status).collect();
-    Ok(row.into_input(status_of(&statuses)))
+    let kept = statuses.into_iter().map(|Db(status)| status).collect();
+    let status = status_of(&with_past(kept, &row));
+    Ok(row.into_input(status))
+}
+
+/// The statuses of an input's events, also of those that are no longer kept.
+fn with_past(mut statuses: Vec<EventStatus>, row: &InputRow) -> Vec<EventStatus> {
+    statuses.extend(row.past_status.map(|Db(status)| status));
+    statuses
 }
 
 /// The input with that natural key, where the workflow has it.
@@ -76,7 +85,8 @@ pub(super) async fn count_pending(conn: &mut Conn, workflow: WorkflowId) -> Resu
     let with_open: i64 = with_open.first(conn).await?;
     let caused = event_inputs::table.filter(event_inputs::input_id.eq(inputs::id));
     let without_any = inputs::table
-        .filter(inputs::workflow_id.eq(Db(workflow)).and(not(exists(caused))))
+        .filter(inputs::workflow_id.eq(Db(workflow)).and(inputs::past_status.is_null()))
+        .filter(not(exists(caused)))
         .select(count_star());
     let without_any: i64 = without_any.first(conn).await?;
     Ok(u32::try_from(with_open.saturating_add(without_any)).unwrap_or(u32::MAX))

@@ -8,6 +8,7 @@ use windlass_core::{
 };
 
 use super::dialect::Backend;
+use super::ops::prune::Prunable;
 use super::ops::{Operation, Tx};
 use super::{
     due, events, identify, inputs, mutations, notices, overview, runs, workers, workflows,
@@ -17,7 +18,7 @@ use crate::model::{
     Event, HandlerState, Input, JournalEntry, LogEntry, Mutation, Notification, Run, ScriptVersion,
     Session, Worker, Workflow, WorkflowOverview, Workspace,
 };
-use crate::params::{EventFilter, LogFilter, RunFilter, Takes};
+use crate::params::{EventFilter, LogFilter, Prune, Pruned, RunFilter, Takes};
 use crate::rows::storable;
 use crate::store::{AnyId, Inspect, WakeUps};
 
@@ -189,6 +190,10 @@ impl Inspect for Backend {
 
     async fn story(&self, workflow: WorkflowId, subject: &str) -> Result<Vec<JournalEntry>> {
         self.read(Story { workflow, subject: subject.to_owned() }).await
+    }
+
+    async fn prunable(&self, params: Prune) -> Result<Pruned> {
+        self.read(Prunable(params)).await
     }
 
     async fn resolve_id(&self, workspace: WorkspaceId, prefix: &str) -> Result<AnyId> {

@@ -1,6 +1,8 @@
 //! What the operations need of SQLite in particular: nothing is locked, for a writing transaction has the whole database to
 //! itself.
 
+use std::future::{Ready, ready};
+
 use diesel::prelude::*;
 use windlass_core::{RunId, Timestamp, WorkflowId};
 
@@ -21,6 +23,14 @@ pub(super) async fn lock_workflow(
 ) -> Result<Option<WorkflowRow>> {
     let row = WorkflowRow::query().filter(workflows::id.eq(Db(workflow)));
     Ok(row.first(conn).await.optional()?)
+}
+
+/// Those of the workflows that nobody else has locked.
+pub(super) fn lock_free_workflows(
+    _conn: &mut Conn,
+    workflows: &[Db<WorkflowId>],
+) -> Ready<Result<Vec<Db<WorkflowId>>>> {
+    ready(Ok(workflows.to_vec()))
 }
 
 /// Workflows that are due, longest first.

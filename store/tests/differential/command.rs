@@ -37,6 +37,8 @@ pub(crate) enum Command {
     LookUp { found: Option<bool> },
     /// A person decides about a parked event.
     SettleEvent { workflow: usize, fate: EventFate },
+    /// What has been over for so long is removed.
+    Prune { seconds: u64 },
     /// A script's message to a person is entered.
     Message { mutation: usize },
 }
@@ -108,6 +110,7 @@ fn command() -> impl Strategy<Value = Command> {
         4 => proptest::option::of(any::<bool>()).prop_map(|found| Command::LookUp { found }),
         1 => (workflow(), prop_oneof![Just(EventFate::PutBack), Just(EventFate::Skip)])
             .prop_map(|(workflow, fate)| Command::SettleEvent { workflow, fate }),
+        1 => prop_oneof![Just(0), Just(600_u64)].prop_map(|seconds| Command::Prune { seconds }),
         1 => mutation().prop_map(|mutation| Command::Message { mutation }),
     ]
 }

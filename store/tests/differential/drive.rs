@@ -22,7 +22,8 @@ impl Side {
     pub(crate) async fn go_on(&mut self, nth: usize, how: &How) -> Option<String> {
         let mut held = Vec::new();
         for claim in &self.claims {
-            let run = self.store.run(claim.run).await.unwrap();
+            // It may have been removed since.
+            let Ok(run) = self.store.run(claim.run).await else { continue };
             if run.status == Status::Active && run.fence == claim.fence {
                 held.push((*claim, run));
             }

@@ -50,6 +50,58 @@ fn both_databases_answer_the_same_and_hold_the_same_after_every_step() {
     }
 }
 
+#[test]
+fn what_is_open_goes_on_as_if_nothing_was_removed() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let config = Config {
+        cases: Config::default().cases.div_ceil(16),
+        max_shrink_time: 60_000,
+        failure_persistence: None,
+        ..Config::default()
+    };
+
+    let compared = TestRunner::new(config)
+        .run(&history(), |history| runtime.block_on(compare_with_pruned(&history)));
+
+    if let Err(difference) = compared {
+        panic!("{difference}");
+    }
+}
+
+/// One of two removes whatever is over after every step: both go on in the same way.
+async fn compare_with_pruned(history: &[Command]) -> TestCaseResult {
+    let clock = Arc::new(ManualClock::new(Timestamp::from_micros(1_700_000_000_000_000)));
+    let mut whole = side("sqlite::memory:", &clock).await;
+    let mut pruned = side("sqlite::memory:", &clock).await;
+    for (nth, command) in history.iter().enumerate() {
+        // Whoever asks for what was removed is told that it is not there, and not that it is over.
+        let may_ask_for_old = matches!(
+            command,
+            Command::Prune { .. }
+                | Command::Message { .. }
+                | Command::Resolve { .. }
+                | Command::Write { .. }
+        );
+        if may_ask_for_old {
+            continue;
+        }
+        if let Command::Advance { seconds } = command {
+            clock.advance(std::time::Duration::from_secs(*seconds));
+        }
+        let answers = (whole.apply(command).await, pruned.apply(command).await);
+        pruned.prune(0).await;
+        let at = format!("step {nth}, {command:?}: the answers differ");
+        same(&at, &without_reasons(&answers.0), &without_reasons(&answers.1))?;
+    }
+    Ok(())
+}
+
+/// What is over cannot be reserved, and neither can what is not there.
+fn without_reasons(answer: &str) -> String {
+    let is_refusal = answer.contains("cannot reserve") || answer.contains("ReservationRefused");
+    if is_refusal { "it cannot be reserved".to_owned() } else { answer.to_owned() }
+}
+
 async fn compare(schema: &PostgresSchema, history: &[Command]) -> TestCaseResult {
     let clock = Arc::new(ManualClock::new(Timestamp::from_micros(1_700_000_000_000_000)));
     schema.empty().await;

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use serde_json::json;
 use windlass_core::{
-    Action, Clock, EventStatus, Failure, Grant, Id, ManualClock, MutationId, Verdict, WorkerId,
-    WorkflowId, WorkspaceId,
+    Action, Age, Clock, EventStatus, Failure, Grant, Id, ManualClock, MutationId, RecordKind,
+    Retention, Verdict, WorkerId, WorkflowId, WorkspaceId,
 };
 use windlass_store::conformance::{answer, card};
 use windlass_store::{
     ActivateScript, Beat, Bump, Claim, ClaimLookups, ClaimRuns, ControlWorkflow, Ended, EventFate,
-    Finding, Queue, RecoverRuns, ResolveMutation, Result, SaveScript, ScriptMessage, SettleEvent,
-    SettleLookup, StartSession, Store, StoreError, Takes,
+    Finding, Prune, Queue, RecoverRuns, ResolveMutation, Result, SaveScript, ScriptMessage,
+    SettleEvent, SettleLookup, StartSession, Store, StoreError, Takes,
 };
 
 use crate::command::Command;
@@ -50,6 +50,17 @@ impl Side {
     pub(crate) async fn apply(&mut self, command: &Command) -> String {
         let answer = self.answer(command).await.unwrap_or_else(|| "there is none".to_owned());
         self.names.normalise(&answer)
+    }
+
+    /// Removes what has been over for so long.
+    pub(crate) async fn prune(&self, seconds: u64) -> String {
+        let retention = Retention::all(Age::Span(Duration::from_secs(seconds)));
+        let mut counts = Vec::new();
+        for kind in RecordKind::ALL.iter().copied() {
+            let params = Prune { kind, retention: retention.clone(), after: None, limit: 1_000 };
+            counts.push((kind, self.store.prune(params).await.map(|pruned| pruned.count)));
+        }
+        format!("{counts:?}")
     }
 
     /// Everything that the store holds.
@@ -97,6 +108,7 @@ impl Side {
             Command::SettleEvent { workflow, fate } => {
                 self.settle_event(self.workflow(*workflow).await?, *fate).await?
             }
+            Command::Prune { seconds } => self.prune(*seconds).await,
             Command::Message { mutation } => {
                 self.message(nth_newest(&self.mutations, *mutation)?).await
             }

@@ -14,7 +14,9 @@ pub(crate) mod init;
 pub(crate) mod list;
 pub(crate) mod logs;
 mod migrate;
+pub(crate) mod moving;
 mod notifications;
+pub(crate) mod prune;
 pub(crate) mod records;
 pub(crate) mod resolve;
 pub(crate) mod route;
@@ -110,6 +112,8 @@ async fn carry_out(context: Context, command: Command) -> Result<Ending> {
         Command::Notifications => notifications::run(&context).await,
         Command::Event(args) => event::run(&context, &args).await,
         Command::Resolve(args) => resolve::run(&context, &args).await,
+        Command::Prune(args) => prune::run(&context, &args).await,
+        Command::Move(args) => moving::run(&context, &args).await,
         Command::Migrate => migrate::run(&context).await,
         Command::Doctor => doctor::run(&context).await,
     }

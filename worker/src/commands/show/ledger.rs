@@ -47,7 +47,7 @@ fn run_line(run: &Run) -> String {
 #[derive(Debug, Serialize)]
 pub(crate) struct InputPage {
     input: Input,
-    registered_by: Run,
+    registered_by: Option<Run>,
     /// What happened because of it.
     outputs: Vec<Mutation>,
 }
@@ -56,7 +56,11 @@ pub(crate) async fn load_input(store: &SharedStore, id: InputId) -> Result<Input
     let input = store.input(id).await?;
     let mut outputs = store.mutations(input.workflow_id).await?;
     outputs.retain(|mutation| mutation.inputs.contains(&id));
-    Ok(InputPage { registered_by: store.run(input.created_by_run_id).await?, outputs, input })
+    let registered_by = match input.created_by_run_id {
+        Some(run) => Some(store.run(run).await?),
+        None => None,
+    };
+    Ok(InputPage { registered_by, outputs, input })
 }
 
 impl InputPage {
@@ -67,7 +71,7 @@ impl InputPage {
         page.field("kind", format_args!("{}/{}", input.source, input.input_type));
         page.field("there called", &input.external_id);
         page.moment("since", Some(input.created_at));
-        page.field("found by", run_line(&self.registered_by));
+        page.field_if("found by", self.registered_by.as_ref().map(run_line));
         page.heading("What happened");
         if self.outputs.is_empty() {
             page.line("  No external changes.");

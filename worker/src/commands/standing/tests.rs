@@ -138,7 +138,7 @@ fn input() -> Input {
         external_id: "1@example.com".to_owned(),
         title: "Please order, from Ann".to_owned(),
         status: InputStatus::Pending,
-        created_by_run_id: id(),
+        created_by_run_id: Some(id()),
         created_at: in_seconds(-120),
     }
 }

@@ -1,0 +1,36 @@
+//! What is removed when it is over and old.
+
+use windlass_core::{RecordKind, Retention, Timestamp};
+
+/// Removes old records of one kind: one step of a walk from the youngest of them to the oldest.
+///
+/// Records are removed in the order of [`RecordKind::ALL`], or else what refers to them keeps them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prune {
+    /// Of which kind.
+    pub kind: RecordKind,
+    /// How long what is over is kept.
+    pub retention: Retention,
+    /// Where the step before this one ended.
+    pub after: Option<PrunePlace>,
+    /// How many records are looked at.
+    pub limit: u32,
+}
+
+/// How far a walk has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PrunePlace {
+    /// When the last record that was looked at was over.
+    pub(crate) at: Timestamp,
+    /// Its id.
+    pub(crate) id: String,
+}
+
+/// What a step came to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Pruned {
+    /// How many records were removed, or would be.
+    pub count: u64,
+    /// Where the next step begins; none where this was the last.
+    pub next: Option<PrunePlace>,
+}

@@ -1,0 +1,77 @@
+//! `move`: carries a stopped instance from one database to another.
+
+use clap::Args;
+use serde::Serialize;
+use windlass_store::MovedTable;
+
+use super::Context;
+use crate::config::{anchored, sqlite_path};
+use crate::exit::{CommandError, Ending, Result};
+use crate::invocation::without_password;
+use crate::output::{Answer, Page};
+
+#[derive(Debug, Args)]
+pub(crate) struct MoveArgs {
+    /// The database that everything is in: `sqlite:PATH` or `postgres://…`
+    #[arg(long, value_name = "URL")]
+    from: String,
+    /// The empty database that everything goes to
+    #[arg(long, value_name = "URL")]
+    to: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Moved {
+    from: String,
+    to: String,
+    /// What both databases hold.
+    tables: Vec<MovedTable>,
+}
+
+pub(crate) async fn run(context: &Context, args: &MoveArgs) -> Result<Ending> {
+    let from = anchored(&args.from, &context.folder)?;
+    let to = anchored(&args.to, &context.folder)?;
+    if from == to {
+        return Err(CommandError::Refused {
+            code: "same_database",
+            message: format!("`{}` is already there", without_password(&from)),
+            hint: "name two databases".to_owned(),
+        });
+    }
+    for url in [&from, &to] {
+        require_stopped(url)?;
+    }
+    windlass_store::migrate(&to).await?;
+    let tables = windlass_store::move_instance(&from, &to).await?;
+    let (from, to) = (without_password(&from), without_password(&to));
+    context.output.answer(&Moved { from, to, tables })?;
+    Ok(Ending::Done)
+}
+
+/// Refuses a database file beside which a worker is alive.
+fn require_stopped(url: &str) -> Result<()> {
+    let Some(folder) = sqlite_path(url).and_then(|path| std::path::Path::new(path).parent()) else {
+        return Ok(());
+    };
+    let alive = windlass_scheduler::alive_workers(&folder.join("workers"))?;
+    if alive.is_empty() {
+        return Ok(());
+    }
+    Err(CommandError::Refused {
+        code: "running",
+        message: format!("`{url}` cannot be moved now: {} worker(s) run on it", alive.len()),
+        hint: "stop them first".to_owned(),
+    })
+}
+
+impl Answer for Moved {
+    fn write(&self, page: &mut Page) {
+        let rows = self.tables.iter().filter(|table| table.rows > 0).map(|table| {
+            let digest = table.digest.get(..16).unwrap_or(&table.digest);
+            [table.table.to_owned(), table.rows.to_string(), digest.to_owned()]
+        });
+        page.table(["TABLE", "ROWS", "DIGEST"], rows.collect());
+        page.line(format_args!("Moved to `{}`; both hold the same.", self.to));
+        page.line(format_args!("Nothing runs on `{}` any more.", self.from));
+    }
+}
