@@ -68,7 +68,7 @@ const workflow = {
       mutate: async ({ data }) => {
         await Http.post({ url: `http://$ADDRESS/$WAY/$NAME/${data.order}`, body: { order: data.order } });
       },
-      next: async ({ data }) => ({ sent: (data?.sent ?? 0) + 1 }),
+      next: async ({ data }) => (data ? { sent: data.sent + 1 } : undefined),
     },
   },
 };

@@ -2,7 +2,9 @@
 
 mod chance;
 mod check;
+mod clocks;
 mod database;
+mod disk;
 mod faults;
 mod load;
 mod outside;
@@ -11,6 +13,7 @@ mod time;
 mod workers;
 
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
@@ -19,6 +22,7 @@ use xshell::{Shell, cmd};
 use self::chance::Chance;
 use self::check::{Patience, Records, Sampler};
 use self::database::{Database, USER};
+use self::disk::SmallDisk;
 use self::faults::Stage;
 use self::load::Load;
 use self::outside::{Outside, Supply};
@@ -32,13 +36,47 @@ struct Scenario {
     name: &'static str,
     about: &'static str,
     /// Breaks something once; without one nothing breaks, and there is a fixed number of events.
-    fault: Option<fn(&mut Stage<'_>) -> anyhow::Result<u64>>,
+    fault: Option<Fault>,
+    needs: Needs,
+}
+
+type Fault = fn(&mut Stage<'_>) -> anyhow::Result<u64>;
+
+/// What a scenario cannot be played without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    Nothing,
+    /// A disk for the database alone.
+    SmallDisk,
+    /// Workers whose clocks can be set.
+    Clocks,
+}
+
+impl Scenario {
+    const fn new(name: &'static str, about: &'static str, fault: Fault) -> Self {
+        Self { name, about, fault: Some(fault), needs: Needs::Nothing }
+    }
+
+    const fn with(self, needs: Needs) -> Self {
+        Self { needs, ..self }
+    }
 }
 
 const SCENARIOS: &[Scenario] = &[
-    Scenario { name: "load", about: "nothing breaks", fault: None },
-    Scenario { name: "kill", about: "workers are killed", fault: Some(faults::kill) },
+    Scenario { name: "load", about: "nothing breaks", fault: None, needs: Needs::Nothing },
+    Scenario::new("kill", "workers are killed", faults::kill),
+    Scenario::new("freeze", "workers are frozen beyond their leases", faults::freeze),
+    Scenario::new("restart", "PostgreSQL is restarted again and again", faults::restart),
+    Scenario::new("disconnect", "all connections are closed", faults::disconnect),
+    Scenario::new("crowd", "others take all connections", faults::crowd),
+    Scenario::new("idle", "a transaction is left open with hot rows locked", faults::idle),
+    Scenario::new("clocks", "the clocks of workers jump by minutes", faults::skew)
+        .with(Needs::Clocks),
+    Scenario::new("disk", "the disk of the database is full", faults::fill).with(Needs::SmallDisk),
 ];
+
+/// Set for a run that has mounts of its own.
+const INSIDE: &str = "WINDLASS_CHAOS_INSIDE";
 
 /// How much of everything.
 #[derive(Debug, Clone, Copy)]
@@ -74,6 +112,10 @@ impl Size {
 
 /// Plays all scenarios, also after one has failed.
 pub(crate) fn run(sh: &Shell, flags: &flags::Chaos) -> anyhow::Result<()> {
+    if let Some(status) = run_among_own_mounts(sh)? {
+        ensure!(status.success(), "it ended with {status}");
+        return Ok(());
+    }
     let size = Size::new(flags)?;
     let scenarios = chosen(&flags.only)?;
     let program = build(sh, flags)?;
@@ -115,6 +157,17 @@ pub(crate) fn run(sh: &Shell, flags: &flags::Chaos) -> anyhow::Result<()> {
     bail!("failed: {}; the workers' logs are in {}", failed.join(", "), theatre.folder.display());
 }
 
+/// Runs this program again with mounts of its own, where it is not such a run and may have them.
+fn run_among_own_mounts(sh: &Shell) -> anyhow::Result<Option<ExitStatus>> {
+    if sh.var_os(INSIDE).is_some() {
+        return Ok(None);
+    }
+    let program = std::env::current_exe()?;
+    let Some(mut command) = disk::among_own_mounts(&program) else { return Ok(None) };
+    let status = command.args(std::env::args_os().skip(1)).env(INSIDE, "1").status()?;
+    Ok(Some(status))
+}
+
 fn chosen(names: &[String]) -> anyhow::Result<Vec<&'static Scenario>> {
     if names.is_empty() {
         return Ok(SCENARIOS.iter().collect());
@@ -147,6 +200,12 @@ fn build(sh: &Shell, flags: &flags::Chaos) -> anyhow::Result<PathBuf> {
     Ok(target.join(profile).join("windlass"))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it ends a function that may fail")]
+fn not_tried(score: &mut Score, why: String) -> anyhow::Result<()> {
+    score.not_tried = Some(why);
+    Ok(())
+}
+
 /// What all scenarios share.
 struct Theatre {
     postgres: Postgres,
@@ -168,19 +227,36 @@ impl Theatre {
 
     fn try_play(&self, scenario: &Scenario, load: &Load, score: &mut Score) -> anyhow::Result<()> {
         let name = format!("chaos_{}", scenario.name);
-        let database = load.copy(&self.postgres, &name, None)?;
-        let start = Start {
+        let mut start = Start {
             program: load.program.clone(),
             database: self.postgres.url_of(USER, &name),
             files: vec![("windlass.toml", load.config())],
             environment: Vec::new(),
         };
+        let mut disk = None;
+        match scenario.needs {
+            Needs::Nothing => {}
+            Needs::SmallDisk => match SmallDisk::mount(&self.postgres) {
+                Ok(mounted) => disk = Some(mounted),
+                Err(error) => return not_tried(score, format!("{error:#}")),
+            },
+            Needs::Clocks => {
+                let Some(environment) = clocks::environment() else {
+                    return not_tried(score, "the program `faketime` is missing".to_owned());
+                };
+                start.environment = environment;
+                start.files.push((clocks::FILE, clocks::RIGHT.to_owned()));
+            }
+        }
+        let tablespace = disk.is_some().then_some(disk::TABLESPACE);
+        let database = load.copy(&self.postgres, &name, tablespace)?;
         self.outside.open(self.supply(scenario));
         let began = time::now();
         let workers = Workers::start(start, &self.folder.join(scenario.name), self.size.n_workers)?;
         let mut stage = Stage {
             postgres: &self.postgres,
             database: database.clone(),
+            disk,
             workers,
             chance: Chance::new(self.seed),
             lease: self.size.lease,
