@@ -45,6 +45,9 @@ impl Stage<'_> {
     }
 }
 
+/// How long a transaction is left open.
+const LONGEST_IDLE: Duration = Duration::from_secs(150);
+
 /// A worker is killed. It comes back at once and takes over from itself, or so late that others do when its leases end.
 pub(crate) fn kill(stage: &mut Stage<'_>) -> anyhow::Result<u64> {
     let worker = stage.any_worker();
@@ -107,13 +110,17 @@ pub(crate) fn crowd(stage: &mut Stage<'_>) -> anyhow::Result<u64> {
 
 /// A transaction is left open that has locked a tenth of the workflows, or of the runs under way, and sees all as it was.
 pub(crate) fn idle(stage: &mut Stage<'_>) -> anyhow::Result<u64> {
-    let lock = match stage.chance.below(2) {
-        0 => "SELECT FROM workflows WHERE name LIKE '%1' FOR UPDATE",
-        _ => "SELECT FROM handler_runs WHERE status = 'active' LIMIT 3 FOR UPDATE",
+    // One after the other.
+    let lock = if stage.notes.len().is_multiple_of(2) {
+        "SELECT FROM workflows WHERE name LIKE '%1' FOR UPDATE"
+    } else {
+        "SELECT FROM handler_runs WHERE status = 'active' LIMIT 3 FOR UPDATE"
     };
     let consumed = "SELECT count(*) FROM events WHERE status = 'consumed'";
     let transaction = stage.database.idle_after(lock)?;
-    let hold = stage.hold(Duration::from_secs(120));
+    // Longer than a worker waits for a lock, and twice while things may break.
+    let left = stage.until.saturating_duration_since(time::now());
+    let hold = stage.hold(if stage.notes.is_empty() { left / 2 } else { left }.min(LONGEST_IDLE));
     let [before] = stage.database.numbers(consumed)?;
     time::pause(hold);
     let [after] = stage.database.numbers(consumed)?;

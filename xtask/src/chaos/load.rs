@@ -79,6 +79,8 @@ const workflow = {
 pub(crate) struct Load {
     pub(crate) program: PathBuf,
     pub(crate) n_workflows: usize,
+    /// How many runs a worker has at a time.
+    pub(crate) slots: usize,
     /// How long a run belongs to its worker.
     pub(crate) lease: Duration,
     /// Where they send their requests.
@@ -88,11 +90,13 @@ pub(crate) struct Load {
 impl Load {
     /// The text of `windlass.toml`.
     pub(crate) fn config(&self) -> String {
-        let Self { lease, outside, .. } = self;
+        let Self { lease, outside, slots, .. } = self;
         // Whoever is frozen may send as late as that.
         let absence_s = (*lease * 3).as_secs();
         format!(
             "{LIMITS}
+[worker]
+slots = {slots}
 [limits.lease]
 duration_ms = {lease_ms}
 [tools.http]
