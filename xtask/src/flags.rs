@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 xflags::xflags! {
     /// What developers of Windlass run.
@@ -25,6 +26,26 @@ xflags::xflags! {
             optional --histories histories: u64
             /// The seed of the first; 0 where this is not said.
             optional --seed seed: u64
+        }
+
+        /// Runs many workers on one PostgreSQL while things break, and prints a scorecard.
+        cmd chaos {
+            /// How many workers; 8 where this is not said.
+            optional --workers workers: usize
+            /// How many workflows; 500 where this is not said.
+            optional --workflows workflows: usize
+            /// How many events the undisturbed load has in all; 100,000 where this is not said.
+            optional --events events: u64
+            /// How long each thing goes on breaking; 10 where this is not said.
+            optional --minutes minutes: u64
+            /// A small load, some seconds each, with the binary of the tests.
+            optional --short
+            /// Only these scenarios, by name.
+            repeated --only scenario: String
+            /// The seed of what is left to chance; 0 where this is not said.
+            optional --seed seed: u64
+            /// Write the scorecard to this file too, as JSON.
+            optional --json file: PathBuf
         }
 
         /// Checks what neither the compiler nor clippy can.

@@ -6,6 +6,7 @@
     reason = "a command line tool speaks on its terminal"
 )]
 
+mod chaos;
 mod flags;
 mod postgres;
 mod soak;
@@ -38,6 +39,7 @@ fn run() -> anyhow::Result<()> {
         XtaskCmd::Demo(demo) => run_demo(&demo.argument),
         XtaskCmd::Test(test) => test::run(&shell_in_repository()?, &test),
         XtaskCmd::Soak(soak) => soak::run(&shell_in_repository()?, &soak),
+        XtaskCmd::Chaos(chaos) => chaos::run(&shell_in_repository()?, &chaos),
         XtaskCmd::Tidy(_) => tidy::run(&shell_in_repository()?),
         XtaskCmd::Db(_) => run_database(),
     }

@@ -36,11 +36,22 @@ full_page_writes = off
 /// A running server. Dropping it stops the server and deletes its data.
 #[derive(Debug)]
 pub(crate) struct Postgres {
-    url: String,
+    site: Site,
+    port: u16,
     guardian: Child,
 }
 
+/// How a server is told to end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Shutdown {
+    /// Every connection is closed, and what was under way undone.
+    Fast,
+    /// As by a crash: the next start recovers.
+    Immediate,
+}
+
 /// Where the server lives, with which programs, as whom.
+#[derive(Debug)]
 struct Site {
     dir: PathBuf,
     programs: PathBuf,
@@ -48,6 +59,7 @@ struct Site {
     user: Option<User>,
 }
 
+#[derive(Debug)]
 struct User {
     id: u32,
     group: u32,
@@ -56,27 +68,69 @@ struct User {
 impl Postgres {
     /// Starts a server. Installs PostgreSQL first where it is missing and can be installed.
     pub(crate) fn start(sh: &Shell) -> anyhow::Result<Self> {
+        Self::start_with(sh, "")
+    }
+
+    /// The same with more settings, a line each.
+    pub(crate) fn start_with(sh: &Shell, settings: &str) -> anyhow::Result<Self> {
         let programs = find_or_install(sh)?;
         let user = unprivileged_user(sh)?;
         let dir = PathBuf::from(cmd!(sh, "mktemp -d").quiet().read()?);
         let port = free_port()?;
-        let url = format!("postgres://postgres@127.0.0.1:{port}/postgres");
         // From here on the folder is deleted whatever happens.
-        let postgres = Self { url, guardian: spawn_guardian(&dir)? };
+        let guardian = spawn_guardian(&dir)?;
+        let postgres = Self { site: Site { dir, programs, user }, port, guardian };
 
-        let site = Site { dir, programs, user };
-        site.hand_over()?;
+        let site = &postgres.site;
+        site.hand_over(&site.dir)?;
         site.run(
             "initdb",
             &["--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-sync"],
         )?;
-        site.configure(sh, port)?;
+        site.configure(sh, &format!("{settings}\nport = {port}\n"))?;
         site.run("pg_ctl", &["start", "--wait", "--silent", "--log=log"])?;
         Ok(postgres)
     }
 
-    pub(crate) fn url(&self) -> &str {
-        &self.url
+    pub(crate) fn url(&self) -> String {
+        self.url_of("postgres", "postgres")
+    }
+
+    /// Where `user` finds `database`.
+    pub(crate) fn url_of(&self, user: &str, database: &str) -> String {
+        format!("postgres://{user}@127.0.0.1:{}/{database}", self.port)
+    }
+
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The client: beside the server's programs, or wherever the shell finds it.
+    pub(crate) fn psql(&self) -> PathBuf {
+        let beside = self.site.programs.join("psql");
+        if beside.is_file() { beside } else { PathBuf::from("psql") }
+    }
+
+    /// Ends the server and starts it again.
+    pub(crate) fn restart(&self, shutdown: Shutdown) -> anyhow::Result<()> {
+        let mode = match shutdown {
+            Shutdown::Fast => "--mode=fast",
+            Shutdown::Immediate => "--mode=immediate",
+        };
+        self.site.run("pg_ctl", &["restart", mode, "--wait", "--silent", "--log=log"])
+    }
+
+    /// A folder beside the data that the server may write to.
+    pub(crate) fn make_folder(&self, name: &str) -> anyhow::Result<PathBuf> {
+        let folder = self.site.dir.join(name);
+        std::fs::create_dir(&folder)
+            .with_context(|| format!("could not make `{}`", folder.display()))?;
+        Ok(folder)
+    }
+
+    /// Lets the server write to what is there now.
+    pub(crate) fn hand_over(&self, folder: &Path) -> anyhow::Result<()> {
+        self.site.hand_over(folder)
     }
 }
 
@@ -88,16 +142,16 @@ impl Drop for Postgres {
 }
 
 impl Site {
-    fn hand_over(&self) -> anyhow::Result<()> {
+    fn hand_over(&self, folder: &Path) -> anyhow::Result<()> {
         let Some(user) = &self.user else { return Ok(()) };
-        chown(&self.dir, Some(user.id), Some(user.group))
-            .with_context(|| format!("could not hand over `{}`", self.dir.display()))
+        chown(folder, Some(user.id), Some(user.group))
+            .with_context(|| format!("could not hand over `{}`", folder.display()))
     }
 
-    fn configure(&self, sh: &Shell, port: u16) -> anyhow::Result<()> {
+    fn configure(&self, sh: &Shell, settings: &str) -> anyhow::Result<()> {
         let path = self.data().join("postgresql.conf");
         let defaults = sh.read_file(&path)?;
-        sh.write_file(&path, format!("{defaults}{SETTINGS}port = {port}\n"))?;
+        sh.write_file(&path, format!("{defaults}{SETTINGS}{settings}"))?;
         Ok(())
     }
 
@@ -222,7 +276,9 @@ mod tests {
         let dir = PathBuf::from(cmd!(sh, "mktemp -d").quiet().read().unwrap());
         sh.write_file(dir.join("data/PG_VERSION"), "15").unwrap();
 
-        drop(Postgres { url: String::new(), guardian: spawn_guardian(&dir).unwrap() });
+        let guardian = spawn_guardian(&dir).unwrap();
+        let site = Site { dir: dir.clone(), programs: PathBuf::new(), user: None };
+        drop(Postgres { site, port: 0, guardian });
 
         assert!(!dir.exists());
     }

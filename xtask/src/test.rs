@@ -34,6 +34,9 @@ pub(crate) fn run(sh: &Shell, flags: &flags::Test) -> anyhow::Result<()> {
         );
     }
     steps.push(step("tests", || run_tests(sh, flags)));
+    if flags.filter.is_empty() && !flags.no_postgres {
+        steps.push(step("chaos", || run_chaos(sh)));
+    }
     if flags.filter.is_empty() {
         steps.push(step("doctests", || run_command(&cmd!(sh, "cargo test --doc --workspace"))));
     }
@@ -69,6 +72,12 @@ fn run_tests(sh: &Shell, flags: &flags::Test) -> anyhow::Result<()> {
     let postgres = Postgres::start(sh)?;
     println!("PostgreSQL: {}", postgres.url());
     run_command(&tests.env(POSTGRES_URL, postgres.url()))
+}
+
+/// In a process of its own, which may get mounts of its own.
+fn run_chaos(sh: &Shell) -> anyhow::Result<()> {
+    let xtask = std::env::current_exe()?;
+    run_command(&cmd!(sh, "{xtask} chaos --short"))
 }
 
 fn is_installed(sh: &Shell, subcommand: &str) -> bool {

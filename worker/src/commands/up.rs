@@ -1,11 +1,13 @@
 //! `up`: runs all active workflows until the process is told to stop.
 
+use std::time::Duration;
+
 use clap::Args;
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use windlass_core::WorkflowStatus;
-use windlass_store::Takes;
+use windlass_core::{Backoff, WorkflowStatus};
+use windlass_store::{Takes, Workflow};
 
 use super::engine::Working;
 use super::{Context, Opened, engine, run};
@@ -30,30 +32,68 @@ pub(crate) struct UpArgs {
     labels: Vec<String>,
 }
 
+/// How long to wait after the first, second, … attempt to open a database that does not answer.
+const REOPEN: Backoff =
+    Backoff { base_ms: 100, cap_ms: 10_000, tries: u32::MAX, jitter_percent: 0 };
+
 pub(crate) async fn run(context: &Context, args: &UpArgs) -> Result<Ending> {
     let Signals { stop, stop_at_once } = listen(context)?;
-    let opened = context.open_or_create().await?;
-    let working = Working {
+    let begun = tokio::select! {
+        begun = begin(context) => Some(begun?),
+        () = stop.cancelled() => None,
+    };
+    let is_tidy = match begun {
+        None => true,
+        Some((opened, workflows)) => {
+            let working = working(context, args, &opened);
+            let observer = run::observer(&context.output);
+            let engine = engine::assemble(context, &opened, observer, working).await?;
+            announce(context, &workflows);
+            tokio::select! {
+                served = engine.serve(stop) => { served?; true }
+                () = stop_at_once.cancelled() => false,
+            }
+        }
+    };
+    context.output.answer(&Stopped { is_tidy })?;
+    Ok(if is_tidy { Ending::Done } else { Ending::Failed })
+}
+
+fn working(context: &Context, args: &UpArgs, opened: &Opened) -> Working {
+    Working {
         slots: args.slots.unwrap_or(context.settings.slots),
         takes: Takes {
             workspace: context.global.workspace.as_ref().map(|_| opened.workspace),
             labels: args.labels.clone(),
         },
         ..Working::of(&context.settings)
-    };
-    let observer = run::observer(&context.output);
-    let engine = engine::assemble(context, &opened, observer, working).await?;
-    announce(context, &opened).await?;
-    let is_tidy = tokio::select! {
-        served = engine.serve(stop) => { served?; true }
-        () = stop_at_once.cancelled() => false,
-    };
-    context.output.answer(&Stopped { is_tidy })?;
-    Ok(if is_tidy { Ending::Done } else { Ending::Failed })
+    }
+}
+
+/// Opens the database and looks for workflows. One that does not answer is waited for, as it is later on: whoever starts workers
+/// together with their database, or while it is restarted, need not start them again.
+async fn begin(context: &Context) -> Result<(Opened, Vec<Workflow>)> {
+    let mut failures = 0_u32;
+    loop {
+        let error = match try_begin(context).await {
+            Err(CommandError::Store(error)) if error.is_transient() => error,
+            begun => return begun,
+        };
+        failures = failures.saturating_add(1);
+        let pause = REOPEN.delay(failures).unwrap_or(Duration::from_millis(REOPEN.cap_ms));
+        tracing::warn!(%error, "cannot begin yet, trying again in {pause:?}");
+        tokio::time::sleep(pause).await;
+    }
+}
+
+async fn try_begin(context: &Context) -> Result<(Opened, Vec<Workflow>)> {
+    let opened = context.open_or_create().await?;
+    let workflows = opened.store.workflows(opened.workspace).await?;
+    Ok((opened, workflows))
 }
 
 /// Says what is watched.
-async fn announce(context: &Context, opened: &Opened) -> Result<()> {
+fn announce(context: &Context, workflows: &[Workflow]) {
     let output = &context.output;
     output.progress(format_args!(
         "Working on {}{}; Ctrl-C stops.",
@@ -65,14 +105,13 @@ async fn announce(context: &Context, opened: &Opened) -> Result<()> {
             .map(|name| format!(" (workspace {name})"))
             .unwrap_or_default()
     ));
-    for workflow in opened.store.workflows(opened.workspace).await? {
+    for workflow in workflows {
         if workflow.status == WorkflowStatus::Active {
             let held = workflow.maintenance || workflow.error.is_some();
             let note = if held { ", which waits for you" } else { "" };
             output.progress(format_args!("Watching {}{note}.", workflow.name));
         }
     }
-    Ok(())
 }
 
 /// What signals ask for.

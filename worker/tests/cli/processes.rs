@@ -1,6 +1,7 @@
 //! The program among other processes: signals and pipes.
 
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -20,6 +21,27 @@ fn up_works_until_it_is_told_to_stop() {
     assert!(seen.iter().any(|line| line == "Watching notes."), "{seen:?}");
     assert_eq!(lines.last().as_deref(), Some("Stopped."));
     assert_eq!(up.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn up_waits_for_a_database_that_does_not_answer_yet() {
+    let place = Place::new();
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("postgres://nobody@{}/windlass", server.local_addr().unwrap());
+    let mut command = place.command("up --database");
+    let mut up = command.arg(url).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+
+    for _attempt in 0..3 {
+        let (connection, _) = server.accept().unwrap();
+        drop(connection);
+    }
+    kill_process(Pid::from_child(&up), Signal::TERM).unwrap();
+
+    assert_eq!(up.wait().unwrap().code(), Some(0));
+    let output = up.wait_with_output().unwrap();
+    assert!(String::from_utf8(output.stdout).unwrap().ends_with("Stopped.\n"));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("cannot begin yet, trying again"), "{said}");
 }
 
 #[test]

@@ -1,0 +1,223 @@
+//! Whether everything came to a good end.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+
+use super::database::Database;
+use super::outside::Outside;
+use super::time;
+use super::workers::Workers;
+
+/// How long nothing may move before it is said to be stuck. Far longer than any lease or delay in the configuration.
+const STUCK_AFTER: Duration = Duration::from_secs(180);
+
+/// How often the database is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// What has still to happen, and how much has.
+const STANDING: &str = "SELECT
+    (SELECT count(*) FROM events),
+    (SELECT count(*) FROM events WHERE status = 'consumed'),
+    (SELECT count(*) FROM handler_runs WHERE status IN ('queued', 'active')),
+    (SELECT count(*) FROM mutations WHERE status NOT IN ('applied', 'failed')),
+    (SELECT count(*) FROM workflows WHERE error IS NOT NULL OR maintenance)";
+
+/// What stands still, for whoever has to find out why.
+const WAITING: &str =
+    "SELECT w.name, w.error, w.maintenance, w.due_at, r.status, r.phase, m.status, m.error
+    FROM workflows w
+    LEFT JOIN handler_runs r ON r.workflow_id = w.id AND r.status IN ('queued', 'active')
+    LEFT JOIN mutations m ON m.workflow_id = w.id AND m.status NOT IN ('applied', 'failed')
+    WHERE w.error IS NOT NULL OR w.maintenance OR r.id IS NOT NULL OR m.id IS NOT NULL
+        OR EXISTS (SELECT FROM events e WHERE e.workflow_id = w.id AND e.status <> 'consumed')
+    LIMIT 5";
+
+/// Each is a count that has to be 0, and what it counts.
+const FORBIDDEN: &[(&str, &str)] = &[
+    (
+        "runs of one workflow overlap",
+        "SELECT count(*) FROM (SELECT started_at, max(ended_at) OVER (PARTITION BY workflow_id
+            ORDER BY started_at, id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+            FROM handler_runs WHERE started_at IS NOT NULL) AS runs WHERE started_at < before",
+    ),
+    (
+        "events were consumed by a run that did not commit",
+        "SELECT count(*) FROM events e JOIN handler_runs r ON r.id = e.reserved_by_run_id
+            WHERE e.status = 'consumed' AND r.status <> 'committed'",
+    ),
+    (
+        "effects are in the ledger without an answer",
+        "SELECT count(*) FROM mutations WHERE status NOT IN ('applied', 'failed')",
+    ),
+    (
+        "workflows wait for a person",
+        "SELECT count(*) FROM workflows WHERE error IS NOT NULL OR maintenance OR status <> 'active'",
+    ),
+    (
+        "effects were settled by a person",
+        "SELECT count(*) FROM mutations WHERE resolved_by LIKE 'user%'",
+    ),
+    (
+        "unique indexes on the open run of a workflow are missing",
+        "SELECT 1 - count(*) FROM pg_index WHERE indexrelid = 'handler_runs_open'::regclass
+            AND indisunique AND indisvalid AND indpred IS NOT NULL",
+    ),
+];
+
+/// What the database says of a scenario.
+#[derive(Debug, Default)]
+pub(crate) struct Records {
+    pub(crate) events: u64,
+    pub(crate) consumed: u64,
+    pub(crate) runs: u64,
+    pub(crate) applied: u64,
+    /// Runs that were taken over from a lost worker.
+    pub(crate) recovered: u64,
+    /// Doubts that were settled without a person.
+    pub(crate) settled: u64,
+    /// How many events the consumers counted in their own state.
+    pub(crate) counted: u64,
+}
+
+impl Records {
+    pub(crate) fn read(database: &Database) -> anyhow::Result<Self> {
+        let [events, consumed, runs, applied, recovered, settled, counted] = database.numbers(
+            "SELECT
+            (SELECT count(*) FROM events),
+            (SELECT count(*) FROM events WHERE status = 'consumed'),
+            (SELECT count(*) FROM handler_runs),
+            (SELECT count(*) FROM mutations WHERE status = 'applied'),
+            (SELECT count(*) FROM journal WHERE action = 'run.recovered'),
+            (SELECT count(*) FROM mutations WHERE resolved_by = 'reconciliation'),
+            (SELECT coalesce(sum((state::json ->> 'sent')::bigint), 0) FROM handler_state WHERE kind = 'consumer')",
+        )?;
+        Ok(Self { events, consumed, runs, applied, recovered, settled, counted })
+    }
+}
+
+/// The runs that each worker ended: the fewest, the most.
+pub(crate) fn shares(database: &Database) -> anyhow::Result<(usize, u64, u64)> {
+    let answer = database.ask(
+        "SELECT count(*) FROM handler_runs WHERE claimed_by IS NOT NULL GROUP BY claimed_by",
+    )?;
+    let shares: Result<Vec<u64>, _> = answer.lines().map(str::parse).collect();
+    let shares = shares.context("counts of runs")?;
+    let (fewest, most) = (shares.iter().min(), shares.iter().max());
+    Ok((shares.len(), fewest.copied().unwrap_or(0), most.copied().unwrap_or(0)))
+}
+
+/// What is there that must not be.
+pub(crate) fn forbidden(database: &Database) -> anyhow::Result<Vec<String>> {
+    let mut found = Vec::new();
+    for (what, sql) in FORBIDDEN {
+        let [count] = database.numbers(sql)?;
+        if count > 0 {
+            found.push(format!("{count} {what}"));
+        }
+    }
+    Ok(found)
+}
+
+/// Notices that nothing moves any more.
+#[derive(Debug)]
+pub(crate) struct Patience {
+    seen: Vec<u64>,
+    since: Instant,
+}
+
+impl Patience {
+    pub(crate) fn new() -> Self {
+        Self { seen: Vec::new(), since: time::now() }
+    }
+
+    /// Looks at what the database has; fails where that has not changed for too long, or where a person is needed.
+    pub(crate) fn look(&mut self, database: &Database) -> anyhow::Result<[u64; 4]> {
+        let [events, consumed, n_open, n_in_doubt, n_stopped] = database.numbers(STANDING)?;
+        let standing = [events, consumed, n_open, n_in_doubt];
+        if self.seen != standing {
+            self.seen = standing.to_vec();
+            self.since = time::now();
+        }
+        if n_stopped > 0 || self.since.elapsed() > STUCK_AFTER {
+            let waiting = database.ask(WAITING)?;
+            bail!(
+                "nothing moves, or {n_stopped} workflows wait for a person; {standing:?}:\n{waiting}"
+            );
+        }
+        Ok(standing)
+    }
+}
+
+/// Waits until everything that was asked for is done and nothing is open. Workers that ended by themselves are told of.
+pub(crate) fn converge(
+    database: &Database,
+    outside: &Outside,
+    workers: &mut Workers,
+) -> anyhow::Result<Vec<String>> {
+    let mut patience = Patience::new();
+    let mut ended = Vec::new();
+    loop {
+        ended.extend(workers.replace_ended()?);
+        let [events, consumed, n_open, n_in_doubt] = patience.look(database)?;
+        let expected = outside.count().expected;
+        if [events, consumed] == [expected; 2] && n_open == 0 && n_in_doubt == 0 {
+            return Ok(ended);
+        }
+        time::pause(LOOK_EVERY);
+    }
+}
+
+/// Looks again and again whether a workflow has two open runs.
+#[derive(Debug)]
+pub(crate) struct Sampler {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<Samples>>,
+}
+
+impl Drop for Sampler {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+    }
+}
+
+/// What a sampler saw.
+#[derive(Debug, Default)]
+pub(crate) struct Samples {
+    /// How often the database answered.
+    pub(crate) looks: u64,
+    /// How many workflows with two open runs were seen.
+    pub(crate) doubled: u64,
+}
+
+impl Sampler {
+    pub(crate) fn start(database: Database) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let sql =
+            "SELECT count(*) FROM (SELECT FROM handler_runs WHERE status IN ('queued', 'active')
+            GROUP BY workflow_id HAVING count(*) > 1) AS doubled";
+        let thread = std::thread::spawn(move || {
+            let mut samples = Samples::default();
+            while !stopped.load(Ordering::SeqCst) {
+                // The database may be away on purpose.
+                if let Ok([doubled]) = database.numbers(sql) {
+                    samples.looks += 1;
+                    samples.doubled += doubled;
+                }
+                time::pause(LOOK_EVERY);
+            }
+            samples
+        });
+        Self { stop, thread: Some(thread) }
+    }
+
+    pub(crate) fn stop(mut self) -> anyhow::Result<Samples> {
+        self.stop.store(true, Ordering::SeqCst);
+        let ended = self.thread.take().and_then(|thread| thread.join().ok());
+        ended.context("the sampler panicked")
+    }
+}
