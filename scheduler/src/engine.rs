@@ -29,6 +29,9 @@ const GRACE: Duration = Duration::from_secs(30);
 /// How long a worker tries to say that it has stopped; without it others find out when its leases end.
 const LEAVE: Duration = Duration::from_secs(5);
 
+/// How soon it is looked again at what is due and locked.
+const LOCKED: Duration = Duration::from_millis(50);
+
 /// How many workflows are looked at in one transaction.
 const DUE_BATCH: u32 = 100;
 
@@ -145,7 +148,7 @@ impl Engine {
                 let sleep = self.turn(&mut drives).await?;
                 match drives.join_next().await {
                     Some(ended) => check(ended)?,
-                    None if sleep == Some(Duration::ZERO) => {}
+                    None if sleep.is_some_and(|sleep| sleep <= LOCKED) => sleep_for(sleep).await,
                     None => return Ok(()),
                 }
             }
@@ -200,12 +203,15 @@ impl Engine {
         }
         let looked_at = self.driver.store.enqueue_due(DUE_BATCH).await?;
         let found = self.claim(None).await?;
+        let found_nothing = found.runs.is_empty() && looked_at == 0;
         let is_full = self.driver.slots.available_permits() <= found.runs.len();
         self.begin(found, drives);
         if looked_at == usize::try_from(DUE_BATCH).unwrap_or(usize::MAX) && !is_full {
             return Ok(Some(Duration::ZERO));
         }
-        self.driver.store.next_due(&self.card.takes).await
+        let wait = self.driver.store.next_due(&self.card.takes).await?;
+        // What is due and was not found is locked by somebody else for the moment.
+        Ok(wait.map(|wait| if found_nothing { wait.max(LOCKED) } else { wait }))
     }
 
     /// Looks up what is in doubt of a workflow, before a session depends on it.
@@ -385,8 +391,7 @@ fn liveness_error(folder: &std::path::Path, source: std::io::Error) -> EngineErr
 
 async fn sleep_for(duration: Option<Duration>) {
     match duration {
-        // What is due at once may be locked by another worker for the moment.
-        Some(duration) => tokio::time::sleep(duration.max(Duration::from_millis(5))).await,
+        Some(duration) => tokio::time::sleep(duration).await,
         None => std::future::pending().await,
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use windlass_core::RunId;
-use windlass_store::{Claim, StoreError};
+use windlass_store::{Claim, StillHeld, StoreError};
 
 /// The runs that this worker holds.
 #[derive(Debug, Default)]
@@ -76,7 +76,7 @@ impl Held {
         lease: Duration,
     ) -> Infallible
     where
-        A: Future<Output = Result<Vec<RunId>, StoreError>>,
+        A: Future<Output = Result<StillHeld, StoreError>>,
     {
         let every = every(lease);
         loop {
@@ -87,22 +87,22 @@ impl Held {
 
     async fn beat_once<A>(&self, beat: impl Fn(Vec<Claim>) -> A, lease: Duration, every: Duration)
     where
-        A: Future<Output = Result<Vec<RunId>, StoreError>>,
+        A: Future<Output = Result<StillHeld, StoreError>>,
     {
         let claims: Vec<Claim> = self.lock().values().map(|run| run.claim).collect();
         let asked_at = Instant::now();
         let answer = tokio::time::timeout(lease / 4, beat(claims.clone())).await;
         let mut runs = self.lock();
         match answer {
-            Ok(Ok(renewed)) => {
+            Ok(Ok(held)) => {
                 for claim in claims {
                     let Some(run) = runs.get_mut(&claim.run).filter(|run| run.claim == claim)
                     else {
                         continue;
                     };
-                    if renewed.contains(&claim.run) {
+                    if held.renewed.contains(&claim.run) {
                         run.trusted_until = asked_at + trusted(lease);
-                    } else {
+                    } else if !held.busy.contains(&claim.run) {
                         run.give_up.cancel();
                     }
                 }
@@ -157,7 +157,7 @@ mod tests {
         beat: impl Fn(Vec<Claim>) -> A + Send + Sync + 'static,
     ) -> ([Hold; N], Instant)
     where
-        A: Future<Output = Result<Vec<RunId>, StoreError>> + Send,
+        A: Future<Output = Result<StillHeld, StoreError>> + Send,
     {
         let (held, began) = (Arc::new(Held::default()), Instant::now());
         let runs: Vec<RunId> =
@@ -174,8 +174,9 @@ mod tests {
         given_up.ok().map(|()| began.elapsed())
     }
 
-    fn runs_of(claims: &[Claim]) -> Vec<RunId> {
-        claims.iter().map(|claim| claim.run).collect()
+    fn renewed(claims: &[Claim]) -> StillHeld {
+        let renewed = claims.iter().map(|claim| claim.run).collect();
+        StillHeld { renewed, busy: Vec::new() }
     }
 
     #[tokio::test(start_paused = true)]
@@ -186,7 +187,7 @@ mod tests {
             if !claims.is_empty() {
                 heard.lock().unwrap().push(Instant::now());
             }
-            std::future::ready(Ok(runs_of(&claims)))
+            std::future::ready(Ok(renewed(&claims)))
         });
 
         assert_eq!(given_up_after(&hold, began).await, None);
@@ -204,12 +205,24 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_run_that_somebody_keeps_locked_is_kept_until_its_lease_nearly_ends() {
+        let ([hold], began) = hold(|claims| {
+            let StillHeld { renewed, .. } = renewed(&claims);
+            std::future::ready(Ok(StillHeld { renewed: Vec::new(), busy: renewed }))
+        });
+
+        let after = given_up_after(&hold, began).await.unwrap();
+
+        assert!(after > LEASE / 3 && after < LEASE, "{after:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_worker_that_holds_nothing_is_heard_of_every_fifteen_seconds() {
         let beats = Arc::new(Mutex::new(0));
         let heard = Arc::clone(&beats);
         let ([], _began) = hold(move |_| {
             *heard.lock().unwrap() += 1;
-            std::future::ready(Ok(Vec::new()))
+            std::future::ready(Ok(StillHeld::default()))
         });
 
         tokio::time::sleep(HEARTBEAT * 10 - Duration::from_secs(1)).await;
@@ -262,7 +275,7 @@ mod tests {
             let mut tries = tries.lock().unwrap();
             *tries += 1;
             let answer =
-                if *tries % 2 == 1 { Err(StoreError::DiskFull) } else { Ok(runs_of(&claims)) };
+                if *tries % 2 == 1 { Err(StoreError::DiskFull) } else { Ok(renewed(&claims)) };
             std::future::ready(answer)
         });
 
@@ -272,7 +285,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_run_whose_renewal_is_refused_is_given_up_at_once_and_no_other() {
         let ([kept, lost], began) = hold(|claims| {
-            std::future::ready(Ok(runs_of(&claims).into_iter().min().into_iter().collect()))
+            std::future::ready(Ok(renewed(
+                &claims.into_iter().min_by_key(|claim| claim.run).into_iter().collect::<Vec<_>>(),
+            )))
         });
 
         let after = given_up_after(&lost, began).await.unwrap();

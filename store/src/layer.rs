@@ -117,7 +117,7 @@ layered! {
         start_session(params: StartSession) -> SessionId;
         enqueue_due(limit: u32) -> usize;
         claim_runs(params: ClaimRuns) -> Vec<ClaimedRun>;
-        beat(params: Beat) -> Vec<RunId>;
+        beat(params: Beat) -> StillHeld;
         leave(worker: WorkerId) -> Vec<RecoveredRun>;
         route_workflow(params: RouteWorkflow) -> Workflow;
         recover_runs(params: RecoverRuns) -> Vec<RecoveredRun>;
@@ -177,5 +177,6 @@ impl Wrote for Mutation {}
 impl Wrote for MutationStatus {}
 impl Wrote for SavedScript {}
 impl Wrote for SessionId {}
+impl Wrote for StillHeld {}
 impl Wrote for Workflow {}
 impl Wrote for WorkspaceId {}

@@ -65,8 +65,8 @@ pub use location::Location;
 pub use model::{
     BegunMutation, Claim, ClaimedRun, Committed, DueLookup, Event, EventCounts, HandlerState,
     Input, InputStatus, JournalEntry, LogEntry, Mutation, Notification, NotificationKind,
-    RecoveredRun, Run, SavedScript, ScriptVersion, Session, Worker, Workflow, WorkflowOverview,
-    Workspace,
+    RecoveredRun, Run, SavedScript, ScriptVersion, Session, StillHeld, Worker, Workflow,
+    WorkflowOverview, Workspace,
 };
 pub use moving::{MovedTable, move_instance};
 pub use open::{Options, migrate, open, revert};

@@ -58,7 +58,7 @@ pub trait Store: Inspect {
     async fn claim_runs(&self, params: ClaimRuns) -> Result<Vec<ClaimedRun>>;
 
     /// A worker lives, and extends its leases; returns the runs that it still holds. What is missing was lost.
-    async fn beat(&self, params: Beat) -> Result<Vec<RunId>>;
+    async fn beat(&self, params: Beat) -> Result<StillHeld>;
 
     /// A worker stops: what it holds is handed back, as [`recover_runs`](Self::recover_runs) would take it but blaming nothing, and
     /// the worker is no longer listed. A run whose request may just be leaving is not handed back: it is taken over when its lease

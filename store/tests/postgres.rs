@@ -2,6 +2,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "helpers of tests: what cannot be unwrapped fails the test"
 )]
 
@@ -9,14 +10,17 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 use serde_json::json;
 use windlass_core::{Clock, WorkflowId};
 use windlass_core::{EventStatus, HandlerKind, Id, RunId, SystemClock, WorkerId};
+use windlass_store::conformance::card;
 use windlass_store::conformance::world::{commit_consumer_of, commit_of, event, manifest};
 use windlass_store::testing::PostgresSchema;
 use windlass_store::{
-    ActivateScript, ApplyMutation, BeginMutation, Bump, CheckpointPrepare, ClaimRuns, ClaimedRun,
-    CommitProducer, EventFilter, Options, Queue, Reservation, SaveScript, SharedStore, Takes, open,
+    ActivateScript, ApplyMutation, Beat, BeginMutation, Bump, CheckpointPrepare, ClaimRuns,
+    ClaimedRun, CommitProducer, Ended, EventFilter, Options, Queue, RecoverRuns, Reservation,
+    SaveScript, SharedStore, StillHeld, Takes, open,
 };
 
 const WORKFLOWS: usize = 12;
@@ -56,6 +60,35 @@ async fn eight_workers_on_two_machines_do_everything_once() {
         assert_eq!(overview.events["mail"].consumed, MAILS, "{overview:?}");
         assert_eq!((overview.pending_inputs, overview.open_run), (0, None));
     }
+}
+
+#[tokio::test]
+async fn a_run_that_somebody_keeps_locked_costs_no_other_its_lease_or_its_rescue() {
+    let Some(schema) = PostgresSchema::migrated().await.unwrap() else { return };
+    let store = open(&schema.url(), Options::default()).await.unwrap();
+    deploy(&store).await;
+    let worker = card(WorkerId::mint(SystemClock.now()), Takes::default());
+    let queue = Queue::For(Takes::default());
+    let params = ClaimRuns { worker: worker.id, limit: 2, lease: Duration::ZERO, queue };
+    let claims: Vec<_> =
+        store.claim_runs(params).await.unwrap().into_iter().map(|run| run.claim).collect();
+    let [locked, free] = [0, 1].map(|nth: usize| claims[nth].run);
+    let mut somebody = AsyncPgConnection::establish(&schema.url()).await.unwrap();
+    let lock = format!(
+        "BEGIN; SELECT 1 FROM handler_runs r JOIN workflows w ON w.id = r.workflow_id WHERE r.id = '{locked}' FOR UPDATE"
+    );
+    somebody.batch_execute(&lock).await.unwrap();
+
+    let beat = Beat { worker, claims, lease: Duration::ZERO, ended: Ended::default() };
+    let held = store.beat(beat).await.unwrap();
+    let recover = || RecoverRuns { lost_workers: Vec::new(), limit: 10 };
+    let recovered = store.recover_runs(recover()).await.unwrap();
+
+    assert_eq!(held, StillHeld { renewed: vec![free], busy: vec![locked] });
+    assert_eq!(recovered.iter().map(|it| it.run).collect::<Vec<_>>(), [free]);
+    somebody.batch_execute("COMMIT").await.unwrap();
+    let recovered = store.recover_runs(recover()).await.unwrap();
+    assert_eq!(recovered.iter().map(|it| it.run).collect::<Vec<_>>(), [locked]);
 }
 
 async fn deploy(store: &SharedStore) -> Vec<WorkflowId> {

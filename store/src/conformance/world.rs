@@ -18,8 +18,8 @@ use crate::{
     ClaimLookups, ClaimRuns, ClaimedRun, CommitConsumer, CommitProducer, Committed,
     ControlWorkflow, DoubtMutation, DueLookup, Ended, FailMutation, Finding, FollowUp, Mutation,
     NewEvent, NewInput, Queue, RecoverRuns, RecoveredRun, Reservation, ResolveMutation, Result,
-    SaveScript, SavedScript, Session, SettleLookup, SharedStore, StartSession, StopRun, Takes,
-    WorkerCard, Workflow,
+    SaveScript, SavedScript, Session, SettleLookup, SharedStore, StartSession, StillHeld, StopRun,
+    Takes, WorkerCard, Workflow,
 };
 
 /// How long the tests' workers hold a run.
@@ -145,6 +145,10 @@ impl World {
 
     /// The world's worker lives; what it still holds.
     pub async fn beat(&self, claims: &[Claim]) -> Vec<RunId> {
+        self.beats(claims).await.renewed
+    }
+
+    pub async fn beats(&self, claims: &[Claim]) -> StillHeld {
         let worker = card(self.worker, Takes::default());
         let (claims, ended) = (claims.to_vec(), Ended { done: 3, failed: 1 });
         self.store.beat(Beat { worker, claims, lease: LEASE, ended }).await.unwrap()

@@ -1,7 +1,7 @@
 //! Workers.
 
 use serde::Serialize;
-use windlass_core::{Timestamp, WorkerId, WorkspaceId};
+use windlass_core::{RunId, Timestamp, WorkerId, WorkspaceId};
 
 /// A process that works, as it last said itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -30,4 +30,13 @@ pub struct Worker {
     pub started_at: Timestamp,
     /// When it was last heard of.
     pub last_heartbeat_at: Timestamp,
+}
+
+/// What a worker holds that has just said that it lives. Whatever is in neither list was lost.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StillHeld {
+    /// Their leases are renewed.
+    pub renewed: Vec<RunId>,
+    /// They are still the worker's, but somebody else has just locked them, and their leases end when they would have.
+    pub busy: Vec<RunId>,
 }

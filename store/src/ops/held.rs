@@ -66,12 +66,31 @@ pub(super) async fn hold(tx: &mut Tx<'_>, claim: Claim) -> Result<Held> {
 
 /// The run, with its workflow locked.
 pub(super) async fn find(tx: &mut Tx<'_>, run: RunId) -> Result<Option<Held>> {
+    let Some(workflow) = workflow_of(tx, run).await? else { return Ok(None) };
+    let locked = dialect::lock_workflow(tx.conn, workflow).await?;
+    with_run(tx, locked, run).await
+}
+
+/// The same, but none where somebody has locked the workflow just now.
+pub(super) async fn find_free(tx: &mut Tx<'_>, run: RunId) -> Result<Option<Held>> {
+    let Some(workflow) = workflow_of(tx, run).await? else { return Ok(None) };
+    let locked = dialect::lock_free_workflow(tx.conn, workflow).await?;
+    with_run(tx, locked, run).await
+}
+
+async fn workflow_of(tx: &mut Tx<'_>, run: RunId) -> Result<Option<WorkflowId>> {
     let workflow =
         handler_runs::table.filter(handler_runs::id.eq(Db(run))).select(handler_runs::workflow_id);
-    let Some(Db(workflow)) = workflow.first::<Db<WorkflowId>>(tx.conn).await.optional()? else {
-        return Ok(None);
-    };
-    let Some(workflow) = dialect::lock_workflow(tx.conn, workflow).await? else { return Ok(None) };
+    let workflow: Option<Db<WorkflowId>> = workflow.first(tx.conn).await.optional()?;
+    Ok(workflow.map(|Db(workflow)| workflow))
+}
+
+async fn with_run(
+    tx: &mut Tx<'_>,
+    locked: Option<WorkflowRow>,
+    run: RunId,
+) -> Result<Option<Held>> {
+    let Some(workflow) = locked else { return Ok(None) };
     // Read only now: whoever held the lock may have changed the run.
     let loaded = load(tx, run).await?;
     Ok(loaded.map(|Loaded { run, state, recourse, price }| Held {

@@ -24,7 +24,8 @@ impl Operation for RecoverRuns {
     async fn run(self, tx: &mut Tx<'_>) -> Result<Vec<RecoveredRun>> {
         let mut recovered = Vec::new();
         for run in lost_runs(tx, &self).await? {
-            let Some(held) = held::find(tx, run).await? else { continue };
+            // Whoever has the workflow locked may be the worker itself, and must not hold up all others.
+            let Some(held) = held::find_free(tx, run).await? else { continue };
             if is_lost(tx, &held, &self) {
                 recovered.push(recover(tx, held).await?);
             }

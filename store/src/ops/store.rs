@@ -53,7 +53,7 @@ impl Store for Backend {
         self.write(params).await
     }
 
-    async fn beat(&self, params: Beat) -> Result<Vec<RunId>> {
+    async fn beat(&self, params: Beat) -> Result<StillHeld> {
         self.write(params).await
     }
 

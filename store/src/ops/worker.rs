@@ -5,12 +5,12 @@ use std::time::Duration;
 use diesel::prelude::*;
 use windlass_core::{RunId, WorkerId};
 
-use super::dialect::RunQueryDsl;
+use super::dialect::{self, RunQueryDsl};
 use super::{BATCH, Operation, Tx, held, recover, stored};
 use crate::convert::stored_count;
 use crate::error::Result;
 use crate::literals::IsActive;
-use crate::model::{Claim, RecoveredRun};
+use crate::model::{Claim, RecoveredRun, StillHeld};
 use crate::params::Beat;
 use crate::rows::{At, Db, Json, WorkerRow};
 use crate::schema::{handler_runs, workers};
@@ -19,9 +19,9 @@ use crate::schema::{handler_runs, workers};
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(120);
 
 impl Operation for Beat {
-    type Output = Vec<RunId>;
+    type Output = StillHeld;
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<Vec<RunId>> {
+    async fn run(self, tx: &mut Tx<'_>) -> Result<StillHeld> {
         let row = row(tx, &self);
         diesel::insert_into(workers::table)
             .values(&row)
@@ -38,9 +38,9 @@ impl Operation for Beat {
         let long_ago = At(tx.now.before(FORGOTTEN_AFTER));
         let forgotten = workers::table.filter(workers::last_heartbeat_at.lt(long_ago));
         diesel::delete(forgotten).execute(tx.conn).await?;
-        let mut held = Vec::with_capacity(self.claims.len());
+        let mut held = StillHeld::default();
         for claims in self.claims.chunks(BATCH) {
-            held.extend(renew(tx, row.id, claims, self.lease).await?);
+            renew(tx, row.id, (claims, self.lease), &mut held).await?;
         }
         Ok(held)
     }
@@ -64,30 +64,32 @@ fn row(tx: &Tx<'_>, beat: &Beat) -> WorkerRow {
     }
 }
 
-/// Renews what the worker still holds. One statement, however much that is.
+/// Renews what the worker still holds. A row that somebody has locked is passed over: it must not cost all others their leases.
 async fn renew(
     tx: &mut Tx<'_>,
     worker: Db<WorkerId>,
-    claims: &[Claim],
-    lease: Duration,
-) -> Result<Vec<RunId>> {
-    if claims.is_empty() {
-        return Ok(Vec::new());
-    }
+    (claims, lease): (&[Claim], Duration),
+    held: &mut StillHeld,
+) -> Result<()> {
     let runs: Vec<_> = claims.iter().map(|claim| Db(claim.run)).collect();
+    // Locked first, and read afterwards: what is free stays as it is read.
+    let free = dialect::lock_free_runs(tx.conn, &runs).await?;
     let ours = handler_runs::id.eq_any(runs).and(handler_runs::claimed_by.eq(worker));
-    let expires_at = Some(At(tx.now.after(lease)));
-    diesel::update(handler_runs::table.filter(&ours).filter(IsActive))
-        .set(handler_runs::lease_expires_at.eq(expires_at))
+    let ours = handler_runs::table.filter(ours).filter(IsActive);
+    let ours = ours.select((handler_runs::id, handler_runs::fence));
+    let ours: Vec<(Db<RunId>, i64)> = ours.load(tx.conn).await?;
+    let (renewed, busy): (Vec<_>, Vec<_>) = ours
+        .into_iter()
+        .filter(|(Db(run), fence)| claims.contains(&Claim { run: *run, fence: *fence }))
+        .map(|(run, _)| run)
+        .partition(|run| free.contains(run));
+    diesel::update(handler_runs::table.filter(handler_runs::id.eq_any(&renewed)))
+        .set(handler_runs::lease_expires_at.eq(Some(At(tx.now.after(lease)))))
         .execute(tx.conn)
         .await?;
-    let renewed = handler_runs::table
-        .filter(&ours)
-        .filter(IsActive)
-        .select((handler_runs::id, handler_runs::fence));
-    let renewed: Vec<(Db<RunId>, i64)> = renewed.load(tx.conn).await?;
-    let renewed = renewed.into_iter().map(|(Db(run), fence)| Claim { run, fence });
-    Ok(renewed.filter(|claim| claims.contains(claim)).map(|claim| claim.run).collect())
+    held.renewed.extend(renewed.into_iter().map(|Db(run)| run));
+    held.busy.extend(busy.into_iter().map(|Db(run)| run));
+    Ok(())
 }
 
 /// A worker stops.

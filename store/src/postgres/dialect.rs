@@ -12,7 +12,7 @@ pub(super) use super::PostgresStore as Backend;
 use crate::error::Result;
 use crate::queue::{From, due_workflows, queued_runs, taken_from};
 use crate::rows::{Db, WorkflowRow};
-use crate::schema::workflows;
+use crate::schema::{handler_runs, workflows};
 
 /// The connection that the operations run on.
 pub(super) type Conn = diesel_async::AsyncPgConnection;
@@ -67,4 +67,19 @@ pub(super) async fn lock_queued_run(
 ) -> Result<Vec<Db<RunId>>> {
     let queued = queued_runs!(now, handler_runs::workflow_id.eq(Db(workflow)));
     Ok(queued.for_no_key_update().skip_locked().load(conn).await?)
+}
+
+/// Those of the runs that nobody has locked, locked.
+pub(super) async fn lock_free_runs(conn: &mut Conn, runs: &[Db<RunId>]) -> Result<Vec<Db<RunId>>> {
+    let runs = handler_runs::table.filter(handler_runs::id.eq_any(runs)).select(handler_runs::id);
+    Ok(runs.for_no_key_update().skip_locked().load(conn).await?)
+}
+
+/// The same as [`lock_workflow`], but none where somebody has locked it.
+pub(super) async fn lock_free_workflow(
+    conn: &mut Conn,
+    workflow: WorkflowId,
+) -> Result<Option<WorkflowRow>> {
+    let row = WorkflowRow::query().filter(workflows::id.eq(Db(workflow)));
+    Ok(row.for_no_key_update().skip_locked().first(conn).await.optional()?)
 }

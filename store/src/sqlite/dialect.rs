@@ -62,3 +62,16 @@ pub(super) async fn lock_queued_run(
     let queued = queued_runs!(now, handler_runs::workflow_id.eq(Db(workflow)));
     Ok(queued.load(conn).await?)
 }
+
+/// All of the runs.
+pub(super) async fn lock_free_runs(_conn: &mut Conn, runs: &[Db<RunId>]) -> Result<Vec<Db<RunId>>> {
+    Ok(runs.to_vec())
+}
+
+/// The workflow's row.
+pub(super) async fn lock_free_workflow(
+    conn: &mut Conn,
+    workflow: WorkflowId,
+) -> Result<Option<WorkflowRow>> {
+    lock_workflow(conn, workflow).await
+}
