@@ -34,7 +34,7 @@ text_enum! {
 }
 
 /// What the state machine knows of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RunState {
     /// What it executes.
     pub kind: HandlerKind,
