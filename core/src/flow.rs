@@ -1,7 +1,13 @@
-//! Who goes first when more is queued than can run.
+//! Who goes first when more is queued than can run, and how much of one thing runs at a time.
 
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
+use crate::capability::Grant;
+use crate::schedule::span;
+use crate::text::UnknownText;
 use crate::time::Timestamp;
 
 /// How much waiting one point of priority is worth.
@@ -17,17 +23,188 @@ pub fn rank(waits_since: Timestamp, priority: i32) -> Timestamp {
     if priority >= 0 { waits_since.before(head_start) } else { waits_since.after(head_start) }
 }
 
+/// What runs have in common that is limited.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FlowKey {
+    /// A workflow.
+    Workflow(String),
+    /// A namespace of tools, such as a connector's.
+    Connector(String),
+    /// A place that a tool is narrowed to, such as a server.
+    Host(String),
+}
+
+impl FlowKey {
+    /// What the runs of a workflow are limited by: its name, the tools that it may call, and the places that it was granted by name.
+    #[must_use]
+    pub fn of(workflow: &str, grant: &Grant) -> BTreeSet<Self> {
+        let of_tools = grant.iter().flat_map(|capability| {
+            let host = capability.scope().map(|scope| Self::Host(scope.to_owned()));
+            [Some(Self::Connector(capability.namespace().to_owned())), host]
+        });
+        std::iter::once(Self::Workflow(workflow.to_owned())).chain(of_tools.flatten()).collect()
+    }
+}
+
+impl fmt::Display for FlowKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Workflow(name) => write!(f, "workflow:{name}"),
+            Self::Connector(namespace) => write!(f, "connector:{namespace}"),
+            Self::Host(host) => write!(f, "host:{host}"),
+        }
+    }
+}
+
+impl FromStr for FlowKey {
+    type Err = UnknownText;
+
+    fn from_str(text: &str) -> Result<Self, UnknownText> {
+        match text.split_once(':') {
+            Some(("workflow", name)) if !name.is_empty() => Ok(Self::Workflow(name.to_owned())),
+            Some(("connector", name)) if !name.is_empty() => Ok(Self::Connector(name.to_owned())),
+            Some(("host", name)) if !name.is_empty() => Ok(Self::Host(name.to_owned())),
+            _ => Err(UnknownText::new(
+                text,
+                "what can be limited: write `workflow:NAME`, `connector:Http` or `host:api.example.com`",
+            )),
+        }
+    }
+}
+
+/// So many runs in so long a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// How many may begin.
+    pub runs: u32,
+    /// In each window of this length.
+    pub per: Duration,
+}
+
+impl FromStr for Rate {
+    type Err = UnknownText;
+
+    fn from_str(text: &str) -> Result<Self, UnknownText> {
+        let parts = text.split_once('/').and_then(|(runs, per)| {
+            Some(Self { runs: runs.parse().ok().filter(|runs| *runs > 0)?, per: span(per).ok()? })
+        });
+        parts.ok_or_else(|| UnknownText::new(text, "a rate: write for example `60/1m`"))
+    }
+}
+
+/// How much of what has a key in common runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FlowLimit {
+    /// How many runs at a time.
+    pub at_once: Option<u32>,
+    /// How many may begin in a window.
+    pub rate: Option<Rate>,
+}
+
+/// A limit, and how much of it is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FlowState {
+    /// The limit.
+    pub limit: FlowLimit,
+    /// How many runs are active.
+    pub running: u32,
+    /// When the window of the rate began.
+    pub window_started_at: Option<Timestamp>,
+    /// How many runs have begun in it.
+    pub taken: u32,
+}
+
+/// Why no run may begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Full {
+    /// One has to end first.
+    UntilOneEnds,
+    /// The window has to end first.
+    Until(Timestamp),
+}
+
+impl FlowState {
+    /// Whether a run has to wait at `now`, and for what.
+    #[must_use]
+    pub fn full(&self, now: Timestamp) -> Option<Full> {
+        if self.limit.at_once.is_some_and(|at_once| self.running >= at_once) {
+            return Some(Full::UntilOneEnds);
+        }
+        let rate = self.limit.rate?;
+        let ends = self.window_started_at?.after(rate.per);
+        (now < ends && self.taken >= rate.runs).then_some(Full::Until(ends))
+    }
+
+    /// The same after one more run has begun at `now`.
+    #[must_use]
+    pub fn after_one_more(self, now: Timestamp) -> Self {
+        let running = self.running.saturating_add(1);
+        let Some(rate) = self.limit.rate else { return Self { running, ..self } };
+        match self.window_started_at {
+            Some(began) if now < began.after(rate.per) => {
+                Self { running, taken: self.taken.saturating_add(1), ..self }
+            }
+            Some(_) | None => Self { running, taken: 1, window_started_at: Some(now), ..self },
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_micros(1_000_000_000).after(Duration::from_secs(seconds))
+    }
+
     #[test]
     fn a_higher_priority_goes_first_until_the_other_has_waited_for_its_minutes() {
-        let began = Timestamp::from_micros(1_000_000_000);
-        let later = |seconds| began.after(Duration::from_secs(seconds));
+        assert!(rank(at(119), 2) < rank(at(0), 0));
+        assert!(rank(at(121), 2) > rank(at(0), 0));
+        assert!(rank(at(0), -1) > rank(at(59), 0));
+    }
 
-        assert!(rank(later(119), 2) < rank(began, 0));
-        assert!(rank(later(121), 2) > rank(began, 0));
-        assert!(rank(began, -1) > rank(later(59), 0));
+    #[test]
+    fn a_workflow_is_limited_by_its_name_its_tools_and_the_places_that_it_was_granted() {
+        let grant: Grant = ["Http.post:a.example", "Http.get", "Files.append"]
+            .map(|it| it.parse().unwrap())
+            .into_iter()
+            .collect();
+
+        let keys: Vec<_> = FlowKey::of("mail", &grant).iter().map(ToString::to_string).collect();
+
+        assert_eq!(keys, ["workflow:mail", "connector:Files", "connector:Http", "host:a.example"]);
+        for key in keys {
+            assert_eq!(key.parse::<FlowKey>().unwrap().to_string(), key);
+        }
+        for wrong in ["mail", "host:", "tool:Http"] {
+            assert!(wrong.parse::<FlowKey>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn so_many_run_at_once_and_no_more() {
+        let limit = FlowLimit { at_once: Some(2), rate: None };
+        let one = FlowState { limit, running: 1, window_started_at: None, taken: 0 };
+
+        assert_eq!(one.full(at(0)), None);
+        assert_eq!(one.after_one_more(at(0)).full(at(9)), Some(Full::UntilOneEnds));
+    }
+
+    #[test]
+    fn so_many_begin_in_a_window_and_the_next_begins_with_the_next_run() {
+        let rate: Rate = "2/1m".parse().unwrap();
+        let limit = FlowLimit { at_once: None, rate: Some(rate) };
+        let none = FlowState { limit, running: 0, window_started_at: None, taken: 0 };
+
+        let two = none.after_one_more(at(0)).after_one_more(at(30));
+
+        assert_eq!(two.full(at(59)), Some(Full::Until(at(60))));
+        assert_eq!(two.full(at(60)), None);
+        let third = two.after_one_more(at(70));
+        assert_eq!((third.taken, third.window_started_at), (1, Some(at(70))));
+        for wrong in ["2", "0/1m", "2/", "2/1"] {
+            assert!(wrong.parse::<Rate>().is_err(), "{wrong}");
+        }
     }
 }

@@ -42,7 +42,7 @@ mod workflow;
 pub use capability::{Capability, Grant, NoCapability};
 pub use event::EventStatus;
 pub use failure::{Failure, FailureClass, ScriptPosition, Sent, Service};
-pub use flow::{PER_PRIORITY, rank};
+pub use flow::{FlowKey, FlowLimit, FlowState, Full, PER_PRIORITY, Rate, rank};
 pub use id::{
     EventId, Id, InputId, JournalId, MutationId, NotificationId, RunId, ScriptId, SessionId,
     TopicId, WorkerId, WorkflowId, WorkspaceId,

@@ -24,6 +24,11 @@ fn instant(stored: Option<At>) -> Option<windlass_core::Timestamp> {
 }
 
 /// A stored count; the databases have no unsigned numbers.
+/// A span of time as it is stored, in microseconds.
+pub(crate) fn stored_micros(span: std::time::Duration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
+}
+
 /// A large count as it is stored.
 pub(crate) fn stored_count(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)

@@ -12,15 +12,15 @@ use windlass_core::{
 use crate::error::Result;
 use crate::model::{
     BegunMutation, ClaimedRun, Committed, DueLookup, Event, HandlerState, Input, JournalEntry,
-    LogEntry, Mutation, Notification, RecoveredRun, Run, SavedScript, ScriptVersion, Session,
-    Worker, Workflow, WorkflowOverview, Workspace,
+    Limit, LogEntry, Mutation, Notification, RecoveredRun, Run, SavedScript, ScriptVersion,
+    Session, StillHeld, Worker, Workflow, WorkflowOverview, Workspace,
 };
 use crate::params::{
     ActivateScript, ApplyMutation, Beat, BeginMutation, CaptureMutation, CheckpointPrepare,
     ClaimLookups, ClaimRuns, CommitConsumer, CommitProducer, ControlWorkflow, DoubtMutation,
     EventFilter, FailMutation, LogFilter, Prune, Pruned, RecoverRuns, ResolveMutation,
-    RouteWorkflow, RunFilter, SaveScript, ScriptMessage, SettleEvent, SettleLookup, StartSession,
-    StopRun, Takes,
+    RouteWorkflow, RunFilter, SaveScript, ScriptMessage, SetLimit, SettleEvent, SettleLookup,
+    StartSession, StopRun, Takes,
 };
 use crate::store::{AnyId, Inspect, SharedStore, Store, WakeUps};
 
@@ -118,6 +118,7 @@ layered! {
         enqueue_due(limit: u32) -> usize;
         claim_runs(params: ClaimRuns) -> Vec<ClaimedRun>;
         beat(params: Beat) -> StillHeld;
+        set_limit(params: SetLimit) -> ();
         leave(worker: WorkerId) -> Vec<RecoveredRun>;
         route_workflow(params: RouteWorkflow) -> Workflow;
         recover_runs(params: RecoverRuns) -> Vec<RecoveredRun>;
@@ -143,6 +144,7 @@ layered! {
         next_due(takes: &Takes) -> Option<Duration>;
         workers(workspace: Option<WorkspaceId>) -> Vec<Worker>;
         workspaces() -> Vec<Workspace>;
+        limits(workspace: WorkspaceId) -> Vec<Limit>;
         workflows(workspace: WorkspaceId) -> Vec<Workflow>;
         find_workflow(workspace: WorkspaceId, name_or_id: &str) -> Workflow;
         overview(workflow: WorkflowId) -> WorkflowOverview;

@@ -64,9 +64,9 @@ pub use layer::{Layer, Layered, Wrote};
 pub use location::Location;
 pub use model::{
     BegunMutation, Claim, ClaimedRun, Committed, DueLookup, Event, EventCounts, HandlerState,
-    Input, InputStatus, JournalEntry, LogEntry, Mutation, Notification, NotificationKind,
-    RecoveredRun, Run, SavedScript, ScriptVersion, Session, StillHeld, Worker, Workflow,
-    WorkflowOverview, Workspace,
+    Holder, Input, InputStatus, JournalEntry, Limit, LogEntry, Mutation, Notification,
+    NotificationKind, RecoveredRun, Run, SavedScript, ScriptVersion, Session, StillHeld, Worker,
+    Workflow, WorkflowOverview, Workspace,
 };
 pub use moving::{MovedTable, move_instance};
 pub use open::{Options, migrate, open, revert};
@@ -75,7 +75,7 @@ pub use params::{
     CheckpointPrepare, ClaimLookups, ClaimRuns, CommitConsumer, CommitProducer, ControlWorkflow,
     DoubtMutation, Ended, EventFate, EventFilter, FailMutation, Finding, FollowUp, LogFilter,
     NewEvent, NewInput, NewLog, Prune, PrunePlace, Pruned, Queue, RecoverRuns, Reservation,
-    ResolveMutation, RouteWorkflow, RunFilter, SaveScript, ScriptMessage, SettleEvent,
+    ResolveMutation, RouteWorkflow, RunFilter, SaveScript, ScriptMessage, SetLimit, SettleEvent,
     SettleLookup, StartSession, StopRun, Takes, WorkerCard,
 };
 pub use postgres::{PostgresEnvironment, PostgresStore};

@@ -9,7 +9,7 @@ mod workflow;
 pub use flow::{BegunMutation, Event, Input, InputStatus, Mutation};
 pub use notice::{JournalEntry, Notification, NotificationKind};
 pub use run::{Claim, ClaimedRun, Committed, DueLookup, LogEntry, RecoveredRun, Run, Session};
-pub use worker::{StillHeld, Worker};
+pub use worker::{Holder, Limit, StillHeld, Worker};
 pub use workflow::{
     EventCounts, HandlerState, SavedScript, ScriptVersion, Workflow, WorkflowOverview, Workspace,
 };

@@ -24,6 +24,8 @@ pub(crate) const CARRIED: &[&str] = &[
     "workspaces",
     "workflows",
     "scripts",
+    "limits",
+    "workflow_keys",
     "topics",
     "subscriptions",
     "sessions",

@@ -17,7 +17,7 @@ pub use self::doubt::{
 };
 pub use self::prune::{Prune, PrunePlace, Pruned};
 pub use self::worker::{
-    Beat, ClaimRuns, Ended, Queue, RecoverRuns, RouteWorkflow, Takes, WorkerCard,
+    Beat, ClaimRuns, Ended, Queue, RecoverRuns, RouteWorkflow, SetLimit, Takes, WorkerCard,
 };
 use crate::model::Claim;
 

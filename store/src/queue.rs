@@ -50,13 +50,16 @@ macro_rules! taken_from {
             .eq(Db(from.workspace))
             .and(handler_runs::label.is_null().or(handler_runs::label.eq_any(from.labels)))
             .and(handler_runs::id.ne_all(from.besides))
+            .and(handler_runs::workflow_id.ne_all(crate::queue::with_keys(from.full)))
     }};
 }
 
+use diesel::prelude::*;
 use windlass_core::{RunId, WorkspaceId};
 pub(crate) use {due_workflows, queued_runs, taken_from};
 
 use crate::rows::Db;
+use crate::schema::workflow_keys;
 
 /// Where queued runs are taken from.
 #[derive(Debug, Clone, Copy)]
@@ -65,6 +68,16 @@ pub(crate) struct From<'a> {
     pub(crate) workspace: WorkspaceId,
     /// The labels that they may ask for.
     pub(crate) labels: &'a [String],
-    /// Runs that were taken already.
+    /// Runs that were found already.
     pub(crate) besides: &'a [Db<RunId>],
+    /// What they may not have in common with others now.
+    pub(crate) full: &'a [String],
+}
+
+/// The workflows whose runs have one of those keys.
+#[diesel::dsl::auto_type(no_type_alias)]
+pub(crate) fn with_keys(keys: &[String]) -> _ {
+    let with_one: diesel::dsl::EqAny<workflow_keys::key, &[String]> =
+        workflow_keys::key.eq_any(keys);
+    workflow_keys::table.filter(with_one).select(workflow_keys::workflow_id)
 }

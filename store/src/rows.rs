@@ -21,8 +21,9 @@ use windlass_core::{
 
 use crate::model::NotificationKind;
 use crate::schema::{
-    event_inputs, events, handler_runs, handler_state, inputs, journal, mutations, notifications,
-    run_inputs, run_logs, scripts, sessions, subscriptions, topics, workers, workflows, workspaces,
+    event_inputs, events, handler_runs, handler_state, inputs, journal, limits, mutations,
+    notifications, run_inputs, run_logs, scripts, sessions, subscriptions, topics, workers,
+    workflow_keys, workflows, workspaces,
 };
 
 /// A text as both databases can store it: PostgreSQL has no place for the character NUL.
@@ -180,6 +181,25 @@ rows! {
         updated_at: At,
     }
 
+    /// How much of what has a key in common runs.
+    #[derive(AsChangeset)]
+    #[diesel(treat_none_as_null = true)]
+    limits: LimitRow {
+        workspace_id: Db<WorkspaceId>,
+        key: String,
+        at_once: Option<i32>,
+        rate: Option<i32>,
+        rate_window: Option<i64>,
+        window_started_at: Option<At>,
+        taken: i32,
+    }
+
+    /// What a workflow has in common with others.
+    workflow_keys: WorkflowKeyRow {
+        workflow_id: Db<WorkflowId>,
+        key: String,
+    }
+
     /// A worker, as it last said itself.
     #[derive(AsChangeset)]
     #[diesel(treat_none_as_null = true)]
@@ -272,6 +292,7 @@ rows! {
         label: Option<String>,
         priority: i32,
         rank: At,
+        limited: bool,
         created_at: At,
         started_at: Option<At>,
         ended_at: Option<At>,

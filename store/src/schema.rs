@@ -47,6 +47,25 @@ diesel::table! {
 }
 
 diesel::table! {
+    limits (workspace_id, key) {
+        workspace_id -> Text,
+        key -> Text,
+        at_once -> Nullable<Integer>,
+        rate -> Nullable<Integer>,
+        rate_window -> Nullable<BigInt>,
+        window_started_at -> Nullable<BigInt>,
+        taken -> Integer,
+    }
+}
+
+diesel::table! {
+    workflow_keys (workflow_id, key) {
+        workflow_id -> Text,
+        key -> Text,
+    }
+}
+
+diesel::table! {
     workers (id) {
         id -> Text,
         workspace_id -> Nullable<Text>,
@@ -141,6 +160,7 @@ diesel::table! {
         label -> Nullable<Text>,
         priority -> Integer,
         rank -> BigInt,
+        limited -> Bool,
         created_at -> BigInt,
         started_at -> Nullable<BigInt>,
         ended_at -> Nullable<BigInt>,
@@ -317,6 +337,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     handler_state,
     inputs,
     journal,
+    limits,
     mutations,
     notifications,
     past_events,
@@ -327,6 +348,12 @@ diesel::allow_tables_to_appear_in_same_query!(
     subscriptions,
     topics,
     workers,
+    workflow_keys,
     workflows,
     workspaces,
+);
+
+diesel::allow_columns_to_appear_in_same_group_by_clause!(
+    handler_runs::workspace_id,
+    workflow_keys::key
 );

@@ -12,15 +12,15 @@ use windlass_core::{
 use crate::error::Result;
 use crate::model::{
     BegunMutation, ClaimedRun, Committed, DueLookup, Event, HandlerState, Input, JournalEntry,
-    LogEntry, Mutation, Notification, RecoveredRun, Run, SavedScript, ScriptVersion, Session,
-    Worker, Workflow, WorkflowOverview, Workspace,
+    Limit, LogEntry, Mutation, Notification, RecoveredRun, Run, SavedScript, ScriptVersion,
+    Session, StillHeld, Worker, Workflow, WorkflowOverview, Workspace,
 };
 use crate::params::{
     ActivateScript, ApplyMutation, Beat, BeginMutation, CaptureMutation, CheckpointPrepare,
     ClaimLookups, ClaimRuns, CommitConsumer, CommitProducer, ControlWorkflow, DoubtMutation,
     EventFilter, FailMutation, LogFilter, Prune, Pruned, RecoverRuns, ResolveMutation,
-    RouteWorkflow, RunFilter, SaveScript, ScriptMessage, SettleEvent, SettleLookup, StartSession,
-    StopRun, Takes,
+    RouteWorkflow, RunFilter, SaveScript, ScriptMessage, SetLimit, SettleEvent, SettleLookup,
+    StartSession, StopRun, Takes,
 };
 
 /// What changes together. Each method is one transaction: it happened wholly, or not at all.
@@ -54,7 +54,11 @@ pub trait Store: Inspect {
     /// Enqueues the next run of up to `limit` workflows that are due. Returns how many were looked at.
     async fn enqueue_due(&self, limit: u32) -> Result<usize>;
 
-    /// Takes queued runs of runnable workflows: from all workspaces in turn, and within one by their ranks.
+    /// Sets or takes away a limit on what runs of a workspace have in common. What runs already goes on.
+    async fn set_limit(&self, params: SetLimit) -> Result<()>;
+
+    /// Takes queued runs of runnable workflows: from all workspaces in turn, and within one by their ranks,
+    /// passing over those that a limit keeps waiting.
     async fn claim_runs(&self, params: ClaimRuns) -> Result<Vec<ClaimedRun>>;
 
     /// A worker lives, and extends its leases; returns the runs that it still holds. What is missing was lost.
@@ -154,6 +158,9 @@ pub trait Inspect: Send + Sync + std::fmt::Debug {
 
     /// The workers of all workspaces, or those that work for one, in the order in which they started.
     async fn workers(&self, workspace: Option<WorkspaceId>) -> Result<Vec<Worker>>;
+
+    /// The limits of a workspace, by key.
+    async fn limits(&self, workspace: WorkspaceId) -> Result<Vec<Limit>>;
 
     /// All workflows of a workspace, by name.
     async fn workflows(&self, workspace: WorkspaceId) -> Result<Vec<Workflow>>;

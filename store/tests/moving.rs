@@ -76,6 +76,14 @@ async fn stopped(url: &str, clock: &Arc<ManualClock>) {
     sending.mutating(&["m1"]).await;
     let paused = world.polled("h pauses", &["m1"]).await;
     paused.control(Action::Pause).await.unwrap();
+    let limit = windlass_core::FlowLimit { at_once: Some(1), rate: None };
+    let params = windlass_store::SetLimit {
+        workspace: world.workspace,
+        key: windlass_core::FlowKey::Host("a.example".to_owned()),
+        limit: Some(limit),
+        actor: "ada".to_owned(),
+    };
+    world.store.set_limit(params).await.unwrap();
 }
 
 async fn prune(store: &SharedStore) {

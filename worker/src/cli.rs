@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    check, connectors, control, demo, deploy, event, init, list, logs, moving, prune, records,
-    resolve, route, run, show, status, up,
+    check, connectors, control, demo, deploy, event, init, limit, list, logs, moving, prune,
+    records, resolve, route, run, show, status, up,
 };
 
 /// The workspace of who names none.
@@ -87,6 +87,8 @@ pub(crate) enum Command {
     Up(up::UpArgs),
     /// List the workers: where they are, what they do, and when they were last heard of
     Workers,
+    /// Limit how much runs at a time of what workflows have in common, or list the limits and who holds what
+    Limit(limit::LimitArgs),
     /// Say which workers may take a workflow's runs, and how urgent those are
     Route(route::RouteArgs),
     /// Say how workflows stand, and for whatever does not move why, and what to do

@@ -57,6 +57,29 @@ CREATE INDEX workflows_due ON workflows (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX workflows_stopped_by ON workflows (stopped_by_run_id) WHERE stopped_by_run_id IS NOT NULL;
 CREATE INDEX workflows_pending_retry ON workflows (pending_retry_run_id) WHERE pending_retry_run_id IS NOT NULL;
 
+-- How much runs at a time, or begins in a while, of what has a key in common.
+CREATE TABLE limits (
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id),
+    key TEXT NOT NULL,
+    at_once INTEGER,
+    -- So many runs in a window of so many microseconds, and how much of that is used.
+    rate INTEGER,
+    rate_window INTEGER,
+    window_started_at INTEGER,
+    taken INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (workspace_id, key),
+    CHECK ((rate IS NULL) = (rate_window IS NULL)),
+    CHECK (at_once IS NOT NULL OR rate IS NOT NULL)
+) STRICT;
+
+-- What the runs of a workflow's active script have in common with others.
+CREATE TABLE workflow_keys (
+    workflow_id TEXT NOT NULL REFERENCES workflows (id),
+    key TEXT NOT NULL,
+    PRIMARY KEY (workflow_id, key)
+) STRICT;
+CREATE INDEX workflow_keys_key ON workflow_keys (key);
+
 -- The processes that work, as they last said themselves. Who has stopped is not in it.
 CREATE TABLE workers (
     id TEXT NOT NULL PRIMARY KEY,
@@ -162,6 +185,8 @@ CREATE TABLE handler_runs (
     label TEXT,
     priority INTEGER NOT NULL DEFAULT 0,
     rank INTEGER NOT NULL,
+    -- Whether others may wait for it to end, because of a limit.
+    limited INTEGER NOT NULL DEFAULT 0 CHECK (limited IN (0, 1)),
     created_at INTEGER NOT NULL,
     started_at INTEGER,
     ended_at INTEGER,

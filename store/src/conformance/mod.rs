@@ -278,6 +278,17 @@ chapters! { $
         a_request_that_may_be_leaving_is_not_handed_back,
         what_another_worker_holds_is_left_to_it,
     }
+    flow {
+        so_many_run_at_once_whoever_takes_them,
+        the_end_of_a_run_lets_the_next_begin,
+        a_limited_run_is_followed_by_whose_turn_it_is,
+        a_limit_concerns_what_was_granted_by_that_name,
+        a_limit_is_that_of_its_workspace,
+        so_many_begin_in_a_window,
+        a_limit_is_taken_away,
+        a_limit_counts_what_runs_when_it_is_set,
+        a_limit_says_what_is_used_of_it_and_by_whom,
+    }
     limits {
         an_event_that_goes_wrong_again_and_again_is_parked,
         an_outage_parks_nothing,

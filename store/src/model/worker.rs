@@ -40,3 +40,37 @@ pub struct StillHeld {
     /// They are still the worker's, but somebody else has just locked them, and their leases end when they would have.
     pub busy: Vec<RunId>,
 }
+
+/// A limit on what runs have in common, and how much of it is used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Limit {
+    /// What they have in common: `workflow:NAME`, `connector:NAMESPACE`, `host:NAME`.
+    pub key: String,
+    /// How many run at a time.
+    pub at_once: Option<u32>,
+    /// How many may begin in a window.
+    pub rate: Option<u32>,
+    /// The length of that window, in seconds.
+    pub per_s: Option<u64>,
+    /// How many began in the last one.
+    pub begun: Option<u32>,
+    /// How many run.
+    pub running: u32,
+    /// How many wait for a worker, because of this limit or not.
+    pub queued: u32,
+    /// Whether none may begin now.
+    pub is_full: bool,
+    /// Those that run.
+    pub held_by: Vec<Holder>,
+}
+
+/// A run under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Holder {
+    /// Its workflow's name.
+    pub workflow: String,
+    /// The run.
+    pub run: RunId,
+    /// Who drives it.
+    pub worker: Option<WorkerId>,
+}

@@ -2,12 +2,12 @@
 
 use diesel::prelude::*;
 use serde_json::json;
-use windlass_core::{Action, HandlerKind, Id, Manifest, Schedule, Status, TopicId};
+use windlass_core::{Action, FlowKey, HandlerKind, Id, Manifest, Schedule, Status, TopicId};
 
 use super::dialect::RunQueryDsl;
 use super::next::go_on;
 use super::notices::{self, Entry};
-use super::{BATCH, Operation, Tx, sessions};
+use super::{BATCH, Operation, Tx, flow, sessions};
 use crate::error::{Result, StoreError};
 use crate::literals::IsQueued;
 use crate::model::Workflow;
@@ -34,6 +34,7 @@ impl Operation for ActivateScript {
             workflow.stopped_by_run_id = None;
         }
         follow(tx, &workflow, &version.manifest.0).await?;
+        flow::note_keys(tx, &workflow, FlowKey::of(&workflow.name, &version.granted.0)).await?;
         revise_queued_run(tx, &workflow).await?;
         notices::resolve(tx, workflow.id, notices::OF_A_REPAIR).await?;
         let entry = Entry::by(&self.actor, "script.activated", &self.script)

@@ -7,6 +7,7 @@ use serde_json::Value;
 use windlass_core::{MutationStatus, RunId, WorkerId};
 
 use super::dialect::{self, RunQueryDsl};
+use super::flow::{Admitted, Flow};
 use super::{Operation, Tx, held, reads};
 use crate::error::{Result, StoreError};
 use crate::model::{Claim, ClaimedRun};
@@ -20,12 +21,15 @@ impl Operation for ClaimRuns {
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<Vec<ClaimedRun>> {
         let queued = match &self.queue {
-            Queue::Of(workflow) => dialect::lock_queued_run(tx.conn, tx.now, *workflow).await?,
+            Queue::Of(workflow) => {
+                let queued = dialect::lock_queued_run(tx.conn, tx.now, *workflow).await?;
+                queued.into_iter().map(|Db(run)| Admitted { run, limited: false }).collect()
+            }
             Queue::For(takes) => in_turn(tx, takes, self.limit).await?,
         };
         let mut claimed = Vec::with_capacity(queued.len());
-        for Db(run) in queued {
-            claimed.push(take(tx, run, self.worker, self.lease).await?);
+        for admitted in queued {
+            claimed.push(take(tx, admitted, self.worker, self.lease).await?);
         }
         // Whoever sleeps until the next moment has a lease more to think of.
         tx.wakes = !claimed.is_empty();
@@ -34,7 +38,7 @@ impl Operation for ClaimRuns {
 }
 
 /// Queued runs of all workspaces in turn: who has much to do takes no more than its share while others wait.
-async fn in_turn(tx: &mut Tx<'_>, takes: &Takes, limit: u32) -> Result<Vec<Db<RunId>>> {
+async fn in_turn(tx: &mut Tx<'_>, takes: &Takes, limit: u32) -> Result<Vec<Admitted>> {
     let mut workspaces = match takes.workspace {
         Some(workspace) => vec![workspace],
         None => reads::workspaces_with_work(tx.conn).await?,
@@ -43,25 +47,29 @@ async fn in_turn(tx: &mut Tx<'_>, takes: &Takes, limit: u32) -> Result<Vec<Db<Ru
     let n_workspaces = i64::try_from(workspaces.len()).unwrap_or(i64::MAX).max(1);
     let first = usize::try_from(tx.now.as_micros().rem_euclid(n_workspaces)).unwrap_or(0);
     workspaces.rotate_left(first);
-    let mut queued = Vec::new();
+    let mut flow = Flow::lock(tx, &workspaces).await?;
+    let (mut found, mut admitted) = (Vec::new(), Vec::new());
     let mut left = limit;
     while left > 0 && !workspaces.is_empty() {
         let share = left.div_ceil(u32::try_from(workspaces.len()).unwrap_or(u32::MAX));
         let mut with_more = Vec::new();
         for workspace in workspaces {
             let wanted = share.min(left);
-            let from = From { workspace, labels: &takes.labels, besides: &queued };
-            let found = dialect::lock_queued_runs(tx.conn, tx.now, &from, wanted).await?;
-            let n_found = u32::try_from(found.len()).unwrap_or(left);
-            left = left.saturating_sub(n_found);
-            if n_found == share {
+            let full = flow.full(tx, workspace);
+            let from = From { workspace, labels: &takes.labels, besides: &found, full: &full };
+            let runs = dialect::lock_queued_runs(tx.conn, tx.now, &from, wanted).await?;
+            if runs.len() == usize::try_from(wanted).unwrap_or(usize::MAX) {
                 with_more.push(workspace);
             }
-            queued.extend(found);
+            found.extend(runs.iter().copied());
+            let may_begin = flow.admit(tx, workspace, runs).await?;
+            left = left.saturating_sub(u32::try_from(may_begin.len()).unwrap_or(left));
+            admitted.extend(may_begin);
         }
         workspaces = with_more;
     }
-    Ok(queued)
+    flow.save(tx).await?;
+    Ok(admitted)
 }
 
 /// The worker goes on with the run that was enqueued just now.
@@ -71,14 +79,14 @@ pub(super) async fn follow_up(
     wanted: Option<FollowUp>,
 ) -> Result<Option<ClaimedRun>> {
     let (Some(run), Some(FollowUp { worker, lease })) = (enqueued, wanted) else { return Ok(None) };
-    let claimed = take(tx, run, worker, lease).await?;
+    let claimed = take(tx, Admitted { run, limited: false }, worker, lease).await?;
     tx.wakes = false;
     Ok(Some(claimed))
 }
 
 async fn take(
     tx: &mut Tx<'_>,
-    run: RunId,
+    Admitted { run, limited }: Admitted,
     worker: WorkerId,
     lease: Duration,
 ) -> Result<ClaimedRun> {
@@ -93,6 +101,7 @@ async fn take(
             handler_runs::claimed_by.eq(Some(Db(worker))),
             handler_runs::lease_expires_at.eq(Some(At(tx.now.after(lease)))),
             handler_runs::fence.eq(claim.fence),
+            handler_runs::limited.eq(limited),
             handler_runs::started_at.eq(Some(At(tx.now))),
         ))
         .execute(tx.conn)

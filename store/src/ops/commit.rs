@@ -75,6 +75,8 @@ async fn finish(tx: &mut Tx<'_>, held: Held, wanted: Option<FollowUp>) -> Result
         .set(handler_state::last_run_at.eq(Some(At(tx.now))))
         .execute(tx.conn)
         .await?;
+    // What is limited stands in line again.
+    let wanted = wanted.filter(|_| !held.run.limited);
     let gone_on = go_on(tx, held.workflow).await?;
     Ok(Committed { follow_up: follow_up(tx, gone_on.enqueued, wanted).await? })
 }

@@ -10,6 +10,7 @@ mod claim;
 mod commit;
 mod control;
 mod event;
+pub(super) mod flow;
 mod held;
 mod inputs;
 mod logs;

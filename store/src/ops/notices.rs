@@ -2,7 +2,9 @@
 
 use diesel::prelude::*;
 use serde_json::{Value, json};
-use windlass_core::{Failure, Id, JournalId, MutationId, NotificationId, Status, Text, WorkflowId};
+use windlass_core::{
+    Failure, Id, JournalId, MutationId, NotificationId, Status, Text, WorkflowId, WorkspaceId,
+};
 
 use super::dialect::RunQueryDsl;
 use super::held::Held;
@@ -39,7 +41,11 @@ pub(super) struct Entry<'a> {
 impl<'a> Entry<'a> {
     /// A person did it.
     pub(super) fn by(actor: &'a str, action: &'static str, subject: &impl Text) -> Self {
-        let subject = subject.to_text();
+        Self::on(actor, action, subject.to_text())
+    }
+
+    /// A person did it to something that has no id.
+    pub(super) fn on(actor: &'a str, action: &'static str, subject: String) -> Self {
         Self { actor, action, subject, reason: None, details: json!({}) }
     }
 
@@ -63,10 +69,19 @@ pub(super) async fn journal(
     workflow: &WorkflowRow,
     entry: Entry<'_>,
 ) -> Result<()> {
+    journal_of(tx, (workflow.workspace_id, Some(workflow.id)), entry).await
+}
+
+/// Enters what was done in a workspace, to one of its workflows or to all.
+pub(super) async fn journal_of(
+    tx: &mut Tx<'_>,
+    (workspace_id, workflow_id): (Db<WorkspaceId>, Option<Db<WorkflowId>>),
+    entry: Entry<'_>,
+) -> Result<()> {
     let row = JournalRow {
         id: Db(JournalId::mint(tx.now)),
-        workspace_id: workflow.workspace_id,
-        workflow_id: Some(workflow.id),
+        workspace_id,
+        workflow_id,
         actor: entry.actor.to_owned(),
         action: entry.action.to_owned(),
         subject: entry.subject,

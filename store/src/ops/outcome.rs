@@ -80,6 +80,8 @@ pub(super) async fn write(
         sessions::fail(tx, held.run.session_id, because.cause.as_ref()).await?;
     }
     window::count(tx, held, changes.run);
+    // Others may wait for its place.
+    tx.wakes |= held.run.limited && !changes.run.status.is_open();
     if !changes.run.status.is_open() && changes.run.status != Status::Crashed {
         held.workflow.lost_runs = 0;
     }

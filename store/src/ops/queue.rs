@@ -66,6 +66,7 @@ fn queued(
         label: workflow.label.clone(),
         priority: workflow.priority,
         rank: At(rank(tx.now, workflow.priority)),
+        limited: false,
         created_at: At(tx.now),
         started_at: None,
         ended_at: None,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use windlass_core::{MutationStatus, RunId, SessionId, WorkerId, WorkspaceId};
+use windlass_core::{MutationStatus, SessionId, WorkerId, WorkspaceId};
 
 use super::dialect::Backend;
 use super::next::EnqueueDue;
@@ -13,13 +13,13 @@ use super::workspace::EnsureWorkspace;
 use crate::error::Result;
 use crate::model::{
     BegunMutation, ClaimedRun, Committed, DueLookup, Event, Mutation, RecoveredRun, SavedScript,
-    Workflow,
+    StillHeld, Workflow,
 };
 use crate::params::{
     ActivateScript, ApplyMutation, Beat, BeginMutation, CaptureMutation, CheckpointPrepare,
     ClaimLookups, ClaimRuns, CommitConsumer, CommitProducer, ControlWorkflow, DoubtMutation,
     FailMutation, Prune, Pruned, RecoverRuns, ResolveMutation, RouteWorkflow, SaveScript,
-    ScriptMessage, SettleEvent, SettleLookup, StartSession, StopRun,
+    ScriptMessage, SetLimit, SettleEvent, SettleLookup, StartSession, StopRun,
 };
 use crate::store::Store;
 
@@ -54,6 +54,10 @@ impl Store for Backend {
     }
 
     async fn beat(&self, params: Beat) -> Result<StillHeld> {
+        self.write(params).await
+    }
+
+    async fn set_limit(&self, params: SetLimit) -> Result<()> {
         self.write(params).await
     }
 

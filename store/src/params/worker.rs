@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use windlass_core::{WorkerId, WorkflowId, WorkspaceId};
+use windlass_core::{FlowKey, FlowLimit, WorkerId, WorkflowId, WorkspaceId};
 
 use crate::model::Claim;
 
@@ -94,6 +94,19 @@ pub struct RouteWorkflow {
     pub label: Option<String>,
     /// Higher is sooner: each point counts as much as a minute of waiting.
     pub priority: i32,
+    /// Who says so.
+    pub actor: String,
+}
+
+/// Sets or takes away a limit on what runs of a workspace have in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetLimit {
+    /// The workspace.
+    pub workspace: WorkspaceId,
+    /// What they have in common.
+    pub key: FlowKey,
+    /// How much of it runs; none for no limit.
+    pub limit: Option<FlowLimit>,
     /// Who says so.
     pub actor: String,
 }

@@ -4,15 +4,15 @@
 //! that are locked already, and so never waits while it holds some: no two transactions wait for each other.
 
 use diesel::prelude::*;
-use windlass_core::{RunId, Timestamp, WorkflowId};
+use windlass_core::{RunId, Timestamp, WorkflowId, WorkspaceId};
 
 pub(super) use diesel_async::RunQueryDsl;
 
 pub(super) use super::PostgresStore as Backend;
 use crate::error::Result;
 use crate::queue::{From, due_workflows, queued_runs, taken_from};
-use crate::rows::{Db, WorkflowRow};
-use crate::schema::{handler_runs, workflows};
+use crate::rows::{Db, LimitRow, WorkflowRow};
+use crate::schema::{handler_runs, limits, workflows};
 
 /// The connection that the operations run on.
 pub(super) type Conn = diesel_async::AsyncPgConnection;
@@ -82,4 +82,15 @@ pub(super) async fn lock_free_workflow(
 ) -> Result<Option<WorkflowRow>> {
     let row = WorkflowRow::query().filter(workflows::id.eq(Db(workflow)));
     Ok(row.for_no_key_update().skip_locked().first(conn).await.optional()?)
+}
+
+/// The limits of those workspaces, locked, always in the same order.
+pub(super) async fn lock_limits(
+    conn: &mut Conn,
+    workspaces: &[WorkspaceId],
+) -> Result<Vec<LimitRow>> {
+    let workspaces: Vec<_> = workspaces.iter().copied().map(Db).collect();
+    let rows = LimitRow::query().filter(limits::workspace_id.eq_any(workspaces));
+    let rows = rows.order((limits::workspace_id, limits::key));
+    Ok(rows.for_no_key_update().load(conn).await?)
 }

@@ -6,13 +6,14 @@ use diesel::dsl::{exists, min, select};
 use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::Text;
-use windlass_core::{Timestamp, WorkspaceId};
+use windlass_core::{Full, Timestamp, WorkspaceId};
 
 use super::dialect::{Conn, RunQueryDsl};
+use super::flow::{flow_states, limits_of};
 use crate::error::Result;
 use crate::literals::{IsActive, IsLookedUp};
 use crate::params::Takes;
-use crate::queue::queued_runs;
+use crate::queue::{From, queued_runs, taken_from};
 use crate::rows::{At, Db};
 use crate::schema::{handler_runs, mutations, workflows};
 
@@ -36,25 +37,39 @@ pub(super) async fn next_due(
         .select(min(mutations::next_reconcile_at))
         .first(conn)
         .await?;
+    let queued = next_claim(conn, now, takes).await?;
     let timers = [due, expiry, lookup].into_iter().flatten().map(|At(due)| due.since(now));
-    let queued = is_claimable(conn, now, takes).await?.then_some(QUEUED);
     Ok(timers.chain(queued).min())
 }
 
-/// Whether a run waits for such a worker.
-async fn is_claimable(conn: &mut Conn, now: Timestamp, takes: &Takes) -> Result<bool> {
-    let takes_label =
-        || handler_runs::label.is_null().or(handler_runs::label.eq_any(&takes.labels));
-    Ok(match takes.workspace {
-        None => {
-            let queued = queued_runs!(now, takes_label());
-            select(exists(queued)).get_result(conn).await?
+/// When a run that waits for such a worker may be taken; none where none waits, or others have to end first.
+async fn next_claim(conn: &mut Conn, now: Timestamp, takes: &Takes) -> Result<Option<Duration>> {
+    let workspaces = match takes.workspace {
+        Some(workspace) => vec![workspace],
+        None => workspaces_with_work(conn).await?,
+    };
+    if workspaces.is_empty() {
+        return Ok(None);
+    }
+    let limits = limits_of(conn, &workspaces).await?;
+    let states = flow_states(conn, limits).await?;
+    let mut soonest = None;
+    for workspace in workspaces {
+        let full = states.iter().filter(|((of, _), _)| *of == workspace);
+        let full = full.filter_map(|((_, key), state)| Some((key.clone(), state.full(now)?)));
+        let (full, why): (Vec<_>, Vec<_>) = full.unzip();
+        let from = From { workspace, labels: &takes.labels, besides: &[], full: &full };
+        let queued = queued_runs!(now, taken_from!(&from));
+        if select(exists(queued)).get_result(conn).await? {
+            return Ok(Some(QUEUED));
         }
-        Some(workspace) => {
-            let here = handler_runs::workspace_id.eq(Db(workspace)).and(takes_label());
-            select(exists(queued_runs!(now, here))).get_result(conn).await?
-        }
-    })
+        let windows = why.into_iter().filter_map(|why| match why {
+            Full::Until(end) => Some(end.since(now)),
+            Full::UntilOneEnds => None,
+        });
+        soonest = soonest.into_iter().chain(windows).min();
+    }
+    Ok(soonest)
 }
 
 /// A workspace, of those that have queued runs.

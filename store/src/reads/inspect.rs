@@ -11,12 +11,12 @@ use super::dialect::Backend;
 use super::ops::prune::Prunable;
 use super::ops::{Operation, Tx};
 use super::{
-    due, events, identify, inputs, mutations, notices, overview, runs, workers, workflows,
+    due, events, flow, identify, inputs, mutations, notices, overview, runs, workers, workflows,
 };
 use crate::error::Result;
 use crate::model::{
-    Event, HandlerState, Input, JournalEntry, LogEntry, Mutation, Notification, Run, ScriptVersion,
-    Session, Worker, Workflow, WorkflowOverview, Workspace,
+    Event, HandlerState, Input, JournalEntry, Limit, LogEntry, Mutation, Notification, Run,
+    ScriptVersion, Session, Worker, Workflow, WorkflowOverview, Workspace,
 };
 use crate::params::{EventFilter, LogFilter, Prune, Pruned, RunFilter, Takes};
 use crate::rows::storable;
@@ -42,6 +42,7 @@ macro_rules! looks {
 looks! {
     Now {} -> Timestamp: |tx| std::future::ready(Ok(tx.now));
     NextDue { takes: Takes } -> Option<Duration>: |tx| due::next_due(tx.conn, tx.now, &takes);
+    Limits { workspace: WorkspaceId } -> Vec<Limit>: |tx| flow::limits(tx.conn, tx.now, workspace);
     Workers { workspace: Option<WorkspaceId> } -> Vec<Worker>: |tx| workers::workers(tx.conn, workspace);
     Workspaces {} -> Vec<Workspace>: |tx| workflows::workspaces(tx.conn);
     Workflows { workspace: WorkspaceId } -> Vec<Workflow>: |tx| workflows::workflows(tx.conn, workspace);
@@ -93,6 +94,10 @@ impl Inspect for Backend {
 
     async fn workspaces(&self) -> Result<Vec<Workspace>> {
         self.read(Workspaces {}).await
+    }
+
+    async fn limits(&self, workspace: WorkspaceId) -> Result<Vec<Limit>> {
+        self.read(Limits { workspace }).await
     }
 
     async fn workflows(&self, workspace: WorkspaceId) -> Result<Vec<Workflow>> {

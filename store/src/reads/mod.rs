@@ -5,6 +5,7 @@
 
 mod due;
 mod events;
+mod flow;
 mod identify;
 mod inputs;
 mod inspect;
@@ -17,6 +18,7 @@ mod workflows;
 
 pub(super) use due::workspaces_with_work;
 pub(super) use events::event;
+pub(super) use flow::flow_states;
 pub(super) use mutations::mutation;
 
 use super::{dialect, ops};

@@ -4,14 +4,14 @@
 use std::future::{Ready, ready};
 
 use diesel::prelude::*;
-use windlass_core::{RunId, Timestamp, WorkflowId};
+use windlass_core::{RunId, Timestamp, WorkflowId, WorkspaceId};
 
 pub(super) use super::SqliteStore as Backend;
 pub(super) use super::ready::RunQueryDsl;
 use crate::error::Result;
 use crate::queue::{From, due_workflows, queued_runs, taken_from};
-use crate::rows::{Db, WorkflowRow};
-use crate::schema::workflows;
+use crate::rows::{Db, LimitRow, WorkflowRow};
+use crate::schema::{limits, workflows};
 
 /// The connection that the operations run on.
 pub(super) type Conn = SqliteConnection;
@@ -74,4 +74,15 @@ pub(super) async fn lock_free_workflow(
     workflow: WorkflowId,
 ) -> Result<Option<WorkflowRow>> {
     lock_workflow(conn, workflow).await
+}
+
+/// The limits of those workspaces, always in the same order.
+pub(super) async fn lock_limits(
+    conn: &mut Conn,
+    workspaces: &[WorkspaceId],
+) -> Result<Vec<LimitRow>> {
+    let workspaces: Vec<_> = workspaces.iter().copied().map(Db).collect();
+    let rows = LimitRow::query().filter(limits::workspace_id.eq_any(workspaces));
+    let rows = rows.order((limits::workspace_id, limits::key));
+    Ok(rows.load(conn).await?)
 }

@@ -11,6 +11,7 @@ mod engine;
 pub(crate) mod event;
 mod grant;
 pub(crate) mod init;
+pub(crate) mod limit;
 pub(crate) mod list;
 pub(crate) mod logs;
 mod migrate;
@@ -101,6 +102,7 @@ async fn carry_out(context: Context, command: Command) -> Result<Ending> {
         Command::Run(args) => run::run(&context, &args).await,
         Command::Up(args) => up::run(&context, &args).await,
         Command::Workers => workers::run(&context).await,
+        Command::Limit(args) => limit::run(&context, &args).await,
         Command::Route(args) => route::run(&context, &args).await,
         Command::Status(args) => status::run(&context, &args).await,
         Command::Events(args) => records::events(&context, &args).await,

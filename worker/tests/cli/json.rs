@@ -59,6 +59,7 @@ fn outputs_inputs_and_events_are_lists() {
             "resolved_by",
             "resolved_at",
             "late_evidence",
+            "cost_microdollars",
             "created_at"
         ]
     );

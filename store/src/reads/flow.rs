@@ -1,0 +1,109 @@
+//! Limits, and how much of them is used.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use diesel::prelude::*;
+use windlass_core::{FlowLimit, FlowState, Rate, Timestamp, WorkspaceId};
+
+use super::dialect::{Conn, RunQueryDsl};
+use super::ops::flow::count_by_key;
+use crate::convert::count;
+use crate::error::Result;
+use crate::literals::IsActive;
+use crate::model::{Holder, Limit};
+use crate::rows::{Db, LimitRow};
+use crate::schema::{handler_runs, limits, workflow_keys, workflows};
+
+/// The limits of some workspaces.
+pub(super) async fn limits_of(
+    conn: &mut Conn,
+    workspaces: &[WorkspaceId],
+) -> Result<Vec<LimitRow>> {
+    let workspaces: Vec<_> = workspaces.iter().copied().map(Db).collect();
+    let rows = LimitRow::query().filter(limits::workspace_id.eq_any(workspaces));
+    Ok(rows.order((limits::workspace_id, limits::key)).load(conn).await?)
+}
+
+/// How much of each limit is used.
+pub(in super::super) async fn flow_states(
+    conn: &mut Conn,
+    rows: Vec<LimitRow>,
+) -> Result<BTreeMap<(WorkspaceId, String), FlowState>> {
+    if rows.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let mut workspaces: Vec<_> = rows.iter().map(|row| row.workspace_id.0).collect();
+    workspaces.dedup();
+    let running = by_key(count_by_key(conn, &workspaces, true).await?);
+    let state = |row: LimitRow| {
+        let key = (row.workspace_id.0, row.key.clone());
+        let running = running.get(&key).copied().unwrap_or(0);
+        (key, state(&row, running))
+    };
+    Ok(rows.into_iter().map(state).collect())
+}
+
+fn by_key(counts: Vec<(Db<WorkspaceId>, String, i64)>) -> BTreeMap<(WorkspaceId, String), u32> {
+    let entry = |(Db(workspace), key, n): (_, _, i64)| {
+        ((workspace, key), u32::try_from(n).unwrap_or(u32::MAX))
+    };
+    counts.into_iter().map(entry).collect()
+}
+
+fn state(row: &LimitRow, running: u32) -> FlowState {
+    let rate = row.rate.zip(row.rate_window).map(|(runs, window)| Rate {
+        runs: count(runs),
+        per: Duration::from_micros(u64::try_from(window).unwrap_or(0)),
+    });
+    FlowState {
+        limit: FlowLimit { at_once: row.at_once.map(count), rate },
+        running,
+        window_started_at: row.window_started_at.map(|at| at.0),
+        taken: count(row.taken),
+    }
+}
+
+/// The limits of a workspace, what is used of them and by whom, by key.
+pub(super) async fn limits(
+    conn: &mut Conn,
+    now: Timestamp,
+    workspace: WorkspaceId,
+) -> Result<Vec<Limit>> {
+    let rows = limits_of(conn, &[workspace]).await?;
+    let states = flow_states(conn, rows).await?;
+    let queued = by_key(count_by_key(conn, &[workspace], false).await?);
+    let holders = handler_runs::table
+        .inner_join(workflows::table)
+        .inner_join(
+            workflow_keys::table.on(workflow_keys::workflow_id.eq(handler_runs::workflow_id)),
+        )
+        .filter(handler_runs::workspace_id.eq(Db(workspace)))
+        .filter(IsActive)
+        .order((workflow_keys::key, workflows::name))
+        .select((workflow_keys::key, workflows::name, handler_runs::id, handler_runs::claimed_by));
+    let holders: Vec<(String, String, Db<_>, Option<Db<_>>)> = holders.load(conn).await?;
+    let limit = |((_, key), state): ((WorkspaceId, String), FlowState)| {
+        let held_by = holders.iter().filter(|(of, ..)| *of == key);
+        let held_by = held_by.map(|(_, workflow, run, worker)| Holder {
+            workflow: workflow.clone(),
+            run: run.0,
+            worker: worker.map(|Db(worker)| worker),
+        });
+        Limit {
+            at_once: state.limit.at_once,
+            rate: state.limit.rate.map(|rate| rate.runs),
+            per_s: state.limit.rate.map(|rate| rate.per.as_secs()),
+            begun: state
+                .window_started_at
+                .filter(|_| state.limit.rate.is_some())
+                .map(|_| state.taken),
+            running: state.running,
+            queued: queued.get(&(workspace, key.clone())).copied().unwrap_or(0),
+            is_full: state.full(now).is_some(),
+            held_by: held_by.collect(),
+            key,
+        }
+    };
+    Ok(states.into_iter().map(limit).collect())
+}
