@@ -1,6 +1,7 @@
 //! The engine: finds what is due, claims it, and drives it, until it is told to stop.
 
 mod parts;
+mod pause;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,12 +11,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use windlass_core::{Backoff, Status, WorkerId, WorkflowId, WorkflowStatus};
+use windlass_core::{Status, WorkerId, WorkflowId, WorkflowStatus};
 use windlass_store::{
     Beat, ClaimRuns, ClaimedRun, Queue, Session, StartSession, StoreError, WorkerCard,
 };
 
 pub use self::parts::{Effects, EngineParts};
+use self::pause::{Pause, sleep_for};
 use crate::drive::{Driver, FollowUpRun};
 use crate::error::EngineError;
 use crate::liveness::{Alive, Dead, find_alive, find_dead};
@@ -34,10 +36,6 @@ const LOCKED: Duration = Duration::from_millis(50);
 
 /// How many workflows are looked at in one transaction.
 const DUE_BATCH: u32 = 100;
-
-/// How long an engine waits after errors of the store in a row; it never stops trying.
-const STORE_BACKOFF: Backoff =
-    Backoff { base_ms: 100, cap_ms: 10_000, tries: u32::MAX, jitter_percent: 0 };
 
 /// A worker: it finds what is due, claims it, and drives it.
 ///
@@ -337,7 +335,7 @@ impl Engine {
             }
             Ok(Err(error)) => tracing::warn!(%error, "could not say that this worker has stopped"),
             Err(_elapsed) => {
-                tracing::warn!("the store does not answer that this worker has stopped")
+                tracing::warn!("the store does not answer that this worker has stopped");
             }
         }
     }
@@ -387,39 +385,4 @@ fn check(
 
 fn liveness_error(folder: &std::path::Path, source: std::io::Error) -> EngineError {
     EngineError::Liveness { folder: folder.display().to_string(), source }
-}
-
-async fn sleep_for(duration: Option<Duration>) {
-    match duration {
-        Some(duration) => tokio::time::sleep(duration).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Waits a little longer after each error of the store in a row.
-#[derive(Debug, Default)]
-struct Pause {
-    errors: u32,
-}
-
-impl Pause {
-    /// How long to sleep after a turn.
-    fn after(
-        &mut self,
-        turn: Result<Option<Duration>, EngineError>,
-    ) -> Result<Option<Duration>, EngineError> {
-        let error = match turn {
-            Ok(sleep) => {
-                self.errors = 0;
-                return Ok(sleep);
-            }
-            Err(EngineError::Store(error)) if error.is_transient() => error,
-            Err(error) => return Err(error),
-        };
-        self.errors = self.errors.saturating_add(1);
-        let pause =
-            STORE_BACKOFF.delay(self.errors).unwrap_or(Duration::from_millis(STORE_BACKOFF.cap_ms));
-        tracing::warn!(%error, "the store does not answer, trying again in {pause:?}");
-        Ok(Some(pause))
-    }
 }

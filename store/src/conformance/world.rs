@@ -374,6 +374,7 @@ impl World {
 }
 
 /// A worker that takes such runs.
+#[must_use]
 pub fn card(id: WorkerId, takes: Takes) -> WorkerCard {
     WorkerCard {
         id,

@@ -172,7 +172,7 @@ macro_rules! old {
         query.load($tx.conn).await?
     }};
 }
-use old;
+pub(super) use old;
 
 /// Where a walk stands after a record.
 fn place<I: windlass_core::Text>(Db(id): &Db<I>, at: Option<At>) -> Option<PrunePlace> {

@@ -127,14 +127,11 @@ async fn reach_once(
     let (client, connection) = config.connect(tls).await.map_err(Unmade::Refused)?;
     let set_up = AsyncPgConnection::try_from_client_and_connection(client, connection).await;
     set_up.map_err(|error| {
-        Unmade::SetUp(match error {
-            ConnectionError::CouldntSetupConfiguration(error) => {
-                failure::classify(StoreError::Database(error), address.shown())
-            }
-            error => StoreError::Unavailable {
-                what: format!("`{}`: a new connection could not be set up", address.shown()),
-                source: Some(Box::new(error)),
-            },
+        Unmade::SetUp(if let ConnectionError::CouldntSetupConfiguration(error) = error {
+            failure::classify(StoreError::Database(error), address.shown())
+        } else {
+            let what = format!("`{}`: a new connection could not be set up", address.shown());
+            StoreError::Unavailable { what, source: Some(Box::new(error)) }
         })
     })
 }

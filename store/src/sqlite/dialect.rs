@@ -64,8 +64,11 @@ pub(super) async fn lock_queued_run(
 }
 
 /// All of the runs.
-pub(super) async fn lock_free_runs(_conn: &mut Conn, runs: &[Db<RunId>]) -> Result<Vec<Db<RunId>>> {
-    Ok(runs.to_vec())
+pub(super) fn lock_free_runs(
+    _conn: &mut Conn,
+    runs: &[Db<RunId>],
+) -> impl Future<Output = Result<Vec<Db<RunId>>>> + use<> {
+    ready(Ok(runs.to_vec()))
 }
 
 /// The workflow's row.

@@ -80,7 +80,7 @@ pub(crate) struct Opened {
 /// Carries a command out. What it started has ended afterwards.
 pub(crate) async fn dispatch(context: Context, command: Command) -> Result<Ending> {
     let connectors = context.connectors.clone();
-    let ending = carry_out(context, command).await;
+    let ending = Box::pin(carry_out(context, command)).await;
     connectors.stop().await;
     ending
 }
