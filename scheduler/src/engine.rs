@@ -146,7 +146,7 @@ impl Engine {
                 let sleep = self.turn(&mut drives).await?;
                 match drives.join_next().await {
                     Some(ended) => check(ended)?,
-                    None if sleep.is_some_and(|sleep| sleep <= LOCKED) => sleep_for(sleep).await,
+                    None if sleep == Some(Duration::ZERO) => {}
                     None => return Ok(()),
                 }
             }
@@ -208,8 +208,11 @@ impl Engine {
             return Ok(Some(Duration::ZERO));
         }
         let wait = self.driver.store.next_due(&self.card.takes).await?;
-        // What is due and was not found is locked by somebody else for the moment.
-        Ok(wait.map(|wait| if found_nothing { wait.max(LOCKED) } else { wait }))
+        if found_nothing && wait == Some(Duration::ZERO) {
+            // What is due and was not found is locked by somebody else for the moment.
+            tokio::time::sleep(LOCKED).await;
+        }
+        Ok(wait)
     }
 
     /// Looks up what is in doubt of a workflow, before a session depends on it.
