@@ -254,8 +254,9 @@ impl Theatre {
         let tablespace = disk.is_some().then_some(disk::TABLESPACE);
         let database = load.copy(&self.postgres, &name, tablespace)?;
         self.outside.open(self.supply(scenario));
-        let began = time::now();
         let workers = Workers::start(start, &self.folder.join(scenario.name), self.size.n_workers)?;
+        self.wait_for_work(&database)?;
+        let began = time::now();
         let mut stage = Stage {
             postgres: &self.postgres,
             database: database.clone(),
@@ -282,6 +283,16 @@ impl Theatre {
         score.notes.append(&mut stage.notes);
         score.notes.push(format!("{} looks at the open runs", samples.looks));
         self.settle_accounts(&database, &stage.workers, score)
+    }
+
+    /// Waits until the load has begun: before that there is nothing to disturb.
+    fn wait_for_work(&self, database: &Database) -> anyhow::Result<()> {
+        let mut patience = Patience::new();
+        while self.outside.count().expected == 0 {
+            patience.look(database)?;
+            time::pause(Duration::from_millis(20));
+        }
+        Ok(())
     }
 
     fn supply(&self, scenario: &Scenario) -> Supply {
