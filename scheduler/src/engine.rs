@@ -40,7 +40,7 @@ const DUE_BATCH: u32 = 100;
 /// A worker: it finds what is due, claims it, and drives it.
 ///
 /// Any number of engines may share a store. While nothing is due, an engine sleeps until the next due moment or a wake-up
-/// from the store; it never polls.
+/// from the store, and looks once a minute all the same.
 pub struct Engine {
     driver: Arc<Driver>,
     _alive: Option<Alive>,
@@ -80,7 +80,7 @@ impl Engine {
             ended: Arc::default(),
             scripts: Scripts::default(),
             slots: Arc::new(Semaphore::new(
-                usize::try_from(parts.worker.slots).unwrap_or(usize::MAX >> 3),
+                usize::try_from(parts.worker.slots).unwrap_or(Semaphore::MAX_PERMITS),
             )),
             held: Arc::default(),
             effects: parts.effects,

@@ -22,14 +22,11 @@ pub type RecordCounts = BTreeMap<RecordKind, u64>;
 /// # Errors
 /// Whatever the store says; what was removed by then stays removed.
 pub async fn prune(store: &dyn Store, retention: &Retention) -> Result<RecordCounts, StoreError> {
-    let mut counts = RecordCounts::new();
-    let mut next = Some(first_step(retention));
-    while let Some(step) = next {
-        let pruned = store.prune(step.clone()).await?;
-        *counts.entry(step.kind).or_default() += pruned.count;
-        next = step_after(step, &pruned);
+    let mut walk = Walk::new(retention);
+    while let Some(step) = walk.next_step() {
+        walk.took(store.prune(step).await?);
     }
-    Ok(counts)
+    Ok(walk.counts)
 }
 
 /// Tells how much of each kind [`prune`] would remove.
@@ -40,41 +37,52 @@ pub async fn prunable(
     store: &dyn Inspect,
     retention: &Retention,
 ) -> Result<RecordCounts, StoreError> {
-    let mut counts = RecordCounts::new();
-    let mut next = Some(first_step(retention));
-    while let Some(step) = next {
-        let pruned = store.prunable(step.clone()).await?;
-        *counts.entry(step.kind).or_default() += pruned.count;
-        next = step_after(step, &pruned);
+    let mut walk = Walk::new(retention);
+    while let Some(step) = walk.next_step() {
+        walk.took(store.prunable(step).await?);
     }
-    Ok(counts)
+    Ok(walk.counts)
 }
 
 /// Whether there is anything to remove; nothing is written to know it.
 async fn has_old(store: &dyn Inspect, retention: &Retention) -> Result<bool, StoreError> {
-    let mut next = Some(first_step(retention));
-    while let Some(step) = next {
-        let pruned = store.prunable(step.clone()).await?;
-        if pruned.count > 0 {
+    let mut walk = Walk::new(retention);
+    while let Some(step) = walk.next_step() {
+        walk.took(store.prunable(step).await?);
+        if walk.counts.values().any(|count| *count > 0) {
             return Ok(true);
         }
-        next = step_after(step, &pruned);
     }
     Ok(false)
 }
 
-fn first_step(retention: &Retention) -> Prune {
-    let retention = retention.clone();
-    Prune { kind: RecordKind::Events, retention, after: None, limit: STEP }
+/// The way through all kinds of records, one after the other, and what was found on it.
+struct Walk {
+    step: Option<Prune>,
+    counts: RecordCounts,
 }
 
-/// Further down the same kind, or the beginning of the next one.
-fn step_after(step: Prune, pruned: &Pruned) -> Option<Prune> {
-    if pruned.next.is_some() {
-        return Some(Prune { after: pruned.next.clone(), ..step });
+impl Walk {
+    fn new(retention: &Retention) -> Self {
+        let retention = retention.clone();
+        let first = Prune { kind: RecordKind::Events, retention, after: None, limit: STEP };
+        Self { step: Some(first), counts: RecordCounts::new() }
     }
-    let kind = RecordKind::ALL.iter().copied().find(|kind| *kind > step.kind)?;
-    Some(Prune { kind, after: None, ..step })
+
+    fn next_step(&self) -> Option<Prune> {
+        self.step.clone()
+    }
+
+    /// Goes on after a step: further down the same kind, or to the beginning of the next one.
+    fn took(&mut self, pruned: Pruned) {
+        let Some(step) = self.step.take() else { return };
+        *self.counts.entry(step.kind).or_default() += pruned.count;
+        let next_kind = || RecordKind::ALL.iter().copied().find(|kind| *kind > step.kind);
+        self.step = match pruned.next {
+            Some(next) => Some(Prune { after: Some(next), ..step }),
+            None => next_kind().map(|kind| Prune { kind, after: None, ..step }),
+        };
+    }
 }
 
 impl Driver {

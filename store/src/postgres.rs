@@ -1,5 +1,12 @@
 //! The store on PostgreSQL: many workers on many machines.
 
+/// The advisory lock of this schema, as arguments: whoever works on it shares it, and whoever changes or carries it holds it alone.
+macro_rules! schema_lock {
+    () => {
+        "1801675074, hashtext(current_schema()::text)"
+    };
+}
+
 mod address;
 mod connect;
 mod dialect;
@@ -166,8 +173,8 @@ async fn check(conn: &mut AsyncPgConnection) -> Result<()> {
 }
 
 /// Takes the lock that whoever has a store open shares; says whether nobody has.
-pub(crate) const TAKE_ALONE: &str = "SELECT CAST(pg_try_advisory_lock(1801675074, \
-    hashtext(current_schema()::text)) AS TEXT) AS line";
+pub(crate) const TAKE_ALONE: &str =
+    concat!("SELECT CAST(pg_try_advisory_lock(", schema_lock!(), ") AS TEXT) AS line");
 
 /// A connection for carrying everything away or here, and how the database is shown.
 pub(crate) async fn for_moving(at: &Location) -> Result<(AsyncPgConnection, String)> {

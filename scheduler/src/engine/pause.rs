@@ -10,12 +10,12 @@ use crate::error::EngineError;
 const STORE_BACKOFF: Backoff =
     Backoff { base_ms: 100, cap_ms: 10_000, tries: u32::MAX, jitter_percent: 0 };
 
-/// Sleeps so long, or for ever.
+/// How long an engine sleeps at the most: should a wake-up ever be lost, work waits no longer than that.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// Sleeps so long, but never longer than is safe.
 pub(super) async fn sleep_for(duration: Option<Duration>) {
-    match duration {
-        Some(duration) => tokio::time::sleep(duration).await,
-        None => std::future::pending().await,
-    }
+    tokio::time::sleep(duration.map_or(LONGEST, |duration| duration.min(LONGEST))).await;
 }
 
 /// Waits a little longer after each error of the store in a row.
@@ -43,5 +43,23 @@ impl Pause {
             STORE_BACKOFF.delay(self.errors).unwrap_or(Duration::from_millis(STORE_BACKOFF.cap_ms));
         tracing::warn!(%error, "the store does not answer, trying again in {pause:?}");
         Ok(Some(pause))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn work_whose_wake_up_is_lost_waits_for_a_minute_at_the_most() {
+        let began = Instant::now();
+
+        sleep_for(None).await;
+        sleep_for(Some(Duration::from_secs(86_400))).await;
+        sleep_for(Some(Duration::from_secs(1))).await;
+
+        assert_eq!(began.elapsed(), LONGEST + LONGEST + Duration::from_secs(1));
     }
 }

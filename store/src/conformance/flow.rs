@@ -59,6 +59,29 @@ async fn take(world: &World) -> Vec<ClaimedRun> {
     world.claims_from(Queue::For(Takes::default()), 10).await
 }
 
+/// What a workflow's page says of limits.
+async fn limits_on(world: &World) -> Vec<(String, bool, u32)> {
+    let overview = world.store.overview(world.workflow).await.unwrap();
+    overview.limits.into_iter().map(|it| (it.key, it.is_full, it.queued)).collect()
+}
+
+pub async fn a_workflow_knows_the_limits_that_hold_it_back_and_no_others(bench: Bench) {
+    let world = World::empty(bench).await;
+    let one = deploy(&world, "one", &["Http.post:a.example"]).await;
+    let other = deploy(&world, "other", &["Http.post:b.example"]).await;
+    assert_eq!(limits_on(&one).await, []);
+    set(&world, "host:a.example", at_once(1)).await;
+    set(&world, "connector:Http", at_once(5)).await;
+
+    let before = limits_on(&one).await;
+    take(&world).await;
+
+    let http = ("connector:Http".to_owned(), false, 0);
+    assert_eq!(before[0], ("connector:Http".to_owned(), false, 2));
+    assert_eq!(limits_on(&one).await, [http.clone(), ("host:a.example".to_owned(), true, 0)]);
+    assert_eq!(limits_on(&other).await, [http]);
+}
+
 async fn listed(world: &World) -> Vec<Limit> {
     world.store.limits(world.workspace).await.unwrap()
 }

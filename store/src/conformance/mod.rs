@@ -279,6 +279,7 @@ chapters! { $
         what_another_worker_holds_is_left_to_it,
     }
     flow {
+        a_workflow_knows_the_limits_that_hold_it_back_and_no_others,
         so_many_run_at_once_whoever_takes_them,
         the_end_of_a_run_lets_the_next_begin,
         a_limited_run_is_followed_by_whose_turn_it_is,

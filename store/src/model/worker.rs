@@ -74,3 +74,12 @@ pub struct Holder {
     /// Who drives it.
     pub worker: Option<WorkerId>,
 }
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.worker {
+            Some(worker) => write!(f, "{} on {worker}", self.workflow),
+            None => f.write_str(&self.workflow),
+        }
+    }
+}

@@ -11,6 +11,7 @@ use windlass_core::{
 
 use super::flow::Mutation;
 use super::run::{Run, Session};
+use super::worker::Limit;
 
 /// What keeps workflows apart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -144,6 +145,8 @@ pub struct WorkflowOverview {
     pub stopped_by: Option<Run>,
     /// Until when its consumers wait, because it made as many mutations as an hour may have; may be over.
     pub effects_paused_until: Option<Timestamp>,
+    /// The limits on what its runs have in common with others, by key.
+    pub limits: Vec<Limit>,
     /// Mutations nobody has settled.
     pub in_doubt: Vec<Mutation>,
     /// How many events each topic has, by status.

@@ -18,8 +18,9 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../migrations/postgres
 const ALONE: &str = "SET statement_timeout = 0; SET lock_timeout = 0; SELECT pg_advisory_lock(7738151096083051361);";
 
 /// What everyone holds who works on this schema, and who changes it holds alone. A command that only looks is soon done.
-const IN_USE: &str = "SELECT pg_advisory_lock_shared(1801675074, hashtext(current_schema()::text))";
-const UNUSED: &str = "SET lock_timeout = '5s'; SELECT pg_advisory_lock(1801675074, hashtext(current_schema()::text));";
+const IN_USE: &str = concat!("SELECT pg_advisory_lock_shared(", schema_lock!(), ")");
+const UNUSED: &str =
+    concat!("SET lock_timeout = '5s'; SELECT pg_advisory_lock(", schema_lock!(), ");");
 
 /// Whoever waits for a table holds up everyone who comes after: rather no migration than that.
 const IMPATIENT: &str = "SET lock_timeout = '5s';";

@@ -11,7 +11,7 @@ use super::ops::flow::count_by_key;
 use crate::convert::count;
 use crate::error::Result;
 use crate::literals::IsActive;
-use crate::model::{Holder, Limit};
+use crate::model::{Holder, Limit, Workflow};
 use crate::rows::{Db, LimitRow};
 use crate::schema::{handler_runs, limits, workflow_keys, workflows};
 
@@ -71,6 +71,9 @@ pub(super) async fn limits(
     workspace: WorkspaceId,
 ) -> Result<Vec<Limit>> {
     let rows = limits_of(conn, &[workspace]).await?;
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
     let states = flow_states(conn, rows).await?;
     let queued = by_key(count_by_key(conn, &[workspace], false).await?);
     let holders = handler_runs::table
@@ -106,4 +109,18 @@ pub(super) async fn limits(
         }
     };
     Ok(states.into_iter().map(limit).collect())
+}
+
+/// The limits on what a workflow's runs have in common with others, by key.
+pub(super) async fn limits_on(
+    conn: &mut Conn,
+    now: Timestamp,
+    workflow: &Workflow,
+) -> Result<Vec<Limit>> {
+    let of_workflow = workflow_keys::workflow_id.eq(Db(workflow.id));
+    let keys = workflow_keys::table.filter(of_workflow).select(workflow_keys::key);
+    let keys: Vec<String> = keys.load(conn).await?;
+    let mut found = limits(conn, now, workflow.workspace_id).await?;
+    found.retain(|limit| keys.contains(&limit.key));
+    Ok(found)
 }

@@ -49,7 +49,7 @@ looks! {
     FindWorkflow { workspace: WorkspaceId, name_or_id: String } -> Workflow:
         |tx| identify::find_workflow(tx.conn, workspace, &name_or_id);
     Overview { workflow: WorkflowId } -> WorkflowOverview:
-        |tx| overview::overview(tx.conn, tx.policy, workflow);
+        |tx| overview::overview(tx.conn, (tx.policy, tx.now), workflow);
     Script { script: ScriptId } -> ScriptVersion: |tx| workflows::script(tx.conn, script);
     Scripts { workflow: WorkflowId } -> Vec<ScriptVersion>: |tx| workflows::scripts(tx.conn, workflow);
     Handlers { workflow: WorkflowId } -> Vec<HandlerState>: |tx| workflows::handlers(tx.conn, workflow);

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use diesel::dsl::count_star;
 use diesel::prelude::*;
-use windlass_core::{EventStatus, Grant, Policy, ScriptId, TopicId, WorkflowId};
+use windlass_core::{EventStatus, Grant, Policy, ScriptId, Timestamp, TopicId, WorkflowId};
 
 use super::dialect::{Conn, RunQueryDsl};
 use super::ops::window;
-use super::{inputs, mutations, runs, workflows};
+use super::{flow, inputs, mutations, runs, workflows};
 use crate::error::Result;
 use crate::model::{EventCounts, Workflow, WorkflowOverview};
 use crate::rows::{Db, Json};
@@ -17,7 +17,7 @@ use crate::schema::{events, scripts, topics};
 /// Everything that a workflow's status page says.
 pub(super) async fn overview(
     conn: &mut Conn,
-    policy: &Policy,
+    (policy, now): (&Policy, Timestamp),
     workflow: WorkflowId,
 ) -> Result<WorkflowOverview> {
     let row = workflows::row(conn, workflow).await?;
@@ -37,6 +37,7 @@ pub(super) async fn overview(
         open_run: runs::open_run(conn, workflow).await?,
         stopped_by,
         effects_paused_until,
+        limits: flow::limits_on(conn, now, &found).await?,
         in_doubt: mutations::in_doubt(conn, workflow).await?,
         events: event_counts(conn, workflow).await?,
         pending_inputs: inputs::count_pending(conn, workflow).await?,

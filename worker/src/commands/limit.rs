@@ -51,31 +51,28 @@ impl Answer for Limits {
         if self.0.is_empty() {
             return page.line("There is no such limit.");
         }
-        write_limits(page, &self.0);
+        page.wide_table(110, LIMIT_COLUMNS, self.0.iter().map(limit_row).collect());
     }
 }
 
-/// Writes limits, how much of them is used, and by whom.
-pub(super) fn write_limits(page: &mut Page, limits: &[Limit]) {
+/// What a table of limits shows of each.
+pub(super) const LIMIT_COLUMNS: [&str; 6] =
+    ["LIMIT", "AT ONCE", "RUNNING", "QUEUED", "BEGUN", "HELD BY"];
+
+/// A limit, how much of it is used, and by whom.
+pub(super) fn limit_row(limit: &Limit) -> [String; 6] {
     let number = |n: Option<u32>| n.map_or_else(|| "-".to_owned(), |n| n.to_string());
-    let row = |limit: &Limit| {
-        let rate = limit
-            .rate
-            .zip(limit.per_s)
-            .map(|(runs, per)| format!("{} of {runs} in {per} s", limit.begun.unwrap_or(0)));
-        let held_by = limit.held_by.iter().map(|Holder { workflow, worker, .. }| match worker {
-            Some(worker) => format!("{workflow} on {worker}"),
-            None => workflow.clone(),
-        });
-        [
-            limit.key.clone(),
-            number(limit.at_once),
-            limit.running.to_string(),
-            limit.queued.to_string(),
-            rate.unwrap_or_else(|| "-".to_owned()),
-            held_by.collect::<Vec<_>>().join(", "),
-        ]
-    };
-    let rows = limits.iter().map(row).collect();
-    page.wide_table(110, ["LIMIT", "AT ONCE", "RUNNING", "QUEUED", "BEGUN", "HELD BY"], rows);
+    let rate = limit
+        .rate
+        .zip(limit.per_s)
+        .map(|(runs, per)| format!("{} of {runs} in {per} s", limit.begun.unwrap_or(0)));
+    let held_by = limit.held_by.iter().map(Holder::to_string);
+    [
+        limit.key.clone(),
+        number(limit.at_once),
+        limit.running.to_string(),
+        limit.queued.to_string(),
+        rate.unwrap_or_else(|| "-".to_owned()),
+        held_by.collect::<Vec<_>>().join(", "),
+    ]
 }

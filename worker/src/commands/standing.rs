@@ -1,8 +1,7 @@
 //! How a workflow stands, in a person's words: the badge, why it does not move, and what to do.
 
 mod doubt;
-
-use std::time::Duration;
+mod queue;
 
 use serde::Serialize;
 use windlass_core::{FailureClass, MutationStatus, Status, Timestamp, WorkflowStatus};
@@ -10,9 +9,6 @@ use windlass_store::{HandlerState, Input, Mutation, WorkflowOverview};
 
 use crate::invocation::{Echo, quoted};
 use crate::output::View;
-
-/// How long something may be due before it is likely that no worker is there to do it.
-const WORKER_ANSWERS_WITHIN: Duration = Duration::from_secs(15);
 
 /// A workflow's state in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -224,36 +220,6 @@ impl Look<'_> {
             standing = standing.fact("still", "the handler that is under way finishes");
         }
         Some(standing.advise_command(command, effect))
-    }
-
-    fn running(&self) -> Option<Standing> {
-        let run = self.overview.open_run.as_ref()?;
-        if run.status == Status::Active {
-            let why = format!("{} `{}` is in phase {}", run.kind, run.handler, run.phase);
-            let since = run.started_at.map(|at| self.when(at));
-            return Some(
-                Standing::new(Badge::Running, why)
-                    .fact("run", run.id.to_string())
-                    .fact_if("since", since),
-            );
-        }
-        Some(self.due(run.created_at, format!("{} `{}` waits for a worker", run.kind, run.handler)))
-    }
-
-    /// Something should be taken by a worker about now.
-    fn due(&self, since: Timestamp, what: String) -> Standing {
-        let is_late = self.view.now.since(since) > WORKER_ANSWERS_WITHIN;
-        let why = if is_late {
-            format!("{what} since {}: it seems that none is running", self.when(since))
-        } else {
-            what
-        };
-        Standing::new(Badge::Idle, why)
-            .advise_command(
-                self.echo.command("up"),
-                "starts a worker, which keeps all workflows running",
-            )
-            .advise_command(self.command("run"), "runs this one once")
     }
 
     fn backing_off(&self) -> Option<Standing> {

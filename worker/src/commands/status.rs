@@ -1,11 +1,14 @@
 //! `status`: how workflows stand, and for whatever does not move why, and what to do.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use serde::Serialize;
 use windlass_core::{WorkflowId, WorkflowStatus};
-use windlass_store::{EventCounts, HandlerState, WorkflowOverview};
+use windlass_store::{EventCounts, HandlerState, Limit, WorkflowOverview};
 
 use super::check::write_grant;
+use super::limit::{LIMIT_COLUMNS, limit_row};
 use super::standing::{Badge, Doubt, Look, Standing, in_doubt, standing};
 use super::{Context, Opened};
 use crate::exit::{Ending, Result};
@@ -96,6 +99,15 @@ impl Standing {
     }
 }
 
+impl AllPages {
+    /// The limits on any of the workflows, each once, by key.
+    fn limits(&self) -> Vec<Limit> {
+        let all = self.0.iter().flat_map(|page| &page.overview.limits);
+        let by_key: BTreeMap<_, _> = all.map(|limit| (&limit.key, limit)).collect();
+        by_key.into_values().cloned().collect()
+    }
+}
+
 impl Answer for AllPages {
     fn write(&self, page: &mut Page) {
         if self.0.is_empty() {
@@ -106,6 +118,7 @@ impl Answer for AllPages {
             [workflow.name.clone(), entry.standing.badge.to_string(), entry.standing.why.clone()]
         };
         page.wide_table(110, ["NAME", "STATUS", "WHY"], self.0.iter().map(row).collect());
+        write_limits(page, &self.limits());
         let waiting = self.0.iter().filter(|entry| entry.standing.waits_for_person());
         for entry in waiting {
             page.heading(format_args!("{}:", entry.overview.workflow.name));
@@ -126,6 +139,7 @@ impl Answer for WorkflowPage {
         }
         write_handlers(page, &self.overview.handlers);
         write_topics(page, &self.overview);
+        write_limits(page, &self.overview.limits);
         if let Some(session) = &self.overview.last_session {
             page.heading("Last session");
             page.field("id", session.id);
@@ -182,6 +196,13 @@ fn write_topics(page: &mut Page, overview: &WorkflowOverview) {
             ["  TOPIC", "PENDING", "RESERVED", "CONSUMED", "SKIPPED", "PARKED"],
             indented(rows),
         );
+    }
+}
+
+fn write_limits(page: &mut Page, limits: &[Limit]) {
+    if !limits.is_empty() {
+        page.heading("Limits");
+        page.wide_table(110, LIMIT_COLUMNS, indented(limits.iter().map(limit_row).collect()));
     }
 }
 

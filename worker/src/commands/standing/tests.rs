@@ -8,7 +8,7 @@ use windlass_core::{
     HandlerKind, Id, InputId, MutationId, Phase, RunId, Schedule, ScriptId, ScriptPosition,
     SessionId, Status, WorkflowId, WorkspaceId,
 };
-use windlass_store::{EventCounts, InputStatus, Run, Workflow};
+use windlass_store::{EventCounts, Holder, InputStatus, Limit, Run, Workflow};
 
 use super::*;
 use crate::output::Page;
@@ -61,6 +61,7 @@ fn idle() -> WorkflowOverview {
         latest_version: Some("1.0".to_owned()),
         grant: None,
         effects_paused_until: None,
+        limits: Vec::new(),
         handlers: vec![inbox],
         open_run: None,
         stopped_by: None,
@@ -165,6 +166,71 @@ fn a_waiting_workflow_says_for_what() {
         &expect![[r#"
         Idle
           it waits for the schedule (every 1m) of `inbox` until 2026-03-02 07:00:40 (in 40 s)
+    "#]],
+    );
+}
+
+#[test]
+fn a_run_that_a_limit_holds_back_says_which_and_who_has_it() {
+    let mut overview = idle();
+    overview.open_run = Some(Run { started_at: None, ..run(Phase::Pending, Status::Queued) });
+    overview.limits = vec![Limit {
+        key: "connector:Http".to_owned(),
+        at_once: Some(1),
+        rate: Some(60),
+        per_s: Some(3600),
+        begun: Some(7),
+        running: 1,
+        queued: 2,
+        is_full: true,
+        held_by: vec![Holder { workflow: "mail".to_owned(), run: id(), worker: Some(id()) }],
+    }];
+    check(
+        &overview,
+        &expect![[r#"
+        Idle
+          consumer `record` waits, because of the limit of `connector:Http`
+          limit         1 of 1 run, 7 of 60 began within 3600 s
+          held by       mail on wrk_00000000000000000000000000000007
+          waiting       2 run(s), each in its turn
+          since         2026-03-02 06:59:00 (60 s ago)
+
+          What to do
+            windlass limit connector:Http
+                shows it; `--at-once N`, `--rate N/TIME` or `--none` change it
+            windlass run receipts
+                runs this one now, whatever the limit says
+    "#]],
+    );
+}
+
+#[test]
+fn a_limit_with_a_free_place_holds_nobody_back() {
+    let mut overview = idle();
+    overview.open_run = Some(run(Phase::Pending, Status::Queued));
+    overview.workflow.label = Some("gpu".to_owned());
+    overview.limits = vec![Limit {
+        key: "workflow:receipts".to_owned(),
+        at_once: Some(1),
+        rate: None,
+        per_s: None,
+        begun: None,
+        running: 0,
+        queued: 1,
+        is_full: false,
+        held_by: Vec::new(),
+    }];
+    check(
+        &overview,
+        &expect![[r#"
+        Idle
+          consumer `record` waits for a worker with the label `gpu` since 2026-03-02 06:59:00 (60 s ago): it seems that none is running
+
+          What to do
+            windlass up --labels gpu
+                starts a worker, which keeps all workflows running
+            windlass run receipts
+                runs this one once
     "#]],
     );
 }
