@@ -37,26 +37,38 @@ macro_rules! due_workflows {
     }};
 }
 
-/// Whether a run is of that workspace, asks for none but those labels, and is none of those runs.
-macro_rules! taken_from {
-    ($from:expr) => {{
-        use diesel::prelude::*;
+/// Makes `$then` of the queued runs that are taken from there.
+///
+/// Where no limit is used up, which is nearly always, the query does not look at what workflows have in common.
+macro_rules! queued_from {
+    ($now:expr, $from:expr, |$queued:ident| $then:expr) => {{
+        use diesel::{BoolExpressionMethods, ExpressionMethods};
 
         use crate::rows::Db;
         use crate::schema::handler_runs;
 
         let from: &crate::queue::From<'_> = $from;
-        handler_runs::workspace_id
+        let theirs = handler_runs::workspace_id
             .eq(Db(from.workspace))
             .and(handler_runs::label.is_null().or(handler_runs::label.eq_any(from.labels)))
-            .and(handler_runs::id.ne_all(from.besides))
-            .and(handler_runs::workflow_id.ne_all(crate::queue::with_keys(from.full)))
+            .and(handler_runs::id.ne_all(from.besides));
+        if from.full.is_empty() {
+            let $queued = crate::queue::queued_runs!($now, theirs);
+            $then
+        } else {
+            let full = crate::queue::with_keys(from.full);
+            let $queued = crate::queue::queued_runs!(
+                $now,
+                theirs.and(handler_runs::workflow_id.ne_all(full))
+            );
+            $then
+        }
     }};
 }
 
 use diesel::prelude::*;
 use windlass_core::{RunId, WorkspaceId};
-pub(crate) use {due_workflows, queued_runs, taken_from};
+pub(crate) use {due_workflows, queued_from, queued_runs};
 
 use crate::rows::Db;
 use crate::schema::workflow_keys;

@@ -10,7 +10,7 @@ pub(super) use diesel_async::RunQueryDsl;
 
 pub(super) use super::PostgresStore as Backend;
 use crate::error::Result;
-use crate::queue::{From, due_workflows, queued_runs, taken_from};
+use crate::queue::{From, due_workflows, queued_from, queued_runs};
 use crate::rows::{Db, LimitRow, WorkflowRow};
 use crate::schema::{handler_runs, limits, workflows};
 
@@ -55,8 +55,9 @@ pub(super) async fn lock_queued_runs(
     from: &From<'_>,
     limit: u32,
 ) -> Result<Vec<Db<RunId>>> {
-    let queued = queued_runs!(now, taken_from!(from)).limit(i64::from(limit));
-    Ok(queued.for_no_key_update().skip_locked().load(conn).await?)
+    queued_from!(now, from, |queued| {
+        Ok(queued.limit(i64::from(limit)).for_no_key_update().skip_locked().load(conn).await?)
+    })
 }
 
 /// The queued run of that workflow, locked.

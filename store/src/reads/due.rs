@@ -13,7 +13,7 @@ use super::flow::{flow_states, limits_of};
 use crate::error::Result;
 use crate::literals::{IsActive, IsLookedUp};
 use crate::params::Takes;
-use crate::queue::{From, queued_runs, taken_from};
+use crate::queue::{From, queued_from};
 use crate::rows::{At, Db};
 use crate::schema::{handler_runs, mutations, workflows};
 
@@ -59,8 +59,9 @@ async fn next_claim(conn: &mut Conn, now: Timestamp, takes: &Takes) -> Result<Op
         let full = full.filter_map(|((_, key), state)| Some((key.clone(), state.full(now)?)));
         let (full, why): (Vec<_>, Vec<_>) = full.unzip();
         let from = From { workspace, labels: &takes.labels, besides: &[], full: &full };
-        let queued = queued_runs!(now, taken_from!(&from));
-        if select(exists(queued)).get_result(conn).await? {
+        let waits: bool =
+            queued_from!(now, &from, |queued| select(exists(queued)).get_result(conn).await?);
+        if waits {
             return Ok(Some(QUEUED));
         }
         let windows = why.into_iter().filter_map(|why| match why {

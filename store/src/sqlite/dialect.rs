@@ -9,7 +9,7 @@ use windlass_core::{RunId, Timestamp, WorkflowId, WorkspaceId};
 pub(super) use super::SqliteStore as Backend;
 pub(super) use super::ready::RunQueryDsl;
 use crate::error::Result;
-use crate::queue::{From, due_workflows, queued_runs, taken_from};
+use crate::queue::{From, due_workflows, queued_from, queued_runs};
 use crate::rows::{Db, LimitRow, WorkflowRow};
 use crate::schema::{limits, workflows};
 
@@ -49,8 +49,7 @@ pub(super) async fn lock_queued_runs(
     from: &From<'_>,
     limit: u32,
 ) -> Result<Vec<Db<RunId>>> {
-    let queued = queued_runs!(now, taken_from!(from)).limit(i64::from(limit));
-    Ok(queued.load(conn).await?)
+    queued_from!(now, from, |queued| Ok(queued.limit(i64::from(limit)).load(conn).await?))
 }
 
 /// The queued run of that workflow.

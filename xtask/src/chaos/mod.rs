@@ -75,6 +75,9 @@ const SCENARIOS: &[Scenario] = &[
     Scenario::new("disk", "the disk of the database is full", faults::fill).with(Needs::SmallDisk),
 ];
 
+/// How often a load is looked at: to count it costs the database more the longer it runs.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
 /// Set for a run that has mounts of its own.
 const INSIDE: &str = "WINDLASS_CHAOS_INSIDE";
 
@@ -323,7 +326,7 @@ impl Theatre {
             while !self.outside.is_handed_out(self.size.n_workflows) {
                 patience.look(&stage.database)?;
                 score.problems.extend(stage.workers.replace_ended()?);
-                time::pause(Duration::from_millis(250));
+                time::pause(LOOK_EVERY);
             }
             return Ok(());
         };
