@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 use tokio::sync::Semaphore;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use windlass_core::{Failure, HandlerKind, Phase, Policy, Prices, ScriptPhase, Status, WorkerId};
 use windlass_sandbox::{Call, Ending, LogLine, Report, Sandbox};
@@ -22,6 +21,7 @@ use crate::engine::Effects;
 use crate::guard::guarded;
 use crate::host::{Buffered, RunHost};
 use crate::lease::Held;
+use crate::moment::Moment;
 use crate::persist::persist;
 use crate::progress::{Observer, Progress, ProgressStep};
 use crate::registry::Registry;
@@ -70,7 +70,7 @@ impl EndedCounts {
 pub(crate) struct FollowUpRun {
     pub(crate) run: ClaimedRun,
     /// An instant before the claim: the lease is not trusted for longer than counted from here.
-    pub(crate) claimed_after: Instant,
+    pub(crate) claimed_after: Moment,
 }
 
 /// Why a run does not go on.
@@ -242,9 +242,9 @@ fn told(error: &StoreError) -> String {
 async fn commit<F: Future<Output = windlass_store::Result<Committed>>>(
     mut operation: impl FnMut() -> F,
 ) -> Result<Option<FollowUpRun>, Stop> {
-    let mut claimed_after = Instant::now();
+    let mut claimed_after = Moment::now();
     let committed = persist(|| {
-        claimed_after = Instant::now();
+        claimed_after = Moment::now();
         operation()
     })
     .await?;

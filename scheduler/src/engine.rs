@@ -22,6 +22,7 @@ use crate::drive::{Driver, FollowUpRun};
 use crate::error::EngineError;
 use crate::liveness::{Alive, Dead, find_alive, find_dead};
 use crate::lookup::{AT_ONCE, TakenLookup};
+use crate::moment::Moment;
 use crate::prune;
 use crate::scripts::Scripts;
 
@@ -57,7 +58,7 @@ impl std::fmt::Debug for Engine {
 /// What a look for work found.
 struct Found {
     runs: Vec<ClaimedRun>,
-    claimed_after: Instant,
+    claimed_after: Moment,
 }
 
 impl Engine {
@@ -253,7 +254,7 @@ impl Engine {
     }
 
     async fn claim(&self, workflow: Option<WorkflowId>) -> Result<Found, StoreError> {
-        let claimed_after = Instant::now();
+        let claimed_after = Moment::now();
         let limit = u32::try_from(self.driver.slots.available_permits()).unwrap_or(u32::MAX);
         if limit == 0 {
             return Ok(Found { runs: Vec::new(), claimed_after });
@@ -356,7 +357,7 @@ pub fn alive_workers(folder: &std::path::Path) -> Result<Vec<WorkerId>, EngineEr
 async fn drive_chain(
     driver: Arc<Driver>,
     run: ClaimedRun,
-    claimed_after: Instant,
+    claimed_after: Moment,
     _slot: OwnedSemaphorePermit,
 ) -> Result<(), EngineError> {
     let lease = driver.policy.lease.duration();

@@ -1,18 +1,20 @@
 //! The leases of the runs that this worker holds.
 //!
-//! A lease is renewed with the worker's heartbeat, at a third of its length or every 15 s. A run whose renewal is refused was taken over, and is given up at once. Where
-//! the store does not answer at all, every run is given up before its lease could have ended, for from then on others may take
-//! it: local time decides only when to stop trusting a lease, never that one is still good.
+//! A lease is renewed with the worker's heartbeat, at a third of its length or every 15 s. A run whose renewal is refused was
+//! taken over, and is given up at once. Where the store does not answer at all, every run is given up before its lease could
+//! have ended, for from then on others may take it: local time decides only when to stop trusting a lease, never that one is
+//! still good.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use windlass_core::RunId;
 use windlass_store::{Claim, StillHeld, StoreError};
+
+use crate::moment::Moment;
 
 /// The runs that this worker holds.
 #[derive(Debug, Default)]
@@ -23,8 +25,17 @@ pub(crate) struct Held {
 #[derive(Debug)]
 struct HeldRun {
     claim: Claim,
-    trusted_until: Instant,
+    /// Before it was claimed, or last renewed.
+    leased_after: Moment,
+    lease: Duration,
     give_up: CancellationToken,
+}
+
+impl HeldRun {
+    /// Whether it will certainly still be this worker's after that time, should nobody renew it.
+    fn is_trusted_for(&self, time: Duration) -> bool {
+        self.leased_after.elapsed() + time < trusted(self.lease)
+    }
 }
 
 /// A run is held as long as this lives.
@@ -43,27 +54,24 @@ impl Drop for Hold {
 }
 
 impl Held {
-    /// Holds a run that was claimed after `claimed_after`, for `lease` from then.
+    /// Holds a run that was claimed after `leased_after`, for `lease` from then.
     pub(crate) fn hold(
         self: &Arc<Self>,
         claim: Claim,
-        claimed_after: Instant,
+        leased_after: Moment,
         lease: Duration,
     ) -> Hold {
         let give_up = CancellationToken::new();
-        let run = HeldRun {
-            claim,
-            trusted_until: claimed_after + trusted(lease),
-            give_up: give_up.clone(),
-        };
+        let run = HeldRun { claim, leased_after, lease, give_up: give_up.clone() };
         self.lock().insert(claim.run, run);
         Hold { held: Arc::clone(self), run: claim.run, give_up }
     }
 
-    /// Whether the run is certainly still this worker's. Time may have passed unnoticed: the process may have been frozen.
+    /// Whether the run is certainly still this worker's. Time may have passed unnoticed: the process may have been frozen, or the
+    /// machine suspended.
     pub(crate) fn trusts(&self, claim: Claim) -> bool {
         let is_trusted = |run: &HeldRun| {
-            run.claim == claim && !run.give_up.is_cancelled() && Instant::now() < run.trusted_until
+            run.claim == claim && !run.give_up.is_cancelled() && run.is_trusted_for(Duration::ZERO)
         };
         self.lock().get(&claim.run).is_some_and(is_trusted)
     }
@@ -90,7 +98,7 @@ impl Held {
         A: Future<Output = Result<StillHeld, StoreError>>,
     {
         let claims: Vec<Claim> = self.lock().values().map(|run| run.claim).collect();
-        let asked_at = Instant::now();
+        let asked_at = Moment::now();
         let answer = tokio::time::timeout(lease / 4, beat(claims.clone())).await;
         let mut runs = self.lock();
         match answer {
@@ -101,7 +109,7 @@ impl Held {
                         continue;
                     };
                     if held.renewed.contains(&claim.run) {
-                        run.trusted_until = asked_at + trusted(lease);
+                        run.leased_after = asked_at;
                     } else if !held.busy.contains(&claim.run) {
                         run.give_up.cancel();
                     }
@@ -115,8 +123,7 @@ impl Held {
             ),
         }
         // What would not be trusted by the next try is given up now.
-        let next_try = Instant::now() + every;
-        for run in runs.values().filter(|run| run.trusted_until < next_try) {
+        for run in runs.values().filter(|run| !run.is_trusted_for(every)) {
             run.give_up.cancel();
         }
     }
@@ -146,6 +153,7 @@ const fn trusted(lease: Duration) -> Duration {
 mod tests {
     use std::future::pending;
 
+    use tokio::time::Instant;
     use windlass_core::{Id, Timestamp};
 
     use super::*;
@@ -162,8 +170,9 @@ mod tests {
         let (held, began) = (Arc::new(Held::default()), Instant::now());
         let runs: Vec<RunId> =
             (0..N as i64).map(|at| RunId::mint(Timestamp::from_micros(at))).collect();
-        let holds =
-            std::array::from_fn(|i| held.hold(Claim { run: runs[i], fence: 1 }, began, LEASE));
+        let holds = std::array::from_fn(|i| {
+            held.hold(Claim { run: runs[i], fence: 1 }, Moment::now(), LEASE)
+        });
         tokio::spawn(async move { held.keep_beating(beat, LEASE).await });
         (holds, began)
     }
@@ -255,7 +264,7 @@ mod tests {
     async fn a_run_is_trusted_while_it_is_held_and_its_lease_has_not_nearly_ended() {
         let held = Arc::new(Held::default());
         let claim = Claim { run: RunId::mint(Timestamp::from_micros(0)), fence: 1 };
-        let hold = held.hold(claim, Instant::now(), LEASE);
+        let hold = held.hold(claim, Moment::now(), LEASE);
 
         assert!(held.trusts(claim));
         assert!(!held.trusts(Claim { fence: 2, ..claim }));
@@ -263,9 +272,20 @@ mod tests {
         assert!(!held.trusts(claim), "nobody renewed it");
         drop(hold);
 
-        let hold = held.hold(claim, Instant::now(), LEASE);
+        let hold = held.hold(claim, Moment::now(), LEASE);
         hold.give_up.cancel();
         assert!(!held.trusts(claim), "it is given up");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_run_whose_lease_ended_while_the_machine_was_suspended_is_not_trusted() {
+        let held = Arc::new(Held::default());
+        let claim = Claim { run: RunId::mint(Timestamp::from_micros(0)), fence: 1 };
+        let before_it_slept = Moment::now().then_suspended_for(LEASE);
+
+        let _hold = held.hold(claim, before_it_slept, LEASE);
+
+        assert!(!held.trusts(claim), "others may have it by now");
     }
 
     #[tokio::test(start_paused = true)]

@@ -17,7 +17,7 @@
 //!
 //! # How the modules fit
 //! `engine` finds work and holds the slots; `drive` takes one run through its phases, `host` answers its script; `lease` keeps
-//! and gives up runs; `liveness` and `recover` take over from the dead; `guard` turns panics into failures; `tool`, `registry` and
+//! and gives up runs, `moment` is what it counts from; `liveness` and `recover` take over from the dead; `guard` turns panics into failures; `tool`, `registry` and
 //! `inputs` say what scripts may call.
 
 mod drive;
@@ -29,6 +29,7 @@ mod inputs;
 mod lease;
 mod liveness;
 mod lookup;
+mod moment;
 mod persist;
 mod progress;
 mod prune;

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
 use windlass_core::{Failure, WorkflowId};
 use windlass_store::{ClaimLookups, DueLookup, Finding, SettleLookup, StoreError};
 
 use crate::drive::Driver;
 use crate::guard::guarded;
+use crate::moment::Moment;
 use crate::registry::{Target, full_name};
 use crate::tool::{MutationKey, Reconciliation, Tool, ToolCall};
 
@@ -36,7 +36,7 @@ async fn ask(tool: &dyn Tool, request: ToolCall, time: Duration) -> Option<Findi
 pub(crate) struct TakenLookup {
     due: DueLookup,
     /// An attempt that begins later may outlast its time, and another worker may have settled the effect.
-    begins_before: Instant,
+    taken_after: Moment,
 }
 
 impl Driver {
@@ -51,17 +51,17 @@ impl Driver {
         }
         // Twice the time of an attempt: whoever is slow or lost is overtaken, and the slow answer still counts.
         let time = self.policy.lookup.timeout() * 2;
-        let begins_before = Instant::now() + self.policy.lookup.timeout();
+        let taken_after = Moment::now();
         let due = self.store.claim_lookups(ClaimLookups { of, limit, time }).await?;
-        Ok(due.into_iter().map(|due| TakenLookup { due, begins_before }).collect())
+        Ok(due.into_iter().map(|due| TakenLookup { due, taken_after }).collect())
     }
 
     /// Looks one effect up and writes what that came to.
     pub(crate) async fn settle_lookup(&self, taken: TakenLookup) -> Result<(), StoreError> {
-        let TakenLookup { due, begins_before } = taken;
+        let TakenLookup { due, taken_after } = taken;
         let (mutation, attempt) = (due.mutation.id, due.mutation.reconcile_attempts);
         // To look may be to send again: whoever was frozen must not, once others may have decided.
-        if Instant::now() >= begins_before {
+        if taken_after.elapsed() >= self.policy.lookup.timeout() {
             tracing::warn!(%mutation, attempt, "too late to look the effect up, it is left to whoever comes next");
             return Ok(());
         }

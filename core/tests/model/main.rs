@@ -20,7 +20,7 @@
 //!   that gives up right after it;
 //! - a pause between the last look and the request's departure, which are one step (see `SAFETY.md`), and tools whose requests are
 //!   obeyed later than they say;
-//! - a worker's clock that loses more than the margin of the lease, as that of a suspended machine may;
+//! - a clock of a worker that loses more than the margin of the lease (the one it asks goes on while the machine is suspended);
 //! - look-ups that overtake each other, or send the request again under its key;
 //! - a database that loses what it confirmed.
 
