@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use windlass_core::{Status, WorkerId, WorkflowId, WorkflowStatus};
 use windlass_store::{
-    Beat, ClaimRuns, ClaimedRun, Queue, Session, StartSession, StoreError, WorkerCard,
+    Agenda, Beat, ClaimRuns, ClaimedRun, Queue, Session, StartSession, StoreError, WorkerCard,
 };
 
 pub use self::parts::{Effects, EngineParts};
@@ -196,24 +196,52 @@ impl Engine {
         &self,
         drives: &mut JoinSet<Result<(), EngineError>>,
     ) -> Result<Option<Duration>, StoreError> {
-        self.driver.recover(&[]).await?;
-        for taken in self.driver.due_lookups(None).await? {
-            self.spawn_lookup(taken, drives);
+        let driver = &self.driver;
+        let mut agenda = driver.store.agenda(&self.card.takes).await?;
+        // What this worker has no hands for is looked at again when one of its tasks has ended.
+        if driver.lookups.available_permits() == 0 {
+            agenda.lookup = None;
         }
-        let looked_at = self.driver.store.enqueue_due(DUE_BATCH).await?;
-        let found = self.claim(None).await?;
-        let found_nothing = found.runs.is_empty() && looked_at == 0;
-        let is_full = self.driver.slots.available_permits() <= found.runs.len();
-        self.begin(found, drives);
-        if looked_at == usize::try_from(DUE_BATCH).unwrap_or(usize::MAX) && !is_full {
-            return Ok(Some(Duration::ZERO));
+        if driver.slots.available_permits() == 0 {
+            agenda.run = None;
         }
-        let wait = self.driver.store.next_due(&self.card.takes).await?;
-        if found_nothing && wait == Some(Duration::ZERO) {
+        if agenda.next() != Some(Duration::ZERO) {
+            return Ok(agenda.next());
+        }
+        if !self.attend_to(agenda, drives).await? {
             // What is due and was not found is locked by somebody else for the moment.
             tokio::time::sleep(LOCKED).await;
         }
-        Ok(wait)
+        Ok(Some(Duration::ZERO))
+    }
+
+    /// Does what is to be done now; says whether anything was.
+    async fn attend_to(
+        &self,
+        agenda: Agenda,
+        drives: &mut JoinSet<Result<(), EngineError>>,
+    ) -> Result<bool, StoreError> {
+        let is_now = |wait: Option<Duration>| wait == Some(Duration::ZERO);
+        let mut n_done = 0;
+        if is_now(agenda.lease) {
+            n_done += self.driver.recover(&[]).await?;
+        }
+        if is_now(agenda.lookup) {
+            for taken in self.driver.due_lookups(None).await? {
+                self.spawn_lookup(taken, drives);
+                n_done += 1;
+            }
+        }
+        if is_now(agenda.workflow) {
+            n_done += self.driver.store.enqueue_due(DUE_BATCH).await?;
+        }
+        // What was done just now may have enqueued some.
+        if is_now(agenda.run) || n_done > 0 {
+            let found = self.claim(None).await?;
+            n_done += found.runs.len();
+            self.begin(found, drives);
+        }
+        Ok(n_done > 0)
     }
 
     /// Looks up what is in doubt of a workflow, before a session depends on it.

@@ -11,9 +11,9 @@ use windlass_core::{
 
 use crate::error::Result;
 use crate::model::{
-    BegunMutation, ClaimedRun, Committed, DueLookup, Event, HandlerState, Input, JournalEntry,
-    Limit, LogEntry, Mutation, Notification, RecoveredRun, Run, SavedScript, ScriptVersion,
-    Session, StillHeld, Worker, Workflow, WorkflowOverview, Workspace,
+    Agenda, BegunMutation, ClaimedRun, Committed, DueLookup, Event, HandlerState, Input,
+    JournalEntry, Limit, LogEntry, Mutation, Notification, RecoveredRun, Run, SavedScript,
+    ScriptVersion, Session, StillHeld, Worker, Workflow, WorkflowOverview, Workspace,
 };
 use crate::params::{
     ActivateScript, ApplyMutation, Beat, BeginMutation, CaptureMutation, CheckpointPrepare,
@@ -141,7 +141,7 @@ layered! {
     }
     looks {
         now() -> Timestamp;
-        next_due(takes: &Takes) -> Option<Duration>;
+        agenda(takes: &Takes) -> Agenda;
         workers(workspace: Option<WorkspaceId>) -> Vec<Worker>;
         workspaces() -> Vec<Workspace>;
         limits(workspace: WorkspaceId) -> Vec<Limit>;

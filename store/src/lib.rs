@@ -63,10 +63,10 @@ pub use error::{Result, StoreError};
 pub use layer::{Layer, Layered, Wrote};
 pub use location::Location;
 pub use model::{
-    BegunMutation, Claim, ClaimedRun, Committed, DueLookup, Event, EventCounts, HandlerState,
-    Holder, Input, InputStatus, JournalEntry, Limit, LogEntry, Mutation, Notification,
-    NotificationKind, RecoveredRun, Run, SavedScript, ScriptVersion, Session, StillHeld, Worker,
-    Workflow, WorkflowOverview, Workspace,
+    Agenda, BegunMutation, Claim, ClaimedRun, Committed, DueLookup, Event, EventCounts,
+    HandlerState, Holder, Input, InputStatus, JournalEntry, Limit, LogEntry, Mutation,
+    Notification, NotificationKind, RecoveredRun, Run, SavedScript, ScriptVersion, Session,
+    StillHeld, Worker, Workflow, WorkflowOverview, Workspace,
 };
 pub use moving::{MovedTable, move_instance};
 pub use open::{Options, migrate, open, revert};

@@ -1,11 +1,13 @@
 //! What the store remembers, as plain records. They serialise to the JSON that the command line prints.
 
+mod agenda;
 mod flow;
 mod notice;
 mod run;
 mod worker;
 mod workflow;
 
+pub use agenda::Agenda;
 pub use flow::{BegunMutation, Event, Input, InputStatus, Mutation};
 pub use notice::{JournalEntry, Notification, NotificationKind};
 pub use run::{Claim, ClaimedRun, Committed, DueLookup, LogEntry, RecoveredRun, Run, Session};

@@ -11,9 +11,9 @@ use windlass_core::{
 
 use crate::error::Result;
 use crate::model::{
-    BegunMutation, ClaimedRun, Committed, DueLookup, Event, HandlerState, Input, JournalEntry,
-    Limit, LogEntry, Mutation, Notification, RecoveredRun, Run, SavedScript, ScriptVersion,
-    Session, StillHeld, Worker, Workflow, WorkflowOverview, Workspace,
+    Agenda, BegunMutation, ClaimedRun, Committed, DueLookup, Event, HandlerState, Input,
+    JournalEntry, Limit, LogEntry, Mutation, Notification, RecoveredRun, Run, SavedScript,
+    ScriptVersion, Session, StillHeld, Worker, Workflow, WorkflowOverview, Workspace,
 };
 use crate::params::{
     ActivateScript, ApplyMutation, Beat, BeginMutation, CaptureMutation, CheckpointPrepare,
@@ -146,9 +146,9 @@ pub trait Inspect: Send + Sync + std::fmt::Debug {
     /// The store's clock: the one that its instants come from.
     async fn now(&self) -> Result<Timestamp>;
 
-    /// How long until a workflow is due or a lease expires, and at most a second while a queued run waits for a worker that takes
-    /// such; none where nothing ever is.
-    async fn next_due(&self, takes: &Takes) -> Result<Option<Duration>>;
+    /// What there is to do for a worker that takes such runs, now or later. It looks at a fixed number of records, however many
+    /// there are.
+    async fn agenda(&self, takes: &Takes) -> Result<Agenda>;
 
     /// Hears of everything that may have brought work, from any process. Ask for it before looking for work.
     fn wake_ups(&self) -> WakeUps;

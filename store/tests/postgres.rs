@@ -131,8 +131,10 @@ async fn work(store: SharedStore, seen: Arc<Mutex<Seen>>) {
         if !claimed.is_empty() {
             continue;
         }
-        match store.next_due(&Takes::default()).await.unwrap() {
+        match store.agenda(&Takes::default()).await.unwrap().next() {
             Some(due) if due > 2 * LEASE => return,
+            // What is due now is locked by another worker.
+            Some(due) if due.is_zero() => tokio::task::yield_now().await,
             Some(due) => drop(tokio::time::timeout(due, wake_ups.wait()).await),
             None => wake_ups.wait().await,
         }

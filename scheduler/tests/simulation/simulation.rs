@@ -332,7 +332,7 @@ impl<'a> Simulation<'a> {
         let now = self.clock.now();
         let thaws = self.workers.iter().flatten().filter_map(|worker| worker.frozen_until);
         let thaw = thaws.min().map(|until| until.since(now));
-        let due = self.stores[0].next_due(&Takes::default()).await.unwrap();
+        let due = self.stores[0].agenda(&Takes::default()).await.unwrap().next();
         let longest = Duration::from_secs(60);
         let next = due.into_iter().chain(thaw).min().unwrap_or(longest);
         next.clamp(TICK, longest)

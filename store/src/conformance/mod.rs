@@ -322,7 +322,7 @@ chapters! { $
         runs_come_newest_first,
         logs_come_in_order_from_where_one_left_off,
         notifications_come_newest_first_with_their_workflow,
-        a_run_that_waits_for_a_worker_is_looked_at_again_soon,
+        a_run_that_waits_for_a_worker_is_to_be_taken_now,
         an_event_says_which_run_has_it,
         a_text_that_cannot_be_stored_is_found_as_it_was_stored,
     }

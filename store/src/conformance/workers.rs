@@ -70,9 +70,9 @@ pub async fn a_worker_of_one_workspace_is_listed_there_and_takes_nothing_elsewhe
     assert_eq!(world.store.workers(Some(elsewhere)).await.unwrap().len(), 1);
     assert_eq!(world.store.workers(Some(world.workspace)).await.unwrap(), []);
     assert_eq!(next_of(&world, &takes).await, None);
-    assert_eq!(world.store.next_due(&takes).await.unwrap(), None);
+    assert_eq!(world.store.agenda(&takes).await.unwrap().run, None);
     let here = Takes { workspace: Some(world.workspace), ..Takes::default() };
-    assert_eq!(world.store.next_due(&here).await.unwrap(), Some(seconds(1)));
+    assert_eq!(world.store.agenda(&here).await.unwrap().run, Some(seconds(0)));
     assert!(next_of(&world, &here).await.is_some());
 }
 
@@ -82,7 +82,7 @@ pub async fn a_run_that_asks_for_a_label_is_taken_by_whoever_has_it(bench: Bench
 
     for takes in [Takes::default(), with_labels(&["mail"])] {
         assert_eq!(next_of(&world, &takes).await, None);
-        assert_eq!(world.store.next_due(&takes).await.unwrap(), None, "nobody waits for it here");
+        assert_eq!(world.store.agenda(&takes).await.unwrap().run, None, "it is not for them");
     }
     assert!(next_of(&world, &with_labels(&["mail", "gpu"])).await.is_some());
 }

@@ -156,7 +156,7 @@ impl World {
 
     /// How long until there is something to do for any worker.
     pub async fn next_due(&self) -> Option<Duration> {
-        self.store.next_due(&Takes::default()).await.unwrap()
+        self.store.agenda(&Takes::default()).await.unwrap().next()
     }
 
     /// Takes the workflow's queued run, which must be one of this handler.

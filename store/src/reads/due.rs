@@ -12,34 +12,37 @@ use super::dialect::{Conn, RunQueryDsl};
 use super::flow::{flow_states, limits_of};
 use crate::error::Result;
 use crate::literals::{IsActive, IsLookedUp};
+use crate::model::Agenda;
 use crate::params::Takes;
 use crate::queue::{From, queued_from};
 use crate::rows::{At, Db};
 use crate::schema::{handler_runs, mutations, workflows};
 
-/// How long a run that waits for a worker is left to it before it is looked at again.
-const QUEUED: Duration = Duration::from_secs(1);
-
-/// How long until a workflow is due, a lease expires or an effect is looked up, and never longer than a moment while a run waits for a worker.
-pub(super) async fn next_due(
-    conn: &mut Conn,
-    now: Timestamp,
-    takes: &Takes,
-) -> Result<Option<Duration>> {
-    let due: Option<At> = workflows::table.select(min(workflows::due_at)).first(conn).await?;
-    let expiry: Option<At> = handler_runs::table
+/// What there is to do for a worker that takes such runs.
+pub(super) async fn agenda(conn: &mut Conn, now: Timestamp, takes: &Takes) -> Result<Agenda> {
+    // Each the first entry of an index, which the planner sees by the condition.
+    let workflow = workflows::table
+        .filter(workflows::due_at.is_not_null())
+        .select(min(workflows::due_at))
+        .single_value();
+    let lease = handler_runs::table
         .filter(IsActive)
         .select(min(handler_runs::lease_expires_at))
-        .first(conn)
-        .await?;
-    let lookup: Option<At> = mutations::table
+        .single_value();
+    let lookup = mutations::table
         .filter(IsLookedUp)
         .select(min(mutations::next_reconcile_at))
-        .first(conn)
-        .await?;
-    let queued = next_claim(conn, now, takes).await?;
-    let timers = [due, expiry, lookup].into_iter().flatten().map(|At(due)| due.since(now));
-    Ok(timers.chain(queued).min())
+        .single_value();
+    let timers = select((workflow, lease, lookup));
+    let (workflow, lease, lookup): (Option<At>, Option<At>, Option<At>) =
+        timers.get_result(conn).await?;
+    let wait = |at: Option<At>| at.map(|At(at)| at.since(now));
+    Ok(Agenda {
+        workflow: wait(workflow),
+        lease: wait(lease),
+        lookup: wait(lookup),
+        run: next_claim(conn, now, takes).await?,
+    })
 }
 
 /// When a run that waits for such a worker may be taken; none where none waits, or others have to end first.
@@ -62,7 +65,7 @@ async fn next_claim(conn: &mut Conn, now: Timestamp, takes: &Takes) -> Result<Op
         let waits: bool =
             queued_from!(now, &from, |queued| select(exists(queued)).get_result(conn).await?);
         if waits {
-            return Ok(Some(QUEUED));
+            return Ok(Some(Duration::ZERO));
         }
         let windows = why.into_iter().filter_map(|why| match why {
             Full::Until(end) => Some(end.since(now)),

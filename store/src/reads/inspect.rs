@@ -1,7 +1,5 @@
 //! The looking half of the store: each method is one operation that only reads.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use windlass_core::{
     EventId, InputId, MutationId, RunId, ScriptId, SessionId, Timestamp, WorkflowId, WorkspaceId,
@@ -15,7 +13,7 @@ use super::{
 };
 use crate::error::Result;
 use crate::model::{
-    Event, HandlerState, Input, JournalEntry, Limit, LogEntry, Mutation, Notification, Run,
+    Agenda, Event, HandlerState, Input, JournalEntry, Limit, LogEntry, Mutation, Notification, Run,
     ScriptVersion, Session, Worker, Workflow, WorkflowOverview, Workspace,
 };
 use crate::params::{EventFilter, LogFilter, Prune, Pruned, RunFilter, Takes};
@@ -41,7 +39,7 @@ macro_rules! looks {
 
 looks! {
     Now {} -> Timestamp: |tx| std::future::ready(Ok(tx.now));
-    NextDue { takes: Takes } -> Option<Duration>: |tx| due::next_due(tx.conn, tx.now, &takes);
+    OnAgenda { takes: Takes } -> Agenda: |tx| due::agenda(tx.conn, tx.now, &takes);
     Limits { workspace: WorkspaceId } -> Vec<Limit>: |tx| flow::limits(tx.conn, tx.now, workspace);
     Workers { workspace: Option<WorkspaceId> } -> Vec<Worker>: |tx| workers::workers(tx.conn, workspace);
     Workspaces {} -> Vec<Workspace>: |tx| workflows::workspaces(tx.conn);
@@ -80,8 +78,8 @@ impl Inspect for Backend {
         self.read(Now {}).await
     }
 
-    async fn next_due(&self, takes: &Takes) -> Result<Option<Duration>> {
-        self.read(NextDue { takes: takes.clone() }).await
+    async fn agenda(&self, takes: &Takes) -> Result<Agenda> {
+        self.read(OnAgenda { takes: takes.clone() }).await
     }
 
     async fn workers(&self, workspace: Option<WorkspaceId>) -> Result<Vec<Worker>> {

@@ -19,7 +19,7 @@ pub(crate) async fn read(store: &dyn Inspect, workspace: WorkspaceId) -> BTreeMa
     parts.insert("0 workflows".to_owned(), json(&workflows));
     let notifications = store.notifications(workspace).await.unwrap();
     parts.insert("9 notifications".to_owned(), json(&notifications));
-    parts.insert("9 due".to_owned(), debug(&store.next_due(&Takes::default()).await.unwrap()));
+    parts.insert("9 due".to_owned(), debug(&store.agenda(&Takes::default()).await.unwrap()));
     parts
 }
 
