@@ -133,7 +133,7 @@ impl Driver {
     }
 
     async fn phases(&self, run: &ClaimedRun) -> Result<Option<FollowUpRun>, Stop> {
-        let script = persist(|| self.scripts.get(&self.store, run.script)).await?;
+        let script = persist(|| self.scripts.get(&self.store, run)).await?;
         match run.state.kind {
             HandlerKind::Producer => self.producer(run, &script).await,
             HandlerKind::Consumer => self.consumer(run, &script).await,

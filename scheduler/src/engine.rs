@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use windlass_core::{Status, WorkerId, WorkflowId, WorkflowStatus};
+use windlass_core::{Status, WorkerId, WorkflowId, WorkflowStatus, WorkspaceId};
 use windlass_store::{
     Agenda, Beat, ClaimRuns, ClaimedRun, Queue, Session, StartSession, StoreError, WorkerCard,
 };
@@ -161,22 +161,24 @@ impl Engine {
     /// [`EngineError::Store`] where the session is refused, for example because a run is open.
     pub async fn run_session(
         &self,
+        workspace: WorkspaceId,
         workflow: WorkflowId,
         actor: &str,
     ) -> Result<Session, EngineError> {
         self.with_renewals(async {
             self.recover_dead().await?;
             self.driver.recover(&[]).await?;
-            self.settle_doubts(workflow).await?;
+            self.settle_doubts((workspace, workflow)).await?;
             let mut wake_ups = self.driver.store.wake_ups();
-            let started = StartSession { workflow, actor: actor.to_owned() };
+            let started = StartSession { workspace, workflow, actor: actor.to_owned() };
             let session = self.driver.store.start_session(started).await?;
             let mut drives = JoinSet::new();
             loop {
                 self.driver.recover(&[]).await?;
-                self.begin(self.claim(Some(workflow)).await?, &mut drives);
-                let present = self.driver.store.session(session).await?;
-                let is_held_up = drives.is_empty() && self.is_held_up(workflow).await?;
+                self.begin(self.claim(Some((workspace, workflow))).await?, &mut drives);
+                let present = self.driver.store.session(workspace, session).await?;
+                let is_held_up =
+                    drives.is_empty() && self.is_held_up((workspace, workflow)).await?;
                 if present.result.is_some() || is_held_up {
                     return Ok(present);
                 }
@@ -245,9 +247,9 @@ impl Engine {
     }
 
     /// Looks up what is in doubt of a workflow, before a session depends on it.
-    async fn settle_doubts(&self, workflow: WorkflowId) -> Result<(), EngineError> {
+    async fn settle_doubts(&self, of: (WorkspaceId, WorkflowId)) -> Result<(), EngineError> {
         let mut lookups = JoinSet::new();
-        for taken in self.driver.due_lookups(Some(workflow)).await? {
+        for taken in self.driver.due_lookups(Some(of)).await? {
             self.spawn_lookup(taken, &mut lookups);
         }
         while let Some(ended) = lookups.join_next().await {
@@ -275,21 +277,24 @@ impl Engine {
     }
 
     /// Whether a person stopped the workflow meanwhile, so that its queued run waits for that person.
-    async fn is_held_up(&self, workflow: WorkflowId) -> Result<bool, StoreError> {
-        let overview = self.driver.store.overview(workflow).await?;
+    async fn is_held_up(
+        &self,
+        (workspace, workflow): (WorkspaceId, WorkflowId),
+    ) -> Result<bool, StoreError> {
+        let overview = self.driver.store.overview(workspace, workflow).await?;
         let is_queued = overview.open_run.is_some_and(|run| run.status == Status::Queued);
         Ok(is_queued && overview.workflow.status != WorkflowStatus::Active)
     }
 
-    async fn claim(&self, workflow: Option<WorkflowId>) -> Result<Found, StoreError> {
+    async fn claim(&self, of: Option<(WorkspaceId, WorkflowId)>) -> Result<Found, StoreError> {
         let claimed_after = Moment::now();
         let limit = u32::try_from(self.driver.slots.available_permits()).unwrap_or(u32::MAX);
         if limit == 0 {
             return Ok(Found { runs: Vec::new(), claimed_after });
         }
         let lease = self.driver.policy.lease.duration();
-        let queue = match workflow {
-            Some(workflow) => Queue::Of(workflow),
+        let queue = match of {
+            Some((workspace, workflow)) => Queue::Of(workspace, workflow),
             None => Queue::For(self.card.takes.clone()),
         };
         let params = ClaimRuns { worker: self.driver.worker, limit, lease, queue };

@@ -1,9 +1,10 @@
 //! The world as one phase of a run sees it: reads through tools, topics through the store, everything else buffered.
 
+mod asked;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 use windlass_core::{
     Capability, EventStatus, Failure, FailureClass, Grant, Id, InputId, Manifest, Operation,
@@ -12,6 +13,7 @@ use windlass_core::{
 use windlass_sandbox::{Host, HostCall, Reply};
 use windlass_store::{ClaimedRun, EventFilter, NewEvent, NewInput, SharedStore, StoreError};
 
+use self::asked::{GetByIds, Peek, Publish, RegisterInput, parse};
 use crate::inputs::{check_id, check_input_kind};
 use crate::registry::{Registry, Target, TopicsFunction};
 use crate::tool::{Effect, Tool, ToolCall, ToolSpec};
@@ -106,6 +108,7 @@ impl RunHost {
             Err(failure) => return Reply::Now(Err(failure)),
         };
         self.events(EventFilter {
+            workspace: self.run.workspace,
             workflow: self.run.workflow,
             topic: Some(topic),
             status: Some(EventStatus::Pending),
@@ -121,6 +124,7 @@ impl RunHost {
         };
         let limit = u32::try_from(ids.len()).unwrap_or(u32::MAX);
         self.events(EventFilter {
+            workspace: self.run.workspace,
             workflow: self.run.workflow,
             topic: Some(topic),
             status: None,
@@ -181,10 +185,10 @@ impl RunHost {
     /// Publishes for an input that this run has not registered: it has to be one of the workflow's.
     fn publish_for_earlier_input(&self, event: NewEvent) -> Reply {
         let (store, buffered) = (Arc::clone(&self.store), Arc::clone(&self.buffered));
-        let workflow = self.run.workflow;
+        let (workspace, workflow) = (self.run.workspace, self.run.workflow);
         Reply::Later(Box::pin(async move {
             for input in &event.caused_by {
-                let known = match store.input(*input).await {
+                let known = match store.input(workspace, *input).await {
                     Ok(known) => known.workflow_id == workflow,
                     Err(StoreError::NotFound { .. }) => false,
                     Err(error) => return Err(store_failure(&error)),
@@ -249,10 +253,9 @@ impl RunHost {
             return Reply::Now(Ok(json!(known.id)));
         }
         let (store, buffered) = (Arc::clone(&self.store), Arc::clone(&self.buffered));
-        let workflow = self.run.workflow;
+        let key = wanted.key(&self.run);
         Reply::Later(Box::pin(async move {
-            let existing =
-                store.find_input(workflow, &wanted.source, &wanted.input_type, &wanted.id).await;
+            let existing = store.find_input(key).await;
             let now = store.now().await.map_err(|error| store_failure(&error))?;
             let id = existing
                 .map_err(|error| store_failure(&error))?
@@ -322,75 +325,4 @@ pub(crate) fn store_failure(error: &StoreError) -> Failure {
 
 fn lock(buffered: &Mutex<Buffered>) -> std::sync::MutexGuard<'_, Buffered> {
     buffered.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Reads an input that its schema has already accepted.
-fn parse<T: for<'de> Deserialize<'de>>(input: Value) -> Result<T, Failure> {
-    serde_json::from_value(input)
-        .map_err(|error| Failure::logic(format!("cannot read the input: {error}")))
-}
-
-#[derive(Deserialize)]
-struct Peek {
-    topic: String,
-    limit: u32,
-}
-
-#[derive(Deserialize)]
-struct GetByIds {
-    topic: String,
-    ids: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct Publish {
-    topic: OneOrMore,
-    event: PublishedEvent,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PublishedEvent {
-    message_id: String,
-    payload: Value,
-    input_id: Option<InputId>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum OneOrMore {
-    One(String),
-    More(Vec<String>),
-}
-
-impl OneOrMore {
-    fn as_slice(&self) -> &[String] {
-        match self {
-            Self::One(one) => std::slice::from_ref(one),
-            Self::More(more) => more,
-        }
-    }
-
-    fn into_vec(self) -> Vec<String> {
-        match self {
-            Self::One(one) => vec![one],
-            Self::More(more) => more,
-        }
-    }
-}
-
-#[derive(Deserialize)]
-struct RegisterInput {
-    source: String,
-    #[serde(rename = "type")]
-    input_type: String,
-    id: String,
-    title: String,
-}
-
-impl RegisterInput {
-    fn names(&self, input: &NewInput) -> bool {
-        (&self.source, &self.input_type, &self.id)
-            == (&input.source, &input.input_type, &input.external_id)
-    }
 }

@@ -154,11 +154,15 @@ mod tests {
     use std::future::pending;
 
     use tokio::time::Instant;
-    use windlass_core::{Id, Timestamp};
+    use windlass_core::{Id, Timestamp, WorkspaceId};
 
     use super::*;
 
     const LEASE: Duration = Duration::from_secs(60);
+
+    fn claim(run: RunId) -> Claim {
+        Claim { workspace: WorkspaceId::mint(Timestamp::from_micros(0)), run, fence: 1 }
+    }
 
     /// Holds runs under leases that began now, and renews them by `beat`.
     fn hold<const N: usize, A>(
@@ -170,9 +174,7 @@ mod tests {
         let (held, began) = (Arc::new(Held::default()), Instant::now());
         let runs: Vec<RunId> =
             (0..N as i64).map(|at| RunId::mint(Timestamp::from_micros(at))).collect();
-        let holds = std::array::from_fn(|i| {
-            held.hold(Claim { run: runs[i], fence: 1 }, Moment::now(), LEASE)
-        });
+        let holds = std::array::from_fn(|i| held.hold(claim(runs[i]), Moment::now(), LEASE));
         tokio::spawn(async move { held.keep_beating(beat, LEASE).await });
         (holds, began)
     }
@@ -263,7 +265,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_run_is_trusted_while_it_is_held_and_its_lease_has_not_nearly_ended() {
         let held = Arc::new(Held::default());
-        let claim = Claim { run: RunId::mint(Timestamp::from_micros(0)), fence: 1 };
+        let claim = claim(RunId::mint(Timestamp::from_micros(0)));
         let hold = held.hold(claim, Moment::now(), LEASE);
 
         assert!(held.trusts(claim));
@@ -280,7 +282,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_run_whose_lease_ended_while_the_machine_was_suspended_is_not_trusted() {
         let held = Arc::new(Held::default());
-        let claim = Claim { run: RunId::mint(Timestamp::from_micros(0)), fence: 1 };
+        let claim = claim(RunId::mint(Timestamp::from_micros(0)));
         let before_it_slept = Moment::now().then_suspended_for(LEASE);
 
         let _hold = held.hold(claim, before_it_slept, LEASE);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use windlass_core::{Failure, WorkflowId};
+use windlass_core::{Failure, WorkflowId, WorkspaceId};
 use windlass_store::{ClaimLookups, DueLookup, Finding, SettleLookup, StoreError};
 
 use crate::drive::Driver;
@@ -43,7 +43,7 @@ impl Driver {
     /// Takes effects whose time to be looked up has come, or those of one workflow, as many as this worker may look up now.
     pub(crate) async fn due_lookups(
         &self,
-        of: Option<WorkflowId>,
+        of: Option<(WorkspaceId, WorkflowId)>,
     ) -> Result<Vec<TakenLookup>, StoreError> {
         let limit = u32::try_from(self.lookups.available_permits()).unwrap_or(u32::MAX);
         if limit == 0 {
@@ -60,6 +60,7 @@ impl Driver {
     pub(crate) async fn settle_lookup(&self, taken: TakenLookup) -> Result<(), StoreError> {
         let TakenLookup { due, taken_after } = taken;
         let (mutation, attempt) = (due.mutation.id, due.mutation.reconcile_attempts);
+        let workspace = due.workspace;
         // To look may be to send again: whoever was frozen must not, once others may have decided.
         if taken_after.elapsed() >= self.policy.lookup.timeout() {
             tracing::warn!(%mutation, attempt, "too late to look the effect up, it is left to whoever comes next");
@@ -69,7 +70,8 @@ impl Driver {
         if let Finding::Unknown(failure) = &finding {
             tracing::warn!(%mutation, attempt, %failure, "the effect could not be looked up");
         }
-        let settled = self.store.settle_lookup(SettleLookup { mutation, attempt, finding }).await;
+        let params = SettleLookup { workspace, mutation, attempt, finding };
+        let settled = self.store.settle_lookup(params).await;
         match settled {
             Ok(status) => tracing::info!(%mutation, attempt, %status, "looked an effect up"),
             // A person, or another worker, was faster.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use windlass_core::{Grant, Manifest, ScriptId};
 use windlass_sandbox::Script;
-use windlass_store::{Result, SharedStore};
+use windlass_store::{ClaimedRun, Result, SharedStore};
 
 /// How many versions are kept; beyond it the memory is emptied, and they are read again.
 const KEPT: usize = 1_000;
@@ -26,12 +26,13 @@ pub(crate) struct LoadedScript {
 pub(crate) struct Scripts(Mutex<HashMap<ScriptId, LoadedScript>>);
 
 impl Scripts {
-    /// Gets a version, from memory where it is there.
-    pub(crate) async fn get(&self, store: &SharedStore, id: ScriptId) -> Result<LoadedScript> {
+    /// Gets the version of a run, from memory where it is there.
+    pub(crate) async fn get(&self, store: &SharedStore, run: &ClaimedRun) -> Result<LoadedScript> {
+        let id = run.script;
         if let Some(known) = self.lock().get(&id) {
             return Ok(known.clone());
         }
-        let version = store.script(id).await?;
+        let version = store.script(run.workspace, id).await?;
         let loaded = LoadedScript {
             script: Script {
                 name: version.file_name.into(),

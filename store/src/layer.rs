@@ -18,7 +18,7 @@ use crate::model::{
 use crate::params::{
     ActivateScript, ApplyMutation, Beat, BeginMutation, CaptureMutation, CheckpointPrepare,
     ClaimLookups, ClaimRuns, CommitConsumer, CommitProducer, ControlWorkflow, DoubtMutation,
-    EventFilter, FailMutation, LogFilter, Prune, Pruned, RecoverRuns, ResolveMutation,
+    EventFilter, FailMutation, InputKey, LogFilter, Prune, Pruned, RecoverRuns, ResolveMutation,
     RouteWorkflow, RunFilter, SaveScript, ScriptMessage, SetLimit, SettleEvent, SettleLookup,
     StartSession, StopRun, Takes,
 };
@@ -35,7 +35,11 @@ pub trait Layer: std::fmt::Debug + Send + Sync {
     ) -> Result<T>;
 
     /// Makes `call`, which only looks.
-    async fn look<T: Send>(&self, call: impl Future<Output = Result<T>> + Send) -> Result<T> {
+    async fn look<T: Send>(
+        &self,
+        _name: &'static str,
+        call: impl Future<Output = Result<T>> + Send,
+    ) -> Result<T> {
         call.await
     }
 }
@@ -87,6 +91,9 @@ macro_rules! layered {
         operations { $($operation:ident($($o_arg:ident: $o_type:ty),*) -> $o_result:ty;)+ }
         looks { $($look:ident($($l_arg:ident: $l_type:ty),*) -> $l_result:ty;)+ }
     ) => {
+        /// The names of all methods of both traits, as a [`Layer`] is told them.
+        pub const METHODS: &[&str] = &[$(stringify!($operation),)+ $(stringify!($look)),+];
+
         #[async_trait]
         impl<L: Layer> Store for Layered<L> {
             $(async fn $operation(&self, $($o_arg: $o_type),*) -> Result<$o_result> {
@@ -102,7 +109,7 @@ macro_rules! layered {
             }
 
             $(async fn $look(&self, $($l_arg: $l_type),*) -> Result<$l_result> {
-                self.layer.look(self.inner.$look($($l_arg),*)).await
+                self.layer.look(stringify!($look), self.inner.$look($($l_arg),*)).await
             })+
         }
     };
@@ -147,25 +154,25 @@ layered! {
         limits(workspace: WorkspaceId) -> Vec<Limit>;
         workflows(workspace: WorkspaceId) -> Vec<Workflow>;
         find_workflow(workspace: WorkspaceId, name_or_id: &str) -> Workflow;
-        overview(workflow: WorkflowId) -> WorkflowOverview;
-        script(script: ScriptId) -> ScriptVersion;
-        scripts(workflow: WorkflowId) -> Vec<ScriptVersion>;
-        handlers(workflow: WorkflowId) -> Vec<HandlerState>;
+        overview(workspace: WorkspaceId, workflow: WorkflowId) -> WorkflowOverview;
+        script(workspace: WorkspaceId, script: ScriptId) -> ScriptVersion;
+        scripts(workspace: WorkspaceId, workflow: WorkflowId) -> Vec<ScriptVersion>;
+        handlers(workspace: WorkspaceId, workflow: WorkflowId) -> Vec<HandlerState>;
         events(filter: EventFilter) -> Vec<Event>;
-        event(event: EventId) -> Event;
-        find_input(workflow: WorkflowId, source: &str, input_type: &str, external_id: &str) -> Option<InputId>;
-        inputs(workflow: WorkflowId) -> Vec<Input>;
-        input(input: InputId) -> Input;
-        mutations(workflow: WorkflowId) -> Vec<Mutation>;
-        mutation(mutation: MutationId) -> Mutation;
+        event(workspace: WorkspaceId, event: EventId) -> Event;
+        find_input(key: InputKey) -> Option<InputId>;
+        inputs(workspace: WorkspaceId, workflow: WorkflowId) -> Vec<Input>;
+        input(workspace: WorkspaceId, input: InputId) -> Input;
+        mutations(workspace: WorkspaceId, workflow: WorkflowId) -> Vec<Mutation>;
+        mutation(workspace: WorkspaceId, mutation: MutationId) -> Mutation;
         runs(filter: RunFilter) -> Vec<Run>;
-        run(run: RunId) -> Run;
-        session(session: SessionId) -> Session;
+        run(workspace: WorkspaceId, run: RunId) -> Run;
+        session(workspace: WorkspaceId, session: SessionId) -> Session;
         logs(filter: LogFilter) -> Vec<LogEntry>;
         notifications(workspace: WorkspaceId) -> Vec<Notification>;
-        has_message(mutation: MutationId) -> bool;
-        journal(workflow: WorkflowId) -> Vec<JournalEntry>;
-        story(workflow: WorkflowId, subject: &str) -> Vec<JournalEntry>;
+        has_message(workspace: WorkspaceId, mutation: MutationId) -> bool;
+        journal(workspace: WorkspaceId, workflow: WorkflowId) -> Vec<JournalEntry>;
+        story(workspace: WorkspaceId, workflow: WorkflowId, subject: &str) -> Vec<JournalEntry>;
         prunable(params: Prune) -> Pruned;
         resolve_id(workspace: WorkspaceId, prefix: &str) -> AnyId;
     }

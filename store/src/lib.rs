@@ -56,11 +56,12 @@ mod schema;
 mod schema_check;
 mod sqlite;
 mod store;
+mod tenant;
 #[cfg(feature = "testing")]
 pub mod testing;
 
 pub use error::{Result, StoreError};
-pub use layer::{Layer, Layered, Wrote};
+pub use layer::{Layer, Layered, METHODS, Wrote};
 pub use location::Location;
 pub use model::{
     Agenda, BegunMutation, Claim, ClaimedRun, Committed, DueLookup, Event, EventCounts,
@@ -73,10 +74,10 @@ pub use open::{Options, migrate, open, revert};
 pub use params::{
     ActivateScript, Answer, ApplyMutation, Beat, BeginMutation, Bump, CaptureMutation,
     CheckpointPrepare, ClaimLookups, ClaimRuns, CommitConsumer, CommitProducer, ControlWorkflow,
-    DoubtMutation, Ended, EventFate, EventFilter, FailMutation, Finding, FollowUp, LogFilter,
-    NewEvent, NewInput, NewLog, Prune, PrunePlace, Pruned, Queue, RecoverRuns, Reservation,
-    ResolveMutation, RouteWorkflow, RunFilter, SaveScript, ScriptMessage, SetLimit, SettleEvent,
-    SettleLookup, StartSession, StopRun, Takes, WorkerCard,
+    DoubtMutation, Ended, EventFate, EventFilter, FailMutation, Finding, FollowUp, InputKey,
+    LogFilter, NewEvent, NewInput, NewLog, Prune, PrunePlace, Pruned, Queue, RecoverRuns,
+    Reservation, ResolveMutation, RouteWorkflow, RunFilter, SaveScript, ScriptMessage, SetLimit,
+    SettleEvent, SettleLookup, StartSession, StopRun, Takes, WorkerCard,
 };
 pub use postgres::{PostgresEnvironment, PostgresStore};
 pub use sqlite::SqliteStore;

@@ -56,6 +56,8 @@ pub enum Bump {
 /// Makes a version the one that runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActivateScript {
+    /// The workspace.
+    pub workspace: WorkspaceId,
     /// The workflow.
     pub workflow: WorkflowId,
     /// One of its versions.
@@ -67,6 +69,8 @@ pub struct ActivateScript {
 /// Pauses, resumes, archives or unarchives a workflow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ControlWorkflow {
+    /// The workspace.
+    pub workspace: WorkspaceId,
     /// The workflow.
     pub workflow: WorkflowId,
     /// What to do with it; to activate is [`ActivateScript`].
@@ -78,6 +82,8 @@ pub struct ControlWorkflow {
 /// Begins a session now: every producer is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StartSession {
+    /// The workspace.
+    pub workspace: WorkspaceId,
     /// The workflow.
     pub workflow: WorkflowId,
     /// Who asks.
@@ -288,6 +294,8 @@ pub struct ScriptMessage {
 /// Which events to look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventFilter {
+    /// The workspace.
+    pub workspace: WorkspaceId,
     /// The workflow.
     pub workflow: WorkflowId,
     /// Of this topic only.
@@ -300,9 +308,26 @@ pub struct EventFilter {
     pub limit: u32,
 }
 
+/// What an input is called outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputKey {
+    /// The workspace.
+    pub workspace: WorkspaceId,
+    /// The workflow.
+    pub workflow: WorkflowId,
+    /// The connector it came from.
+    pub source: String,
+    /// What it is there.
+    pub input_type: String,
+    /// What it is called there.
+    pub external_id: String,
+}
+
 /// Which runs to look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunFilter {
+    /// The workspace.
+    pub workspace: WorkspaceId,
     /// The workflow.
     pub workflow: WorkflowId,
     /// Of this session only.
@@ -314,6 +339,8 @@ pub struct RunFilter {
 /// Which log lines to look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogFilter {
+    /// The workspace.
+    pub workspace: WorkspaceId,
     /// The run.
     pub run: RunId,
     /// Only those after this one.

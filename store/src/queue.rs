@@ -66,9 +66,37 @@ macro_rules! queued_from {
     }};
 }
 
+/// Whether a run is of that workflow, in that workspace.
+macro_rules! queue_of {
+    ($workspace:expr, $workflow:expr) => {{
+        use diesel::prelude::*;
+
+        use crate::rows::Db;
+        use crate::schema::handler_runs;
+
+        handler_runs::workflow_id
+            .eq(Db($workflow))
+            .and(handler_runs::workspace_id.eq(Db($workspace)))
+    }};
+}
+
+/// That workflow, where it is one of that workspace.
+macro_rules! one_workflow {
+    ($workspace:expr, $workflow:expr) => {{
+        use diesel::prelude::*;
+
+        use crate::rows::{Db, WorkflowRow};
+        use crate::schema::workflows;
+
+        WorkflowRow::query()
+            .filter(workflows::id.eq(Db($workflow)))
+            .filter(workflows::workspace_id.eq(Db($workspace)))
+    }};
+}
+
 use diesel::prelude::*;
 use windlass_core::{RunId, WorkspaceId};
-pub(crate) use {due_workflows, queued_from, queued_runs};
+pub(crate) use {due_workflows, one_workflow, queue_of, queued_from, queued_runs};
 
 use crate::rows::Db;
 use crate::schema::workflow_keys;

@@ -18,7 +18,7 @@ use crate::model::{
 use crate::params::{
     ActivateScript, ApplyMutation, Beat, BeginMutation, CaptureMutation, CheckpointPrepare,
     ClaimLookups, ClaimRuns, CommitConsumer, CommitProducer, ControlWorkflow, DoubtMutation,
-    EventFilter, FailMutation, LogFilter, Prune, Pruned, RecoverRuns, ResolveMutation,
+    EventFilter, FailMutation, InputKey, LogFilter, Prune, Pruned, RecoverRuns, ResolveMutation,
     RouteWorkflow, RunFilter, SaveScript, ScriptMessage, SetLimit, SettleEvent, SettleLookup,
     StartSession, StopRun, Takes,
 };
@@ -169,52 +169,62 @@ pub trait Inspect: Send + Sync + std::fmt::Debug {
     async fn find_workflow(&self, workspace: WorkspaceId, name_or_id: &str) -> Result<Workflow>;
 
     /// Everything that a workflow's status page says.
-    async fn overview(&self, workflow: WorkflowId) -> Result<WorkflowOverview>;
+    async fn overview(
+        &self,
+        workspace: WorkspaceId,
+        workflow: WorkflowId,
+    ) -> Result<WorkflowOverview>;
 
     /// A script version.
-    async fn script(&self, script: ScriptId) -> Result<ScriptVersion>;
+    async fn script(&self, workspace: WorkspaceId, script: ScriptId) -> Result<ScriptVersion>;
 
     /// All versions of a workflow's script, newest first.
-    async fn scripts(&self, workflow: WorkflowId) -> Result<Vec<ScriptVersion>>;
+    async fn scripts(
+        &self,
+        workspace: WorkspaceId,
+        workflow: WorkflowId,
+    ) -> Result<Vec<ScriptVersion>>;
 
     /// A workflow's handlers.
-    async fn handlers(&self, workflow: WorkflowId) -> Result<Vec<HandlerState>>;
+    async fn handlers(
+        &self,
+        workspace: WorkspaceId,
+        workflow: WorkflowId,
+    ) -> Result<Vec<HandlerState>>;
 
     /// Events, oldest first.
     async fn events(&self, filter: EventFilter) -> Result<Vec<Event>>;
 
     /// One event.
-    async fn event(&self, event: EventId) -> Result<Event>;
+    async fn event(&self, workspace: WorkspaceId, event: EventId) -> Result<Event>;
 
     /// The input with that natural key, where the workflow has it.
-    async fn find_input(
-        &self,
-        workflow: WorkflowId,
-        source: &str,
-        input_type: &str,
-        external_id: &str,
-    ) -> Result<Option<InputId>>;
+    async fn find_input(&self, key: InputKey) -> Result<Option<InputId>>;
 
     /// A workflow's inputs, oldest first.
-    async fn inputs(&self, workflow: WorkflowId) -> Result<Vec<Input>>;
+    async fn inputs(&self, workspace: WorkspaceId, workflow: WorkflowId) -> Result<Vec<Input>>;
 
     /// One input.
-    async fn input(&self, input: InputId) -> Result<Input>;
+    async fn input(&self, workspace: WorkspaceId, input: InputId) -> Result<Input>;
 
     /// A workflow's mutations, oldest first.
-    async fn mutations(&self, workflow: WorkflowId) -> Result<Vec<Mutation>>;
+    async fn mutations(
+        &self,
+        workspace: WorkspaceId,
+        workflow: WorkflowId,
+    ) -> Result<Vec<Mutation>>;
 
     /// One mutation.
-    async fn mutation(&self, mutation: MutationId) -> Result<Mutation>;
+    async fn mutation(&self, workspace: WorkspaceId, mutation: MutationId) -> Result<Mutation>;
 
     /// Runs, newest first.
     async fn runs(&self, filter: RunFilter) -> Result<Vec<Run>>;
 
     /// One run.
-    async fn run(&self, run: RunId) -> Result<Run>;
+    async fn run(&self, workspace: WorkspaceId, run: RunId) -> Result<Run>;
 
     /// One session.
-    async fn session(&self, session: SessionId) -> Result<Session>;
+    async fn session(&self, workspace: WorkspaceId, session: SessionId) -> Result<Session>;
 
     /// Log lines of a run, in order.
     async fn logs(&self, filter: LogFilter) -> Result<Vec<LogEntry>>;
@@ -223,13 +233,22 @@ pub trait Inspect: Send + Sync + std::fmt::Debug {
     async fn notifications(&self, workspace: WorkspaceId) -> Result<Vec<Notification>>;
 
     /// Whether the message that this mutation sends was entered.
-    async fn has_message(&self, mutation: MutationId) -> Result<bool>;
+    async fn has_message(&self, workspace: WorkspaceId, mutation: MutationId) -> Result<bool>;
 
     /// A workflow's journal, oldest first.
-    async fn journal(&self, workflow: WorkflowId) -> Result<Vec<JournalEntry>>;
+    async fn journal(
+        &self,
+        workspace: WorkspaceId,
+        workflow: WorkflowId,
+    ) -> Result<Vec<JournalEntry>>;
 
     /// What was done about one thing of a workflow, whose id is `subject`, oldest first.
-    async fn story(&self, workflow: WorkflowId, subject: &str) -> Result<Vec<JournalEntry>>;
+    async fn story(
+        &self,
+        workspace: WorkspaceId,
+        workflow: WorkflowId,
+        subject: &str,
+    ) -> Result<Vec<JournalEntry>>;
 
     /// What [`prune`](Store::prune) would remove in the same step, were everything before it done.
     async fn prunable(&self, params: Prune) -> Result<Pruned>;

@@ -108,22 +108,35 @@ async fn worlds(url: &str, clock: &Arc<ManualClock>) -> BTreeMap<String, World> 
 async fn seen(worlds: &BTreeMap<String, World>) -> Vec<String> {
     let mut seen = Vec::new();
     for world in worlds.values() {
-        let (store, workflow) = (&world.store, world.workflow);
-        let runs = store.runs(RunFilter { workflow, session: None, limit: 1_000 }).await.unwrap();
+        let (store, workspace, workflow) = (&world.store, world.workspace, world.workflow);
+        let runs = store
+            .runs(RunFilter { workspace, workflow, session: None, limit: 1_000 })
+            .await
+            .unwrap();
         for run in &runs {
-            let logs = store.logs(LogFilter { run: run.id, after_seq: 0 }).await.unwrap();
-            seen.push(format!("{:?} {logs:?}", store.session(run.session_id).await.unwrap()));
+            let logs =
+                store.logs(LogFilter { workspace, run: run.id, after_seq: 0 }).await.unwrap();
+            seen.push(format!(
+                "{:?} {logs:?}",
+                store.session(workspace, run.session_id).await.unwrap()
+            ));
         }
-        let events =
-            EventFilter { workflow, topic: None, status: None, message_ids: None, limit: 1_000 };
+        let events = EventFilter {
+            workspace,
+            workflow,
+            topic: None,
+            status: None,
+            message_ids: None,
+            limit: 1_000,
+        };
         seen.push(format!("{runs:?}"));
         seen.push(format!("{:?}", store.events(events).await.unwrap()));
-        seen.push(format!("{:?}", store.inputs(workflow).await.unwrap()));
-        seen.push(format!("{:?}", store.mutations(workflow).await.unwrap()));
-        seen.push(format!("{:?}", store.handlers(workflow).await.unwrap()));
-        seen.push(format!("{:?}", store.overview(workflow).await.unwrap()));
-        seen.push(format!("{:?}", store.journal(workflow).await.unwrap()));
-        seen.push(format!("{:?}", store.scripts(workflow).await.unwrap()));
+        seen.push(format!("{:?}", store.inputs(workspace, workflow).await.unwrap()));
+        seen.push(format!("{:?}", store.mutations(workspace, workflow).await.unwrap()));
+        seen.push(format!("{:?}", store.handlers(workspace, workflow).await.unwrap()));
+        seen.push(format!("{:?}", store.overview(workspace, workflow).await.unwrap()));
+        seen.push(format!("{:?}", store.journal(workspace, workflow).await.unwrap()));
+        seen.push(format!("{:?}", store.scripts(workspace, workflow).await.unwrap()));
     }
     if let Some(world) = worlds.values().next() {
         seen.push(format!("{:?}", world.store.notifications(world.workspace).await.unwrap()));
@@ -138,7 +151,7 @@ async fn driven(worlds: &BTreeMap<String, World>) -> Vec<String> {
     for (name, world) in worlds {
         world.advance(seconds(120));
         let recovered = world.recover().await.len();
-        for doubt in world.store.overview(world.workflow).await.unwrap().in_doubt {
+        for doubt in world.store.overview(world.workspace, world.workflow).await.unwrap().in_doubt {
             world.resolve(doubt.id, Verdict::Happened).await.unwrap();
         }
         let resumed = world.control(Action::Resume).await.is_ok();
@@ -149,6 +162,7 @@ async fn driven(worlds: &BTreeMap<String, World>) -> Vec<String> {
                 world.commit_producer(&run, &[], vec![event("mail", "m1")]).await.unwrap();
             } else if run.state.phase == Phase::Preparing {
                 let waiting = EventFilter {
+                    workspace: world.workspace,
                     workflow: world.workflow,
                     topic: Some("mail".to_owned()),
                     status: Some(windlass_core::EventStatus::Pending),
@@ -181,7 +195,7 @@ async fn driven(worlds: &BTreeMap<String, World>) -> Vec<String> {
             statuses.extend(events.into_iter().map(|it| (it.topic, it.message_id, it.status)));
         }
         statuses.sort();
-        let effects = world.store.mutations(world.workflow).await.unwrap();
+        let effects = world.store.mutations(world.workspace, world.workflow).await.unwrap();
         let effects: Vec<_> = effects.into_iter().map(|effect| effect.status).collect();
         came_to.push(format!("{name}: {recovered} {resumed} {runs:?} {statuses:?} {effects:?}"));
     }

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 use serde_json::json;
-use windlass_core::{Clock, WorkflowId};
-use windlass_core::{EventStatus, HandlerKind, Id, RunId, SystemClock, WorkerId};
+use windlass_core::{
+    Clock, EventStatus, HandlerKind, Id, RunId, SystemClock, WorkerId, WorkflowId, WorkspaceId,
+};
 use windlass_store::conformance::card;
 use windlass_store::conformance::world::{commit_consumer_of, commit_of, event, manifest};
 use windlass_store::testing::PostgresSchema;
@@ -41,7 +42,7 @@ async fn eight_workers_on_two_machines_do_everything_once() {
         open(&schema.url(), options()).await.unwrap(),
         open(&schema.url(), options()).await.unwrap(),
     ];
-    let workflows = deploy(&machines[0]).await;
+    let (workspace, workflows) = deploy(&machines[0]).await;
     let seen = Arc::new(Mutex::new(Seen::default()));
 
     let workers =
@@ -55,7 +56,7 @@ async fn eight_workers_on_two_machines_do_everything_once() {
     assert!(seen.effects.values().all(|times| *times == 1), "{:?}", seen.effects);
     assert!(seen.claims.values().all(|times| *times == 1), "{:?}", seen.claims);
     for workflow in workflows {
-        let overview = machines[1].overview(workflow).await.unwrap();
+        let overview = machines[1].overview(workspace, workflow).await.unwrap();
         assert_eq!(overview.events["mail"].consumed, MAILS, "{overview:?}");
         assert_eq!((overview.pending_inputs, overview.open_run), (0, None));
     }
@@ -90,7 +91,7 @@ async fn a_run_that_somebody_keeps_locked_costs_no_other_its_lease_or_its_rescue
     assert_eq!(recovered.iter().map(|it| it.run).collect::<Vec<_>>(), [locked]);
 }
 
-async fn deploy(store: &SharedStore) -> Vec<WorkflowId> {
+async fn deploy(store: &SharedStore) -> (WorkspaceId, Vec<WorkflowId>) {
     let workspace = store.ensure_workspace("main").await.unwrap();
     let manifest = manifest(&[("poll", "1d", &["mail"])], &[("record", &["mail"], &[])]);
     let mut workflows = Vec::new();
@@ -108,11 +109,11 @@ async fn deploy(store: &SharedStore) -> Vec<WorkflowId> {
         };
         let saved = store.save_script(params).await.unwrap().script;
         let (workflow, script) = (saved.workflow_id, saved.id);
-        let params = ActivateScript { workflow, script, actor: "ada".to_owned() };
+        let params = ActivateScript { workspace, workflow, script, actor: "ada".to_owned() };
         store.activate_script(params).await.unwrap();
         workflows.push(workflow);
     }
-    workflows
+    (workspace, workflows)
 }
 
 /// Works until nothing is due before tomorrow and nobody has a run.
@@ -148,6 +149,7 @@ async fn drive(store: &SharedStore, seen: &Mutex<Seen>, run: &ClaimedRun) {
         return;
     }
     let filter = EventFilter {
+        workspace: run.workspace,
         workflow: run.workflow,
         topic: Some("mail".to_owned()),
         status: Some(EventStatus::Pending),

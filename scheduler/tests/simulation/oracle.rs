@@ -51,17 +51,21 @@ impl View {
     }
 
     async fn read(store: &dyn Inspect, workflow: Workflow, notices: &[Notification]) -> Self {
-        let id = workflow.id;
-        let of_runs = RunFilter { workflow: id, session: None, limit: 10_000 };
+        let (workspace, id) = (workflow.workspace_id, workflow.id);
+        let of_runs = RunFilter { workspace, workflow: id, session: None, limit: 10_000 };
         let of_events = EventFilter {
+            workspace,
             workflow: id,
             topic: None,
             status: None,
             message_ids: None,
             limit: 10_000,
         };
-        let (runs, mutations, events) =
-            tokio::join!(store.runs(of_runs), store.mutations(id), store.events(of_events));
+        let (runs, mutations, events) = tokio::join!(
+            store.runs(of_runs),
+            store.mutations(workspace, id),
+            store.events(of_events)
+        );
         let is_open =
             |notice: &&Notification| notice.workflow_id == id && notice.resolved_at.is_none();
         Self {

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use windlass_core::{
     Action, EventId, EventStatus, MutationId, MutationStatus, WorkflowId, WorkflowStatus,
+    WorkspaceId,
 };
 use windlass_store::{
     Answer, ControlWorkflow, EventFate, ResolveMutation, SettleEvent, StartSession, Store,
@@ -39,25 +40,32 @@ impl Act {
         format!("person: {what}")
     }
 
-    pub(crate) async fn perform(self, store: &dyn Store) -> Result<(), StoreError> {
+    pub(crate) async fn perform(
+        self,
+        store: &dyn Store,
+        workspace: WorkspaceId,
+    ) -> Result<(), StoreError> {
         let actor = NAME.to_owned();
         match self {
             Self::Resolve(mutation, answer) => {
-                let params = ResolveMutation { mutation, answer, actor, reason: None };
+                let params = ResolveMutation { workspace, mutation, answer, actor, reason: None };
                 store.resolve_mutation(params).await.map(drop)
             }
-            Self::Control(workflow, action) => {
-                store.control_workflow(ControlWorkflow { workflow, action, actor }).await.map(drop)
-            }
+            Self::Control(workflow, action) => store
+                .control_workflow(ControlWorkflow { workspace, workflow, action, actor })
+                .await
+                .map(drop),
             Self::Settle(events, fate) => {
                 for event in events {
                     let actor = actor.clone();
-                    store.settle_event(SettleEvent { event, fate, actor, reason: None }).await?;
+                    store
+                        .settle_event(SettleEvent { workspace, event, fate, actor, reason: None })
+                        .await?;
                 }
                 Ok(())
             }
             Self::StartSession(workflow) => {
-                store.start_session(StartSession { workflow, actor }).await.map(drop)
+                store.start_session(StartSession { workspace, workflow, actor }).await.map(drop)
             }
         }
     }

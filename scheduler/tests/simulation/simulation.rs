@@ -377,7 +377,7 @@ impl<'a> Simulation<'a> {
 
     async fn act(&mut self, act: Act) -> Verdict {
         let kind = act.kind();
-        let done = act.clone().perform(&*self.stores[0]).await;
+        let done = act.clone().perform(&*self.stores[0], self.workspace).await;
         if done.is_ok()
             && let Act::Control(workflow, action) = act
             && let Some(wanted) = self.oracle.wanted.get_mut(&workflow)
@@ -438,7 +438,7 @@ impl<'a> Simulation<'a> {
 
     async fn check_end(&self, views: &[View]) -> Verdict {
         for view in views {
-            let handlers = self.stores[0].handlers(view.workflow.id).await.unwrap();
+            let handlers = self.stores[0].handlers(self.workspace, view.workflow.id).await.unwrap();
             oracle::check_end(view, &handlers, &self.stage.outside)?;
         }
         Ok(())

@@ -84,7 +84,7 @@ impl Stage {
             };
             let saved = store.save_script(params).await.unwrap().script;
             let (workflow, script) = (saved.workflow_id, saved.id);
-            let params = ActivateScript { workflow, script, actor: "test".to_owned() };
+            let params = ActivateScript { workspace, workflow, script, actor: "test".to_owned() };
             store.activate_script(params).await.unwrap();
             workflows.push(workflow);
         }

@@ -23,7 +23,11 @@ impl Layer for Gate {
         result
     }
 
-    async fn look<T: Send>(&self, call: impl Future<Output = Result<T>> + Send) -> Result<T> {
+    async fn look<T: Send>(
+        &self,
+        _name: &'static str,
+        call: impl Future<Output = Result<T>> + Send,
+    ) -> Result<T> {
         let _busy = self.busy();
         call.await
     }

@@ -55,9 +55,9 @@ pub async fn a_queued_run_is_withdrawn_with_a_session_that_began_nothing_else(be
     let script = world.redeploy("// two", pipeline()).await;
 
     let now = world.open_run().await.unwrap();
-    assert!(matches!(world.store.run(queued.id).await, Err(StoreError::NotFound { .. })));
+    assert!(matches!(world.store.run(world.workspace, queued.id).await, Err(StoreError::NotFound { .. })));
     assert!(matches!(
-        world.store.session(queued.session_id).await,
+        world.store.session(world.workspace, queued.session_id).await,
         Err(StoreError::NotFound { .. })
     ));
     assert_eq!(now.script_id, script);
@@ -73,10 +73,10 @@ pub async fn a_session_that_began_other_runs_outlives_the_withdrawn_one(bench: B
 
     world.redeploy("// two", pipeline()).await;
 
-    let session = world.store.session(first.session).await.unwrap();
+    let session = world.store.session(world.workspace, first.session).await.unwrap();
     assert_eq!(session.result, Some(SessionResult::Completed));
     assert_eq!(session.handler_run_count, 1);
-    assert!(world.store.run(queued.id).await.is_err());
+    assert!(world.store.run(world.workspace, queued.id).await.is_err());
 }
 
 pub async fn a_queued_retry_is_pinned_to_the_new_version(bench: Bench) {
@@ -166,7 +166,7 @@ pub async fn a_dropped_handler_neither_runs_nor_loses_its_state(bench: Bench) {
 
     world.redeploy("// two", lone_consumer()).await;
     world.drain().await;
-    let declared = world.store.handlers(world.workflow).await.unwrap();
+    let declared = world.store.handlers(world.workspace, world.workflow).await.unwrap();
     world.advance(seconds(3_600));
     let while_dropped = world.claim().await;
     world.redeploy("// three", pipeline()).await;
@@ -269,7 +269,7 @@ pub async fn an_older_version_can_be_activated_again(bench: Bench) {
     world.activate(first).await.unwrap();
 
     assert_eq!(world.seen().await.active_script_id, Some(first));
-    assert_eq!(world.store.handlers(world.workflow).await.unwrap().len(), 3);
+    assert_eq!(world.store.handlers(world.workspace, world.workflow).await.unwrap().len(), 3);
     let saved = world.save("mail", "// three", pipeline(), Bump::Major).await;
     assert_eq!(saved.script.version(), "2.0");
 }

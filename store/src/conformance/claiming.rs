@@ -16,7 +16,7 @@ pub async fn a_claimed_run_carries_all_that_driving_it_needs(bench: Bench) {
     let claimed = world.claim().await.unwrap();
 
     let run = world.run(queued.id).await;
-    assert_eq!(claimed.claim, Claim { run: queued.id, fence: 1 });
+    assert_eq!(claimed.claim, Claim { workspace: world.workspace, run: queued.id, fence: 1 });
     assert_eq!(claimed.workspace, world.workspace);
     assert_eq!((claimed.workflow, claimed.workflow_name.as_str()), (world.workflow, "mail"));
     assert_eq!((claimed.script, claimed.session), (run.script_id, run.session_id));
@@ -166,7 +166,7 @@ pub async fn after_its_end_nothing_can_be_written(bench: Bench) {
 pub async fn nothing_can_be_written_to_a_run_that_never_was(bench: Bench) {
     let world = World::with_mails(bench, &["m1"]).await;
     let run = world.take("record").await;
-    let unknown = Claim { run: RunId::mint(start()), fence: 1 };
+    let unknown = Claim { workspace: world.workspace, run: RunId::mint(start()), fence: 1 };
 
     let refused =
         world.stop(&ClaimedRun { claim: unknown, ..run }, None, FailureClass::Logic).await;

@@ -30,7 +30,7 @@ pub async fn a_producers_commit_is_one_thing(bench: Bench) {
     assert_eq!((published.status, published.attempt_number), (EventStatus::Pending, 1));
     assert_eq!(published.created_by_run_id, run.claim.run);
     assert_eq!(published.payload, json!({ "id": "m1" }));
-    let entered = world.store.input(input.id).await.unwrap();
+    let entered = world.store.input(world.workspace, input.id).await.unwrap();
     assert_eq!((entered.source.as_str(), entered.title.as_str()), ("Mail", "the mail m1"));
     assert!(world.handler("record").await.has_work);
     assert!(!world.handler("tell").await.has_work);
@@ -53,7 +53,7 @@ pub async fn a_refused_commit_leaves_nothing_behind(bench: Bench) {
 
     assert!(matches!(refused, StoreError::NotFound { what: "input", .. }), "{refused}");
     assert_eq!(world.events("mail").await, []);
-    assert_eq!(world.store.inputs(world.workflow).await.unwrap(), []);
+    assert_eq!(world.store.inputs(world.workspace, world.workflow).await.unwrap(), []);
     assert_eq!(world.handler("poll").await.state, None);
     assert_eq!(world.run(run.claim.run).await.status, Status::Active);
 }
@@ -163,7 +163,7 @@ pub async fn a_consumer_that_feeds_itself_has_work(bench: Bench) {
 pub async fn a_registered_input_keeps_its_id_and_title(bench: Bench) {
     let world = World::with_mails(bench, &["m1"]).await;
     world.drain().await;
-    let known = world.store.inputs(world.workflow).await.unwrap().pop().unwrap();
+    let known = world.store.inputs(world.workspace, world.workflow).await.unwrap().pop().unwrap();
     world.advance(seconds(300));
     let run = world.take("poll").await;
     let again = NewInput { title: "another title".to_owned(), ..world.input("m1") };
@@ -173,11 +173,11 @@ pub async fn a_registered_input_keeps_its_id_and_title(bench: Bench) {
     let events = vec![caused(again.id), caused(fresh.id), caused(known.id)];
     world.commit_producer(&run, &[again.clone(), fresh.clone()], events).await.unwrap();
 
-    let inputs = world.store.inputs(world.workflow).await.unwrap();
+    let inputs = world.store.inputs(world.workspace, world.workflow).await.unwrap();
     let listed: Vec<_> = inputs.iter().map(|input| (input.id, input.title.as_str())).collect();
     assert_eq!(listed, [(known.id, "the mail m1"), (fresh.id, "the mail m2")]);
-    assert!(world.store.input(again.id).await.is_err());
-    let found = world.store.find_input(world.workflow, "Mail", "message", "m1").await.unwrap();
+    assert!(world.store.input(world.workspace, again.id).await.is_err());
+    let found = world.store.find_input(world.input_key(["Mail", "message", "m1"])).await.unwrap();
     assert_eq!(found, Some(known.id));
 }
 
@@ -186,15 +186,15 @@ pub async fn one_key_in_two_workflows_is_two_inputs(bench: Bench) {
 
     let other = world.polled("other", &["m1"]).await;
 
-    let here = world.store.inputs(world.workflow).await.unwrap();
-    let there = other.store.inputs(other.workflow).await.unwrap();
+    let here = world.store.inputs(world.workspace, world.workflow).await.unwrap();
+    let there = other.store.inputs(other.workspace, other.workflow).await.unwrap();
     assert_eq!((here.len(), there.len()), (1, 1));
     assert_ne!(here[0].id, there[0].id);
 }
 
 pub async fn an_input_of_another_workflow_causes_nothing_here(bench: Bench) {
     let world = World::with_mails(bench, &["m1"]).await;
-    let theirs = world.store.inputs(world.workflow).await.unwrap().pop().unwrap();
+    let theirs = world.store.inputs(world.workspace, world.workflow).await.unwrap().pop().unwrap();
     let other = world.deploy("other", super::world::pipeline()).await;
     other.drain().await;
     other.advance(seconds(300));
@@ -218,7 +218,7 @@ pub async fn an_undeclared_topic_takes_no_event(bench: Bench) {
 
 pub async fn what_next_publishes_is_caused_by_everything_reserved(bench: Bench) {
     let world = World::with_mails(bench, &["m1", "m2"]).await;
-    let inputs = world.store.inputs(world.workflow).await.unwrap();
+    let inputs = world.store.inputs(world.workspace, world.workflow).await.unwrap();
     let run = world.reserve(&["m1", "m2"]).await;
     let half = NewEvent { caused_by: vec![inputs[0].id], ..event("row", "r1") };
     world.commit(&run, vec![half]).await.unwrap();

@@ -117,7 +117,7 @@ pub async fn every_control_is_in_the_journal_with_its_actor(bench: Bench) {
         world.control(action).await.unwrap();
     }
 
-    let journal = world.store.journal(world.workflow).await.unwrap();
+    let journal = world.store.journal(world.workspace, world.workflow).await.unwrap();
     let told = &journal[2..];
     let deeds: Vec<_> = told.iter().map(|entry| entry.action.as_str()).collect();
     assert_eq!(

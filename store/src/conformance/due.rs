@@ -180,7 +180,7 @@ pub async fn a_session_ends_after_its_budget_and_another_goes_on(bench: Bench) {
     assert!(sessions[..4].iter().all(|session| *session == sessions[0]));
     assert!(sessions[4..].iter().all(|session| *session == sessions[4]));
     assert_ne!(sessions[0], sessions[4]);
-    let first = world.store.session(sessions[0]).await.unwrap();
+    let first = world.store.session(world.workspace, sessions[0]).await.unwrap();
     assert_eq!((first.result, first.handler_run_count), (Some(SessionResult::Completed), 5));
 }
 

@@ -146,7 +146,7 @@ impl Case {
         }
         world.commit(&next, Vec::new()).await.unwrap();
         assert_eq!(world.event("mail", "m1").await.status, EventStatus::Consumed, "{}", self.name);
-        let ledger = world.store.mutations(world.workflow).await.unwrap();
+        let ledger = world.store.mutations(world.workspace, world.workflow).await.unwrap();
         let applied = ledger.iter().filter(|row| row.status == MutationStatus::Applied);
         assert_eq!(applied.count(), 1, "{}", self.name);
         let seen = world.seen().await;

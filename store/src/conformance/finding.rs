@@ -52,7 +52,7 @@ pub async fn an_id_of_any_kind_is_found_by_its_beginning(bench: Bench) {
         (mutation.to_text(), AnyId::Mutation(mutation)),
     ];
     let event = world.event("mail", "m1").await.id;
-    let input = store.inputs(world.workflow).await.unwrap()[0].id;
+    let input = store.inputs(world.workspace, world.workflow).await.unwrap()[0].id;
     let notice = world.notices().await[0].id;
     let more = [
         (event.to_text(), AnyId::Event(event)),
@@ -90,8 +90,8 @@ pub async fn what_is_not_there_is_said_by_its_kind(bench: Bench) {
     let (script, session) = (ScriptId::mint(start()), SessionId::mint(start()));
 
     let said = [
-        world.store.script(script).await.unwrap_err().to_string(),
-        world.store.session(session).await.unwrap_err().to_string(),
+        world.store.script(world.workspace, script).await.unwrap_err().to_string(),
+        world.store.session(world.workspace, session).await.unwrap_err().to_string(),
         world.store.resolve_id(world.workspace, "run_abc").await.unwrap_err().to_string(),
         world.store.resolve_id(world.workspace, "nonsense").await.unwrap_err().to_string(),
     ];

@@ -23,7 +23,7 @@ async fn deploy(world: &World, name: &str, may_call: &[&str]) -> World {
     };
     let script = world.store.save_script(params).await.unwrap().script;
     let (workflow, script) = (script.workflow_id, script.id);
-    let params = ActivateScript { workflow, script, actor: "ada".to_owned() };
+    let params = ActivateScript { workspace: world.workspace, workflow, script, actor: "ada".to_owned() };
     world.store.activate_script(params).await.unwrap();
     World { workflow, ..world.clone() }
 }
@@ -61,7 +61,7 @@ async fn take(world: &World) -> Vec<ClaimedRun> {
 
 /// What a workflow's page says of limits.
 async fn limits_on(world: &World) -> Vec<(String, bool, u32)> {
-    let overview = world.store.overview(world.workflow).await.unwrap();
+    let overview = world.store.overview(world.workspace, world.workflow).await.unwrap();
     overview.limits.into_iter().map(|it| (it.key, it.is_full, it.queued)).collect()
 }
 

@@ -17,7 +17,7 @@ async fn lose(world: &World, mails: &[&str], times: u32) {
 
 async fn settle(world: &World, fate: EventFate) -> Result<crate::Event> {
     let event = world.event("mail", "m1").await.id;
-    let params = SettleEvent { event, fate, actor: "ada".to_owned(), reason: None };
+    let params = SettleEvent { workspace: world.workspace, event, fate, actor: "ada".to_owned(), reason: None };
     world.store.settle_event(params).await
 }
 
@@ -118,7 +118,7 @@ pub async fn a_parked_event_is_skipped_by_a_person(bench: Bench) {
 
     assert_eq!(event.status, EventStatus::Skipped);
     assert_eq!(world.claim().await, None);
-    let entry = world.store.journal(world.workflow).await.unwrap().pop().unwrap();
+    let entry = world.store.journal(world.workspace, world.workflow).await.unwrap().pop().unwrap();
     assert_eq!((entry.actor.as_str(), entry.action.as_str()), ("ada", "event.skipped"));
 }
 

@@ -71,7 +71,7 @@ pub async fn a_person_need_not_wait_for_the_next_attempt(bench: Bench) {
     let other = world.polled("other", &["m1"]).await;
     other.looked_up(&["m1"]).await;
 
-    let params = ClaimLookups { of: Some(world.workflow), limit: 10, time: seconds(60) };
+    let params = ClaimLookups { of: Some((world.workspace, world.workflow)), limit: 10, time: seconds(60) };
     let due = world.store.claim_lookups(params).await.unwrap();
 
     let claimed: Vec<_> =
@@ -100,7 +100,7 @@ pub async fn what_is_found_goes_forward(bench: Bench) {
     assert_eq!(retry.mutation_result, Some(result));
     world.commit(&retry, Vec::new()).await.unwrap();
     assert_eq!(world.event("mail", "m1").await.status, EventStatus::Consumed);
-    assert_eq!(world.store.mutations(world.workflow).await.unwrap().len(), 1);
+    assert_eq!(world.store.mutations(world.workspace, world.workflow).await.unwrap().len(), 1);
 }
 
 pub async fn what_is_missed_is_prepared_anew(bench: Bench) {
@@ -177,7 +177,7 @@ pub async fn an_overtaken_attempt_does_not_prove_absence(bench: Bench) {
     world.due_lookups().await;
     world.advance(seconds(60));
     world.due_lookups().await;
-    let settle = |attempt| SettleLookup { mutation, attempt, finding: ABSENT };
+    let settle = |attempt| SettleLookup { workspace: world.workspace, mutation, attempt, finding: ABSENT };
 
     let overtaken = world.store.settle_lookup(settle(2)).await.unwrap();
 
@@ -236,7 +236,7 @@ pub async fn an_attempt_that_was_overtaken_changes_nothing_unless_it_knows(bench
     world.advance(seconds(60));
     world.due_lookups().await;
     let before = world.mutation(mutation).await;
-    let settle = |finding| SettleLookup { mutation, attempt: 2, finding };
+    let settle = |finding| SettleLookup { workspace: world.workspace, mutation, attempt: 2, finding };
 
     world.store.settle_lookup(settle(in_vain())).await.unwrap();
     assert_eq!(world.mutation(mutation).await, before);
@@ -262,7 +262,7 @@ pub async fn nobody_says_that_it_did_not_happen_while_an_attempt_is_under_way(be
     world.resolve(mutation, Verdict::DidNotHappen).await.unwrap_err();
 
     let attempt = due.mutation.reconcile_attempts;
-    let stale = SettleLookup { mutation, attempt, finding: in_vain() };
+    let stale = SettleLookup { workspace: world.workspace, mutation, attempt, finding: in_vain() };
     world.store.settle_lookup(stale).await.unwrap();
     world.resolve(mutation, Verdict::DidNotHappen).await.unwrap_err();
     world.advance(seconds(60));
@@ -313,7 +313,7 @@ pub async fn every_attempt_that_settles_is_in_the_journal(bench: Bench) {
 
     world.find(mutation, ABSENT).await.unwrap();
 
-    let entries = world.store.journal(world.workflow).await.unwrap();
+    let entries = world.store.journal(world.workspace, world.workflow).await.unwrap();
     let entry = entries.iter().find(|entry| entry.action == "mutation.reconciled").unwrap();
     assert_eq!((entry.actor.as_str(), &entry.subject), ("windlass", &mutation.to_string()));
     assert_eq!(entry.details["happened"], false);

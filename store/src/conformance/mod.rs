@@ -24,6 +24,7 @@
     reason = "the name of a test is its claim, and a test that does not hold panics"
 )]
 
+mod boundary;
 mod seen;
 mod words;
 pub mod world;
@@ -349,6 +350,11 @@ chapters! { $
         a_step_looks_at_so_many_and_the_next_goes_on,
         names_are_kept_until_they_are_told_to_go,
         of_many_who_ask_one_may_prune,
+    }
+    tenants {
+        nothing_is_seen_or_changed_from_another_workspace,
+        what_a_foreign_worker_knows_too_late_is_no_evidence,
+        a_message_is_of_the_workflow_whose_mutation_sends_it,
     }
     together {
         many_workers_claim_each_run_once,

@@ -94,7 +94,7 @@ pub async fn a_mutation_belongs_to_reserved_events(bench: Bench) {
     let refused = world.begin(&run).await.unwrap_err();
 
     assert!(matches!(refused, StoreError::Illegal(_)), "{refused}");
-    assert_eq!(world.store.mutations(world.workflow).await.unwrap(), []);
+    assert_eq!(world.store.mutations(world.workspace, world.workflow).await.unwrap(), []);
     assert_eq!(world.run(run.claim.run).await.phase, Phase::Prepared);
 }
 
@@ -108,7 +108,7 @@ pub async fn a_run_mutates_once(bench: Bench) {
 
     assert!(matches!(while_open, StoreError::Illegal(_)), "{while_open}");
     assert!(matches!(when_settled, StoreError::Illegal(_)), "{when_settled}");
-    assert_eq!(world.store.mutations(world.workflow).await.unwrap().len(), 1);
+    assert_eq!(world.store.mutations(world.workspace, world.workflow).await.unwrap().len(), 1);
 }
 
 pub async fn a_mutation_needs_a_prepared_run(bench: Bench) {
@@ -251,7 +251,7 @@ pub async fn what_a_worker_knows_too_late_is_kept_as_evidence(bench: Bench) {
 
 pub async fn the_inputs_behind_an_effect_stay_known(bench: Bench) {
     let world = World::with_mails(bench, &["m1", "m2", "m3"]).await;
-    let inputs = world.store.inputs(world.workflow).await.unwrap();
+    let inputs = world.store.inputs(world.workspace, world.workflow).await.unwrap();
     let (run, mutation) = world.mutated(&["m1", "m3"]).await;
     let of = |mail: &str| inputs.iter().find(|input| input.external_id == mail).unwrap().id;
 

@@ -162,7 +162,7 @@ pub async fn log_lines_are_counted_through_all_phases(bench: Bench) {
 
     world.store.commit_consumer(params).await.unwrap();
 
-    let filter = LogFilter { run: run.claim.run, after_seq: 0 };
+    let filter = LogFilter { workspace: world.workspace, run: run.claim.run, after_seq: 0 };
     let lines = world.store.logs(filter).await.unwrap();
     let lines: Vec<_> = lines.iter().map(|line| (line.seq, line.message.as_str())).collect();
     assert_eq!(lines, [(1, "one"), (2, "two"), (3, "three")]);

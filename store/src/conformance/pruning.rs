@@ -75,15 +75,15 @@ pub async fn what_is_over_is_removed_with_all_that_belongs_to_it(bench: Bench) {
     assert_eq!(removed[&RecordKind::Inputs], 2);
     assert!(removed[&RecordKind::Runs] >= 1 && removed[&RecordKind::Sessions] >= 1, "{removed:?}");
     assert_eq!(world.events("mail").await, []);
-    assert_eq!(world.store.inputs(world.workflow).await.unwrap(), []);
-    assert_eq!(world.store.mutations(world.workflow).await.unwrap(), []);
-    let gone = world.store.mutation(mutation).await.unwrap_err();
+    assert_eq!(world.store.inputs(world.workspace, world.workflow).await.unwrap(), []);
+    assert_eq!(world.store.mutations(world.workspace, world.workflow).await.unwrap(), []);
+    let gone = world.store.mutation(world.workspace, mutation).await.unwrap_err();
     assert!(matches!(gone, StoreError::NotFound { .. }), "{gone}");
     let left = world.runs().await.len() as u64;
     assert_eq!(left + removed[&RecordKind::Runs] + removed[&RecordKind::Mutations], n_runs as u64);
-    let logs = LogFilter { run: run.claim.run, after_seq: 0 };
+    let logs = LogFilter { workspace: world.workspace, run: run.claim.run, after_seq: 0 };
     assert_eq!(world.store.logs(logs).await.unwrap(), []);
-    assert_eq!(world.store.overview(world.workflow).await.unwrap().pending_inputs, 0);
+    assert_eq!(world.store.overview(world.workspace, world.workflow).await.unwrap().pending_inputs, 0);
     assert_eq!(prune(&world).await, Counts::new(), "nothing is left to remove");
 }
 
@@ -115,7 +115,7 @@ pub async fn a_removed_event_is_not_published_again(bench: Bench) {
     let left: Vec<String> =
         world.events("mail").await.into_iter().map(|event| event.message_id).collect();
     assert_eq!(left, ["m2"]);
-    let inputs = world.store.inputs(world.workflow).await.unwrap();
+    let inputs = world.store.inputs(world.workspace, world.workflow).await.unwrap();
     let inputs: Vec<_> = inputs.iter().map(|input| input.external_id.as_str()).collect();
     assert_eq!(inputs, ["m2"], "what is over does not come back as pending");
     finish(&world, "m2").await;
@@ -154,7 +154,7 @@ pub async fn an_input_comes_back_where_something_new_is_caused_by_it(bench: Benc
 
     world.commit_producer(&run, &[input], vec![again]).await.unwrap();
 
-    let inputs = world.store.inputs(world.workflow).await.unwrap();
+    let inputs = world.store.inputs(world.workspace, world.workflow).await.unwrap();
     assert_eq!((inputs.len(), inputs[0].status), (1, InputStatus::Pending));
     finish(&world, "m1 of tomorrow").await;
     assert_eq!(rest_and_prune(&world).await[&RecordKind::Inputs], 1);
@@ -172,11 +172,11 @@ pub async fn an_input_whose_events_are_gone_is_done(bench: Bench) {
 
     walk(&world, &keeps, 500, true).await;
 
-    let inputs = world.store.inputs(world.workflow).await.unwrap();
+    let inputs = world.store.inputs(world.workspace, world.workflow).await.unwrap();
     let status = |name| inputs.iter().find(|input| input.external_id == name).unwrap().status;
     assert_eq!((status("m1"), status("m2")), (InputStatus::Done, InputStatus::Skipped));
     assert_eq!(inputs[0].created_by_run_id, None, "the run that found it is not kept for it");
-    assert_eq!(world.store.overview(world.workflow).await.unwrap().pending_inputs, 0);
+    assert_eq!(world.store.overview(world.workspace, world.workflow).await.unwrap().pending_inputs, 0);
 }
 
 pub async fn what_is_under_way_is_kept_and_ends_well(bench: Bench) {
@@ -235,7 +235,7 @@ pub async fn a_pending_retry_keeps_what_it_continues(bench: Bench) {
     assert_eq!(world.event("mail", "m1").await.status, EventStatus::Consumed);
     world.drain().await;
     prune(&world).await;
-    assert_eq!(world.store.mutations(world.workflow).await.unwrap(), []);
+    assert_eq!(world.store.mutations(world.workspace, world.workflow).await.unwrap(), []);
 }
 
 pub async fn a_refused_effect_is_kept_until_its_events_are_over(bench: Bench) {
@@ -283,7 +283,7 @@ pub async fn what_holds_a_workflow_is_kept(bench: Bench) {
 
     prune(&world).await;
 
-    let overview = world.store.overview(world.workflow).await.unwrap();
+    let overview = world.store.overview(world.workspace, world.workflow).await.unwrap();
     assert_eq!(overview.stopped_by.map(|run| run.id), Some(run.claim.run));
     assert_eq!(world.notices().await.len(), 1);
     assert!(world.deeds().await.contains(&"run.stopped".to_owned()));

@@ -174,7 +174,7 @@ pub async fn a_text_with_a_nul_is_kept_as_well_as_a_database_can(bench: Bench) {
 
     let published = world.event("mail", "m\u{FFFD}").await;
     assert_eq!(published.payload, json!({ "nul\0": "\0" }));
-    let found = world.store.find_input(world.workflow, "Mail", "message", "m\0").await.unwrap();
+    let found = world.store.find_input(world.input_key(["Mail", "message", "m\0"])).await.unwrap();
     assert_eq!(found, Some(input.id));
     let run = world.reserve(&["m\0"]).await;
     let failure = Failure::logic("a\0b");

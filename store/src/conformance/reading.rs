@@ -9,12 +9,12 @@ use crate::{Bump, CommitProducer, EventCounts, EventFate, EventFilter, InputStat
 
 /// What became of each input, by its title's mail, and how many the overview counts as pending.
 async fn inputs(world: &World) -> (BTreeMap<String, InputStatus>, u32) {
-    let inputs = world.store.inputs(world.workflow).await.unwrap();
+    let inputs = world.store.inputs(world.workspace, world.workflow).await.unwrap();
     for input in &inputs {
-        assert_eq!(world.store.input(input.id).await.unwrap(), *input);
+        assert_eq!(world.store.input(world.workspace, input.id).await.unwrap(), *input);
     }
     let statuses = inputs.into_iter().map(|input| (input.external_id, input.status)).collect();
-    (statuses, world.store.overview(world.workflow).await.unwrap().pending_inputs)
+    (statuses, world.store.overview(world.workspace, world.workflow).await.unwrap().pending_inputs)
 }
 
 pub async fn workspaces_are_listed_by_name_and_none_is_made_by_looking(bench: Bench) {
@@ -82,7 +82,7 @@ pub async fn an_input_whose_event_is_parked_is_not_done(bench: Bench) {
     let pending = BTreeMap::from([("m1".to_owned(), InputStatus::Pending)]);
     assert_eq!(inputs(&world).await, (pending, 1));
     let fate = EventFate::Skip;
-    let params = SettleEvent { event: event.id, fate, actor: "ada".to_owned(), reason: None };
+    let params = SettleEvent { workspace: world.workspace, event: event.id, fate, actor: "ada".to_owned(), reason: None };
     world.store.settle_event(params).await.unwrap();
     let skipped = BTreeMap::from([("m1".to_owned(), InputStatus::Skipped)]);
     assert_eq!(inputs(&world).await, (skipped, 0));
@@ -91,17 +91,17 @@ pub async fn an_input_whose_event_is_parked_is_not_done(bench: Bench) {
 pub async fn an_input_is_found_by_its_whole_key(bench: Bench) {
     let world = World::with_mails(bench, &["m1"]).await;
     let find = async |source: &str, input_type: &str, external_id: &str| {
-        let workflow = world.workflow;
-        world.store.find_input(workflow, source, input_type, external_id).await.unwrap()
+        let key = world.input_key([source, input_type, external_id]);
+        world.store.find_input(key).await.unwrap()
     };
-    let expected = world.store.inputs(world.workflow).await.unwrap()[0].id;
+    let expected = world.store.inputs(world.workspace, world.workflow).await.unwrap()[0].id;
 
     assert_eq!(find("Mail", "message", "m1").await, Some(expected));
     assert_eq!(find("Files", "message", "m1").await, None);
     assert_eq!(find("Mail", "file", "m1").await, None);
     assert_eq!(find("Mail", "message", "m2").await, None);
     let other = world.deploy("other", pipeline()).await;
-    let elsewhere = other.store.find_input(other.workflow, "Mail", "message", "m1").await;
+    let elsewhere = other.store.find_input(other.input_key(["Mail", "message", "m1"])).await;
     assert_eq!(elsewhere.unwrap(), None);
 }
 
@@ -112,14 +112,14 @@ pub async fn a_mutation_lists_every_input_behind_it(bench: Bench) {
     let (_, alone) = world.mutated(&["m2"]).await;
     let names: BTreeMap<_, _> = world
         .store
-        .inputs(world.workflow)
+        .inputs(world.workspace, world.workflow)
         .await
         .unwrap()
         .into_iter()
         .map(|input| (input.id, input.external_id))
         .collect();
 
-    let mutations = world.store.mutations(world.workflow).await.unwrap();
+    let mutations = world.store.mutations(world.workspace, world.workflow).await.unwrap();
 
     let causes =
         |nth: usize| mutations[nth].inputs.iter().map(|id| names[id].as_str()).collect::<Vec<_>>();
@@ -132,7 +132,7 @@ pub async fn events_are_chosen_by_topic_status_and_id(bench: Bench) {
     let world = World::with_mails(bench, &["m1", "m2", "m3"]).await;
     let run = world.reserve(&["m2"]).await;
     world.commit(&run, vec![event("row", "m2")]).await.unwrap();
-    let all = EventFilter {
+    let all = EventFilter { workspace: world.workspace,
         workflow: world.workflow,
         topic: None,
         status: None,
@@ -159,7 +159,7 @@ pub async fn events_are_chosen_by_topic_status_and_id(bench: Bench) {
     let none = EventFilter { message_ids: Some(Vec::new()), ..all.clone() };
     assert_eq!(chosen(none).await, [""; 0]);
     let elsewhere = world.deploy("other", pipeline()).await;
-    assert_eq!(chosen(EventFilter { workflow: elsewhere.workflow, ..all }).await, [""; 0]);
+    assert_eq!(chosen(EventFilter { workspace: world.workspace, workflow: elsewhere.workflow, ..all }).await, [""; 0]);
 }
 
 pub async fn the_overview_of_a_workflow_that_waits_for_a_person(bench: Bench) {
@@ -167,7 +167,7 @@ pub async fn the_overview_of_a_workflow_that_waits_for_a_person(bench: Bench) {
     world.save("mail", "// newer", pipeline(), Bump::Major).await;
     let (run, mutation) = world.doubtful(&["m1"]).await;
 
-    let overview = world.store.overview(world.workflow).await.unwrap();
+    let overview = world.store.overview(world.workspace, world.workflow).await.unwrap();
 
     let kinds: Vec<_> = overview.handlers.iter().map(|h| (h.kind, h.name.as_str())).collect();
     let expected = [
@@ -195,7 +195,7 @@ pub async fn the_overview_of_a_workflow_at_work(bench: Bench) {
     let world = World::with_mails(bench, &["m1"]).await;
     let (run, _) = world.mutating(&["m1"]).await;
 
-    let overview = world.store.overview(world.workflow).await.unwrap();
+    let overview = world.store.overview(world.workspace, world.workflow).await.unwrap();
 
     assert_eq!(overview.open_run.map(|open| open.id), Some(run.claim.run));
     assert_eq!(overview.in_doubt, [], "a request under way is no doubt");
@@ -206,7 +206,7 @@ pub async fn runs_come_newest_first(bench: Bench) {
     let world = World::with_mails(bench, &["m1"]).await;
     let all = world.runs().await;
     let newest = async |limit| {
-        let filter = RunFilter { workflow: world.workflow, session: None, limit };
+        let filter = RunFilter { workspace: world.workspace, workflow: world.workflow, session: None, limit };
         world.store.runs(filter).await.unwrap().iter().map(|run| run.id).collect::<Vec<_>>()
     };
 
@@ -214,7 +214,7 @@ pub async fn runs_come_newest_first(bench: Bench) {
     assert_eq!(newest(2).await, last_two);
     assert_eq!(newest(0).await, []);
     let session = all[0].session_id;
-    let filter = RunFilter { workflow: world.workflow, session: Some(session), limit: 100 };
+    let filter = RunFilter { workspace: world.workspace, workflow: world.workflow, session: Some(session), limit: 100 };
     let of_session = world.store.runs(filter).await.unwrap();
     let expected: Vec<_> = all.iter().rev().filter(|run| run.session_id == session).collect();
     assert_eq!(of_session.iter().collect::<Vec<_>>(), expected);
@@ -230,7 +230,7 @@ pub async fn logs_come_in_order_from_where_one_left_off(bench: Bench) {
     let committed = world.store.commit_producer(CommitProducer { logs, ..commit_of(&run) }).await;
     committed.unwrap();
     let read = async |after_seq| {
-        let filter = LogFilter { run: run.claim.run, after_seq };
+        let filter = LogFilter { workspace: world.workspace, run: run.claim.run, after_seq };
         let lines = world.store.logs(filter).await.unwrap();
         lines.into_iter().map(|line| (line.seq, line.message)).collect::<Vec<_>>()
     };
@@ -278,7 +278,7 @@ pub async fn an_event_says_which_run_has_it(bench: Bench) {
     let event = world.event("mail", "m1").await;
 
     assert_eq!(event.reserved_by_run_id, Some(run.claim.run));
-    assert_eq!(world.store.event(event.id).await.unwrap(), event);
+    assert_eq!(world.store.event(world.workspace, event.id).await.unwrap(), event);
 }
 
 pub async fn a_text_that_cannot_be_stored_is_found_as_it_was_stored(bench: Bench) {
@@ -290,10 +290,10 @@ pub async fn a_text_that_cannot_be_stored_is_found_as_it_was_stored(bench: Bench
     world.commit_producer(&run, &[input], vec![event("mail", "m\0")]).await.unwrap();
     let (workflow, topic) = (world.workflow, Some("mail".to_owned()));
     let message_ids = Some(vec!["m\0".to_owned()]);
-    let filter = EventFilter { workflow, topic, status: None, message_ids, limit: 10 };
+    let filter = EventFilter { workspace: world.workspace, workflow, topic, status: None, message_ids, limit: 10 };
 
     let events = world.store.events(filter).await.unwrap();
-    let input = world.store.find_input(workflow, "Mail", "message", "x\0y").await.unwrap();
+    let input = world.store.find_input(world.input_key(["Mail", "message", "x\0y"])).await.unwrap();
     let unknown = world.store.find_workflow(world.workspace, "\0").await.unwrap_err();
 
     assert_eq!(events.len(), 1);

@@ -87,7 +87,7 @@ pub async fn a_doubt_that_a_lost_worker_left_is_settled_by_each_verdict_and_by_n
         assert_eq!(next.state.phase, expected, "{verdict}");
         let retry_of = world.run(next.claim.run).await.retry_of;
         assert_eq!(retry_of, goes_forward.then_some(run.claim.run), "{verdict}");
-        assert_eq!(world.store.mutations(world.workflow).await.unwrap().len(), 1, "{verdict}");
+        assert_eq!(world.store.mutations(world.workspace, world.workflow).await.unwrap().len(), 1, "{verdict}");
     }
 }
 
@@ -167,7 +167,7 @@ pub async fn a_recovery_is_in_the_journal(bench: Bench) {
 
     world.crash().await;
 
-    let journal = world.store.journal(world.workflow).await.unwrap();
+    let journal = world.store.journal(world.workspace, world.workflow).await.unwrap();
     let told: Vec<_> = journal.iter().filter(|entry| entry.actor == "windlass").collect();
     let deeds: Vec<_> = told.iter().map(|entry| entry.action.as_str()).collect();
     assert_eq!(deeds, ["run.stopped", "run.recovered"]);

@@ -58,7 +58,7 @@ pub async fn what_a_person_saw_goes_forward_with_its_result(bench: Bench) {
     assert_eq!(retry.mutation_result, result);
     world.commit(&retry, Vec::new()).await.unwrap();
     assert_eq!(world.event("mail", "m1").await.status, EventStatus::Consumed);
-    assert_eq!(world.store.mutations(world.workflow).await.unwrap().len(), 1);
+    assert_eq!(world.store.mutations(world.workspace, world.workflow).await.unwrap().len(), 1);
 }
 
 pub async fn to_try_again_is_refused_where_the_tool_cannot_look(bench: Bench) {
@@ -125,11 +125,11 @@ pub async fn the_question_is_answered_and_the_answer_is_told(bench: Bench) {
     world.resolve(mutation, Verdict::Skip).await.unwrap();
 
     assert_eq!(world.notices().await, []);
-    let entry = world.store.journal(world.workflow).await.unwrap().pop().unwrap();
+    let entry = world.store.journal(world.workspace, world.workflow).await.unwrap().pop().unwrap();
     assert_eq!((entry.actor.as_str(), entry.action.as_str()), ("ada", "mutation.resolved"));
     assert_eq!(entry.reason.as_deref(), Some("I looked"));
     assert_eq!(entry.subject, mutation.to_string());
     assert_eq!(entry.details["verdict"], "skip");
-    let story = world.store.story(world.workflow, &mutation.to_string()).await.unwrap();
+    let story = world.store.story(world.workspace, world.workflow, &mutation.to_string()).await.unwrap();
     assert_eq!(story, [entry]);
 }

@@ -38,7 +38,7 @@ pub async fn a_retry_goes_on_from_next_with_all_that_the_first_had(bench: Bench)
 
 pub async fn a_retry_consumes_what_the_first_reserved(bench: Bench) {
     let world = World::with_mails(bench, &["m1"]).await;
-    let inputs = world.store.inputs(world.workflow).await.unwrap();
+    let inputs = world.store.inputs(world.workspace, world.workflow).await.unwrap();
     let (_, retry) = retried(&world).await;
 
     world.commit(&retry, vec![event("row", "r1")]).await.unwrap();
@@ -61,7 +61,7 @@ pub async fn a_retry_neither_prepares_nor_mutates(bench: Bench) {
 
     assert!(matches!(prepared, StoreError::Illegal(_)), "{prepared}");
     assert!(matches!(mutated, StoreError::Illegal(_)), "{mutated}");
-    assert_eq!(world.store.mutations(world.workflow).await.unwrap().len(), 1);
+    assert_eq!(world.store.mutations(world.workspace, world.workflow).await.unwrap().len(), 1);
 }
 
 pub async fn a_retry_comes_before_everything_else(bench: Bench) {

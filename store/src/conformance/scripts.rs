@@ -27,7 +27,7 @@ pub async fn the_text_of_the_newest_version_makes_no_other(bench: Bench) {
 
     assert!(!again.is_new);
     assert_eq!(again.script, first);
-    assert_eq!(world.store.scripts(first.workflow_id).await.unwrap().len(), 1);
+    assert_eq!(world.store.scripts(world.workspace, first.workflow_id).await.unwrap().len(), 1);
 }
 
 pub async fn a_plan_counts_the_major_and_a_repair_the_minor_version(bench: Bench) {
@@ -64,7 +64,7 @@ pub async fn saving_changes_nothing_that_runs(bench: Bench) {
 
     assert_eq!(world.seen().await, before);
     assert_eq!(world.open_run().await.unwrap(), queued);
-    assert_eq!(world.store.handlers(world.workflow).await.unwrap().len(), 3);
+    assert_eq!(world.store.handlers(world.workspace, world.workflow).await.unwrap().len(), 3);
 }
 
 pub async fn a_saved_version_is_read_back_whole(bench: Bench) {
@@ -73,7 +73,7 @@ pub async fn a_saved_version_is_read_back_whole(bench: Bench) {
     let saved =
         world.save("mail", "const workflow = 'ä\u{1F4E8}\\'", pipeline(), Bump::Major).await;
 
-    assert_eq!(world.store.script(saved.script.id).await.unwrap(), saved.script);
+    assert_eq!(world.store.script(world.workspace, saved.script.id).await.unwrap(), saved.script);
     assert_eq!(saved.script.manifest, pipeline());
     assert_eq!(saved.script.digest, windlass_core::digest_text(&saved.script.source));
 }

@@ -4,42 +4,61 @@ use windlass_core::{MutationId, RunId};
 
 use super::world::World;
 use crate::{
-    Event, EventFilter, HandlerState, Mutation, Notification, Run, RunFilter, Session, Workflow,
+    Event, EventFilter, HandlerState, InputKey, Mutation, Notification, Run, RunFilter, Session,
+    Workflow,
 };
 
 /// What can be seen of the workflow.
 impl World {
     pub async fn seen(&self) -> Workflow {
-        self.store.overview(self.workflow).await.unwrap().workflow
+        self.store.overview(self.workspace, self.workflow).await.unwrap().workflow
     }
 
     pub async fn run(&self, run: RunId) -> Run {
-        self.store.run(run).await.unwrap()
+        self.store.run(self.workspace, run).await.unwrap()
     }
 
     /// All runs, oldest first.
     pub async fn runs(&self) -> Vec<Run> {
-        let filter = RunFilter { workflow: self.workflow, session: None, limit: 1_000 };
+        let filter = RunFilter {
+            workspace: self.workspace,
+            workflow: self.workflow,
+            session: None,
+            limit: 1_000,
+        };
         let mut runs = self.store.runs(filter).await.unwrap();
         runs.reverse();
         runs
     }
 
     pub async fn open_run(&self) -> Option<Run> {
-        self.store.overview(self.workflow).await.unwrap().open_run
+        self.store.overview(self.workspace, self.workflow).await.unwrap().open_run
     }
 
     pub async fn session_of(&self, run: RunId) -> Session {
-        self.store.session(self.run(run).await.session_id).await.unwrap()
+        self.store.session(self.workspace, self.run(run).await.session_id).await.unwrap()
     }
 
     pub async fn last_session(&self) -> Session {
-        self.store.overview(self.workflow).await.unwrap().last_session.unwrap()
+        self.store.overview(self.workspace, self.workflow).await.unwrap().last_session.unwrap()
+    }
+
+    /// What an input of the workflow is called outside.
+    #[must_use]
+    pub fn input_key(&self, [source, input_type, external_id]: [&str; 3]) -> InputKey {
+        InputKey {
+            workspace: self.workspace,
+            workflow: self.workflow,
+            source: source.to_owned(),
+            input_type: input_type.to_owned(),
+            external_id: external_id.to_owned(),
+        }
     }
 
     /// The events of a topic, oldest first.
     pub async fn events(&self, topic: &str) -> Vec<Event> {
         let filter = EventFilter {
+            workspace: self.workspace,
             workflow: self.workflow,
             topic: Some(topic.to_owned()),
             status: None,
@@ -56,11 +75,11 @@ impl World {
     }
 
     pub async fn mutation(&self, mutation: MutationId) -> Mutation {
-        self.store.mutation(mutation).await.unwrap()
+        self.store.mutation(self.workspace, mutation).await.unwrap()
     }
 
     pub async fn handler(&self, name: &str) -> HandlerState {
-        let handlers = self.store.handlers(self.workflow).await.unwrap();
+        let handlers = self.store.handlers(self.workspace, self.workflow).await.unwrap();
         let handler = handlers.into_iter().find(|handler| handler.name == name);
         handler.unwrap_or_else(|| panic!("there is no handler `{name}`"))
     }
@@ -75,7 +94,7 @@ impl World {
 
     /// What the journal says was done, in order.
     pub async fn deeds(&self) -> Vec<String> {
-        let entries = self.store.journal(self.workflow).await.unwrap();
+        let entries = self.store.journal(self.workspace, self.workflow).await.unwrap();
         entries.into_iter().map(|entry| entry.action).collect()
     }
 }

@@ -6,10 +6,13 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use windlass_core::{
     Backoff, Consumer, EffectLimits, Failure, FailureClass, LogLevel, Manifest, Policy, Producer,
-    Schedule, SessionLimits, Timestamp, Verdict,
+    Schedule, SessionLimits, Timestamp, Verdict, WorkerId,
 };
 
-use crate::{Answer, ClaimedRun, CommitConsumer, CommitProducer, NewEvent, NewLog, Reservation};
+use crate::{
+    Answer, ClaimedRun, CommitConsumer, CommitProducer, NewEvent, NewLog, Reservation, Takes,
+    WorkerCard,
+};
 
 /// How many mutations a workflow of the tests may make in an hour.
 pub(super) const MUTATIONS_PER_HOUR: u32 = 20;
@@ -145,4 +148,17 @@ pub const fn commit_consumer_of(run: &ClaimedRun) -> CommitConsumer {
 #[must_use]
 pub fn reservation(topic: &str, ids: &[&str]) -> Reservation {
     Reservation { topic: topic.to_owned(), ids: ids.iter().map(|&id| id.to_owned()).collect() }
+}
+
+/// A worker that takes such runs.
+#[must_use]
+pub fn card(id: WorkerId, takes: Takes) -> WorkerCard {
+    WorkerCard {
+        id,
+        host: "laptop".to_owned(),
+        pid: 4711,
+        version: "1.2.3".to_owned(),
+        slots: 8,
+        takes,
+    }
 }

@@ -11,7 +11,7 @@ fn with_labels(labels: &[&str]) -> Takes {
 }
 
 async fn route(world: &World, label: Option<&str>, priority: i32) {
-    let params = RouteWorkflow {
+    let params = RouteWorkflow { workspace: world.workspace,
         workflow: world.workflow,
         label: label.map(ToOwned::to_owned),
         priority,
@@ -97,7 +97,7 @@ pub async fn whoever_names_a_workflow_takes_its_run_whatever_it_asks_for(bench: 
     let world = World::pipeline(bench).await;
     route(&world, Some("gpu"), 0).await;
 
-    assert_eq!(world.claims_from(Queue::Of(world.workflow), 1).await.len(), 1);
+    assert_eq!(world.claims_from(Queue::Of(world.workspace, world.workflow), 1).await.len(), 1);
 }
 
 pub async fn a_priority_is_worth_minutes_of_waiting_and_no_more(bench: Bench) {

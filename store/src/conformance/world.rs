@@ -10,7 +10,7 @@ use windlass_core::{
 };
 
 pub use super::words::{
-    answer, commit_consumer_of, commit_of, event, event_with, failure, log, lone_consumer,
+    answer, card, commit_consumer_of, commit_of, event, event_with, failure, log, lone_consumer,
     manifest, pipeline, policy, reservation, seconds, start,
 };
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     ControlWorkflow, DoubtMutation, DueLookup, Ended, FailMutation, Finding, FollowUp, Mutation,
     NewEvent, NewInput, Queue, RecoverRuns, RecoveredRun, Reservation, ResolveMutation, Result,
     SaveScript, SavedScript, Session, SettleLookup, SharedStore, StartSession, StillHeld, StopRun,
-    Takes, WorkerCard, Workflow,
+    Takes, Workflow,
 };
 
 /// How long the tests' workers hold a run.
@@ -101,7 +101,12 @@ impl World {
     }
 
     pub async fn activate(&self, script: ScriptId) -> Result<Workflow> {
-        let params = ActivateScript { workflow: self.workflow, script, actor: "ada".to_owned() };
+        let params = ActivateScript {
+            workspace: self.workspace,
+            workflow: self.workflow,
+            script,
+            actor: "ada".to_owned(),
+        };
         self.store.activate_script(params).await
     }
 
@@ -113,14 +118,23 @@ impl World {
     }
 
     pub async fn control(&self, action: Action) -> Result<Workflow> {
-        let params = ControlWorkflow { workflow: self.workflow, action, actor: "ada".to_owned() };
+        let params = ControlWorkflow {
+            workspace: self.workspace,
+            workflow: self.workflow,
+            action,
+            actor: "ada".to_owned(),
+        };
         self.store.control_workflow(params).await
     }
 
     pub async fn start_session(&self) -> Result<Session> {
-        let params = StartSession { workflow: self.workflow, actor: "ada".to_owned() };
+        let params = StartSession {
+            workspace: self.workspace,
+            workflow: self.workflow,
+            actor: "ada".to_owned(),
+        };
         let session = self.store.start_session(params).await?;
-        self.store.session(session).await
+        self.store.session(self.workspace, session).await
     }
 
     pub fn advance(&self, by: Duration) {
@@ -134,7 +148,10 @@ impl World {
     }
 
     pub async fn claims(&self, workflow: Option<WorkflowId>, limit: u32) -> Vec<ClaimedRun> {
-        let queue = workflow.map_or_else(|| Queue::For(Takes::default()), Queue::Of);
+        let queue = workflow.map_or_else(
+            || Queue::For(Takes::default()),
+            |workflow| Queue::Of(self.workspace, workflow),
+        );
         self.claims_from(queue, limit).await
     }
 
@@ -324,11 +341,14 @@ impl World {
     /// Lets the tool find this at its next attempt, or at once where none is due.
     pub async fn find(&self, mutation: MutationId, finding: Finding) -> Result<MutationStatus> {
         let attempt = self.mutation(mutation).await.reconcile_attempts;
-        self.store.settle_lookup(SettleLookup { mutation, attempt, finding }).await
+        self.store
+            .settle_lookup(SettleLookup { workspace: self.workspace, mutation, attempt, finding })
+            .await
     }
 
     pub async fn resolve(&self, mutation: MutationId, verdict: Verdict) -> Result<Mutation> {
         let params = ResolveMutation {
+            workspace: self.workspace,
             mutation,
             answer: answer(verdict),
             actor: "ada".to_owned(),
@@ -370,18 +390,5 @@ impl World {
     /// The worker of every run dies, and it is noticed.
     pub async fn crash(&self) -> Vec<RecoveredRun> {
         self.recover_from(vec![self.worker]).await
-    }
-}
-
-/// A worker that takes such runs.
-#[must_use]
-pub fn card(id: WorkerId, takes: Takes) -> WorkerCard {
-    WorkerCard {
-        id,
-        host: "laptop".to_owned(),
-        pid: 4711,
-        version: "1.2.3".to_owned(),
-        slots: 8,
-        takes,
     }
 }

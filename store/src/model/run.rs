@@ -103,6 +103,8 @@ pub struct LogEntry {
 /// A worker's right to write to a run, until the run ends or is taken from it. That its lease has run out alone takes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Claim {
+    /// The run's workspace.
+    pub workspace: WorkspaceId,
     /// The run.
     pub run: RunId,
     /// The fencing number: every write with an older one is refused.

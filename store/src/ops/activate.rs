@@ -21,7 +21,7 @@ impl Operation for ActivateScript {
     type Output = Workflow;
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<Workflow> {
-        let mut workflow = tx.lock(self.workflow).await?;
+        let mut workflow = tx.lock(self.workspace, self.workflow).await?;
         let version = ScriptRow::query()
             .filter(scripts::id.eq(Db(self.script)).and(scripts::workflow_id.eq(workflow.id)));
         let version = version.first(tx.conn).await.optional()?;

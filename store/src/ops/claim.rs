@@ -21,8 +21,9 @@ impl Operation for ClaimRuns {
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<Vec<ClaimedRun>> {
         let queued = match &self.queue {
-            Queue::Of(workflow) => {
-                let queued = dialect::lock_queued_run(tx.conn, tx.now, *workflow).await?;
+            Queue::Of(workspace, workflow) => {
+                let of = (*workspace, *workflow);
+                let queued = dialect::lock_queued_run(tx.conn, tx.now, of).await?;
                 queued.into_iter().map(|Db(run)| Admitted { run, limited: false }).collect()
             }
             Queue::For(takes) => in_turn(tx, takes, self.limit).await?,
@@ -93,7 +94,7 @@ async fn take(
     let found = held::load(tx, run).await?;
     let found = found.ok_or_else(|| StoreError::not_found("run", &run))?;
     let (row, state) = (found.run, found.state.claim()?.run);
-    let claim = Claim { run, fence: row.fence + 1 };
+    let claim = Claim { workspace: row.workspace_id.0, run, fence: row.fence + 1 };
     diesel::update(handler_runs::table.filter(handler_runs::id.eq(row.id)))
         .set((
             handler_runs::status.eq(Db(state.status)),
@@ -112,7 +113,7 @@ async fn take(
     Ok(ClaimedRun {
         claim,
         state,
-        workspace: workflow.workspace_id.0,
+        workspace: claim.workspace,
         workflow: workflow.id.0,
         workflow_name: workflow.name,
         session: row.session_id.0,

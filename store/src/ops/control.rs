@@ -21,7 +21,7 @@ impl Operation for ControlWorkflow {
     type Output = Workflow;
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<Workflow> {
-        let mut workflow = tx.lock(self.workflow).await?;
+        let mut workflow = tx.lock(self.workspace, self.workflow).await?;
         let action = match self.action {
             Action::Activate => {
                 return Err(StoreError::NotNow {
@@ -79,7 +79,7 @@ impl Operation for StartSession {
     type Output = SessionId;
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<SessionId> {
-        let mut workflow = tx.lock(self.workflow).await?;
+        let mut workflow = tx.lock(self.workspace, self.workflow).await?;
         refuse_hindered(tx, &workflow).await?;
         workflow.transient_failures = 0;
         workflow.backoff_until = None;

@@ -14,16 +14,21 @@ use crate::model::{Event, NotificationKind};
 use crate::params::{EventFate, SettleEvent};
 use crate::rows::{At, Db, EventRow};
 use crate::schema::{events, topics};
+use crate::tenant::is_of;
 
 impl Operation for SettleEvent {
     type Output = Event;
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<Event> {
         let not_found = || StoreError::not_found("event", &self.event);
-        let query = || EventRow::query().filter(events::id.eq(Db(self.event)));
+        let query = || {
+            EventRow::query()
+                .filter(events::id.eq(Db(self.event)))
+                .filter(is_of!(self.workspace, events::workflow_id))
+        };
         let found: Option<EventRow> = query().first(tx.conn).await.optional()?;
         let Db(workflow) = found.ok_or_else(not_found)?.workflow_id;
-        let workflow = tx.lock(workflow).await?;
+        let workflow = tx.lock(self.workspace, workflow).await?;
         // Read again: whoever held the lock may have settled it.
         let event: EventRow = query().first(tx.conn).await?;
         if event.status.0 != EventStatus::Parked {
@@ -54,7 +59,7 @@ impl Operation for SettleEvent {
         let entry = Entry::by(&self.actor, action, &self.event).because(self.reason);
         notices::journal(tx, &workflow, entry).await?;
         go_on(tx, workflow).await?;
-        reads::event(tx.conn, self.event).await
+        reads::event(tx.conn, self.workspace, self.event).await
     }
 }
 

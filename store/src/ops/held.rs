@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use windlass_core::{
     Id, MutationStatus, Policy, Recourse, RunId, RunState, Status, StopContext, WorkerId,
-    WorkflowId,
+    WorkflowId, WorkspaceId,
 };
 
 use super::Tx;
@@ -56,7 +56,7 @@ impl Held {
 /// So a worker that was merely slow loses nothing while nobody missed it.
 pub(super) async fn hold(tx: &mut Tx<'_>, claim: Claim) -> Result<Held> {
     let lost = StoreError::ClaimLost { run: claim.run };
-    match find(tx, claim.run).await? {
+    match find(tx, claim.workspace, claim.run).await? {
         Some(held) if held.run.fence == claim.fence && held.run.status.0 == Status::Active => {
             Ok(held)
         }
@@ -64,23 +64,37 @@ pub(super) async fn hold(tx: &mut Tx<'_>, claim: Claim) -> Result<Held> {
     }
 }
 
-/// The run, with its workflow locked.
-pub(super) async fn find(tx: &mut Tx<'_>, run: RunId) -> Result<Option<Held>> {
-    let Some(workflow) = workflow_of(tx, run).await? else { return Ok(None) };
-    let locked = dialect::lock_workflow(tx.conn, workflow).await?;
+/// The run of that workspace, with its workflow locked.
+pub(super) async fn find(
+    tx: &mut Tx<'_>,
+    workspace: WorkspaceId,
+    run: RunId,
+) -> Result<Option<Held>> {
+    let Some(workflow) = workflow_of(tx, workspace, run).await? else { return Ok(None) };
+    let locked = dialect::lock_workflow(tx.conn, workspace, workflow).await?;
     with_run(tx, locked, run).await
 }
 
 /// The same, but none where somebody has locked the workflow just now.
-pub(super) async fn find_free(tx: &mut Tx<'_>, run: RunId) -> Result<Option<Held>> {
-    let Some(workflow) = workflow_of(tx, run).await? else { return Ok(None) };
-    let locked = dialect::lock_free_workflow(tx.conn, workflow).await?;
+pub(super) async fn find_free(
+    tx: &mut Tx<'_>,
+    workspace: WorkspaceId,
+    run: RunId,
+) -> Result<Option<Held>> {
+    let Some(workflow) = workflow_of(tx, workspace, run).await? else { return Ok(None) };
+    let locked = dialect::lock_free_workflow(tx.conn, workspace, workflow).await?;
     with_run(tx, locked, run).await
 }
 
-async fn workflow_of(tx: &mut Tx<'_>, run: RunId) -> Result<Option<WorkflowId>> {
-    let workflow =
-        handler_runs::table.filter(handler_runs::id.eq(Db(run))).select(handler_runs::workflow_id);
+async fn workflow_of(
+    tx: &mut Tx<'_>,
+    workspace: WorkspaceId,
+    run: RunId,
+) -> Result<Option<WorkflowId>> {
+    let workflow = handler_runs::table
+        .filter(handler_runs::id.eq(Db(run)))
+        .filter(handler_runs::workspace_id.eq(Db(workspace)))
+        .select(handler_runs::workflow_id);
     let workflow: Option<Db<WorkflowId>> = workflow.first(tx.conn).await.optional()?;
     Ok(workflow.map(|Db(workflow)| workflow))
 }

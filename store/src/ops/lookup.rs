@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use serde_json::json;
-use windlass_core::{Failure, MutationId, MutationStatus, ResolvedBy};
+use windlass_core::{Failure, MutationId, MutationStatus, ResolvedBy, WorkspaceId};
 
 use super::dialect::RunQueryDsl;
 use super::held::Held;
@@ -15,26 +15,37 @@ use crate::error::Result;
 use crate::literals::IsLookedUp;
 use crate::model::DueLookup;
 use crate::params::{ClaimLookups, Finding, SettleLookup};
-use crate::rows::{At, Db, MutationRow, WorkflowRow};
+use crate::rows::{At, Db, MutationRow};
 use crate::schema::{mutations, workflows};
+
+/// A mutation, when it is looked up, its workspace and its workflow's name.
+type Due = (Db<MutationId>, Option<At>, Db<WorkspaceId>, String);
 
 impl Operation for ClaimLookups {
     type Output = Vec<DueLookup>;
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<Vec<DueLookup>> {
         let mut due = mutations::table
+            .inner_join(workflows::table.on(workflows::id.eq(mutations::workflow_id)))
             .filter(IsLookedUp)
             .order(mutations::next_reconcile_at)
             .limit(i64::from(self.limit))
-            .select((mutations::id, mutations::next_reconcile_at))
+            .select((
+                mutations::id,
+                mutations::next_reconcile_at,
+                workflows::workspace_id,
+                workflows::name,
+            ))
             .into_boxed();
         due = match self.of {
             None => due.filter(mutations::next_reconcile_at.le(At(tx.now))),
-            Some(workflow) => due.filter(mutations::workflow_id.eq(Db(workflow))),
+            Some((workspace, workflow)) => due
+                .filter(mutations::workflow_id.eq(Db(workflow)))
+                .filter(workflows::workspace_id.eq(Db(workspace))),
         };
-        let due: Vec<(Db<MutationId>, Option<At>)> = due.load(tx.conn).await?;
+        let due: Vec<Due> = due.load(tx.conn).await?;
         let mut claimed = Vec::new();
-        for (mutation, due_at) in due {
+        for (mutation, due_at, Db(workspace), workflow_name) in due {
             // Who else saw the same row due finds another instant in it.
             let still_due = mutations::id.eq(mutation).and(mutations::next_reconcile_at.eq(due_at));
             let n_claimed = diesel::update(mutations::table.filter(still_due))
@@ -48,26 +59,19 @@ impl Operation for ClaimLookups {
                 .execute(tx.conn)
                 .await?;
             if n_claimed > 0 {
-                claimed.push(due_lookup(tx, mutation.0).await?);
+                let mutation = reads::mutation(tx.conn, workspace, mutation.0).await?;
+                claimed.push(DueLookup { mutation, workspace, workflow_name });
             }
         }
         Ok(claimed)
     }
 }
 
-async fn due_lookup(tx: &mut Tx<'_>, mutation: MutationId) -> Result<DueLookup> {
-    let mutation = reads::mutation(tx.conn, mutation).await?;
-    let workflow = WorkflowRow::query().filter(workflows::id.eq(Db(mutation.workflow_id)));
-    let workflow: WorkflowRow = workflow.first(tx.conn).await?;
-    let Db(workspace) = workflow.workspace_id;
-    Ok(DueLookup { mutation, workspace, workflow_name: workflow.name })
-}
-
 impl Operation for SettleLookup {
     type Output = MutationStatus;
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<MutationStatus> {
-        let held = find_doubtful(tx, self.mutation).await?;
+        let held = find_doubtful(tx, self.workspace, self.mutation).await?;
         let row = MutationRow::query().filter(mutations::id.eq(Db(self.mutation)));
         let row: MutationRow = row.first(tx.conn).await?;
         match self.finding {

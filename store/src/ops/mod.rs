@@ -35,7 +35,7 @@ pub(super) mod window;
 mod worker;
 mod workspace;
 
-use windlass_core::{Policy, Timestamp, WorkflowId};
+use windlass_core::{Policy, Timestamp, WorkflowId, WorkspaceId};
 
 use super::{dialect, reads};
 use crate::error::{Result, StoreError};
@@ -68,9 +68,9 @@ pub(super) struct Tx<'conn> {
 }
 
 impl Tx<'_> {
-    /// The workflow, which nobody else changes until this transaction ends.
-    async fn lock(&mut self, workflow: WorkflowId) -> Result<WorkflowRow> {
-        let row = dialect::lock_workflow(self.conn, workflow).await?;
+    /// The workflow of that workspace, which nobody else changes until this transaction ends.
+    async fn lock(&mut self, workspace: WorkspaceId, workflow: WorkflowId) -> Result<WorkflowRow> {
+        let row = dialect::lock_workflow(self.conn, workspace, workflow).await?;
         row.ok_or_else(|| StoreError::not_found("workflow", &workflow))
     }
 }

@@ -15,6 +15,7 @@ use crate::model::{BegunMutation, Claim};
 use crate::params::{ApplyMutation, BeginMutation, CaptureMutation, DoubtMutation, FailMutation};
 use crate::rows::{At, Db, Json, MutationRow, storable};
 use crate::schema::{handler_runs, mutations};
+use crate::tenant::is_of;
 
 impl Operation for BeginMutation {
     type Output = BegunMutation;
@@ -193,13 +194,16 @@ async fn keep_evidence(
     mutation: MutationId,
     evidence: String,
 ) -> Result<Answered> {
-    let its_own = mutations::id.eq(Db(mutation)).and(mutations::handler_run_id.eq(Db(claim.run)));
+    let its_own = mutations::id
+        .eq(Db(mutation))
+        .and(mutations::handler_run_id.eq(Db(claim.run)))
+        .and(is_of!(claim.workspace, mutations::workflow_id));
     let n_kept = diesel::update(mutations::table.filter(its_own))
         .set((mutations::late_evidence.eq(Some(&evidence)), mutations::updated_at.eq(At(tx.now))))
         .execute(tx.conn)
         .await?;
     if n_kept > 0
-        && let Some(held) = held::find(tx, claim.run).await?
+        && let Some(held) = held::find(tx, claim.workspace, claim.run).await?
     {
         let entry = Entry::by_windlass("mutation.answered_late", &mutation)
             .with(json!({ "run": claim.run, "evidence": evidence }));

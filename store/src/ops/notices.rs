@@ -3,19 +3,20 @@
 use diesel::prelude::*;
 use serde_json::{Value, json};
 use windlass_core::{
-    Failure, Id, JournalId, MutationId, NotificationId, Status, Text, WorkflowId, WorkspaceId,
+    Failure, Id, JournalId, NotificationId, RunId, Status, Text, WorkflowId, WorkspaceId,
 };
 
 use super::dialect::RunQueryDsl;
 use super::held::Held;
 use super::{Operation, Tx};
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 use crate::model::NotificationKind;
 use crate::params::ScriptMessage;
 use crate::rows::{
     At, Db, EventRow, JournalRow, Json, MutationRow, NotificationRow, WorkflowRow, storable,
 };
 use crate::schema::{journal, mutations, notifications};
+use crate::tenant::is_of;
 
 /// Who acts where no person does.
 const WINDLASS: &str = "windlass";
@@ -233,7 +234,7 @@ impl Operation for ScriptMessage {
             workspace_id: Db(self.workspace),
             workflow_id: Db(self.workflow),
             kind: Db(NotificationKind::ScriptMessage),
-            run_id: Some(sender(tx, self.mutation).await?),
+            run_id: Some(sender(tx, &self).await?),
             mutation_id: Some(Db(self.mutation)),
             title: storable(self.title),
             body: storable(self.body),
@@ -251,8 +252,13 @@ impl Operation for ScriptMessage {
     }
 }
 
-async fn sender(tx: &mut Tx<'_>, mutation: MutationId) -> Result<Db<windlass_core::RunId>> {
-    let run = mutations::table.find(Db(mutation)).select(mutations::handler_run_id);
+/// The run of the mutation that sends it.
+async fn sender(tx: &mut Tx<'_>, message: &ScriptMessage) -> Result<Db<RunId>> {
+    let run = mutations::table
+        .filter(mutations::id.eq(Db(message.mutation)))
+        .filter(mutations::workflow_id.eq(Db(message.workflow)))
+        .filter(is_of!(message.workspace, Db(message.workflow)))
+        .select(mutations::handler_run_id);
     let run = run.first(tx.conn).await.optional()?;
-    run.ok_or_else(|| crate::error::StoreError::not_found("mutation", &mutation))
+    run.ok_or_else(|| StoreError::not_found("mutation", &message.mutation))
 }

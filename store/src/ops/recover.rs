@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use serde_json::json;
-use windlass_core::{Changes, Hold, RunId, Status};
+use windlass_core::{Changes, Hold, RunId, Status, WorkspaceId};
 
 use super::dialect::RunQueryDsl;
 use super::held::{self, Held};
@@ -23,9 +23,9 @@ impl Operation for RecoverRuns {
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<Vec<RecoveredRun>> {
         let mut recovered = Vec::new();
-        for run in lost_runs(tx, &self).await? {
+        for (workspace, run) in lost_runs(tx, &self).await? {
             // Whoever has the workflow locked may be the worker itself, and must not hold up all others.
-            let Some(held) = held::find_free(tx, run).await? else { continue };
+            let Some(held) = held::find_free(tx, workspace, run).await? else { continue };
             if is_lost(tx, &held, &self) {
                 recovered.push(recover(tx, held).await?);
             }
@@ -35,7 +35,7 @@ impl Operation for RecoverRuns {
 }
 
 /// Those that look lost, in the order of their workflows, so that two who recover lock them in the same order.
-async fn lost_runs(tx: &mut Tx<'_>, params: &RecoverRuns) -> Result<Vec<RunId>> {
+async fn lost_runs(tx: &mut Tx<'_>, params: &RecoverRuns) -> Result<Vec<(WorkspaceId, RunId)>> {
     let workers: Vec<_> = params.lost_workers.iter().map(|worker| Db(*worker)).collect();
     let lost =
         handler_runs::lease_expires_at.le(At(tx.now)).or(handler_runs::claimed_by.eq_any(workers));
@@ -44,9 +44,9 @@ async fn lost_runs(tx: &mut Tx<'_>, params: &RecoverRuns) -> Result<Vec<RunId>> 
         .filter(lost)
         .order(handler_runs::workflow_id)
         .limit(i64::from(params.limit))
-        .select(handler_runs::id);
-    let runs: Vec<Db<RunId>> = runs.load(tx.conn).await?;
-    Ok(runs.into_iter().map(|Db(run)| run).collect())
+        .select((handler_runs::workspace_id, handler_runs::id));
+    let runs: Vec<(Db<WorkspaceId>, Db<RunId>)> = runs.load(tx.conn).await?;
+    Ok(runs.into_iter().map(|(Db(workspace), Db(run))| (workspace, run)).collect())
 }
 
 /// Whether it still is, now that nobody else can change it: its worker may have renewed or ended it.

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use serde_json::json;
-use windlass_core::{Changes, MutationId, Recourse, ResolvedBy, RunId};
+use windlass_core::{Changes, MutationId, Recourse, ResolvedBy, RunId, WorkspaceId};
 
 use super::dialect::RunQueryDsl;
 use super::held::{self, Held};
@@ -16,12 +16,13 @@ use crate::model::{Mutation, NotificationKind};
 use crate::params::{Answer, ResolveMutation};
 use crate::rows::{At, Db};
 use crate::schema::mutations;
+use crate::tenant::is_of;
 
 impl Operation for ResolveMutation {
     type Output = Mutation;
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<Mutation> {
-        let held = find_doubtful(tx, self.mutation).await?;
+        let held = find_doubtful(tx, self.workspace, self.mutation).await?;
         if matches!(self.answer, Answer::DidNotHappen | Answer::Skip) {
             refuse_under_way(tx, self.mutation).await?;
         }
@@ -47,7 +48,7 @@ impl Operation for ResolveMutation {
             }
         };
         settle(tx, held, changes, &because).await?;
-        mutation(tx.conn, self.mutation).await
+        mutation(tx.conn, self.workspace, self.mutation).await
     }
 }
 
@@ -90,11 +91,18 @@ pub(super) async fn settle(
 }
 
 /// The run that made the mutation, where there is something to settle.
-pub(super) async fn find_doubtful(tx: &mut Tx<'_>, mutation: MutationId) -> Result<Held> {
-    let run = mutations::table.find(Db(mutation)).select(mutations::handler_run_id);
+pub(super) async fn find_doubtful(
+    tx: &mut Tx<'_>,
+    workspace: WorkspaceId,
+    mutation: MutationId,
+) -> Result<Held> {
+    let run = mutations::table
+        .filter(mutations::id.eq(Db(mutation)))
+        .filter(is_of!(workspace, mutations::workflow_id))
+        .select(mutations::handler_run_id);
     let run: Option<Db<RunId>> = run.first(tx.conn).await.optional()?;
     let Db(run) = run.ok_or_else(|| StoreError::not_found("mutation", &mutation))?;
-    let held = held::find(tx, run).await?;
+    let held = held::find(tx, workspace, run).await?;
     let held = held.ok_or_else(|| StoreError::not_found("run", &run))?;
     let not_now = |what: String, hint: &str| StoreError::NotNow { what, hint: hint.to_owned() };
     match held.state.mutation {

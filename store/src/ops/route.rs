@@ -19,7 +19,7 @@ impl Operation for RouteWorkflow {
     type Output = Workflow;
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<Workflow> {
-        let mut workflow = tx.lock(self.workflow).await?;
+        let mut workflow = tx.lock(self.workspace, self.workflow).await?;
         workflow.label = self.label;
         workflow.priority = self.priority;
         let queued =

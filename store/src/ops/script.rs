@@ -111,7 +111,7 @@ async fn find_or_make_workflow(
         .filter(workflows::workspace_id.eq(row.workspace_id).and(workflows::name.eq(name)))
         .select(workflows::id);
     let Db(id) = named.first(tx.conn).await?;
-    tx.lock(id).await
+    tx.lock(workspace, id).await
 }
 
 /// The newest version, of that major version or at all.

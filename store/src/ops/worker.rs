@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use diesel::prelude::*;
-use windlass_core::{RunId, WorkerId};
+use windlass_core::{RunId, WorkerId, WorkspaceId};
 
 use super::dialect::{self, RunQueryDsl};
 use super::{BATCH, Operation, Tx, held, recover, stored};
@@ -76,12 +76,13 @@ async fn renew(
     let free = dialect::lock_free_runs(tx.conn, &runs).await?;
     let ours = handler_runs::id.eq_any(runs).and(handler_runs::claimed_by.eq(worker));
     let ours = handler_runs::table.filter(ours).filter(IsActive);
-    let ours = ours.select((handler_runs::id, handler_runs::fence));
-    let ours: Vec<(Db<RunId>, i64)> = ours.load(tx.conn).await?;
+    let ours = ours.select((handler_runs::workspace_id, handler_runs::id, handler_runs::fence));
+    let ours: Vec<(Db<WorkspaceId>, Db<RunId>, i64)> = ours.load(tx.conn).await?;
     let (renewed, busy): (Vec<_>, Vec<_>) = ours
         .into_iter()
-        .filter(|(Db(run), fence)| claims.contains(&Claim { run: *run, fence: *fence }))
-        .map(|(run, _)| run)
+        .map(|(Db(workspace), Db(run), fence)| Claim { workspace, run, fence })
+        .filter(|claim| claims.contains(claim))
+        .map(|claim| Db(claim.run))
         .partition(|run| free.contains(run));
     diesel::update(handler_runs::table.filter(handler_runs::id.eq_any(&renewed)))
         .set(handler_runs::lease_expires_at.eq(Some(At(tx.now.after(lease)))))
@@ -107,11 +108,11 @@ impl Operation for Leave {
             .filter(IsActive)
             .filter(handler_runs::claimed_by.eq(Some(Db(worker))))
             .order(handler_runs::workflow_id)
-            .select(handler_runs::id);
-        let left: Vec<Db<RunId>> = left.load(tx.conn).await?;
+            .select((handler_runs::workspace_id, handler_runs::id));
+        let left: Vec<(Db<WorkspaceId>, Db<RunId>)> = left.load(tx.conn).await?;
         let mut handed_back = Vec::with_capacity(left.len());
-        for Db(run) in left {
-            match held::find(tx, run).await? {
+        for (Db(workspace), Db(run)) in left {
+            match held::find(tx, workspace, run).await? {
                 // What may still leave, or be on its way, must not be looked for before its lease has ended.
                 Some(held) if held.is_held_by(worker) && !held.state.is_uncertain() => {
                     handed_back.push(recover::hand_back(tx, held).await?);

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use windlass_core::{EventId, Failure, MutationId, Verdict, WorkflowId};
+use windlass_core::{EventId, Failure, MutationId, Verdict, WorkflowId, WorkspaceId};
 
 /// A person settles a doubt.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResolveMutation {
+    /// The workspace.
+    pub workspace: WorkspaceId,
     /// The ledger row.
     pub mutation: MutationId,
     /// What the person says.
@@ -48,7 +50,7 @@ impl Answer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimLookups {
     /// Those of this workflow instead, due or not: a person waits.
-    pub of: Option<WorkflowId>,
+    pub of: Option<(WorkspaceId, WorkflowId)>,
     /// How many at the most.
     pub limit: u32,
     /// How long nobody else looks the same one up.
@@ -58,6 +60,8 @@ pub struct ClaimLookups {
 /// Writes what looking an effect up came to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SettleLookup {
+    /// The workspace.
+    pub workspace: WorkspaceId,
     /// The ledger row.
     pub mutation: MutationId,
     /// Which attempt, as [`ClaimLookups`] counted it.
@@ -83,6 +87,8 @@ pub enum Finding {
 /// A person decides about a parked event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettleEvent {
+    /// The workspace.
+    pub workspace: WorkspaceId,
     /// The event.
     pub event: EventId,
     /// What becomes of it.

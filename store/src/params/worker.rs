@@ -73,7 +73,7 @@ pub enum Queue {
     /// All that a worker takes.
     For(Takes),
     /// The one of a workflow, whatever it asks for.
-    Of(WorkflowId),
+    Of(WorkspaceId, WorkflowId),
 }
 
 /// Takes active runs from workers that are lost.
@@ -88,6 +88,8 @@ pub struct RecoverRuns {
 /// Says which workers may take a workflow's runs, and how those stand to others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouteWorkflow {
+    /// The workspace.
+    pub workspace: WorkspaceId,
     /// The workflow.
     pub workflow: WorkflowId,
     /// The label that a worker must have; any worker where it is none.

@@ -10,7 +10,7 @@ pub(super) use diesel_async::RunQueryDsl;
 
 pub(super) use super::PostgresStore as Backend;
 use crate::error::Result;
-use crate::queue::{From, due_workflows, queued_from, queued_runs};
+use crate::queue::{From, due_workflows, one_workflow, queue_of, queued_from, queued_runs};
 use crate::rows::{Db, LimitRow, WorkflowRow};
 use crate::schema::{handler_runs, limits, workflows};
 
@@ -20,9 +20,10 @@ pub(super) type Conn = diesel_async::AsyncPgConnection;
 /// The workflow's row, locked until the transaction ends: what happens to one workflow happens one after the other.
 pub(super) async fn lock_workflow(
     conn: &mut Conn,
+    workspace: WorkspaceId,
     workflow: WorkflowId,
 ) -> Result<Option<WorkflowRow>> {
-    let row = WorkflowRow::query().filter(workflows::id.eq(Db(workflow))).for_no_key_update();
+    let row = one_workflow!(workspace, workflow).for_no_key_update();
     Ok(row.first(conn).await.optional()?)
 }
 
@@ -64,9 +65,9 @@ pub(super) async fn lock_queued_runs(
 pub(super) async fn lock_queued_run(
     conn: &mut Conn,
     now: Timestamp,
-    workflow: WorkflowId,
+    (workspace, workflow): (WorkspaceId, WorkflowId),
 ) -> Result<Vec<Db<RunId>>> {
-    let queued = queued_runs!(now, handler_runs::workflow_id.eq(Db(workflow)));
+    let queued = queued_runs!(now, queue_of!(workspace, workflow));
     Ok(queued.for_no_key_update().skip_locked().load(conn).await?)
 }
 
@@ -79,9 +80,10 @@ pub(super) async fn lock_free_runs(conn: &mut Conn, runs: &[Db<RunId>]) -> Resul
 /// The same as [`lock_workflow`], but none where somebody has locked it.
 pub(super) async fn lock_free_workflow(
     conn: &mut Conn,
+    workspace: WorkspaceId,
     workflow: WorkflowId,
 ) -> Result<Option<WorkflowRow>> {
-    let row = WorkflowRow::query().filter(workflows::id.eq(Db(workflow)));
+    let row = one_workflow!(workspace, workflow);
     Ok(row.for_no_key_update().skip_locked().first(conn).await.optional()?)
 }
 

@@ -1,7 +1,7 @@
 //! Events.
 
 use diesel::prelude::*;
-use windlass_core::EventId;
+use windlass_core::{EventId, WorkspaceId};
 
 use super::dialect::{Conn, RunQueryDsl};
 use crate::error::{Result, StoreError};
@@ -9,12 +9,14 @@ use crate::model::Event;
 use crate::params::EventFilter;
 use crate::rows::{Db, EventRow};
 use crate::schema::{events, topics};
+use crate::tenant::is_of;
 
 /// Events, oldest first.
 pub(super) async fn events(conn: &mut Conn, filter: &EventFilter) -> Result<Vec<Event>> {
     let mut query = events::table
         .inner_join(topics::table)
         .filter(events::workflow_id.eq(Db(filter.workflow)))
+        .filter(is_of!(filter.workspace, Db(filter.workflow)))
         .select((EventRow::as_select(), topics::name))
         .order((events::created_at, events::id))
         .limit(i64::from(filter.limit))
@@ -34,10 +36,15 @@ pub(super) async fn events(conn: &mut Conn, filter: &EventFilter) -> Result<Vec<
 }
 
 /// One event.
-pub(in super::super) async fn event(conn: &mut Conn, event: EventId) -> Result<Event> {
+pub(in super::super) async fn event(
+    conn: &mut Conn,
+    workspace: WorkspaceId,
+    event: EventId,
+) -> Result<Event> {
     let query = events::table
         .inner_join(topics::table)
         .filter(events::id.eq(Db(event)))
+        .filter(is_of!(workspace, events::workflow_id))
         .select((EventRow::as_select(), topics::name));
     let found: Option<(EventRow, String)> = query.first(conn).await.optional()?;
     let (row, topic) = found.ok_or_else(|| StoreError::not_found("event", &event))?;

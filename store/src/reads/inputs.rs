@@ -4,23 +4,31 @@ use std::collections::HashMap;
 
 use diesel::dsl::{count, count_star, exists, not};
 use diesel::prelude::*;
-use windlass_core::{EventStatus, InputId, WorkflowId};
+use windlass_core::{EventStatus, InputId, WorkflowId, WorkspaceId};
 
 use super::dialect::{Conn, RunQueryDsl};
 use crate::error::{Result, StoreError};
 use crate::model::{Input, InputStatus};
+use crate::params::InputKey;
 use crate::rows::{Db, InputRow};
 use crate::schema::{event_inputs, events, inputs};
+use crate::tenant::is_of;
 
 /// A workflow's inputs, oldest first.
-pub(super) async fn inputs(conn: &mut Conn, workflow: WorkflowId) -> Result<Vec<Input>> {
+pub(super) async fn inputs(
+    conn: &mut Conn,
+    workspace: WorkspaceId,
+    workflow: WorkflowId,
+) -> Result<Vec<Input>> {
     let query = InputRow::query()
         .filter(inputs::workflow_id.eq(Db(workflow)))
+        .filter(is_of!(workspace, Db(workflow)))
         .order((inputs::created_at, inputs::id));
     let rows: Vec<InputRow> = query.load(conn).await?;
     let query = event_inputs::table
         .inner_join(events::table.on(events::id.eq(event_inputs::event_id)))
         .filter(events::workflow_id.eq(Db(workflow)))
+        .filter(is_of!(workspace, Db(workflow)))
         .select((event_inputs::input_id, events::status))
         .distinct();
     let mut statuses: HashMap<InputId, Vec<EventStatus>> = HashMap::new();
@@ -39,9 +47,15 @@ pub(super) async fn inputs(conn: &mut Conn, workflow: WorkflowId) -> Result<Vec<
 }
 
 /// One input.
-pub(super) async fn input(conn: &mut Conn, input: InputId) -> Result<Input> {
-    let row: Option<InputRow> =
-        InputRow::query().filter(inputs::id.eq(Db(input))).first(conn).await.optional()?;
+pub(super) async fn input(
+    conn: &mut Conn,
+    workspace: WorkspaceId,
+    input: InputId,
+) -> Result<Input> {
+    let query = InputRow::query()
+        .filter(inputs::id.eq(Db(input)))
+        .filter(is_of!(workspace, inputs::workflow_id));
+    let row: Option<InputRow> = query.first(conn).await.optional()?;
     let row = row.ok_or_else(|| StoreError::not_found("input", &input))?;
     let query = event_inputs::table
         .inner_join(events::table.on(events::id.eq(event_inputs::event_id)))
@@ -61,15 +75,12 @@ fn with_past(mut statuses: Vec<EventStatus>, row: &InputRow) -> Vec<EventStatus>
 }
 
 /// The input with that natural key, where the workflow has it.
-pub(super) async fn find_input(
-    conn: &mut Conn,
-    workflow: WorkflowId,
-    (source, input_type, external_id): (&str, &str, &str),
-) -> Result<Option<InputId>> {
+pub(super) async fn find_input(conn: &mut Conn, key: &InputKey) -> Result<Option<InputId>> {
     let query = inputs::table
-        .filter(inputs::workflow_id.eq(Db(workflow)))
-        .filter(inputs::source.eq(source).and(inputs::input_type.eq(input_type)))
-        .filter(inputs::external_id.eq(external_id))
+        .filter(inputs::workflow_id.eq(Db(key.workflow)))
+        .filter(is_of!(key.workspace, Db(key.workflow)))
+        .filter(inputs::source.eq(&key.source).and(inputs::input_type.eq(&key.input_type)))
+        .filter(inputs::external_id.eq(&key.external_id))
         .select(inputs::id);
     let found: Option<Db<InputId>> = query.first(conn).await.optional()?;
     Ok(found.map(|Db(input)| input))

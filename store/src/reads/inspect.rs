@@ -16,7 +16,7 @@ use crate::model::{
     Agenda, Event, HandlerState, Input, JournalEntry, Limit, LogEntry, Mutation, Notification, Run,
     ScriptVersion, Session, Worker, Workflow, WorkflowOverview, Workspace,
 };
-use crate::params::{EventFilter, LogFilter, Prune, Pruned, RunFilter, Takes};
+use crate::params::{EventFilter, InputKey, LogFilter, Prune, Pruned, RunFilter, Takes};
 use crate::rows::storable;
 use crate::store::{AnyId, Inspect, WakeUps};
 
@@ -46,28 +46,27 @@ looks! {
     Workflows { workspace: WorkspaceId } -> Vec<Workflow>: |tx| workflows::workflows(tx.conn, workspace);
     FindWorkflow { workspace: WorkspaceId, name_or_id: String } -> Workflow:
         |tx| identify::find_workflow(tx.conn, workspace, &name_or_id);
-    Overview { workflow: WorkflowId } -> WorkflowOverview:
-        |tx| overview::overview(tx.conn, (tx.policy, tx.now), workflow);
-    Script { script: ScriptId } -> ScriptVersion: |tx| workflows::script(tx.conn, script);
-    Scripts { workflow: WorkflowId } -> Vec<ScriptVersion>: |tx| workflows::scripts(tx.conn, workflow);
-    Handlers { workflow: WorkflowId } -> Vec<HandlerState>: |tx| workflows::handlers(tx.conn, workflow);
+    Overview { workspace: WorkspaceId, workflow: WorkflowId } -> WorkflowOverview:
+        |tx| overview::overview(tx.conn, (tx.policy, tx.now), (workspace, workflow));
+    Script { workspace: WorkspaceId, script: ScriptId } -> ScriptVersion: |tx| workflows::script(tx.conn, workspace, script);
+    Scripts { workspace: WorkspaceId, workflow: WorkflowId } -> Vec<ScriptVersion>: |tx| workflows::scripts(tx.conn, workspace, workflow);
+    Handlers { workspace: WorkspaceId, workflow: WorkflowId } -> Vec<HandlerState>: |tx| workflows::handlers(tx.conn, workspace, workflow);
     Events { filter: EventFilter } -> Vec<Event>: |tx| events::events(tx.conn, &filter);
-    OneEvent { event: EventId } -> Event: |tx| events::event(tx.conn, event);
-    FindInput { workflow: WorkflowId, source: String, input_type: String, external_id: String } -> Option<InputId>:
-        |tx| inputs::find_input(tx.conn, workflow, (&source, &input_type, &external_id));
-    Inputs { workflow: WorkflowId } -> Vec<Input>: |tx| inputs::inputs(tx.conn, workflow);
-    OneInput { input: InputId } -> Input: |tx| inputs::input(tx.conn, input);
-    Mutations { workflow: WorkflowId } -> Vec<Mutation>: |tx| mutations::mutations(tx.conn, workflow);
-    OneMutation { mutation: MutationId } -> Mutation: |tx| mutations::mutation(tx.conn, mutation);
+    OneEvent { workspace: WorkspaceId, event: EventId } -> Event: |tx| events::event(tx.conn, workspace, event);
+    FindInput { key: InputKey } -> Option<InputId>: |tx| inputs::find_input(tx.conn, &key);
+    Inputs { workspace: WorkspaceId, workflow: WorkflowId } -> Vec<Input>: |tx| inputs::inputs(tx.conn, workspace, workflow);
+    OneInput { workspace: WorkspaceId, input: InputId } -> Input: |tx| inputs::input(tx.conn, workspace, input);
+    Mutations { workspace: WorkspaceId, workflow: WorkflowId } -> Vec<Mutation>: |tx| mutations::mutations(tx.conn, workspace, workflow);
+    OneMutation { workspace: WorkspaceId, mutation: MutationId } -> Mutation: |tx| mutations::mutation(tx.conn, workspace, mutation);
     Runs { filter: RunFilter } -> Vec<Run>: |tx| runs::runs(tx.conn, &filter);
-    OneRun { run: RunId } -> Run: |tx| runs::run(tx.conn, run);
-    OneSession { session: SessionId } -> Session: |tx| runs::session(tx.conn, session);
+    OneRun { workspace: WorkspaceId, run: RunId } -> Run: |tx| runs::run(tx.conn, workspace, run);
+    OneSession { workspace: WorkspaceId, session: SessionId } -> Session: |tx| runs::session(tx.conn, workspace, session);
     Logs { filter: LogFilter } -> Vec<LogEntry>: |tx| runs::logs(tx.conn, filter);
     Notifications { workspace: WorkspaceId } -> Vec<Notification>: |tx| notices::notifications(tx.conn, workspace);
-    HasMessage { mutation: MutationId } -> bool: |tx| notices::has_message(tx.conn, mutation);
-    Journal { workflow: WorkflowId } -> Vec<JournalEntry>: |tx| notices::journal(tx.conn, workflow);
-    Story { workflow: WorkflowId, subject: String } -> Vec<JournalEntry>:
-        |tx| notices::story(tx.conn, workflow, &subject);
+    HasMessage { workspace: WorkspaceId, mutation: MutationId } -> bool: |tx| notices::has_message(tx.conn, workspace, mutation);
+    Journal { workspace: WorkspaceId, workflow: WorkflowId } -> Vec<JournalEntry>: |tx| notices::journal(tx.conn, workspace, workflow);
+    Story { workspace: WorkspaceId, workflow: WorkflowId, subject: String } -> Vec<JournalEntry>:
+        |tx| notices::story(tx.conn, workspace, (workflow, &subject));
     ResolveId { workspace: WorkspaceId, prefix: String } -> AnyId:
         |tx| identify::resolve_id(tx.conn, workspace, &prefix);
 }
@@ -106,20 +105,32 @@ impl Inspect for Backend {
         self.read(FindWorkflow { workspace, name_or_id: storable(name_or_id.to_owned()) }).await
     }
 
-    async fn overview(&self, workflow: WorkflowId) -> Result<WorkflowOverview> {
-        self.read(Overview { workflow }).await
+    async fn overview(
+        &self,
+        workspace: WorkspaceId,
+        workflow: WorkflowId,
+    ) -> Result<WorkflowOverview> {
+        self.read(Overview { workspace, workflow }).await
     }
 
-    async fn script(&self, script: ScriptId) -> Result<ScriptVersion> {
-        self.read(Script { script }).await
+    async fn script(&self, workspace: WorkspaceId, script: ScriptId) -> Result<ScriptVersion> {
+        self.read(Script { workspace, script }).await
     }
 
-    async fn scripts(&self, workflow: WorkflowId) -> Result<Vec<ScriptVersion>> {
-        self.read(Scripts { workflow }).await
+    async fn scripts(
+        &self,
+        workspace: WorkspaceId,
+        workflow: WorkflowId,
+    ) -> Result<Vec<ScriptVersion>> {
+        self.read(Scripts { workspace, workflow }).await
     }
 
-    async fn handlers(&self, workflow: WorkflowId) -> Result<Vec<HandlerState>> {
-        self.read(Handlers { workflow }).await
+    async fn handlers(
+        &self,
+        workspace: WorkspaceId,
+        workflow: WorkflowId,
+    ) -> Result<Vec<HandlerState>> {
+        self.read(Handlers { workspace, workflow }).await
     }
 
     async fn events(&self, filter: EventFilter) -> Result<Vec<Event>> {
@@ -131,48 +142,50 @@ impl Inspect for Backend {
         self.read(Events { filter }).await
     }
 
-    async fn event(&self, event: EventId) -> Result<Event> {
-        self.read(OneEvent { event }).await
+    async fn event(&self, workspace: WorkspaceId, event: EventId) -> Result<Event> {
+        self.read(OneEvent { workspace, event }).await
     }
 
-    async fn find_input(
+    async fn find_input(&self, key: InputKey) -> Result<Option<InputId>> {
+        let key = InputKey {
+            source: storable(key.source),
+            input_type: storable(key.input_type),
+            external_id: storable(key.external_id),
+            ..key
+        };
+        self.read(FindInput { key }).await
+    }
+
+    async fn inputs(&self, workspace: WorkspaceId, workflow: WorkflowId) -> Result<Vec<Input>> {
+        self.read(Inputs { workspace, workflow }).await
+    }
+
+    async fn input(&self, workspace: WorkspaceId, input: InputId) -> Result<Input> {
+        self.read(OneInput { workspace, input }).await
+    }
+
+    async fn mutations(
         &self,
+        workspace: WorkspaceId,
         workflow: WorkflowId,
-        source: &str,
-        input_type: &str,
-        external_id: &str,
-    ) -> Result<Option<InputId>> {
-        let [source, input_type, external_id] =
-            [source, input_type, external_id].map(|text| storable(text.to_owned()));
-        self.read(FindInput { workflow, source, input_type, external_id }).await
+    ) -> Result<Vec<Mutation>> {
+        self.read(Mutations { workspace, workflow }).await
     }
 
-    async fn inputs(&self, workflow: WorkflowId) -> Result<Vec<Input>> {
-        self.read(Inputs { workflow }).await
-    }
-
-    async fn input(&self, input: InputId) -> Result<Input> {
-        self.read(OneInput { input }).await
-    }
-
-    async fn mutations(&self, workflow: WorkflowId) -> Result<Vec<Mutation>> {
-        self.read(Mutations { workflow }).await
-    }
-
-    async fn mutation(&self, mutation: MutationId) -> Result<Mutation> {
-        self.read(OneMutation { mutation }).await
+    async fn mutation(&self, workspace: WorkspaceId, mutation: MutationId) -> Result<Mutation> {
+        self.read(OneMutation { workspace, mutation }).await
     }
 
     async fn runs(&self, filter: RunFilter) -> Result<Vec<Run>> {
         self.read(Runs { filter }).await
     }
 
-    async fn run(&self, run: RunId) -> Result<Run> {
-        self.read(OneRun { run }).await
+    async fn run(&self, workspace: WorkspaceId, run: RunId) -> Result<Run> {
+        self.read(OneRun { workspace, run }).await
     }
 
-    async fn session(&self, session: SessionId) -> Result<Session> {
-        self.read(OneSession { session }).await
+    async fn session(&self, workspace: WorkspaceId, session: SessionId) -> Result<Session> {
+        self.read(OneSession { workspace, session }).await
     }
 
     async fn logs(&self, filter: LogFilter) -> Result<Vec<LogEntry>> {
@@ -183,16 +196,25 @@ impl Inspect for Backend {
         self.read(Notifications { workspace }).await
     }
 
-    async fn has_message(&self, mutation: MutationId) -> Result<bool> {
-        self.read(HasMessage { mutation }).await
+    async fn has_message(&self, workspace: WorkspaceId, mutation: MutationId) -> Result<bool> {
+        self.read(HasMessage { workspace, mutation }).await
     }
 
-    async fn journal(&self, workflow: WorkflowId) -> Result<Vec<JournalEntry>> {
-        self.read(Journal { workflow }).await
+    async fn journal(
+        &self,
+        workspace: WorkspaceId,
+        workflow: WorkflowId,
+    ) -> Result<Vec<JournalEntry>> {
+        self.read(Journal { workspace, workflow }).await
     }
 
-    async fn story(&self, workflow: WorkflowId, subject: &str) -> Result<Vec<JournalEntry>> {
-        self.read(Story { workflow, subject: subject.to_owned() }).await
+    async fn story(
+        &self,
+        workspace: WorkspaceId,
+        workflow: WorkflowId,
+        subject: &str,
+    ) -> Result<Vec<JournalEntry>> {
+        self.read(Story { workspace, workflow, subject: subject.to_owned() }).await
     }
 
     async fn prunable(&self, params: Prune) -> Result<Pruned> {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use diesel::prelude::*;
-use windlass_core::{InputId, MutationId, MutationStatus, RunId, WorkflowId};
+use windlass_core::{InputId, MutationId, MutationStatus, RunId, WorkflowId, WorkspaceId};
 
 use super::dialect::{Conn, RunQueryDsl};
 use crate::error::{Result, StoreError};
@@ -11,22 +11,35 @@ use crate::literals::IsUnsettled;
 use crate::model::Mutation;
 use crate::rows::{Db, MutationRow, RunInputRow};
 use crate::schema::{mutations, run_inputs};
+use crate::tenant::is_of;
 
 /// How many runs are asked about in one statement: SQLite binds each of them.
 const BATCH: usize = 10_000;
 
 /// A workflow's mutations, oldest first.
-pub(super) async fn mutations(conn: &mut Conn, workflow: WorkflowId) -> Result<Vec<Mutation>> {
+pub(super) async fn mutations(
+    conn: &mut Conn,
+    workspace: WorkspaceId,
+    workflow: WorkflowId,
+) -> Result<Vec<Mutation>> {
     let query = MutationRow::query()
         .filter(mutations::workflow_id.eq(Db(workflow)))
+        .filter(is_of!(workspace, Db(workflow)))
         .order((mutations::created_at, mutations::id));
     let rows = query.load(conn).await?;
     with_inputs(conn, rows).await
 }
 
 /// One mutation.
-pub(in super::super) async fn mutation(conn: &mut Conn, mutation: MutationId) -> Result<Mutation> {
-    let rows = MutationRow::query().filter(mutations::id.eq(Db(mutation))).load(conn).await?;
+pub(in super::super) async fn mutation(
+    conn: &mut Conn,
+    workspace: WorkspaceId,
+    mutation: MutationId,
+) -> Result<Mutation> {
+    let query = MutationRow::query()
+        .filter(mutations::id.eq(Db(mutation)))
+        .filter(is_of!(workspace, mutations::workflow_id));
+    let rows = query.load(conn).await?;
     let found = with_inputs(conn, rows).await?.pop();
     found.ok_or_else(|| StoreError::not_found("mutation", &mutation))
 }

@@ -24,18 +24,28 @@ pub(super) async fn notifications(
 }
 
 /// Whether a script's message was entered.
-pub(super) async fn has_message(conn: &mut Conn, mutation: MutationId) -> Result<bool> {
+pub(super) async fn has_message(
+    conn: &mut Conn,
+    workspace: WorkspaceId,
+    mutation: MutationId,
+) -> Result<bool> {
     let message = notifications::table
         .filter(notifications::mutation_id.eq(Db(mutation)))
+        .filter(notifications::workspace_id.eq(Db(workspace)))
         .filter(notifications::kind.eq(Db(NotificationKind::ScriptMessage)))
         .select(notifications::id);
     Ok(message.first::<Db<NotificationId>>(conn).await.optional()?.is_some())
 }
 
 /// A workflow's journal, oldest first.
-pub(super) async fn journal(conn: &mut Conn, workflow: WorkflowId) -> Result<Vec<JournalEntry>> {
+pub(super) async fn journal(
+    conn: &mut Conn,
+    workspace: WorkspaceId,
+    workflow: WorkflowId,
+) -> Result<Vec<JournalEntry>> {
     let query = JournalRow::query()
         .filter(journal::workflow_id.eq(Db(workflow)))
+        .filter(journal::workspace_id.eq(Db(workspace)))
         .order((journal::created_at, journal::id));
     let rows: Vec<JournalRow> = query.load(conn).await?;
     Ok(rows.into_iter().map(JournalEntry::from).collect())
@@ -44,12 +54,13 @@ pub(super) async fn journal(conn: &mut Conn, workflow: WorkflowId) -> Result<Vec
 /// What was done about one thing of a workflow, oldest first.
 pub(super) async fn story(
     conn: &mut Conn,
-    workflow: WorkflowId,
-    subject: &str,
+    workspace: WorkspaceId,
+    (workflow, subject): (WorkflowId, &str),
 ) -> Result<Vec<JournalEntry>> {
     let query = JournalRow::query()
         .filter(journal::subject.eq(subject))
         .filter(journal::workflow_id.eq(Db(workflow)))
+        .filter(journal::workspace_id.eq(Db(workspace)))
         .order((journal::created_at, journal::id));
     let rows: Vec<JournalRow> = query.load(conn).await?;
     Ok(rows.into_iter().map(JournalEntry::from).collect())

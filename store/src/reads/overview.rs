@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use diesel::dsl::count_star;
 use diesel::prelude::*;
-use windlass_core::{EventStatus, Grant, Policy, ScriptId, Timestamp, TopicId, WorkflowId};
+use windlass_core::{
+    EventStatus, Grant, Policy, ScriptId, Timestamp, TopicId, WorkflowId, WorkspaceId,
+};
 
 use super::dialect::{Conn, RunQueryDsl};
 use super::ops::window;
@@ -18,22 +20,22 @@ use crate::schema::{events, scripts, topics};
 pub(super) async fn overview(
     conn: &mut Conn,
     (policy, now): (&Policy, Timestamp),
-    workflow: WorkflowId,
+    (workspace, workflow): (WorkspaceId, WorkflowId),
 ) -> Result<WorkflowOverview> {
-    let row = workflows::row(conn, workflow).await?;
+    let row = workflows::row(conn, workspace, workflow).await?;
     let effects_paused_until = window::paused_until(&row, &policy.effects);
     let found = Workflow::from(row);
     let versions = versions(conn, workflow).await?;
     let active = versions.iter().find(|(script, _)| Some(*script) == found.active_script_id);
     let stopped_by = match found.stopped_by_run_id {
-        Some(run) => runs::find_run(conn, run).await?,
+        Some(run) => runs::find_run(conn, workspace, run).await?,
         None => None,
     };
     Ok(WorkflowOverview {
         active_version: active.map(|(_, version)| version.clone()),
         latest_version: versions.as_slice().first().map(|(_, version)| version.clone()),
         grant: grant(conn, found.active_script_id).await?,
-        handlers: workflows::handlers(conn, workflow).await?,
+        handlers: workflows::handlers(conn, workspace, workflow).await?,
         open_run: runs::open_run(conn, workflow).await?,
         stopped_by,
         effects_paused_until,

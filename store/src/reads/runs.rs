@@ -1,7 +1,8 @@
 //! Handler runs, their sessions and their logs.
 
+use diesel::dsl::exists;
 use diesel::prelude::*;
-use windlass_core::{RunId, SessionId, WorkflowId};
+use windlass_core::{RunId, SessionId, WorkflowId, WorkspaceId};
 
 use super::dialect::{Conn, RunQueryDsl};
 use crate::error::{Result, StoreError};
@@ -10,11 +11,13 @@ use crate::model::{LogEntry, Run, Session};
 use crate::params::{LogFilter, RunFilter};
 use crate::rows::{Db, LogRow, RunRow, SessionRow};
 use crate::schema::{handler_runs, run_logs, sessions};
+use crate::tenant::is_of;
 
 /// Runs, newest first.
 pub(super) async fn runs(conn: &mut Conn, filter: &RunFilter) -> Result<Vec<Run>> {
     let mut query = RunRow::query()
         .filter(handler_runs::workflow_id.eq(Db(filter.workflow)))
+        .filter(handler_runs::workspace_id.eq(Db(filter.workspace)))
         .order((handler_runs::created_at.desc(), handler_runs::id.desc()))
         .limit(i64::from(filter.limit))
         .into_boxed();
@@ -26,13 +29,19 @@ pub(super) async fn runs(conn: &mut Conn, filter: &RunFilter) -> Result<Vec<Run>
 }
 
 /// One run.
-pub(super) async fn run(conn: &mut Conn, run: RunId) -> Result<Run> {
-    find_run(conn, run).await?.ok_or_else(|| StoreError::not_found("run", &run))
+pub(super) async fn run(conn: &mut Conn, workspace: WorkspaceId, run: RunId) -> Result<Run> {
+    find_run(conn, workspace, run).await?.ok_or_else(|| StoreError::not_found("run", &run))
 }
 
 /// One run, where it exists.
-pub(super) async fn find_run(conn: &mut Conn, run: RunId) -> Result<Option<Run>> {
-    let query = RunRow::query().filter(handler_runs::id.eq(Db(run)));
+pub(super) async fn find_run(
+    conn: &mut Conn,
+    workspace: WorkspaceId,
+    run: RunId,
+) -> Result<Option<Run>> {
+    let query = RunRow::query()
+        .filter(handler_runs::id.eq(Db(run)))
+        .filter(handler_runs::workspace_id.eq(Db(workspace)));
     let row: Option<RunRow> = query.first(conn).await.optional()?;
     Ok(row.map(Run::from))
 }
@@ -45,8 +54,14 @@ pub(super) async fn open_run(conn: &mut Conn, workflow: WorkflowId) -> Result<Op
 }
 
 /// One session.
-pub(super) async fn session(conn: &mut Conn, session: SessionId) -> Result<Session> {
-    let query = SessionRow::query().filter(sessions::id.eq(Db(session)));
+pub(super) async fn session(
+    conn: &mut Conn,
+    workspace: WorkspaceId,
+    session: SessionId,
+) -> Result<Session> {
+    let query = SessionRow::query()
+        .filter(sessions::id.eq(Db(session)))
+        .filter(is_of!(workspace, sessions::workflow_id));
     let row: Option<SessionRow> = query.first(conn).await.optional()?;
     row.map(Session::from).ok_or_else(|| StoreError::not_found("session", &session))
 }
@@ -63,8 +78,12 @@ pub(super) async fn last_session(conn: &mut Conn, workflow: WorkflowId) -> Resul
 /// Log lines of a run, in order.
 pub(super) async fn logs(conn: &mut Conn, filter: LogFilter) -> Result<Vec<LogEntry>> {
     let after = i32::try_from(filter.after_seq).unwrap_or(i32::MAX);
+    let its_run = handler_runs::table
+        .filter(handler_runs::id.eq(Db(filter.run)))
+        .filter(handler_runs::workspace_id.eq(Db(filter.workspace)));
     let query = LogRow::query()
         .filter(run_logs::run_id.eq(Db(filter.run)).and(run_logs::seq.gt(after)))
+        .filter(exists(its_run))
         .order(run_logs::seq);
     let rows: Vec<LogRow> = query.load(conn).await?;
     Ok(rows.into_iter().map(LogEntry::from).collect())

@@ -8,6 +8,7 @@ use crate::error::{Result, StoreError};
 use crate::model::{HandlerState, ScriptVersion, Workflow, Workspace};
 use crate::rows::{Db, HandlerRow, ScriptRow, WorkflowRow};
 use crate::schema::{handler_state, scripts, workflows, workspaces};
+use crate::tenant::is_of;
 
 /// All workspaces, by name.
 pub(super) async fn workspaces(conn: &mut Conn) -> Result<Vec<Workspace>> {
@@ -30,32 +31,54 @@ pub(super) async fn workflows(conn: &mut Conn, workspace: WorkspaceId) -> Result
 }
 
 /// A workflow, as it is stored.
-pub(super) async fn row(conn: &mut Conn, workflow: WorkflowId) -> Result<WorkflowRow> {
-    let query = WorkflowRow::query().filter(workflows::id.eq(Db(workflow)));
+pub(super) async fn row(
+    conn: &mut Conn,
+    workspace: WorkspaceId,
+    workflow: WorkflowId,
+) -> Result<WorkflowRow> {
+    let query = WorkflowRow::query()
+        .filter(workflows::id.eq(Db(workflow)))
+        .filter(workflows::workspace_id.eq(Db(workspace)));
     let row: Option<WorkflowRow> = query.first(conn).await.optional()?;
     row.ok_or_else(|| StoreError::not_found("workflow", &workflow))
 }
 
 /// A script version.
-pub(in super::super) async fn script(conn: &mut Conn, script: ScriptId) -> Result<ScriptVersion> {
-    let query = ScriptRow::query().filter(scripts::id.eq(Db(script)));
+pub(in super::super) async fn script(
+    conn: &mut Conn,
+    workspace: WorkspaceId,
+    script: ScriptId,
+) -> Result<ScriptVersion> {
+    let query = ScriptRow::query()
+        .filter(scripts::id.eq(Db(script)))
+        .filter(is_of!(workspace, scripts::workflow_id));
     let row: Option<ScriptRow> = query.first(conn).await.optional()?;
     row.map(ScriptVersion::from).ok_or_else(|| StoreError::not_found("script version", &script))
 }
 
 /// All versions of a workflow's script, newest first.
-pub(super) async fn scripts(conn: &mut Conn, workflow: WorkflowId) -> Result<Vec<ScriptVersion>> {
+pub(super) async fn scripts(
+    conn: &mut Conn,
+    workspace: WorkspaceId,
+    workflow: WorkflowId,
+) -> Result<Vec<ScriptVersion>> {
     let query = ScriptRow::query()
         .filter(scripts::workflow_id.eq(Db(workflow)))
+        .filter(is_of!(workspace, Db(workflow)))
         .order((scripts::major.desc(), scripts::minor.desc()));
     let rows: Vec<ScriptRow> = query.load(conn).await?;
     Ok(rows.into_iter().map(ScriptVersion::from).collect())
 }
 
 /// The handlers of a workflow's active script, producers first, by name.
-pub(super) async fn handlers(conn: &mut Conn, workflow: WorkflowId) -> Result<Vec<HandlerState>> {
+pub(super) async fn handlers(
+    conn: &mut Conn,
+    workspace: WorkspaceId,
+    workflow: WorkflowId,
+) -> Result<Vec<HandlerState>> {
     let query = HandlerRow::query()
-        .filter(handler_state::workflow_id.eq(Db(workflow)).and(handler_state::declared.eq(true)));
+        .filter(handler_state::workflow_id.eq(Db(workflow)).and(handler_state::declared.eq(true)))
+        .filter(is_of!(workspace, Db(workflow)));
     let rows: Vec<HandlerRow> = query.load(conn).await?;
     let mut found: Vec<_> = rows.into_iter().map(HandlerState::from).collect();
     // Sorted here: the order of texts differs between databases.

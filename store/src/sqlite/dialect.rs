@@ -9,9 +9,9 @@ use windlass_core::{RunId, Timestamp, WorkflowId, WorkspaceId};
 pub(super) use super::SqliteStore as Backend;
 pub(super) use super::ready::RunQueryDsl;
 use crate::error::Result;
-use crate::queue::{From, due_workflows, queued_from, queued_runs};
+use crate::queue::{From, due_workflows, one_workflow, queue_of, queued_from, queued_runs};
 use crate::rows::{Db, LimitRow, WorkflowRow};
-use crate::schema::{limits, workflows};
+use crate::schema::limits;
 
 /// The connection that the operations run on.
 pub(super) type Conn = SqliteConnection;
@@ -19,9 +19,10 @@ pub(super) type Conn = SqliteConnection;
 /// The workflow's row.
 pub(super) async fn lock_workflow(
     conn: &mut Conn,
+    workspace: WorkspaceId,
     workflow: WorkflowId,
 ) -> Result<Option<WorkflowRow>> {
-    let row = WorkflowRow::query().filter(workflows::id.eq(Db(workflow)));
+    let row = one_workflow!(workspace, workflow);
     Ok(row.first(conn).await.optional()?)
 }
 
@@ -56,9 +57,9 @@ pub(super) async fn lock_queued_runs(
 pub(super) async fn lock_queued_run(
     conn: &mut Conn,
     now: Timestamp,
-    workflow: WorkflowId,
+    (workspace, workflow): (WorkspaceId, WorkflowId),
 ) -> Result<Vec<Db<RunId>>> {
-    let queued = queued_runs!(now, handler_runs::workflow_id.eq(Db(workflow)));
+    let queued = queued_runs!(now, queue_of!(workspace, workflow));
     Ok(queued.load(conn).await?)
 }
 
@@ -73,9 +74,10 @@ pub(super) fn lock_free_runs(
 /// The workflow's row.
 pub(super) async fn lock_free_workflow(
     conn: &mut Conn,
+    workspace: WorkspaceId,
     workflow: WorkflowId,
 ) -> Result<Option<WorkflowRow>> {
-    lock_workflow(conn, workflow).await
+    lock_workflow(conn, workspace, workflow).await
 }
 
 /// The limits of those workspaces, always in the same order.

@@ -23,7 +23,7 @@ impl Side {
         let mut held = Vec::new();
         for claim in &self.claims {
             // It may have been removed since.
-            let Ok(run) = self.store.run(claim.run).await else { continue };
+            let Ok(run) = self.store.run(self.workspace, claim.run).await else { continue };
             if run.status == Status::Active && run.fence == claim.fence {
                 held.push((*claim, run));
             }
@@ -45,7 +45,7 @@ impl Side {
 
     /// What a person would do with a workflow that stands still.
     async fn unblock(&self, workflow: WorkflowId, how: &How) -> Option<String> {
-        let overview = self.store.overview(workflow).await.unwrap();
+        let overview = self.store.overview(self.workspace, workflow).await.unwrap();
         let workflow = overview.workflow;
         let has_stopped = workflow.error.is_some() || workflow.maintenance;
         Some(match overview.in_doubt.first() {
@@ -118,7 +118,7 @@ impl Side {
 
     /// Reserves pending events, and now and then what cannot be reserved.
     async fn prepare(&self, claim: Claim, how: &How) -> String {
-        let run = self.store.run(claim.run).await.unwrap();
+        let run = self.store.run(self.workspace, claim.run).await.unwrap();
         let topic = scripts::topic_of(&run.handler);
         let is_bold = how.choice.is_multiple_of(16);
         let mut candidates = self.events(run.workflow_id).await;
@@ -202,7 +202,7 @@ impl Side {
 
     /// The worker that has the run takes the next one as well.
     async fn follow_up(&self, run: RunId, how: &How) -> Option<FollowUp> {
-        let worker = self.store.run(run).await.unwrap().claimed_by?;
+        let worker = self.store.run(self.workspace, run).await.unwrap().claimed_by?;
         how.goes_on.then(|| FollowUp { worker: worker.parse().unwrap(), lease: LEASE })
     }
 
@@ -218,7 +218,14 @@ impl Side {
 
     pub(crate) async fn events(&self, workflow: WorkflowId) -> Vec<Event> {
         let (topic, status, message_ids) = (None, None, None);
-        let filter = EventFilter { workflow, topic, status, message_ids, limit: 100 };
+        let filter = EventFilter {
+            workspace: self.workspace,
+            workflow,
+            topic,
+            status,
+            message_ids,
+            limit: 100,
+        };
         self.store.events(filter).await.unwrap()
     }
 }

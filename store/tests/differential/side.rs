@@ -33,7 +33,7 @@ pub(crate) struct Side {
     pub(crate) claims: Vec<Claim>,
     /// Every mutation that was begun, oldest first.
     pub(crate) mutations: Vec<MutationId>,
-    workspace: WorkspaceId,
+    pub(crate) workspace: WorkspaceId,
     workers: Vec<WorkerId>,
     names: Names,
 }
@@ -136,19 +136,25 @@ impl Side {
     }
 
     async fn activate(&self, workflow: WorkflowId, version: usize) -> String {
-        let versions = self.store.scripts(workflow).await.unwrap();
+        let versions = self.store.scripts(self.workspace, workflow).await.unwrap();
         let script = versions[version % versions.len()].id;
-        let params = ActivateScript { workflow, script, actor: ACTOR.to_owned() };
+        let params =
+            ActivateScript { workspace: self.workspace, workflow, script, actor: ACTOR.to_owned() };
         said(self.store.activate_script(params).await)
     }
 
     pub(crate) async fn control(&self, workflow: WorkflowId, action: Action) -> String {
-        let params = ControlWorkflow { workflow, action, actor: ACTOR.to_owned() };
+        let params = ControlWorkflow {
+            workspace: self.workspace,
+            workflow,
+            action,
+            actor: ACTOR.to_owned(),
+        };
         said(self.store.control_workflow(params).await)
     }
 
     pub(crate) async fn start(&self, workflow: WorkflowId) -> String {
-        let params = StartSession { workflow, actor: ACTOR.to_owned() };
+        let params = StartSession { workspace: self.workspace, workflow, actor: ACTOR.to_owned() };
         said(self.store.start_session(params).await)
     }
 
@@ -158,7 +164,10 @@ impl Side {
         limit: u32,
         workflow: Option<WorkflowId>,
     ) -> String {
-        let queue = workflow.map_or_else(|| Queue::For(Takes::default()), Queue::Of);
+        let queue = workflow.map_or_else(
+            || Queue::For(Takes::default()),
+            |workflow| Queue::Of(self.workspace, workflow),
+        );
         let params = ClaimRuns { worker: self.workers[worker], limit, lease: LEASE, queue };
         let claimed = self.store.claim_runs(params).await;
         self.claims.extend(claimed.iter().flatten().map(|run| run.claim));
@@ -175,7 +184,13 @@ impl Side {
     pub(crate) async fn resolve(&self, mutation: MutationId, verdict: Verdict) -> String {
         let reason = Some("I looked".to_owned());
         let answer = answer(verdict);
-        let params = ResolveMutation { mutation, answer, actor: ACTOR.to_owned(), reason };
+        let params = ResolveMutation {
+            workspace: self.workspace,
+            mutation,
+            answer,
+            actor: ACTOR.to_owned(),
+            reason,
+        };
         said(self.store.resolve_mutation(params).await)
     }
 
@@ -191,7 +206,7 @@ impl Side {
                 None => Finding::Unknown(Failure::network("no answer")),
             };
             let (mutation, attempt) = (due.mutation.id, due.mutation.reconcile_attempts);
-            let params = SettleLookup { mutation, attempt, finding };
+            let params = SettleLookup { workspace: self.workspace, mutation, attempt, finding };
             answers.push_str(&said(self.store.settle_lookup(params).await));
         }
         answers
@@ -201,14 +216,20 @@ impl Side {
     async fn settle_event(&self, workflow: WorkflowId, fate: EventFate) -> Option<String> {
         let events = self.events(workflow).await;
         let event = events.iter().find(|event| event.status == EventStatus::Parked)?.id;
-        let params = SettleEvent { event, fate, actor: ACTOR.to_owned(), reason: None };
+        let params = SettleEvent {
+            workspace: self.workspace,
+            event,
+            fate,
+            actor: ACTOR.to_owned(),
+            reason: None,
+        };
         Some(said(self.store.settle_event(params).await))
     }
 
     async fn message(&self, mutation: MutationId) -> String {
         let params = ScriptMessage {
             workspace: self.workspace,
-            workflow: self.store.mutation(mutation).await.unwrap().workflow_id,
+            workflow: self.store.mutation(self.workspace, mutation).await.unwrap().workflow_id,
             mutation,
             title: "A large sum".to_owned(),
             body: String::new(),

@@ -12,7 +12,7 @@ pub(crate) async fn read(store: &dyn Inspect, workspace: WorkspaceId) -> BTreeMa
     let mut parts = BTreeMap::new();
     let workflows = store.workflows(workspace).await.unwrap();
     for workflow in &workflows {
-        for (part, text) in of_workflow(store, workflow.id).await {
+        for (part, text) in of_workflow(store, workspace, workflow.id).await {
             parts.insert(format!("{} {part}", workflow.name), text);
         }
     }
@@ -23,26 +23,36 @@ pub(crate) async fn read(store: &dyn Inspect, workspace: WorkspaceId) -> BTreeMa
     parts
 }
 
-async fn of_workflow(store: &dyn Inspect, workflow: WorkflowId) -> Vec<(String, String)> {
-    let runs = RunFilter { workflow, session: None, limit: 1_000 };
+async fn of_workflow(
+    store: &dyn Inspect,
+    workspace: WorkspaceId,
+    workflow: WorkflowId,
+) -> Vec<(String, String)> {
+    let runs = RunFilter { workspace, workflow, session: None, limit: 1_000 };
     let runs = store.runs(runs).await.unwrap();
-    let events =
-        EventFilter { workflow, topic: None, status: None, message_ids: None, limit: 1_000 };
+    let events = EventFilter {
+        workspace,
+        workflow,
+        topic: None,
+        status: None,
+        message_ids: None,
+        limit: 1_000,
+    };
     let mut parts = vec![
-        ("1 scripts".to_owned(), json(&store.scripts(workflow).await.unwrap())),
+        ("1 scripts".to_owned(), json(&store.scripts(workspace, workflow).await.unwrap())),
         ("2 runs".to_owned(), json(&runs)),
         ("3 events".to_owned(), json(&store.events(events).await.unwrap())),
-        ("4 inputs".to_owned(), json(&store.inputs(workflow).await.unwrap())),
-        ("5 mutations".to_owned(), json(&store.mutations(workflow).await.unwrap())),
-        ("6 handlers".to_owned(), json(&store.handlers(workflow).await.unwrap())),
-        ("7 overview".to_owned(), json(&store.overview(workflow).await.unwrap())),
-        ("8 journal".to_owned(), json(&store.journal(workflow).await.unwrap())),
+        ("4 inputs".to_owned(), json(&store.inputs(workspace, workflow).await.unwrap())),
+        ("5 mutations".to_owned(), json(&store.mutations(workspace, workflow).await.unwrap())),
+        ("6 handlers".to_owned(), json(&store.handlers(workspace, workflow).await.unwrap())),
+        ("7 overview".to_owned(), json(&store.overview(workspace, workflow).await.unwrap())),
+        ("8 journal".to_owned(), json(&store.journal(workspace, workflow).await.unwrap())),
     ];
     // What ended earlier was compared when it was new.
     for run in runs.iter().take(3) {
-        let logs = store.logs(LogFilter { run: run.id, after_seq: 0 }).await.unwrap();
+        let logs = store.logs(LogFilter { workspace, run: run.id, after_seq: 0 }).await.unwrap();
         parts.push((format!("logs {:?}", run.id), json(&logs)));
-        let session = store.session(run.session_id).await.unwrap();
+        let session = store.session(workspace, run.session_id).await.unwrap();
         parts.push((format!("session {:?}", run.id), json(&session)));
     }
     parts

@@ -52,7 +52,7 @@ pub(crate) async fn activate(context: &Context, args: &ActivateArgs) -> Result<E
         None => (args.workflow.as_str(), None),
     };
     let workflow = opened.store.find_workflow(opened.workspace, name).await?;
-    let scripts = opened.store.scripts(workflow.id).await?;
+    let scripts = opened.store.scripts(opened.workspace, workflow.id).await?;
     let script = choose(&workflow, &scripts, version)?;
     let activated = activate_script(context, &opened, &workflow, script.id).await?;
     context.output.answer(&Controlled {
@@ -75,7 +75,12 @@ pub(crate) async fn activate_script(
     workflow: &Workflow,
     script: ScriptId,
 ) -> Result<Workflow> {
-    let params = ActivateScript { workflow: workflow.id, script, actor: context.actor.clone() };
+    let params = ActivateScript {
+        workspace: opened.workspace,
+        workflow: workflow.id,
+        script,
+        actor: context.actor.clone(),
+    };
     Ok(opened.store.activate_script(params).await?)
 }
 
@@ -124,10 +129,15 @@ pub(crate) async fn unarchive(context: &Context, args: &ControlArgs) -> Result<E
 async fn control(context: &Context, args: &ControlArgs, action: Action) -> Result<Ending> {
     let opened = context.open_existing().await?;
     let workflow = opened.store.find_workflow(opened.workspace, &args.workflow).await?;
-    let params = ControlWorkflow { workflow: workflow.id, action, actor: context.actor.clone() };
+    let params = ControlWorkflow {
+        workspace: opened.workspace,
+        workflow: workflow.id,
+        action,
+        actor: context.actor.clone(),
+    };
     let workflow = opened.store.control_workflow(params).await?;
     let version = match workflow.active_script_id {
-        Some(script) => Some(opened.store.script(script).await?.version()),
+        Some(script) => Some(opened.store.script(opened.workspace, script).await?.version()),
         None => None,
     };
     context.output.answer(&Controlled {

@@ -79,14 +79,14 @@ pub(crate) async fn run(outer: &Context, args: &DemoArgs) -> Result<Ending> {
     let opened = context.open_or_create().await?;
     let workflow = deploy_example(context, &opened).await?;
 
-    let inputs_before = opened.store.inputs(workflow.id).await?.len();
-    let outputs_before = opened.store.mutations(workflow.id).await?.len();
+    let inputs_before = opened.store.inputs(opened.workspace, workflow.id).await?.len();
+    let outputs_before = opened.store.mutations(opened.workspace, workflow.id).await?.len();
     greet(context, &args.dir, inputs_before);
     run_to_the_end(context, &opened, &workflow).await?;
 
     let afterwards = status::load(context, &opened, workflow.id).await?;
-    let inputs = opened.store.inputs(workflow.id).await?;
-    let outputs = opened.store.mutations(workflow.id).await?;
+    let inputs = opened.store.inputs(opened.workspace, workflow.id).await?;
+    let outputs = opened.store.mutations(opened.workspace, workflow.id).await?;
     let file = args.dir.join("out/receipts.csv");
     let waits = afterwards.standing.waits_for_person();
     context.output.answer(&Shown {
@@ -169,8 +169,8 @@ async fn run_to_the_end(context: &Context, opened: &Opened, workflow: &Workflow)
     )
     .await?;
     loop {
-        let session = engine.run_session(workflow.id, &context.actor).await?;
-        let due_at = opened.store.overview(workflow.id).await?.workflow.due_at;
+        let session = engine.run_session(opened.workspace, workflow.id, &context.actor).await?;
+        let due_at = opened.store.overview(opened.workspace, workflow.id).await?.workflow.due_at;
         let now = opened.store.now().await?;
         let is_over = due_at.is_none_or(|due_at| due_at > now);
         if session.result != Some(SessionResult::Completed) || is_over {

@@ -130,7 +130,7 @@ async fn earlier_grant(opened: &Opened, name: &str) -> Result<Option<Grant>> {
         Err(StoreError::NotFound { .. }) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    let versions = opened.store.scripts(workflow.id).await?;
+    let versions = opened.store.scripts(opened.workspace, workflow.id).await?;
     let active = versions.iter().find(|version| Some(version.id) == workflow.active_script_id);
     Ok(active.or(versions.first()).map(|version| version.grant.clone()))
 }

@@ -69,7 +69,7 @@ pub(crate) async fn run(
     opened: &Opened,
     workflow: WorkflowId,
 ) -> Result<Ending> {
-    let found = opened.store.overview(workflow).await?.workflow;
+    let found = opened.store.overview(opened.workspace, workflow).await?.workflow;
     let Some(script) = found.active_script_id else {
         return Err(CommandError::Refused {
             code: "not_active",
@@ -77,7 +77,7 @@ pub(crate) async fn run(
             hint: "activate one first; a dry run takes the active version".to_owned(),
         });
     };
-    let script = opened.store.script(script).await?;
+    let script = opened.store.script(opened.workspace, script).await?;
     let copy = Copy::make(context, opened, &script, &found.name).await?;
     let engine = engine::assemble(
         &context.without_faults(),
@@ -86,9 +86,9 @@ pub(crate) async fn run(
         Working { effects: Effects::Capture, ..Working::of(&context.settings) },
     )
     .await?;
-    let session = engine.run_session(copy.workflow, &context.actor).await?;
+    let session = engine.run_session(copy.opened.workspace, copy.workflow, &context.actor).await?;
 
-    let captured = copy.opened.store.mutations(copy.workflow).await?;
+    let captured = copy.opened.store.mutations(copy.opened.workspace, copy.workflow).await?;
     let earlier = last_outputs(opened, workflow).await?;
     let rehearsed = Rehearsed {
         result: session.result,
@@ -134,7 +134,8 @@ impl Copy {
             actor: actor.clone(),
         };
         let saved = opened.store.save_script(params).await?.script;
-        let params = ActivateScript { workflow: saved.workflow_id, script: saved.id, actor };
+        let params =
+            ActivateScript { workspace, workflow: saved.workflow_id, script: saved.id, actor };
         opened.store.activate_script(params).await?;
         let worker = WorkerId::mint(SystemClock.now());
         let copy = Self { opened, workflow: saved.workflow_id, worker };
@@ -170,8 +171,12 @@ impl Copy {
     async fn claim(&self) -> Result<Option<ClaimedRun>> {
         self.opened.store.enqueue_due(1).await?;
         let lease = Duration::from_secs(60);
-        let params =
-            ClaimRuns { worker: self.worker, limit: 1, lease, queue: Queue::Of(self.workflow) };
+        let params = ClaimRuns {
+            worker: self.worker,
+            limit: 1,
+            lease,
+            queue: Queue::Of(self.opened.workspace, self.workflow),
+        };
         Ok(self.opened.store.claim_runs(params).await?.pop())
     }
 
@@ -211,12 +216,13 @@ impl Original {
         let producers = manifest.producers.keys().map(|name| (HandlerKind::Producer, name.clone()));
         let consumers = manifest.consumers.keys().map(|name| (HandlerKind::Consumer, name.clone()));
         states.extend(producers.chain(consumers).map(|handler| (handler, None)));
-        for handler in from.store.handlers(workflow).await? {
+        for handler in from.store.handlers(from.workspace, workflow).await? {
             if let Some(state) = states.get_mut(&(handler.kind, handler.name)) {
                 *state = handler.state;
             }
         }
         let filter = EventFilter {
+            workspace: from.workspace,
             workflow,
             topic: None,
             status: Some(EventStatus::Pending),
@@ -226,7 +232,7 @@ impl Original {
         let pending = from.store.events(filter).await?;
         let is_declared = |event: &Event| manifest.topics.contains(&event.topic);
         let events = pending.into_iter().filter(is_declared).map(new_event).collect();
-        let inputs = from.store.inputs(workflow).await?;
+        let inputs = from.store.inputs(from.workspace, workflow).await?;
         let inputs = inputs.into_iter().map(|input| NewInput {
             id: input.id,
             source: input.source,
@@ -249,10 +255,15 @@ fn new_event(event: Event) -> NewEvent {
 
 /// What went out in the last session that had anything to send.
 async fn last_outputs(opened: &Opened, workflow: WorkflowId) -> Result<Vec<Mutation>> {
-    let outputs = opened.store.mutations(workflow).await?;
+    let outputs = opened.store.mutations(opened.workspace, workflow).await?;
     let Some(last) = outputs.last() else { return Ok(Vec::new()) };
-    let session = opened.store.run(last.handler_run_id).await?.session_id;
-    let filter = RunFilter { workflow, session: Some(session), limit: u32::MAX };
+    let session = opened.store.run(opened.workspace, last.handler_run_id).await?.session_id;
+    let filter = RunFilter {
+        workspace: opened.workspace,
+        workflow,
+        session: Some(session),
+        limit: u32::MAX,
+    };
     let runs: Vec<RunId> = opened.store.runs(filter).await?.iter().map(|run| run.id).collect();
     Ok(outputs.into_iter().filter(|it| runs.contains(&it.handler_run_id)).collect())
 }

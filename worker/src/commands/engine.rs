@@ -5,7 +5,7 @@ use std::path::{Component, Path};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use windlass_core::{Clock as _, Failure, Id as _, MutationId, SystemClock, WorkerId};
+use windlass_core::{Clock as _, Failure, Id as _, MutationId, SystemClock, WorkerId, WorkspaceId};
 use windlass_sandbox::Sandbox;
 use windlass_scheduler::{Effects, Engine, EngineParts, Observer, Registry, Tool};
 use windlass_store::{ScriptMessage, SharedStore, StoreError, Takes, WorkerCard};
@@ -146,8 +146,12 @@ impl Notifier for StoreNotifier {
         self.store.add_message(message).await.map_err(|error| failure(&error))
     }
 
-    async fn was_notified(&self, mutation: MutationId) -> Result<bool, Failure> {
-        self.store.has_message(mutation).await.map_err(|error| failure(&error))
+    async fn was_notified(
+        &self,
+        workspace: WorkspaceId,
+        mutation: MutationId,
+    ) -> Result<bool, Failure> {
+        self.store.has_message(workspace, mutation).await.map_err(|error| failure(&error))
     }
 }
 
@@ -169,7 +173,11 @@ impl Notifier for NoNotifier {
         Err(Failure::internal("no store is open"))
     }
 
-    async fn was_notified(&self, _mutation: MutationId) -> Result<bool, Failure> {
+    async fn was_notified(
+        &self,
+        _workspace: WorkspaceId,
+        _mutation: MutationId,
+    ) -> Result<bool, Failure> {
         Err(Failure::internal("no store is open"))
     }
 }

@@ -47,7 +47,10 @@ pub(crate) async fn run(context: &Context, args: &EventArgs) -> Result<Ending> {
     };
     let fate = if args.fate.skip { EventFate::Skip } else { EventFate::PutBack };
     let (actor, reason) = (context.actor.clone(), args.reason.clone());
-    let event = opened.store.settle_event(SettleEvent { event, fate, actor, reason }).await?;
+    let event = opened
+        .store
+        .settle_event(SettleEvent { workspace: opened.workspace, event, fate, actor, reason })
+        .await?;
     context.output.answer(&Settled { event })?;
     Ok(Ending::Done)
 }

@@ -48,7 +48,7 @@ pub(crate) async fn run(context: &Context, args: &ListArgs) -> Result<Ending> {
             n_archived += 1;
             continue;
         }
-        let scripts = opened.store.scripts(workflow.id).await?;
+        let scripts = opened.store.scripts(opened.workspace, workflow.id).await?;
         let active = scripts.iter().find(|script| Some(script.id) == workflow.active_script_id);
         rows.push(Row {
             id: workflow.id,

@@ -38,7 +38,8 @@ pub(crate) async fn run(context: &Context, args: &LogsArgs) -> Result<Ending> {
     if args.follow {
         follow(context, &opened, run).await?;
     } else {
-        let logs = opened.store.logs(LogFilter { run, after_seq: 0 }).await?;
+        let logs =
+            opened.store.logs(LogFilter { workspace: opened.workspace, run, after_seq: 0 }).await?;
         context.output.answer(&Logs(logs))?;
     }
     Ok(Ending::Done)
@@ -51,8 +52,9 @@ async fn follow(context: &Context, opened: &Opened, run: RunId) -> Result<()> {
     let mut wake_ups = opened.store.wake_ups();
     loop {
         // Asked before the lines are read: what an ended run logged is there to be read.
-        let is_open = opened.store.run(run).await?.status.is_open();
-        let fresh = opened.store.logs(LogFilter { run, after_seq }).await?;
+        let is_open = opened.store.run(opened.workspace, run).await?.status.is_open();
+        let fresh =
+            opened.store.logs(LogFilter { workspace: opened.workspace, run, after_seq }).await?;
         after_seq = fresh.last().map_or(after_seq, |entry| entry.seq);
         if context.output.is_json() {
             seen.extend(fresh);

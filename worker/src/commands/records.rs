@@ -89,6 +89,7 @@ impl From<Event> for EventRow {
 pub(crate) async fn events(context: &Context, args: &EventsArgs) -> Result<Ending> {
     let (opened, workflow) = find(context, &args.workflow).await?;
     let filter = EventFilter {
+        workspace: opened.workspace,
         workflow,
         topic: args.topic.clone(),
         status: args.status,
@@ -148,7 +149,8 @@ impl From<Input> for InputRow {
 
 pub(crate) async fn inputs(context: &Context, args: &WorkflowArgs) -> Result<Ending> {
     let (opened, workflow) = find(context, &args.workflow).await?;
-    let rows: Rows<InputRow> = opened.store.inputs(workflow).await?.into_iter().collect();
+    let rows: Rows<InputRow> =
+        opened.store.inputs(opened.workspace, workflow).await?.into_iter().collect();
     context.output.answer(&rows)?;
     Ok(Ending::Done)
 }
@@ -233,7 +235,8 @@ impl From<Mutation> for OutputRow {
 
 pub(crate) async fn outputs(context: &Context, args: &WorkflowArgs) -> Result<Ending> {
     let (opened, workflow) = find(context, &args.workflow).await?;
-    let rows: Rows<OutputRow> = opened.store.mutations(workflow).await?.into_iter().collect();
+    let rows: Rows<OutputRow> =
+        opened.store.mutations(opened.workspace, workflow).await?.into_iter().collect();
     context.output.answer(&rows)?;
     Ok(Ending::Done)
 }
@@ -310,7 +313,8 @@ impl From<Run> for RunRow {
 
 pub(crate) async fn runs(context: &Context, args: &RunsArgs) -> Result<Ending> {
     let (opened, workflow) = find(context, &args.workflow).await?;
-    let filter = RunFilter { workflow, session: None, limit: args.limit };
+    let filter =
+        RunFilter { workspace: opened.workspace, workflow, session: None, limit: args.limit };
     let rows: Rows<RunRow> = opened.store.runs(filter).await?.into_iter().collect();
     context.output.answer(&rows)?;
     Ok(Ending::Done)

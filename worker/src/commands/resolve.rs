@@ -58,16 +58,17 @@ pub(crate) async fn run(context: &Context, args: &ResolveArgs) -> Result<Ending>
             hint: Some("give an id that begins with `mut_`; `windlass status` names it".to_owned()),
         });
     };
-    let answer = answer(context, args, &opened.store.mutation(id).await?).await?;
+    let answer = answer(context, args, &opened.store.mutation(opened.workspace, id).await?).await?;
     let verdict = answer.verdict();
     let params = ResolveMutation {
+        workspace: opened.workspace,
         mutation: id,
         answer,
         actor: context.actor.clone(),
         reason: args.reason.clone(),
     };
     let mutation = opened.store.resolve_mutation(params).await?;
-    let workflow = opened.store.overview(mutation.workflow_id).await?.workflow;
+    let workflow = opened.store.overview(opened.workspace, mutation.workflow_id).await?.workflow;
     let see = context.echo.command(&format!("status {}", quoted(&workflow.name)));
     context.output.answer(&Resolved { mutation, verdict, see })?;
     Ok(Ending::Done)

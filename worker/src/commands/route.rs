@@ -34,6 +34,7 @@ pub(crate) async fn run(context: &Context, args: &RouteArgs) -> Result<Ending> {
     let workflow = opened.store.find_workflow(opened.workspace, &args.workflow).await?;
     let kept = workflow.label.filter(|_| !args.any_worker);
     let routed = opened.store.route_workflow(RouteWorkflow {
+        workspace: opened.workspace,
         workflow: workflow.id,
         label: args.label.clone().or(kept),
         priority: args.priority.unwrap_or(workflow.priority),

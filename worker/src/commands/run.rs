@@ -70,7 +70,7 @@ pub(crate) async fn run(context: &Context, args: &RunArgs) -> Result<Ending> {
         Working::of(&context.settings),
     )
     .await?;
-    let session = engine.run_session(workflow, &context.actor).await?;
+    let session = engine.run_session(opened.workspace, workflow, &context.actor).await?;
 
     let afterwards = status::load(context, &opened, workflow).await?;
     let ending = match session.result {
@@ -106,8 +106,12 @@ pub(crate) async fn refuse_stopped(
 }
 
 async fn report(opened: &Opened, session: Session) -> Result<SessionReport> {
-    let filter =
-        RunFilter { workflow: session.workflow_id, session: Some(session.id), limit: u32::MAX };
+    let filter = RunFilter {
+        workspace: opened.workspace,
+        workflow: session.workflow_id,
+        session: Some(session.id),
+        limit: u32::MAX,
+    };
     let runs = opened.store.runs(filter).await?;
     Ok(SessionReport {
         id: session.id,

@@ -56,12 +56,12 @@ pub(crate) async fn load(
     opened: &Opened,
     workflow: WorkflowId,
 ) -> Result<WorkflowPage> {
-    let overview = opened.store.overview(workflow).await?;
+    let overview = opened.store.overview(opened.workspace, workflow).await?;
     let mut doubts = Vec::new();
     for mutation in in_doubt(&overview) {
         let mut inputs = Vec::new();
         for input in &mutation.inputs {
-            inputs.push(opened.store.input(*input).await?);
+            inputs.push(opened.store.input(opened.workspace, *input).await?);
         }
         doubts.push(Doubt { mutation: mutation.clone(), inputs });
     }

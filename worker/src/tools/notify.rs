@@ -42,7 +42,11 @@ pub trait Notifier: Send + Sync + Debug {
     ///
     /// # Errors
     /// A failure where that could not be looked up.
-    async fn was_notified(&self, mutation: MutationId) -> Result<bool, Failure>;
+    async fn was_notified(
+        &self,
+        workspace: WorkspaceId,
+        mutation: MutationId,
+    ) -> Result<bool, Failure>;
 }
 
 /// The tool of the namespace `User`.
@@ -117,7 +121,8 @@ It appears in the list of notifications.",
         _input: NotifyInput,
         call: ToolCall,
     ) -> Result<Option<NotifyOutput>, Failure> {
-        let was_notified = self.notifier.was_notified(identity(&call)?.id).await?;
+        let mutation = identity(&call)?.id;
+        let was_notified = self.notifier.was_notified(call.workspace, mutation).await?;
         Ok(was_notified.then_some(NotifyOutput { notified: true }))
     }
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use serde_json::json;
-use windlass_core::{MutationStatus, ResolvedBy, WorkflowId};
-use windlass_store::{Answer, ResolveMutation, SharedStore, WorkflowOverview};
+use windlass_core::{MutationStatus, ResolvedBy};
+use windlass_store::{Answer, ResolveMutation, SharedStore, Workflow, WorkflowOverview};
 
 use crate::place::{Database, Place};
 use crate::shop::{Random, Shop};
@@ -149,15 +149,16 @@ async fn open(place: &Place) -> SharedStore {
     windlass_store::open(&place.database_url(), options).await.unwrap()
 }
 
-async fn workflows(store: &SharedStore) -> Vec<WorkflowId> {
+async fn workflows(store: &SharedStore) -> Vec<Workflow> {
     let workspace = store.ensure_workspace("default").await.unwrap();
-    store.workflows(workspace).await.unwrap().into_iter().map(|it| it.id).collect()
+    store.workflows(workspace).await.unwrap()
 }
 
-async fn all_done(store: &SharedStore, workflows: &[WorkflowId], n_orders: usize) -> bool {
+async fn all_done(store: &SharedStore, workflows: &[Workflow], n_orders: usize) -> bool {
     let mut n_done = 0;
     for workflow in workflows {
-        let WorkflowOverview { events, .. } = store.overview(*workflow).await.unwrap();
+        let WorkflowOverview { events, .. } =
+            store.overview(workflow.workspace_id, workflow.id).await.unwrap();
         n_done += events.values().map(|it| it.consumed + it.skipped).sum::<u32>();
     }
     usize::try_from(n_done).unwrap() >= n_orders
@@ -171,17 +172,17 @@ struct Person<'a> {
 
 impl Person<'_> {
     /// Answers what is asked, and looks so often whether something is.
-    async fn answer_all(&mut self, n_looks: u64, store: &SharedStore, workflows: &[WorkflowId]) {
+    async fn answer_all(&mut self, n_looks: u64, store: &SharedStore, workflows: &[Workflow]) {
         for _ in 0..n_looks {
             for workflow in workflows {
-                self.answer(store, *workflow).await;
+                self.answer(store, workflow).await;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
-    async fn answer(&mut self, store: &SharedStore, workflow: WorkflowId) {
-        let overview = store.overview(workflow).await.unwrap();
+    async fn answer(&mut self, store: &SharedStore, workflow: &Workflow) {
+        let overview = store.overview(workflow.workspace_id, workflow.id).await.unwrap();
         let is_question = |status| status == MutationStatus::Indeterminate;
         for question in overview.in_doubt.into_iter().filter(|it| is_question(it.status)) {
             assert!(!question.reconcilable, "asked what can be found out: {question:#?}");
@@ -191,7 +192,8 @@ impl Person<'_> {
                 (true, _) => Answer::Happened(json!({"status": 201, "headers": {}, "body": null})),
             };
             let (mutation, actor) = (question.id, "shop".to_owned());
-            let answer = ResolveMutation { mutation, answer, actor, reason: None };
+            let workspace = workflow.workspace_id;
+            let answer = ResolveMutation { workspace, mutation, answer, actor, reason: None };
             store.resolve_mutation(answer).await.unwrap();
             self.n_answers += 1;
         }
@@ -199,10 +201,10 @@ impl Person<'_> {
 }
 
 /// No row is open, and none says that an effect happened which did not. Returns how many doubts were settled without a person.
-async fn check_ledger(store: &SharedStore, workflows: &[WorkflowId], shop: &Shop) -> usize {
+async fn check_ledger(store: &SharedStore, workflows: &[Workflow], shop: &Shop) -> usize {
     let mut n_found = 0;
     for workflow in workflows {
-        for row in store.mutations(*workflow).await.unwrap() {
+        for row in store.mutations(workflow.workspace_id, workflow.id).await.unwrap() {
             assert!(!row.status.is_uncertain(), "{row:#?}");
             let says_applied = row.status == MutationStatus::Applied;
             assert!(!says_applied || shop.knows(&row.idempotency_key), "{row:#?}");

@@ -93,7 +93,7 @@ impl Case {
         let ledger: Vec<_> = shop.outputs(self.workflow).await.iter().map(|it| it.status).collect();
         let failed = usize::from(self.place == Place::Change);
         assert_eq!(ledger, vec![MutationStatus::Failed; failed], "nobody is asked: {self:?}");
-        let session = shop.store.session(run.session_id).await.unwrap();
+        let session = shop.store.session(shop.workspace, run.session_id).await.unwrap();
         assert_eq!(
             (session.result, session.error_class),
             (Some(SessionResult::Failed), Some(self.class))

@@ -21,7 +21,7 @@ const CHANGE: &str = r#"await Odd.change({ name: "it" });"#;
 async fn asks_once(shop: &Workshop, workflow: WorkflowId) -> Mutation {
     shop.work_after(Duration::from_secs(3_600)).await;
     let doubtful = shop.outputs(workflow).await.remove(0);
-    let run = shop.store.run(doubtful.handler_run_id).await.unwrap();
+    let run = shop.store.run(shop.workspace, doubtful.handler_run_id).await.unwrap();
     assert_eq!(doubtful.status, MutationStatus::Indeterminate);
     assert_eq!(run.status, Status::PausedReconciliation);
     assert_eq!(shop.statuses(workflow, "mails").await, ["reserved"]);
@@ -50,7 +50,7 @@ scenarios! {
         assert!(error.contains("`Odd.change` panicked: the tool fell over"), "{error}");
         assert_eq!(doubtful.error_class, Some(FailureClass::Internal));
         shop.odd.does("it", Does::Well);
-        let params = ResolveMutation { mutation: doubtful.id, answer: Answer::DidNotHappen, actor: "me".to_owned(), reason: None };
+        let params = ResolveMutation { workspace: shop.workspace, mutation: doubtful.id, answer: Answer::DidNotHappen, actor: "me".to_owned(), reason: None };
         shop.store.resolve_mutation(params).await.unwrap();
         shop.work().await;
         assert_eq!(shop.statuses(workflow, "mails").await, ["consumed"]);

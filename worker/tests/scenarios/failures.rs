@@ -99,12 +99,12 @@ scenarios! {
 
         shop.work().await;
 
-        let mutation = shop.store.mutations(workflow).await.unwrap().remove(0);
+        let mutation = shop.store.mutations(shop.workspace, workflow).await.unwrap().remove(0);
         assert_eq!(mutation.status, MutationStatus::Applied);
         assert_eq!(mutation.resolved_by, Some(ResolvedBy::Reconciliation));
         let runs = shop.runs(workflow).await;
         let made = runs.iter().find(|run| run.id == mutation.handler_run_id).unwrap();
-        let session = shop.store.session(made.session_id).await.unwrap();
+        let session = shop.store.session(shop.workspace, made.session_id).await.unwrap();
         assert_eq!([mutation.cost, made.cost, session.cost], [250_000; 3], "who is found has its price");
         assert_eq!(runs.iter().map(|run| run.cost).sum::<i64>(), 250_000, "what continues it costs nothing");
         assert_eq!(shop.lines("out/rows.csv"), ["m1"]);
@@ -128,8 +128,8 @@ scenarios! {
 
         let retry = shop.runs(workflow).await.into_iter().find(|run| run.retry_of == Some(failed.id)).unwrap();
         assert_eq!((retry.status, retry.prepare_result.clone()), (Status::Committed, failed.prepare_result.clone()));
-        assert_eq!(shop.store.session(retry.session_id).await.unwrap().trigger.to_string(), "retry");
-        assert_eq!(shop.store.script(retry.script_id).await.unwrap().version(), "1.1");
+        assert_eq!(shop.store.session(shop.workspace, retry.session_id).await.unwrap().trigger.to_string(), "retry");
+        assert_eq!(shop.store.script(shop.workspace, retry.script_id).await.unwrap().version(), "1.1");
         assert_eq!(shop.lines("out/rows.csv"), ["m1"], "the row is not written again");
         assert_eq!(shop.statuses(workflow, "mails").await, ["consumed"]);
         let payloads = shop.state(workflow, "seen").await;
@@ -181,11 +181,11 @@ scenarios! {
         shop.work().await;
 
         let stopped = shop.workflow(workflow).await;
-        let run = shop.store.run(stopped.stopped_by_run_id.unwrap()).await.unwrap();
-        let session = shop.store.session(run.session_id).await.unwrap();
+        let run = shop.store.run(shop.workspace, stopped.stopped_by_run_id.unwrap()).await.unwrap();
+        let session = shop.store.session(shop.workspace, run.session_id).await.unwrap();
         let output = shop.outputs(workflow).await.remove(0);
         let notices = shop.notices(workflow).await;
-        let journal = shop.store.journal(workflow).await.unwrap();
+        let journal = shop.store.journal(shop.workspace, workflow).await.unwrap();
         let told = format!(
             "{:?} {:?} {:?} {:?} {:?} {notices:?} {journal:?} {:?}",
             stopped.error, run.error, session.error, output.error, output.target, shop.log(run.id).await,
@@ -274,7 +274,7 @@ scenarios! {
 
         shop.outside.answer("rows", 200, "ok");
         let answer = Answer::DidNotHappen;
-        let params = ResolveMutation { mutation: doubtful.id, answer, actor: "me".to_owned(), reason: None };
+        let params = ResolveMutation { workspace: shop.workspace, mutation: doubtful.id, answer, actor: "me".to_owned(), reason: None };
         shop.store.resolve_mutation(params).await.unwrap();
         shop.work().await;
 
@@ -290,7 +290,7 @@ scenarios! {
         shop.work().await;
         let doubtful = shop.outputs(workflow).await.remove(0);
 
-        let params = ResolveMutation { mutation: doubtful.id, answer: Answer::Skip, actor: "me".to_owned(), reason: Some("known".to_owned()) };
+        let params = ResolveMutation { workspace: shop.workspace, mutation: doubtful.id, answer: Answer::Skip, actor: "me".to_owned(), reason: Some("known".to_owned()) };
         shop.store.resolve_mutation(params).await.unwrap();
         shop.work().await;
 
@@ -298,7 +298,7 @@ scenarios! {
         assert_eq!(shop.statuses(workflow, "mails").await, ["skipped"]);
         assert_eq!(shop.state(workflow, "seen").await, json!({"payloads": [{"status": "skipped"}]}));
         let row_event = shop.events(workflow, "rows").await.remove(0);
-        let published_by = shop.store.run(row_event.created_by_run_id).await.unwrap();
+        let published_by = shop.store.run(shop.workspace, row_event.created_by_run_id).await.unwrap();
         assert!(published_by.retry_of.is_some(), "next ran in a run of its own");
     }
 

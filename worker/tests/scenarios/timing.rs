@@ -136,14 +136,14 @@ scenarios! {
         assert_eq!(shop.messages.titles(), ["2 notes"]);
         let outputs = shop.outputs(workflow).await;
         assert_eq!((outputs.len(), outputs[0].inputs.len()), (1, 2));
-        let wake_at = shop.store.handlers(workflow).await.unwrap().into_iter().find_map(|handler| handler.wake_at);
+        let wake_at = shop.store.handlers(shop.workspace, workflow).await.unwrap().into_iter().find_map(|handler| handler.wake_at);
         assert_eq!(wake_at, Timestamp::parse("2026-03-03T09:00:00Z"));
 
         shop.write("out/now.txt", "2026-03-03T09:00:01Z");
         shop.work_after(Duration::from_secs(24 * 3_600)).await;
 
         assert_eq!(shop.messages.titles().len(), 1, "no notes, no message");
-        let wake_at = shop.store.handlers(workflow).await.unwrap().into_iter().find_map(|handler| handler.wake_at);
+        let wake_at = shop.store.handlers(shop.workspace, workflow).await.unwrap().into_iter().find_map(|handler| handler.wake_at);
         assert_eq!(wake_at, Timestamp::parse("2026-03-04T09:00:00Z"));
     }
 
@@ -155,7 +155,7 @@ scenarios! {
         shop.write("out/now.txt", "2026-03-02T09:00:01Z");
         shop.work_after(Duration::from_secs(7_201)).await;
 
-        let handlers = shop.store.handlers(workflow).await.unwrap();
+        let handlers = shop.store.handlers(shop.workspace, workflow).await.unwrap();
 
         assert!(handlers.iter().all(|handler| handler.wake_at.is_none()), "{handlers:#?}");
     }
@@ -191,7 +191,7 @@ scenarios! {
         shop.work().await;
         shop.clock.advance(Duration::from_secs(60));
 
-        let session = shop.engine().run_session(workflow, "test").await.unwrap();
+        let session = shop.engine().run_session(shop.workspace, workflow, "test").await.unwrap();
 
         assert_eq!(session.trigger.to_string(), "manual");
         let runs = shop.runs(workflow).await;
@@ -207,7 +207,7 @@ scenarios! {
         shop.outside.before_answering("prepare", move || {
             let store = std::sync::Arc::clone(&store);
             Box::pin(async move {
-                let params = windlass_store::ControlWorkflow { workflow, action: Action::Pause, actor: "me".to_owned() };
+                let params = windlass_store::ControlWorkflow { workspace: shop.workspace, workflow, action: Action::Pause, actor: "me".to_owned() };
                 store.control_workflow(params).await.unwrap();
             })
         });
@@ -217,7 +217,7 @@ scenarios! {
         assert_eq!(shop.lines("out/handled.txt"), ["one"], "the handler under way finished, and no other began");
         let paused = shop.workflow(workflow).await;
         assert_eq!((paused.status, paused.maintenance, paused.error), (WorkflowStatus::Paused, false, None));
-        let refused = shop.store.start_session(StartSession { workflow, actor: "me".to_owned() }).await;
+        let refused = shop.store.start_session(StartSession { workspace: shop.workspace, workflow, actor: "me".to_owned() }).await;
         assert!(refused.is_err(), "a paused workflow does not run now either");
 
         shop.outside.before_answering("prepare", || Box::pin(async {}));

@@ -59,7 +59,7 @@ scenarios! {
         assert_eq!(shop.statuses(workflow, "mails").await, ["consumed"]);
         let runs = shop.runs(workflow).await;
         assert!(runs.iter().all(|run| run.status == Status::Committed), "{runs:#?}");
-        let versions = futures::future::join_all(runs.iter().map(|run| shop.store.script(run.script_id))).await;
+        let versions = futures::future::join_all(runs.iter().map(|run| shop.store.script(shop.workspace, run.script_id))).await;
         let versions: Vec<_> = versions.into_iter().map(|script| script.unwrap().version()).collect();
         assert!(versions.is_sorted() && versions.last().unwrap() == "1.1", "{versions:?}");
     }

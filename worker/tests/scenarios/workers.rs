@@ -117,7 +117,7 @@ scenarios! {
         let doubtful = shop.outputs(workflow).await.remove(0);
         assert_eq!(doubtful.status, MutationStatus::Indeterminate, "the late answer changes nothing by itself");
         assert!(doubtful.late_evidence.is_some(), "and is kept for the person who is asked");
-        let run = shop.store.run(doubtful.handler_run_id).await.unwrap();
+        let run = shop.store.run(shop.workspace, doubtful.handler_run_id).await.unwrap();
         assert_eq!((run.phase, run.status), (Phase::Mutating, Status::PausedReconciliation));
         assert_eq!(shop.outside.requests("a/0"), 1);
     }
@@ -128,7 +128,7 @@ scenarios! {
         let worker = shop.new_worker();
         let leaving = shop.engine_of(worker);
         let lease = Duration::from_secs(60);
-        let claim = ClaimRuns { worker, limit: 1, lease, queue: Queue::Of(workflow) };
+        let claim = ClaimRuns { worker, limit: 1, lease, queue: Queue::Of(shop.workspace, workflow) };
         shop.store.enqueue_due(1).await.unwrap();
         assert_eq!(shop.store.claim_runs(claim).await.unwrap().len(), 1);
         shop.work().await;

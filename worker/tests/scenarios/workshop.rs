@@ -34,7 +34,7 @@ pub(crate) struct Workshop {
     pub(crate) url: String,
     pub(crate) messages: Arc<Messages>,
     pub(crate) odd: Arc<Odd>,
-    workspace: WorkspaceId,
+    pub(crate) workspace: WorkspaceId,
     sandbox: Sandbox,
     registry: Arc<Registry>,
     policy: Policy,
@@ -151,7 +151,12 @@ impl Workshop {
         };
         let saved = self.store.save_script(params).await.unwrap();
         let (workflow, script) = (saved.script.workflow_id, saved.script.id);
-        let params = ActivateScript { workflow, script, actor: "test".to_owned() };
+        let params = ActivateScript {
+            workspace: self.workspace,
+            workflow,
+            script,
+            actor: "test".to_owned(),
+        };
         self.store.activate_script(params).await.unwrap();
         Ok(workflow)
     }
@@ -237,16 +242,22 @@ impl Workshop {
     }
 
     pub(crate) async fn workflow(&self, workflow: WorkflowId) -> Workflow {
-        self.store.overview(workflow).await.unwrap().workflow
+        self.store.overview(self.workspace, workflow).await.unwrap().workflow
     }
 
     pub(crate) async fn control(&self, workflow: WorkflowId, action: Action) {
-        let params = ControlWorkflow { workflow, action, actor: "test".to_owned() };
+        let params = ControlWorkflow {
+            workspace: self.workspace,
+            workflow,
+            action,
+            actor: "test".to_owned(),
+        };
         self.store.control_workflow(params).await.unwrap();
     }
 
     pub(crate) async fn events(&self, workflow: WorkflowId, topic: &str) -> Vec<Event> {
         let filter = EventFilter {
+            workspace: self.workspace,
             workflow,
             topic: Some(topic.to_owned()),
             status: None,
@@ -262,28 +273,33 @@ impl Workshop {
     }
 
     pub(crate) async fn inputs(&self, workflow: WorkflowId) -> Vec<Input> {
-        self.store.inputs(workflow).await.unwrap()
+        self.store.inputs(self.workspace, workflow).await.unwrap()
     }
 
     pub(crate) async fn outputs(&self, workflow: WorkflowId) -> Vec<Mutation> {
-        self.store.mutations(workflow).await.unwrap()
+        self.store.mutations(self.workspace, workflow).await.unwrap()
     }
 
     /// All runs, oldest first.
     pub(crate) async fn runs(&self, workflow: WorkflowId) -> Vec<Run> {
-        let filter = RunFilter { workflow, session: None, limit: 10_000 };
+        let filter =
+            RunFilter { workspace: self.workspace, workflow, session: None, limit: 10_000 };
         let mut runs = self.store.runs(filter).await.unwrap();
         runs.reverse();
         runs
     }
 
     pub(crate) async fn last_session(&self, workflow: WorkflowId) -> Session {
-        self.store.overview(workflow).await.unwrap().last_session.unwrap()
+        self.store.overview(self.workspace, workflow).await.unwrap().last_session.unwrap()
     }
 
     /// What a run's scripts and the engine said.
     pub(crate) async fn log(&self, run: RunId) -> Vec<String> {
-        let lines = self.store.logs(LogFilter { run, after_seq: 0 }).await.unwrap();
+        let lines = self
+            .store
+            .logs(LogFilter { workspace: self.workspace, run, after_seq: 0 })
+            .await
+            .unwrap();
         lines.into_iter().map(|line| line.message).collect()
     }
 
@@ -296,7 +312,7 @@ impl Workshop {
 
     /// What a producer or consumer returned last.
     pub(crate) async fn state(&self, workflow: WorkflowId, handler: &str) -> Value {
-        let handlers = self.store.handlers(workflow).await.unwrap();
+        let handlers = self.store.handlers(self.workspace, workflow).await.unwrap();
         handlers
             .into_iter()
             .find(|known| known.name == handler)
@@ -349,7 +365,11 @@ impl Notifier for Messages {
         Ok(())
     }
 
-    async fn was_notified(&self, mutation: MutationId) -> Result<bool, Failure> {
+    async fn was_notified(
+        &self,
+        _workspace: WorkspaceId,
+        mutation: MutationId,
+    ) -> Result<bool, Failure> {
         Ok(self.0.lock().unwrap().iter().any(|(known, _)| *known == mutation))
     }
 }

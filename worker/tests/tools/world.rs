@@ -182,7 +182,11 @@ impl Notifier for Notifications {
         Ok(())
     }
 
-    async fn was_notified(&self, mutation: MutationId) -> Result<bool, Failure> {
+    async fn was_notified(
+        &self,
+        _workspace: WorkspaceId,
+        mutation: MutationId,
+    ) -> Result<bool, Failure> {
         Ok(self.kept.lock().unwrap().iter().any(|it| it.mutation == mutation))
     }
 }

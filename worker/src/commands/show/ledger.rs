@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 use windlass_core::{EventId, InputId, MutationId};
-use windlass_store::{Event, Input, JournalEntry, Mutation, Result, Run, SharedStore};
+use windlass_store::{Event, Input, JournalEntry, Mutation, Result, Run};
 
+use crate::commands::Opened;
 use crate::commands::records::{input_word, mutation_mark};
 use crate::commands::standing::effect_title;
 use crate::output::Page;
@@ -17,11 +18,14 @@ pub(crate) struct EventPage {
     taken_by: Option<Run>,
 }
 
-pub(crate) async fn load_event(store: &SharedStore, id: EventId) -> Result<EventPage> {
-    let event = store.event(id).await?;
-    let published_by = store.run(event.created_by_run_id).await?;
+pub(crate) async fn load_event(
+    Opened { store, workspace }: &Opened,
+    id: EventId,
+) -> Result<EventPage> {
+    let event = store.event(*workspace, id).await?;
+    let published_by = store.run(*workspace, event.created_by_run_id).await?;
     let taken_by = match event.reserved_by_run_id {
-        Some(run) => Some(store.run(run).await?),
+        Some(run) => Some(store.run(*workspace, run).await?),
         None => None,
     };
     Ok(EventPage { event, published_by, taken_by })
@@ -52,12 +56,15 @@ pub(crate) struct InputPage {
     outputs: Vec<Mutation>,
 }
 
-pub(crate) async fn load_input(store: &SharedStore, id: InputId) -> Result<InputPage> {
-    let input = store.input(id).await?;
-    let mut outputs = store.mutations(input.workflow_id).await?;
+pub(crate) async fn load_input(
+    Opened { store, workspace }: &Opened,
+    id: InputId,
+) -> Result<InputPage> {
+    let input = store.input(*workspace, id).await?;
+    let mut outputs = store.mutations(*workspace, input.workflow_id).await?;
     outputs.retain(|mutation| mutation.inputs.contains(&id));
     let registered_by = match input.created_by_run_id {
-        Some(run) => Some(store.run(run).await?),
+        Some(run) => Some(store.run(*workspace, run).await?),
         None => None,
     };
     Ok(InputPage { registered_by, outputs, input })
@@ -93,14 +100,22 @@ pub(crate) struct OutputPage {
     story: Vec<JournalEntry>,
 }
 
-pub(crate) async fn load_output(store: &SharedStore, id: MutationId) -> Result<OutputPage> {
-    let mutation = store.mutation(id).await?;
+pub(crate) async fn load_output(
+    Opened { store, workspace }: &Opened,
+    id: MutationId,
+) -> Result<OutputPage> {
+    let mutation = store.mutation(*workspace, id).await?;
     let mut inputs = Vec::new();
     for input in &mutation.inputs {
-        inputs.push(store.input(*input).await?);
+        inputs.push(store.input(*workspace, *input).await?);
     }
-    let story = store.story(mutation.workflow_id, &id.to_string()).await?;
-    Ok(OutputPage { run: store.run(mutation.handler_run_id).await?, inputs, story, mutation })
+    let story = store.story(*workspace, mutation.workflow_id, &id.to_string()).await?;
+    Ok(OutputPage {
+        run: store.run(*workspace, mutation.handler_run_id).await?,
+        inputs,
+        story,
+        mutation,
+    })
 }
 
 impl OutputPage {

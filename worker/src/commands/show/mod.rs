@@ -41,12 +41,12 @@ pub(crate) async fn run(context: &Context, args: &ShowArgs) -> Result<Ending> {
         AnyId::Workflow(id) => {
             Shown::Workflow { workflow: Box::new(status::load(context, &opened, id).await?) }
         }
-        AnyId::Script(id) => Shown::Script(Box::new(script::load(store, id).await?)),
-        AnyId::Event(id) => Shown::Event(Box::new(ledger::load_event(store, id).await?)),
-        AnyId::Input(id) => Shown::Input(Box::new(ledger::load_input(store, id).await?)),
-        AnyId::Run(id) => Shown::Run(Box::new(run::load(store, id).await?)),
-        AnyId::Mutation(id) => Shown::Output(Box::new(ledger::load_output(store, id).await?)),
-        AnyId::Session(id) => Shown::Session(Box::new(session::load(store, id).await?)),
+        AnyId::Script(id) => Shown::Script(Box::new(script::load(&opened, id).await?)),
+        AnyId::Event(id) => Shown::Event(Box::new(ledger::load_event(&opened, id).await?)),
+        AnyId::Input(id) => Shown::Input(Box::new(ledger::load_input(&opened, id).await?)),
+        AnyId::Run(id) => Shown::Run(Box::new(run::load(&opened, id).await?)),
+        AnyId::Mutation(id) => Shown::Output(Box::new(ledger::load_output(&opened, id).await?)),
+        AnyId::Session(id) => Shown::Session(Box::new(session::load(&opened, id).await?)),
         AnyId::Notification(id) => {
             let all = store.notifications(opened.workspace).await?;
             let found = all.into_iter().find(|notification| notification.id == id);

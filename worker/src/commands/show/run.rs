@@ -3,10 +3,11 @@
 use serde::Serialize;
 use windlass_core::RunId;
 use windlass_store::{
-    Event, EventFilter, LogEntry, LogFilter, Mutation, Result, Run, RunFilter, Session, SharedStore,
+    Event, EventFilter, LogEntry, LogFilter, Mutation, Result, Run, RunFilter, Session,
 };
 
 use super::ledger::write_output;
+use crate::commands::Opened;
 use crate::commands::logs::write_entry;
 use crate::output::Page;
 
@@ -26,9 +27,10 @@ pub(crate) struct RunPage {
     logs: Vec<LogEntry>,
 }
 
-pub(crate) async fn load(store: &SharedStore, id: RunId) -> Result<RunPage> {
-    let run = store.run(id).await?;
+pub(crate) async fn load(Opened { store, workspace }: &Opened, id: RunId) -> Result<RunPage> {
+    let run = store.run(*workspace, id).await?;
     let everything = EventFilter {
+        workspace: *workspace,
         workflow: run.workflow_id,
         topic: None,
         status: None,
@@ -37,26 +39,31 @@ pub(crate) async fn load(store: &SharedStore, id: RunId) -> Result<RunPage> {
     };
     let events = store.events(everything).await?;
     let mutation = match run.mutation_id {
-        Some(mutation) => Some(store.mutation(mutation).await?),
+        Some(mutation) => Some(store.mutation(*workspace, mutation).await?),
         None => None,
     };
     let mut continues = Vec::new();
     let mut earlier = run.retry_of;
     while let Some(id) = earlier {
-        let run = store.run(id).await?;
+        let run = store.run(*workspace, id).await?;
         earlier = run.retry_of;
         continues.push(run);
     }
-    let all_runs = RunFilter { workflow: run.workflow_id, session: None, limit: u32::MAX };
+    let all_runs = RunFilter {
+        workspace: *workspace,
+        workflow: run.workflow_id,
+        session: None,
+        limit: u32::MAX,
+    };
     let later = store.runs(all_runs).await?.into_iter().filter(|later| later.retry_of == Some(id));
     Ok(RunPage {
-        session: store.session(run.session_id).await?,
+        session: store.session(*workspace, run.session_id).await?,
         took: of_run(&events, |event| event.reserved_by_run_id == Some(id)),
         published: of_run(&events, |event| event.created_by_run_id == id),
         mutation,
         continues,
         continued_by: later.map(|run| run.id).collect(),
-        logs: store.logs(LogFilter { run: id, after_seq: 0 }).await?,
+        logs: store.logs(LogFilter { workspace: *workspace, run: id, after_seq: 0 }).await?,
         run,
     })
 }

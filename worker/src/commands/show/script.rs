@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 use windlass_core::ScriptId;
-use windlass_store::{Result, ScriptVersion, SharedStore};
+use windlass_store::{Result, ScriptVersion};
 
+use crate::commands::Opened;
 use crate::commands::check::write_manifest;
 use crate::output::Page;
 
@@ -14,9 +15,9 @@ pub(crate) struct ScriptPage {
     is_active: bool,
 }
 
-pub(crate) async fn load(store: &SharedStore, id: ScriptId) -> Result<ScriptPage> {
-    let script = store.script(id).await?;
-    let workflow = store.overview(script.workflow_id).await?.workflow;
+pub(crate) async fn load(Opened { store, workspace }: &Opened, id: ScriptId) -> Result<ScriptPage> {
+    let script = store.script(*workspace, id).await?;
+    let workflow = store.overview(*workspace, script.workflow_id).await?.workflow;
     let is_active = workflow.active_script_id == Some(id);
     Ok(ScriptPage { script, workflow_name: workflow.name, is_active })
 }

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 use windlass_core::SessionId;
-use windlass_store::{Result, Run, RunFilter, Session, SharedStore};
+use windlass_store::{Result, Run, RunFilter, Session};
 
+use crate::commands::Opened;
 use crate::output::Page;
 
 #[derive(Debug, Serialize)]
@@ -12,9 +13,17 @@ pub(crate) struct SessionPage {
     handler_runs: Vec<Run>,
 }
 
-pub(crate) async fn load(store: &SharedStore, id: SessionId) -> Result<SessionPage> {
-    let session = store.session(id).await?;
-    let filter = RunFilter { workflow: session.workflow_id, session: Some(id), limit: u32::MAX };
+pub(crate) async fn load(
+    Opened { store, workspace }: &Opened,
+    id: SessionId,
+) -> Result<SessionPage> {
+    let session = store.session(*workspace, id).await?;
+    let filter = RunFilter {
+        workspace: *workspace,
+        workflow: session.workflow_id,
+        session: Some(id),
+        limit: u32::MAX,
+    };
     let mut handler_runs = store.runs(filter).await?;
     handler_runs.reverse();
     Ok(SessionPage { session, handler_runs })
