@@ -20,7 +20,7 @@ const OF_THE_WHOLE_INSTANCE: &[(&str, &str)] = &[
     ("ensure_workspace", "makes a workspace"),
     ("workspaces", "lists the workspaces"),
     ("now", "is the clock"),
-    ("next_due", "is how long a worker of all workspaces may sleep"),
+    ("agenda", "is how long a worker of all workspaces may sleep"),
     ("enqueue_due", "is done by any worker for all"),
     ("recover_runs", "is done by any worker for all"),
     ("leave", "is about a worker, whose runs may be of all"),
