@@ -28,12 +28,14 @@ const STANDING: &str = "SELECT
 
 /// What stands still, for whoever has to find out why.
 const WAITING: &str =
-    "SELECT w.name, w.error, w.maintenance, w.due_at, r.status, r.phase, m.status, m.error
+    "SELECT w.name, w.error, w.maintenance, s.error, w.due_at, r.status, r.phase, m.status, m.error
     FROM workflows w
+    LEFT JOIN handler_runs s ON s.id = w.stopped_by_run_id
     LEFT JOIN handler_runs r ON r.workflow_id = w.id AND r.status IN ('queued', 'active')
     LEFT JOIN mutations m ON m.workflow_id = w.id AND m.status NOT IN ('applied', 'failed')
     WHERE w.error IS NOT NULL OR w.maintenance OR r.id IS NOT NULL OR m.id IS NOT NULL
         OR EXISTS (SELECT FROM events e WHERE e.workflow_id = w.id AND e.status <> 'consumed')
+    ORDER BY (w.error IS NOT NULL OR w.maintenance) DESC
     LIMIT 5";
 
 /// Each is a count that has to be 0, and what it counts.
