@@ -6,6 +6,7 @@
     reason = "a command line tool speaks on its terminal"
 )]
 
+mod cargo;
 mod chaos;
 mod flags;
 mod postgres;

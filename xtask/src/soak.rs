@@ -3,9 +3,9 @@
 use anyhow::ensure;
 use xshell::{Shell, cmd};
 
-use crate::flags;
 use crate::postgres::Postgres;
 use crate::test::POSTGRES_URL;
+use crate::{cargo, flags};
 
 /// How many histories there are where nobody says.
 const HISTORIES: u64 = 10_000;
@@ -21,12 +21,11 @@ pub(crate) fn run(sh: &Shell, flags: &flags::Soak) -> anyhow::Result<()> {
     let environment = environment(flags)?;
     let postgres = Postgres::start(sh)?;
     println!("It says every 500 histories how long the rest may take; Ctrl-C ends it.");
-    cmd!(sh, "cargo test --package windlass-scheduler --test simulation --")
+    let test = cmd!(sh, "cargo test --package windlass-scheduler --test simulation --")
         .args(["histories_", "--test-threads=1", "--nocapture"])
         .envs(environment)
-        .env(POSTGRES_URL, postgres.url())
-        .run()?;
-    Ok(())
+        .env(POSTGRES_URL, postgres.url());
+    Ok(cargo::of_nobody(test).run()?)
 }
 
 fn environment(flags: &flags::Soak) -> anyhow::Result<[(&'static str, String); 2]> {

@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use xshell::{Cmd, Shell, cmd};
 
-use crate::flags;
 use crate::postgres::Postgres;
-use crate::tidy;
+use crate::{cargo, flags, tidy};
 
 /// Where tests find the PostgreSQL that they may use; without it, they leave out what needs one.
 pub(crate) const POSTGRES_URL: &str = "WINDLASS_TEST_POSTGRES";
@@ -24,9 +23,9 @@ pub(crate) fn run(sh: &Shell, flags: &flags::Test) -> anyhow::Result<()> {
     let mut steps = Vec::new();
     if flags.filter.is_empty() {
         steps.push(step("tidy", || tidy::run(sh)));
-        steps.push(step("formatting", || run_command(&cmd!(sh, "cargo fmt --all --check"))));
+        steps.push(step("formatting", || run_command(cmd!(sh, "cargo fmt --all --check"))));
         steps.push(step("clippy", || {
-            run_command(&cmd!(sh, "cargo clippy --workspace --all-targets -- -D warnings"))
+            run_command(cmd!(sh, "cargo clippy --workspace --all-targets -- -D warnings"))
         }));
         steps.push(step("docs", || check_docs(sh)));
         steps.extend(
@@ -38,22 +37,19 @@ pub(crate) fn run(sh: &Shell, flags: &flags::Test) -> anyhow::Result<()> {
         steps.push(step("chaos", || run_chaos(sh)));
     }
     if flags.filter.is_empty() {
-        steps.push(step("doctests", || run_command(&cmd!(sh, "cargo test --doc --workspace"))));
+        steps.push(step("doctests", || run_command(cmd!(sh, "cargo test --doc --workspace"))));
     }
     summarize(&steps)
 }
 
 fn check_docs(sh: &Shell) -> anyhow::Result<()> {
     let command = cmd!(sh, "cargo doc --workspace --no-deps --document-private-items");
-    run_command(&command.env("RUSTDOCFLAGS", "-D warnings"))
+    run_command(command.env("RUSTDOCFLAGS", "-D warnings"))
 }
 
 /// Advisories are left out: they need the network, and fail a build that nobody changed.
 fn check_dependencies(sh: &Shell) -> anyhow::Result<()> {
-    run_command(&cmd!(
-        sh,
-        "cargo deny --offline check --hide-inclusion-graph bans licenses sources"
-    ))
+    run_command(cmd!(sh, "cargo deny --offline check --hide-inclusion-graph bans licenses sources"))
 }
 
 fn run_tests(sh: &Shell, flags: &flags::Test) -> anyhow::Result<()> {
@@ -67,25 +63,25 @@ fn run_tests(sh: &Shell, flags: &flags::Test) -> anyhow::Result<()> {
         cmd!(sh, "cargo test --workspace --lib --bins --tests -- {filter...}")
     };
     if flags.no_postgres {
-        return run_command(&tests.env_remove(POSTGRES_URL));
+        return run_command(tests.env_remove(POSTGRES_URL));
     }
     let postgres = Postgres::start(sh)?;
     println!("PostgreSQL: {}", postgres.url());
-    run_command(&tests.env(POSTGRES_URL, postgres.url()))
+    run_command(tests.env(POSTGRES_URL, postgres.url()))
 }
 
 /// In a process of its own, which may get mounts of its own.
 fn run_chaos(sh: &Shell) -> anyhow::Result<()> {
     let xtask = std::env::current_exe()?;
-    run_command(&cmd!(sh, "{xtask} chaos --short"))
+    run_command(cmd!(sh, "{xtask} chaos --short"))
 }
 
 fn is_installed(sh: &Shell, subcommand: &str) -> bool {
     cmd!(sh, "cargo {subcommand} --version").quiet().ignore_stdout().ignore_stderr().run().is_ok()
 }
 
-fn run_command(command: &Cmd<'_>) -> anyhow::Result<()> {
-    Ok(command.run()?)
+fn run_command(command: Cmd<'_>) -> anyhow::Result<()> {
+    Ok(cargo::of_nobody(command).run()?)
 }
 
 fn step(name: &'static str, action: impl FnOnce() -> anyhow::Result<()>) -> Step {

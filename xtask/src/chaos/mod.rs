@@ -28,8 +28,8 @@ use self::load::Load;
 use self::outside::{Outside, Supply};
 use self::scorecard::Score;
 use self::workers::{Start, Workers};
-use crate::flags;
 use crate::postgres::Postgres;
+use crate::{cargo, flags};
 
 /// One thing that breaks.
 struct Scenario {
@@ -190,17 +190,8 @@ fn chosen(names: &[String]) -> anyhow::Result<Vec<&'static Scenario>> {
 fn build(sh: &Shell, flags: &flags::Chaos) -> anyhow::Result<PathBuf> {
     let (options, profile): (&[&str], _) =
         if flags.short { (&[], "debug") } else { (&["--release"], "release") };
-    let mut build = cmd!(sh, "cargo build --package windlass-worker --bin windlass {options...}");
-    // What `cargo run` said of this package: where it differs, some dependencies are built again.
-    for (name, _) in std::env::vars_os() {
-        let is_ours = name.to_str().is_some_and(|name| {
-            ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| name.starts_with(prefix))
-        });
-        if is_ours {
-            build = build.env_remove(name);
-        }
-    }
-    build.run()?;
+    let build = cmd!(sh, "cargo build --package windlass-worker --bin windlass {options...}");
+    cargo::of_nobody(build).run()?;
     let this = std::env::current_exe()?;
     let target = this.parent().and_then(Path::parent).context("where are the programs built?")?;
     Ok(target.join(profile).join("windlass"))
