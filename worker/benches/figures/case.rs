@@ -1,0 +1,266 @@
+//! What is measured: all cases, what a run of each does, and on which databases.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::ensure;
+
+use crate::database::{Database, Kind};
+use crate::measure::Repetition;
+use crate::scripts::Parts;
+use crate::throughput::Load;
+use crate::{across, growth, idle, latency, recovery, sandbox, startup, throughput};
+
+/// Something that is measured, on one database.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    /// What a run does, and what is measured of it.
+    pub(crate) about: &'static str,
+    pub(crate) n_workflows: Option<usize>,
+    pub(crate) databases: &'static [Kind],
+    /// Whether it takes so long that it has to be asked for.
+    pub(crate) is_long: bool,
+    pub(crate) work: Work,
+}
+
+/// What a case does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Work {
+    Load(Load),
+    Polls,
+    Alone {
+        slots: u32,
+    },
+    PublishToStart,
+    Chain,
+    Across,
+    Sandbox(sandbox::Part),
+    Idle {
+        n_workflows: usize,
+    },
+    StartUp,
+    /// With so many finished runs; as many as were asked for where nothing is said.
+    Growth(Option<u32>),
+    Recovery,
+}
+
+/// What all cases share.
+#[derive(Debug)]
+pub(crate) struct Scene {
+    /// Where databases are made.
+    pub(crate) place: PathBuf,
+    /// A PostgreSQL server.
+    pub(crate) server: Option<String>,
+    /// Whether it is only for a look.
+    pub(crate) is_quick: bool,
+    /// How many finished runs the last case of growth has.
+    pub(crate) n_finished: u32,
+    pub(crate) n_repetitions: usize,
+}
+
+impl Scene {
+    pub(crate) async fn database(&self, kind: Kind) -> anyhow::Result<Database> {
+        Database::create(kind, &self.place, self.server.as_deref()).await
+    }
+
+    /// One of two sizes.
+    pub(crate) const fn size(&self, full: usize, quick: usize) -> usize {
+        if self.is_quick { quick } else { full }
+    }
+}
+
+const ALL: &[Kind] = &[Kind::File, Kind::Memory, Kind::Postgres];
+const DURABLE: &[Kind] = &[Kind::File, Kind::Postgres];
+const NOWHERE: &[Kind] = &[Kind::Nothing];
+
+const MUTATING: &str = "prepare takes one event, mutate calls a tool that does nothing, next saves the state; all events \
+                        are published before, the first tenth of the runs is warm-up";
+const CONSUMING: &str = "as `mutating`, without mutate";
+const PUBLISHING: &str = "as `mutating`, without mutate; next publishes as many events as the name says, each in a call of its own";
+
+const fn load(name: &'static str, n_workflows: usize, n_runs: usize, parts: Parts) -> Case {
+    let about = match parts {
+        Parts { mutates: true, .. } => MUTATING,
+        Parts { publishes: 0, .. } => CONSUMING,
+        Parts { .. } => PUBLISHING,
+    };
+    let work = Work::Load(Load { n_workflows, n_runs, parts });
+    Case { name, about, n_workflows: Some(n_workflows), databases: ALL, is_long: false, work }
+}
+
+const fn case(
+    name: &'static str,
+    databases: &'static [Kind],
+    work: Work,
+    about: &'static str,
+) -> Case {
+    Case { name, about, n_workflows: None, databases, is_long: false, work }
+}
+
+const fn long(case: Case) -> Case {
+    Case { is_long: true, ..case }
+}
+
+const fn of(n_workflows: usize, case: Case) -> Case {
+    Case { n_workflows: Some(n_workflows), ..case }
+}
+
+const MUTATES: Parts = Parts { mutates: true, publishes: 0 };
+
+const fn publishes(publishes: u32) -> Parts {
+    Parts { mutates: false, publishes }
+}
+
+const GROWTH: &str = "the case `mutating` over 100 workflows in a database that holds so many finished runs; claim and commit \
+                      are timed one at a time";
+
+/// In the order in which they run.
+pub(crate) const CASES: &[Case] = &[
+    load("mutating", 1, 1_000, MUTATES),
+    load("mutating", 10, 3_000, MUTATES),
+    load("mutating", 100, 10_000, MUTATES),
+    load("mutating", 1_000, 10_000, MUTATES),
+    of(
+        1,
+        case(
+            "alone",
+            ALL,
+            Work::Alone { slots: crate::world::SLOTS },
+            "one mutating run at a time, which its worker takes with the commit that publishes; from the claim's transaction to the last one's",
+        ),
+    ),
+    of(
+        1,
+        case(
+            "alone-claimed",
+            ALL,
+            Work::Alone { slots: 1 },
+            "the same by a worker with one slot, which claims each run by itself",
+        ),
+    ),
+    load("consumer", 1, 1_000, publishes(0)),
+    load("consumer", 100, 10_000, publishes(0)),
+    load("next-1", 100, 2_000, publishes(1)),
+    load("next-10", 100, 2_000, publishes(10)),
+    load("next-100", 100, 1_000, publishes(100)),
+    case(
+        "producer",
+        ALL,
+        Work::Polls,
+        "the handler registers an input and publishes an event, both of which are known already; a round per repetition is warm-up",
+    ),
+    of(
+        1,
+        case(
+            "chain-10",
+            ALL,
+            Work::Chain,
+            "an event goes through ten consumers without effects; from its publishing to the commit of the tenth",
+        ),
+    ),
+    of(
+        1,
+        case(
+            "publish-to-start",
+            ALL,
+            Work::PublishToStart,
+            "from the transaction that publishes to the first line of the consumer's prepare, in one process",
+        ),
+    ),
+    case(
+        "publish-across",
+        DURABLE,
+        Work::Across,
+        "from the transaction that publishes in one process to the claim by `windlass up`, another",
+    ),
+    case(
+        "context",
+        NOWHERE,
+        Work::Sandbox(sandbox::Part::Size(0)),
+        "a call of a tiny script: a fresh context with all functions of the host, the handler, and its answer",
+    ),
+    case(
+        "script-1k",
+        NOWHERE,
+        Work::Sandbox(sandbox::Part::Size(1_000)),
+        "a call of a script of 1 KB that was called before",
+    ),
+    case(
+        "script-50k",
+        NOWHERE,
+        Work::Sandbox(sandbox::Part::Size(50_000)),
+        "a call of a script of 50 KB that was called before",
+    ),
+    case(
+        "script-1m",
+        NOWHERE,
+        Work::Sandbox(sandbox::Part::Size(1_000_000)),
+        "a call of a script of 1 MB that was called before",
+    ),
+    case(
+        "one-core",
+        NOWHERE,
+        Work::Sandbox(sandbox::Part::OneCore),
+        "calls of a script of 1 KB by four threads that share one core",
+    ),
+    case(
+        "isolate",
+        NOWHERE,
+        Work::Sandbox(sandbox::Part::Memory),
+        "the resident memory of an isolate that has served and waits for the next call",
+    ),
+    of(
+        1_000,
+        case(
+            "idle",
+            DURABLE,
+            Work::Idle { n_workflows: 1_000 },
+            "`windlass up` while all workflows sleep: time on a core and context switches, per minute",
+        ),
+    ),
+    case(
+        "recovery",
+        DURABLE,
+        Work::Recovery,
+        "from `kill -9` of a worker that holds a run until another, started at once on the machine, has taken it over",
+    ),
+    long(case(
+        "start-up",
+        DURABLE,
+        Work::StartUp,
+        "`windlass up` after a kill, with 100,000 open runs (5,000 for a quick look): from its start until the lost runs are taken over and the first run is claimed",
+    )),
+    long(of(100, case("growth-0", DURABLE, Work::Growth(Some(0)), GROWTH))),
+    long(of(100, case("growth-10k", DURABLE, Work::Growth(Some(10_000)), GROWTH))),
+    long(of(100, case("growth-1m", DURABLE, Work::Growth(Some(1_000_000)), GROWTH))),
+    long(of(100, case("growth-n", DURABLE, Work::Growth(None), GROWTH))),
+];
+
+impl Case {
+    /// All repetitions.
+    pub(crate) async fn run(&self, scene: &Scene, kind: Kind) -> anyhow::Result<Vec<Repetition>> {
+        let limit = Duration::from_secs(if self.is_long { 3_600 } else { 600 });
+        let measured = tokio::time::timeout(limit, self.measure(scene, kind)).await;
+        let Ok(repetitions) = measured else { anyhow::bail!("it is not done after {limit:?}") };
+        let repetitions = repetitions?;
+        ensure!(repetitions.len() == scene.n_repetitions, "{} repetitions", repetitions.len());
+        Ok(repetitions)
+    }
+
+    async fn measure(&self, scene: &Scene, kind: Kind) -> anyhow::Result<Vec<Repetition>> {
+        match self.work {
+            Work::Load(load) => throughput::measure(scene, kind, load).await,
+            Work::Polls => throughput::measure_polls(scene, kind).await,
+            Work::Alone { slots } => latency::alone(scene, kind, slots).await,
+            Work::PublishToStart => latency::publish_to_start(scene, kind).await,
+            Work::Chain => latency::chain(scene, kind).await,
+            Work::Across => across::measure(scene, kind).await,
+            Work::Sandbox(part) => sandbox::measure(scene, part).await,
+            Work::Idle { n_workflows } => idle::measure(scene, kind, n_workflows).await,
+            Work::StartUp => startup::measure(scene, kind).await,
+            Work::Growth(n_finished) => growth::measure(scene, kind, n_finished).await,
+            Work::Recovery => recovery::measure(scene, kind).await,
+        }
+    }
+}

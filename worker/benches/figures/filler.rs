@@ -1,0 +1,135 @@
+//! Fills a database with rows, many at a time.
+
+use std::ops::Range;
+
+use crate::database::Database;
+
+/// How many rows of each table a transaction makes.
+const BATCH: u32 = 100_000;
+
+/// Makes finished runs of the workflows that are deployed: of each the event that it took, its effect, and a session for every
+/// hundred.
+pub(crate) async fn finished_runs(
+    database: &Database,
+    numbers: Range<u32>,
+    n_workflows: usize,
+) -> anyhow::Result<()> {
+    let statements = finished_sql(database, n_workflows);
+    let mut from = numbers.start;
+    while from < numbers.end {
+        let to = numbers.end.min(from + BATCH);
+        let range = format!("SELECT {from} UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < {to}");
+        database.execute(&statements.replace("$RANGE", &range)).await?;
+        from = to;
+    }
+    database.analyze().await
+}
+
+/// Ids of what is made begin so, and no others do.
+const MARK: &str = "100000000000";
+
+fn finished_sql(database: &Database, n_workflows: usize) -> String {
+    let id = |prefix: &str, number: &str| {
+        format!("'{prefix}_' || {}", database.hex(&format!("{MARK} + {number}")))
+    };
+    // They ended within the last hour, one after the other, and the newest before now.
+    let now = "(SELECT max(created_at) FROM workflows)";
+    let moment = format!("{now} - 3600000000 + n");
+    let numbered = format!(
+        "WITH RECURSIVE numbers (n) AS ($RANGE), owners AS (\
+           SELECT w.id AS workflow, w.workspace_id AS workspace, w.active_script_id AS script, t.id AS topic, \
+             row_number() OVER (ORDER BY w.id) - 1 AS number \
+           FROM workflows w JOIN topics t ON t.workflow_id = w.id AND t.name = 'work'), \
+         each AS (SELECT n, {moment} AS moment, owners.* FROM numbers JOIN owners ON owners.number = (n / 100) % {n_workflows})"
+    );
+    // The first run of a hundred names the session of all.
+    let session = id("ses", "(n - n % 100)");
+    let sessions = format!(
+        "INSERT INTO sessions (id, workflow_id, kind, trigger, result, begun_run_count, handler_run_count, created_at, ended_at) \
+         {numbered} SELECT {session}, workflow, 'workflow', 'event', 'completed', 100, 100, moment, moment FROM each WHERE n % 100 = 0"
+    );
+    let runs = format!(
+        "INSERT INTO handler_runs (id, workspace_id, workflow_id, session_id, script_id, kind, handler_name, phase, status, \
+           mutation_id, mutation_outcome, prepare_result, output_state, claimed_by, fence, available_at, rank, created_at, \
+           started_at, ended_at) \
+         {numbered} SELECT {}, workspace, workflow, {session}, script, 'consumer', 'act', 'committed', 'committed', {}, 'success', \
+           '{{\"reservations\":[],\"data\":{{\"n\":1}}}}', '{{\"last\":1}}', NULL, 1, moment, moment, moment, moment, moment FROM each",
+        id("run", "n"),
+        id("mut", "n"),
+    );
+    let events = format!(
+        "INSERT INTO events (id, workflow_id, topic_id, message_id, payload, status, reserved_by_run_id, created_by_run_id, \
+           created_at, updated_at) \
+         {numbered} SELECT {}, workflow, topic, 'past-' || n, '{{\"n\":1}}', 'consumed', {run}, {run}, moment, moment FROM each",
+        id("evt", "n"),
+        run = id("run", "n"),
+    );
+    let mutations = format!(
+        "INSERT INTO mutations (id, workflow_id, handler_run_id, operation_id, event_ids, tool_namespace, tool_method, params, \
+           params_digest, target, idempotency_key, status, result, reconcilable, ui_title, created_at, updated_at) \
+         {numbered} SELECT {}, workflow, {}, {hex}, '[]', 'Bench', 'apply', '{{\"n\":1}}', {hex}, 'Bench', {hex}, 'applied', \
+           '{{}}', FALSE, '', moment, moment FROM each",
+        id("mut", "n"),
+        id("run", "n"),
+        hex = database.hex(&format!("{MARK} + n")),
+    );
+    [sessions, runs, mutations, events].join(";\n")
+}
+
+/// Makes as many copies of the one workflow that is deployed, each with its queued run.
+pub(crate) async fn copies(database: &Database, n_copies: u32) -> anyhow::Result<()> {
+    let range = format!("SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {n_copies}");
+    let copied: Vec<String> = COPIED
+        .iter()
+        .map(|(table, columns)| copied_sql(database, table, columns).replace("$RANGE", &range))
+        .collect();
+    database.execute(&copied.join(";\n")).await?;
+    database.analyze().await
+}
+
+/// What is copied, in this order. A column with a prefix is an id, of its own or of another table that is copied.
+const COPIED: &[(&str, &str)] = &[
+    (
+        "workflows",
+        "id=wf workspace_id name=w title status active_script_id=scr due_at created_at updated_at",
+    ),
+    (
+        "scripts",
+        "id=scr workflow_id=wf major minor file_name source digest manifest granted comment created_at",
+    ),
+    ("topics", "id=top workflow_id=wf name created_at"),
+    ("subscriptions", "workflow_id=wf consumer topic"),
+    (
+        "handler_state",
+        "workflow_id=wf kind name declared state has_work wake_at schedule next_run_at updated_at",
+    ),
+    ("sessions", "id=ses workflow_id=wf kind trigger begun_run_count handler_run_count created_at"),
+    (
+        "handler_runs",
+        "id=run workspace_id workflow_id=wf session_id=ses script_id=scr kind handler_name phase status available_at rank created_at",
+    ),
+];
+
+fn copied_sql(database: &Database, table: &str, columns: &str) -> String {
+    let columns: Vec<(&str, Option<&str>)> = columns
+        .split(' ')
+        .map(|column| column.split_once('=').map_or((column, None), |(name, id)| (name, Some(id))))
+        .collect();
+    let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+    let values: Vec<String> = columns
+        .iter()
+        .map(|(name, prefix)| {
+            prefix.map_or_else(
+                || (*name).to_owned(),
+                |prefix| format!("'{prefix}_' || {}", database.hex(&format!("{MARK} + n"))),
+            )
+        })
+        .collect();
+    let of_first = if table == "workflows" { "id" } else { "workflow_id" };
+    format!(
+        "INSERT INTO {table} ({}) WITH RECURSIVE numbers (n) AS ($RANGE) SELECT {} FROM {table} CROSS JOIN numbers \
+         WHERE {of_first} NOT LIKE 'wf_0000%'",
+        names.join(", "),
+        values.join(", "),
+    )
+}

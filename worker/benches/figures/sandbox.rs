@@ -1,0 +1,200 @@
+//! The sandbox alone, without a store or an engine.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use futures::future::{join_all, try_join_all};
+use serde_json::{Value, json};
+use tokio::process::Command;
+use tokio::sync::Barrier;
+use tokio::time::Instant;
+use windlass_core::{Failure, Operation, ScriptLimits, ScriptPhase, digest_text};
+use windlass_sandbox::{Call, Ending, Function, Host, HostCall, Options, Reply, Sandbox, Script};
+
+use crate::case::Scene;
+use crate::database::{Database, Kind};
+use crate::measure::{Repetition, as_f64, millis};
+use crate::scripts;
+use crate::world;
+
+/// What of it is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// A call of a script of so many bytes.
+    Size(usize),
+    /// Calls by several threads that share a core.
+    OneCore,
+    /// What an isolate takes.
+    Memory,
+}
+
+/// The argument of a process that only looks at isolates.
+pub(crate) const ISOLATES_ALONE: &str = "--isolates";
+
+/// How many calls are warm-up.
+const WARM_UP: usize = 20;
+
+/// How many isolates are looked at.
+const ISOLATES: usize = 16;
+
+pub(crate) async fn measure(scene: &Scene, part: Part) -> anyhow::Result<Vec<Repetition>> {
+    let functions = functions(&scene.place).await?;
+    let mut repetitions = Vec::new();
+    for _ in 0..scene.n_repetitions {
+        repetitions.push(match part {
+            Part::Size(size_bytes) => {
+                let n_calls = scene.size(if size_bytes > 100_000 { 500 } else { 2_000 }, 100);
+                one_by_one(&functions, &scripts::of_size(size_bytes), n_calls).await?
+            }
+            Part::OneCore => one_core(&functions, scene.size(4_000, 400)).await?,
+            Part::Memory => memory().await?,
+        });
+    }
+    Ok(repetitions)
+}
+
+/// What scripts find.
+pub(crate) async fn functions(place: &Path) -> anyhow::Result<Vec<Function>> {
+    world::functions(&Database::create(Kind::Nothing, place, None).await?)
+}
+
+fn start(functions: &[Function], max_threads: usize, cores: usize) -> Sandbox {
+    let limits = ScriptLimits::default();
+    Sandbox::start(Options { limits, functions: functions.to_vec(), max_threads, cores })
+}
+
+fn call_of(source: &str) -> Call {
+    Call {
+        script: Script {
+            name: "figures.js".into(),
+            source: source.into(),
+            digest: digest_text(source).into(),
+        },
+        phase: ScriptPhase::Prepare,
+        handler: "act".to_owned(),
+        arguments: vec![Value::Null],
+    }
+}
+
+/// Makes a call and looks at its answer.
+async fn call(sandbox: &Sandbox, call: &Call, host: &Arc<dyn Host>) -> anyhow::Result<Duration> {
+    let began = Instant::now();
+    let report = sandbox.call(call.clone(), Arc::clone(host)).await;
+    let elapsed = began.elapsed();
+    let expected = [Ending::Returned(Some(json!({ "used": 1 }))), Ending::Returned(None)];
+    ensure!(expected.contains(&report.ending), "a call ended with {:?}", report.ending);
+    Ok(elapsed)
+}
+
+async fn one_by_one(
+    functions: &[Function],
+    source: &str,
+    n_calls: usize,
+) -> anyhow::Result<Repetition> {
+    let (sandbox, host) = (start(functions, 1, 1), nobody());
+    let request = call_of(source);
+    for _ in 0..WARM_UP {
+        call(&sandbox, &request, &host).await?;
+    }
+    let mut latencies = Vec::new();
+    for _ in 0..n_calls {
+        latencies.push(millis(call(&sandbox, &request, &host).await?));
+    }
+    sandbox.shutdown().await;
+    let mut repetition = Repetition::default();
+    repetition.set_count("runs", n_calls);
+    repetition.set("script_bytes", as_f64(source.len()));
+    repetition.set_series("ms", latencies);
+    Ok(repetition)
+}
+
+async fn one_core(functions: &[Function], n_calls: usize) -> anyhow::Result<Repetition> {
+    const THREADS: usize = 4;
+
+    let (sandbox, host) = (start(functions, THREADS, 1), nobody());
+    let request = call_of(&scripts::of_size(1_000));
+    let calls = |n_each: usize| {
+        let (sandbox, host, request) = (&sandbox, &host, &request);
+        try_join_all((0..THREADS).map(move |_| async move {
+            for _ in 0..n_each {
+                call(sandbox, request, host).await?;
+            }
+            anyhow::Ok(())
+        }))
+    };
+    calls(WARM_UP).await?;
+    let began = Instant::now();
+    calls(n_calls / THREADS).await?;
+    let elapsed = began.elapsed();
+    sandbox.shutdown().await;
+    let mut repetition = Repetition::default();
+    repetition.set_count("runs", n_calls);
+    repetition.set("runs_per_s", as_f64(n_calls) / elapsed.as_secs_f64());
+    Ok(repetition)
+}
+
+/// In a process of its own: what this one has given back it would use again, and seem not to grow.
+async fn memory() -> anyhow::Result<Repetition> {
+    let mut program = Command::new(std::env::current_exe()?);
+    let output = program.arg(ISOLATES_ALONE).output().await?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut repetition = Repetition::default();
+    repetition.set("isolate_mib", String::from_utf8(output.stdout)?.trim().parse()?);
+    Ok(repetition)
+}
+
+/// Makes isolates by calls that all wait for one another, and returns by how many MiB each has made the process grow when the
+/// calls have ended.
+pub(crate) async fn isolate_mib(functions: &[Function]) -> anyhow::Result<f64> {
+    let request = call_of(scripts::WAITING);
+    // V8 itself, and what the first isolate alone needs, are there before.
+    let first = start(functions, 1, 1);
+    call(&first, &request, &together(1)).await?;
+    let before = resident_kib()?;
+    let sandbox = start(functions, ISOLATES, 2);
+    let host = together(ISOLATES);
+    let calls = (0..ISOLATES).map(|_| call(&sandbox, &request, &host));
+    for done in join_all(calls).await {
+        done?;
+    }
+    let after = resident_kib()?;
+    ensure!(after > before, "{ISOLATES} isolates took no memory");
+    sandbox.shutdown().await;
+    first.shutdown().await;
+    Ok((after - before) / 1024.0 / as_f64(ISOLATES))
+}
+
+fn resident_kib() -> anyhow::Result<f64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let number = line.and_then(|line| line.split_whitespace().next());
+    Ok(number.context("no `VmRSS` in `/proc/self/status`")?.parse()?)
+}
+
+/// A host of which nothing is asked.
+fn nobody() -> Arc<dyn Host> {
+    together(1)
+}
+
+/// A host that answers when as many have asked.
+fn together(n_calls: usize) -> Arc<dyn Host> {
+    Arc::new(Together(Arc::new(Barrier::new(n_calls))))
+}
+
+struct Together(Arc<Barrier>);
+
+impl Host for Together {
+    fn operation(&self, _call: &HostCall) -> Result<Operation, Failure> {
+        Ok(Operation::Read)
+    }
+
+    fn call(&self, _call: HostCall) -> Reply {
+        let barrier = Arc::clone(&self.0);
+        Reply::Later(Box::pin(async move {
+            barrier.wait().await;
+            Ok(Value::Null)
+        }))
+    }
+}

@@ -1,0 +1,84 @@
+//! A tool that does nothing and notes what it was asked: `Bench.apply({ n })` as an effect, `Bench.look({ n })` as a look.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use windlass_core::{Clock as _, Failure, SystemClock, Timestamp, WorkflowId};
+use windlass_scheduler::{Effect, Tool, ToolCall, ToolError, ToolSpec};
+
+/// What was asked.
+#[derive(Debug, Default)]
+pub(crate) struct Calls {
+    applied: Mutex<HashMap<WorkflowId, Vec<u64>>>,
+    looked: Mutex<HashMap<u64, Timestamp>>,
+}
+
+impl Calls {
+    /// The numbers that a workflow applied, in that order.
+    pub(crate) fn applied(&self, workflow: WorkflowId) -> Vec<u64> {
+        lock(&self.applied).get(&workflow).cloned().unwrap_or_default()
+    }
+
+    /// When that number was last looked at.
+    pub(crate) fn looked_at(&self, number: u64) -> Option<Timestamp> {
+        lock(&self.looked).get(&number).copied()
+    }
+}
+
+/// Both methods.
+pub(crate) fn tools(calls: &Arc<Calls>) -> [Arc<dyn Tool>; 2] {
+    [("apply", Effect::Mutation), ("look", Effect::Read)].map(|(method, effect)| {
+        let spec = ToolSpec {
+            namespace: "Bench".to_owned(),
+            method: method.to_owned(),
+            docs: "Does nothing.".to_owned(),
+            input: json!({
+                "type": "object",
+                "properties": { "n": { "type": "integer" } },
+                "required": ["n"],
+                "additionalProperties": false,
+            }),
+            output: json!({ "type": "object", "additionalProperties": false }),
+            input_types: Vec::new(),
+        };
+        Arc::new(Method { calls: Arc::clone(calls), effect, spec }) as Arc<dyn Tool>
+    })
+}
+
+#[derive(Debug)]
+struct Method {
+    calls: Arc<Calls>,
+    effect: Effect,
+    spec: ToolSpec,
+}
+
+#[async_trait]
+impl Tool for Method {
+    fn spec(&self) -> &ToolSpec {
+        &self.spec
+    }
+
+    fn effect(&self, _input: &Value) -> Effect {
+        self.effect
+    }
+
+    async fn call(&self, call: ToolCall) -> Result<Value, ToolError> {
+        let number = call.input.get("n").and_then(Value::as_u64);
+        let number = number.ok_or_else(|| ToolError::not_sent(Failure::logic("no number")))?;
+        match self.effect {
+            Effect::Mutation => {
+                lock(&self.calls.applied).entry(call.workflow).or_default().push(number);
+            }
+            Effect::Read => {
+                lock(&self.calls.looked).insert(number, SystemClock.now());
+            }
+        }
+        Ok(json!({}))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
