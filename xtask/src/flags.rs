@@ -48,6 +48,22 @@ xflags::xflags! {
             optional --json file: PathBuf
         }
 
+        /// Measures the release binary on SQLite and PostgreSQL, and prints a table; takes some minutes.
+        cmd bench {
+            /// Smaller sizes, for a look.
+            optional --quick
+            /// Also what takes long: the growth and start-up cases.
+            optional --all
+            /// Only these cases, by name.
+            repeated --case name: String
+            /// One more growth case, `growth-n`, with so many finished runs; the others have up to 1,000,000.
+            optional --finished runs: u32
+            /// Write the figures to this file too, as JSON.
+            optional --json file: PathBuf
+            /// Print ratios to the figures in this file, which `--json` wrote.
+            optional --compare file: PathBuf
+        }
+
         /// Checks what neither the compiler nor clippy can.
         cmd tidy {}
 

@@ -6,6 +6,7 @@
     reason = "a command line tool speaks on its terminal"
 )]
 
+mod bench;
 mod cargo;
 mod chaos;
 mod flags;
@@ -41,6 +42,7 @@ fn run() -> anyhow::Result<()> {
         XtaskCmd::Test(test) => test::run(&shell_in_repository()?, &test),
         XtaskCmd::Soak(soak) => soak::run(&shell_in_repository()?, &soak),
         XtaskCmd::Chaos(chaos) => chaos::run(&shell_in_repository()?, &chaos),
+        XtaskCmd::Bench(bench) => bench::run(&shell_in_repository()?, &bench),
         XtaskCmd::Tidy(_) => tidy::run(&shell_in_repository()?),
         XtaskCmd::Db(_) => run_database(),
     }

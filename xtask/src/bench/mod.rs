@@ -1,0 +1,125 @@
+//! `cargo xtask bench`: the figures of the release binary, with a throwaway PostgreSQL.
+
+mod compare;
+mod figures;
+mod statistics;
+mod table;
+mod targets;
+
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, ensure};
+use xshell::{Shell, cmd};
+
+use self::figures::Figures;
+use crate::postgres::Postgres;
+use crate::test::POSTGRES_URL;
+use crate::{cargo, flags};
+
+/// A throwaway server does not wait for its disk; one that is measured does.
+const DURABLE: &str = "
+fsync = on
+synchronous_commit = on
+full_page_writes = on
+";
+
+/// Runs the program that measures, and prints what it says.
+pub(crate) fn run(sh: &Shell, flags: &flags::Bench) -> anyhow::Result<()> {
+    let earlier = match &flags.compare {
+        Some(file) => {
+            let text = sh.read_file(file)?;
+            let read = Figures::read(&text);
+            Some(read.with_context(|| format!("`{}` holds no figures", file.display()))?)
+        }
+        None => None,
+    };
+    let postgres = Postgres::start_with(sh, DURABLE)?;
+    let mut figures = Figures { is_quick: flags.quick, ..Figures::default() };
+    let arguments = arguments(flags);
+    let measure =
+        cmd!(sh, "cargo bench --package windlass-worker --bench figures -- {arguments...}")
+            .env(POSTGRES_URL, postgres.url());
+    let ended = listen(cargo::of_nobody(measure).into(), &mut figures);
+
+    println!("{}", table::page(&figures));
+    println!("{}", targets::page(&figures));
+    if let Some(earlier) = earlier {
+        println!("{}", compare::page(&figures, &earlier));
+    }
+    if let Some(file) = &flags.json {
+        sh.write_file(file, figures.json())?;
+    }
+    let failed: Vec<String> = figures
+        .cases
+        .iter()
+        .filter(|case| case.failed.is_some())
+        .map(figures::Case::title)
+        .collect();
+    // Then the program has ended in failure too, which says less.
+    ensure!(failed.is_empty(), "failed: {}", failed.join(", "));
+    ended
+}
+
+/// What the program is asked.
+fn arguments(flags: &flags::Bench) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = Vec::new();
+    let switches = [(flags.quick, "--quick"), (flags.all, "--all")];
+    arguments.extend(switches.iter().filter(|(is_set, _)| *is_set).map(|(_, name)| name.into()));
+    for case in &flags.case {
+        arguments.extend(["--case".into(), case.into()]);
+    }
+    if let Some(finished) = flags.finished {
+        arguments.extend(["--finished".into(), finished.to_string().into()]);
+    }
+    arguments
+}
+
+/// Takes in what the program says, to its end; what it had said by then stays when it fails.
+fn listen(mut command: Command, figures: &mut Figures) -> anyhow::Result<()> {
+    let mut program = command.stdout(Stdio::piped()).spawn().context("could not start `cargo`")?;
+    let said = program.stdout.take().context("`cargo` says nothing")?;
+    for line in BufReader::new(said).lines() {
+        figures.hear(&line?)?;
+    }
+    let status = program.wait()?;
+    ensure!(status.success(), "the benchmark ended with {status}");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::flags::{Xtask, XtaskCmd};
+
+    use super::*;
+
+    fn asked(words: &[&str]) -> Vec<OsString> {
+        let words = ["bench"].iter().chain(words).map(Into::into).collect();
+        let XtaskCmd::Bench(bench) = Xtask::from_vec(words).unwrap().subcommand else {
+            panic!("`bench` was taken for something else")
+        };
+        arguments(&bench)
+    }
+
+    #[test]
+    fn what_is_asked_for_is_handed_on() {
+        assert!(asked(&["--json", "f.json", "--compare", "g.json"]).is_empty());
+        assert_eq!(
+            asked(&["--quick", "--all", "--case", "alone", "--case", "idle", "--finished", "7"]),
+            ["--quick", "--all", "--case", "alone", "--case", "idle", "--finished", "7"]
+        );
+    }
+
+    #[test]
+    fn what_was_said_before_a_program_failed_is_kept() {
+        let mut figures = Figures::default();
+        let mut program = Command::new("sh");
+        program.args(["-c", r#"echo '{"calibration": {"load": 1.5}}'; exit 3"#]);
+
+        let ended = listen(program, &mut figures);
+
+        assert!(ended.is_err());
+        assert_eq!(figures.calibration.get("load"), Some(&1.5));
+    }
+}
