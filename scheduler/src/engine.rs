@@ -2,6 +2,7 @@
 
 mod parts;
 mod pause;
+mod turn;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,16 +13,14 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use windlass_core::{Status, WorkerId, WorkflowId, WorkflowStatus, WorkspaceId};
-use windlass_store::{
-    Agenda, Beat, ClaimRuns, ClaimedRun, Queue, Session, StartSession, StoreError, WorkerCard,
-};
+use windlass_store::{Beat, ClaimedRun, Session, StartSession, StoreError, WorkerCard};
 
 pub use self::parts::{Effects, EngineParts};
 use self::pause::{Pause, sleep_for};
 use crate::drive::{Driver, FollowUpRun};
 use crate::error::EngineError;
 use crate::liveness::{Alive, Dead, find_alive, find_dead};
-use crate::lookup::{AT_ONCE, TakenLookup};
+use crate::lookup::AT_ONCE;
 use crate::moment::Moment;
 use crate::prune;
 use crate::scripts::Scripts;
@@ -31,12 +30,6 @@ const GRACE: Duration = Duration::from_secs(30);
 
 /// How long a worker tries to say that it has stopped; without it others find out when its leases end.
 const LEAVE: Duration = Duration::from_secs(5);
-
-/// How soon it is looked again at what is due and locked.
-const LOCKED: Duration = Duration::from_millis(50);
-
-/// How many workflows are looked at in one transaction.
-const DUE_BATCH: u32 = 100;
 
 /// A worker: it finds what is due, claims it, and drives it.
 ///
@@ -53,12 +46,6 @@ impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Engine").field("worker", &self.card).finish_non_exhaustive()
     }
-}
-
-/// What a look for work found.
-struct Found {
-    runs: Vec<ClaimedRun>,
-    claimed_after: Moment,
 }
 
 impl Engine {
@@ -193,59 +180,6 @@ impl Engine {
         .await
     }
 
-    /// Looks for work once and begins it. Returns how long there will be none: zero where there may be more at once.
-    async fn turn(
-        &self,
-        drives: &mut JoinSet<Result<(), EngineError>>,
-    ) -> Result<Option<Duration>, StoreError> {
-        let driver = &self.driver;
-        let mut agenda = driver.store.agenda(&self.card.takes).await?;
-        // What this worker has no hands for is looked at again when one of its tasks has ended.
-        if driver.lookups.available_permits() == 0 {
-            agenda.lookup = None;
-        }
-        if driver.slots.available_permits() == 0 {
-            agenda.run = None;
-        }
-        if agenda.next() != Some(Duration::ZERO) {
-            return Ok(agenda.next());
-        }
-        if !self.attend_to(agenda, drives).await? {
-            // What is due and was not found is locked by somebody else for the moment.
-            tokio::time::sleep(LOCKED).await;
-        }
-        Ok(Some(Duration::ZERO))
-    }
-
-    /// Does what is to be done now; says whether anything was.
-    async fn attend_to(
-        &self,
-        agenda: Agenda,
-        drives: &mut JoinSet<Result<(), EngineError>>,
-    ) -> Result<bool, StoreError> {
-        let is_now = |wait: Option<Duration>| wait == Some(Duration::ZERO);
-        let mut n_done = 0;
-        if is_now(agenda.lease) {
-            n_done += self.driver.recover(&[]).await?;
-        }
-        if is_now(agenda.lookup) {
-            for taken in self.driver.due_lookups(None).await? {
-                self.spawn_lookup(taken, drives);
-                n_done += 1;
-            }
-        }
-        if is_now(agenda.workflow) {
-            n_done += self.driver.store.enqueue_due(DUE_BATCH).await?;
-        }
-        // What was done just now may have enqueued some.
-        if is_now(agenda.run) || n_done > 0 {
-            let found = self.claim(None).await?;
-            n_done += found.runs.len();
-            self.begin(found, drives);
-        }
-        Ok(n_done > 0)
-    }
-
     /// Looks up what is in doubt of a workflow, before a session depends on it.
     async fn settle_doubts(&self, of: (WorkspaceId, WorkflowId)) -> Result<(), EngineError> {
         let mut lookups = JoinSet::new();
@@ -256,16 +190,6 @@ impl Engine {
             check(ended)?;
         }
         Ok(())
-    }
-
-    fn spawn_lookup(&self, taken: TakenLookup, tasks: &mut JoinSet<Result<(), EngineError>>) {
-        let driver = Arc::clone(&self.driver);
-        // Only the task that spawns takes permits, and no more were claimed than are free.
-        let permit = Arc::clone(&driver.lookups).try_acquire_owned();
-        tasks.spawn(async move {
-            let _permit = permit;
-            Ok(driver.settle_lookup(taken).await?)
-        });
     }
 
     fn spawn_prune(&self, tasks: &mut JoinSet<Result<(), EngineError>>) {
@@ -284,33 +208,6 @@ impl Engine {
         let overview = self.driver.store.overview(workspace, workflow).await?;
         let is_queued = overview.open_run.is_some_and(|run| run.status == Status::Queued);
         Ok(is_queued && overview.workflow.status != WorkflowStatus::Active)
-    }
-
-    async fn claim(&self, of: Option<(WorkspaceId, WorkflowId)>) -> Result<Found, StoreError> {
-        let claimed_after = Moment::now();
-        let limit = u32::try_from(self.driver.slots.available_permits()).unwrap_or(u32::MAX);
-        if limit == 0 {
-            return Ok(Found { runs: Vec::new(), claimed_after });
-        }
-        let lease = self.driver.policy.lease.duration();
-        let queue = match of {
-            Some((workspace, workflow)) => Queue::Of(workspace, workflow),
-            None => Queue::For(self.card.takes.clone()),
-        };
-        let params = ClaimRuns { worker: self.driver.worker, limit, lease, queue };
-        Ok(Found { runs: self.driver.store.claim_runs(params).await?, claimed_after })
-    }
-
-    fn begin(&self, found: Found, drives: &mut JoinSet<Result<(), EngineError>>) {
-        for run in found.runs {
-            let Ok(slot) = Arc::clone(&self.driver.slots).try_acquire_owned() else {
-                // Cannot be: no more were claimed than slots were free, and only this task takes slots.
-                tracing::error!(run = %run.claim.run, "claimed a run without a free slot");
-                continue;
-            };
-            let driver = Arc::clone(&self.driver);
-            drives.spawn(drive_chain(driver, run, found.claimed_after, slot));
-        }
     }
 
     async fn drain(&self, mut drives: JoinSet<Result<(), EngineError>>) -> Result<(), EngineError> {

@@ -31,6 +31,9 @@ use crate::params::{
 ///
 /// Every method that changes a workflow also decides, in the same transaction, what the workflow does next: it enqueues the
 /// next run, or notes when the workflow is due. Nothing has to be put right afterwards.
+///
+/// Workspaces do not see each other: whatever names a thing says in which workspace, and a thing of another one is not found, as
+/// if there were none. So it is with [`Inspect`].
 #[async_trait]
 pub trait Store: Inspect {
     /// Finds the workspace of that name, or makes it.

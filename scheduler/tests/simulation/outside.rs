@@ -127,7 +127,7 @@ impl Outside {
     /// Whether a read fails this time.
     pub(crate) fn fails_to_read(&self) -> bool {
         let mut world = self.lock();
-        let fails = !world.is_calm && world.rng.chance(8);
+        let fails = !world.is_calm && world.rng.chance(20);
         if fails {
             world.tally.count("read failed");
         }
