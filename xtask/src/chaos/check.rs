@@ -24,7 +24,8 @@ const STANDING: &str = "SELECT
     (SELECT count(*) FROM events WHERE status = 'consumed'),
     (SELECT count(*) FROM handler_runs WHERE status IN ('queued', 'active')),
     (SELECT count(*) FROM mutations WHERE status NOT IN ('applied', 'failed')),
-    (SELECT count(*) FROM workflows WHERE error IS NOT NULL OR maintenance)";
+    (SELECT count(*) FROM workflows w WHERE (error IS NOT NULL OR maintenance) AND NOT EXISTS
+        (SELECT FROM mutations m WHERE m.workflow_id = w.id AND m.status = 'needs_reconcile'))";
 
 /// What stands still, for whoever has to find out why.
 const WAITING: &str =
