@@ -202,7 +202,9 @@ fn write_topics(page: &mut Page, overview: &WorkflowOverview) {
 fn write_limits(page: &mut Page, limits: &[Limit]) {
     if !limits.is_empty() {
         page.heading("Limits");
-        page.wide_table(110, LIMIT_COLUMNS, indented(limits.iter().map(limit_row).collect()));
+        let mut header = LIMIT_COLUMNS;
+        header[0] = "  LIMIT";
+        page.wide_table(110, header, indented(limits.iter().map(limit_row).collect()));
     }
 }
 
