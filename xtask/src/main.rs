@@ -50,7 +50,11 @@ fn run() -> anyhow::Result<()> {
 
 /// Becomes `windlass demo`, in the folder of whoever calls, so that the demo's own folder appears there.
 fn run_demo(arguments: &[OsString]) -> anyhow::Result<()> {
-    let error = Command::new("cargo")
+    let mut cargo_run = Command::new("cargo");
+    cargo::said_of_this_package().for_each(|name| {
+        cargo_run.env_remove(name);
+    });
+    let error = cargo_run
         .args(["run", "--release", "--package", "windlass-worker", "--bin", "windlass"])
         .arg("--manifest-path")
         .arg(repository().join("Cargo.toml"))
