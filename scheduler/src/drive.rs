@@ -220,7 +220,7 @@ impl Driver {
     fn tell(&self, run: &ClaimedRun, step: ProgressStep) {
         let Some(observer) = &self.observer else { return };
         observer(Progress {
-            workflow: run.workflow,
+            workflow: run.claim.workflow,
             workflow_name: run.workflow_name.clone(),
             session: run.session,
             run: run.claim.run,

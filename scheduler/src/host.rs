@@ -108,8 +108,8 @@ impl RunHost {
             Err(failure) => return Reply::Now(Err(failure)),
         };
         self.events(EventFilter {
-            workspace: self.run.workspace,
-            workflow: self.run.workflow,
+            workspace: self.run.claim.workspace,
+            workflow: self.run.claim.workflow,
             topic: Some(topic),
             status: Some(EventStatus::Pending),
             message_ids: None,
@@ -124,8 +124,8 @@ impl RunHost {
         };
         let limit = u32::try_from(ids.len()).unwrap_or(u32::MAX);
         self.events(EventFilter {
-            workspace: self.run.workspace,
-            workflow: self.run.workflow,
+            workspace: self.run.claim.workspace,
+            workflow: self.run.claim.workflow,
             topic: Some(topic),
             status: None,
             message_ids: Some(ids),
@@ -185,7 +185,7 @@ impl RunHost {
     /// Publishes for an input that this run has not registered: it has to be one of the workflow's.
     fn publish_for_earlier_input(&self, event: NewEvent) -> Reply {
         let (store, buffered) = (Arc::clone(&self.store), Arc::clone(&self.buffered));
-        let (workspace, workflow) = (self.run.workspace, self.run.workflow);
+        let (workspace, workflow) = (self.run.claim.workspace, self.run.claim.workflow);
         Reply::Later(Box::pin(async move {
             for input in &event.caused_by {
                 let known = match store.input(workspace, *input).await {
@@ -308,8 +308,8 @@ pub(crate) fn called(tool: &dyn Tool, input: &Value) -> Capability {
 pub(crate) fn tool_call(run: &ClaimedRun, input: Value, time_limit: Duration) -> ToolCall {
     ToolCall {
         input,
-        workspace: run.workspace,
-        workflow: run.workflow,
+        workspace: run.claim.workspace,
+        workflow: run.claim.workflow,
         workflow_name: run.workflow_name.clone(),
         run: run.claim.run,
         mutation: None,

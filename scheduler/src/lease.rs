@@ -154,14 +154,15 @@ mod tests {
     use std::future::pending;
 
     use tokio::time::Instant;
-    use windlass_core::{Id, Timestamp, WorkspaceId};
+    use windlass_core::{Id, Timestamp, WorkflowId, WorkspaceId};
 
     use super::*;
 
     const LEASE: Duration = Duration::from_secs(60);
 
     fn claim(run: RunId) -> Claim {
-        Claim { workspace: WorkspaceId::mint(Timestamp::from_micros(0)), run, fence: 1 }
+        let at = Timestamp::from_micros(0);
+        Claim { workspace: WorkspaceId::mint(at), workflow: WorkflowId::mint(at), run, fence: 1 }
     }
 
     /// Holds runs under leases that began now, and renews them by `beat`.

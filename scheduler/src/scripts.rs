@@ -32,7 +32,7 @@ impl Scripts {
         if let Some(known) = self.lock().get(&id) {
             return Ok(known.clone());
         }
-        let version = store.script(run.workspace, id).await?;
+        let version = store.script(run.claim.workspace, id).await?;
         let loaded = LoadedScript {
             script: Script {
                 name: version.file_name.into(),

@@ -23,7 +23,6 @@ fn instant(stored: Option<At>) -> Option<windlass_core::Timestamp> {
     stored.map(|At(instant)| instant)
 }
 
-/// A stored count; the databases have no unsigned numbers.
 /// A span of time as it is stored, in microseconds.
 pub(crate) fn stored_micros(span: std::time::Duration) -> i64 {
     i64::try_from(span.as_micros()).unwrap_or(i64::MAX)

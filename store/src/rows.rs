@@ -22,7 +22,7 @@ use crate::schema::{
 
 /// Declares row structs that are read and inserted whole, column for column, on both databases.
 macro_rules! rows {
-    ($( $(#[$meta:meta])* $table:ident: $name:ident { $( $field:ident: $type:ty, )+ } )+) => { $(
+    ($( $(#[$meta:meta])* $table:ident: $name:ident { $( $(#[$of_field:meta])* $field:ident: $type:ty, )+ } )+) => { $(
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, HasQuery, Insertable)]
         #[diesel(
@@ -30,7 +30,7 @@ macro_rules! rows {
             check_for_backend(Pg, Sqlite),
             treat_none_as_default_value = false
         )]
-        pub(crate) struct $name { $( pub(crate) $field: $type, )+ }
+        pub(crate) struct $name { $( $(#[$of_field])* pub(crate) $field: $type, )+ }
     )+ };
 }
 
@@ -42,13 +42,16 @@ rows! {
         created_at: At,
     }
 
-    /// A workflow and its controls. It is written whole, and only while its row is locked.
+    /// A workflow and its controls. All of it that changes is written at once, and only while its row is locked.
     #[derive(AsChangeset)]
     #[diesel(treat_none_as_null = true)]
     workflows: WorkflowRow {
         id: Db<WorkflowId>,
+        #[diesel(skip_update)]
         workspace_id: Db<WorkspaceId>,
+        #[diesel(skip_update)]
         name: String,
+        #[diesel(skip_update)]
         title: String,
         status: Db<WorkflowStatus>,
         error: Option<String>,
@@ -66,6 +69,7 @@ rows! {
         window_mutations: i32,
         window_doubts: i32,
         due_at: Option<At>,
+        #[diesel(skip_update)]
         created_at: At,
         updated_at: At,
     }
@@ -312,4 +316,26 @@ rows! {
         details: Json,
         created_at: At,
     }
+}
+
+/// A run without what its script made: all that the next step depends on, and nothing that may be large.
+#[derive(Debug, Clone, PartialEq, HasQuery)]
+#[diesel(table_name = handler_runs, check_for_backend(Pg, Sqlite))]
+pub(crate) struct RunHead {
+    pub(crate) id: Db<RunId>,
+    pub(crate) workflow_id: Db<WorkflowId>,
+    pub(crate) session_id: Db<SessionId>,
+    pub(crate) script_id: Db<ScriptId>,
+    pub(crate) kind: Db<HandlerKind>,
+    pub(crate) handler_name: String,
+    pub(crate) phase: Db<Phase>,
+    pub(crate) status: Db<Status>,
+    pub(crate) retry_of: Option<Db<RunId>>,
+    pub(crate) mutation_id: Option<Db<MutationId>>,
+    pub(crate) mutation_outcome: Option<Db<Outcome>>,
+    pub(crate) claimed_by: Option<Db<WorkerId>>,
+    pub(crate) lease_expires_at: Option<At>,
+    pub(crate) fence: i64,
+    pub(crate) limited: bool,
+    pub(crate) ended_at: Option<At>,
 }

@@ -149,8 +149,8 @@ async fn drive(store: &SharedStore, seen: &Mutex<Seen>, run: &ClaimedRun) {
         return;
     }
     let filter = EventFilter {
-        workspace: run.workspace,
-        workflow: run.workflow,
+        workspace: run.claim.workspace,
+        workflow: run.claim.workflow,
         topic: Some("mail".to_owned()),
         status: Some(EventStatus::Pending),
         message_ids: None,
@@ -183,7 +183,7 @@ async fn send(store: &SharedStore, seen: &Mutex<Seen>, run: &ClaimedRun, mails: 
     };
     let mutation = store.begin_mutation(params).await.unwrap().id;
     for mail in mails {
-        *seen.lock().unwrap().effects.entry((run.workflow, mail)).or_default() += 1;
+        *seen.lock().unwrap().effects.entry((run.claim.workflow, mail)).or_default() += 1;
     }
     let (claim, result) = (run.claim, json!({}));
     let applied = ApplyMutation { claim, mutation, result, resolved_by: None };

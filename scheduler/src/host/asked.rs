@@ -79,8 +79,8 @@ impl RegisterInput {
     /// What it is called outside, for that run.
     pub(super) fn key(&self, run: &ClaimedRun) -> InputKey {
         InputKey {
-            workspace: run.workspace,
-            workflow: run.workflow,
+            workspace: run.claim.workspace,
+            workflow: run.claim.workflow,
             source: self.source.clone(),
             input_type: self.input_type.clone(),
             external_id: self.id.clone(),

@@ -16,9 +16,9 @@ pub async fn a_claimed_run_carries_all_that_driving_it_needs(bench: Bench) {
     let claimed = world.claim().await.unwrap();
 
     let run = world.run(queued.id).await;
-    assert_eq!(claimed.claim, Claim { workspace: world.workspace, run: queued.id, fence: 1 });
-    assert_eq!(claimed.workspace, world.workspace);
-    assert_eq!((claimed.workflow, claimed.workflow_name.as_str()), (world.workflow, "mail"));
+    let (workspace, workflow) = (world.workspace, world.workflow);
+    assert_eq!(claimed.claim, Claim { workspace, workflow, run: queued.id, fence: 1 });
+    assert_eq!(claimed.workflow_name, "mail");
     assert_eq!((claimed.script, claimed.session), (run.script_id, run.session_id));
     assert_eq!((claimed.state.kind, claimed.handler.as_str()), (HandlerKind::Consumer, "record"));
     assert_eq!((claimed.state.phase, claimed.state.status), (Phase::Preparing, Status::Active));
@@ -62,7 +62,7 @@ pub async fn a_worker_may_ask_for_one_workflow_only(bench: Bench) {
     let claimed = world.claims(Some(second.workflow), 10).await;
 
     assert_eq!(claimed.len(), 1);
-    assert_eq!(claimed[0].workflow, second.workflow);
+    assert_eq!(claimed[0].claim.workflow, second.workflow);
     assert_eq!(first.open_run().await.unwrap().status, Status::Queued);
 }
 
@@ -166,12 +166,29 @@ pub async fn after_its_end_nothing_can_be_written(bench: Bench) {
 pub async fn nothing_can_be_written_to_a_run_that_never_was(bench: Bench) {
     let world = World::with_mails(bench, &["m1"]).await;
     let run = world.take("record").await;
-    let unknown = Claim { workspace: world.workspace, run: RunId::mint(start()), fence: 1 };
+    let unknown = Claim { run: RunId::mint(start()), ..run.claim };
 
     let refused =
         world.stop(&ClaimedRun { claim: unknown, ..run }, None, FailureClass::Logic).await;
 
     assert!(matches!(refused, Err(StoreError::ClaimLost { .. })), "{refused:?}");
+}
+
+pub async fn nothing_can_be_written_to_a_run_of_another_workflow(bench: Bench) {
+    let world = World::with_mails(bench, &["m1"]).await;
+    let run = world.take("record").await;
+    let other = world.deploy("other", pipeline()).await;
+    let before = (world.run(run.claim.run).await, world.seen().await, world.events("mail").await);
+
+    let beside_it = Claim { workflow: other.workflow, ..run.claim };
+    let answers = write_everything(&world, &run, beside_it).await;
+
+    for (nth, answer) in answers.into_iter().enumerate() {
+        let refused = answer.unwrap_err();
+        assert!(matches!(refused, StoreError::ClaimLost { .. }), "{nth}: {refused}");
+    }
+    let after = (world.run(run.claim.run).await, world.seen().await, world.events("mail").await);
+    assert_eq!(after, before);
 }
 
 pub async fn an_expired_lease_still_writes_while_nobody_took_the_run(bench: Bench) {

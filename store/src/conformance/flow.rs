@@ -125,7 +125,7 @@ pub async fn a_limited_run_is_followed_by_whose_turn_it_is(bench: Bench) {
 
     assert_eq!(committed.follow_up, None);
     let [next] = take(&world).await.try_into().unwrap();
-    assert_ne!(next.workflow, run.workflow);
+    assert_ne!(next.claim.workflow, run.claim.workflow);
 }
 
 pub async fn a_limit_concerns_what_was_granted_by_that_name(bench: Bench) {

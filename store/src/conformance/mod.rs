@@ -131,11 +131,20 @@ chapters! { $
         with_an_older_fence_nothing_can_be_written,
         after_its_end_nothing_can_be_written,
         nothing_can_be_written_to_a_run_that_never_was,
+        nothing_can_be_written_to_a_run_of_another_workflow,
         an_expired_lease_still_writes_while_nobody_took_the_run,
         a_renewed_lease_is_not_taken_for_lost,
         a_renewal_tells_what_is_lost,
         the_store_knows_when_a_lease_ends,
         two_workers_have_two_claims,
+    }
+    repeating {
+        every_step_of_a_run_may_be_called_again,
+        a_stop_may_be_called_again,
+        the_answer_to_a_request_may_be_written_again,
+        a_commit_that_is_called_again_answers_with_the_run_that_it_took,
+        a_commit_that_is_called_again_takes_nothing_that_others_have,
+        another_step_than_the_one_that_was_written_is_refused,
     }
     preparing {
         the_result_is_kept_and_the_events_are_reserved,

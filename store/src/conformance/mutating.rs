@@ -102,7 +102,19 @@ pub async fn a_run_mutates_once(bench: Bench) {
     let world = World::with_mails(bench, &["m1"]).await;
     let (run, mutation) = world.mutating(&["m1"]).await;
 
-    let while_open = world.begin(&run).await.unwrap_err();
+    let begun = world.mutation(mutation).await;
+    let other = BeginMutation {
+        claim: run.claim,
+        tool_namespace: begun.tool_namespace,
+        tool_method: begun.tool_method,
+        params: json!({ "path": "ledger.csv", "line": "c;d" }),
+        target: begun.target,
+        ui_title: begun.ui_title,
+        reconcilable: false,
+        price: 0,
+        logs: Vec::new(),
+    };
+    let while_open = world.store.begin_mutation(other).await.unwrap_err();
     world.apply(run.claim, mutation).await.unwrap();
     let when_settled = world.begin(&run).await.unwrap_err();
 
@@ -153,8 +165,10 @@ pub async fn a_mutation_is_settled_once(bench: Bench) {
     let (run, mutation) = world.mutated(&["m1"]).await;
     let before = world.mutation(mutation).await;
 
+    let (claim, result) = (run.claim, json!({ "row": 8 }));
+    let other = ApplyMutation { claim, mutation, result, resolved_by: None };
     let answers = [
-        world.apply(run.claim, mutation).await,
+        world.store.apply_mutation(other).await,
         world.fail(run.claim, mutation, FailureClass::Logic).await,
         world.doubt(run.claim, mutation).await,
     ];

@@ -4,7 +4,7 @@ use serde_json::json;
 use windlass_core::{EventStatus, FailureClass, Phase};
 
 use super::world::{Bench, World, event, log, reservation};
-use crate::{LogFilter, Reservation, StoreError};
+use crate::{CheckpointPrepare, LogFilter, Reservation, StoreError};
 
 /// Why these reservations are refused; nothing may have changed.
 async fn refusal(world: &World, reservations: Vec<Reservation>) -> (String, String) {
@@ -117,7 +117,9 @@ pub async fn a_run_prepares_once(bench: Bench) {
     let world = World::with_mails(bench, &["m1", "m2"]).await;
     let run = world.reserve(&["m1"]).await;
 
-    let refused = world.prepare(&run, vec![reservation("mail", &["m2"])]).await.unwrap_err();
+    let prepared = world.prepared(&run, vec![reservation("mail", &["m2"])]);
+    let other = CheckpointPrepare { result: json!({ "data": "other" }), ..prepared };
+    let refused = world.store.checkpoint_prepare(other).await.unwrap_err();
 
     assert!(matches!(refused, StoreError::Illegal(_)), "{refused}");
     assert_eq!(world.event("mail", "m2").await.status, EventStatus::Pending);

@@ -170,7 +170,7 @@ pub async fn a_run_stops_once_and_never_backwards(bench: Bench) {
     let committed =
         world.stop(&run, Some(Phase::Committed), FailureClass::Logic).await.unwrap_err();
     world.stop(&run, None, FailureClass::Logic).await.unwrap();
-    let again = world.stop(&run, None, FailureClass::Logic).await.unwrap_err();
+    let again = world.stop(&run, None, FailureClass::Auth).await.unwrap_err();
 
     assert!(matches!(backwards, StoreError::Illegal(_)), "{backwards}");
     assert!(matches!(committed, StoreError::Illegal(_)), "{committed}");

@@ -125,7 +125,7 @@ pub async fn a_workspace_that_has_much_to_do_leaves_the_others_their_turn(bench:
     let small = World { workspace, ..world.clone() }.deploy("small", pipeline()).await;
 
     let taken = small.claims_from(Queue::For(Takes::default()), 4).await;
-    let of_small = taken.iter().filter(|run| run.workspace == workspace).count();
+    let of_small = taken.iter().filter(|run| run.claim.workspace == workspace).count();
 
     assert_eq!((taken.len(), of_small), (4, 1), "all it has, though it was last");
     assert_eq!(small.claims_from(Queue::For(Takes::default()), 30).await.len(), 17);

@@ -105,6 +105,8 @@ pub struct LogEntry {
 pub struct Claim {
     /// The run's workspace.
     pub workspace: WorkspaceId,
+    /// The run's workflow.
+    pub workflow: WorkflowId,
     /// The run.
     pub run: RunId,
     /// The fencing number: every write with an older one is refused.
@@ -118,10 +120,6 @@ pub struct ClaimedRun {
     pub claim: Claim,
     /// Where the run stands.
     pub state: RunState,
-    /// Its workspace.
-    pub workspace: WorkspaceId,
-    /// Its workflow.
-    pub workflow: WorkflowId,
     /// The workflow's name.
     pub workflow_name: String,
     /// Its session.

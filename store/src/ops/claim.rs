@@ -4,16 +4,17 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 use serde_json::Value;
-use windlass_core::{MutationStatus, RunId, WorkerId};
+use windlass_core::{MutationStatus, RunState, WorkerId};
 
 use super::dialect::{self, RunQueryDsl};
 use super::flow::{Admitted, Flow};
-use super::{Operation, Tx, held, reads};
+use super::queue::Enqueued;
+use super::{Operation, Tx, reads};
 use crate::error::{Result, StoreError};
 use crate::model::{Claim, ClaimedRun};
-use crate::params::{ClaimRuns, FollowUp, Queue, Takes};
+use crate::params::{ClaimRuns, Queue, Takes};
 use crate::queue::From;
-use crate::rows::{At, Db, Json, RunRow, WorkflowRow};
+use crate::rows::{At, Db, Json, RunRow};
 use crate::schema::{handler_runs, mutations, workflows};
 
 impl Operation for ClaimRuns {
@@ -73,54 +74,61 @@ async fn in_turn(tx: &mut Tx<'_>, takes: &Takes, limit: u32) -> Result<Vec<Admit
     Ok(admitted)
 }
 
-/// The worker goes on with the run that was enqueued just now.
-pub(super) async fn follow_up(
-    tx: &mut Tx<'_>,
-    enqueued: Option<RunId>,
-    wanted: Option<FollowUp>,
-) -> Result<Option<ClaimedRun>> {
-    let (Some(run), Some(FollowUp { worker, lease })) = (enqueued, wanted) else { return Ok(None) };
-    let claimed = take(tx, Admitted { run, limited: false }, worker, lease).await?;
-    tx.wakes = false;
-    Ok(Some(claimed))
-}
-
 async fn take(
     tx: &mut Tx<'_>,
     Admitted { run, limited }: Admitted,
     worker: WorkerId,
     lease: Duration,
 ) -> Result<ClaimedRun> {
-    let found = held::load(tx, run).await?;
-    let found = found.ok_or_else(|| StoreError::not_found("run", &run))?;
-    let (row, state) = (found.run, found.state.claim()?.run);
-    let claim = Claim { workspace: row.workspace_id.0, run, fence: row.fence + 1 };
+    let found = handler_runs::table
+        .inner_join(workflows::table)
+        .left_join(mutations::table)
+        .filter(handler_runs::id.eq(Db(run)))
+        .select((RunRow::as_select(), workflows::name, mutations::status.nullable()));
+    let found: Option<(RunRow, String, Option<Db<MutationStatus>>)> =
+        found.first(tx.conn).await.optional()?;
+    let (row, workflow_name, mutation) = found.ok_or_else(|| StoreError::not_found("run", &run))?;
+    let queued = RunState {
+        kind: row.kind.0,
+        phase: row.phase.0,
+        status: row.status.0,
+        outcome: row.mutation_outcome.map(|Db(outcome)| outcome),
+        mutation: mutation.map(|Db(status)| status),
+    };
+    let state = queued.claim()?.run;
+    let row = RunRow { fence: row.fence + 1, ..row };
     diesel::update(handler_runs::table.filter(handler_runs::id.eq(row.id)))
         .set((
             handler_runs::status.eq(Db(state.status)),
             handler_runs::phase.eq(Db(state.phase)),
             handler_runs::claimed_by.eq(Some(Db(worker))),
             handler_runs::lease_expires_at.eq(Some(At(tx.now.after(lease)))),
-            handler_runs::fence.eq(claim.fence),
+            handler_runs::fence.eq(row.fence),
             handler_runs::limited.eq(limited),
             handler_runs::started_at.eq(Some(At(tx.now))),
         ))
         .execute(tx.conn)
         .await?;
-    let workflow = WorkflowRow::query().filter(workflows::id.eq(row.workflow_id));
-    let workflow = workflow.first(tx.conn).await?;
-    let mutation_result = mutation_result(tx, &row).await?;
+    claimed(tx, Enqueued { run: row, state }, workflow_name).await
+}
+
+/// A run that was claimed, as its worker needs it.
+pub(super) async fn claimed(
+    tx: &mut Tx<'_>,
+    Enqueued { run, state }: Enqueued,
+    workflow_name: String,
+) -> Result<ClaimedRun> {
+    let mutation_result = mutation_result(tx, &run).await?;
+    let (workspace, workflow) = (run.workspace_id.0, run.workflow_id.0);
     Ok(ClaimedRun {
-        claim,
+        claim: Claim { workspace, workflow, run: run.id.0, fence: run.fence },
         state,
-        workspace: claim.workspace,
-        workflow: workflow.id.0,
-        workflow_name: workflow.name,
-        session: row.session_id.0,
-        script: row.script_id.0,
-        handler: row.handler_name,
-        input_state: row.input_state.map(|Json(value)| value),
-        prepare_result: row.prepare_result.map(|Json(value)| value),
+        workflow_name,
+        session: run.session_id.0,
+        script: run.script_id.0,
+        handler: run.handler_name,
+        input_state: run.input_state.map(|Json(value)| value),
+        prepare_result: run.prepare_result.map(|Json(value)| value),
         mutation_result,
     })
 }

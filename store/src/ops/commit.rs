@@ -4,36 +4,42 @@ use diesel::prelude::*;
 use serde_json::Value;
 use windlass_core::{HandlerKind, IllegalTransition, InputId, Schedule};
 
-use super::claim::follow_up;
+use super::claim::claimed;
 use super::dialect::RunQueryDsl;
 use super::held::{Held, hold};
 use super::inputs::{leave_out_needless, register};
-use super::next::go_on;
+use super::next::go_on_after;
 use super::outcome::Because;
-use super::publish::{leave_out_past, publish};
-use super::{Operation, Tx, logs, outcome, reservations, sessions};
-use crate::error::Result;
-use crate::model::Committed;
+use super::publish::{leave_out_past, mark_work, publish};
+use super::{Operation, Tx, again, logs, outcome, sessions};
+use crate::error::{Result, StoreError};
+use crate::model::{Claim, Committed};
 use crate::params::{CommitConsumer, CommitProducer, FollowUp, NewEvent};
 use crate::rows::{At, Db, Json};
-use crate::schema::{handler_runs, handler_state, run_inputs};
+use crate::schema::{handler_state, run_inputs};
 
 impl Operation for CommitProducer {
     type Output = Committed;
 
     async fn run(mut self, tx: &mut Tx<'_>) -> Result<Committed> {
-        let mut held = hold(tx, self.claim).await?;
+        let mut held = match hold_or_committed(tx, self.claim, self.follow_up).await? {
+            Ok(held) => held,
+            Err(committed) => return Ok(committed),
+        };
         require(&held, HandlerKind::Producer, "be committed as a producer's")?;
         let changes = held.state.commit()?;
         leave_out_past(tx, &held, &mut self.events).await?;
         let wanted = leave_out_needless(tx, &held, self.inputs, &self.events).await?;
         let mut registered = register(tx, &held, wanted).await?;
         registered.translate(tx, &held, &mut self.events).await?;
-        publish(tx, &held, self.events).await?;
-        save_state(tx, &held, self.state.as_ref()).await?;
-        reschedule(tx, &held).await?;
+        let changed = publish(tx, &held, self.events).await?;
         logs::append(tx, held.run.id, self.logs).await?;
-        outcome::write(tx, &mut held, changes, &Because::default()).await?;
+        let state = self.state.as_ref();
+        let because = Because { state, ..Because::default() };
+        outcome::write(tx, &mut held, changes, &because).await?;
+        let next_run_at = next_run_at(tx, &held).await?;
+        leave(tx, &held, Left { state, next_run_at, has_no_work: false }).await?;
+        mark_work(tx, held.workflow.id.0, changed).await?;
         finish(tx, held, self.follow_up).await
     }
 }
@@ -42,17 +48,42 @@ impl Operation for CommitConsumer {
     type Output = Committed;
 
     async fn run(mut self, tx: &mut Tx<'_>) -> Result<Committed> {
-        let mut held = hold(tx, self.claim).await?;
+        let mut held = match hold_or_committed(tx, self.claim, self.follow_up).await? {
+            Ok(held) => held,
+            Err(committed) => return Ok(committed),
+        };
         require(&held, HandlerKind::Consumer, "be committed as a consumer's")?;
         let changes = held.state.commit()?;
-        rest(tx, &held).await?;
         leave_out_past(tx, &held, &mut self.events).await?;
         inherit_causes(tx, &held, &mut self.events).await?;
-        publish(tx, &held, self.events).await?;
-        save_state(tx, &held, self.state.as_ref()).await?;
+        let changed = publish(tx, &held, self.events).await?;
         logs::append(tx, held.run.id, self.logs).await?;
-        outcome::write(tx, &mut held, changes, &Because::default()).await?;
+        let state = self.state.as_ref();
+        let because = Because { state, ..Because::default() };
+        let n_consumed = outcome::write(tx, &mut held, changes, &because).await?;
+        // One that found something looks again: more may wait. So does one whose run only continued another, which had found
+        // something.
+        let has_no_work = n_consumed == 0 && held.run.retry_of.is_none() && held.is_current();
+        leave(tx, &held, Left { state, next_run_at: None, has_no_work }).await?;
+        // Also where it published to itself.
+        mark_work(tx, held.workflow.id.0, changed).await?;
         finish(tx, held, self.follow_up).await
+    }
+}
+
+/// The run, or what came of its commit where that has happened.
+async fn hold_or_committed(
+    tx: &mut Tx<'_>,
+    claim: Claim,
+    wanted: Option<FollowUp>,
+) -> Result<Result<Held, Committed>> {
+    match hold(tx, claim).await {
+        Ok(held) => Ok(Ok(held)),
+        Err(StoreError::ClaimLost { run }) => match again::committed(tx, claim, wanted).await? {
+            Some(committed) => Ok(Err(committed)),
+            None => Err(StoreError::ClaimLost { run }),
+        },
+        Err(other) => Err(other),
     }
 }
 
@@ -69,66 +100,57 @@ fn require(
 }
 
 async fn finish(tx: &mut Tx<'_>, held: Held, wanted: Option<FollowUp>) -> Result<Committed> {
-    sessions::count_committed(tx, held.run.session_id).await?;
-    let handler = (held.workflow.id, held.run.kind, &held.run.handler_name);
-    diesel::update(handler_state::table.find(handler))
-        .set(handler_state::last_run_at.eq(Some(At(tx.now))))
-        .execute(tx.conn)
-        .await?;
+    let session = sessions::count_committed(tx, held.run.session_id).await?;
     // What is limited stands in line again.
-    let wanted = wanted.filter(|_| !held.run.limited);
-    let gone_on = go_on(tx, held.workflow).await?;
-    Ok(Committed { follow_up: follow_up(tx, gone_on.enqueued, wanted).await? })
+    let taker = wanted.filter(|_| !held.run.limited);
+    let gone_on = go_on_after(tx, held.workflow, session, taker).await?;
+    let follow_up = match gone_on.enqueued.filter(|_| taker.is_some()) {
+        Some(run) => Some(claimed(tx, run, gone_on.workflow.name).await?),
+        None => None,
+    };
+    Ok(Committed { follow_up })
 }
 
-/// A handler that returned no state keeps the one it had.
-async fn save_state(tx: &mut Tx<'_>, held: &Held, state: Option<&Value>) -> Result<()> {
-    let Some(state) = state else { return Ok(()) };
-    diesel::update(handler_runs::table.filter(handler_runs::id.eq(held.run.id)))
-        .set(handler_runs::output_state.eq(Some(Json(state))))
-        .execute(tx.conn)
-        .await?;
-    let handler = (held.workflow.id, held.run.kind, &held.run.handler_name);
-    diesel::update(handler_state::table.find(handler))
-        .set((
+/// What a committed run leaves of its handler.
+struct Left<'a> {
+    /// The new state; a handler that returned none keeps the one it had.
+    state: Option<&'a Value>,
+    /// When a producer is due again; none where that stays as it is.
+    next_run_at: Option<Option<At>>,
+    /// Whether a consumer looked and found nothing: then it has no work until something happens.
+    has_no_work: bool,
+}
+
+async fn leave(tx: &mut Tx<'_>, held: &Held, left: Left<'_>) -> Result<()> {
+    let state = left.state.map(|state| {
+        (
             handler_state::state.eq(Some(Json(state))),
             handler_state::updated_at.eq(At(tx.now)),
             handler_state::updated_by_run_id.eq(Some(held.run.id)),
+        )
+    });
+    let handler = (held.workflow.id, held.run.kind, &held.run.handler_name);
+    diesel::update(handler_state::table.find(handler))
+        .set((
+            handler_state::last_run_at.eq(Some(At(tx.now))),
+            state,
+            left.next_run_at.map(|at| handler_state::next_run_at.eq(at)),
+            left.has_no_work.then(|| handler_state::has_work.eq(false)),
         ))
         .execute(tx.conn)
         .await?;
     Ok(())
 }
 
-/// The producer is due again by its schedule, which counts from now: it has just finished.
-async fn reschedule(tx: &mut Tx<'_>, held: &Held) -> Result<()> {
+/// When the producer is due again by its schedule, which counts from now: it has just finished.
+async fn next_run_at(tx: &mut Tx<'_>, held: &Held) -> Result<Option<Option<At>>> {
     if !held.is_current() {
-        return Ok(());
+        return Ok(None);
     }
     let producer = (held.workflow.id, held.run.kind, &held.run.handler_name);
     let schedule = handler_state::table.find(producer).select(handler_state::schedule);
     let schedule: Option<Json<Schedule>> = schedule.first(tx.conn).await?;
-    let next_run_at = schedule.and_then(|Json(schedule)| schedule.next_after(tx.now));
-    diesel::update(handler_state::table.find(producer))
-        .set(handler_state::next_run_at.eq(next_run_at.map(At)))
-        .execute(tx.conn)
-        .await?;
-    Ok(())
-}
-
-/// A consumer that looked and found nothing has no work until something happens. One that found something looks again: more may
-/// wait. So does one whose run only continued another, which had found something.
-async fn rest(tx: &mut Tx<'_>, held: &Held) -> Result<()> {
-    let n_reserved = reservations::ids(tx, held.run.id).await?.len();
-    if n_reserved > 0 || held.run.retry_of.is_some() || !held.is_current() {
-        return Ok(());
-    }
-    let consumer = (held.workflow.id, held.run.kind, &held.run.handler_name);
-    diesel::update(handler_state::table.find(consumer))
-        .set(handler_state::has_work.eq(false))
-        .execute(tx.conn)
-        .await?;
-    Ok(())
+    Ok(Some(schedule.and_then(|Json(schedule)| schedule.next_after(tx.now)).map(At)))
 }
 
 /// What `next` publishes was caused by everything that the run had reserved, whatever the script says.

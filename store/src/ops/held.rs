@@ -11,13 +11,13 @@ use super::dialect::{self, RunQueryDsl};
 use crate::convert::count;
 use crate::error::{Result, StoreError};
 use crate::model::Claim;
-use crate::rows::{Db, RunRow, WorkflowRow};
+use crate::rows::{Db, RunHead, WorkflowRow};
 use crate::schema::{handler_runs, mutations};
 
 /// A run whose workflow is locked.
 pub(super) struct Held {
     pub(super) workflow: WorkflowRow,
-    pub(super) run: RunRow,
+    pub(super) run: RunHead,
     pub(super) state: RunState,
     /// What can be done about its mutation, should it be in doubt.
     pub(super) recourse: Recourse,
@@ -55,13 +55,11 @@ impl Held {
 /// A lease that has expired does not refuse: only that another worker claimed the run, or that it was stopped in the meantime.
 /// So a worker that was merely slow loses nothing while nobody missed it.
 pub(super) async fn hold(tx: &mut Tx<'_>, claim: Claim) -> Result<Held> {
-    let lost = StoreError::ClaimLost { run: claim.run };
-    match find(tx, claim.workspace, claim.run).await? {
-        Some(held) if held.run.fence == claim.fence && held.run.status.0 == Status::Active => {
-            Ok(held)
-        }
-        Some(_) | None => Err(lost),
-    }
+    let locked = dialect::lock_workflow(tx.conn, claim.workspace, claim.workflow).await?;
+    let held = with_run(tx, locked, claim.run).await?;
+    let is_active = |held: &Held| held.run.status.0 == Status::Active;
+    held.filter(|held| held.run.fence == claim.fence && is_active(held))
+        .ok_or(StoreError::ClaimLost { run: claim.run })
 }
 
 /// The run of that workspace, with its workflow locked.
@@ -106,7 +104,7 @@ async fn with_run(
 ) -> Result<Option<Held>> {
     let Some(workflow) = locked else { return Ok(None) };
     // Read only now: whoever held the lock may have changed the run.
-    let loaded = load(tx, run).await?;
+    let loaded = load(tx, run).await?.filter(|loaded| loaded.run.workflow_id == workflow.id);
     Ok(loaded.map(|Loaded { run, state, recourse, price }| Held {
         workflow,
         run,
@@ -118,7 +116,7 @@ async fn with_run(
 
 /// A run and what its state depends on.
 pub(super) struct Loaded {
-    pub(super) run: RunRow,
+    pub(super) run: RunHead,
     pub(super) state: RunState,
     recourse: Recourse,
     price: i64,
@@ -133,23 +131,19 @@ pub(super) async fn load(tx: &mut Tx<'_>, run: RunId) -> Result<Option<Loaded>> 
     let row = handler_runs::table
         .left_join(mutations::table)
         .filter(handler_runs::id.eq(Db(run)))
-        .select((RunRow::as_select(), mutation.nullable()));
-    let found: Option<(RunRow, Option<LedgerState>)> = row.first(tx.conn).await.optional()?;
+        .select((RunHead::as_select(), mutation.nullable()));
+    let found: Option<(RunHead, Option<LedgerState>)> = row.first(tx.conn).await.optional()?;
     Ok(found.map(|(run, mutation)| {
-        let state = state(&run, mutation.map(|(Db(status), ..)| status));
+        let state = RunState {
+            kind: run.kind.0,
+            phase: run.phase.0,
+            status: run.status.0,
+            outcome: run.mutation_outcome.map(|Db(outcome)| outcome),
+            mutation: mutation.map(|(Db(status), ..)| status),
+        };
         let can_look_up = mutation.is_some_and(|(_, reconcilable, _)| reconcilable);
         let recourse = if can_look_up { Recourse::LookUp } else { Recourse::Ask };
         let price = mutation.map_or(0, |(.., cost)| cost);
         Loaded { run, state, recourse, price }
     }))
-}
-
-fn state(run: &RunRow, mutation: Option<MutationStatus>) -> RunState {
-    RunState {
-        kind: run.kind.0,
-        phase: run.phase.0,
-        status: run.status.0,
-        outcome: run.mutation_outcome.map(|Db(outcome)| outcome),
-        mutation,
-    }
 }

@@ -6,6 +6,7 @@
 //! its end stands [`next::go_on`], which decides what the workflow does next.
 
 mod activate;
+mod again;
 mod claim;
 mod commit;
 mod control;

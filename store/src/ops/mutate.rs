@@ -9,12 +9,12 @@ use super::held::{Held, hold};
 use super::next::go_on;
 use super::notices::{self, Entry};
 use super::outcome::{Because, NextLookup};
-use super::{Operation, Tx, held, logs, lookup, outcome, reservations};
+use super::{Operation, Tx, again, held, logs, lookup, outcome, reservations};
 use crate::error::{Result, StoreError};
 use crate::model::{BegunMutation, Claim};
 use crate::params::{ApplyMutation, BeginMutation, CaptureMutation, DoubtMutation, FailMutation};
 use crate::rows::{At, Db, Json, MutationRow, storable};
-use crate::schema::{handler_runs, mutations};
+use crate::schema::mutations;
 use crate::tenant::is_of;
 
 impl Operation for BeginMutation {
@@ -22,6 +22,9 @@ impl Operation for BeginMutation {
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<BegunMutation> {
         let mut held = hold(tx, self.claim).await?;
+        if let Some(begun) = again::begun(tx, &held, &self).await? {
+            return Ok(begun);
+        }
         let events = reservations::ids(tx, held.run.id).await?;
         let changes = held.state.begin_mutation(events.len())?;
         let claim = self.claim;
@@ -65,13 +68,11 @@ impl Operation for BeginMutation {
             updated_at: At(tx.now),
         };
         diesel::insert_into(mutations::table).values(&row).execute(tx.conn).await?;
-        diesel::update(handler_runs::table.filter(handler_runs::id.eq(held.run.id)))
-            .set(handler_runs::mutation_id.eq(Some(row.id)))
-            .execute(tx.conn)
-            .await?;
         logs::append(tx, held.run.id, self.logs).await?;
+        // It is written already.
         held.state.mutation = changes.run.mutation;
-        outcome::write(tx, &mut held, changes, &Because::default()).await?;
+        let because = Because { mutation: Some(row.id), ..Because::default() };
+        outcome::write(tx, &mut held, changes, &because).await?;
         Ok(BegunMutation { id: row.id.0, idempotency_key: row.idempotency_key })
     }
 }
@@ -114,6 +115,9 @@ impl Operation for ApplyMutation {
             let evidence = json!({ "applied": self.result }).to_string();
             return keep_evidence(tx, self.claim, self.mutation, evidence).await;
         };
+        if again::is_applied(tx, &held, &self.result).await? {
+            return Ok(Answered::InTime);
+        }
         let changes = held.state.apply_mutation()?;
         let because = Because {
             result: Some(&self.result),
@@ -132,7 +136,8 @@ impl Operation for CaptureMutation {
         let mut held = hold(tx, self.claim).await?;
         let changes = held.state.capture_mutation()?;
         let because = Because { result: Some(&self.result), ..Because::default() };
-        outcome::write(tx, &mut held, changes, &because).await
+        outcome::write(tx, &mut held, changes, &because).await?;
+        Ok(())
     }
 }
 
@@ -141,6 +146,10 @@ impl Operation for FailMutation {
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<Answered> {
         let Some(mut held) = hold_mutation(tx, self.claim, self.mutation).await? else {
+            let of = (self.claim, self.mutation);
+            if again::is_settled(tx, of, &[MutationStatus::Failed], &self.failure).await? {
+                return Ok(Answered::InTime);
+            }
             let evidence = json!({ "failed": self.failure.message }).to_string();
             return keep_evidence(tx, self.claim, self.mutation, evidence).await;
         };
@@ -158,6 +167,11 @@ impl Operation for DoubtMutation {
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<Answered> {
         let Some(mut held) = hold_mutation(tx, self.claim, self.mutation).await? else {
+            let of = (self.claim, self.mutation);
+            let in_doubt = [MutationStatus::NeedsReconcile, MutationStatus::Indeterminate];
+            if again::is_settled(tx, of, &in_doubt, &self.failure).await? {
+                return Ok(Answered::InTime);
+            }
             let evidence = json!({ "in_doubt": self.failure.message }).to_string();
             return keep_evidence(tx, self.claim, self.mutation, evidence).await;
         };

@@ -9,9 +9,11 @@ use windlass_core::{
 };
 
 use super::dialect::{self, RunQueryDsl};
-use super::{Operation, Tx, queue, sessions, window};
+use super::queue::{self, Enqueued};
+use super::{Operation, Tx, sessions, window};
 use crate::error::Result;
 use crate::literals::{IsOpen, IsPending};
+use crate::params::FollowUp;
 use crate::rows::{At, Db, SessionRow, WorkflowRow};
 use crate::schema::{events, handler_runs, handler_state, subscriptions, topics, workflows};
 
@@ -39,36 +41,64 @@ pub(super) struct GoneOn {
     /// As it is saved.
     pub(super) workflow: WorkflowRow,
     /// The run that was enqueued.
-    pub(super) enqueued: Option<RunId>,
+    pub(super) enqueued: Option<Enqueued>,
+}
+
+/// What is under way in a workflow.
+struct Open {
+    has_run: bool,
+    session: Option<SessionRow>,
 }
 
 /// Saves the workflow and decides what it does next: a run is enqueued in a session, or the open session is completed and the
 /// workflow notes when it has to be looked at again.
-pub(super) async fn go_on(tx: &mut Tx<'_>, mut workflow: WorkflowRow) -> Result<GoneOn> {
-    let view = due_view(tx, &workflow).await?;
-    let step = next_step(&view, tx.now);
+pub(super) async fn go_on(tx: &mut Tx<'_>, workflow: WorkflowRow) -> Result<GoneOn> {
+    let has_run = has_open_run(tx, workflow.id).await?;
     let session = sessions::find_open(tx, workflow.id).await?;
+    decide(tx, workflow, Open { has_run, session }, None).await
+}
+
+/// The same where the workflow's open run has just ended, in that session, and its worker may go on with the next one.
+pub(super) async fn go_on_after(
+    tx: &mut Tx<'_>,
+    workflow: WorkflowRow,
+    session: SessionRow,
+    taker: Option<FollowUp>,
+) -> Result<GoneOn> {
+    let session = Some(session).filter(|session| session.result.is_none());
+    decide(tx, workflow, Open { has_run: false, session }, taker).await
+}
+
+async fn decide(
+    tx: &mut Tx<'_>,
+    mut workflow: WorkflowRow,
+    open: Open,
+    taker: Option<FollowUp>,
+) -> Result<GoneOn> {
+    let view = due_view(tx, &workflow, open.has_run).await?;
+    let step = next_step(&view, tx.now);
     let was_due_at = workflow.due_at;
     let mut enqueued = None;
     workflow.due_at = None;
     match step {
         NextStep::Run(step) => {
-            let session = session_for(tx, &mut workflow, session, &step).await?;
-            enqueued = Some(queue::enqueue(tx, &mut workflow, &step, session).await?);
+            let session = session_for(tx, &mut workflow, open.session, &step).await?;
+            enqueued = Some(queue::enqueue(tx, &mut workflow, &step, session, taker).await?);
+            tx.wakes |= taker.is_none();
         }
         NextStep::At(instant) => {
             workflow.due_at = Some(At(instant));
-            complete(tx, &mut workflow, session).await?;
+            complete(tx, &mut workflow, open.session).await?;
         }
-        NextStep::Idle if view.has_open_run => {}
-        NextStep::Idle => complete(tx, &mut workflow, session).await?,
+        NextStep::Idle if open.has_run => {}
+        NextStep::Idle => complete(tx, &mut workflow, open.session).await?,
     }
-    tx.wakes |= enqueued.is_some() || (workflow.due_at.is_some() && workflow.due_at != was_due_at);
+    tx.wakes |= workflow.due_at.is_some() && workflow.due_at != was_due_at;
     save(tx, &mut workflow).await?;
     Ok(GoneOn { workflow, enqueued })
 }
 
-/// Writes the whole row: it was read under the lock that is still held.
+/// Writes all of the row that may change: it was read under the lock that is still held.
 async fn save(tx: &mut Tx<'_>, workflow: &mut WorkflowRow) -> Result<()> {
     workflow.updated_at = At(tx.now);
     diesel::update(workflows::table.filter(workflows::id.eq(workflow.id)))
@@ -110,7 +140,11 @@ async fn complete(
 /// A handler as far as it may be due: kind, name, whether it has work, when it wakes, when it runs.
 type DueHandler = (Db<HandlerKind>, String, bool, Option<At>, Option<At>);
 
-async fn due_view(tx: &mut Tx<'_>, workflow: &WorkflowRow) -> Result<DueView> {
+async fn due_view(
+    tx: &mut Tx<'_>,
+    workflow: &WorkflowRow,
+    has_open_run: bool,
+) -> Result<DueView> {
     let handlers = handler_state::table
         .filter(handler_state::workflow_id.eq(workflow.id).and(handler_state::declared.eq(true)))
         .order(handler_state::name)
@@ -129,7 +163,7 @@ async fn due_view(tx: &mut Tx<'_>, workflow: &WorkflowRow) -> Result<DueView> {
         in_maintenance: workflow.maintenance,
         backoff_until: workflow.backoff_until.map(|At(until)| until),
         effects_paused_until: window::paused_until(workflow, &tx.policy.effects),
-        has_open_run: has_open_run(tx, workflow.id).await?,
+        has_open_run,
         pending_retry: pending_retry(tx, workflow).await?,
         consumers: Vec::new(),
         producers: Vec::new(),

@@ -3,8 +3,8 @@
 use diesel::prelude::*;
 use serde_json::Value;
 use windlass_core::{
-    Changes, Failure, FailureClass, Hold, MutationStatus, PendingRetry, ResolvedBy, ScriptPosition,
-    SessionResult, Status,
+    Changes, Failure, FailureClass, Hold, MutationId, MutationStatus, PendingRetry, ResolvedBy,
+    ScriptPosition, SessionResult, Status,
 };
 
 use super::dialect::RunQueryDsl;
@@ -14,11 +14,17 @@ use crate::error::Result;
 use crate::rows::{At, Db, Json, storable};
 use crate::schema::{self, handler_runs, mutations};
 
-/// What is known of the cause of a transition.
+/// What a transition is because of, and what comes with it.
 #[derive(Default)]
 pub(super) struct Because<'a> {
     /// Why it stops.
     pub(super) cause: Option<Cause>,
+    /// What `prepare` returned.
+    pub(super) prepared: Option<&'a Value>,
+    /// The ledger row that the run has from now on.
+    pub(super) mutation: Option<Db<MutationId>>,
+    /// The state that the handler returned.
+    pub(super) state: Option<&'a Value>,
     /// The tool's answer, where a mutation is applied.
     pub(super) result: Option<&'a Value>,
     /// Who settled a mutation that was in doubt.
@@ -58,19 +64,19 @@ impl Because<'_> {
 }
 
 /// Writes `changes` to the run, its ledger row, its reserved events, its session and, in memory, its workflow, which
-/// [`go_on`](super::next::go_on) saves.
+/// [`go_on`](super::next::go_on) saves. Returns how many events the run had reserved and has no longer.
 pub(super) async fn write(
     tx: &mut Tx<'_>,
     held: &mut Held,
     changes: Changes,
     because: &Because<'_>,
-) -> Result<()> {
+) -> Result<usize> {
     if changes.run.mutation != held.state.mutation {
         write_mutation(tx, held, changes.run.mutation, because).await?;
     }
-    write_run(tx, held, &changes, because.cause.as_ref()).await?;
+    write_run(tx, held, &changes, because).await?;
     let why = because.cause.as_ref().map(|cause| cause.message.as_str());
-    reservations::dispose(tx, held, changes.reservations, why).await?;
+    let n_disposed = reservations::dispose(tx, held, changes.reservations, why).await?;
     match changes.pending_retry {
         PendingRetry::Keep => {}
         PendingRetry::Set => held.workflow.pending_retry_run_id = Some(held.run.id),
@@ -86,7 +92,8 @@ pub(super) async fn write(
         held.workflow.lost_runs = 0;
     }
     held.state = changes.run;
-    hold_workflow(tx, held, changes.hold).await
+    hold_workflow(tx, held, changes.hold).await?;
+    Ok(n_disposed)
 }
 
 async fn write_mutation(
@@ -138,15 +145,24 @@ async fn charge(tx: &mut Tx<'_>, held: &Held) -> Result<()> {
     Ok(())
 }
 
+/// Writes only what is another than before: indexes follow a column that is written, and a phase is in none.
 async fn write_run(
     tx: &mut Tx<'_>,
     held: &Held,
     changes: &Changes,
-    cause: Option<&Cause>,
+    because: &Because<'_>,
 ) -> Result<()> {
     let run = &changes.run;
-    let ended_at = (!run.status.is_open()).then(|| held.run.ended_at.unwrap_or(At(tx.now)));
-    let error = cause.map(|cause| {
+    let status = (run.status != held.run.status.0).then(|| {
+        let ended_at = (!run.status.is_open()).then(|| held.run.ended_at.unwrap_or(At(tx.now)));
+        (handler_runs::status.eq(Db(run.status)), handler_runs::ended_at.eq(ended_at))
+    });
+    let made = (
+        because.prepared.map(|value| handler_runs::prepare_result.eq(Some(Json(value)))),
+        because.mutation.map(|mutation| handler_runs::mutation_id.eq(Some(mutation))),
+        because.state.map(|value| handler_runs::output_state.eq(Some(Json(value)))),
+    );
+    let error = because.cause.as_ref().map(|cause| {
         (
             handler_runs::error.eq(Some(&cause.message)),
             handler_runs::error_class.eq(cause.class.map(Db)),
@@ -156,9 +172,9 @@ async fn write_run(
     diesel::update(handler_runs::table.filter(handler_runs::id.eq(held.run.id)))
         .set((
             handler_runs::phase.eq(Db(run.phase)),
-            handler_runs::status.eq(Db(run.status)),
             handler_runs::mutation_outcome.eq(run.outcome.map(Db)),
-            handler_runs::ended_at.eq(ended_at),
+            status,
+            made,
             error,
         ))
         .execute(tx.conn)

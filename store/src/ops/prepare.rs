@@ -1,19 +1,21 @@
 //! Checkpoints what `prepare` returned.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::prelude::*;
-use windlass_core::{Consumer, EventId, EventStatus, InputId, Manifest, TopicId, wake_at};
+use diesel::sql_types::Text;
+use windlass_core::{EventStatus, Manifest, wake_at};
 
 use super::dialect::RunQueryDsl;
 use super::held::{Held, hold};
 use super::outcome::Because;
-use super::{BATCH, Operation, Tx, logs, outcome};
+use super::{BATCH, Operation, Tx, again, logs, outcome};
 use crate::error::{Result, StoreError};
 use crate::params::{CheckpointPrepare, Reservation};
-use crate::rows::{At, Db, Json, RunInputRow, storable};
+use crate::literals::{IsPending, IsReserved};
+use crate::rows::{At, Db, Json, storable};
 use crate::schema::{
-    event_inputs, events, handler_runs, handler_state, run_inputs, scripts, topics,
+    event_inputs, events, handler_state, run_inputs, scripts, subscriptions, topics,
 };
 
 impl Operation for CheckpointPrepare {
@@ -21,16 +23,18 @@ impl Operation for CheckpointPrepare {
 
     async fn run(self, tx: &mut Tx<'_>) -> Result<()> {
         let mut held = hold(tx, self.claim).await?;
+        if again::is_prepared(tx, &held, &self.result).await? {
+            return Ok(());
+        }
         let changes = held.state.prepared()?;
-        let reserved = reserve(tx, &held, self.reservations).await?;
-        keep_causes(tx, &held, &reserved).await?;
-        diesel::update(handler_runs::table.filter(handler_runs::id.eq(held.run.id)))
-            .set(handler_runs::prepare_result.eq(Some(Json(&self.result))))
-            .execute(tx.conn)
-            .await?;
+        if reserve(tx, &held, self.reservations).await? > 0 {
+            keep_causes(tx, &held).await?;
+        }
         rearm(tx, &held, self.wake_at.as_deref()).await?;
         logs::append(tx, held.run.id, self.logs).await?;
-        outcome::write(tx, &mut held, changes, &Because::default()).await
+        let because = Because { prepared: Some(&self.result), ..Because::default() };
+        outcome::write(tx, &mut held, changes, &because).await?;
+        Ok(())
     }
 }
 
@@ -46,74 +50,72 @@ async fn rearm(tx: &mut Tx<'_>, held: &Held, wanted: Option<&str>) -> Result<()>
     Ok(())
 }
 
-/// Reserves all of the events, or says which one cannot be.
-async fn reserve(
-    tx: &mut Tx<'_>,
-    held: &Held,
-    wanted: Vec<Reservation>,
-) -> Result<Vec<Db<EventId>>> {
-    let consumer = declared(tx, held).await?;
+/// Reserves all of the events, or says which one cannot be. Returns how many there are.
+async fn reserve(tx: &mut Tx<'_>, held: &Held, wanted: Vec<Reservation>) -> Result<usize> {
     let mut by_topic: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for Reservation { topic, ids } in wanted {
         by_topic.entry(topic).or_default().extend(ids.into_iter().map(storable));
     }
-    let mut reserved = Vec::new();
+    let mut n_reserved = 0;
     for (topic, ids) in by_topic {
         let ids: Vec<String> = ids.into_iter().collect();
         let [first, ..] = ids.as_slice() else { continue };
-        if !consumer.as_ref().is_some_and(|consumer| consumer.subscribe.contains(&topic)) {
+        if !subscribes(tx, held, &topic).await? {
             let reason = format!("consumer `{}` does not subscribe it", held.run.handler_name);
             return Err(refused(&topic, first, reason));
         }
         for batch in ids.chunks(BATCH) {
-            reserved.extend(reserve_batch(tx, held, &topic, batch).await?);
+            reserve_batch(tx, held, &topic, batch).await?;
         }
+        n_reserved += ids.len();
     }
-    Ok(reserved)
+    Ok(n_reserved)
 }
 
-async fn reserve_batch(
-    tx: &mut Tx<'_>,
-    held: &Held,
-    topic: &str,
-    ids: &[String],
-) -> Result<Vec<Db<EventId>>> {
-    let found = find(tx, held, topic, ids).await?;
-    let mut pending = Vec::with_capacity(ids.len());
-    for id in ids {
-        match found.get(id) {
-            Some((event, EventStatus::Pending)) => pending.push(*event),
-            Some((_, status)) => return Err(refused(topic, id, format!("it is {status}"))),
-            None => return Err(refused(topic, id, "there is no such event".to_owned())),
-        }
+/// Whether the consumer may have events of the topic, as the run's own script version says: another one may have been activated
+/// in the meantime.
+async fn subscribes(tx: &mut Tx<'_>, held: &Held, topic: &str) -> Result<bool> {
+    if held.is_current() {
+        let consumer = (held.workflow.id, &held.run.handler_name, topic);
+        let subscription = subscriptions::table.find(consumer).select(subscriptions::topic);
+        return Ok(subscription.first::<String>(tx.conn).await.optional()?.is_some());
     }
-    diesel::update(events::table.filter(events::id.eq_any(&pending)))
+    let manifest = scripts::table.find(held.run.script_id).select(scripts::manifest);
+    let Json::<Manifest>(manifest) = manifest.first(tx.conn).await?;
+    let consumer = manifest.consumers.get(&held.run.handler_name);
+    Ok(consumer.is_some_and(|consumer| consumer.subscribe.contains(topic)))
+}
+
+async fn reserve_batch(tx: &mut Tx<'_>, held: &Held, topic: &str, ids: &[String]) -> Result<()> {
+    let of_topic = topics::table
+        .filter(topics::workflow_id.eq(held.workflow.id).and(topics::name.eq(topic)))
+        .select(topics::id);
+    let named = events::topic_id.eq_any(of_topic).and(events::message_id.eq_any(ids));
+    let reserved = diesel::update(events::table.filter(named).filter(IsPending))
         .set((
             events::status.eq(Db(EventStatus::Reserved)),
             events::reserved_by_run_id.eq(Some(held.run.id)),
             events::updated_at.eq(At(tx.now)),
         ))
-        .execute(tx.conn)
-        .await?;
-    Ok(pending)
+        .returning(events::message_id);
+    let reserved: Vec<String> = reserved.load(tx.conn).await?;
+    match ids.iter().find(|id| !reserved.contains(id)) {
+        None => Ok(()),
+        Some(missing) => Err(refused(topic, missing, why_not(tx, held, topic, missing).await?)),
+    }
 }
 
-async fn find(
-    tx: &mut Tx<'_>,
-    held: &Held,
-    topic: &str,
-    ids: &[String],
-) -> Result<HashMap<String, (Db<EventId>, EventStatus)>> {
-    let topic = topics::table
-        .filter(topics::workflow_id.eq(held.workflow.id).and(topics::name.eq(topic)))
-        .select(topics::id);
-    let topic: Option<Db<TopicId>> = topic.first(tx.conn).await.optional()?;
-    let Some(topic) = topic else { return Ok(HashMap::new()) };
+async fn why_not(tx: &mut Tx<'_>, held: &Held, topic: &str, message_id: &str) -> Result<String> {
+    let of_topic = topics::workflow_id.eq(held.workflow.id).and(topics::name.eq(topic));
     let found = events::table
-        .filter(events::topic_id.eq(topic).and(events::message_id.eq_any(ids)))
-        .select((events::message_id, events::id, events::status));
-    let found: Vec<(String, Db<EventId>, Db<EventStatus>)> = found.load(tx.conn).await?;
-    Ok(found.into_iter().map(|(name, event, Db(status))| (name, (event, status))).collect())
+        .inner_join(topics::table)
+        .filter(of_topic.and(events::message_id.eq(message_id)))
+        .select(events::status);
+    let status: Option<Db<EventStatus>> = found.first(tx.conn).await.optional()?;
+    Ok(match status {
+        Some(Db(status)) => format!("it is {status}"),
+        None => "there is no such event".to_owned(),
+    })
 }
 
 fn refused(topic: &str, message_id: &str, reason: String) -> StoreError {
@@ -124,28 +126,18 @@ fn refused(topic: &str, message_id: &str, reason: String) -> StoreError {
     }
 }
 
-/// The consumer as the run's own script version declares it: another version may have been activated in the meantime.
-async fn declared(tx: &mut Tx<'_>, held: &Held) -> Result<Option<Consumer>> {
-    let manifest = scripts::table.find(held.run.script_id).select(scripts::manifest);
-    let Json::<Manifest>(mut manifest) = manifest.first(tx.conn).await?;
-    Ok(manifest.consumers.remove(&held.run.handler_name))
-}
-
 /// The inputs behind the reserved events are kept with the run: the events may move on to another.
-async fn keep_causes(tx: &mut Tx<'_>, held: &Held, reserved: &[Db<EventId>]) -> Result<()> {
-    let mut causes: BTreeSet<Db<InputId>> = BTreeSet::new();
-    for batch in reserved.chunks(BATCH) {
-        let inputs = event_inputs::table
-            .filter(event_inputs::event_id.eq_any(batch))
-            .select(event_inputs::input_id)
-            .distinct();
-        let inputs: Vec<Db<InputId>> = inputs.load(tx.conn).await?;
-        causes.extend(inputs);
-    }
-    let rows: Vec<RunInputRow> =
-        causes.into_iter().map(|input_id| RunInputRow { run_id: held.run.id, input_id }).collect();
-    for batch in rows.chunks(BATCH) {
-        diesel::insert_into(run_inputs::table).values(batch).execute(tx.conn).await?;
-    }
+async fn keep_causes(tx: &mut Tx<'_>, held: &Held) -> Result<()> {
+    let causes = event_inputs::table
+        .inner_join(events::table)
+        .filter(events::reserved_by_run_id.eq(held.run.id))
+        .filter(IsReserved)
+        .select((held.run.id.into_sql::<Text>(), event_inputs::input_id))
+        .distinct();
+    diesel::insert_into(run_inputs::table)
+        .values(causes)
+        .into_columns((run_inputs::run_id, run_inputs::input_id))
+        .execute(tx.conn)
+        .await?;
     Ok(())
 }

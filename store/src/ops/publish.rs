@@ -24,15 +24,20 @@ struct Message {
     causes: BTreeSet<InputId>,
 }
 
-/// Publishes events; of several with one id in one topic the last one counts.
-pub(super) async fn publish(tx: &mut Tx<'_>, held: &Held, events: Vec<NewEvent>) -> Result<()> {
+/// Publishes events; of several with one id in one topic the last one counts. Returns the topics in which there is anything new
+/// to look at, for [`mark_work`].
+pub(super) async fn publish(
+    tx: &mut Tx<'_>,
+    held: &Held,
+    events: Vec<NewEvent>,
+) -> Result<Vec<String>> {
     let mut changed = Vec::new();
     for (topic, messages) in by_topic(events) {
         if publish_in(tx, held, &topic, messages).await? {
             changed.push(topic);
         }
     }
-    mark_work(tx, held.workflow.id.0, changed).await
+    Ok(changed)
 }
 
 /// Leaves out what was published, is over and is no longer kept: it stays over.

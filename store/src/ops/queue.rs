@@ -7,49 +7,72 @@ use windlass_core::{Id, RunId, RunState, ScriptId, SessionId, Step, rank};
 use super::dialect::RunQueryDsl;
 use super::{Tx, held, reservations, sessions};
 use crate::error::{Result, StoreError};
+use crate::params::FollowUp;
 use crate::rows::{At, Db, Json, RunRow, WorkflowRow};
 use crate::schema::{handler_runs, handler_state, run_inputs};
 
-/// Enqueues the run that `step` says, in that session, pinned to the active script version.
+/// A run that was enqueued just now.
+pub(super) struct Enqueued {
+    pub(super) run: RunRow,
+    pub(super) state: RunState,
+}
+
+/// Enqueues the run that `step` says, in that session, pinned to the active script version; where a worker goes on with it, that
+/// worker has it at once.
 pub(super) async fn enqueue(
     tx: &mut Tx<'_>,
     workflow: &mut WorkflowRow,
     step: &Step,
     session: Db<SessionId>,
-) -> Result<RunId> {
+    taker: Option<FollowUp>,
+) -> Result<Enqueued> {
     let no_script = || StoreError::not_found("active script of workflow", &workflow.id.0);
     let script = workflow.active_script_id.ok_or_else(no_script)?;
-    let run = queued(tx, workflow, (session, script), step);
-    let id = run.id.0;
-    match step.retry_of {
-        None => begin(tx, run).await?,
-        Some(stopped) => {
-            continue_from(tx, stopped, run).await?;
-            workflow.pending_retry_run_id = None;
-        }
+    let run = fresh(tx, workflow, (session, script), step);
+    let Enqueued { mut run, mut state } = match step.retry_of {
+        None => from_scratch(tx, run).await?,
+        Some(stopped) => from_stopped(tx, run, stopped).await?,
+    };
+    if let Some(FollowUp { worker, lease }) = taker {
+        state = state.claim()?.run;
+        run = RunRow {
+            claimed_by: Some(Db(worker)),
+            lease_expires_at: Some(At(tx.now.after(lease))),
+            fence: 1,
+            started_at: Some(At(tx.now)),
+            ..run
+        };
+    }
+    run.phase = Db(state.phase);
+    run.status = Db(state.status);
+    diesel::insert_into(handler_runs::table).values(&run).execute(tx.conn).await?;
+    if let Some(stopped) = step.retry_of.map(Db) {
+        copy_inputs(tx, stopped, run.id).await?;
+        reservations::transfer(tx, stopped, run.id).await?;
+        workflow.pending_retry_run_id = None;
     }
     sessions::count_begun(tx, session).await?;
-    Ok(id)
+    Ok(Enqueued { run, state })
 }
 
-fn queued(
+fn fresh(
     tx: &Tx<'_>,
     workflow: &WorkflowRow,
     (session, script): (Db<SessionId>, Db<ScriptId>),
     step: &Step,
 ) -> RunRow {
-    let state = RunState::queued(step.kind);
+    let RunState { kind, phase, status, .. } = RunState::queued(step.kind);
     RunRow {
         id: Db(RunId::mint(tx.now)),
         workspace_id: workflow.workspace_id,
         workflow_id: workflow.id,
         session_id: session,
         script_id: script,
-        kind: Db(state.kind),
+        kind: Db(kind),
         handler_name: step.handler.clone(),
-        phase: Db(state.phase),
-        status: Db(state.status),
-        retry_of: None,
+        phase: Db(phase),
+        status: Db(status),
+        retry_of: step.retry_of.map(Db),
         mutation_id: None,
         mutation_outcome: None,
         prepare_result: None,
@@ -73,35 +96,29 @@ fn queued(
     }
 }
 
-/// From scratch, with the handler's state as it is: nothing changes it before this run commits.
-async fn begin(tx: &mut Tx<'_>, run: RunRow) -> Result<()> {
-    let state = handler_state::table
+/// With the handler's state as it is: nothing changes it before this run commits.
+async fn from_scratch(tx: &mut Tx<'_>, run: RunRow) -> Result<Enqueued> {
+    let input_state = handler_state::table
         .find((run.workflow_id, run.kind, &run.handler_name))
         .select(handler_state::state);
-    let input_state: Option<Option<Json>> = state.first(tx.conn).await.optional()?;
-    let run = RunRow { input_state: input_state.flatten(), ..run };
-    diesel::insert_into(handler_runs::table).values(&run).execute(tx.conn).await?;
-    Ok(())
+    let input_state: Option<Option<Json>> = input_state.first(tx.conn).await.optional()?;
+    let state = RunState::queued(run.kind.0);
+    Ok(Enqueued { run: RunRow { input_state: input_state.flatten(), ..run }, state })
 }
 
 /// From where the stopped run had come to, with all that it had.
-async fn continue_from(tx: &mut Tx<'_>, stopped: RunId, run: RunRow) -> Result<()> {
+async fn from_stopped(tx: &mut Tx<'_>, run: RunRow, stopped: RunId) -> Result<Enqueued> {
     let found = held::load(tx, stopped).await?;
     let found = found.ok_or_else(|| StoreError::not_found("run", &stopped))?;
-    let (stopped, state) = (found.run, found.state.retry()?);
-    let run = RunRow {
-        retry_of: Some(stopped.id),
-        phase: Db(state.phase),
-        status: Db(state.status),
-        mutation_id: stopped.mutation_id,
-        mutation_outcome: state.outcome.map(Db),
-        prepare_result: stopped.prepare_result,
-        input_state: stopped.input_state,
-        ..run
-    };
-    diesel::insert_into(handler_runs::table).values(&run).execute(tx.conn).await?;
-    copy_inputs(tx, stopped.id, run.id).await?;
-    reservations::transfer(tx, stopped.id, run.id).await
+    let state = found.state.retry()?;
+    let values = handler_runs::table
+        .find(Db(stopped))
+        .select((handler_runs::prepare_result, handler_runs::input_state));
+    let (prepare_result, input_state) = values.first(tx.conn).await?;
+    let mutation_outcome = state.outcome.map(Db);
+    let mutation_id = found.run.mutation_id;
+    let run = RunRow { mutation_id, mutation_outcome, prepare_result, input_state, ..run };
+    Ok(Enqueued { run, state })
 }
 
 /// What caused the one run caused the other.

@@ -12,22 +12,25 @@ use crate::literals::IsReserved;
 use crate::rows::{At, Db, EventRow};
 use crate::schema::{events, topics};
 
-/// What becomes of the events that the run has reserved; `why` it stopped is kept with those that are blamed.
+/// What becomes of the events that the run has reserved; `why` it stopped is kept with those that are blamed. Returns how many
+/// it had.
 pub(super) async fn dispose(
     tx: &mut Tx<'_>,
     held: &Held,
     how: Reservations,
     why: Option<&str>,
-) -> Result<()> {
+) -> Result<usize> {
     let run = held.run.id;
     match how {
-        Reservations::Keep => Ok(()),
+        Reservations::Keep => Ok(0),
         Reservations::Release { blames } => {
-            if blames {
+            let n_parked = if blames {
                 blame(tx, run, why).await?;
-                park(tx, held).await?;
-            }
-            release(tx, run, held.workflow.id.0).await
+                park(tx, held).await?
+            } else {
+                0
+            };
+            Ok(n_parked + release(tx, run, held.workflow.id.0).await?)
         }
         Reservations::Consume => finish(tx, run, EventStatus::Consumed).await,
         Reservations::Skip => finish(tx, run, EventStatus::Skipped).await,
@@ -65,15 +68,15 @@ async fn blame(tx: &mut Tx<'_>, run: Db<RunId>, why: Option<&str>) -> Result<()>
 }
 
 /// Takes those out of the way that were blamed too often, and tells of it.
-async fn park(tx: &mut Tx<'_>, held: &Held) -> Result<()> {
+async fn park(tx: &mut Tx<'_>, held: &Held) -> Result<usize> {
     let limit = stored(tx.policy.events.park_after);
     if limit == 0 {
-        return Ok(());
+        return Ok(0);
     }
     let reserved = events::reserved_by_run_id.eq(held.run.id).and(IsReserved);
     let too_often = reserved.and(events::blamed.ge(limit));
     let parked: Vec<EventRow> = EventRow::query().filter(too_often).load(tx.conn).await?;
-    for event in parked {
+    for event in &parked {
         diesel::update(events::table.filter(events::id.eq(event.id)))
             .set((
                 events::status.eq(Db(EventStatus::Parked)),
@@ -83,18 +86,18 @@ async fn park(tx: &mut Tx<'_>, held: &Held) -> Result<()> {
             ))
             .execute(tx.conn)
             .await?;
-        notices::parked(tx, held, &event).await?;
+        notices::parked(tx, held, event).await?;
     }
-    Ok(())
+    Ok(parked.len())
 }
 
 /// Pending again, with one more attempt counted; whoever subscribes has work.
-async fn release(tx: &mut Tx<'_>, run: Db<RunId>, workflow: WorkflowId) -> Result<()> {
+async fn release(tx: &mut Tx<'_>, run: Db<RunId>, workflow: WorkflowId) -> Result<usize> {
     let reserved = events::reserved_by_run_id.eq(run).and(IsReserved);
     let topics =
         events::table.inner_join(topics::table).filter(reserved).select(topics::name).distinct();
     let topics: Vec<String> = topics.load(tx.conn).await?;
-    diesel::update(events::table.filter(reserved))
+    let n_released = diesel::update(events::table.filter(reserved))
         .set((
             events::status.eq(Db(EventStatus::Pending)),
             events::reserved_by_run_id.eq(None::<Db<RunId>>),
@@ -103,16 +106,15 @@ async fn release(tx: &mut Tx<'_>, run: Db<RunId>, workflow: WorkflowId) -> Resul
         ))
         .execute(tx.conn)
         .await?;
-    mark_work(tx, workflow, topics).await
+    mark_work(tx, workflow, topics).await?;
+    Ok(n_released)
 }
 
 /// Done, one way or the other. Who did it stays written.
-async fn finish(tx: &mut Tx<'_>, run: Db<RunId>, status: EventStatus) -> Result<()> {
-    diesel::update(events::table)
+async fn finish(tx: &mut Tx<'_>, run: Db<RunId>, status: EventStatus) -> Result<usize> {
+    let finished = diesel::update(events::table)
         .filter(events::reserved_by_run_id.eq(run))
         .filter(IsReserved)
-        .set((events::status.eq(Db(status)), events::updated_at.eq(At(tx.now))))
-        .execute(tx.conn)
-        .await?;
-    Ok(())
+        .set((events::status.eq(Db(status)), events::updated_at.eq(At(tx.now))));
+    Ok(finished.execute(tx.conn).await?)
 }

@@ -98,13 +98,15 @@ pub(super) async fn count_begun(tx: &mut Tx<'_>, session: Db<SessionId>) -> Resu
     Ok(())
 }
 
-/// One more run of the session committed.
-pub(super) async fn count_committed(tx: &mut Tx<'_>, session: Db<SessionId>) -> Result<()> {
-    diesel::update(sessions::table.filter(sessions::id.eq(session)))
+/// One more run of the session committed. Returns the session.
+pub(super) async fn count_committed(
+    tx: &mut Tx<'_>,
+    session: Db<SessionId>,
+) -> Result<SessionRow> {
+    let counted = diesel::update(sessions::table.filter(sessions::id.eq(session)))
         .set(sessions::handler_run_count.eq(sessions::handler_run_count + 1))
-        .execute(tx.conn)
-        .await?;
-    Ok(())
+        .returning(SessionRow::as_returning());
+    Ok(counted.get_result(tx.conn).await?)
 }
 
 /// A run that had only been queued is withdrawn: a session that began nothing else never was.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use diesel::prelude::*;
-use windlass_core::{RunId, WorkerId, WorkspaceId};
+use windlass_core::{RunId, WorkerId, WorkflowId, WorkspaceId};
 
 use super::dialect::{self, RunQueryDsl};
 use super::{BATCH, Operation, Tx, held, recover, stored};
@@ -76,11 +76,21 @@ async fn renew(
     let free = dialect::lock_free_runs(tx.conn, &runs).await?;
     let ours = handler_runs::id.eq_any(runs).and(handler_runs::claimed_by.eq(worker));
     let ours = handler_runs::table.filter(ours).filter(IsActive);
-    let ours = ours.select((handler_runs::workspace_id, handler_runs::id, handler_runs::fence));
-    let ours: Vec<(Db<WorkspaceId>, Db<RunId>, i64)> = ours.load(tx.conn).await?;
+    let ours = ours.select((
+        handler_runs::workspace_id,
+        handler_runs::workflow_id,
+        handler_runs::id,
+        handler_runs::fence,
+    ));
+    let ours: Vec<(Db<WorkspaceId>, Db<WorkflowId>, Db<RunId>, i64)> = ours.load(tx.conn).await?;
     let (renewed, busy): (Vec<_>, Vec<_>) = ours
         .into_iter()
-        .map(|(Db(workspace), Db(run), fence)| Claim { workspace, run, fence })
+        .map(|(Db(workspace), Db(workflow), Db(run), fence)| Claim {
+            workspace,
+            workflow,
+            run,
+            fence,
+        })
         .filter(|claim| claims.contains(claim))
         .map(|claim| Db(claim.run))
         .partition(|run| free.contains(run));

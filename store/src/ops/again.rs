@@ -1,0 +1,152 @@
+//! What is called again because its first answer was lost with the connection: it is answered as the first time, and nothing
+//! is written twice.
+//!
+//! Only whoever holds the claim does these things, and does each of them once: what is written already as it is asked for now
+//! was written by the same caller. Everything else stays refused.
+
+use diesel::prelude::*;
+use serde_json::Value;
+use windlass_core::{Failure, MutationId, MutationStatus, Phase, Status, digest};
+
+use super::Tx;
+use super::claim::claimed;
+use super::dialect::RunQueryDsl;
+use super::held::{Held, load};
+use super::queue::Enqueued;
+use crate::error::Result;
+use crate::literals::IsActive;
+use crate::model::{BegunMutation, Claim, ClaimedRun, Committed};
+use crate::params::{BeginMutation, FollowUp, StopRun};
+use crate::rows::{At, Db, Json, RunRow, storable};
+use crate::schema::{handler_runs, mutations, workflows};
+
+/// Whether `prepare` is checkpointed with that result.
+pub(super) async fn is_prepared(tx: &mut Tx<'_>, held: &Held, result: &Value) -> Result<bool> {
+    if held.state.phase != Phase::Prepared {
+        return Ok(false);
+    }
+    let same = handler_runs::table
+        .find(held.run.id)
+        .filter(handler_runs::prepare_result.eq(Json(result)))
+        .count();
+    let n_same: i64 = same.get_result(tx.conn).await?;
+    Ok(n_same > 0)
+}
+
+/// The run's mutation, where it is the one that is to begin and its request has not left.
+pub(super) async fn begun(
+    tx: &mut Tx<'_>,
+    held: &Held,
+    wanted: &BeginMutation,
+) -> Result<Option<BegunMutation>> {
+    let Some(mutation) = held.run.mutation_id.filter(|_| held.state.phase == Phase::Mutating)
+    else {
+        return Ok(None);
+    };
+    let same = mutations::table
+        .find(mutation)
+        .filter(mutations::status.eq(Db(MutationStatus::InFlight)))
+        .filter(mutations::tool_namespace.eq(&wanted.tool_namespace))
+        .filter(mutations::tool_method.eq(&wanted.tool_method))
+        .filter(mutations::params_digest.eq(digest(&wanted.params)))
+        .select(mutations::idempotency_key);
+    let key: Option<String> = same.first(tx.conn).await.optional()?;
+    Ok(key.map(|idempotency_key| BegunMutation { id: mutation.0, idempotency_key }))
+}
+
+/// Whether the mutation of a run that goes on was applied with that result.
+pub(super) async fn is_applied(tx: &mut Tx<'_>, held: &Held, result: &Value) -> Result<bool> {
+    let Some(mutation) = held.run.mutation_id.filter(|_| held.state.phase == Phase::Mutated) else {
+        return Ok(false);
+    };
+    let same = mutations::table
+        .find(mutation)
+        .filter(mutations::status.eq(Db(MutationStatus::Applied)))
+        .filter(mutations::result.eq(Json(result)))
+        .count();
+    let n_same: i64 = same.get_result(tx.conn).await?;
+    Ok(n_same > 0)
+}
+
+/// Whether the mutation stopped the run by that failure, and is still so.
+pub(super) async fn is_settled(
+    tx: &mut Tx<'_>,
+    (claim, mutation): (Claim, MutationId),
+    as_one_of: &[MutationStatus],
+    failure: &Failure,
+) -> Result<bool> {
+    let Some(found) = load(tx, claim.run).await? else { return Ok(false) };
+    let is_ours = found.run.fence == claim.fence && found.run.mutation_id == Some(Db(mutation));
+    if !is_ours || !found.state.mutation.is_some_and(|status| as_one_of.contains(&status)) {
+        return Ok(false);
+    }
+    let same = mutations::table
+        .find(Db(mutation))
+        .filter(mutations::error.eq(storable(failure.message.clone())))
+        .filter(mutations::error_class.eq(Db(failure.class)))
+        .count();
+    let n_same: i64 = same.get_result(tx.conn).await?;
+    Ok(n_same > 0)
+}
+
+/// Whether the run was stopped by that failure.
+pub(super) async fn is_stopped(tx: &mut Tx<'_>, wanted: &StopRun) -> Result<bool> {
+    let StopRun { claim, failure, .. } = wanted;
+    let same = handler_runs::table
+        .find(Db(claim.run))
+        .filter(handler_runs::workspace_id.eq(Db(claim.workspace)))
+        .filter(handler_runs::fence.eq(claim.fence))
+        .filter(handler_runs::status.ne(Db(Status::Active)))
+        .filter(handler_runs::error.eq(storable(failure.message.clone())))
+        .filter(handler_runs::error_class.eq(Db(failure.class)))
+        .count();
+    let n_same: i64 = same.get_result(tx.conn).await?;
+    Ok(n_same > 0)
+}
+
+/// What the commit of the run brought about, where it is committed; its worker has the next run, if it still has it, for a lease
+/// from now.
+pub(super) async fn committed(
+    tx: &mut Tx<'_>,
+    claim: Claim,
+    wanted: Option<FollowUp>,
+) -> Result<Option<Committed>> {
+    let same = handler_runs::table
+        .find(Db(claim.run))
+        .filter(handler_runs::workspace_id.eq(Db(claim.workspace)))
+        .filter(handler_runs::fence.eq(claim.fence))
+        .filter(handler_runs::status.eq(Db(Status::Committed)))
+        .count();
+    let n_same: i64 = same.get_result(tx.conn).await?;
+    if n_same == 0 {
+        return Ok(None);
+    }
+    let follow_up = match wanted {
+        Some(wanted) => taken(tx, claim, wanted).await?,
+        None => None,
+    };
+    Ok(Some(Committed { follow_up }))
+}
+
+/// The run that the worker took with the commit and has not heard of: a workflow has one open run, and none that the worker
+/// knows of, for the one that it drove is committed.
+async fn taken(
+    tx: &mut Tx<'_>,
+    claim: Claim,
+    FollowUp { worker, lease }: FollowUp,
+) -> Result<Option<ClaimedRun>> {
+    let open = handler_runs::table
+        .inner_join(workflows::table)
+        .filter(handler_runs::workflow_id.eq(Db(claim.workflow)))
+        .filter(handler_runs::claimed_by.eq(Db(worker)))
+        .filter(IsActive)
+        .select((RunRow::as_select(), workflows::name));
+    let open: Option<(RunRow, String)> = open.first(tx.conn).await.optional()?;
+    let Some((run, workflow_name)) = open else { return Ok(None) };
+    diesel::update(handler_runs::table.find(run.id))
+        .set(handler_runs::lease_expires_at.eq(Some(At(tx.now.after(lease)))))
+        .execute(tx.conn)
+        .await?;
+    let Some(found) = load(tx, run.id.0).await? else { return Ok(None) };
+    Ok(Some(claimed(tx, Enqueued { run, state: found.state }, workflow_name).await?))
+}
