@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use windlass_core::{Status, WorkerId, WorkflowId, WorkflowStatus, WorkspaceId};
-use windlass_store::{Beat, ClaimedRun, Session, StartSession, StoreError, WorkerCard};
+use windlass_store::{Beat, ClaimedRun, RunFilter, Session, StartSession, StoreError, WorkerCard};
 
 pub use self::parts::{Effects, EngineParts};
 use self::pause::{Pause, sleep_for};
@@ -205,9 +205,14 @@ impl Engine {
         &self,
         (workspace, workflow): (WorkspaceId, WorkflowId),
     ) -> Result<bool, StoreError> {
-        let overview = self.driver.store.overview(workspace, workflow).await?;
-        let is_queued = overview.open_run.is_some_and(|run| run.status == Status::Queued);
-        Ok(is_queued && overview.workflow.status != WorkflowStatus::Active)
+        let store = &self.driver.store;
+        let found = store.find_workflow(workspace, &workflow.to_string()).await?;
+        if found.status == WorkflowStatus::Active {
+            return Ok(false);
+        }
+        // Where a run is open, it is the newest.
+        let newest = RunFilter { workspace, workflow, session: None, limit: 1 };
+        Ok(store.runs(newest).await?.iter().any(|run| run.status == Status::Queued))
     }
 
     async fn drain(&self, mut drives: JoinSet<Result<(), EngineError>>) -> Result<(), EngineError> {

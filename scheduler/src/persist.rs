@@ -9,7 +9,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_
 
 /// Calls `operation` until it succeeds or fails for a reason that time does not mend.
 ///
-/// Every operation of the store is safe to call again. The caller stops trying by dropping the future, as it does when the
+/// Every operation of the store is safe to call again, also where only its answer was lost. The caller stops trying by dropping the future, as it does when the
 /// lease is lost.
 pub(crate) async fn persist<T, F: Future<Output = Result<T>>>(
     mut operation: impl FnMut() -> F,

@@ -27,7 +27,8 @@ use crate::params::{
 ///
 /// After a method has returned `Ok`, what it wrote survives a crash of the machine. An `Err` means that nothing was written,
 /// but for [`StoreError::Unavailable`](crate::StoreError::Unavailable), where the answer may have been lost: every method is
-/// safe to call again, because the claim or the state machine refuses a second effect.
+/// safe to call again. What a run's worker asks for a second time is answered as the first time, and written once; anything else
+/// the claim or the state machine refuses.
 ///
 /// Every method that changes a workflow also decides, in the same transaction, what the workflow does next: it enqueues the
 /// next run, or notes when the workflow is due. Nothing has to be put right afterwards.

@@ -47,6 +47,15 @@ impl std::fmt::Display for Point {
     }
 }
 
+/// How a worker comes through a gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Passage {
+    /// As if there were none.
+    Free,
+    /// What the store has answered it does not hear: the connection is lost.
+    Lost,
+}
+
 /// A worker that waits, as the simulator sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Ticket {
@@ -59,7 +68,7 @@ pub(crate) struct Ticket {
 #[derive(Debug)]
 struct Waiting {
     ticket: Ticket,
-    open: oneshot::Sender<()>,
+    open: oneshot::Sender<Passage>,
 }
 
 /// All gates of a simulation.
@@ -115,10 +124,10 @@ impl Gates {
     }
 
     /// Lets one through.
-    pub(crate) fn open(&self, ticket: Ticket) {
+    pub(crate) fn open(&self, ticket: Ticket, passage: Passage) {
         let mut state = self.lock();
         if let Some(index) = state.waiting.iter().position(|waiting| waiting.ticket == ticket) {
-            let _crashed = state.waiting.swap_remove(index).open.send(());
+            let _crashed = state.waiting.swap_remove(index).open.send(passage);
         }
     }
 
@@ -150,7 +159,7 @@ pub(crate) struct Gate {
 
 impl Gate {
     /// Waits to be let through.
-    pub(crate) async fn pass(&self, point: Point) {
+    pub(crate) async fn pass(&self, point: Point) -> Passage {
         let (open, opened) = oneshot::channel();
         {
             let mut state = self.gates.lock();
@@ -159,8 +168,9 @@ impl Gate {
             state.waiting.push(Waiting { ticket, open });
         }
         // A gate that the end of the history has closed stays closed.
-        if opened.await.is_err() {
-            std::future::pending::<()>().await;
+        match opened.await {
+            Ok(passage) => passage,
+            Err(_closed) => std::future::pending().await,
         }
     }
 

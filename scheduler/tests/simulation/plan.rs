@@ -22,23 +22,40 @@ pub(crate) const OPERATIONS: [&str; 14] = [
     "commit_consumer",
 ];
 
+/// Those that are called again where their answer is lost, for what they tell must not be.
+const STEPS: [&str; 8] = [
+    "checkpoint_prepare",
+    "begin_mutation",
+    "apply_mutation",
+    "fail_mutation",
+    "doubt_mutation",
+    "stop_run",
+    "commit_producer",
+    "commit_consumer",
+];
+
 /// Faults that wait for their place; each strikes once.
 #[derive(Debug)]
 pub(crate) struct Plan {
     crashes: Vec<Point>,
     freezes: Vec<Point>,
     dawdles: Vec<Point>,
+    /// Answers of the store that are lost.
+    losses: Vec<Point>,
 }
 
 impl Plan {
     pub(crate) fn draw(rng: &mut Rng) -> Self {
         let mut some = |count| (0..count).map(|_| place(rng)).collect();
-        Self { crashes: some(3), freezes: some(3), dawdles: some(2) }
+        let (crashes, freezes, dawdles) = (some(3), some(3), some(2));
+        let losses = (0..3).map(|_| Point::After(*rng.pick(&STEPS).unwrap())).collect();
+        Self { crashes, freezes, dawdles, losses }
     }
 
     /// Whether a fault waits for whoever comes there.
     pub(crate) fn strikes_at(&self, point: Point) -> bool {
-        [&self.crashes, &self.freezes, &self.dawdles].iter().any(|places| places.contains(&point))
+        let places = [&self.crashes, &self.freezes, &self.dawdles, &self.losses];
+        places.iter().any(|places| places.contains(&point))
     }
 
     /// Who crashes now.
@@ -49,6 +66,11 @@ impl Plan {
     /// Who takes its time now, and knows it.
     pub(crate) fn dawdle_at(&mut self, tickets: &[Ticket]) -> Option<Ticket> {
         strike(&mut self.dawdles, tickets)
+    }
+
+    /// Who does not hear the store's answer now.
+    pub(crate) fn lose_at(&mut self, tickets: &[Ticket]) -> Option<Ticket> {
+        strike(&mut self.losses, tickets)
     }
 
     /// Who freezes now.

@@ -10,7 +10,7 @@ use windlass_core::{
 use windlass_scheduler::{Effects, EngineParts};
 use windlass_store::{Layered, SharedStore, Takes, WorkerCard};
 
-use crate::gate::{Gate, Point, Ticket};
+use crate::gate::{Gate, Passage, Point, Ticket};
 use crate::oracle::{self, Oracle, Verdict, View};
 use crate::outside::Nature;
 use crate::person::{self, Act};
@@ -199,6 +199,12 @@ impl<'a> Simulation<'a> {
             self.freeze(ticket);
             return Ok(());
         }
+        if let Some(ticket) = self.plan.lose_at(&tickets) {
+            self.note(format!("{} does not hear {:?}", ticket.worker, ticket.point));
+            self.tally.count(format!("answer lost {}", ticket.point));
+            self.stage.gates.open(ticket, Passage::Lost);
+            return Ok(());
+        }
         if let Some(ticket) = self.plan.dawdle_at(&tickets) {
             self.note(format!("{} dawdles {}", ticket.worker, ticket.point));
             self.tally.count("dawdled under a lease that is renewed");
@@ -271,7 +277,7 @@ impl<'a> Simulation<'a> {
 
     fn let_through(&mut self, ticket: Ticket) {
         self.note(format!("{} goes on {:?}", ticket.worker, ticket.point));
-        self.stage.gates.open(ticket);
+        self.stage.gates.open(ticket, Passage::Free);
     }
 
     fn crash(&mut self, ticket: Ticket) {

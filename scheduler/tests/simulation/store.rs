@@ -1,9 +1,9 @@
 //! A store whose every operation goes through two gates.
 
 use async_trait::async_trait;
-use windlass_store::{Layer, Result, Wrote};
+use windlass_store::{Layer, Result, StoreError, Wrote};
 
-use crate::gate::{Gate, Point};
+use crate::gate::{Gate, Passage, Point};
 
 #[async_trait]
 impl Layer for Gate {
@@ -17,8 +17,9 @@ impl Layer for Gate {
             let _busy = self.busy();
             call.await
         };
-        if self.ended(name, &result) {
-            self.pass(Point::After(name)).await;
+        if self.ended(name, &result) && self.pass(Point::After(name)).await == Passage::Lost {
+            let what = format!("the answer of `{name}` was lost");
+            return Err(StoreError::Unavailable { what, source: None });
         }
         result
     }

@@ -21,7 +21,15 @@ const COMMON: [&str; 14] = [
 ];
 
 /// What some hundreds meet.
-const RARE: [&str; 53] = [
+const RARE: [&str; 61] = [
+    "answer lost after apply_mutation",
+    "answer lost after begin_mutation",
+    "answer lost after checkpoint_prepare",
+    "answer lost after commit_consumer",
+    "answer lost after commit_producer",
+    "answer lost after doubt_mutation",
+    "answer lost after fail_mutation",
+    "answer lost after stop_run",
     "crash after commit_consumer",
     "crash before a lookup",
     "crash before a request leaves",

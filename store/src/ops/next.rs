@@ -140,11 +140,7 @@ async fn complete(
 /// A handler as far as it may be due: kind, name, whether it has work, when it wakes, when it runs.
 type DueHandler = (Db<HandlerKind>, String, bool, Option<At>, Option<At>);
 
-async fn due_view(
-    tx: &mut Tx<'_>,
-    workflow: &WorkflowRow,
-    has_open_run: bool,
-) -> Result<DueView> {
+async fn due_view(tx: &mut Tx<'_>, workflow: &WorkflowRow, has_open_run: bool) -> Result<DueView> {
     let handlers = handler_state::table
         .filter(handler_state::workflow_id.eq(workflow.id).and(handler_state::declared.eq(true)))
         .order(handler_state::name)

@@ -11,8 +11,8 @@ use super::held::{Held, hold};
 use super::outcome::Because;
 use super::{BATCH, Operation, Tx, again, logs, outcome};
 use crate::error::{Result, StoreError};
-use crate::params::{CheckpointPrepare, Reservation};
 use crate::literals::{IsPending, IsReserved};
+use crate::params::{CheckpointPrepare, Reservation};
 use crate::rows::{At, Db, Json, storable};
 use crate::schema::{
     event_inputs, events, handler_state, run_inputs, scripts, subscriptions, topics,

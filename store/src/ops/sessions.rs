@@ -99,10 +99,7 @@ pub(super) async fn count_begun(tx: &mut Tx<'_>, session: Db<SessionId>) -> Resu
 }
 
 /// One more run of the session committed. Returns the session.
-pub(super) async fn count_committed(
-    tx: &mut Tx<'_>,
-    session: Db<SessionId>,
-) -> Result<SessionRow> {
+pub(super) async fn count_committed(tx: &mut Tx<'_>, session: Db<SessionId>) -> Result<SessionRow> {
     let counted = diesel::update(sessions::table.filter(sessions::id.eq(session)))
         .set(sessions::handler_run_count.eq(sessions::handler_run_count + 1))
         .returning(SessionRow::as_returning());
