@@ -9,7 +9,7 @@ use super::next::go_on;
 use super::notices::{self, Entry};
 use super::{BATCH, Operation, Tx, flow, sessions};
 use crate::error::{Result, StoreError};
-use crate::literals::IsQueued;
+use crate::literals::{IsOpen, IsQueued};
 use crate::model::Workflow;
 use crate::params::ActivateScript;
 use crate::rows::{
@@ -143,7 +143,11 @@ async fn make_topics(tx: &mut Tx<'_>, workflow: &WorkflowRow, manifest: &Manifes
 /// A run that nobody has begun belongs to the new version: a retry is pinned to it, any other is withdrawn, and what is due is
 /// decided anew.
 async fn revise_queued_run(tx: &mut Tx<'_>, workflow: &WorkflowRow) -> Result<()> {
-    let queued = RunRow::query().filter(handler_runs::workflow_id.eq(workflow.id)).filter(IsQueued);
+    // That it is open says nothing more, but which index knows it.
+    let queued = RunRow::query()
+        .filter(handler_runs::workflow_id.eq(workflow.id))
+        .filter(IsOpen)
+        .filter(IsQueued);
     let Some(run) = queued.first(tx.conn).await.optional()? else { return Ok(()) };
     // A worker may claim it at this moment: then it stays as it is.
     let still_queued = handler_runs::id.eq(run.id).and(handler_runs::status.eq(Db(Status::Queued)));

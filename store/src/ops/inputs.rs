@@ -1,6 +1,6 @@
 //! The input ledger: the outside things that cause work, each entered once.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use diesel::prelude::*;
 use windlass_core::InputId;
@@ -128,9 +128,15 @@ async fn entered(
     held: &Held,
     batch: &[NewInput],
 ) -> Result<HashMap<NaturalKey, InputId>> {
+    // By all columns of the key, or else all inputs that the workflow ever had are read; what is found besides is not asked for.
+    let sources: BTreeSet<&String> = batch.iter().map(|input| &input.source).collect();
+    let types: BTreeSet<&String> = batch.iter().map(|input| &input.input_type).collect();
     let names = batch.iter().map(|input| &input.external_id);
     let found = InputRow::query()
-        .filter(inputs::workflow_id.eq(held.workflow.id).and(inputs::external_id.eq_any(names)));
+        .filter(inputs::workflow_id.eq(held.workflow.id))
+        .filter(inputs::source.eq_any(sources))
+        .filter(inputs::input_type.eq_any(types))
+        .filter(inputs::external_id.eq_any(names));
     let found: Vec<InputRow> = found.load(tx.conn).await?;
     Ok(found
         .into_iter()

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use serde_json::json;
-use windlass_core::{Changes, Hold, RunId, Status, WorkspaceId};
+use windlass_core::{Changes, Hold, RunId, Status, WorkflowId, WorkspaceId};
 
 use super::dialect::RunQueryDsl;
 use super::held::{self, Held};
@@ -34,7 +34,8 @@ impl Operation for RecoverRuns {
     }
 }
 
-/// Those that look lost, in the order of their workflows, so that two who recover lock them in the same order.
+/// Those that look lost, the longest first: so they are found among the leases alone. In the order of their workflows, so that
+/// two who recover lock them in the same order.
 async fn lost_runs(tx: &mut Tx<'_>, params: &RecoverRuns) -> Result<Vec<(WorkspaceId, RunId)>> {
     let workers: Vec<_> = params.lost_workers.iter().map(|worker| Db(*worker)).collect();
     let lost =
@@ -42,11 +43,12 @@ async fn lost_runs(tx: &mut Tx<'_>, params: &RecoverRuns) -> Result<Vec<(Workspa
     let runs = handler_runs::table
         .filter(IsActive)
         .filter(lost)
-        .order(handler_runs::workflow_id)
+        .order(handler_runs::lease_expires_at)
         .limit(i64::from(params.limit))
-        .select((handler_runs::workspace_id, handler_runs::id));
-    let runs: Vec<(Db<WorkspaceId>, Db<RunId>)> = runs.load(tx.conn).await?;
-    Ok(runs.into_iter().map(|(Db(workspace), Db(run))| (workspace, run)).collect())
+        .select((handler_runs::workflow_id, handler_runs::workspace_id, handler_runs::id));
+    let mut runs: Vec<(Db<WorkflowId>, Db<WorkspaceId>, Db<RunId>)> = runs.load(tx.conn).await?;
+    runs.sort_unstable();
+    Ok(runs.into_iter().map(|(_, Db(workspace), Db(run))| (workspace, run)).collect())
 }
 
 /// Whether it still is, now that nobody else can change it: its worker may have renewed or ended it.

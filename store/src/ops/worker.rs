@@ -117,11 +117,14 @@ impl Operation for Leave {
         let left = handler_runs::table
             .filter(IsActive)
             .filter(handler_runs::claimed_by.eq(Some(Db(worker))))
-            .order(handler_runs::workflow_id)
-            .select((handler_runs::workspace_id, handler_runs::id));
-        let left: Vec<(Db<WorkspaceId>, Db<RunId>)> = left.load(tx.conn).await?;
+            .order(handler_runs::lease_expires_at)
+            .select((handler_runs::workflow_id, handler_runs::workspace_id, handler_runs::id));
+        let mut left: Vec<(Db<WorkflowId>, Db<WorkspaceId>, Db<RunId>)> =
+            left.load(tx.conn).await?;
+        // Workflows are always locked in the same order.
+        left.sort_unstable();
         let mut handed_back = Vec::with_capacity(left.len());
-        for (Db(workspace), Db(run)) in left {
+        for (_, Db(workspace), Db(run)) in left {
             match held::find(tx, workspace, run).await? {
                 // What may still leave, or be on its way, must not be looked for before its lease has ended.
                 Some(held) if held.is_held_by(worker) && !held.state.is_uncertain() => {

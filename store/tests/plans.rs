@@ -1,0 +1,178 @@
+//! What a run asks of a database on its way costs the same however long the history is: no statement reads through a table that
+//! grows with it, and none through all that a workflow ever did.
+//!
+//! The statements are those that the store really sends, and the plans are the databases' own.
+
+#![expect(clippy::unwrap_used, reason = "a test that does not hold panics")]
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
+use diesel::sql_types::Text;
+use diesel::{Connection, RunQueryDsl, SqliteConnection, sql_query};
+use windlass_core::{Clock, FailureClass, ManualClock, Verdict};
+use windlass_store::conformance::world::{LEASE, World, commit_consumer_of, event, reservation};
+use windlass_store::conformance::{Bench, policy, start};
+use windlass_store::testing::PostgresSchema;
+use windlass_store::{CommitConsumer, Options, migrate, open};
+
+/// What is kept long after it is over.
+const GROWING: [&str; 12] = [
+    "event_inputs",
+    "events",
+    "handler_runs",
+    "inputs",
+    "journal",
+    "mutations",
+    "notifications",
+    "past_events",
+    "past_inputs",
+    "run_inputs",
+    "run_logs",
+    "sessions",
+];
+
+/// Indexes that hold only what is open, however much is over.
+const OPEN: [&str; 9] = [
+    "events_parked",
+    "events_pending",
+    "handler_runs_lease",
+    "handler_runs_open",
+    "handler_runs_queue",
+    "mutations_lookup",
+    "mutations_unsettled",
+    "notifications_open",
+    "sessions_open",
+];
+
+/// All statements that were sent in this process.
+static SENT: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+struct Ear;
+
+impl Instrumentation for Ear {
+    fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
+        if let InstrumentationEvent::StartQuery { query, .. } = event {
+            let text = query.to_string();
+            let statement = text.split(" -- binds").next().unwrap_or_default();
+            SENT.lock().unwrap_or_else(PoisonError::into_inner).insert(statement.to_owned());
+        }
+    }
+}
+
+/// Everything that workers do with runs, on a store at that URL.
+async fn live(url: &str) {
+    set_default_instrumentation(|| Some(Box::new(Ear))).unwrap();
+    let clock = Arc::new(ManualClock::new(start()));
+    let for_store: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
+    let options = Options { policy: policy(), clock: Some(for_store), ..Options::default() };
+    let bench = Bench { store: open(url, options).await.unwrap(), clock };
+    let world = World::with_mails(bench, &["m1", "m2", "m3", "m4", "m5"]).await;
+
+    let (run, _) = world.mutated(&["m1"]).await;
+    let follow_up = Some(world.follow_up());
+    let events = vec![event("row", "r1")];
+    let commit = CommitConsumer { follow_up, events, ..commit_consumer_of(&run) };
+    let next = world.store.commit_consumer(commit).await.unwrap().follow_up.unwrap();
+    world.beat(&[next.claim]).await;
+    world.prepare(&next, vec![reservation("mail", &["m2"])]).await.unwrap();
+    let mutation = world.begin(&next).await.unwrap();
+    world.fail(next.claim, mutation, FailureClass::Network).await.unwrap();
+    world.advance(LEASE);
+    let (_, mutation) = world.doubtful(&["m2"]).await;
+    world.resolve(mutation, Verdict::Skip).await.unwrap();
+    world.next_due().await;
+    let run = world.claim().await.unwrap();
+    world.commit(&run, Vec::new()).await.unwrap();
+    world.claim().await.unwrap();
+    world.crash().await;
+    let run = world.claim().await.unwrap();
+    world.stop(&run, None, FailureClass::Network).await.unwrap();
+    world.advance(LEASE);
+    world.drain().await;
+    world.poll(&["m1", "m6"]).await;
+    world.next_due().await;
+    world.claim().await.unwrap();
+    world.store.leave(world.worker).await.unwrap();
+}
+
+/// The statements that were sent to a database which quotes names so.
+fn sent(quote: char) -> Vec<String> {
+    let sent = SENT.lock().unwrap_or_else(PoisonError::into_inner);
+    let begins = |text: &&String| {
+        ["SELECT", "UPDATE", "INSERT", "DELETE"].iter().any(|word| text.starts_with(word))
+    };
+    sent.iter().filter(begins).filter(|text| text.contains(quote)).cloned().collect()
+}
+
+#[derive(diesel::QueryableByName)]
+struct Line {
+    #[diesel(sql_type = Text)]
+    detail: String,
+}
+
+/// Why a step of a plan of SQLite costs more the more there was.
+fn grows_in_sqlite(step: &str) -> bool {
+    let mut words = step.split(' ');
+    let (way, table) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let is_open = OPEN.iter().any(|index| step.contains(&format!("INDEX {index}")));
+    let is_all_of_a_workflow = step.ends_with("(workflow_id=?)");
+    GROWING.contains(&table) && !is_open && (way == "SCAN" || is_all_of_a_workflow)
+}
+
+#[tokio::test]
+async fn nothing_that_a_run_asks_of_sqlite_grows_with_history() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("windlass.db").display().to_string();
+    migrate(&format!("sqlite:{path}")).await.unwrap();
+    live(&format!("sqlite:{path}")).await;
+
+    let mut conn = SqliteConnection::establish(&path).unwrap();
+    let statements = sent('`');
+    assert!(statements.len() > 40, "{statements:#?}");
+    let mut growing = Vec::new();
+    for statement in &statements {
+        let plan = sql_query(format!("EXPLAIN QUERY PLAN {statement}"));
+        let plan: Vec<Line> = plan.load(&mut conn).unwrap();
+        let steps = plan.into_iter().map(|line| line.detail).filter(|step| grows_in_sqlite(step));
+        growing.extend(steps.map(|step| format!("{step}: {statement}")));
+    }
+    assert!(growing.is_empty(), "{growing:#?}");
+}
+
+#[tokio::test]
+async fn nothing_that_a_run_asks_of_postgres_grows_with_history() {
+    let Some(schema) = PostgresSchema::migrated().await.unwrap() else { return };
+    live(&schema.url()).await;
+
+    let (client, connection) =
+        tokio_postgres::connect(&schema.url(), tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(async move { drop(connection.await) });
+    // Tables that are nearly empty are read whole, unless that is forbidden; then it is a sign that there is no other way.
+    let settings = "SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan";
+    client.batch_execute(settings).await.unwrap();
+    let statements = sent('"');
+    assert!(statements.len() > 40, "{statements:#?}");
+    let mut growing = Vec::new();
+    for statement in &statements {
+        let n_values = (1..).take_while(|n| statement.contains(&format!("${n}"))).count();
+        let values = vec!["NULL"; n_values].join(", ");
+        let execute = if n_values > 0 { format!("({values})") } else { String::new() };
+        client.batch_execute(&format!("PREPARE one AS {statement}")).await.unwrap();
+        let plan = client.simple_query(&format!("EXPLAIN EXECUTE one{execute}")).await.unwrap();
+        client.batch_execute("DEALLOCATE one").await.unwrap();
+        for line in plan {
+            let tokio_postgres::SimpleQueryMessage::Row(row) = line else { continue };
+            let step = row.get(0).unwrap_or_default().trim().to_owned();
+            let grows = GROWING.iter().any(|table| {
+                step.contains(&format!("Seq Scan on {table} "))
+                    || step.contains(&format!("Seq Scan on {table}_"))
+            });
+            if grows {
+                growing.push(format!("{step}: {statement}"));
+            }
+        }
+    }
+    assert!(growing.is_empty(), "{growing:#?}");
+}
