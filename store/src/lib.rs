@@ -51,6 +51,7 @@ mod open;
 mod params;
 mod postgres;
 mod queue;
+mod reused;
 mod rows;
 mod schema;
 mod schema_check;

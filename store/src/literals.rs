@@ -1,4 +1,5 @@
-//! Conditions that are written out instead of bound, so that both planners see that a partial index fits them.
+//! Conditions that are written out instead of bound, so that both planners see that a partial index fits them. SQLite would also
+//! look at a bound value for that, and plan the statement anew for each.
 
 use diesel::backend::Backend;
 use diesel::expression::{AppearsOnTable, Expression, ValidGrouping, is_aggregate};
@@ -50,6 +51,8 @@ literals! {
     IsActive on handler_runs = "handler_runs.status = 'active'";
     /// The mutation's effect waits to be looked up.
     IsLookedUp on mutations = "mutations.status = 'needs_reconcile'";
+    /// The mutation did not happen.
+    IsFailed on mutations = "mutations.status = 'failed'";
     /// It is known whether the mutation happened.
     IsSettled on mutations = "mutations.status IN ('applied', 'failed', 'would_send')";
     /// It is not known whether the mutation happened.

@@ -43,6 +43,7 @@ pub(crate) use self::parameters::without_password;
 use self::pool::Connections;
 use crate::error::{Result, StoreError};
 use crate::location::Location;
+use crate::reused::Reuse;
 use crate::schema::instance;
 
 /// How often, and after which delays, a transaction is tried again that the server undid because of others.
@@ -137,7 +138,7 @@ impl PostgresStore {
             if tx.wakes {
                 // Sent by the commit, and only by it.
                 let announce = "SELECT pg_notify('windlass', current_schema())";
-                diesel::sql_query(announce).execute(tx.conn).await?;
+                diesel::sql_query(announce).reused().execute(tx.conn).await?;
             }
             Ok(output)
         })
@@ -199,6 +200,6 @@ async fn server_time(conn: &mut AsyncPgConnection) -> Result<Timestamp> {
     }
 
     let query = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS micros";
-    let now: Now = diesel::sql_query(query).get_result(conn).await?;
+    let now: Now = diesel::sql_query(query).reused().get_result(conn).await?;
     Ok(Timestamp::from_micros(now.micros))
 }

@@ -14,6 +14,7 @@ use crate::error::{Result, StoreError};
 use crate::model::{Claim, ClaimedRun};
 use crate::params::{ClaimRuns, Queue, Takes};
 use crate::queue::From;
+use crate::reused::Reuse;
 use crate::rows::{At, Db, Json, RunRow};
 use crate::schema::{handler_runs, mutations, workflows};
 
@@ -107,6 +108,7 @@ async fn take(
             handler_runs::limited.eq(limited),
             handler_runs::started_at.eq(Some(At(tx.now))),
         ))
+        .reused()
         .execute(tx.conn)
         .await?;
     claimed(tx, Enqueued { run: row, state }, workflow_name).await

@@ -15,6 +15,7 @@ use super::{Operation, Tx, again, logs, outcome, sessions};
 use crate::error::{Result, StoreError};
 use crate::model::{Claim, Committed};
 use crate::params::{CommitConsumer, CommitProducer, FollowUp, NewEvent};
+use crate::reused::Reuse;
 use crate::rows::{At, Db, Json};
 use crate::schema::{handler_state, run_inputs};
 
@@ -137,6 +138,7 @@ async fn leave(tx: &mut Tx<'_>, held: &Held, left: Left<'_>) -> Result<()> {
             left.next_run_at.map(|at| handler_state::next_run_at.eq(at)),
             left.has_no_work.then(|| handler_state::has_work.eq(false)),
         ))
+        .reused()
         .execute(tx.conn)
         .await?;
     Ok(())

@@ -16,6 +16,7 @@ use super::{Operation, Tx, reads, stored};
 use crate::error::Result;
 use crate::literals::IsActive;
 use crate::params::SetLimit;
+use crate::reused::Reuse;
 use crate::rows::{At, Db, LimitRow, WorkflowKeyRow, WorkflowRow};
 use crate::schema::{handler_runs, limits, workflow_keys};
 
@@ -89,6 +90,7 @@ impl Flow {
                     limits::window_started_at.eq(state.window_started_at.map(At)),
                     limits::taken.eq(stored(state.taken)),
                 ))
+                .reused()
                 .execute(tx.conn)
                 .await?;
         }

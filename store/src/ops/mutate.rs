@@ -11,6 +11,7 @@ use super::notices::{self, Entry};
 use super::outcome::{Because, NextLookup};
 use super::{Operation, Tx, again, held, logs, lookup, outcome, reservations};
 use crate::error::{Result, StoreError};
+use crate::literals::IsFailed;
 use crate::model::{BegunMutation, Claim};
 use crate::params::{ApplyMutation, BeginMutation, CaptureMutation, DoubtMutation, FailMutation};
 use crate::rows::{At, Db, Json, MutationRow, storable};
@@ -81,7 +82,7 @@ impl Operation for BeginMutation {
 async fn refusals(tx: &mut Tx<'_>, operation_id: &str) -> Result<usize> {
     let refused = mutations::table
         .filter(mutations::operation_id.eq(operation_id))
-        .filter(mutations::status.eq(Db(MutationStatus::Failed)))
+        .filter(IsFailed)
         // A doubt that was settled as "it is not there" is no answer of the provider.
         .filter(mutations::resolved_by.is_null())
         .count();

@@ -14,6 +14,7 @@ use super::{Operation, Tx, sessions, window};
 use crate::error::Result;
 use crate::literals::{IsOpen, IsPending};
 use crate::params::FollowUp;
+use crate::reused::Reuse;
 use crate::rows::{At, Db, SessionRow, WorkflowRow};
 use crate::schema::{events, handler_runs, handler_state, subscriptions, topics, workflows};
 
@@ -103,6 +104,7 @@ async fn save(tx: &mut Tx<'_>, workflow: &mut WorkflowRow) -> Result<()> {
     workflow.updated_at = At(tx.now);
     diesel::update(workflows::table.filter(workflows::id.eq(workflow.id)))
         .set(&*workflow)
+        .reused()
         .execute(tx.conn)
         .await?;
     Ok(())

@@ -11,6 +11,7 @@ use super::dialect::RunQueryDsl;
 use super::held::Held;
 use super::{Tx, notices, reservations, sessions, window};
 use crate::error::Result;
+use crate::reused::Reuse;
 use crate::rows::{At, Db, Json, storable};
 use crate::schema::{self, handler_runs, mutations};
 
@@ -124,6 +125,7 @@ async fn write_mutation(
             resolved,
             mutations::updated_at.eq(At(tx.now)),
         ))
+        .reused()
         .execute(tx.conn)
         .await?;
     if status == MutationStatus::Applied && held.price > 0 {
@@ -136,10 +138,12 @@ async fn write_mutation(
 async fn charge(tx: &mut Tx<'_>, held: &Held) -> Result<()> {
     diesel::update(handler_runs::table.filter(handler_runs::id.eq(held.run.id)))
         .set(handler_runs::cost.eq(held.price))
+        .reused()
         .execute(tx.conn)
         .await?;
     diesel::update(schema::sessions::table.filter(schema::sessions::id.eq(held.run.session_id)))
         .set(schema::sessions::cost.eq(schema::sessions::cost + held.price))
+        .reused()
         .execute(tx.conn)
         .await?;
     Ok(())
@@ -177,6 +181,7 @@ async fn write_run(
             made,
             error,
         ))
+        .reused()
         .execute(tx.conn)
         .await?;
     Ok(())

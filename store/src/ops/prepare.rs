@@ -13,6 +13,7 @@ use super::{BATCH, Operation, Tx, again, logs, outcome};
 use crate::error::{Result, StoreError};
 use crate::literals::{IsPending, IsReserved};
 use crate::params::{CheckpointPrepare, Reservation};
+use crate::reused::Reuse;
 use crate::rows::{At, Db, Json, storable};
 use crate::schema::{
     event_inputs, events, handler_state, run_inputs, scripts, subscriptions, topics,
@@ -45,6 +46,7 @@ async fn rearm(tx: &mut Tx<'_>, held: &Held, wanted: Option<&str>) -> Result<()>
         handler_state::table.find((held.workflow.id, held.run.kind, &held.run.handler_name));
     diesel::update(consumer)
         .set(handler_state::wake_at.eq(wake_at.map(At)))
+        .reused()
         .execute(tx.conn)
         .await?;
     Ok(())
@@ -98,7 +100,11 @@ async fn reserve_batch(tx: &mut Tx<'_>, held: &Held, topic: &str, ids: &[String]
             events::updated_at.eq(At(tx.now)),
         ))
         .returning(events::message_id);
-    let reserved: Vec<String> = reserved.load(tx.conn).await?;
+    // Its text has a place for each id.
+    let reserved: Vec<String> = match ids {
+        [_one] => reserved.reused().load(tx.conn).await?,
+        _ => reserved.load(tx.conn).await?,
+    };
     match ids.iter().find(|id| !reserved.contains(id)) {
         None => Ok(()),
         Some(missing) => Err(refused(topic, missing, why_not(tx, held, topic, missing).await?)),

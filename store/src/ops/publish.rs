@@ -14,6 +14,7 @@ use super::held::Held;
 use super::{BATCH, Tx};
 use crate::error::{Result, StoreError};
 use crate::params::NewEvent;
+use crate::reused::Reuse;
 use crate::rows::{At, Db, EventInputRow, EventRow, Json, storable};
 use crate::schema::{event_inputs, events, handler_state, past_events, subscriptions, topics};
 
@@ -207,6 +208,7 @@ fn causes_of(event: Db<EventId>, message: &Message) -> Vec<EventInputRow> {
 async fn correct(tx: &mut Tx<'_>, event: Db<EventId>, message: &Message) -> Result<()> {
     diesel::update(events::table.filter(events::id.eq(event)))
         .set((events::payload.eq(Json(&message.payload)), events::updated_at.eq(At(tx.now))))
+        .reused()
         .execute(tx.conn)
         .await?;
     diesel::delete(event_inputs::table.filter(event_inputs::event_id.eq(event)))

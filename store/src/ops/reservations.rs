@@ -9,6 +9,7 @@ use super::publish::mark_work;
 use super::{Tx, notices, stored};
 use crate::error::Result;
 use crate::literals::IsReserved;
+use crate::reused::Reuse;
 use crate::rows::{At, Db, EventRow};
 use crate::schema::{events, topics};
 
@@ -53,6 +54,7 @@ pub(super) async fn transfer(tx: &mut Tx<'_>, from: Db<RunId>, to: Db<RunId>) ->
         .filter(events::reserved_by_run_id.eq(from))
         .filter(IsReserved)
         .set((events::reserved_by_run_id.eq(Some(to)), events::updated_at.eq(At(tx.now))))
+        .reused()
         .execute(tx.conn)
         .await?;
     Ok(())
@@ -62,6 +64,7 @@ pub(super) async fn transfer(tx: &mut Tx<'_>, from: Db<RunId>, to: Db<RunId>) ->
 async fn blame(tx: &mut Tx<'_>, run: Db<RunId>, why: Option<&str>) -> Result<()> {
     diesel::update(events::table.filter(events::reserved_by_run_id.eq(run).and(IsReserved)))
         .set((events::blamed.eq(events::blamed + 1), events::blamed_for.eq(why)))
+        .reused()
         .execute(tx.conn)
         .await?;
     Ok(())
@@ -84,6 +87,7 @@ async fn park(tx: &mut Tx<'_>, held: &Held) -> Result<usize> {
                 events::attempt_number.eq(events::attempt_number + 1),
                 events::updated_at.eq(At(tx.now)),
             ))
+            .reused()
             .execute(tx.conn)
             .await?;
         notices::parked(tx, held, event).await?;
@@ -104,6 +108,7 @@ async fn release(tx: &mut Tx<'_>, run: Db<RunId>, workflow: WorkflowId) -> Resul
             events::attempt_number.eq(events::attempt_number + 1),
             events::updated_at.eq(At(tx.now)),
         ))
+        .reused()
         .execute(tx.conn)
         .await?;
     mark_work(tx, workflow, topics).await?;
@@ -116,5 +121,5 @@ async fn finish(tx: &mut Tx<'_>, run: Db<RunId>, status: EventStatus) -> Result<
         .filter(events::reserved_by_run_id.eq(run))
         .filter(IsReserved)
         .set((events::status.eq(Db(status)), events::updated_at.eq(At(tx.now))));
-    Ok(finished.execute(tx.conn).await?)
+    Ok(finished.reused().execute(tx.conn).await?)
 }

@@ -7,6 +7,7 @@ use super::Tx;
 use super::dialect::RunQueryDsl;
 use super::outcome::Cause;
 use crate::error::Result;
+use crate::reused::Reuse;
 use crate::rows::{At, Db, SessionRow};
 use crate::schema::sessions;
 
@@ -51,6 +52,7 @@ pub(super) async fn make_manual(tx: &mut Tx<'_>, session: SessionRow) -> Result<
     let waits = sessions::id.eq(session.id).and(sessions::trigger.ne(Db(Trigger::Retry)));
     diesel::update(sessions::table.filter(waits.and(sessions::begun_run_count.le(1))))
         .set(sessions::trigger.eq(Db(Trigger::Manual)))
+        .reused()
         .execute(tx.conn)
         .await?;
     Ok(session.id)
@@ -84,6 +86,7 @@ async fn end(
             sessions::error_class.eq(cause.and_then(|cause| cause.class).map(Db)),
             sessions::ended_at.eq(Some(At(tx.now))),
         ))
+        .reused()
         .execute(tx.conn)
         .await?;
     Ok(())
@@ -93,6 +96,7 @@ async fn end(
 pub(super) async fn count_begun(tx: &mut Tx<'_>, session: Db<SessionId>) -> Result<()> {
     diesel::update(sessions::table.filter(sessions::id.eq(session)))
         .set(sessions::begun_run_count.eq(sessions::begun_run_count + 1))
+        .reused()
         .execute(tx.conn)
         .await?;
     Ok(())
@@ -103,18 +107,20 @@ pub(super) async fn count_committed(tx: &mut Tx<'_>, session: Db<SessionId>) -> 
     let counted = diesel::update(sessions::table.filter(sessions::id.eq(session)))
         .set(sessions::handler_run_count.eq(sessions::handler_run_count + 1))
         .returning(SessionRow::as_returning());
-    Ok(counted.get_result(tx.conn).await?)
+    Ok(counted.reused().get_result(tx.conn).await?)
 }
 
 /// A run that had only been queued is withdrawn: a session that began nothing else never was.
 pub(super) async fn withdraw_run(tx: &mut Tx<'_>, session: Db<SessionId>) -> Result<()> {
     let never_was = sessions::id.eq(session).and(sessions::begun_run_count.le(1));
-    let n_deleted = diesel::delete(sessions::table.filter(never_was)).execute(tx.conn).await?;
+    let n_deleted =
+        diesel::delete(sessions::table.filter(never_was)).reused().execute(tx.conn).await?;
     if n_deleted > 0 {
         return Ok(());
     }
     diesel::update(sessions::table.filter(sessions::id.eq(session)))
         .set(sessions::begun_run_count.eq(sessions::begun_run_count - 1))
+        .reused()
         .execute(tx.conn)
         .await?;
     complete(tx, session).await

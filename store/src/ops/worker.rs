@@ -64,6 +64,9 @@ fn row(tx: &Tx<'_>, beat: &Beat) -> WorkerRow {
     }
 }
 
+/// What a claim consists of: workspace, workflow, run and fence.
+type StoredClaim = (Db<WorkspaceId>, Db<WorkflowId>, Db<RunId>, i64);
+
 /// Renews what the worker still holds. A row that somebody has locked is passed over: it must not cost all others their leases.
 async fn renew(
     tx: &mut Tx<'_>,
@@ -82,7 +85,7 @@ async fn renew(
         handler_runs::id,
         handler_runs::fence,
     ));
-    let ours: Vec<(Db<WorkspaceId>, Db<WorkflowId>, Db<RunId>, i64)> = ours.load(tx.conn).await?;
+    let ours: Vec<StoredClaim> = ours.load(tx.conn).await?;
     let (renewed, busy): (Vec<_>, Vec<_>) = ours
         .into_iter()
         .map(|(Db(workspace), Db(workflow), Db(run), fence)| Claim {

@@ -15,6 +15,7 @@ use crate::literals::{IsActive, IsLookedUp};
 use crate::model::Agenda;
 use crate::params::Takes;
 use crate::queue::{From, queued_from};
+use crate::reused::Reuse;
 use crate::rows::{At, Db};
 use crate::schema::{handler_runs, mutations, workflows};
 
@@ -62,8 +63,10 @@ async fn next_claim(conn: &mut Conn, now: Timestamp, takes: &Takes) -> Result<Op
         let full = full.filter_map(|((_, key), state)| Some((key.clone(), state.full(now)?)));
         let (full, why): (Vec<_>, Vec<_>) = full.unzip();
         let from = From { workspace, labels: &takes.labels, besides: &[], full: &full };
-        let waits: bool =
-            queued_from!(now, &from, |queued| select(exists(queued)).get_result(conn).await?);
+        let waits: bool = queued_from!(now, &from, |queued| select(exists(queued))
+            .reused()
+            .get_result(conn)
+            .await?);
         if waits {
             return Ok(Some(Duration::ZERO));
         }
@@ -94,6 +97,6 @@ pub(in super::super) async fn workspaces_with_work(conn: &mut Conn) -> Result<Ve
             FROM busy WHERE busy.id IS NOT NULL)
         SELECT id FROM busy WHERE id IS NOT NULL",
     );
-    let found: Vec<WithWork> = skipping.load(conn).await?;
+    let found: Vec<WithWork> = skipping.reused().load(conn).await?;
     Ok(found.into_iter().map(|WithWork { id: Db(id) }| id).collect())
 }

@@ -10,6 +10,7 @@ pub(super) use super::SqliteStore as Backend;
 pub(super) use super::ready::RunQueryDsl;
 use crate::error::Result;
 use crate::queue::{From, due_workflows, one_workflow, queue_of, queued_from, queued_runs};
+use crate::reused::Reuse;
 use crate::rows::{Db, LimitRow, WorkflowRow};
 use crate::schema::limits;
 
@@ -50,7 +51,7 @@ pub(super) async fn lock_queued_runs(
     from: &From<'_>,
     limit: u32,
 ) -> Result<Vec<Db<RunId>>> {
-    queued_from!(now, from, |queued| Ok(queued.limit(i64::from(limit)).load(conn).await?))
+    queued_from!(now, from, |queued| Ok(queued.limit(i64::from(limit)).reused().load(conn).await?))
 }
 
 /// The queued run of that workflow.
