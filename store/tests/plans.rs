@@ -3,7 +3,11 @@
 //!
 //! The statements are those that the store really sends, and the plans are the databases' own.
 
-#![expect(clippy::unwrap_used, reason = "a test that does not hold panics")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that does not hold panics"
+)]
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,11 +15,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
 use diesel::sql_types::Text;
 use diesel::{Connection, RunQueryDsl, SqliteConnection, sql_query};
-use windlass_core::{Clock, FailureClass, ManualClock, Verdict};
+use windlass_core::{Clock, EventStatus, FailureClass, ManualClock, Verdict};
 use windlass_store::conformance::world::{LEASE, World, commit_consumer_of, event, reservation};
 use windlass_store::conformance::{Bench, policy, start};
 use windlass_store::testing::PostgresSchema;
-use windlass_store::{CommitConsumer, Options, migrate, open};
+use windlass_store::{CommitConsumer, EventFilter, Options, migrate, open};
 
 /// What is kept long after it is over.
 const GROWING: [&str; 12] = [
@@ -70,6 +74,18 @@ async fn live(url: &str) {
     let bench = Bench { store: open(url, options).await.unwrap(), clock };
     let world = World::with_mails(bench, &["m1", "m2", "m3", "m4", "m5"]).await;
 
+    let peek = EventFilter {
+        workspace: world.workspace,
+        workflow: world.workflow,
+        topic: Some("mail".to_owned()),
+        status: Some(EventStatus::Pending),
+        message_ids: None,
+        limit: 1,
+    };
+    let peeked = world.store.events(peek.clone()).await.unwrap();
+    assert_eq!(peeked[0].message_id, "m1");
+    let message_ids = Some(vec!["m1".to_owned()]);
+    world.store.events(EventFilter { status: None, message_ids, ..peek }).await.unwrap();
     let (run, _) = world.mutated(&["m1"]).await;
     let follow_up = Some(world.follow_up());
     let events = vec![event("row", "r1")];

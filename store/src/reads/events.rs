@@ -1,38 +1,58 @@
 //! Events.
 
 use diesel::prelude::*;
-use windlass_core::{EventId, WorkspaceId};
+use windlass_core::{EventId, EventStatus, TopicId, WorkspaceId};
 
 use super::dialect::{Conn, RunQueryDsl};
 use crate::error::{Result, StoreError};
+use crate::literals::IsPending;
 use crate::model::Event;
 use crate::params::EventFilter;
 use crate::rows::{Db, EventRow};
 use crate::schema::{events, topics};
 use crate::tenant::is_of;
 
-/// Events, oldest first.
+/// Events, oldest first. Those of a topic that are pending are found without a look at any that are over.
 pub(super) async fn events(conn: &mut Conn, filter: &EventFilter) -> Result<Vec<Event>> {
     let mut query = events::table
         .inner_join(topics::table)
-        .filter(events::workflow_id.eq(Db(filter.workflow)))
-        .filter(is_of!(filter.workspace, Db(filter.workflow)))
         .select((EventRow::as_select(), topics::name))
         .order((events::created_at, events::id))
         .limit(i64::from(filter.limit))
         .into_boxed();
-    if let Some(topic) = &filter.topic {
-        query =
-            query.filter(topics::workflow_id.eq(Db(filter.workflow)).and(topics::name.eq(topic)));
+    match &filter.topic {
+        None => {
+            query = query
+                .filter(events::workflow_id.eq(Db(filter.workflow)))
+                .filter(is_of!(filter.workspace, Db(filter.workflow)));
+        }
+        Some(name) => {
+            let Some(topic) = find_topic(conn, filter, name).await? else { return Ok(Vec::new()) };
+            query = query.filter(events::topic_id.eq(topic));
+        }
     }
-    if let Some(status) = filter.status {
-        query = query.filter(events::status.eq(Db(status)));
+    match filter.status {
+        None => {}
+        Some(EventStatus::Pending) => query = query.filter(IsPending),
+        Some(status) => query = query.filter(events::status.eq(Db(status))),
     }
     if let Some(message_ids) = &filter.message_ids {
         query = query.filter(events::message_id.eq_any(message_ids));
     }
     let found: Vec<(EventRow, String)> = query.load(conn).await?;
     Ok(found.into_iter().map(|(row, topic)| row.into_event(topic)).collect())
+}
+
+async fn find_topic(
+    conn: &mut Conn,
+    filter: &EventFilter,
+    name: &str,
+) -> Result<Option<Db<TopicId>>> {
+    let topic = topics::table
+        .filter(topics::workflow_id.eq(Db(filter.workflow)).and(topics::name.eq(name)))
+        .filter(is_of!(filter.workspace, topics::workflow_id))
+        .select(topics::id);
+    Ok(topic.first(conn).await.optional()?)
 }
 
 /// One event.
