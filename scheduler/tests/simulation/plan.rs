@@ -48,7 +48,7 @@ impl Plan {
     pub(crate) fn draw(rng: &mut Rng) -> Self {
         let mut some = |count| (0..count).map(|_| place(rng)).collect();
         let (crashes, freezes, dawdles) = (some(3), some(3), some(2));
-        let losses = (0..3).map(|_| Point::After(*rng.pick(&STEPS).unwrap())).collect();
+        let losses = (0..3).map(|_| Point::After(rng.pick(&STEPS).unwrap())).collect();
         Self { crashes, freezes, dawdles, losses }
     }
 
