@@ -19,6 +19,7 @@ use crate::model::{BegunMutation, Claim, ClaimedRun, Committed};
 use crate::params::{BeginMutation, FollowUp, StopRun};
 use crate::rows::{At, Db, Json, RunRow, storable};
 use crate::schema::{handler_runs, mutations, workflows};
+use crate::tenant::is_of;
 
 /// Whether `prepare` is checkpointed with that result.
 pub(super) async fn is_prepared(tx: &mut Tx<'_>, held: &Held, result: &Value) -> Result<bool> {
@@ -82,6 +83,7 @@ pub(super) async fn is_settled(
     }
     let same = mutations::table
         .find(Db(mutation))
+        .filter(is_of!(claim.workspace, mutations::workflow_id))
         .filter(mutations::error.eq(storable(failure.message.clone())))
         .filter(mutations::error_class.eq(Db(failure.class)))
         .count();
@@ -95,6 +97,7 @@ pub(super) async fn is_stopped(tx: &mut Tx<'_>, wanted: &StopRun) -> Result<bool
     let same = handler_runs::table
         .find(Db(claim.run))
         .filter(handler_runs::workspace_id.eq(Db(claim.workspace)))
+        .filter(handler_runs::workflow_id.eq(Db(claim.workflow)))
         .filter(handler_runs::fence.eq(claim.fence))
         .filter(handler_runs::status.ne(Db(Status::Active)))
         .filter(handler_runs::error.eq(storable(failure.message.clone())))
@@ -114,6 +117,7 @@ pub(super) async fn committed(
     let same = handler_runs::table
         .find(Db(claim.run))
         .filter(handler_runs::workspace_id.eq(Db(claim.workspace)))
+        .filter(handler_runs::workflow_id.eq(Db(claim.workflow)))
         .filter(handler_runs::fence.eq(claim.fence))
         .filter(handler_runs::status.eq(Db(Status::Committed)))
         .count();
