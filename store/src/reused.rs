@@ -1,8 +1,16 @@
 //! Statements that the database prepares once per connection.
 
+use std::future::ready;
+
+use diesel::SqliteConnection;
 use diesel::backend::Backend;
+use diesel::connection::LoadConnection;
+use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::QueryResult;
+use diesel::sql_types::Untyped;
+use diesel::sqlite::Sqlite;
+use diesel_async::AsyncPgConnection;
 
 /// A statement that is prepared once and then used again, where Diesel would have it prepared anew each time because its text may
 /// vary: every `UPDATE`, and SQL that is written out. Right for statements of which there are only a few forms.
@@ -18,6 +26,68 @@ pub(crate) trait Reuse: Sized {
 }
 
 impl<S> Reuse for S {}
+
+impl<S> Reused<S> {
+    /// Runs a statement of which nobody needs to know how many rows it changed.
+    pub(crate) fn execute<C>(self, conn: &mut C) -> impl Future<Output = QueryResult<()>> + Send
+    where
+        C: ExecuteReused<S>,
+    {
+        conn.execute_reused(self)
+    }
+}
+
+/// A connection that prepares a [`Reused`] statement once when it runs it.
+pub(crate) trait ExecuteReused<S> {
+    /// Runs it to its end.
+    fn execute_reused(
+        &mut self,
+        statement: Reused<S>,
+    ) -> impl Future<Output = QueryResult<()>> + Send;
+}
+
+impl<S> ExecuteReused<S> for AsyncPgConnection
+where
+    S: QueryFragment<Pg> + Send,
+{
+    async fn execute_reused(&mut self, statement: Reused<S>) -> QueryResult<()> {
+        diesel_async::RunQueryDsl::execute(statement, self).await.map(drop)
+    }
+}
+
+impl<S: QueryFragment<Sqlite>> ExecuteReused<S> for SqliteConnection {
+    /// As a query without rows: what is executed, Diesel asks by reference whether it may be kept, and gets another answer.
+    fn execute_reused(
+        &mut self,
+        statement: Reused<S>,
+    ) -> impl Future<Output = QueryResult<()>> + Send {
+        let rows = LoadConnection::load(self, Rowless(statement));
+        ready(rows.and_then(|mut rows| rows.try_for_each(|row| row.map(drop))))
+    }
+}
+
+/// A statement as a query that has no rows.
+struct Rowless<S>(Reused<S>);
+
+impl<S> QueryId for Rowless<S> {
+    type QueryId = ();
+
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<S: QueryFragment<Sqlite>> QueryFragment<Sqlite> for Rowless<S> {
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        self.0.walk_ast(out)
+    }
+
+    fn is_safe_to_cache_prepared(&self, backend: &Sqlite) -> QueryResult<bool> {
+        self.0.is_safe_to_cache_prepared(backend)
+    }
+}
+
+impl<S> Query for Rowless<S> {
+    type SqlType = Untyped;
+}
 
 /// Known by its text: what may vary in it is part of that.
 impl<S> QueryId for Reused<S> {
@@ -41,3 +111,54 @@ impl<S: Query> Query for Reused<S> {
 }
 
 impl<S, Conn> diesel::RunQueryDsl<Conn> for Reused<S> {}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use diesel::connection::{InstrumentationEvent, SimpleConnection};
+    use diesel::prelude::*;
+    use futures::executor::block_on;
+
+    use super::*;
+
+    diesel::table! {
+        counters (id) {
+            id -> Integer,
+            count -> Integer,
+        }
+    }
+
+    #[test]
+    fn sqlite_prepares_an_update_once_whether_or_not_it_returns_rows() {
+        let mut conn = SqliteConnection::establish(":memory:").unwrap();
+        let table = "CREATE TABLE counters (id INTEGER PRIMARY KEY, count INTEGER NOT NULL)";
+        conn.batch_execute(table).unwrap();
+        conn.batch_execute("INSERT INTO counters VALUES (1, 0), (2, 0)").unwrap();
+        let (n_kept, n_run) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+        let (kept, run) = (Arc::clone(&n_kept), Arc::clone(&n_run));
+        conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+            if let InstrumentationEvent::CacheQuery { .. } = event {
+                kept.fetch_add(1, Ordering::Relaxed);
+            } else if let InstrumentationEvent::StartQuery { .. } = event {
+                run.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+
+        for _ in 0..3 {
+            let count = diesel::update(counters::table.filter(counters::id.eq(1)))
+                .set(counters::count.eq(counters::count + 1));
+            block_on(count.reused().execute(&mut conn)).unwrap();
+            let counted = diesel::update(counters::table.filter(counters::id.eq(2)))
+                .set(counters::count.eq(counters::count + 1))
+                .returning(counters::count);
+            let _counted: i32 = counted.reused().get_result(&mut conn).unwrap();
+        }
+
+        assert_eq!(n_run.load(Ordering::Relaxed), 6);
+        assert_eq!(n_kept.load(Ordering::Relaxed), 2, "each is prepared once, and kept");
+        let counts = counters::table.order(counters::id).select(counters::count);
+        assert_eq!(counts.load::<i32>(&mut conn).unwrap(), [3, 3]);
+    }
+}

@@ -7,7 +7,6 @@ use windlass_core::{
     ScriptPosition, SessionResult, Status,
 };
 
-use super::dialect::RunQueryDsl;
 use super::held::Held;
 use super::{Tx, notices, reservations, sessions, window};
 use crate::error::Result;

@@ -101,18 +101,17 @@ async fn release(tx: &mut Tx<'_>, run: Db<RunId>, workflow: WorkflowId) -> Resul
     let topics =
         events::table.inner_join(topics::table).filter(reserved).select(topics::name).distinct();
     let topics: Vec<String> = topics.load(tx.conn).await?;
-    let n_released = diesel::update(events::table.filter(reserved))
+    let released = diesel::update(events::table.filter(reserved))
         .set((
             events::status.eq(Db(EventStatus::Pending)),
             events::reserved_by_run_id.eq(None::<Db<RunId>>),
             events::attempt_number.eq(events::attempt_number + 1),
             events::updated_at.eq(At(tx.now)),
         ))
-        .reused()
-        .execute(tx.conn)
-        .await?;
+        .returning(events::id);
+    let released: Vec<Db<EventId>> = released.reused().load(tx.conn).await?;
     mark_work(tx, workflow, topics).await?;
-    Ok(n_released)
+    Ok(released.len())
 }
 
 /// Done, one way or the other. Who did it stays written.
@@ -120,6 +119,8 @@ async fn finish(tx: &mut Tx<'_>, run: Db<RunId>, status: EventStatus) -> Result<
     let finished = diesel::update(events::table)
         .filter(events::reserved_by_run_id.eq(run))
         .filter(IsReserved)
-        .set((events::status.eq(Db(status)), events::updated_at.eq(At(tx.now))));
-    Ok(finished.reused().execute(tx.conn).await?)
+        .set((events::status.eq(Db(status)), events::updated_at.eq(At(tx.now))))
+        .returning(events::id);
+    let finished: Vec<Db<EventId>> = finished.reused().load(tx.conn).await?;
+    Ok(finished.len())
 }

@@ -113,8 +113,7 @@ pub(super) async fn count_committed(tx: &mut Tx<'_>, session: Db<SessionId>) -> 
 /// A run that had only been queued is withdrawn: a session that began nothing else never was.
 pub(super) async fn withdraw_run(tx: &mut Tx<'_>, session: Db<SessionId>) -> Result<()> {
     let never_was = sessions::id.eq(session).and(sessions::begun_run_count.le(1));
-    let n_deleted =
-        diesel::delete(sessions::table.filter(never_was)).reused().execute(tx.conn).await?;
+    let n_deleted = diesel::delete(sessions::table.filter(never_was)).execute(tx.conn).await?;
     if n_deleted > 0 {
         return Ok(());
     }

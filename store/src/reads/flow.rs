@@ -12,6 +12,7 @@ use crate::convert::count;
 use crate::error::Result;
 use crate::literals::IsActive;
 use crate::model::{Holder, Limit, Workflow};
+use crate::reused::Reuse;
 use crate::rows::{Db, LimitRow};
 use crate::schema::{handler_runs, limits, workflow_keys, workflows};
 
@@ -22,7 +23,7 @@ pub(super) async fn limits_of(
 ) -> Result<Vec<LimitRow>> {
     let workspaces: Vec<_> = workspaces.iter().copied().map(Db).collect();
     let rows = LimitRow::query().filter(limits::workspace_id.eq_any(workspaces));
-    Ok(rows.order((limits::workspace_id, limits::key)).load(conn).await?)
+    Ok(rows.order((limits::workspace_id, limits::key)).reused().load(conn).await?)
 }
 
 /// How much of each limit is used.

@@ -89,5 +89,5 @@ pub(super) async fn lock_limits(
     let workspaces: Vec<_> = workspaces.iter().copied().map(Db).collect();
     let rows = LimitRow::query().filter(limits::workspace_id.eq_any(workspaces));
     let rows = rows.order((limits::workspace_id, limits::key));
-    Ok(rows.load(conn).await?)
+    Ok(rows.reused().load(conn).await?)
 }
