@@ -1,7 +1,7 @@
 //! Hears of other processes' commits without asking again and again.
 //!
 //! Whoever commits something that may bring work touches the database's file afterwards, and the operating system tells all who
-//! watch its folder. Writes of the log would tell too early: they come before the commit can be seen.
+//! watch it. Writes of the log would tell too early, for they come before the commit can be seen, and far too often.
 
 use std::path::Path;
 
@@ -11,31 +11,26 @@ use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, utim
 use super::writer::WriterHandle;
 use crate::error::{Result, StoreError};
 
-/// Watches the database's folder as long as it lives.
+/// Watches the database's file as long as it lives.
 #[derive(Debug)]
 pub(super) struct Watch(#[expect(dead_code, reason = "held for its end")] RecommendedWatcher);
 
 impl Watch {
     /// Lets the writer look for other processes' commits whenever the database's file is touched.
     pub(super) fn start(path: &Path, writer: WriterHandle) -> Result<Self> {
-        let path = path.canonicalize().map_err(|source| unavailable(path, source))?;
-        let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
-        let of_path = path.clone();
         let heard = move |event: notify::Result<Event>| match event {
-            Ok(event) if event.kind.is_modify() && event.paths.contains(&path) => {
-                writer.look_for_others();
-            }
-            Ok(_other_file) => {}
+            Ok(event) if event.kind.is_modify() => writer.look_for_others(),
+            Ok(_only_looked_at) => {}
             Err(error) => {
-                tracing::warn!(%error, "watching the database's folder failed");
+                tracing::warn!(%error, "watching the database's file failed");
                 writer.look_for_others();
             }
         };
         let watching = notify::recommended_watcher(heard).and_then(|mut watcher| {
-            watcher.watch(&folder, RecursiveMode::NonRecursive)?;
+            watcher.watch(path, RecursiveMode::NonRecursive)?;
             Ok(Self(watcher))
         });
-        watching.map_err(|source| unavailable(&of_path, source))
+        watching.map_err(|source| unavailable(path, source))
     }
 }
 
@@ -51,7 +46,7 @@ pub(super) fn touch(path: &Path) {
 
 fn unavailable(path: &Path, source: impl std::error::Error + Send + Sync + 'static) -> StoreError {
     StoreError::Unavailable {
-        what: format!("could not watch the folder of `{}`", path.display()),
+        what: format!("could not watch `{}`", path.display()),
         source: Some(Box::new(source)),
     }
 }
