@@ -1,9 +1,10 @@
 //! The leases of the runs that this worker holds.
 //!
 //! A lease is renewed with the worker's heartbeat, at a third of its length or every 15 s. A run whose renewal is refused was
-//! taken over, and is given up at once. Where the store does not answer at all, every run is given up before its lease could
-//! have ended, for from then on others may take it: local time decides only when to stop trusting a lease, never that one is
-//! still good.
+//! taken over, or has just ended and the answer is still on its way: from then on it has no effect any more, and where it is
+//! still held at the next beat, it is given up. Where the store does not answer at all, every run is given up before its lease
+//! could have ended, for from then on others may take it: local time decides only when to stop trusting a lease, never that one
+//! is still good.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -28,6 +29,8 @@ struct HeldRun {
     /// Before it was claimed, or last renewed.
     leased_after: Moment,
     lease: Duration,
+    /// Whether the last beat did not find it.
+    is_refused: bool,
     give_up: CancellationToken,
 }
 
@@ -62,7 +65,8 @@ impl Held {
         lease: Duration,
     ) -> Hold {
         let give_up = CancellationToken::new();
-        let run = HeldRun { claim, leased_after, lease, give_up: give_up.clone() };
+        let run =
+            HeldRun { claim, leased_after, lease, is_refused: false, give_up: give_up.clone() };
         self.lock().insert(claim.run, run);
         Hold { held: Arc::clone(self), run: claim.run, give_up }
     }
@@ -71,7 +75,8 @@ impl Held {
     /// machine suspended.
     pub(crate) fn trusts(&self, claim: Claim) -> bool {
         let is_trusted = |run: &HeldRun| {
-            run.claim == claim && !run.give_up.is_cancelled() && run.is_trusted_for(Duration::ZERO)
+            let is_kept = !run.is_refused && !run.give_up.is_cancelled();
+            run.claim == claim && is_kept && run.is_trusted_for(Duration::ZERO)
         };
         self.lock().get(&claim.run).is_some_and(is_trusted)
     }
@@ -111,7 +116,11 @@ impl Held {
                     if held.renewed.contains(&claim.run) {
                         run.leased_after = asked_at;
                     } else if !held.busy.contains(&claim.run) {
-                        run.give_up.cancel();
+                        // A commit that was answered by now would have dropped the hold.
+                        if run.is_refused {
+                            run.give_up.cancel();
+                        }
+                        run.is_refused = true;
                     }
                 }
             }
@@ -137,7 +146,7 @@ impl Held {
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// A third of the lease, so that two lost beats are survived, and no seldomer than a worker has to be heard of.
-fn every(lease: Duration) -> Duration {
+pub(crate) fn every(lease: Duration) -> Duration {
     HEARTBEAT.min(lease / 3)
 }
 
@@ -306,16 +315,25 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_run_whose_renewal_is_refused_is_given_up_at_once_and_no_other() {
+    async fn a_run_whose_renewal_is_refused_twice_is_given_up_and_no_other() {
         let ([kept, lost], began) = hold(|claims| {
             std::future::ready(Ok(renewed(
                 &claims.into_iter().min_by_key(|claim| claim.run).into_iter().collect::<Vec<_>>(),
             )))
         });
+        tokio::task::yield_now().await;
+        let trusts = |hold: &Hold| {
+            let claim = hold.held.lock()[&hold.run].claim;
+            hold.held.trusts(claim)
+        };
 
-        let after = given_up_after(&lost, began).await.unwrap();
+        assert!(
+            !lost.give_up.is_cancelled(),
+            "it may have ended, and its worker not know of it yet"
+        );
+        assert!(trusts(&kept) && !trusts(&lost), "and has no effect from the first beat on");
 
-        assert_eq!(after, Duration::ZERO, "at the first beat");
+        assert_eq!(given_up_after(&lost, began).await, Some(HEARTBEAT));
         assert_eq!(given_up_after(&kept, began).await, None);
     }
 }
