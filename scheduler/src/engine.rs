@@ -16,7 +16,8 @@ use windlass_core::{Status, WorkerId, WorkflowId, WorkflowStatus, WorkspaceId};
 use windlass_store::{Beat, ClaimedRun, RunFilter, Session, StartSession, StoreError, WorkerCard};
 
 pub use self::parts::{Effects, EngineParts};
-use self::pause::{Pause, sleep_for};
+use self::pause::{Pause, sleep_for, wake_up};
+use self::turn::LookedAt;
 use crate::drive::{Driver, FollowUpRun};
 use crate::error::EngineError;
 use crate::liveness::{Alive, Dead, find_alive, find_dead};
@@ -34,7 +35,7 @@ const LEAVE: Duration = Duration::from_secs(5);
 /// A worker: it finds what is due, claims it, and drives it.
 ///
 /// Any number of engines may share a store. While nothing is due, an engine sleeps until the next due moment or a wake-up
-/// from the store, and looks once a minute all the same.
+/// from the store, and looks with every heartbeat all the same.
 pub struct Engine {
     driver: Arc<Driver>,
     _alive: Option<Alive>,
@@ -95,14 +96,16 @@ impl Engine {
             let mut drives = JoinSet::new();
             let mut pause = Pause::default();
             let mut dead_are_recovered = false;
+            let mut looked_at = LookedAt::default();
             let mut pruned_at: Option<Instant> = None;
+            let lease = self.driver.policy.lease.duration();
             while !shutdown.is_cancelled() {
                 let turn = async {
                     if !dead_are_recovered {
                         self.recover_dead().await?;
                         dead_are_recovered = true;
                     }
-                    Ok(self.turn(&mut drives).await?)
+                    Ok(self.turn(&mut looked_at, &mut drives).await?)
                 };
                 let sleep = pause.after(turn.await)?;
                 // Only when it is awake anyway: where nothing happens, nothing becomes more.
@@ -110,10 +113,11 @@ impl Engine {
                     pruned_at = Some(Instant::now());
                     self.spawn_prune(&mut drives);
                 }
+                let is_full = self.driver.slots.available_permits() == 0;
                 tokio::select! {
                     () = shutdown.cancelled() => {}
-                    () = wake_ups.wait() => {}
-                    () = sleep_for(sleep) => {}
+                    () = wake_up(&mut wake_ups, is_full) => {}
+                    () = sleep_for(sleep, lease) => {}
                     Some(ended) = drives.join_next() => check(ended)?,
                 }
             }
@@ -129,9 +133,9 @@ impl Engine {
     pub async fn run_until_idle(&self) -> Result<(), EngineError> {
         self.with_renewals(async {
             self.recover_dead().await?;
-            let mut drives = JoinSet::new();
+            let (mut looked_at, mut drives) = (LookedAt::default(), JoinSet::new());
             loop {
-                let sleep = self.turn(&mut drives).await?;
+                let sleep = self.turn(&mut looked_at, &mut drives).await?;
                 match drives.join_next().await {
                     Some(ended) => check(ended)?,
                     None if sleep == Some(Duration::ZERO) => {}

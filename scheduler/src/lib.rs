@@ -9,7 +9,7 @@
 //! - The ledger row of a mutation is durable before its request leaves, and a request whose fate is unknown is looked up or put
 //!   before a person, never sent again blindly.
 //! - A crash at any point continues from the last checkpoint.
-//! - An engine with nothing to do sleeps until a wake-up, and looks once a minute should one be lost.
+//! - An engine with nothing to do sleeps until a wake-up, and looks with every heartbeat should one be lost.
 //!
 //! # What it never does
 //! It holds no state that a restart would miss, decides no transition (the core does) and writes none by itself (the store

@@ -3,19 +3,31 @@
 use std::time::Duration;
 
 use windlass_core::Backoff;
+use windlass_store::WakeUps;
 
 use crate::error::EngineError;
+use crate::lease::every;
 
 /// How long an engine waits after errors of the store in a row; it never stops trying.
 const STORE_BACKOFF: Backoff =
     Backoff { base_ms: 100, cap_ms: 10_000, tries: u32::MAX, jitter_percent: 0 };
 
-/// How long an engine sleeps at the most: should a wake-up ever be lost, work waits no longer than that.
-const LONGEST: Duration = Duration::from_secs(60);
+/// How long a worker without a free slot does not listen.
+const FULL: Duration = Duration::from_secs(1);
 
-/// Sleeps so long, but never longer than is safe.
-pub(super) async fn sleep_for(duration: Option<Duration>) {
-    tokio::time::sleep(duration.map_or(LONGEST, |duration| duration.min(LONGEST))).await;
+/// Sleeps so long, but no longer than from one heartbeat to the next. Nobody rings for a lease: whoever looks that often knows of
+/// each one before it ends. And should a wake-up ever be lost, work waits no longer than that.
+pub(super) async fn sleep_for(duration: Option<Duration>, lease: Duration) {
+    let longest = every(lease);
+    tokio::time::sleep(duration.map_or(longest, |duration| duration.min(longest))).await;
+}
+
+/// Waits for a wake-up, which a worker that has no hands for a run does not attend to at once: most of them speak of runs.
+pub(super) async fn wake_up(wake_ups: &mut WakeUps, is_full: bool) {
+    if is_full {
+        tokio::time::sleep(FULL).await;
+    }
+    wake_ups.wait().await;
 }
 
 /// Waits a little longer after each error of the store in a row.
@@ -53,13 +65,14 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn work_whose_wake_up_is_lost_waits_for_a_minute_at_the_most() {
+    async fn a_lease_that_nobody_rang_for_is_known_long_before_it_ends() {
+        let lease = Duration::from_secs(60);
         let began = Instant::now();
 
-        sleep_for(None).await;
-        sleep_for(Some(Duration::from_secs(86_400))).await;
-        sleep_for(Some(Duration::from_secs(1))).await;
+        sleep_for(None, lease).await;
+        sleep_for(Some(Duration::from_secs(86_400)), lease).await;
+        sleep_for(Some(Duration::from_secs(1)), lease).await;
 
-        assert_eq!(began.elapsed(), LONGEST + LONGEST + Duration::from_secs(1));
+        assert_eq!(began.elapsed(), Duration::from_secs(15 + 15 + 1));
     }
 }

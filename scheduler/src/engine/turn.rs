@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use windlass_core::{WorkflowId, WorkspaceId};
 use windlass_store::{Agenda, ClaimRuns, ClaimedRun, Queue, StoreError};
 
@@ -18,6 +19,20 @@ const LOCKED: Duration = Duration::from_millis(50);
 /// How many workflows are looked at in one transaction.
 const DUE_BATCH: u32 = 100;
 
+/// How long a worker that always finds a run claims the next one without a look at everything else.
+const BUSY: Duration = Duration::from_millis(100);
+
+/// When a worker last looked at everything that may be due.
+#[derive(Debug, Default)]
+pub(super) struct LookedAt(Option<Instant>);
+
+impl LookedAt {
+    /// How long the worker need not look again while it finds runs.
+    fn is_good_for(&self) -> Option<Duration> {
+        BUSY.checked_sub(self.0?.elapsed())
+    }
+}
+
 /// What a look for work found.
 pub(super) struct Found {
     runs: Vec<ClaimedRun>,
@@ -28,9 +43,18 @@ impl Engine {
     /// Looks for work once and begins it. Returns how long there will be none: zero where there may be more at once.
     pub(super) async fn turn(
         &self,
+        looked_at: &mut LookedAt,
         drives: &mut JoinSet<Result<(), EngineError>>,
     ) -> Result<Option<Duration>, StoreError> {
         let driver = &self.driver;
+        if let Some(look_again_in) = looked_at.is_good_for() {
+            let found = self.claim(None).await?;
+            if !found.runs.is_empty() {
+                self.begin(found, drives);
+                return Ok(Some(look_again_in));
+            }
+        }
+        looked_at.0 = Some(Instant::now());
         let mut agenda = driver.store.agenda(&self.card.takes).await?;
         // What this worker has no hands for is looked at again when one of its tasks has ended.
         if driver.lookups.available_permits() == 0 {

@@ -34,8 +34,6 @@ impl Operation for ClaimRuns {
         for admitted in queued {
             claimed.push(take(tx, admitted, self.worker, self.lease).await?);
         }
-        // Whoever sleeps until the next moment has a lease more to think of.
-        tx.wakes = !claimed.is_empty();
         Ok(claimed)
     }
 }
