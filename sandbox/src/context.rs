@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use windlass_core::FUNCTION;
 
+use crate::api::Function;
 use crate::builtins;
-use crate::current::{Current, Helpers};
-use crate::exception::attempt;
-use crate::fault::{Fault, Halt};
+use crate::current::Helpers;
 use crate::host;
 
 const BOOTSTRAP: &str = include_str!("bootstrap.js");
@@ -15,17 +14,24 @@ const BOOTSTRAP: &str = include_str!("bootstrap.js");
 /// What scripts can neither replace nor redeclare.
 const FIXED: v8::PropertyAttribute = v8::PropertyAttribute::READ_ONLY;
 
-/// Furnishes the context of `scope`, which is fresh.
-pub(crate) fn furnish(scope: &mut v8::PinScope<'_, '_>, current: &Current) -> Result<(), Halt> {
-    attempt(scope, current, |scope| {
-        bootstrap(scope, current)?;
-        define_builtins(scope)?;
-        define_namespaces(scope, current)
-    })
-    .map_err(|halt| halt.map(|fault| Fault::internal(fault.failure.message)))
+/// A context in which no script has run.
+pub(crate) struct Fresh {
+    pub(crate) context: v8::Global<v8::Context>,
+    pub(crate) helpers: Helpers,
 }
 
-fn bootstrap(scope: &mut v8::PinScope<'_, '_>, current: &Current) -> Option<()> {
+/// Makes a context and furnishes it. `None`: V8 has thrown, or has no memory left.
+pub(crate) fn make(scope: &mut v8::PinScope<'_, '_, ()>, functions: &[Function]) -> Option<Fresh> {
+    let context = v8::Context::new(scope, v8::ContextOptions::default());
+    context.set_allow_generation_from_strings(false);
+    let scope = &mut v8::ContextScope::new(scope, context);
+    let helpers = bootstrap(scope)?;
+    define_builtins(scope)?;
+    define_namespaces(scope, functions)?;
+    Some(Fresh { context: v8::Global::new(scope, context), helpers })
+}
+
+fn bootstrap(scope: &mut v8::PinScope<'_, '_>) -> Option<Helpers> {
     let source = v8::String::new(scope, BOOTSTRAP)?;
     let script = v8::Script::compile(scope, source, None)?;
     let furnish = script.run(scope)?.try_cast::<v8::Function>().ok()?;
@@ -35,13 +41,10 @@ fn bootstrap(scope: &mut v8::PinScope<'_, '_>, current: &Current) -> Option<()> 
     let helpers = furnish.call(scope, undefined, &[write, mark])?.try_cast::<v8::Object>().ok()?;
     let to_json = helpers.get_index(scope, 0)?.try_cast::<v8::Function>().ok()?;
     let describe = helpers.get_index(scope, 1)?.try_cast::<v8::Function>().ok()?;
-    current
-        .helpers
-        .set(Helpers {
-            to_json: v8::Global::new(scope, to_json),
-            describe: v8::Global::new(scope, describe),
-        })
-        .ok()
+    Some(Helpers {
+        to_json: v8::Global::new(scope, to_json),
+        describe: v8::Global::new(scope, describe),
+    })
 }
 
 fn define_builtins(scope: &mut v8::PinScope<'_, '_>) -> Option<()> {
@@ -60,10 +63,10 @@ fn define_builtins(scope: &mut v8::PinScope<'_, '_>) -> Option<()> {
     Some(())
 }
 
-fn define_namespaces(scope: &mut v8::PinScope<'_, '_>, current: &Current) -> Option<()> {
+fn define_namespaces(scope: &mut v8::PinScope<'_, '_>, functions: &[Function]) -> Option<()> {
     let global = scope.get_current_context().global(scope);
     let mut namespaces: BTreeMap<&str, v8::Local<'_, v8::Object>> = BTreeMap::new();
-    for (index, function) in current.functions.iter().enumerate() {
+    for (index, function) in functions.iter().enumerate() {
         let namespace =
             *namespaces.entry(&function.namespace).or_insert_with(|| v8::Object::new(scope));
         let index = v8::Integer::new_from_unsigned(scope, u32::try_from(index).ok()?);

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use windlass_core::ScriptLimits;
 
+use crate::api::Function;
 use crate::buffers::Budget;
 use crate::code::{CodeCache, SharedCode};
+use crate::context::{self, Fresh};
 use crate::current::Current;
 use crate::execution::{Execution, Work};
 use crate::fault::{End, Fault, Halt};
@@ -20,8 +22,11 @@ const MAX_CALLS: u32 = 1_000;
 /// An isolate and what belongs to it. The fields are dropped in this order: what points into the isolate first, what
 /// the isolate points to last.
 pub(crate) struct Engine {
+    /// The context of the next call, made while nobody waits for it.
+    next: Option<Fresh>,
     code: CodeCache,
     shared: Arc<SharedCode>,
+    functions: Arc<[Function]>,
     isolate: v8::OwnedIsolate,
     heap: Box<HeapGuard>,
     buffers: Arc<Budget>,
@@ -30,7 +35,11 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// Makes an isolate for the calling thread, with these limits.
-    pub(crate) fn new(limits: &ScriptLimits, shared: Arc<SharedCode>) -> Self {
+    pub(crate) fn new(
+        limits: &ScriptLimits,
+        shared: Arc<SharedCode>,
+        functions: Arc<[Function]>,
+    ) -> Self {
         let buffers = Budget::new(mib(limits.array_buffers_mib));
         let params = v8::CreateParams::default()
             .heap_limits(0, mib(limits.heap_mib))
@@ -43,7 +52,8 @@ impl Engine {
         rejection::watch(&mut isolate);
         quarantine::guard(&mut isolate);
         let heap = HeapGuard::install(&mut isolate);
-        Self { code: CodeCache::default(), shared, isolate, heap, buffers, calls: 0 }
+        let (next, code) = (None, CodeCache::default());
+        Self { next, code, shared, functions, isolate, heap, buffers, calls: 0 }
     }
 
     /// The isolate's handle, for whoever stops it.
@@ -113,9 +123,17 @@ impl Engine {
             turn,
         };
         v8::scope!(let scope, &mut self.isolate);
-        let context = v8::Context::new(scope, v8::ContextOptions::default());
-        context.set_allow_generation_from_strings(false);
+        let fresh = self.next.take().or_else(|| context::make(scope, &self.functions));
+        let Some(Fresh { context, helpers }) = fresh else {
+            return Err(match scope.is_execution_terminating() {
+                true => Halt::Terminated,
+                false => Fault::internal("V8 made no context").into(),
+            });
+        };
+        let context = v8::Local::new(scope, context);
         let scope = &mut v8::ContextScope::new(scope, context);
+        // No call has set them before.
+        let _none_before = current.helpers.set(helpers);
         execution.perform(scope, work)
     }
 
@@ -127,13 +145,20 @@ impl Engine {
         self.isolate.cancel_terminate_execution();
     }
 
-    /// Tidies up between calls. `false`: the isolate is worn out.
+    /// Tidies up between calls, and makes the context of the next one. `false`: the isolate is worn out.
     pub(crate) fn refresh(&mut self) -> bool {
         if self.heap.is_full() || self.calls >= MAX_CALLS {
             return false;
         }
         platform::run_waiting_tasks(&self.isolate);
-        true
+        // Where a script has left much behind, only a call may run out of memory.
+        let heap = self.isolate.get_heap_statistics();
+        if heap.used_heap_size() > heap.heap_size_limit() / 2 {
+            return true;
+        }
+        v8::scope!(let scope, &mut self.isolate);
+        self.next = context::make(scope, &self.functions);
+        self.next.is_some()
     }
 }
 

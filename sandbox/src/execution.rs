@@ -6,7 +6,6 @@ use serde_json::Value;
 use windlass_core::ScriptPhase;
 
 use crate::code::{CodeCache, SharedCode};
-use crate::context;
 use crate::current::{Current, Rejection, World};
 use crate::exception::{self, attempt};
 use crate::fault::{Fault, Halt};
@@ -31,13 +30,12 @@ pub(crate) struct Execution<'a, 'b> {
 }
 
 impl Execution<'_, '_> {
-    /// Does the work in the context of `scope`, which is fresh.
+    /// Does the work in the context of `scope`, in which no script has run.
     pub(crate) fn perform(
         &mut self,
         scope: &mut v8::PinScope<'_, '_>,
         work: &Work,
     ) -> Result<Option<Value>, Halt> {
-        context::furnish(scope, &self.current)?;
         self.evaluate(scope)?;
         let result = self.work(scope, work)?;
         self.code.share(scope, self.shared);

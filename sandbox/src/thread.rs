@@ -100,7 +100,9 @@ fn perform(pool: &Pool, slot: &mut Option<Engine>, job: Job) -> Done {
         Err(error) => return error.into(),
     };
     let limits = &pool.options.limits;
-    let engine = slot.get_or_insert_with(|| Engine::new(limits, Arc::clone(&pool.code)));
+    let engine = slot.get_or_insert_with(|| {
+        Engine::new(limits, Arc::clone(&pool.code), Arc::clone(&pool.functions))
+    });
     let Some(mut turn) = Turn::begin(machine, Arc::clone(&control), runtime, engine.handle())
     else {
         return Done::cancelled();
