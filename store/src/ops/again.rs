@@ -4,6 +4,7 @@
 //! Only whoever holds the claim does these things, and does each of them once: what is written already as it is asked for now
 //! was written by the same caller. Everything else stays refused.
 
+use diesel::dsl::{exists, select};
 use diesel::prelude::*;
 use serde_json::Value;
 use windlass_core::{Failure, MutationId, MutationStatus, Phase, Status, digest};
@@ -26,12 +27,9 @@ pub(super) async fn is_prepared(tx: &mut Tx<'_>, held: &Held, result: &Value) ->
     if held.state.phase != Phase::Prepared {
         return Ok(false);
     }
-    let same = handler_runs::table
-        .find(held.run.id)
-        .filter(handler_runs::prepare_result.eq(Json(result)))
-        .count();
-    let n_same: i64 = same.get_result(tx.conn).await?;
-    Ok(n_same > 0)
+    let same =
+        handler_runs::table.find(held.run.id).filter(handler_runs::prepare_result.eq(Json(result)));
+    Ok(select(exists(same)).get_result(tx.conn).await?)
 }
 
 /// The run's mutation, where it is the one that is to begin and its request has not left.
@@ -63,10 +61,8 @@ pub(super) async fn is_applied(tx: &mut Tx<'_>, held: &Held, result: &Value) -> 
     let same = mutations::table
         .find(mutation)
         .filter(mutations::status.eq(Db(MutationStatus::Applied)))
-        .filter(mutations::result.eq(Json(result)))
-        .count();
-    let n_same: i64 = same.get_result(tx.conn).await?;
-    Ok(n_same > 0)
+        .filter(mutations::result.eq(Json(result)));
+    Ok(select(exists(same)).get_result(tx.conn).await?)
 }
 
 /// Whether the mutation stopped the run by that failure, and is still so.
@@ -85,10 +81,8 @@ pub(super) async fn is_settled(
         .find(Db(mutation))
         .filter(is_of!(claim.workspace, mutations::workflow_id))
         .filter(mutations::error.eq(storable(failure.message.clone())))
-        .filter(mutations::error_class.eq(Db(failure.class)))
-        .count();
-    let n_same: i64 = same.get_result(tx.conn).await?;
-    Ok(n_same > 0)
+        .filter(mutations::error_class.eq(Db(failure.class)));
+    Ok(select(exists(same)).get_result(tx.conn).await?)
 }
 
 /// Whether the run was stopped by that failure.
@@ -101,10 +95,8 @@ pub(super) async fn is_stopped(tx: &mut Tx<'_>, wanted: &StopRun) -> Result<bool
         .filter(handler_runs::fence.eq(claim.fence))
         .filter(handler_runs::status.ne(Db(Status::Active)))
         .filter(handler_runs::error.eq(storable(failure.message.clone())))
-        .filter(handler_runs::error_class.eq(Db(failure.class)))
-        .count();
-    let n_same: i64 = same.get_result(tx.conn).await?;
-    Ok(n_same > 0)
+        .filter(handler_runs::error_class.eq(Db(failure.class)));
+    Ok(select(exists(same)).get_result(tx.conn).await?)
 }
 
 /// What the commit of the run brought about, where it is committed; its worker has the next run, if it still has it, for a lease
@@ -119,10 +111,9 @@ pub(super) async fn committed(
         .filter(handler_runs::workspace_id.eq(Db(claim.workspace)))
         .filter(handler_runs::workflow_id.eq(Db(claim.workflow)))
         .filter(handler_runs::fence.eq(claim.fence))
-        .filter(handler_runs::status.eq(Db(Status::Committed)))
-        .count();
-    let n_same: i64 = same.get_result(tx.conn).await?;
-    if n_same == 0 {
+        .filter(handler_runs::status.eq(Db(Status::Committed)));
+    let is_committed: bool = select(exists(same)).get_result(tx.conn).await?;
+    if !is_committed {
         return Ok(None);
     }
     let follow_up = match wanted {

@@ -23,9 +23,9 @@ impl Operation for CommitProducer {
     type Output = Committed;
 
     async fn run(mut self, tx: &mut Tx<'_>) -> Result<Committed> {
-        let mut held = match hold_or_committed(tx, self.claim, self.follow_up).await? {
-            Ok(held) => held,
-            Err(committed) => return Ok(committed),
+        let mut held = match begin(tx, self.claim, self.follow_up).await? {
+            Begun::Now(held) => held,
+            Begun::Again(committed) => return Ok(committed),
         };
         require(&held, HandlerKind::Producer, "be committed as a producer's")?;
         let changes = held.state.commit()?;
@@ -49,9 +49,9 @@ impl Operation for CommitConsumer {
     type Output = Committed;
 
     async fn run(mut self, tx: &mut Tx<'_>) -> Result<Committed> {
-        let mut held = match hold_or_committed(tx, self.claim, self.follow_up).await? {
-            Ok(held) => held,
-            Err(committed) => return Ok(committed),
+        let mut held = match begin(tx, self.claim, self.follow_up).await? {
+            Begun::Now(held) => held,
+            Begun::Again(committed) => return Ok(committed),
         };
         require(&held, HandlerKind::Consumer, "be committed as a consumer's")?;
         let changes = held.state.commit()?;
@@ -72,18 +72,21 @@ impl Operation for CommitConsumer {
     }
 }
 
-/// The run, or what came of its commit where that has happened.
-async fn hold_or_committed(
-    tx: &mut Tx<'_>,
-    claim: Claim,
-    wanted: Option<FollowUp>,
-) -> Result<Result<Held, Committed>> {
+/// What a commit finds.
+enum Begun {
+    /// The run, which is to be committed.
+    Now(Held),
+    /// What came of it the first time: the answer was lost.
+    Again(Committed),
+}
+
+async fn begin(tx: &mut Tx<'_>, claim: Claim, wanted: Option<FollowUp>) -> Result<Begun> {
     match hold(tx, claim).await {
-        Ok(held) => Ok(Ok(held)),
-        Err(StoreError::ClaimLost { run }) => match again::committed(tx, claim, wanted).await? {
-            Some(committed) => Ok(Err(committed)),
-            None => Err(StoreError::ClaimLost { run }),
-        },
+        Ok(held) => Ok(Begun::Now(held)),
+        Err(StoreError::ClaimLost { run }) => {
+            let committed = again::committed(tx, claim, wanted).await?;
+            committed.map(Begun::Again).ok_or(StoreError::ClaimLost { run })
+        }
         Err(other) => Err(other),
     }
 }
