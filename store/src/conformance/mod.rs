@@ -373,6 +373,7 @@ chapters! { $
         many_who_look_for_what_is_due_enqueue_one_run,
         whoever_waits_hears_of_work,
         looking_for_work_in_vain_wakes_nobody,
+        a_claim_wakes_nobody,
     }
 }
 

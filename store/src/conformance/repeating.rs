@@ -7,21 +7,25 @@ use windlass_core::{FailureClass, MutationStatus, Phase, Status};
 
 use super::world::{Bench, LEASE, World, commit_consumer_of, event, reservation};
 use crate::{
-    CheckpointPrepare, ClaimedRun, CommitConsumer, Committed, Result, StoreError, Takes,
+    CheckpointPrepare, Claim, ClaimedRun, CommitConsumer, Committed, Result, StoreError, Takes,
 };
 
-/// Calls twice; the second answer is the first one, and changes nothing.
+/// Calls twice; the second answer is the first one, and changes nothing. Who calls from another workspace is refused.
 async fn twice<T: Debug + PartialEq>(
     world: &World,
     run: &ClaimedRun,
-    call: impl AsyncFn() -> Result<T>,
+    call: impl AsyncFn(&ClaimedRun) -> Result<T>,
 ) -> T {
-    let first = call().await.unwrap();
+    let first = call(run).await.unwrap();
     let before = seen(world, run).await;
+    let workspace = world.store.ensure_workspace("elsewhere").await.unwrap();
+    let stranger = ClaimedRun { claim: Claim { workspace, ..run.claim }, ..run.clone() };
 
-    let second = call().await.unwrap();
+    let second = call(run).await.unwrap();
+    let elsewhere = call(&stranger).await;
 
     assert_eq!(second, first);
+    assert!(elsewhere.is_err(), "{elsewhere:?}");
     assert_eq!(seen(world, run).await, before);
     first
 }
@@ -43,11 +47,11 @@ pub async fn every_step_of_a_run_may_be_called_again(bench: Bench) {
     let world = World::with_mails(bench, &["m1"]).await;
     let run = world.take("record").await;
 
-    twice(&world, &run, async || world.prepare(&run, vec![reservation("mail", &["m1"])]).await)
+    twice(&world, &run, async |run| world.prepare(run, vec![reservation("mail", &["m1"])]).await)
         .await;
-    let mutation = twice(&world, &run, async || world.begin(&run).await).await;
-    twice(&world, &run, async || world.apply(run.claim, mutation).await).await;
-    twice(&world, &run, async || world.commit(&run, vec![event("row", "r1")]).await).await;
+    let mutation = twice(&world, &run, async |run| world.begin(run).await).await;
+    twice(&world, &run, async |run| world.apply(run.claim, mutation).await).await;
+    twice(&world, &run, async |run| world.commit(run, vec![event("row", "r1")]).await).await;
 
     assert_eq!(world.run(run.claim.run).await.status, Status::Committed);
 }
@@ -56,7 +60,7 @@ pub async fn a_stop_may_be_called_again(bench: Bench) {
     let world = World::with_mails(bench, &["m1"]).await;
     let run = world.reserve(&["m1"]).await;
 
-    twice(&world, &run, async || world.stop(&run, None, FailureClass::Logic).await).await;
+    twice(&world, &run, async |run| world.stop(run, None, FailureClass::Logic).await).await;
 
     assert_eq!(world.run(run.claim.run).await.status, Status::FailedLogic);
 }
@@ -64,13 +68,13 @@ pub async fn a_stop_may_be_called_again(bench: Bench) {
 pub async fn the_answer_to_a_request_may_be_written_again(bench: Bench) {
     let failed = World::with_mails(bench, &["m1", "m2"]).await;
     let (run, mutation) = failed.mutating(&["m1"]).await;
-    twice(&failed, &run, async || failed.fail(run.claim, mutation, FailureClass::Network).await)
+    twice(&failed, &run, async |run| failed.fail(run.claim, mutation, FailureClass::Network).await)
         .await;
     assert_eq!(failed.mutation(mutation).await.status, MutationStatus::Failed);
 
     failed.advance(LEASE);
     let (run, mutation) = failed.mutating(&["m2"]).await;
-    twice(&failed, &run, async || failed.doubt(run.claim, mutation).await).await;
+    twice(&failed, &run, async |run| failed.doubt(run.claim, mutation).await).await;
     assert_eq!(failed.mutation(mutation).await.status, MutationStatus::Indeterminate);
 }
 

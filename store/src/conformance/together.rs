@@ -145,12 +145,27 @@ pub async fn looking_for_work_in_vain_wakes_nobody(bench: Bench) {
     let other = world.deploy("other", pipeline()).await;
     other.drain().await;
     let mut wake_ups = world.store.wake_ups();
-    while tokio::time::timeout(Duration::from_millis(300), wake_ups.wait()).await.is_ok() {}
+    while is_heard(&mut wake_ups).await {}
 
     assert_eq!(world.store.enqueue_due(10).await.unwrap(), 0);
     assert_eq!(world.claims(None, 10).await, []);
     assert_eq!(world.recover().await, []);
 
-    let heard = tokio::time::timeout(Duration::from_millis(300), wake_ups.wait()).await;
-    assert!(heard.is_err(), "nothing has changed, so nothing is to be heard");
+    assert!(!is_heard(&mut wake_ups).await, "nothing has changed, so nothing is to be heard");
+}
+
+pub async fn a_claim_wakes_nobody(bench: Bench) {
+    let world = World::pipeline(bench).await;
+    let mut wake_ups = world.store.wake_ups();
+    while is_heard(&mut wake_ups).await {}
+
+    let claimed = world.claim().await;
+
+    assert!(claimed.is_some());
+    assert!(!is_heard(&mut wake_ups).await, "there is less to do than before, and not more");
+}
+
+/// Whether anything is heard within a time in which everything on its way arrives.
+async fn is_heard(wake_ups: &mut crate::WakeUps) -> bool {
+    tokio::time::timeout(Duration::from_millis(300), wake_ups.wait()).await.is_ok()
 }
