@@ -117,10 +117,10 @@ const GROWTH: &str = "the case `mutating` over 100 workflows in a database that 
 
 /// In the order in which they run.
 pub(crate) const CASES: &[Case] = &[
-    load("mutating", 1, 1_000, MUTATES),
-    load("mutating", 10, 3_000, MUTATES),
-    load("mutating", 100, 10_000, MUTATES),
-    load("mutating", 1_000, 10_000, MUTATES),
+    load("mutating", 1, 500, MUTATES),
+    load("mutating", 10, 2_000, MUTATES),
+    load("mutating", 100, 3_000, MUTATES),
+    load("mutating", 1_000, 3_000, MUTATES),
     of(
         1,
         case(
@@ -139,11 +139,11 @@ pub(crate) const CASES: &[Case] = &[
             "the same by a worker with one slot, which claims each run by itself",
         ),
     ),
-    load("consumer", 1, 1_000, publishes(0)),
-    load("consumer", 100, 10_000, publishes(0)),
-    load("next-1", 100, 2_000, publishes(1)),
-    load("next-10", 100, 2_000, publishes(10)),
-    load("next-100", 100, 1_000, publishes(100)),
+    load("consumer", 1, 500, publishes(0)),
+    load("consumer", 100, 3_000, publishes(0)),
+    load("next-1", 100, 1_000, publishes(1)),
+    load("next-10", 100, 1_000, publishes(10)),
+    load("next-100", 100, 300, publishes(100)),
     case(
         "producer",
         ALL,
