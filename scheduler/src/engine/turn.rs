@@ -22,7 +22,7 @@ const DUE_BATCH: u32 = 100;
 /// How long a worker that always finds a run claims the next one without a look at everything else.
 const BUSY: Duration = Duration::from_millis(100);
 
-/// When a worker last looked at everything that may be due.
+/// When a worker that found a run looked at everything that may be due.
 #[derive(Debug, Default)]
 pub(super) struct LookedAt(Option<Instant>);
 
@@ -47,26 +47,31 @@ impl Engine {
         drives: &mut JoinSet<Result<(), EngineError>>,
     ) -> Result<Option<Duration>, StoreError> {
         let driver = &self.driver;
+        let is_full = driver.slots.available_permits() == 0;
         if let Some(look_again_in) = looked_at.is_good_for() {
             let found = self.claim(None).await?;
-            if !found.runs.is_empty() {
+            if is_full || !found.runs.is_empty() {
                 self.begin(found, drives);
                 return Ok(Some(look_again_in));
             }
+            *looked_at = LookedAt::default();
         }
-        looked_at.0 = Some(Instant::now());
         let mut agenda = driver.store.agenda(&self.card.takes).await?;
         // What this worker has no hands for is looked at again when one of its tasks has ended.
         if driver.lookups.available_permits() == 0 {
             agenda.lookup = None;
         }
-        if driver.slots.available_permits() == 0 {
+        if is_full {
             agenda.run = None;
         }
         if agenda.next() != Some(Duration::ZERO) {
             return Ok(agenda.next());
         }
-        if !self.attend_to(agenda, drives).await? {
+        // Where there was a run, there may be another.
+        let found_at = (agenda.run == Some(Duration::ZERO)).then(Instant::now);
+        if self.attend_to(agenda, drives).await? {
+            looked_at.0 = found_at;
+        } else {
             // What is due and was not found is locked by somebody else for the moment.
             tokio::time::sleep(LOCKED).await;
         }
