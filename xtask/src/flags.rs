@@ -56,6 +56,8 @@ xflags::xflags! {
             optional --all
             /// Only these cases, by name.
             repeated --case name: String
+            /// Only on these databases: sqlite, memory, postgres.
+            repeated --database name: String
             /// One more growth case, `growth-n`, with so many finished runs; the others have up to 1,000,000.
             optional --finished runs: u32
             /// Write the figures to this file too, as JSON.

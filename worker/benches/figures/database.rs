@@ -28,6 +28,8 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    pub(crate) const ALL: [Self; 4] = [Self::File, Self::Memory, Self::Postgres, Self::Nothing];
+
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::File => "sqlite",
@@ -123,6 +125,12 @@ impl Database {
                 self.on_file(move |conn| Ok(diesel::select(expression).get_result(conn)?)).await
             }
         }
+    }
+
+    /// What to say in a transaction of rows that refer to each other rightly, so that nobody looks at each of them.
+    pub(crate) fn unchecked(&self) -> String {
+        let unchecked = "SET LOCAL session_replication_role = replica; ";
+        if self.server.is_some() { unchecked.to_owned() } else { String::new() }
     }
 
     /// Thirty-two hexadecimal digits of a number, in the database's words.

@@ -14,7 +14,7 @@ pub(crate) async fn finished_runs(
     numbers: Range<u32>,
     n_workflows: usize,
 ) -> anyhow::Result<()> {
-    let statements = finished_sql(database, n_workflows);
+    let statements = database.unchecked() + &finished_sql(database, n_workflows);
     let mut from = numbers.start;
     while from < numbers.end {
         let to = numbers.end.min(from + BATCH);

@@ -50,6 +50,8 @@ const REPETITIONS: usize = 3;
 /// What the command line asks for.
 struct Asked {
     cases: Vec<String>,
+    /// On these alone; on all where none is named.
+    databases: Vec<Kind>,
     is_all: bool,
     is_quick: bool,
     n_finished: Option<u32>,
@@ -89,13 +91,13 @@ fn run() -> anyhow::Result<bool> {
         n_repetitions: REPETITIONS,
     };
     println!("{}", json!({ "calibration": calibrate::calibrate(&scene.place)? }));
-    runtime.block_on(measure_all(&scene, &cases))
+    runtime.block_on(measure_all(&scene, &cases, &asked.databases))
 }
 
 impl Asked {
     fn read(mut words: impl Iterator<Item = String>) -> anyhow::Result<Self> {
-        let mut asked =
-            Self { cases: Vec::new(), is_all: false, is_quick: false, n_finished: None };
+        let (cases, databases) = (Vec::new(), Vec::new());
+        let mut asked = Self { cases, databases, is_all: false, is_quick: false, n_finished: None };
         while let Some(word) = words.next() {
             let mut value = || words.next().with_context(|| format!("`{word}` needs a value"));
             match word.as_str() {
@@ -104,6 +106,13 @@ impl Asked {
                 "--all" => asked.is_all = true,
                 "--quick" => asked.is_quick = true,
                 "--case" => asked.cases.push(value()?),
+                "--database" => {
+                    let name = value()?;
+                    let named = Kind::ALL.into_iter().find(|kind| kind.name() == name);
+                    let known =
+                        || format!("there is no database `{name}`: sqlite, memory, postgres");
+                    asked.databases.push(named.with_context(known)?);
+                }
                 "--finished" => asked.n_finished = Some(value()?.parse()?),
                 _ => anyhow::bail!("`{word}` is unknown"),
             }
@@ -127,10 +136,11 @@ impl Asked {
 }
 
 /// Runs all cases, also after one has failed; returns whether none has.
-async fn measure_all(scene: &Scene, cases: &[&Case]) -> anyhow::Result<bool> {
+async fn measure_all(scene: &Scene, cases: &[&Case], on: &[Kind]) -> anyhow::Result<bool> {
     let mut is_right = true;
     for case in cases {
-        for kind in case.databases {
+        let is_wanted = |kind: &&Kind| on.is_empty() || on.contains(kind);
+        for kind in case.databases.iter().filter(is_wanted) {
             if *kind == Kind::Postgres && scene.server.is_none() {
                 eprintln!("{} on PostgreSQL is left out: `{SERVER}` names no server", case.name);
                 continue;

@@ -70,6 +70,9 @@ fn arguments(flags: &flags::Bench) -> Vec<OsString> {
     for case in &flags.case {
         arguments.extend(["--case".into(), case.into()]);
     }
+    for database in &flags.database {
+        arguments.extend(["--database".into(), database.into()]);
+    }
     if let Some(finished) = flags.finished {
         arguments.extend(["--finished".into(), finished.to_string().into()]);
     }
@@ -106,9 +109,10 @@ mod tests {
     fn what_is_asked_for_is_handed_on() {
         assert!(asked(&["--json", "f.json", "--compare", "g.json"]).is_empty());
         assert_eq!(
-            asked(&["--quick", "--all", "--case", "alone", "--case", "idle", "--finished", "7"]),
-            ["--quick", "--all", "--case", "alone", "--case", "idle", "--finished", "7"]
+            asked(&["--quick", "--case", "alone", "--case", "idle", "--database", "sqlite"]),
+            ["--quick", "--case", "alone", "--case", "idle", "--database", "sqlite"]
         );
+        assert_eq!(asked(&["--finished", "7", "--all"]), ["--all", "--finished", "7"]);
     }
 
     #[test]
