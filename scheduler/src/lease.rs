@@ -29,7 +29,7 @@ struct HeldRun {
     /// Before it was claimed, or last renewed.
     leased_after: Moment,
     lease: Duration,
-    /// Whether the last beat did not find it.
+    /// Whether a beat did not find it, which no later one can undo.
     is_refused: bool,
     give_up: CancellationToken,
 }
