@@ -5,10 +5,10 @@ use std::sync::Arc;
 use criterion::{BenchmarkId, Criterion, Throughput};
 use serde_json::{Value, json};
 use windlass_core::{Failure, Operation, ScriptLimits, ScriptPhase, digest_text};
-use windlass_sandbox::{Call, Host, HostCall, Options, Reply, Sandbox, Script};
+use windlass_sandbox::{Call, Ending, Host, HostCall, Options, Reply, Sandbox, Script};
 
 const SOURCE: &str = r#"
-workflow = {
+const workflow = {
   topics: { work: {} },
   producers: {},
   consumers: { echo: { subscribe: ["work"], prepare: async (value) => value } },
@@ -52,14 +52,15 @@ fn values(criterion: &mut Criterion) {
         let value = records(n_records);
         group.throughput(Throughput::Bytes(value.to_string().len() as u64));
         group.bench_with_input(BenchmarkId::new("records", n_records), &value, |bench, value| {
-            bench.to_async(&runtime).iter(|| {
+            bench.to_async(&runtime).iter(async || {
                 let call = Call {
                     script: script.clone(),
                     phase: ScriptPhase::Prepare,
                     handler: "echo".to_owned(),
                     arguments: vec![value.clone()],
                 };
-                sandbox.call(call, Arc::new(Nobody))
+                let ending = sandbox.call(call, Arc::new(Nobody)).await.ending;
+                assert!(matches!(ending, Ending::Returned(Some(_))), "{ending:?}");
             });
         });
     }
