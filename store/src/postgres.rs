@@ -20,6 +20,7 @@ mod sessions;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod transaction;
 
 #[path = "ops/mod.rs"]
 mod ops;
@@ -29,21 +30,20 @@ mod reads;
 use std::sync::Arc;
 
 use diesel::QueryDsl;
-use diesel::sql_types::BigInt;
 use diesel_async::pooled_connection::deadpool::Object;
-use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use tokio::sync::watch;
-use windlass_core::{Backoff, Clock, Policy, Timestamp};
+use windlass_core::{Backoff, Clock, Policy};
 
 use self::address::Address;
 pub use self::environment::PostgresEnvironment;
 use self::listener::Listener;
-use self::ops::{Operation, Tx};
+use self::ops::Operation;
 pub(crate) use self::parameters::without_password;
 use self::pool::Connections;
+use self::transaction::{Kind, Transaction};
 use crate::error::{Result, StoreError};
 use crate::location::Location;
-use crate::reused::Reuse;
 use crate::schema::instance;
 
 /// How often, and after which delays, a transaction is tried again that the server undid because of others.
@@ -104,21 +104,14 @@ impl PostgresStore {
 
     /// Runs an operation that only looks, on one snapshot.
     async fn read<O: Operation>(&self, operation: O) -> Result<O::Output> {
-        let mut conn = self.connection().await?;
-        let looked = conn
-            .build_transaction()
-            .repeatable_read()
-            .read_only()
-            .run(async |conn| operation.run(&mut self.begin(conn).await?).await)
-            .await;
-        looked.map_err(|error| self.classify(error))
+        self.once(Kind::Looking, operation).await.map_err(|error| self.classify(error))
     }
 
     /// Runs an operation, again where it only collided with another.
     async fn write<O: Operation + Clone>(&self, operation: O) -> Result<O::Output> {
         let mut collisions = 0;
         loop {
-            let error = match self.write_once(operation.clone()).await {
+            let error = match self.once(Kind::Writing, operation.clone()).await {
                 Ok(output) => return Ok(output),
                 Err(error) => error,
             };
@@ -130,19 +123,19 @@ impl PostgresStore {
         }
     }
 
-    async fn write_once<O: Operation>(&self, operation: O) -> Result<O::Output> {
-        let mut conn = self.connection().await?;
-        conn.transaction(async |conn| {
-            let mut tx = self.begin(conn).await?;
-            let output = operation.run(&mut tx).await?;
-            if tx.wakes {
-                // Sent by the commit, and only by it.
-                let announce = "SELECT pg_notify('windlass', current_schema())";
-                diesel::sql_query(announce).reused().execute(tx.conn).await?;
+    async fn once<O: Operation>(&self, kind: Kind, operation: O) -> Result<O::Output> {
+        let conn = self.connection().await?;
+        let mut transaction = Transaction::begin(conn, kind, self.clock.as_deref()).await?;
+        let mut tx = transaction.tx(&self.policy);
+        let ran = operation.run(&mut tx).await;
+        let wakes = tx.wakes;
+        match ran {
+            Ok(output) => transaction.commit(wakes).await.map(|()| output),
+            Err(error) => {
+                transaction.roll_back().await;
+                Err(error)
             }
-            Ok(output)
-        })
-        .await
+        }
     }
 
     async fn connection(&self) -> Result<Object<AsyncPgConnection>> {
@@ -151,14 +144,6 @@ impl PostgresStore {
             check(&mut conn).await?;
         }
         Ok(conn)
-    }
-
-    async fn begin<'conn>(&'conn self, conn: &'conn mut AsyncPgConnection) -> Result<Tx<'conn>> {
-        let now = match &self.clock {
-            Some(clock) => clock.now(),
-            None => server_time(conn).await?,
-        };
-        Ok(Tx { conn, now, policy: &self.policy, wakes: false })
     }
 
     fn classify(&self, error: StoreError) -> StoreError {
@@ -189,17 +174,4 @@ pub(crate) async fn for_moving(at: &Location) -> Result<(AsyncPgConnection, Stri
 /// Sorts what the database said.
 pub(crate) fn classify(error: diesel::result::Error, shown: &str) -> StoreError {
     failure::classify(StoreError::Database(error), shown)
-}
-
-/// The server's clock, the same for every machine that works on this database.
-async fn server_time(conn: &mut AsyncPgConnection) -> Result<Timestamp> {
-    #[derive(diesel::QueryableByName)]
-    struct Now {
-        #[diesel(sql_type = BigInt)]
-        micros: i64,
-    }
-
-    let query = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS micros";
-    let now: Now = diesel::sql_query(query).reused().get_result(conn).await?;
-    Ok(Timestamp::from_micros(now.micros))
 }

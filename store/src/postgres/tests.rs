@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use diesel::sql_types::Text;
-use tokio::sync::Barrier;
+use futures::future::try_join;
+use tokio::sync::{Barrier, Notify};
+use windlass_core::Timestamp;
 
+use super::ops::Tx;
 use super::*;
 use crate::store::Inspect as _;
 use crate::testing::PostgresSchema;
@@ -214,7 +217,7 @@ async fn whoever_cannot_connect_is_told_what_to_look_at() {
 
 /// Makes a workspace, says so, and never ends.
 #[derive(Clone)]
-struct Hang(Arc<tokio::sync::Notify>);
+struct Hang(Arc<Notify>);
 
 impl Operation for Hang {
     type Output = ();
@@ -230,7 +233,7 @@ impl Operation for Hang {
 async fn an_operation_that_is_dropped_half_way_leaves_nothing() {
     let Some(schema) = PostgresSchema::migrated().await.unwrap() else { return };
     let store = PostgresStore::open(&schema.url(), Policy::default(), None, 1).await.unwrap();
-    let inside = Arc::new(tokio::sync::Notify::new());
+    let inside = Arc::new(Notify::new());
 
     tokio::select! {
         ended = store.write(Hang(Arc::clone(&inside))) => panic!("it ended: {ended:?}"),
@@ -239,6 +242,64 @@ async fn an_operation_that_is_dropped_half_way_leaves_nothing() {
     let made = store.write(Make("hanging")).await.unwrap();
 
     assert_eq!(made, 1, "the first one was undone, and the only connection serves again");
+}
+
+#[tokio::test]
+async fn an_operation_that_is_dropped_half_way_lets_go_of_its_locks_at_once() {
+    let Some(schema) = PostgresSchema::migrated().await.unwrap() else { return };
+    let (dropping, other) = (open(&schema).await, open(&schema).await);
+    let inside = Arc::new(Notify::new());
+
+    tokio::select! {
+        ended = dropping.write(Hang(Arc::clone(&inside))) => panic!("it ended: {ended:?}"),
+        () = inside.notified() => {}
+    }
+    // It waits for the name to be free; nobody uses a connection of the first store any more, which would clear up.
+    let made = other.write(Make("hanging")).await.unwrap();
+
+    assert_eq!(made, 1);
+    drop(dropping);
+}
+
+/// Makes a workspace, and counts those of that name without waiting for the answer; the statements differ by what is commented.
+#[derive(Clone)]
+struct MakeAndCount(&'static str, usize);
+
+impl Operation for MakeAndCount {
+    type Output = (usize, i64);
+
+    async fn run(self, tx: &mut Tx<'_>) -> Result<(usize, i64)> {
+        #[derive(diesel::QueryableByName)]
+        struct Count {
+            #[diesel(sql_type = diesel::sql_types::BigInt)]
+            n: i64,
+        }
+
+        let Self(name, nth) = self;
+        let make =
+            format!("INSERT INTO workspaces (id, name, created_at) VALUES ($1, $1, 0) -- {nth}");
+        let count = format!("SELECT count(*) AS n FROM workspaces WHERE name = $1 -- {nth}");
+        let (mut first, mut second): (&AsyncPgConnection, &AsyncPgConnection) = (tx.conn, tx.conn);
+        let made = diesel::sql_query(make).bind::<Text, _>(name).execute(&mut first);
+        let counted =
+            diesel::sql_query(count).bind::<Text, _>(name).get_result::<Count>(&mut second);
+        let (made, Count { n }) = try_join(made, counted).await?;
+        Ok((made, n))
+    }
+}
+
+#[tokio::test]
+async fn statements_that_are_sent_together_happen_in_their_order() {
+    let Some(schema) = PostgresSchema::migrated().await.unwrap() else { return };
+    let store = PostgresStore::open(&schema.url(), Policy::default(), None, 1).await.unwrap();
+    let names: Vec<&'static str> = (0..50).map(|nth| &*format!("w{nth}").leak()).collect();
+
+    for (nth, name) in names.into_iter().enumerate() {
+        // Every second pair is prepared already.
+        let done = store.write(MakeAndCount(name, nth / 2)).await.unwrap();
+
+        assert_eq!(done, (1, 1), "{nth}");
+    }
 }
 
 #[tokio::test]
