@@ -94,12 +94,34 @@ macro_rules! one_workflow {
     }};
 }
 
-use diesel::prelude::*;
-use windlass_core::{RunId, WorkspaceId};
-pub(crate) use {due_workflows, one_workflow, queue_of, queued_from, queued_runs};
+/// That run without what its script made, and what its ledger row says.
+macro_rules! run_head {
+    ($run:expr) => {{
+        use diesel::prelude::*;
 
-use crate::rows::Db;
+        use crate::rows::{Db, RunHead};
+        use crate::schema::{handler_runs, mutations};
+
+        let mutation = (mutations::status, mutations::reconcilable, mutations::cost);
+        handler_runs::table
+            .left_join(mutations::table)
+            .filter(handler_runs::id.eq(Db($run)))
+            .select((RunHead::as_select(), mutation.nullable()))
+    }};
+}
+
+use diesel::prelude::*;
+use windlass_core::{MutationStatus, RunId, WorkspaceId};
+pub(crate) use {due_workflows, one_workflow, queue_of, queued_from, queued_runs, run_head};
+
+use crate::rows::{Db, RunHead};
 use crate::schema::workflow_keys;
+
+/// What a ledger row says of its mutation's fate, whether its tool can look it up, and what it costs.
+pub(crate) type LedgerState = (Db<MutationStatus>, bool, i64);
+
+/// A run without what its script made, and its ledger row.
+pub(crate) type HeadRow = (RunHead, Option<LedgerState>);
 
 /// Where queued runs are taken from.
 #[derive(Debug, Clone, Copy)]

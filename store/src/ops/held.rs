@@ -2,8 +2,7 @@
 
 use diesel::prelude::*;
 use windlass_core::{
-    Id, MutationStatus, Policy, Recourse, RunId, RunState, Status, StopContext, WorkerId,
-    WorkflowId, WorkspaceId,
+    Id, Policy, Recourse, RunId, RunState, Status, StopContext, WorkerId, WorkflowId, WorkspaceId,
 };
 
 use super::Tx;
@@ -11,8 +10,9 @@ use super::dialect::{self, RunQueryDsl};
 use crate::convert::count;
 use crate::error::{Result, StoreError};
 use crate::model::Claim;
+use crate::queue::{HeadRow, run_head};
 use crate::rows::{Db, RunHead, WorkflowRow};
-use crate::schema::{handler_runs, mutations};
+use crate::schema::handler_runs;
 
 /// A run whose workflow is locked.
 pub(super) struct Held {
@@ -26,6 +26,13 @@ pub(super) struct Held {
 }
 
 impl Held {
+    /// The run, where it is one of that workflow.
+    fn new(workflow: WorkflowRow, loaded: Loaded) -> Option<Self> {
+        let Loaded { run, state, recourse, price } = loaded;
+        let is_its = run.workflow_id == workflow.id;
+        is_its.then_some(Self { workflow, run, state, recourse, price })
+    }
+
     /// What a stop depends on.
     pub(super) fn stop_context<'a>(&self, policy: &'a Policy) -> StopContext<'a> {
         StopContext {
@@ -55,8 +62,8 @@ impl Held {
 /// A lease that has expired does not refuse: only that another worker claimed the run, or that it was stopped in the meantime.
 /// So a worker that was merely slow loses nothing while nobody missed it.
 pub(super) async fn hold(tx: &mut Tx<'_>, claim: Claim) -> Result<Held> {
-    let locked = dialect::lock_workflow(tx.conn, claim.workspace, claim.workflow).await?;
-    let held = with_run(tx, locked, claim.run).await?;
+    let (workflow, run) = dialect::lock_workflow_and_run(tx.conn, claim).await?;
+    let held = workflow.zip(run).and_then(|(workflow, run)| Held::new(workflow, Loaded::from(run)));
     let is_active = |held: &Held| held.run.status.0 == Status::Active;
     held.filter(|held| held.run.fence == claim.fence && is_active(held))
         .ok_or(StoreError::ClaimLost { run: claim.run })
@@ -104,14 +111,7 @@ async fn with_run(
 ) -> Result<Option<Held>> {
     let Some(workflow) = locked else { return Ok(None) };
     // Read only now: whoever held the lock may have changed the run.
-    let loaded = load(tx, run).await?.filter(|loaded| loaded.run.workflow_id == workflow.id);
-    Ok(loaded.map(|Loaded { run, state, recourse, price }| Held {
-        workflow,
-        run,
-        state,
-        recourse,
-        price,
-    }))
+    Ok(load(tx, run).await?.and_then(|loaded| Held::new(workflow, loaded)))
 }
 
 /// A run and what its state depends on.
@@ -122,18 +122,8 @@ pub(super) struct Loaded {
     price: i64,
 }
 
-/// What is known of a mutation, whether its tool can look it up, and what it costs.
-type LedgerState = (Db<MutationStatus>, bool, i64);
-
-/// The run and its state.
-pub(super) async fn load(tx: &mut Tx<'_>, run: RunId) -> Result<Option<Loaded>> {
-    let mutation = (mutations::status, mutations::reconcilable, mutations::cost);
-    let row = handler_runs::table
-        .left_join(mutations::table)
-        .filter(handler_runs::id.eq(Db(run)))
-        .select((RunHead::as_select(), mutation.nullable()));
-    let found: Option<(RunHead, Option<LedgerState>)> = row.first(tx.conn).await.optional()?;
-    Ok(found.map(|(run, mutation)| {
+impl From<HeadRow> for Loaded {
+    fn from((run, mutation): HeadRow) -> Self {
         let state = RunState {
             kind: run.kind.0,
             phase: run.phase.0,
@@ -144,6 +134,12 @@ pub(super) async fn load(tx: &mut Tx<'_>, run: RunId) -> Result<Option<Loaded>> 
         let can_look_up = mutation.is_some_and(|(_, reconcilable, _)| reconcilable);
         let recourse = if can_look_up { Recourse::LookUp } else { Recourse::Ask };
         let price = mutation.map_or(0, |(.., cost)| cost);
-        Loaded { run, state, recourse, price }
-    }))
+        Self { run, state, recourse, price }
+    }
+}
+
+/// The run and its state.
+pub(super) async fn load(tx: &mut Tx<'_>, run: RunId) -> Result<Option<Loaded>> {
+    let found: Option<HeadRow> = run_head!(run).first(tx.conn).await.optional()?;
+    Ok(found.map(Loaded::from))
 }
