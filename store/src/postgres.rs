@@ -38,7 +38,7 @@ use windlass_core::{Backoff, Clock, Policy};
 use self::address::Address;
 pub use self::environment::PostgresEnvironment;
 use self::listener::Listener;
-use self::ops::Operation;
+use self::ops::{Look, Operation};
 pub(crate) use self::parameters::without_password;
 use self::pool::Connections;
 use self::transaction::{Kind, Transaction};
@@ -105,6 +105,12 @@ impl PostgresStore {
     /// Runs an operation that only looks, on one snapshot.
     async fn read<O: Operation>(&self, operation: O) -> Result<O::Output> {
         self.once(Kind::Looking, operation).await.map_err(|error| self.classify(error))
+    }
+
+    /// Makes a look.
+    async fn look<L: Look>(&self, look: L) -> Result<L::Output> {
+        let mut conn = self.connection().await?;
+        look.run(&mut conn).await.map_err(|error| self.classify(error))
     }
 
     /// Runs an operation, again where it only collided with another.

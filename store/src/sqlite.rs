@@ -23,7 +23,7 @@ use tokio::sync::watch as channel;
 use windlass_core::{Clock, Policy, SystemClock};
 
 use self::connect::Place;
-use self::ops::{Operation, Tx};
+use self::ops::{Look, Operation, Tx};
 use self::readers::Readers;
 use self::watch::Watch;
 use self::writer::Writer;
@@ -117,9 +117,26 @@ impl SqliteStore {
         }
     }
 
+    /// Makes a look.
+    async fn look<L: Look + Clone>(&self, look: L) -> Result<L::Output> {
+        self.read(Looking(look)).await
+    }
+
     /// Runs an operation; it is durable when this returns.
     async fn write<O: Operation + Clone>(&self, operation: O) -> Result<O::Output> {
         self.writer.run(operation).await
+    }
+}
+
+/// A look as an operation.
+#[derive(Clone)]
+struct Looking<L>(L);
+
+impl<L: Look> Operation for Looking<L> {
+    type Output = L::Output;
+
+    async fn run(self, tx: &mut Tx<'_>) -> Result<L::Output> {
+        self.0.run(tx.conn).await
     }
 }
 

@@ -56,6 +56,15 @@ pub(super) trait Operation: Send + 'static {
     fn run(self, tx: &mut Tx<'_>) -> impl Future<Output = Result<Self::Output>> + Send;
 }
 
+/// What one statement sees: it needs no transaction around it.
+pub(super) trait Look: Send + 'static {
+    /// What it sees.
+    type Output: Send + 'static;
+
+    /// The statement.
+    fn run(self, conn: &mut dialect::Conn) -> impl Future<Output = Result<Self::Output>> + Send;
+}
+
 /// An open transaction.
 pub(super) struct Tx<'conn> {
     /// The connection; everything on it belongs to the transaction.

@@ -1,7 +1,7 @@
 //! Events.
 
 use diesel::prelude::*;
-use windlass_core::{EventId, EventStatus, TopicId, WorkspaceId};
+use windlass_core::{EventId, EventStatus, WorkspaceId};
 
 use super::dialect::{Conn, RunQueryDsl};
 use crate::error::{Result, StoreError};
@@ -11,6 +11,8 @@ use crate::params::EventFilter;
 use crate::rows::{Db, EventRow};
 use crate::schema::{events, topics};
 use crate::tenant::is_of;
+
+diesel::alias!(topics as named: Named);
 
 /// Events, oldest first. Those of a topic that are pending are found without a look at any that are over.
 pub(super) async fn events(conn: &mut Conn, filter: &EventFilter) -> Result<Vec<Event>> {
@@ -27,8 +29,13 @@ pub(super) async fn events(conn: &mut Conn, filter: &EventFilter) -> Result<Vec<
                 .filter(is_of!(filter.workspace, Db(filter.workflow)));
         }
         Some(name) => {
-            let Some(topic) = find_topic(conn, filter, name).await? else { return Ok(Vec::new()) };
-            query = query.filter(events::topic_id.eq(topic));
+            let of = (named.field(topics::workflow_id), named.field(topics::name));
+            let topic = named
+                .filter(of.0.eq(Db(filter.workflow)).and(of.1.eq(name)))
+                .filter(is_of!(filter.workspace, named.field(topics::workflow_id)))
+                .select(named.field(topics::id));
+            // As one value: it is found once, and then the entries of one topic are walked in their order.
+            query = query.filter(events::topic_id.nullable().eq(topic.single_value()));
         }
     }
     match filter.status {
@@ -41,18 +48,6 @@ pub(super) async fn events(conn: &mut Conn, filter: &EventFilter) -> Result<Vec<
     }
     let found: Vec<(EventRow, String)> = query.load(conn).await?;
     Ok(found.into_iter().map(|(row, topic)| row.into_event(topic)).collect())
-}
-
-async fn find_topic(
-    conn: &mut Conn,
-    filter: &EventFilter,
-    name: &str,
-) -> Result<Option<Db<TopicId>>> {
-    let topic = topics::table
-        .filter(topics::workflow_id.eq(Db(filter.workflow)).and(topics::name.eq(name)))
-        .filter(is_of!(filter.workspace, topics::workflow_id))
-        .select(topics::id);
-    Ok(topic.first(conn).await.optional()?)
 }
 
 /// One event.

@@ -5,9 +5,9 @@ use windlass_core::{
     EventId, InputId, MutationId, RunId, ScriptId, SessionId, Timestamp, WorkflowId, WorkspaceId,
 };
 
-use super::dialect::Backend;
+use super::dialect::{Backend, Conn};
 use super::ops::prune::Prunable;
-use super::ops::{Operation, Tx};
+use super::ops::{Look, Operation, Tx};
 use super::{
     due, events, flow, identify, inputs, mutations, notices, overview, runs, workers, workflows,
 };
@@ -21,7 +21,7 @@ use crate::rows::storable;
 use crate::store::{AnyId, Inspect, WakeUps};
 
 /// Makes an operation of each read: what it is given, what comes of it, and its body over the open transaction.
-macro_rules! looks {
+macro_rules! reads {
     ($( $name:ident { $( $field:ident: $type:ty ),* } -> $output:ty: |$tx:ident| $body:expr; )+) => { $(
         #[derive(Clone)]
         struct $name { $( $field: $type, )* }
@@ -37,7 +37,30 @@ macro_rules! looks {
     )+ };
 }
 
+/// The same of those that are one statement, over a connection.
+macro_rules! looks {
+    ($( $name:ident { $( $field:ident: $type:ty ),* } -> $output:ty: |$conn:ident| $body:expr; )+) => { $(
+        #[derive(Clone)]
+        struct $name { $( $field: $type, )* }
+
+        impl Look for $name {
+            type Output = $output;
+
+            async fn run(self, $conn: &mut Conn) -> Result<$output> {
+                let Self { $( $field ),* } = self;
+                $body.await
+            }
+        }
+    )+ };
+}
+
 looks! {
+    Events { filter: EventFilter } -> Vec<Event>: |conn| events::events(conn, &filter);
+    FindInput { key: InputKey } -> Option<InputId>: |conn| inputs::find_input(conn, &key);
+    HasMessage { workspace: WorkspaceId, mutation: MutationId } -> bool: |conn| notices::has_message(conn, workspace, mutation);
+}
+
+reads! {
     Now {} -> Timestamp: |tx| std::future::ready(Ok(tx.now));
     OnAgenda { takes: Takes } -> Agenda: |tx| due::agenda(tx.conn, tx.now, &takes);
     Limits { workspace: WorkspaceId } -> Vec<Limit>: |tx| flow::limits(tx.conn, tx.now, workspace);
@@ -51,9 +74,7 @@ looks! {
     Script { workspace: WorkspaceId, script: ScriptId } -> ScriptVersion: |tx| workflows::script(tx.conn, workspace, script);
     Scripts { workspace: WorkspaceId, workflow: WorkflowId } -> Vec<ScriptVersion>: |tx| workflows::scripts(tx.conn, workspace, workflow);
     Handlers { workspace: WorkspaceId, workflow: WorkflowId } -> Vec<HandlerState>: |tx| workflows::handlers(tx.conn, workspace, workflow);
-    Events { filter: EventFilter } -> Vec<Event>: |tx| events::events(tx.conn, &filter);
     OneEvent { workspace: WorkspaceId, event: EventId } -> Event: |tx| events::event(tx.conn, workspace, event);
-    FindInput { key: InputKey } -> Option<InputId>: |tx| inputs::find_input(tx.conn, &key);
     Inputs { workspace: WorkspaceId, workflow: WorkflowId } -> Vec<Input>: |tx| inputs::inputs(tx.conn, workspace, workflow);
     OneInput { workspace: WorkspaceId, input: InputId } -> Input: |tx| inputs::input(tx.conn, workspace, input);
     Mutations { workspace: WorkspaceId, workflow: WorkflowId } -> Vec<Mutation>: |tx| mutations::mutations(tx.conn, workspace, workflow);
@@ -63,7 +84,6 @@ looks! {
     OneSession { workspace: WorkspaceId, session: SessionId } -> Session: |tx| runs::session(tx.conn, workspace, session);
     Logs { filter: LogFilter } -> Vec<LogEntry>: |tx| runs::logs(tx.conn, filter);
     Notifications { workspace: WorkspaceId } -> Vec<Notification>: |tx| notices::notifications(tx.conn, workspace);
-    HasMessage { workspace: WorkspaceId, mutation: MutationId } -> bool: |tx| notices::has_message(tx.conn, workspace, mutation);
     Journal { workspace: WorkspaceId, workflow: WorkflowId } -> Vec<JournalEntry>: |tx| notices::journal(tx.conn, workspace, workflow);
     Story { workspace: WorkspaceId, workflow: WorkflowId, subject: String } -> Vec<JournalEntry>:
         |tx| notices::story(tx.conn, workspace, (workflow, &subject));
@@ -139,7 +159,7 @@ impl Inspect for Backend {
             message_ids: filter.message_ids.map(|ids| ids.into_iter().map(storable).collect()),
             ..filter
         };
-        self.read(Events { filter }).await
+        self.look(Events { filter }).await
     }
 
     async fn event(&self, workspace: WorkspaceId, event: EventId) -> Result<Event> {
@@ -153,7 +173,7 @@ impl Inspect for Backend {
             external_id: storable(key.external_id),
             ..key
         };
-        self.read(FindInput { key }).await
+        self.look(FindInput { key }).await
     }
 
     async fn inputs(&self, workspace: WorkspaceId, workflow: WorkflowId) -> Result<Vec<Input>> {
@@ -197,7 +217,7 @@ impl Inspect for Backend {
     }
 
     async fn has_message(&self, workspace: WorkspaceId, mutation: MutationId) -> Result<bool> {
-        self.read(HasMessage { workspace, mutation }).await
+        self.look(HasMessage { workspace, mutation }).await
     }
 
     async fn journal(
