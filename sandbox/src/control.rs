@@ -7,7 +7,6 @@ use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use windlass_core::Failure;
 
-use crate::cores::Core;
 use crate::fault::{End, Fault};
 use crate::priority::ThreadId;
 use crate::thread::Done;
@@ -44,7 +43,8 @@ pub(crate) struct Bounds {
 pub(crate) struct Seat {
     pub(crate) reply: oneshot::Sender<Done>,
     pub(crate) permit: OwnedSemaphorePermit,
-    pub(crate) core: Option<Core>,
+    /// None while the script waits.
+    pub(crate) core: Option<OwnedSemaphorePermit>,
     pub(crate) thread: Option<ThreadId>,
 }
 
@@ -129,7 +129,7 @@ impl Control {
     }
 
     /// The script computes on this core from now on.
-    pub(crate) fn hold(&self, core: Core) {
+    pub(crate) fn hold(&self, core: OwnedSemaphorePermit) {
         if let Some(seat) = &mut *lock(&self.seat) {
             seat.core = Some(core);
         }

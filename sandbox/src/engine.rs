@@ -145,20 +145,21 @@ impl Engine {
         self.isolate.cancel_terminate_execution();
     }
 
-    /// Tidies up between calls, and makes the context of the next one. `false`: the isolate is worn out.
+    /// Tidies up between calls. `false`: the isolate is worn out.
     pub(crate) fn refresh(&mut self) -> bool {
         if self.heap.is_full() || self.calls >= MAX_CALLS {
             return false;
         }
         platform::run_waiting_tasks(&self.isolate);
-        // Where a script has left much behind, only a call may run out of memory.
-        let heap = self.isolate.get_heap_statistics();
-        if heap.used_heap_size() > heap.heap_size_limit() / 2 {
-            return true;
-        }
+        true
+    }
+
+    /// Makes the context of the next call. `false`: the isolate is worn out.
+    pub(crate) fn make_ahead(&mut self) -> bool {
         v8::scope!(let scope, &mut self.isolate);
         self.next = context::make(scope, &self.functions);
-        self.next.is_some()
+        // What an earlier script left behind may have filled the heap only now.
+        self.next.is_some() && !self.heap.is_full()
     }
 }
 

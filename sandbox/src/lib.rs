@@ -73,9 +73,9 @@
 //! - It knows no workflow, run or ledger. That a mutation is recorded before it is made is up to its caller.
 //!
 //! # How it is made
-//! A call waits for one of the pool's threads, each of which has an isolate of its own, and is run there by an engine.
-//! The thread holds a core while the script computes; while it waits, replies arrive from the tokio runtime. A watchdog
-//! stops what takes too long, and the quarantine halts the thread where V8 would end the process. [`Sandbox::check`]
+//! A call waits for a core and is given to one of the pool's threads, each of which has an isolate of its own, where an
+//! engine runs it. It holds the core while the script computes; while it waits, replies arrive from the tokio runtime. A
+//! watchdog stops what takes too long, and the quarantine halts the thread where V8 would end the process. [`Sandbox::check`]
 //! evaluates a file without calling anything in it, and reads its text for mistakes.
 
 mod api;
@@ -85,7 +85,6 @@ mod check;
 mod code;
 mod context;
 mod control;
-mod cores;
 mod current;
 mod engine;
 mod exception;

@@ -5,12 +5,11 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use crate::api::Function;
 use crate::code::SharedCode;
 use crate::control::{Control, Stop};
-use crate::cores::Cores;
 use crate::sandbox::Options;
 use crate::stack;
 use crate::thread::{Job, serve};
@@ -22,7 +21,8 @@ pub(crate) struct Pool {
     pub(crate) options: Options,
     pub(crate) functions: Arc<[Function]>,
     pub(crate) code: Arc<SharedCode>,
-    cores: Arc<Cores>,
+    /// One permit for each script that may compute, given out in the order of asking.
+    cores: Arc<Semaphore>,
     watchdog: io::Result<Watchdog>,
     permits: Arc<Semaphore>,
     threads: Mutex<Threads>,
@@ -49,9 +49,9 @@ impl Pool {
         Self {
             functions: options.functions.clone().into(),
             code: Arc::default(),
-            cores: Cores::new(options.cores),
+            cores: Arc::new(semaphore(options.cores)),
             watchdog: Watchdog::start(),
-            permits: Arc::new(Semaphore::new(options.max_threads.clamp(1, Semaphore::MAX_PERMITS))),
+            permits: Arc::new(semaphore(options.max_threads)),
             threads: Mutex::default(),
             options,
         }
@@ -60,6 +60,18 @@ impl Pool {
     /// Waits until one more call may be under way. `None`: never again.
     pub(crate) async fn admit(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.permits).acquire_owned().await.ok()
+    }
+
+    /// Waits until one more script may compute. `None`: never again.
+    ///
+    /// Only then is a thread chosen, so that no more of them are busy than have to be, and one that is warm.
+    pub(crate) async fn core(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.cores).acquire_owned().await.ok()
+    }
+
+    /// A core that no script waits for.
+    pub(crate) fn spare_core(&self) -> Option<SemaphorePermit<'_>> {
+        self.cores.try_acquire().ok()
     }
 
     /// Gives a job to a thread. `false`: the pool is closed.
@@ -150,6 +162,11 @@ impl Pool {
     fn lock(&self) -> MutexGuard<'_, Threads> {
         self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// At least one permit.
+fn semaphore(permits: usize) -> Semaphore {
+    Semaphore::new(permits.clamp(1, Semaphore::MAX_PERMITS))
 }
 
 impl Threads {

@@ -115,8 +115,9 @@ impl Sandbox {
             return Fault::internal("the sandbox was not called from a tokio runtime").into();
         };
         let Some(permit) = pool.admit().await else { return Done::cancelled() };
+        let Some(core) = pool.core().await else { return Done::cancelled() };
         let (reply, done) = oneshot::channel();
-        let seat = Seat { reply, permit, core: None, thread: None };
+        let seat = Seat { reply, permit, core: Some(core), thread: None };
         let control = Arc::new(Control::new(self.bounds(&work), seat));
         let cancel = CancelOnDrop { pool, call: Arc::clone(&control) };
         let done = match pool.submit(Job { script, work, runtime, control }) {

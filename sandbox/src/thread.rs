@@ -75,11 +75,17 @@ pub(crate) fn serve(pool: &Arc<Pool>, first: Job) {
         // Nobody listens where the call was cancelled.
         let _ = seat.reply.send(done);
         drop((seat.core, seat.permit));
-        if engine.as_mut().is_some_and(|engine| !engine.refresh()) {
+        if engine.as_mut().is_some_and(|engine| !is_fit(pool, engine)) {
             engine = None;
         }
         next = parked.and_then(|(place, inbox)| wait(pool, place, &inbox));
     }
+}
+
+/// Makes an engine fit for its next call. `false`: it is worn out.
+fn is_fit(pool: &Pool, engine: &mut Engine) -> bool {
+    // What is made ahead on a core that others wait for would only be cold when it is wanted.
+    engine.refresh() && pool.spare_core().is_none_or(|_core| engine.make_ahead())
 }
 
 /// Waits for the next job.

@@ -6,12 +6,13 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use futures::FutureExt;
+use futures::executor::block_on;
 use serde_json::Value;
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use windlass_core::Failure;
 
 use crate::control::{Control, Message};
-use crate::cores::Cores;
 use crate::current::{Current, Task};
 use crate::fault::Fault;
 use crate::host::panicked;
@@ -26,7 +27,7 @@ pub(crate) struct Answer {
 /// What a turn is taken from.
 #[derive(Clone, Copy)]
 pub(crate) struct Machine<'a> {
-    pub(crate) cores: &'a Arc<Cores>,
+    pub(crate) cores: &'a Arc<Semaphore>,
     pub(crate) watchdog: &'a Watchdog,
 }
 
@@ -41,7 +42,7 @@ pub(crate) struct Turn<'a> {
 }
 
 impl<'a> Turn<'a> {
-    /// Waits for a core and begins to measure the time. `None`: the call was stopped before.
+    /// Begins to measure the time: the call holds a core. `None`: it was stopped before.
     pub(crate) fn begin(
         machine: Machine<'a>,
         call: Arc<Control>,
@@ -49,7 +50,6 @@ impl<'a> Turn<'a> {
         isolate: v8::IsolateHandle,
     ) -> Option<Self> {
         let (outbox, inbox) = channel();
-        call.hold(machine.cores.acquire());
         if !call.open(isolate, outbox.clone()) {
             return None;
         }
@@ -100,7 +100,9 @@ impl<'a> Turn<'a> {
         if self.is_stopped() {
             return Vec::new();
         }
-        self.call.hold(self.machine.cores.acquire());
+        let core = block_on(Arc::clone(self.machine.cores).acquire_owned());
+        // The semaphore is never closed.
+        core.into_iter().for_each(|core| self.call.hold(core));
         self.deadline = left.map(|left| self.machine.watchdog.set(left, &self.call));
         answers
     }

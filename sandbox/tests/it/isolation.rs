@@ -43,6 +43,20 @@ async fn no_state_survives_a_call() {
 }
 
 #[tokio::test]
+async fn what_a_script_leaves_in_memory_fails_no_later_call() {
+    let sandbox = sandbox();
+    let greedy = "globalThis.all = Array.from({ length: 24 }, () => new Array(1 << 17).fill(1)); return 'much';";
+
+    for _ in 0..20 {
+        let much = run(&sandbox, prepare(greedy)).await;
+        let little = run(&sandbox, prepare("return 'little';")).await;
+
+        assert_eq!(returned(&much), json!("much"), "24 of 32 MiB");
+        assert_eq!(returned(&little), json!("little"));
+    }
+}
+
+#[tokio::test]
 async fn what_a_script_leaves_in_the_queue_never_runs() {
     let sandbox = sandbox_with(limits(), 1);
     let leaving =
@@ -184,6 +198,26 @@ async fn a_call_whose_future_is_dropped_is_stopped() {
         let next = timeout(SOON, run(&sandbox, prepare("return 'next';"))).await.unwrap();
         assert_eq!(returned(&next), json!("next"), "{body}");
     }
+}
+
+#[tokio::test]
+async fn a_call_that_waits_for_a_core_is_given_up_at_once() {
+    let sandbox = sandbox_with(limits(), 1);
+    let world = Arc::new(World::default());
+    let busy = run_in(&sandbox, prepare("Files.read({}); await null; for (;;) {}"), &world);
+    let waiting = async {
+        world.called.taken().await;
+        let other = run(&sandbox, prepare("return 'other';"));
+        assert!(timeout(Duration::from_millis(50), other).await.is_err());
+    };
+
+    tokio::select! {
+        report = busy => panic!("{report:?}"),
+        () = waiting => {}
+    }
+
+    let next = timeout(SOON, run(&sandbox, prepare("return 'next';"))).await.unwrap();
+    assert_eq!(returned(&next), json!("next"));
 }
 
 #[tokio::test]
