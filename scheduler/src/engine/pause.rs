@@ -61,6 +61,8 @@ impl Pause {
 #[cfg(test)]
 mod tests {
     use tokio::time::Instant;
+    use windlass_core::FlowKey;
+    use windlass_store::{Options, SetLimit};
 
     use super::*;
 
@@ -74,5 +76,28 @@ mod tests {
         sleep_for(Some(Duration::from_secs(1)), lease).await;
 
         assert_eq!(began.elapsed(), Duration::from_secs(15 + 15 + 1));
+    }
+
+    #[tokio::test]
+    async fn a_worker_without_a_free_slot_hears_a_ring_a_second_later() {
+        let store = windlass_store::open("sqlite::memory:", Options::default()).await.unwrap();
+        let workspace = store.ensure_workspace("default").await.unwrap();
+        let mut wake_ups = store.wake_ups();
+        let rings = SetLimit {
+            workspace,
+            key: FlowKey::Connector("mail".to_owned()),
+            limit: None,
+            actor: "ann".to_owned(),
+        };
+        tokio::time::pause();
+
+        for (is_full, hears_after) in [(true, FULL), (false, Duration::ZERO)] {
+            store.set_limit(rings.clone()).await.unwrap();
+            let rung = Instant::now();
+            wake_up(&mut wake_ups, is_full).await;
+
+            // Tokio rounds up to the next millisecond.
+            assert_eq!(rung.elapsed().as_secs(), hears_after.as_secs());
+        }
     }
 }
