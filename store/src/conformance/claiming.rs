@@ -7,7 +7,7 @@ use super::world::{
     Bench, LEASE, World, commit_consumer_of, commit_of, event, pipeline, reservation, seconds,
     start,
 };
-use crate::{Claim, ClaimedRun, Result, StoreError};
+use crate::{Claim, ClaimedRun, StoreError};
 
 pub async fn a_claimed_run_carries_all_that_driving_it_needs(bench: Bench) {
     let world = World::pipeline(bench).await;
@@ -114,12 +114,17 @@ pub async fn handlers_of_one_name_and_two_kinds_keep_two_states(bench: Bench) {
     assert_eq!(producer.input_state, None);
 }
 
-/// Everything that a worker can write to a run, tried with a claim that is not `run`'s own.
-async fn write_everything(world: &World, run: &ClaimedRun, claim: Claim) -> Vec<Result<()>> {
+/// Tries everything that a worker can write to a run, with a claim that is not `run`'s own: all of it is refused, and nothing
+/// changes.
+async fn write_in_vain(world: &World, run: &ClaimedRun, claim: Claim) {
+    let seen =
+        async || (world.run(run.claim.run).await, world.seen().await, world.events("mail").await);
+    let before = seen().await;
     let stale = ClaimedRun { claim, ..run.clone() };
-    let mutation = world.run(run.claim.run).await.mutation_id;
+    let mutation = before.0.mutation_id;
     let mutation = mutation.unwrap_or_else(|| windlass_core::MutationId::mint(start()));
-    vec![
+
+    let answers = [
         world.prepare(&stale, vec![reservation("mail", &["m1"])]).await,
         world.begin(&stale).await.map(drop),
         world.apply(claim, mutation).await,
@@ -128,39 +133,29 @@ async fn write_everything(world: &World, run: &ClaimedRun, claim: Claim) -> Vec<
         world.commit_producer(&stale, &[], vec![event("mail", "late")]).await.map(drop),
         world.commit(&stale, vec![event("row", "late")]).await.map(drop),
         world.stop(&stale, None, FailureClass::Logic).await,
-    ]
-}
-
-pub async fn with_an_older_fence_nothing_can_be_written(bench: Bench) {
-    let world = World::with_mails(bench, &["m1"]).await;
-    let run = world.take("record").await;
-    let before = (world.run(run.claim.run).await, world.seen().await, world.events("mail").await);
-
-    let stale = Claim { fence: run.claim.fence - 1, ..run.claim };
-    let answers = write_everything(&world, &run, stale).await;
+    ];
 
     for (nth, answer) in answers.into_iter().enumerate() {
         let refused = answer.unwrap_err();
         assert!(matches!(refused, StoreError::ClaimLost { .. }), "{nth}: {refused}");
     }
-    let after = (world.run(run.claim.run).await, world.seen().await, world.events("mail").await);
-    assert_eq!(after, before);
+    assert_eq!(seen().await, before);
+}
+
+pub async fn with_an_older_fence_nothing_can_be_written(bench: Bench) {
+    let world = World::with_mails(bench, &["m1"]).await;
+    let run = world.take("record").await;
+    let stale = Claim { fence: run.claim.fence - 1, ..run.claim };
+
+    write_in_vain(&world, &run, stale).await;
 }
 
 pub async fn after_its_end_nothing_can_be_written(bench: Bench) {
     let world = World::with_mails(bench, &["m1"]).await;
     let (run, _) = world.mutated(&["m1"]).await;
     world.crash().await;
-    let before = (world.run(run.claim.run).await, world.seen().await, world.events("mail").await);
 
-    let answers = write_everything(&world, &run, run.claim).await;
-
-    for (nth, answer) in answers.into_iter().enumerate() {
-        let refused = answer.unwrap_err();
-        assert!(matches!(refused, StoreError::ClaimLost { .. }), "{nth}: {refused}");
-    }
-    let after = (world.run(run.claim.run).await, world.seen().await, world.events("mail").await);
-    assert_eq!(after, before);
+    write_in_vain(&world, &run, run.claim).await;
 }
 
 pub async fn nothing_can_be_written_to_a_run_that_never_was(bench: Bench) {
@@ -178,17 +173,9 @@ pub async fn nothing_can_be_written_to_a_run_of_another_workflow(bench: Bench) {
     let world = World::with_mails(bench, &["m1"]).await;
     let run = world.take("record").await;
     let other = world.deploy("other", pipeline()).await;
-    let before = (world.run(run.claim.run).await, world.seen().await, world.events("mail").await);
-
     let beside_it = Claim { workflow: other.workflow, ..run.claim };
-    let answers = write_everything(&world, &run, beside_it).await;
 
-    for (nth, answer) in answers.into_iter().enumerate() {
-        let refused = answer.unwrap_err();
-        assert!(matches!(refused, StoreError::ClaimLost { .. }), "{nth}: {refused}");
-    }
-    let after = (world.run(run.claim.run).await, world.seen().await, world.events("mail").await);
-    assert_eq!(after, before);
+    write_in_vain(&world, &run, beside_it).await;
 }
 
 pub async fn an_expired_lease_still_writes_while_nobody_took_the_run(bench: Bench) {
