@@ -15,13 +15,26 @@ use diesel_async::AsyncPgConnection;
 /// A statement that is prepared once and then used again, where Diesel would have it prepared anew each time because its text may
 /// vary: every `UPDATE`, and SQL that is written out. Right for statements of which there are only a few forms.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Reused<S>(S);
+pub(crate) struct Reused<S> {
+    statement: S,
+    /// Whether it really is.
+    is_kept: bool,
+}
+
+/// Up to so many values in a list, the forms that the list gives to a statement are few.
+const FEW: usize = 4;
 
 /// Turns a statement into one that is [`Reused`].
 pub(crate) trait Reuse: Sized {
     /// The same statement, prepared once.
     fn reused(self) -> Reused<Self> {
-        Reused(self)
+        Reused { statement: self, is_kept: true }
+    }
+
+    /// The same where the statement has a list of so many values, and SQLite a form of it for each length; prepared once where
+    /// the list is short, as it nearly always is.
+    fn reused_for(self, n_values: usize) -> Reused<Self> {
+        Reused { statement: self, is_kept: n_values <= FEW }
     }
 }
 
@@ -98,11 +111,11 @@ impl<S> QueryId for Reused<S> {
 
 impl<S: QueryFragment<DB>, DB: Backend> QueryFragment<DB> for Reused<S> {
     fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        self.0.walk_ast(out)
+        self.statement.walk_ast(out)
     }
 
-    fn is_safe_to_cache_prepared(&self, _backend: &DB) -> QueryResult<bool> {
-        Ok(true)
+    fn is_safe_to_cache_prepared(&self, backend: &DB) -> QueryResult<bool> {
+        if self.is_kept { Ok(true) } else { self.statement.is_safe_to_cache_prepared(backend) }
     }
 }
 
@@ -131,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn sqlite_prepares_an_update_once_whether_or_not_it_returns_rows() {
+    fn sqlite_prepares_an_update_and_a_short_list_once() {
         let mut conn = SqliteConnection::establish(":memory:").unwrap();
         let table = "CREATE TABLE counters (id INTEGER PRIMARY KEY, count INTEGER NOT NULL)";
         conn.batch_execute(table).unwrap();
@@ -154,10 +167,16 @@ mod tests {
                 .set(counters::count.eq(counters::count + 1))
                 .returning(counters::count);
             let _counted: i32 = counted.reused().get_result(&mut conn).unwrap();
+            for n_ids in [2, 5] {
+                let ids = (1..=n_ids).collect::<Vec<i32>>();
+                let listed = counters::table.filter(counters::id.eq_any(ids)).select(counters::id);
+                let listed = listed.reused_for(usize::try_from(n_ids).unwrap());
+                assert_eq!(RunQueryDsl::load::<i32>(listed, &mut conn).unwrap(), [1, 2]);
+            }
         }
 
-        assert_eq!(n_run.load(Ordering::Relaxed), 6);
-        assert_eq!(n_kept.load(Ordering::Relaxed), 2, "each is prepared once, and kept");
+        assert_eq!(n_run.load(Ordering::Relaxed), 12);
+        assert_eq!(n_kept.load(Ordering::Relaxed), 3, "each is kept, but for the long list");
         let counts = counters::table.order(counters::id).select(counters::count);
         assert_eq!(counts.load::<i32>(&mut conn).unwrap(), [3, 3]);
     }

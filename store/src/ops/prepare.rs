@@ -100,11 +100,7 @@ async fn reserve_batch(tx: &mut Tx<'_>, held: &Held, topic: &str, ids: &[String]
             events::updated_at.eq(At(tx.now)),
         ))
         .returning(events::message_id);
-    // Its text has a place for each id.
-    let reserved: Vec<String> = match ids {
-        [_one] => reserved.reused().load(tx.conn).await?,
-        _ => reserved.load(tx.conn).await?,
-    };
+    let reserved: Vec<String> = reserved.reused_for(ids.len()).load(tx.conn).await?;
     match ids.iter().find(|id| !reserved.contains(id)) {
         None => Ok(()),
         Some(missing) => Err(refused(topic, missing, why_not(tx, held, topic, missing).await?)),

@@ -63,7 +63,7 @@ pub(super) async fn leave_out_past(
                 .filter(topics::workflow_id.eq(held.workflow.id).and(topics::name.eq(&topic)))
                 .filter(past_events::message_id.eq_any(batch))
                 .select(past_events::message_id);
-            let found: Vec<String> = found.load(tx.conn).await?;
+            let found: Vec<String> = found.reused_for(batch.len()).load(tx.conn).await?;
             past.extend(found.into_iter().map(|name| (topic.clone(), name)));
         }
     }
@@ -150,11 +150,17 @@ async fn publish_batch(
         }
     }
     is_changed |= !fresh.is_empty();
-    if !fresh.is_empty() {
-        diesel::insert_into(events::table).values(&fresh).execute(tx.conn).await?;
-    }
+    match fresh.as_slice() {
+        [] => 0,
+        // Prepared once, as a list of rows is not.
+        [one] => diesel::insert_into(events::table).values(one).execute(tx.conn).await?,
+        many => diesel::insert_into(events::table).values(many).execute(tx.conn).await?,
+    };
     for batch in causes.chunks(BATCH) {
-        diesel::insert_into(event_inputs::table).values(batch).execute(tx.conn).await?;
+        match batch {
+            [one] => diesel::insert_into(event_inputs::table).values(one).execute(tx.conn).await?,
+            many => diesel::insert_into(event_inputs::table).values(many).execute(tx.conn).await?,
+        };
     }
     Ok(is_changed)
 }
@@ -173,7 +179,7 @@ async fn known(
     let ids: Vec<&String> = messages.iter().map(|message| &message.message_id).collect();
     let known =
         EventRow::query().filter(events::topic_id.eq(topic).and(events::message_id.eq_any(ids)));
-    let known: Vec<EventRow> = known.load(tx.conn).await?;
+    let known: Vec<EventRow> = known.reused_for(messages.len()).load(tx.conn).await?;
     let known = known.into_iter().map(|row| {
         let Json(payload) = row.payload;
         (row.message_id, Known { id: row.id, status: row.status.0, payload })
@@ -226,17 +232,21 @@ pub(super) async fn mark_work(
     if changed.is_empty() {
         return Ok(());
     }
+    let n_topics = changed.len();
     let subscribers = subscriptions::table
         .filter(subscriptions::workflow_id.eq(Db(workflow)))
         .filter(subscriptions::topic.eq_any(changed))
         .select(subscriptions::consumer);
-    let subscribers: HashSet<String> = subscribers.load(tx.conn).await?.into_iter().collect();
+    let subscribers: Vec<String> = subscribers.reused_for(n_topics).load(tx.conn).await?;
+    let subscribers: HashSet<String> = subscribers.into_iter().collect();
+    let n_subscribers = subscribers.len();
     let consumers = handler_state::workflow_id
         .eq(Db(workflow))
         .and(handler_state::kind.eq(Db(HandlerKind::Consumer)))
         .and(handler_state::name.eq_any(subscribers));
     diesel::update(handler_state::table.filter(consumers))
         .set(handler_state::has_work.eq(true))
+        .reused_for(n_subscribers)
         .execute(tx.conn)
         .await?;
     Ok(())
