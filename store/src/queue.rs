@@ -118,7 +118,7 @@ use crate::rows::{Db, RunHead};
 use crate::schema::workflow_keys;
 
 /// What a ledger row says of its mutation's fate, whether its tool can look it up, and what it costs.
-pub(crate) type LedgerState = (Db<MutationStatus>, bool, i64);
+type LedgerState = (Db<MutationStatus>, bool, i64);
 
 /// A run without what its script made, and its ledger row.
 pub(crate) type HeadRow = (RunHead, Option<LedgerState>);

@@ -20,16 +20,20 @@ use crate::params::{EventFilter, InputKey, LogFilter, Prune, Pruned, RunFilter, 
 use crate::rows::storable;
 use crate::store::{AnyId, Inspect, WakeUps};
 
-/// Makes an operation of each read: what it is given, what comes of it, and its body over the open transaction.
+/// Makes an [`Operation`] or a [`Look`] of each read: what it is given, what comes of it, and its body over the open transaction or
+/// the connection.
 macro_rules! reads {
-    ($( $name:ident { $( $field:ident: $type:ty ),* } -> $output:ty: |$tx:ident| $body:expr; )+) => { $(
+    (
+        $kind:ident over $over:ty;
+        $( $name:ident { $( $field:ident: $type:ty ),* } -> $output:ty: |$place:ident| $body:expr; )+
+    ) => { $(
         #[derive(Clone)]
         struct $name { $( $field: $type, )* }
 
-        impl Operation for $name {
+        impl $kind for $name {
             type Output = $output;
 
-            async fn run(self, $tx: &mut Tx<'_>) -> Result<$output> {
+            async fn run(self, $place: &mut $over) -> Result<$output> {
                 let Self { $( $field ),* } = self;
                 $body.await
             }
@@ -37,30 +41,15 @@ macro_rules! reads {
     )+ };
 }
 
-/// The same of those that are one statement, over a connection.
-macro_rules! looks {
-    ($( $name:ident { $( $field:ident: $type:ty ),* } -> $output:ty: |$conn:ident| $body:expr; )+) => { $(
-        #[derive(Clone)]
-        struct $name { $( $field: $type, )* }
-
-        impl Look for $name {
-            type Output = $output;
-
-            async fn run(self, $conn: &mut Conn) -> Result<$output> {
-                let Self { $( $field ),* } = self;
-                $body.await
-            }
-        }
-    )+ };
-}
-
-looks! {
+reads! {
+    Look over Conn;
     Events { filter: EventFilter } -> Vec<Event>: |conn| events::events(conn, &filter);
     FindInput { key: InputKey } -> Option<InputId>: |conn| inputs::find_input(conn, &key);
     HasMessage { workspace: WorkspaceId, mutation: MutationId } -> bool: |conn| notices::has_message(conn, workspace, mutation);
 }
 
 reads! {
+    Operation over Tx<'_>;
     Now {} -> Timestamp: |tx| std::future::ready(Ok(tx.now));
     OnAgenda { takes: Takes } -> Agenda: |tx| due::agenda(tx.conn, tx.now, &takes);
     Limits { workspace: WorkspaceId } -> Vec<Limit>: |tx| flow::limits(tx.conn, tx.now, workspace);
