@@ -100,9 +100,10 @@ impl<'a> Turn<'a> {
         if self.is_stopped() {
             return Vec::new();
         }
-        let core = block_on(Arc::clone(self.machine.cores).acquire_owned());
         // The semaphore is never closed.
-        core.into_iter().for_each(|core| self.call.hold(core));
+        if let Ok(core) = block_on(Arc::clone(self.machine.cores).acquire_owned()) {
+            self.call.hold(core);
+        }
         self.deadline = left.map(|left| self.machine.watchdog.set(left, &self.call));
         answers
     }
