@@ -14,12 +14,14 @@ use super::failure::{self, Refusal};
 use crate::error::{Result, StoreError};
 
 /// What every connection is told. A hung statement, a hung lock and a hung client each end by themselves, and a commit is on
-/// disk before it is answered, whatever the server's defaults are.
+/// disk before it is answered, whatever the server's defaults are. A statement is planned once per connection and not again for
+/// its first few sets of values: no plan here depends on them.
 const SETTINGS: &str = "
     SET statement_timeout = '60s';
     SET lock_timeout = '20s';
     SET idle_in_transaction_session_timeout = '60s';
     SET default_transaction_isolation = 'read committed';
+    SET plan_cache_mode = force_generic_plan;
     SELECT set_config('synchronous_commit', 'on', FALSE) WHERE current_setting('synchronous_commit') = 'off';
 ";
 
