@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use diesel::dsl::{Find, exists, select};
 use diesel::prelude::*;
-use diesel::sql_types::Text;
-use windlass_core::{EventStatus, Manifest, wake_at};
+use diesel::sql_types::{Bool, Text};
+use windlass_core::{EventStatus, Manifest, WorkflowId, wake_at};
 
 use super::dialect::RunQueryDsl;
 use super::held::{Held, hold};
@@ -62,9 +63,8 @@ async fn reserve(tx: &mut Tx<'_>, held: &Held, wanted: Vec<Reservation>) -> Resu
     for (topic, ids) in by_topic {
         let ids: Vec<String> = ids.into_iter().collect();
         let [first, ..] = ids.as_slice() else { continue };
-        if !subscribes(tx, held, &topic).await? {
-            let reason = format!("consumer `{}` does not subscribe it", held.run.handler_name);
-            return Err(refused(&topic, first, reason));
+        if !held.is_current() && !did_subscribe(tx, held, &topic).await? {
+            return Err(refused(&topic, first, no_subscription(held)));
         }
         for batch in ids.chunks(BATCH) {
             reserve_batch(tx, held, &topic, batch).await?;
@@ -74,23 +74,19 @@ async fn reserve(tx: &mut Tx<'_>, held: &Held, wanted: Vec<Reservation>) -> Resu
     Ok(n_reserved)
 }
 
-/// Whether the consumer may have events of the topic, as the run's own script version says: another one may have been activated
-/// in the meantime.
-async fn subscribes(tx: &mut Tx<'_>, held: &Held, topic: &str) -> Result<bool> {
-    if held.is_current() {
-        let consumer = (held.workflow.id, &held.run.handler_name, topic);
-        let subscription = subscriptions::table.find(consumer).select(subscriptions::topic);
-        return Ok(subscription.first::<String>(tx.conn).await.optional()?.is_some());
-    }
+/// Whether the consumer may have events of the topic as the run's own script version says, where another one is active by now.
+async fn did_subscribe(tx: &mut Tx<'_>, held: &Held, topic: &str) -> Result<bool> {
     let manifest = scripts::table.find(held.run.script_id).select(scripts::manifest);
     let Json::<Manifest>(manifest) = manifest.first(tx.conn).await?;
     let consumer = manifest.consumers.get(&held.run.handler_name);
     Ok(consumer.is_some_and(|consumer| consumer.subscribe.contains(topic)))
 }
 
+/// Reserves events of a topic that the consumer subscribes, unless another version is active: then it did, which is known.
 async fn reserve_batch(tx: &mut Tx<'_>, held: &Held, topic: &str, ids: &[String]) -> Result<()> {
     let of_topic = topics::table
         .filter(topics::workflow_id.eq(held.workflow.id).and(topics::name.eq(topic)))
+        .filter(exists(subscription(held, topic)).or((!held.is_current()).into_sql::<Bool>()))
         .select(topics::id);
     let named = events::topic_id.eq_any(of_topic).and(events::message_id.eq_any(ids));
     let reserved = diesel::update(events::table.filter(named).filter(IsPending))
@@ -108,6 +104,10 @@ async fn reserve_batch(tx: &mut Tx<'_>, held: &Held, topic: &str, ids: &[String]
 }
 
 async fn why_not(tx: &mut Tx<'_>, held: &Held, topic: &str, message_id: &str) -> Result<String> {
+    let is_subscribed = select(exists(subscription(held, topic)));
+    if held.is_current() && !is_subscribed.get_result::<bool>(tx.conn).await? {
+        return Ok(no_subscription(held));
+    }
     let of_topic = topics::workflow_id.eq(held.workflow.id).and(topics::name.eq(topic));
     let found = events::table
         .inner_join(topics::table)
@@ -118,6 +118,18 @@ async fn why_not(tx: &mut Tx<'_>, held: &Held, topic: &str, message_id: &str) ->
         Some(Db(status)) => format!("it is {status}"),
         None => "there is no such event".to_owned(),
     })
+}
+
+/// The consumer's subscription of the topic, as the active version says.
+fn subscription<'a>(
+    held: &'a Held,
+    topic: &'a str,
+) -> Find<subscriptions::table, (Db<WorkflowId>, &'a str, &'a str)> {
+    subscriptions::table.find((held.workflow.id, held.run.handler_name.as_str(), topic))
+}
+
+fn no_subscription(held: &Held) -> String {
+    format!("consumer `{}` does not subscribe it", held.run.handler_name)
 }
 
 fn refused(topic: &str, message_id: &str, reason: String) -> StoreError {

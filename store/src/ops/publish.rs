@@ -237,16 +237,13 @@ pub(super) async fn mark_work(
         .filter(subscriptions::workflow_id.eq(Db(workflow)))
         .filter(subscriptions::topic.eq_any(changed))
         .select(subscriptions::consumer);
-    let subscribers: Vec<String> = subscribers.reused_for(n_topics).load(tx.conn).await?;
-    let subscribers: HashSet<String> = subscribers.into_iter().collect();
-    let n_subscribers = subscribers.len();
     let consumers = handler_state::workflow_id
         .eq(Db(workflow))
         .and(handler_state::kind.eq(Db(HandlerKind::Consumer)))
         .and(handler_state::name.eq_any(subscribers));
     diesel::update(handler_state::table.filter(consumers))
         .set(handler_state::has_work.eq(true))
-        .reused_for(n_subscribers)
+        .reused_for(n_topics)
         .execute(tx.conn)
         .await?;
     Ok(())
