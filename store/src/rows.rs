@@ -318,6 +318,15 @@ rows! {
     }
 }
 
+/// A session as far as it decides what its workflow does next.
+#[derive(Debug, Clone, Copy, PartialEq, HasQuery)]
+#[diesel(table_name = sessions, check_for_backend(Pg, Sqlite))]
+pub(crate) struct SessionHead {
+    pub(crate) id: Db<SessionId>,
+    pub(crate) begun_run_count: i32,
+    pub(crate) result: Option<Db<SessionResult>>,
+}
+
 /// A run without what its script made: all that the next step depends on, and nothing that may be large.
 #[derive(Debug, Clone, PartialEq, HasQuery)]
 #[diesel(table_name = handler_runs, check_for_backend(Pg, Sqlite))]

@@ -11,7 +11,7 @@ use super::inputs::{leave_out_needless, register};
 use super::next::go_on_after;
 use super::outcome::Because;
 use super::publish::{leave_out_past, mark_work, publish};
-use super::{Operation, Tx, again, logs, outcome, sessions};
+use super::{Operation, Tx, again, logs, outcome};
 use crate::error::{Result, StoreError};
 use crate::model::{Claim, Committed};
 use crate::params::{CommitConsumer, CommitProducer, FollowUp, NewEvent};
@@ -104,10 +104,9 @@ fn require(
 }
 
 async fn finish(tx: &mut Tx<'_>, held: Held, wanted: Option<FollowUp>) -> Result<Committed> {
-    let session = sessions::count_committed(tx, held.run.session_id).await?;
     // What is limited stands in line again.
     let taker = wanted.filter(|_| !held.run.limited);
-    let gone_on = go_on_after(tx, held.workflow, session, taker).await?;
+    let gone_on = go_on_after(tx, held.workflow, held.session, taker).await?;
     let follow_up = match gone_on.enqueued.filter(|_| taker.is_some()) {
         Some(run) => Some(claimed(tx, run, gone_on.workflow.name).await?),
         None => None,

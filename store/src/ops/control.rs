@@ -103,7 +103,7 @@ impl Operation for StartSession {
 async fn manual_session(tx: &mut Tx<'_>, workflow: Db<WorkflowId>) -> Result<Db<SessionId>> {
     match sessions::find_open(tx, workflow).await? {
         Some(session) => sessions::make_manual(tx, session).await,
-        None => sessions::open(tx, workflow, Trigger::Manual).await,
+        None => sessions::open(tx, workflow, Trigger::Manual, 0).await,
     }
 }
 

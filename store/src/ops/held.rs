@@ -11,13 +11,14 @@ use crate::convert::count;
 use crate::error::{Result, StoreError};
 use crate::model::Claim;
 use crate::queue::{HeadRow, run_head};
-use crate::rows::{Db, RunHead, WorkflowRow};
+use crate::rows::{Db, RunHead, SessionHead, WorkflowRow};
 use crate::schema::handler_runs;
 
 /// A run whose workflow is locked.
 pub(super) struct Held {
     pub(super) workflow: WorkflowRow,
     pub(super) run: RunHead,
+    pub(super) session: SessionHead,
     pub(super) state: RunState,
     /// What can be done about its mutation, should it be in doubt.
     pub(super) recourse: Recourse,
@@ -28,9 +29,9 @@ pub(super) struct Held {
 impl Held {
     /// The run, where it is one of that workflow.
     fn new(workflow: WorkflowRow, loaded: Loaded) -> Option<Self> {
-        let Loaded { run, state, recourse, price } = loaded;
+        let Loaded { run, session, state, recourse, price } = loaded;
         let is_its = run.workflow_id == workflow.id;
-        is_its.then_some(Self { workflow, run, state, recourse, price })
+        is_its.then_some(Self { workflow, run, session, state, recourse, price })
     }
 
     /// What a stop depends on.
@@ -117,13 +118,14 @@ async fn with_run(
 /// A run and what its state depends on.
 pub(super) struct Loaded {
     pub(super) run: RunHead,
+    session: SessionHead,
     pub(super) state: RunState,
     recourse: Recourse,
     price: i64,
 }
 
 impl From<HeadRow> for Loaded {
-    fn from((run, mutation): HeadRow) -> Self {
+    fn from((run, session, mutation): HeadRow) -> Self {
         let state = RunState {
             kind: run.kind.0,
             phase: run.phase.0,
@@ -134,7 +136,7 @@ impl From<HeadRow> for Loaded {
         let can_look_up = mutation.is_some_and(|(_, reconcilable, _)| reconcilable);
         let recourse = if can_look_up { Recourse::LookUp } else { Recourse::Ask };
         let price = mutation.map_or(0, |(.., cost)| cost);
-        Self { run, state, recourse, price }
+        Self { run, session, state, recourse, price }
     }
 }
 

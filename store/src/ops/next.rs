@@ -10,12 +10,13 @@ use windlass_core::{
 
 use super::dialect::{self, RunQueryDsl};
 use super::queue::{self, Enqueued};
-use super::{Operation, Tx, sessions, window};
+use super::sessions::{self, Course};
+use super::{Operation, Tx, window};
 use crate::error::Result;
 use crate::literals::{IsOpen, IsPending};
 use crate::params::FollowUp;
 use crate::reused::Reuse;
-use crate::rows::{At, Db, SessionRow, WorkflowRow};
+use crate::rows::{At, Db, SessionHead, WorkflowRow};
 use crate::schema::{events, handler_runs, handler_state, subscriptions, topics, workflows};
 
 /// Enqueues the next run of workflows that are due.
@@ -48,7 +49,9 @@ pub(super) struct GoneOn {
 /// What is under way in a workflow.
 struct Open {
     has_run: bool,
-    session: Option<SessionRow>,
+    session: Option<SessionHead>,
+    /// How many runs of the session have just committed, which is not written yet.
+    n_committed: i32,
 }
 
 /// Saves the workflow and decides what it does next: a run is enqueued in a session, or the open session is completed and the
@@ -56,18 +59,18 @@ struct Open {
 pub(super) async fn go_on(tx: &mut Tx<'_>, workflow: WorkflowRow) -> Result<GoneOn> {
     let has_run = has_open_run(tx, workflow.id).await?;
     let session = sessions::find_open(tx, workflow.id).await?;
-    decide(tx, workflow, Open { has_run, session }, None).await
+    decide(tx, workflow, Open { has_run, session, n_committed: 0 }, None).await
 }
 
-/// The same where the workflow's open run has just ended, in that session, and its worker may go on with the next one.
+/// The same where the workflow's open run has just committed, in that session, and its worker may go on with the next one.
 pub(super) async fn go_on_after(
     tx: &mut Tx<'_>,
     workflow: WorkflowRow,
-    session: SessionRow,
+    session: SessionHead,
     taker: Option<FollowUp>,
 ) -> Result<GoneOn> {
-    let session = Some(session).filter(|session| session.result.is_none());
-    decide(tx, workflow, Open { has_run: false, session }, taker).await
+    let open = Open { has_run: false, session: Some(session), n_committed: 1 };
+    decide(tx, workflow, open, taker).await
 }
 
 async fn decide(
@@ -83,16 +86,16 @@ async fn decide(
     workflow.due_at = None;
     match step {
         NextStep::Run(step) => {
-            let session = session_for(tx, &mut workflow, open.session, &step).await?;
+            let session = session_for(tx, &mut workflow, &open, &step).await?;
             enqueued = Some(queue::enqueue(tx, &mut workflow, &step, session, taker).await?);
             tx.wakes |= taker.is_none();
         }
         NextStep::At(instant) => {
             workflow.due_at = Some(At(instant));
-            complete(tx, &mut workflow, open.session).await?;
+            complete(tx, &mut workflow, &open).await?;
         }
         NextStep::Idle if open.has_run => {}
-        NextStep::Idle => complete(tx, &mut workflow, open.session).await?,
+        NextStep::Idle => complete(tx, &mut workflow, &open).await?,
     }
     tx.wakes |= workflow.due_at.is_some() && workflow.due_at != was_due_at;
     save(tx, &mut workflow).await?;
@@ -110,33 +113,38 @@ async fn save(tx: &mut Tx<'_>, workflow: &mut WorkflowRow) -> Result<()> {
     Ok(())
 }
 
-/// The open session, while its budget lasts, or else a new one.
+/// The open session, while its budget lasts, or else a new one, with one more run begun.
 async fn session_for(
     tx: &mut Tx<'_>,
     workflow: &mut WorkflowRow,
-    open: Option<SessionRow>,
+    open: &Open,
     step: &Step,
 ) -> Result<Db<SessionId>> {
     let budget = super::stored(tx.policy.session.handler_runs);
-    match open {
-        Some(session) if session.begun_run_count < budget => Ok(session.id),
-        session => {
-            complete(tx, workflow, session).await?;
-            sessions::open(tx, workflow.id, step.trigger).await
+    match open.session {
+        Some(SessionHead { id, begun_run_count, result: None }) if begun_run_count < budget => {
+            let n_committed = open.n_committed;
+            let course = Course { n_committed, n_begun: 1, is_done: false };
+            sessions::go_on(tx, id, course).await?;
+            Ok(id)
+        }
+        _ => {
+            complete(tx, workflow, open).await?;
+            sessions::open(tx, workflow.id, step.trigger, 1).await
         }
     }
 }
 
 /// A session that ends well ends a row of network failures.
-async fn complete(
-    tx: &mut Tx<'_>,
-    workflow: &mut WorkflowRow,
-    session: Option<SessionRow>,
-) -> Result<()> {
-    let Some(session) = session else { return Ok(()) };
-    workflow.transient_failures = 0;
-    workflow.backoff_until = None;
-    sessions::complete(tx, session.id).await
+async fn complete(tx: &mut Tx<'_>, workflow: &mut WorkflowRow, open: &Open) -> Result<()> {
+    let Some(SessionHead { id, result, .. }) = open.session else { return Ok(()) };
+    let is_done = result.is_none();
+    if is_done {
+        workflow.transient_failures = 0;
+        workflow.backoff_until = None;
+    }
+    let course = Course { n_committed: open.n_committed, n_begun: 0, is_done };
+    sessions::go_on(tx, id, course).await
 }
 
 /// A handler as far as it may be due: kind, name, whether it has work, when it wakes, when it runs.

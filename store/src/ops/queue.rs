@@ -5,7 +5,7 @@ use diesel::sql_types::Text;
 use windlass_core::{Id, RunId, RunState, ScriptId, SessionId, Step, rank};
 
 use super::dialect::RunQueryDsl;
-use super::{Tx, held, reservations, sessions};
+use super::{Tx, held, reservations};
 use crate::error::{Result, StoreError};
 use crate::params::FollowUp;
 use crate::rows::{At, Db, Json, RunRow, WorkflowRow};
@@ -51,7 +51,6 @@ pub(super) async fn enqueue(
         reservations::transfer(tx, stopped, run.id).await?;
         workflow.pending_retry_run_id = None;
     }
-    sessions::count_begun(tx, session).await?;
     Ok(Enqueued { run, state })
 }
 

@@ -8,25 +8,26 @@ use super::dialect::RunQueryDsl;
 use super::outcome::Cause;
 use crate::error::Result;
 use crate::reused::Reuse;
-use crate::rows::{At, Db, SessionRow};
+use crate::rows::{At, Db, SessionHead, SessionRow};
 use crate::schema::sessions;
 
 /// The workflow's open session.
 pub(super) async fn find_open(
     tx: &mut Tx<'_>,
     workflow: Db<WorkflowId>,
-) -> Result<Option<SessionRow>> {
-    let open = SessionRow::query()
+) -> Result<Option<SessionHead>> {
+    let open = SessionHead::query()
         .filter(sessions::workflow_id.eq(workflow))
         .filter(sessions::result.is_null());
     Ok(open.first(tx.conn).await.optional()?)
 }
 
-/// Opens a session.
+/// Opens a session, in which so many runs begin at once.
 pub(super) async fn open(
     tx: &mut Tx<'_>,
     workflow: Db<WorkflowId>,
     trigger: Trigger,
+    n_begun: i32,
 ) -> Result<Db<SessionId>> {
     let id = Db(SessionId::mint(tx.now));
     let row = SessionRow {
@@ -37,7 +38,7 @@ pub(super) async fn open(
         result: None,
         error: None,
         error_class: None,
-        begun_run_count: 0,
+        begun_run_count: n_begun,
         handler_run_count: 0,
         cost: 0,
         created_at: At(tx.now),
@@ -48,7 +49,7 @@ pub(super) async fn open(
 }
 
 /// A person joins a session whose first run still waits; what continues a run keeps saying so.
-pub(super) async fn make_manual(tx: &mut Tx<'_>, session: SessionRow) -> Result<Db<SessionId>> {
+pub(super) async fn make_manual(tx: &mut Tx<'_>, session: SessionHead) -> Result<Db<SessionId>> {
     let waits = sessions::id.eq(session.id).and(sessions::trigger.ne(Db(Trigger::Retry)));
     diesel::update(sessions::table.filter(waits.and(sessions::begun_run_count.le(1))))
         .set(sessions::trigger.eq(Db(Trigger::Manual)))
@@ -58,30 +59,51 @@ pub(super) async fn make_manual(tx: &mut Tx<'_>, session: SessionRow) -> Result<
     Ok(session.id)
 }
 
-/// The session has done what there was to do.
-pub(super) async fn complete(tx: &mut Tx<'_>, session: Db<SessionId>) -> Result<()> {
-    end(tx, session, SessionResult::Completed, None).await
+/// What happens in a session at once.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Course {
+    /// How many of its runs committed.
+    pub(super) n_committed: i32,
+    /// How many more began.
+    pub(super) n_begun: i32,
+    /// Whether it has done what there was to do.
+    pub(super) is_done: bool,
 }
 
-/// The session ends because one of its runs stopped.
+/// Writes what happens in an open session, or which of its runs commit when it is over.
+pub(super) async fn go_on(
+    tx: &mut Tx<'_>,
+    session: Db<SessionId>,
+    Course { n_committed, n_begun, is_done }: Course,
+) -> Result<()> {
+    let end = is_done.then(|| {
+        (
+            sessions::result.eq(Some(Db(SessionResult::Completed))),
+            sessions::ended_at.eq(Some(At(tx.now))),
+        )
+    });
+    diesel::update(sessions::table.filter(sessions::id.eq(session)))
+        .set((
+            sessions::handler_run_count.eq(sessions::handler_run_count + n_committed),
+            sessions::begun_run_count.eq(sessions::begun_run_count + n_begun),
+            end,
+        ))
+        .reused()
+        .execute(tx.conn)
+        .await?;
+    Ok(())
+}
+
+/// The session, unless it is over, ends because one of its runs stopped.
 pub(super) async fn fail(
     tx: &mut Tx<'_>,
     session: Db<SessionId>,
     cause: Option<&Cause>,
 ) -> Result<()> {
-    end(tx, session, SessionResult::Failed, cause).await
-}
-
-async fn end(
-    tx: &mut Tx<'_>,
-    session: Db<SessionId>,
-    result: SessionResult,
-    cause: Option<&Cause>,
-) -> Result<()> {
     diesel::update(sessions::table)
         .filter(sessions::id.eq(session).and(sessions::result.is_null()))
         .set((
-            sessions::result.eq(Some(Db(result))),
+            sessions::result.eq(Some(Db(SessionResult::Failed))),
             sessions::error.eq(cause.map(|cause| &cause.message)),
             sessions::error_class.eq(cause.and_then(|cause| cause.class).map(Db)),
             sessions::ended_at.eq(Some(At(tx.now))),
@@ -92,24 +114,6 @@ async fn end(
     Ok(())
 }
 
-/// One more run of the session began.
-pub(super) async fn count_begun(tx: &mut Tx<'_>, session: Db<SessionId>) -> Result<()> {
-    diesel::update(sessions::table.filter(sessions::id.eq(session)))
-        .set(sessions::begun_run_count.eq(sessions::begun_run_count + 1))
-        .reused()
-        .execute(tx.conn)
-        .await?;
-    Ok(())
-}
-
-/// One more run of the session committed. Returns the session.
-pub(super) async fn count_committed(tx: &mut Tx<'_>, session: Db<SessionId>) -> Result<SessionRow> {
-    let counted = diesel::update(sessions::table.filter(sessions::id.eq(session)))
-        .set(sessions::handler_run_count.eq(sessions::handler_run_count + 1))
-        .returning(SessionRow::as_returning());
-    Ok(counted.reused().get_result(tx.conn).await?)
-}
-
 /// A run that had only been queued is withdrawn: a session that began nothing else never was.
 pub(super) async fn withdraw_run(tx: &mut Tx<'_>, session: Db<SessionId>) -> Result<()> {
     let never_was = sessions::id.eq(session).and(sessions::begun_run_count.le(1));
@@ -117,10 +121,5 @@ pub(super) async fn withdraw_run(tx: &mut Tx<'_>, session: Db<SessionId>) -> Res
     if n_deleted > 0 {
         return Ok(());
     }
-    diesel::update(sessions::table.filter(sessions::id.eq(session)))
-        .set(sessions::begun_run_count.eq(sessions::begun_run_count - 1))
-        .reused()
-        .execute(tx.conn)
-        .await?;
-    complete(tx, session).await
+    go_on(tx, session, Course { n_begun: -1, is_done: true, ..Course::default() }).await
 }
