@@ -16,6 +16,7 @@ mod listener;
 mod migrations;
 mod parameters;
 mod pool;
+mod query;
 mod sessions;
 #[cfg(test)]
 mod tests;
@@ -109,8 +110,8 @@ impl PostgresStore {
 
     /// Makes a look.
     async fn look<L: Look>(&self, look: L) -> Result<L::Output> {
-        let mut conn = self.connection().await?;
-        look.run(&mut conn).await.map_err(|error| self.classify(error))
+        let conn = self.connection().await?;
+        look.run(&conn).await.map_err(|error| self.classify(error))
     }
 
     /// Runs an operation, again where it only collided with another.
@@ -131,10 +132,10 @@ impl PostgresStore {
 
     async fn once<O: Operation>(&self, kind: Kind, operation: O) -> Result<O::Output> {
         let conn = self.connection().await?;
-        let mut transaction = Transaction::begin(conn, kind, self.clock.as_deref()).await?;
-        let mut tx = transaction.tx(&self.policy);
-        let ran = operation.run(&mut tx).await;
-        let wakes = tx.wakes;
+        let transaction = Transaction::begin(conn, kind, self.clock.as_deref()).await?;
+        let tx = transaction.tx(&self.policy);
+        let ran = operation.run(&tx).await;
+        let wakes = tx.wakes.into_inner();
         match ran {
             Ok(output) => transaction.commit(wakes).await.map(|()| output),
             Err(error) => {

@@ -1,7 +1,5 @@
 //! Statements that the database prepares once per connection.
 
-use std::future::ready;
-
 use diesel::SqliteConnection;
 use diesel::backend::Backend;
 use diesel::connection::LoadConnection;
@@ -42,7 +40,7 @@ impl<S> Reuse for S {}
 
 impl<S> Reused<S> {
     /// Runs a statement of which nobody needs to know how many rows it changed.
-    pub(crate) fn execute<C>(self, conn: &mut C) -> impl Future<Output = QueryResult<()>> + Send
+    pub(crate) fn execute<C>(self, conn: &C) -> impl Future<Output = QueryResult<()>> + Send
     where
         C: ExecuteReused<S>,
     {
@@ -53,30 +51,26 @@ impl<S> Reused<S> {
 /// A connection that prepares a [`Reused`] statement once when it runs it.
 pub(crate) trait ExecuteReused<S> {
     /// Runs it to its end.
-    fn execute_reused(
-        &mut self,
-        statement: Reused<S>,
-    ) -> impl Future<Output = QueryResult<()>> + Send;
+    fn execute_reused(&self, statement: Reused<S>) -> impl Future<Output = QueryResult<()>> + Send;
 }
 
 impl<S> ExecuteReused<S> for AsyncPgConnection
 where
     S: QueryFragment<Pg> + Send,
 {
-    async fn execute_reused(&mut self, statement: Reused<S>) -> QueryResult<()> {
-        diesel_async::RunQueryDsl::execute(statement, self).await.map(drop)
+    async fn execute_reused(&self, statement: Reused<S>) -> QueryResult<()> {
+        let mut conn = self;
+        diesel_async::RunQueryDsl::execute(statement, &mut conn).await.map(drop)
     }
 }
 
-impl<S: QueryFragment<Sqlite>> ExecuteReused<S> for SqliteConnection {
-    /// As a query without rows: what is executed, Diesel asks by reference whether it may be kept, and gets another answer.
-    fn execute_reused(
-        &mut self,
-        statement: Reused<S>,
-    ) -> impl Future<Output = QueryResult<()>> + Send {
-        let rows = LoadConnection::load(self, Rowless(statement));
-        ready(rows.and_then(|mut rows| rows.try_for_each(|row| row.map(drop))))
-    }
+/// Runs a statement as a query without rows: of what is executed, Diesel asks by reference whether it may be kept, and gets
+/// another answer.
+pub(crate) fn execute_in_sqlite<S: QueryFragment<Sqlite>>(
+    statement: Reused<S>,
+    conn: &mut SqliteConnection,
+) -> QueryResult<()> {
+    LoadConnection::load(conn, Rowless(statement))?.try_for_each(|row| row.map(drop))
 }
 
 /// A statement as a query that has no rows.
@@ -132,7 +126,6 @@ mod tests {
 
     use diesel::connection::{InstrumentationEvent, SimpleConnection};
     use diesel::prelude::*;
-    use futures::executor::block_on;
 
     use super::*;
 
@@ -162,7 +155,7 @@ mod tests {
         for _ in 0..3 {
             let count = diesel::update(counters::table.filter(counters::id.eq(1)))
                 .set(counters::count.eq(counters::count + 1));
-            block_on(count.reused().execute(&mut conn)).unwrap();
+            execute_in_sqlite(count.reused(), &mut conn).unwrap();
             let counted = diesel::update(counters::table.filter(counters::id.eq(2)))
                 .set(counters::count.eq(counters::count + 1))
                 .returning(counters::count);

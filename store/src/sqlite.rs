@@ -17,6 +17,7 @@ mod ops;
 mod reads;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use diesel::{QueryDsl, SqliteConnection};
 use tokio::sync::watch as channel;
@@ -25,6 +26,7 @@ use windlass_core::{Clock, Policy, SystemClock};
 use self::connect::Place;
 use self::ops::{Look, Operation, Tx};
 use self::readers::Readers;
+use self::ready::Conn;
 use self::watch::Watch;
 use self::writer::Writer;
 use crate::error::{Result, StoreError};
@@ -67,7 +69,7 @@ impl SqliteStore {
         checked.map_err(|error| failure::classify(error, place))?;
         let (wake_ups, _) = channel::channel(0);
         let surroundings = Surroundings { place: place.clone(), policy: Arc::new(policy), clock };
-        let writer = Writer::start(conn, surroundings.clone(), wake_ups.clone())?;
+        let writer = Writer::start(Conn::new(conn), surroundings.clone(), wake_ups.clone())?;
         let (readers, watch) = match place {
             Place::Memory => (None, None),
             Place::File(path) => {
@@ -135,7 +137,7 @@ struct Looking<L>(L);
 impl<L: Look> Operation for Looking<L> {
     type Output = L::Output;
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<L::Output> {
+    async fn run(self, tx: &Tx<'_>) -> Result<L::Output> {
         self.0.run(tx.conn).await
     }
 }
@@ -181,10 +183,11 @@ struct Ran<T> {
 
 impl Surroundings {
     /// Runs an operation to its end, in the transaction that is open on `conn`.
-    fn run<O: Operation>(&self, conn: &mut dialect::Conn, operation: O) -> Ran<O::Output> {
-        let mut tx = Tx { conn, now: self.clock.now(), policy: &self.policy, wakes: false };
+    fn run<O: Operation>(&self, conn: &Conn, operation: O) -> Ran<O::Output> {
+        let wakes = AtomicBool::new(false);
+        let tx = Tx { conn, now: self.clock.now(), policy: &self.policy, wakes };
         // Every await in it is ready at once.
-        let result = futures::executor::block_on(operation.run(&mut tx));
-        Ran { result, wakes: tx.wakes }
+        let result = futures::executor::block_on(operation.run(&tx));
+        Ran { result, wakes: tx.wakes.into_inner() }
     }
 }

@@ -20,7 +20,7 @@ use crate::schema::{handler_runs, handler_state, scripts, subscriptions, topics}
 impl Operation for ActivateScript {
     type Output = Workflow;
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<Workflow> {
+    async fn run(self, tx: &Tx<'_>) -> Result<Workflow> {
         let mut workflow = tx.lock(self.workspace, self.workflow).await?;
         let version = ScriptRow::query()
             .filter(scripts::id.eq(Db(self.script)).and(scripts::workflow_id.eq(workflow.id)));
@@ -45,7 +45,7 @@ impl Operation for ActivateScript {
 }
 
 /// Handlers, subscriptions and topics follow the version. A handler's state outlives a version that does not declare it.
-async fn follow(tx: &mut Tx<'_>, workflow: &WorkflowRow, manifest: &Manifest) -> Result<()> {
+async fn follow(tx: &Tx<'_>, workflow: &WorkflowRow, manifest: &Manifest) -> Result<()> {
     diesel::update(handler_state::table.filter(handler_state::workflow_id.eq(workflow.id)))
         .set((
             handler_state::declared.eq(false),
@@ -67,7 +67,7 @@ async fn follow(tx: &mut Tx<'_>, workflow: &WorkflowRow, manifest: &Manifest) ->
 
 /// A producer, which has a schedule, is due now; a consumer has work.
 async fn declare(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     workflow: &WorkflowRow,
     name: &str,
     schedule: Option<&Schedule>,
@@ -102,7 +102,7 @@ async fn declare(
     Ok(())
 }
 
-async fn subscribe(tx: &mut Tx<'_>, workflow: &WorkflowRow, manifest: &Manifest) -> Result<()> {
+async fn subscribe(tx: &Tx<'_>, workflow: &WorkflowRow, manifest: &Manifest) -> Result<()> {
     let of_workflow = subscriptions::workflow_id.eq(workflow.id);
     diesel::delete(subscriptions::table.filter(of_workflow)).execute(tx.conn).await?;
     let rows: Vec<SubscriptionRow> = manifest
@@ -122,7 +122,7 @@ async fn subscribe(tx: &mut Tx<'_>, workflow: &WorkflowRow, manifest: &Manifest)
 }
 
 /// The topics that the version declares; older ones stay, with their events.
-async fn make_topics(tx: &mut Tx<'_>, workflow: &WorkflowRow, manifest: &Manifest) -> Result<()> {
+async fn make_topics(tx: &Tx<'_>, workflow: &WorkflowRow, manifest: &Manifest) -> Result<()> {
     for name in &manifest.topics {
         let row = TopicRow {
             id: Db(TopicId::mint(tx.now)),
@@ -142,7 +142,7 @@ async fn make_topics(tx: &mut Tx<'_>, workflow: &WorkflowRow, manifest: &Manifes
 
 /// A run that nobody has begun belongs to the new version: a retry is pinned to it, any other is withdrawn, and what is due is
 /// decided anew.
-async fn revise_queued_run(tx: &mut Tx<'_>, workflow: &WorkflowRow) -> Result<()> {
+async fn revise_queued_run(tx: &Tx<'_>, workflow: &WorkflowRow) -> Result<()> {
     // That it is open says nothing more, but which index knows it.
     let queued = RunRow::query()
         .filter(handler_runs::workflow_id.eq(workflow.id))

@@ -23,7 +23,7 @@ use crate::schema::{handler_runs, mutations, workflows};
 use crate::tenant::is_of;
 
 /// Whether `prepare` is checkpointed with that result.
-pub(super) async fn is_prepared(tx: &mut Tx<'_>, held: &Held, result: &Value) -> Result<bool> {
+pub(super) async fn is_prepared(tx: &Tx<'_>, held: &Held, result: &Value) -> Result<bool> {
     if held.state.phase != Phase::Prepared {
         return Ok(false);
     }
@@ -34,7 +34,7 @@ pub(super) async fn is_prepared(tx: &mut Tx<'_>, held: &Held, result: &Value) ->
 
 /// The run's mutation, where it is the one that is to begin and its request has not left.
 pub(super) async fn begun(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     held: &Held,
     wanted: &BeginMutation,
 ) -> Result<Option<BegunMutation>> {
@@ -54,7 +54,7 @@ pub(super) async fn begun(
 }
 
 /// Whether the mutation of a run that goes on was applied with that result.
-pub(super) async fn is_applied(tx: &mut Tx<'_>, held: &Held, result: &Value) -> Result<bool> {
+pub(super) async fn is_applied(tx: &Tx<'_>, held: &Held, result: &Value) -> Result<bool> {
     let Some(mutation) = held.run.mutation_id.filter(|_| held.state.phase == Phase::Mutated) else {
         return Ok(false);
     };
@@ -67,7 +67,7 @@ pub(super) async fn is_applied(tx: &mut Tx<'_>, held: &Held, result: &Value) -> 
 
 /// Whether the mutation stopped the run by that failure, and is still so.
 pub(super) async fn is_settled(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     (claim, mutation): (Claim, MutationId),
     as_one_of: &[MutationStatus],
     failure: &Failure,
@@ -86,7 +86,7 @@ pub(super) async fn is_settled(
 }
 
 /// Whether the run was stopped by that failure.
-pub(super) async fn is_stopped(tx: &mut Tx<'_>, wanted: &StopRun) -> Result<bool> {
+pub(super) async fn is_stopped(tx: &Tx<'_>, wanted: &StopRun) -> Result<bool> {
     let StopRun { claim, failure, .. } = wanted;
     let same = handler_runs::table
         .find(Db(claim.run))
@@ -102,7 +102,7 @@ pub(super) async fn is_stopped(tx: &mut Tx<'_>, wanted: &StopRun) -> Result<bool
 /// What the commit of the run brought about, where it is committed; its worker has the next run, if it still has it, for a lease
 /// from now.
 pub(super) async fn committed(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     claim: Claim,
     wanted: Option<FollowUp>,
 ) -> Result<Option<Committed>> {
@@ -126,7 +126,7 @@ pub(super) async fn committed(
 /// The run that the worker took with the commit and has not heard of: a workflow has one open run, and none that the worker
 /// knows of, for the one that it drove is committed.
 async fn taken(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     claim: Claim,
     FollowUp { worker, lease }: FollowUp,
 ) -> Result<Option<ClaimedRun>> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use diesel::prelude::*;
+use futures::future::try_join_all;
 use serde_json::Value;
 use windlass_core::{MutationStatus, RunState, WorkerId};
 
@@ -21,7 +22,7 @@ use crate::schema::{handler_runs, mutations, workflows};
 impl Operation for ClaimRuns {
     type Output = Vec<ClaimedRun>;
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<Vec<ClaimedRun>> {
+    async fn run(self, tx: &Tx<'_>) -> Result<Vec<ClaimedRun>> {
         let queued = match &self.queue {
             Queue::Of(workspace, workflow) => {
                 let of = (*workspace, *workflow);
@@ -30,16 +31,13 @@ impl Operation for ClaimRuns {
             }
             Queue::For(takes) => in_turn(tx, takes, self.limit).await?,
         };
-        let mut claimed = Vec::with_capacity(queued.len());
-        for admitted in queued {
-            claimed.push(take(tx, admitted, self.worker, self.lease).await?);
-        }
-        Ok(claimed)
+        let taken = queued.into_iter().map(|run| take(tx, run, self.worker, self.lease));
+        try_join_all(taken).await
     }
 }
 
 /// Queued runs of all workspaces in turn: who has much to do takes no more than its share while others wait.
-async fn in_turn(tx: &mut Tx<'_>, takes: &Takes, limit: u32) -> Result<Vec<Admitted>> {
+async fn in_turn(tx: &Tx<'_>, takes: &Takes, limit: u32) -> Result<Vec<Admitted>> {
     let mut workspaces = match takes.workspace {
         Some(workspace) => vec![workspace],
         None => reads::workspaces_with_work(tx.conn).await?,
@@ -74,7 +72,7 @@ async fn in_turn(tx: &mut Tx<'_>, takes: &Takes, limit: u32) -> Result<Vec<Admit
 }
 
 async fn take(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     Admitted { run, limited }: Admitted,
     worker: WorkerId,
     lease: Duration,
@@ -114,7 +112,7 @@ async fn take(
 
 /// A run that was claimed, as its worker needs it.
 pub(super) async fn claimed(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     Enqueued { run, state }: Enqueued,
     workflow_name: String,
 ) -> Result<ClaimedRun> {
@@ -134,7 +132,7 @@ pub(super) async fn claimed(
 }
 
 /// What the effect returned that this run continues after.
-async fn mutation_result(tx: &mut Tx<'_>, run: &RunRow) -> Result<Option<Value>> {
+async fn mutation_result(tx: &Tx<'_>, run: &RunRow) -> Result<Option<Value>> {
     let Some(mutation) = run.mutation_id else { return Ok(None) };
     let applied = mutations::table
         .filter(mutations::id.eq(mutation))

@@ -1,6 +1,7 @@
 //! Commits a run: everything that it did inside becomes true at once.
 
 use diesel::prelude::*;
+use futures::try_join;
 use serde_json::Value;
 use windlass_core::{HandlerKind, IllegalTransition, InputId, Schedule};
 
@@ -8,10 +9,9 @@ use super::claim::claimed;
 use super::dialect::RunQueryDsl;
 use super::held::{Held, hold};
 use super::inputs::{leave_out_needless, register};
-use super::next::go_on_after;
 use super::outcome::Because;
 use super::publish::{leave_out_past, mark_work, publish};
-use super::{Operation, Tx, again, logs, outcome};
+use super::{Operation, Tx, again, logs, next, outcome};
 use crate::error::{Result, StoreError};
 use crate::model::{Claim, Committed};
 use crate::params::{CommitConsumer, CommitProducer, FollowUp, NewEvent};
@@ -22,7 +22,7 @@ use crate::schema::{handler_state, run_inputs};
 impl Operation for CommitProducer {
     type Output = Committed;
 
-    async fn run(mut self, tx: &mut Tx<'_>) -> Result<Committed> {
+    async fn run(mut self, tx: &Tx<'_>) -> Result<Committed> {
         let mut held = match begin(tx, self.claim, self.follow_up).await? {
             Begun::Now(held) => held,
             Begun::Again(committed) => return Ok(committed),
@@ -34,21 +34,23 @@ impl Operation for CommitProducer {
         let mut registered = register(tx, &held, wanted).await?;
         registered.translate(tx, &held, &mut self.events).await?;
         let changed = publish(tx, &held, self.events).await?;
-        logs::append(tx, held.run.id, self.logs).await?;
         let state = self.state.as_ref();
         let because = Because { state, ..Because::default() };
-        outcome::write(tx, &mut held, changes, &because).await?;
-        let next_run_at = next_run_at(tx, &held).await?;
-        leave(tx, &held, Left { state, next_run_at, has_no_work: false }).await?;
-        mark_work(tx, held.workflow.id.0, changed).await?;
-        finish(tx, held, self.follow_up).await
+        let ((), _none, next_run_at) = try_join!(
+            logs::append(tx, held.run.id, self.logs),
+            outcome::write_rows(tx, &held, &changes, &because),
+            next_run_at(tx, &held),
+        )?;
+        outcome::take_on(tx, &mut held, changes, &because).await?;
+        let left = Left { state, next_run_at, has_no_work: false };
+        finish(tx, held, (left, changed), self.follow_up).await
     }
 }
 
 impl Operation for CommitConsumer {
     type Output = Committed;
 
-    async fn run(mut self, tx: &mut Tx<'_>) -> Result<Committed> {
+    async fn run(mut self, tx: &Tx<'_>) -> Result<Committed> {
         let mut held = match begin(tx, self.claim, self.follow_up).await? {
             Begun::Now(held) => held,
             Begun::Again(committed) => return Ok(committed),
@@ -58,17 +60,18 @@ impl Operation for CommitConsumer {
         leave_out_past(tx, &held, &mut self.events).await?;
         inherit_causes(tx, &held, &mut self.events).await?;
         let changed = publish(tx, &held, self.events).await?;
-        logs::append(tx, held.run.id, self.logs).await?;
         let state = self.state.as_ref();
         let because = Because { state, ..Because::default() };
-        let n_consumed = outcome::write(tx, &mut held, changes, &because).await?;
+        let ((), n_consumed) = try_join!(
+            logs::append(tx, held.run.id, self.logs),
+            outcome::write_rows(tx, &held, &changes, &because),
+        )?;
+        outcome::take_on(tx, &mut held, changes, &because).await?;
         // One that found something looks again: more may wait. So does one whose run only continued another, which had found
         // something.
         let has_no_work = n_consumed == 0 && held.run.retry_of.is_none() && held.is_current();
-        leave(tx, &held, Left { state, next_run_at: None, has_no_work }).await?;
-        // Also where it published to itself.
-        mark_work(tx, held.workflow.id.0, changed).await?;
-        finish(tx, held, self.follow_up).await
+        let left = Left { state, next_run_at: None, has_no_work };
+        finish(tx, held, (left, changed), self.follow_up).await
     }
 }
 
@@ -80,7 +83,7 @@ enum Begun {
     Again(Committed),
 }
 
-async fn begin(tx: &mut Tx<'_>, claim: Claim, wanted: Option<FollowUp>) -> Result<Begun> {
+async fn begin(tx: &Tx<'_>, claim: Claim, wanted: Option<FollowUp>) -> Result<Begun> {
     match hold(tx, claim).await {
         Ok(held) => Ok(Begun::Now(held)),
         Err(StoreError::ClaimLost { run }) => {
@@ -103,10 +106,22 @@ fn require(
     }
 }
 
-async fn finish(tx: &mut Tx<'_>, held: Held, wanted: Option<FollowUp>) -> Result<Committed> {
+/// Writes what the run leaves of its handler and who has work by what it `changed`, and goes on.
+async fn finish(
+    tx: &Tx<'_>,
+    held: Held,
+    (left, changed): (Left<'_>, Vec<String>),
+    wanted: Option<FollowUp>,
+) -> Result<Committed> {
+    // In this order: a consumer may have published to itself, and what comes next is decided by both.
+    let ((), (), handlers) = try_join!(
+        leave(tx, &held, left),
+        mark_work(tx, held.workflow.id.0, changed),
+        next::handlers(tx, held.workflow.id),
+    )?;
     // What is limited stands in line again.
     let taker = wanted.filter(|_| !held.run.limited);
-    let gone_on = go_on_after(tx, held.workflow, held.session, taker).await?;
+    let gone_on = next::go_on_after(tx, held.workflow, (held.session, handlers), taker).await?;
     let follow_up = match gone_on.enqueued.filter(|_| taker.is_some()) {
         Some(run) => Some(claimed(tx, run, gone_on.workflow.name).await?),
         None => None,
@@ -124,7 +139,7 @@ struct Left<'a> {
     has_no_work: bool,
 }
 
-async fn leave(tx: &mut Tx<'_>, held: &Held, left: Left<'_>) -> Result<()> {
+async fn leave(tx: &Tx<'_>, held: &Held, left: Left<'_>) -> Result<()> {
     let state = left.state.map(|state| {
         (
             handler_state::state.eq(Some(Json(state))),
@@ -147,7 +162,7 @@ async fn leave(tx: &mut Tx<'_>, held: &Held, left: Left<'_>) -> Result<()> {
 }
 
 /// When the producer is due again by its schedule, which counts from now: it has just finished.
-async fn next_run_at(tx: &mut Tx<'_>, held: &Held) -> Result<Option<Option<At>>> {
+async fn next_run_at(tx: &Tx<'_>, held: &Held) -> Result<Option<Option<At>>> {
     if !held.is_current() {
         return Ok(None);
     }
@@ -158,7 +173,7 @@ async fn next_run_at(tx: &mut Tx<'_>, held: &Held) -> Result<Option<Option<At>>>
 }
 
 /// What `next` publishes was caused by everything that the run had reserved, whatever the script says.
-async fn inherit_causes(tx: &mut Tx<'_>, held: &Held, events: &mut [NewEvent]) -> Result<()> {
+async fn inherit_causes(tx: &Tx<'_>, held: &Held, events: &mut [NewEvent]) -> Result<()> {
     if events.is_empty() {
         return Ok(());
     }

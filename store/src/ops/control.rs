@@ -20,7 +20,7 @@ use crate::schema::{handler_runs, handler_state, mutations};
 impl Operation for ControlWorkflow {
     type Output = Workflow;
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<Workflow> {
+    async fn run(self, tx: &Tx<'_>) -> Result<Workflow> {
         let mut workflow = tx.lock(self.workspace, self.workflow).await?;
         let action = match self.action {
             Action::Activate => {
@@ -45,7 +45,7 @@ impl Operation for ControlWorkflow {
 }
 
 /// Whoever resumes a workflow asserts that what stopped it is mended; an effect in doubt has to be settled by itself.
-async fn lift(tx: &mut Tx<'_>, workflow: &mut WorkflowRow) -> Result<()> {
+async fn lift(tx: &Tx<'_>, workflow: &mut WorkflowRow) -> Result<()> {
     if let Some((mutation, _)) = in_doubt(tx, workflow).await? {
         return Err(StoreError::InDoubt { mutation });
     }
@@ -62,7 +62,7 @@ async fn lift(tx: &mut Tx<'_>, workflow: &mut WorkflowRow) -> Result<()> {
 
 /// A mutation that nobody knows the outcome of, and when it is looked up next. One that its worker still waits for is not in doubt.
 async fn in_doubt(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     workflow: &WorkflowRow,
 ) -> Result<Option<(MutationId, Option<Timestamp>)>> {
     let unsettled = mutations::table
@@ -78,7 +78,7 @@ async fn in_doubt(
 impl Operation for StartSession {
     type Output = SessionId;
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<SessionId> {
+    async fn run(self, tx: &Tx<'_>) -> Result<SessionId> {
         let mut workflow = tx.lock(self.workspace, self.workflow).await?;
         refuse_hindered(tx, &workflow).await?;
         workflow.transient_failures = 0;
@@ -100,15 +100,19 @@ impl Operation for StartSession {
 }
 
 /// A session for a person: the one whose first run still waits for a worker, or a new one.
-async fn manual_session(tx: &mut Tx<'_>, workflow: Db<WorkflowId>) -> Result<Db<SessionId>> {
+async fn manual_session(tx: &Tx<'_>, workflow: Db<WorkflowId>) -> Result<Db<SessionId>> {
     match sessions::find_open(tx, workflow).await? {
         Some(session) => sessions::make_manual(tx, session).await,
-        None => sessions::open(tx, workflow, Trigger::Manual, 0).await,
+        None => {
+            let session = sessions::fresh(tx, workflow, Trigger::Manual, 0);
+            sessions::insert(tx, &session).await?;
+            Ok(session.id)
+        }
     }
 }
 
 /// Refuses a session that cannot be now, with what to do about it.
-async fn refuse_hindered(tx: &mut Tx<'_>, workflow: &WorkflowRow) -> Result<()> {
+async fn refuse_hindered(tx: &Tx<'_>, workflow: &WorkflowRow) -> Result<()> {
     let name = &workflow.name;
     let not_now = |reason: &str, hint: String| {
         let what = format!("`{name}` cannot run now, because {reason}");

@@ -19,7 +19,7 @@ use crate::tenant::is_of;
 impl Operation for SettleEvent {
     type Output = Event;
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<Event> {
+    async fn run(self, tx: &Tx<'_>) -> Result<Event> {
         let not_found = || StoreError::not_found("event", &self.event);
         let query = || {
             EventRow::query()
@@ -63,11 +63,11 @@ impl Operation for SettleEvent {
     }
 }
 
-async fn topic_name(tx: &mut Tx<'_>, topic: Db<TopicId>) -> Result<String> {
+async fn topic_name(tx: &Tx<'_>, topic: Db<TopicId>) -> Result<String> {
     Ok(topics::table.find(topic).select(topics::name).first(tx.conn).await?)
 }
 
-async fn has_parked(tx: &mut Tx<'_>, workflow: Db<WorkflowId>) -> Result<bool> {
+async fn has_parked(tx: &Tx<'_>, workflow: Db<WorkflowId>) -> Result<bool> {
     let parked =
         events::table.filter(events::workflow_id.eq(workflow).and(IsParked)).select(events::id);
     Ok(parked.first::<Db<windlass_core::EventId>>(tx.conn).await.optional()?.is_some())

@@ -28,7 +28,7 @@ pub(super) struct Flow {
 }
 
 impl Flow {
-    pub(super) async fn lock(tx: &mut Tx<'_>, workspaces: &[WorkspaceId]) -> Result<Self> {
+    pub(super) async fn lock(tx: &Tx<'_>, workspaces: &[WorkspaceId]) -> Result<Self> {
         let limits = dialect::lock_limits(tx.conn, workspaces).await?;
         let states = reads::flow_states(tx.conn, limits).await?;
         Ok(Self { states, changed: BTreeSet::new() })
@@ -44,7 +44,7 @@ impl Flow {
     /// Which of the runs may begin, one after the other, and whether a limit knows of them.
     pub(super) async fn admit(
         &mut self,
-        tx: &mut Tx<'_>,
+        tx: &Tx<'_>,
         workspace: WorkspaceId,
         runs: Vec<Db<RunId>>,
     ) -> Result<Vec<Admitted>> {
@@ -79,7 +79,7 @@ impl Flow {
     }
 
     /// Writes how much of the rates is used.
-    pub(super) async fn save(self, tx: &mut Tx<'_>) -> Result<()> {
+    pub(super) async fn save(self, tx: &Tx<'_>) -> Result<()> {
         for (workspace, key) in self.changed {
             let Some(state) = self.states.get(&(workspace, key.clone())) else { continue };
             if state.limit.rate.is_none() {
@@ -107,7 +107,7 @@ pub(super) struct Admitted {
 
 /// Writes what the workflow's runs have in common with others, by what its script may call.
 pub(super) async fn note_keys(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     workflow: &WorkflowRow,
     keys: BTreeSet<FlowKey>,
 ) -> Result<()> {
@@ -124,7 +124,7 @@ pub(super) async fn note_keys(
 impl Operation for SetLimit {
     type Output = ();
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<()> {
+    async fn run(self, tx: &Tx<'_>) -> Result<()> {
         let (workspace, key) = (Db(self.workspace), self.key.to_string());
         let details = json!({
             "at_once": self.limit.and_then(|it| it.at_once),
@@ -156,14 +156,14 @@ impl Operation for SetLimit {
             .await?;
         let entry = Entry::on(&self.actor, "limit.set", key).with(details);
         notices::journal_of(tx, (workspace, None), entry).await?;
-        tx.wakes = true;
+        tx.wake_if(true);
         Ok(())
     }
 }
 
 /// How many runs have each key, by their status.
 pub(in super::super) async fn count_by_key(
-    conn: &mut dialect::Conn,
+    conn: &dialect::Conn,
     workspaces: &[WorkspaceId],
     active: bool,
 ) -> Result<Vec<(Db<WorkspaceId>, String, i64)>> {

@@ -62,7 +62,7 @@ impl Held {
 ///
 /// A lease that has expired does not refuse: only that another worker claimed the run, or that it was stopped in the meantime.
 /// So a worker that was merely slow loses nothing while nobody missed it.
-pub(super) async fn hold(tx: &mut Tx<'_>, claim: Claim) -> Result<Held> {
+pub(super) async fn hold(tx: &Tx<'_>, claim: Claim) -> Result<Held> {
     let (workflow, run) = dialect::lock_workflow_and_run(tx.conn, claim).await?;
     let held = workflow.zip(run).and_then(|(workflow, run)| Held::new(workflow, Loaded::from(run)));
     let is_active = |held: &Held| held.run.status.0 == Status::Active;
@@ -71,11 +71,7 @@ pub(super) async fn hold(tx: &mut Tx<'_>, claim: Claim) -> Result<Held> {
 }
 
 /// The run of that workspace, with its workflow locked.
-pub(super) async fn find(
-    tx: &mut Tx<'_>,
-    workspace: WorkspaceId,
-    run: RunId,
-) -> Result<Option<Held>> {
+pub(super) async fn find(tx: &Tx<'_>, workspace: WorkspaceId, run: RunId) -> Result<Option<Held>> {
     let Some(workflow) = workflow_of(tx, workspace, run).await? else { return Ok(None) };
     let locked = dialect::lock_workflow(tx.conn, workspace, workflow).await?;
     with_run(tx, locked, run).await
@@ -83,7 +79,7 @@ pub(super) async fn find(
 
 /// The same, but none where somebody has locked the workflow just now.
 pub(super) async fn find_free(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     workspace: WorkspaceId,
     run: RunId,
 ) -> Result<Option<Held>> {
@@ -93,7 +89,7 @@ pub(super) async fn find_free(
 }
 
 async fn workflow_of(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     workspace: WorkspaceId,
     run: RunId,
 ) -> Result<Option<WorkflowId>> {
@@ -105,11 +101,7 @@ async fn workflow_of(
     Ok(workflow.map(|Db(workflow)| workflow))
 }
 
-async fn with_run(
-    tx: &mut Tx<'_>,
-    locked: Option<WorkflowRow>,
-    run: RunId,
-) -> Result<Option<Held>> {
+async fn with_run(tx: &Tx<'_>, locked: Option<WorkflowRow>, run: RunId) -> Result<Option<Held>> {
     let Some(workflow) = locked else { return Ok(None) };
     // Read only now: whoever held the lock may have changed the run.
     Ok(load(tx, run).await?.and_then(|loaded| Held::new(workflow, loaded)))
@@ -141,7 +133,7 @@ impl From<HeadRow> for Loaded {
 }
 
 /// The run and its state.
-pub(super) async fn load(tx: &mut Tx<'_>, run: RunId) -> Result<Option<Loaded>> {
+pub(super) async fn load(tx: &Tx<'_>, run: RunId) -> Result<Option<Loaded>> {
     let found: Option<HeadRow> = run_head!(run).first(tx.conn).await.optional()?;
     Ok(found.map(Loaded::from))
 }

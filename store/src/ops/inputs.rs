@@ -18,7 +18,7 @@ pub(super) struct Registered(HashMap<InputId, InputId>);
 
 /// Enters the inputs that the workflow does not have yet.
 pub(super) async fn register(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     held: &Held,
     wanted: Vec<NewInput>,
 ) -> Result<Registered> {
@@ -50,7 +50,7 @@ pub(super) async fn register(
 
 /// Leaves out inputs that were over and are no longer kept, where nothing new is caused by them: they stay over.
 pub(super) async fn leave_out_needless(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     held: &Held,
     wanted: Vec<NewInput>,
     events: &[NewEvent],
@@ -83,7 +83,7 @@ impl Registered {
     /// [`StoreError::NotFound`] where an event names an input that the workflow does not have.
     pub(super) async fn translate(
         &mut self,
-        tx: &mut Tx<'_>,
+        tx: &Tx<'_>,
         held: &Held,
         events: &mut [NewEvent],
     ) -> Result<()> {
@@ -124,7 +124,7 @@ fn row(tx: &Tx<'_>, held: &Held, input: &NewInput) -> InputRow {
 type NaturalKey = (String, String, String);
 
 async fn entered(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     held: &Held,
     batch: &[NewInput],
 ) -> Result<HashMap<NaturalKey, InputId>> {
@@ -144,7 +144,7 @@ async fn entered(
         .collect())
 }
 
-async fn existing(tx: &mut Tx<'_>, held: &Held, input: InputId) -> Result<InputId> {
+async fn existing(tx: &Tx<'_>, held: &Held, input: InputId) -> Result<InputId> {
     let its_own = inputs::table
         .filter(inputs::id.eq(Db(input)).and(inputs::workflow_id.eq(held.workflow.id)))
         .select(inputs::id);

@@ -12,7 +12,7 @@ use crate::rows::{At, Db, LogRow, storable};
 use crate::schema::run_logs;
 
 /// Adds lines after those that the run has.
-pub(super) async fn append(tx: &mut Tx<'_>, run: Db<RunId>, lines: Vec<NewLog>) -> Result<()> {
+pub(super) async fn append(tx: &Tx<'_>, run: Db<RunId>, lines: Vec<NewLog>) -> Result<()> {
     if lines.is_empty() {
         return Ok(());
     }

@@ -24,7 +24,7 @@ type Due = (Db<MutationId>, Option<At>, Db<WorkspaceId>, String);
 impl Operation for ClaimLookups {
     type Output = Vec<DueLookup>;
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<Vec<DueLookup>> {
+    async fn run(self, tx: &Tx<'_>) -> Result<Vec<DueLookup>> {
         let mut due = mutations::table
             .inner_join(workflows::table.on(workflows::id.eq(mutations::workflow_id)))
             .filter(IsLookedUp)
@@ -70,7 +70,7 @@ impl Operation for ClaimLookups {
 impl Operation for SettleLookup {
     type Output = MutationStatus;
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<MutationStatus> {
+    async fn run(self, tx: &Tx<'_>) -> Result<MutationStatus> {
         let held = find_doubtful(tx, self.workspace, self.mutation).await?;
         let row = MutationRow::query().filter(mutations::id.eq(Db(self.mutation)));
         let row: MutationRow = row.first(tx.conn).await?;
@@ -111,12 +111,12 @@ pub(super) fn after_first(tx: &Tx<'_>, counts_after: std::time::Duration) -> Nex
 }
 
 /// A person wants it looked up at once, from the first attempt.
-pub(super) async fn restart(tx: &mut Tx<'_>, mutation: MutationId) -> Result<()> {
+pub(super) async fn restart(tx: &Tx<'_>, mutation: MutationId) -> Result<()> {
     look_at(tx, Db(mutation), NextLookup { attempts: 0, at: At(tx.now) }).await
 }
 
 /// The attempt is over, and told nothing that counts.
-async fn look_again(tx: &mut Tx<'_>, mutation: Db<MutationId>, next: NextLookup) -> Result<()> {
+async fn look_again(tx: &Tx<'_>, mutation: Db<MutationId>, next: NextLookup) -> Result<()> {
     diesel::update(mutations::table.filter(mutations::id.eq(mutation)).filter(IsLookedUp))
         .set(mutations::looked_up_until.eq(None::<At>))
         .execute(tx.conn)
@@ -124,7 +124,7 @@ async fn look_again(tx: &mut Tx<'_>, mutation: Db<MutationId>, next: NextLookup)
     look_at(tx, mutation, next).await
 }
 
-async fn look_at(tx: &mut Tx<'_>, mutation: Db<MutationId>, next: NextLookup) -> Result<()> {
+async fn look_at(tx: &Tx<'_>, mutation: Db<MutationId>, next: NextLookup) -> Result<()> {
     diesel::update(mutations::table.filter(mutations::id.eq(mutation)).filter(IsLookedUp))
         .set((
             mutations::reconcile_attempts.eq(next.attempts),
@@ -133,12 +133,12 @@ async fn look_at(tx: &mut Tx<'_>, mutation: Db<MutationId>, next: NextLookup) ->
         ))
         .execute(tx.conn)
         .await?;
-    tx.wakes = true;
+    tx.wake_if(true);
     Ok(())
 }
 
 async fn reconciled(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     held: Held,
     mutation: MutationId,
     found: Option<&serde_json::Value>,
@@ -156,7 +156,7 @@ async fn reconciled(
 }
 
 async fn give_up(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     held: Held,
     mutation: MutationId,
     failure: Failure,

@@ -4,6 +4,10 @@
 //! An operation that changes a workflow locks the workflow's row first and reads afterwards, so that what happens to one
 //! workflow happens one after the other. Then it asks the core, and writes what the core answers with [`outcome::write`]. At
 //! its end stands [`next::go_on`], which decides what the workflow does next.
+//!
+//! Statements that do not need one another's answers are joined, which on PostgreSQL saves the waiting between them. They happen
+//! in the order in which they stand there: `futures::try_join!` polls the first one first, as Tokio's would not. Of a part that
+//! has more than one statement only the first is sure to happen before what stands after it.
 
 mod activate;
 mod again;
@@ -36,6 +40,8 @@ pub(super) mod window;
 mod worker;
 mod workspace;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use windlass_core::{Policy, Timestamp, WorkflowId, WorkspaceId};
 
 use super::{dialect, reads};
@@ -53,7 +59,7 @@ pub(super) trait Operation: Send + 'static {
     type Output: Send + 'static;
 
     /// The body. An `Err` undoes all of it.
-    fn run(self, tx: &mut Tx<'_>) -> impl Future<Output = Result<Self::Output>> + Send;
+    fn run(self, tx: &Tx<'_>) -> impl Future<Output = Result<Self::Output>> + Send;
 }
 
 /// What one statement sees: it needs no transaction around it.
@@ -62,24 +68,29 @@ pub(super) trait Look: Send + 'static {
     type Output: Send + 'static;
 
     /// The statement.
-    fn run(self, conn: &mut dialect::Conn) -> impl Future<Output = Result<Self::Output>> + Send;
+    fn run(self, conn: &dialect::Conn) -> impl Future<Output = Result<Self::Output>> + Send;
 }
 
 /// An open transaction.
 pub(super) struct Tx<'conn> {
     /// The connection; everything on it belongs to the transaction.
-    pub(super) conn: &'conn mut dialect::Conn,
+    pub(super) conn: &'conn dialect::Conn,
     /// The instant of the transaction.
     pub(super) now: Timestamp,
     /// The limits.
     pub(super) policy: &'conn Policy,
     /// Whether the commit may bring work: then whoever waits for some is woken.
-    pub(super) wakes: bool,
+    pub(super) wakes: AtomicBool,
 }
 
 impl Tx<'_> {
+    /// The commit may bring work, where that is so.
+    fn wake_if(&self, it_may: bool) {
+        self.wakes.fetch_or(it_may, Ordering::Relaxed);
+    }
+
     /// The workflow of that workspace, which nobody else changes until this transaction ends.
-    async fn lock(&mut self, workspace: WorkspaceId, workflow: WorkflowId) -> Result<WorkflowRow> {
+    async fn lock(&self, workspace: WorkspaceId, workflow: WorkflowId) -> Result<WorkflowRow> {
         let row = dialect::lock_workflow(self.conn, workspace, workflow).await?;
         row.ok_or_else(|| StoreError::not_found("workflow", &workflow))
     }

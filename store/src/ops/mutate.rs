@@ -1,6 +1,7 @@
 //! The ledger row of an active run: written before the request leaves, settled by its answer.
 
 use diesel::prelude::*;
+use futures::try_join;
 use serde_json::json;
 use windlass_core::{Id, MutationId, MutationStatus, Question, RunId, digest, idempotency_key};
 
@@ -21,12 +22,12 @@ use crate::tenant::is_of;
 impl Operation for BeginMutation {
     type Output = BegunMutation;
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<BegunMutation> {
-        let mut held = hold(tx, self.claim).await?;
+    async fn run(self, tx: &Tx<'_>) -> Result<BegunMutation> {
+        let (mut held, events) =
+            try_join!(hold(tx, self.claim), reservations::ids(tx, self.claim.run))?;
         if let Some(begun) = again::begun(tx, &held, &self).await? {
             return Ok(begun);
         }
-        let events = reservations::ids(tx, held.run.id).await?;
         let changes = held.state.begin_mutation(events.len())?;
         let claim = self.claim;
         let params_digest = digest(&self.params);
@@ -68,18 +69,26 @@ impl Operation for BeginMutation {
             created_at: At(tx.now),
             updated_at: At(tx.now),
         };
-        diesel::insert_into(mutations::table).values(&row).execute(tx.conn).await?;
-        logs::append(tx, held.run.id, self.logs).await?;
-        // It is written already.
+        // It is written here.
         held.state.mutation = changes.run.mutation;
         let because = Because { mutation: Some(row.id), ..Because::default() };
-        outcome::write(tx, &mut held, changes, &because).await?;
+        try_join!(
+            insert(tx, &row),
+            logs::append(tx, held.run.id, self.logs),
+            outcome::write_rows(tx, &held, &changes, &because),
+        )?;
+        outcome::take_on(tx, &mut held, changes, &because).await?;
         Ok(BegunMutation { id: row.id.0, idempotency_key: row.idempotency_key })
     }
 }
 
+async fn insert(tx: &Tx<'_>, row: &MutationRow) -> Result<()> {
+    diesel::insert_into(mutations::table).values(row).execute(tx.conn).await?;
+    Ok(())
+}
+
 /// How often the operation was definitely refused.
-async fn refusals(tx: &mut Tx<'_>, operation_id: &str) -> Result<usize> {
+async fn refusals(tx: &Tx<'_>, operation_id: &str) -> Result<usize> {
     let refused = mutations::table
         .filter(mutations::operation_id.eq(operation_id))
         .filter(IsFailed)
@@ -111,7 +120,7 @@ impl Answered {
 impl Operation for ApplyMutation {
     type Output = Answered;
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<Answered> {
+    async fn run(self, tx: &Tx<'_>) -> Result<Answered> {
         let Some(mut held) = hold_mutation(tx, self.claim, self.mutation).await? else {
             let evidence = json!({ "applied": self.result }).to_string();
             return keep_evidence(tx, self.claim, self.mutation, evidence).await;
@@ -133,7 +142,7 @@ impl Operation for ApplyMutation {
 impl Operation for CaptureMutation {
     type Output = ();
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<()> {
+    async fn run(self, tx: &Tx<'_>) -> Result<()> {
         let mut held = hold(tx, self.claim).await?;
         let changes = held.state.capture_mutation()?;
         let because = Because { result: Some(&self.result), ..Because::default() };
@@ -145,7 +154,7 @@ impl Operation for CaptureMutation {
 impl Operation for FailMutation {
     type Output = Answered;
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<Answered> {
+    async fn run(self, tx: &Tx<'_>) -> Result<Answered> {
         let Some(mut held) = hold_mutation(tx, self.claim, self.mutation).await? else {
             let of = (self.claim, self.mutation);
             if again::is_settled(tx, of, &[MutationStatus::Failed], &self.failure).await? {
@@ -166,7 +175,7 @@ impl Operation for FailMutation {
 impl Operation for DoubtMutation {
     type Output = Answered;
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<Answered> {
+    async fn run(self, tx: &Tx<'_>) -> Result<Answered> {
         let Some(mut held) = hold_mutation(tx, self.claim, self.mutation).await? else {
             let of = (self.claim, self.mutation);
             let in_doubt = [MutationStatus::NeedsReconcile, MutationStatus::Indeterminate];
@@ -189,11 +198,7 @@ impl Operation for DoubtMutation {
 }
 
 /// The run whose mutation is answered; none where the claim is lost.
-async fn hold_mutation(
-    tx: &mut Tx<'_>,
-    claim: Claim,
-    mutation: MutationId,
-) -> Result<Option<Held>> {
+async fn hold_mutation(tx: &Tx<'_>, claim: Claim, mutation: MutationId) -> Result<Option<Held>> {
     match hold(tx, claim).await {
         Ok(held) if held.run.mutation_id == Some(Db(mutation)) => Ok(Some(held)),
         Ok(_) => Err(StoreError::not_found("mutation", &mutation)),
@@ -204,7 +209,7 @@ async fn hold_mutation(
 
 /// Keeps what a worker knows that lost its run: it helps the person who is asked.
 async fn keep_evidence(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     claim: Claim,
     mutation: MutationId,
     evidence: String,

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use diesel::prelude::*;
+use futures::try_join;
 use windlass_core::{
-    ConsumerDue, DueView, HandlerKind, NextStep, PendingRetryView, ProducerDue, RunId, SessionId,
-    Step, Timestamp, TopicId, WorkflowId, next_step,
+    ConsumerDue, DueView, HandlerKind, NextStep, PendingRetryView, ProducerDue, RunId, Step,
+    Timestamp, TopicId, WorkflowId, next_step,
 };
 
 use super::dialect::{self, RunQueryDsl};
@@ -28,7 +29,7 @@ pub(super) struct EnqueueDue {
 impl Operation for EnqueueDue {
     type Output = usize;
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<usize> {
+    async fn run(self, tx: &Tx<'_>) -> Result<usize> {
         let due = dialect::lock_due_workflows(tx.conn, tx.now, self.limit).await?;
         let n_due = due.len();
         for workflow in due {
@@ -56,54 +57,98 @@ struct Open {
 
 /// Saves the workflow and decides what it does next: a run is enqueued in a session, or the open session is completed and the
 /// workflow notes when it has to be looked at again.
-pub(super) async fn go_on(tx: &mut Tx<'_>, workflow: WorkflowRow) -> Result<GoneOn> {
-    let has_run = has_open_run(tx, workflow.id).await?;
-    let session = sessions::find_open(tx, workflow.id).await?;
-    decide(tx, workflow, Open { has_run, session, n_committed: 0 }, None).await
+pub(super) async fn go_on(tx: &Tx<'_>, workflow: WorkflowRow) -> Result<GoneOn> {
+    let (has_run, session, handlers) = try_join!(
+        has_open_run(tx, workflow.id),
+        sessions::find_open(tx, workflow.id),
+        handlers(tx, workflow.id),
+    )?;
+    decide(tx, workflow, (Open { has_run, session, n_committed: 0 }, handlers), None).await
 }
 
-/// The same where the workflow's open run has just committed, in that session, and its worker may go on with the next one.
+/// The same where the workflow's open run has just committed, in that session and leaving the handlers like that, and its worker
+/// may go on with the next one.
 pub(super) async fn go_on_after(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     workflow: WorkflowRow,
-    session: SessionHead,
+    (session, handlers): (SessionHead, Vec<DueHandler>),
     taker: Option<FollowUp>,
 ) -> Result<GoneOn> {
     let open = Open { has_run: false, session: Some(session), n_committed: 1 };
-    decide(tx, workflow, open, taker).await
+    decide(tx, workflow, (open, handlers), taker).await
 }
 
 async fn decide(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     mut workflow: WorkflowRow,
-    open: Open,
+    (open, handlers): (Open, Vec<DueHandler>),
     taker: Option<FollowUp>,
 ) -> Result<GoneOn> {
-    let view = due_view(tx, &workflow, open.has_run).await?;
-    let step = next_step(&view, tx.now);
+    let view = due_view(tx, &workflow, open.has_run, handlers).await?;
     let was_due_at = workflow.due_at;
-    let mut enqueued = None;
     workflow.due_at = None;
-    match step {
-        NextStep::Run(step) => {
-            let session = session_for(tx, &mut workflow, &open, &step).await?;
-            enqueued = Some(queue::enqueue(tx, &mut workflow, &step, session, taker).await?);
-            tx.wakes |= taker.is_none();
-        }
+    let enqueued = match next_step(&view, tx.now) {
+        NextStep::Run(step) => Some(enqueue(tx, &mut workflow, &open, &step, taker).await?),
         NextStep::At(instant) => {
             workflow.due_at = Some(At(instant));
-            complete(tx, &mut workflow, &open).await?;
+            end(tx, &mut workflow, &open).await?;
+            None
         }
-        NextStep::Idle if open.has_run => {}
-        NextStep::Idle => complete(tx, &mut workflow, &open).await?,
-    }
-    tx.wakes |= workflow.due_at.is_some() && workflow.due_at != was_due_at;
-    save(tx, &mut workflow).await?;
+        NextStep::Idle if open.has_run => {
+            save(tx, &mut workflow).await?;
+            None
+        }
+        NextStep::Idle => {
+            end(tx, &mut workflow, &open).await?;
+            None
+        }
+    };
+    tx.wake_if(enqueued.is_some() && taker.is_none());
+    tx.wake_if(workflow.due_at.is_some() && workflow.due_at != was_due_at);
     Ok(GoneOn { workflow, enqueued })
 }
 
+/// Enqueues the next run in the open session, while its budget lasts, or else in a new one.
+async fn enqueue(
+    tx: &Tx<'_>,
+    workflow: &mut WorkflowRow,
+    open: &Open,
+    step: &Step,
+    taker: Option<FollowUp>,
+) -> Result<Enqueued> {
+    let budget = super::stored(tx.policy.session.handler_runs);
+    let n_committed = open.n_committed;
+    let goes_on =
+        |session: &SessionHead| session.result.is_none() && session.begun_run_count < budget;
+    let enqueued = match open.session.filter(goes_on) {
+        Some(SessionHead { id, .. }) => {
+            let course = Course { n_committed, n_begun: 1, is_done: false };
+            let counted = sessions::go_on(tx, id, course);
+            try_join!(counted, queue::next_run(tx, workflow, step, id, taker))?.1
+        }
+        None => {
+            let completed = complete(tx, workflow, open);
+            let session = sessions::fresh(tx, workflow.id, step.trigger, 1);
+            let begun = sessions::insert(tx, &session);
+            try_join!(completed, begun, queue::next_run(tx, workflow, step, session.id, taker))?.2
+        }
+    };
+    if step.retry_of.is_some() {
+        workflow.pending_retry_run_id = None;
+    }
+    try_join!(queue::insert(tx, &enqueued.run), save(tx, workflow))?;
+    Ok(enqueued)
+}
+
+/// Ends the session, for now there is nothing to do.
+async fn end(tx: &Tx<'_>, workflow: &mut WorkflowRow, open: &Open) -> Result<()> {
+    let completed = complete(tx, workflow, open);
+    try_join!(completed, save(tx, workflow))?;
+    Ok(())
+}
+
 /// Writes all of the row that may change: it was read under the lock that is still held.
-async fn save(tx: &mut Tx<'_>, workflow: &mut WorkflowRow) -> Result<()> {
+async fn save(tx: &Tx<'_>, workflow: &mut WorkflowRow) -> Result<()> {
     workflow.updated_at = At(tx.now);
     diesel::update(workflows::table.filter(workflows::id.eq(workflow.id)))
         .set(&*workflow)
@@ -113,46 +158,34 @@ async fn save(tx: &mut Tx<'_>, workflow: &mut WorkflowRow) -> Result<()> {
     Ok(())
 }
 
-/// The open session, while its budget lasts, or else a new one, with one more run begun.
-async fn session_for(
-    tx: &mut Tx<'_>,
+/// Completes the session, unless it is over. One that ends well ends a row of network failures.
+fn complete<'tx>(
+    tx: &'tx Tx<'_>,
     workflow: &mut WorkflowRow,
     open: &Open,
-    step: &Step,
-) -> Result<Db<SessionId>> {
-    let budget = super::stored(tx.policy.session.handler_runs);
-    match open.session {
-        Some(SessionHead { id, begun_run_count, result: None }) if begun_run_count < budget => {
-            let n_committed = open.n_committed;
-            let course = Course { n_committed, n_begun: 1, is_done: false };
-            sessions::go_on(tx, id, course).await?;
-            Ok(id)
-        }
-        _ => {
-            complete(tx, workflow, open).await?;
-            sessions::open(tx, workflow.id, step.trigger, 1).await
-        }
-    }
-}
-
-/// A session that ends well ends a row of network failures.
-async fn complete(tx: &mut Tx<'_>, workflow: &mut WorkflowRow, open: &Open) -> Result<()> {
-    let Some(SessionHead { id, result, .. }) = open.session else { return Ok(()) };
-    let is_done = result.is_none();
+) -> impl Future<Output = Result<()>> + use<'tx> {
+    let is_done = open.session.is_some_and(|session| session.result.is_none());
     if is_done {
         workflow.transient_failures = 0;
         workflow.backoff_until = None;
     }
+    let session = open.session.map(|session| session.id);
     let course = Course { n_committed: open.n_committed, n_begun: 0, is_done };
-    sessions::go_on(tx, id, course).await
+    async move {
+        match session {
+            Some(id) => sessions::go_on(tx, id, course).await,
+            None => Ok(()),
+        }
+    }
 }
 
 /// A handler as far as it may be due: kind, name, whether it has work, when it wakes, when it runs.
-type DueHandler = (Db<HandlerKind>, String, bool, Option<At>, Option<At>);
+pub(super) type DueHandler = (Db<HandlerKind>, String, bool, Option<At>, Option<At>);
 
-async fn due_view(tx: &mut Tx<'_>, workflow: &WorkflowRow, has_open_run: bool) -> Result<DueView> {
+/// The handlers of the active version.
+pub(super) async fn handlers(tx: &Tx<'_>, workflow: Db<WorkflowId>) -> Result<Vec<DueHandler>> {
     let handlers = handler_state::table
-        .filter(handler_state::workflow_id.eq(workflow.id).and(handler_state::declared.eq(true)))
+        .filter(handler_state::workflow_id.eq(workflow).and(handler_state::declared.eq(true)))
         .order(handler_state::name)
         .select((
             handler_state::kind,
@@ -161,7 +194,15 @@ async fn due_view(tx: &mut Tx<'_>, workflow: &WorkflowRow, has_open_run: bool) -
             handler_state::wake_at,
             handler_state::next_run_at,
         ));
-    let handlers: Vec<DueHandler> = handlers.load(tx.conn).await?;
+    Ok(handlers.load(tx.conn).await?)
+}
+
+async fn due_view(
+    tx: &Tx<'_>,
+    workflow: &WorkflowRow,
+    has_open_run: bool,
+    handlers: Vec<DueHandler>,
+) -> Result<DueView> {
     let mut oldest = oldest_pending(tx, workflow.id, &handlers).await?;
     let mut view = DueView {
         status: workflow.status.0,
@@ -187,7 +228,7 @@ async fn due_view(tx: &mut Tx<'_>, workflow: &WorkflowRow, has_open_run: bool) -
     Ok(view)
 }
 
-async fn has_open_run(tx: &mut Tx<'_>, workflow: Db<WorkflowId>) -> Result<bool> {
+async fn has_open_run(tx: &Tx<'_>, workflow: Db<WorkflowId>) -> Result<bool> {
     let open = handler_runs::table
         .filter(handler_runs::workflow_id.eq(workflow))
         .filter(IsOpen)
@@ -195,10 +236,7 @@ async fn has_open_run(tx: &mut Tx<'_>, workflow: Db<WorkflowId>) -> Result<bool>
     Ok(open.first::<Db<RunId>>(tx.conn).await.optional()?.is_some())
 }
 
-async fn pending_retry(
-    tx: &mut Tx<'_>,
-    workflow: &WorkflowRow,
-) -> Result<Option<PendingRetryView>> {
+async fn pending_retry(tx: &Tx<'_>, workflow: &WorkflowRow) -> Result<Option<PendingRetryView>> {
     let Some(Db(run)) = workflow.pending_retry_run_id else { return Ok(None) };
     let handler = handler_runs::table.find(Db(run)).select(handler_runs::handler_name);
     let handler = handler.first(tx.conn).await?;
@@ -208,7 +246,7 @@ async fn pending_retry(
 /// When the oldest pending event of each consumer that has work was published. One look into an index per topic, however many
 /// events wait; none where there is nothing to choose.
 async fn oldest_pending(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     workflow: Db<WorkflowId>,
     handlers: &[DueHandler],
 ) -> Result<HashMap<String, Timestamp>> {

@@ -65,17 +65,13 @@ impl<'a> Entry<'a> {
 }
 
 /// Enters what was done to a workflow.
-pub(super) async fn journal(
-    tx: &mut Tx<'_>,
-    workflow: &WorkflowRow,
-    entry: Entry<'_>,
-) -> Result<()> {
+pub(super) async fn journal(tx: &Tx<'_>, workflow: &WorkflowRow, entry: Entry<'_>) -> Result<()> {
     journal_of(tx, (workflow.workspace_id, Some(workflow.id)), entry).await
 }
 
 /// Enters what was done in a workspace, to one of its workflows or to all.
 pub(super) async fn journal_of(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     (workspace_id, workflow_id): (Db<WorkspaceId>, Option<Db<WorkflowId>>),
     entry: Entry<'_>,
 ) -> Result<()> {
@@ -95,7 +91,7 @@ pub(super) async fn journal_of(
 }
 
 /// A run stopped its workflow, and a person has to act.
-pub(super) async fn stopped(tx: &mut Tx<'_>, held: &Held, failure: &Failure) -> Result<()> {
+pub(super) async fn stopped(tx: &Tx<'_>, held: &Held, failure: &Failure) -> Result<()> {
     let notice = match held.state.status {
         Status::PausedReconciliation if held.state.is_uncertain() => {
             in_doubt(tx, held, failure).await?
@@ -123,7 +119,7 @@ pub(super) async fn stopped(tx: &mut Tx<'_>, held: &Held, failure: &Failure) -> 
 }
 
 /// A run stopped its workflow.
-pub(super) async fn journal_stop(tx: &mut Tx<'_>, held: &Held, failure: &Failure) -> Result<()> {
+pub(super) async fn journal_stop(tx: &Tx<'_>, held: &Held, failure: &Failure) -> Result<()> {
     let details =
         json!({ "status": held.state.status, "class": failure.class, "error": failure.message });
     let entry = Entry::by_windlass("run.stopped", &held.run.id.0).with(details);
@@ -136,7 +132,7 @@ struct Notice {
     body: String,
 }
 
-async fn in_doubt(tx: &mut Tx<'_>, held: &Held, failure: &Failure) -> Result<Notice> {
+async fn in_doubt(tx: &Tx<'_>, held: &Held, failure: &Failure) -> Result<Notice> {
     let row = MutationRow::query().filter(mutations::id.nullable().eq(held.run.mutation_id));
     let row = row.first(tx.conn).await?;
     Ok(Notice {
@@ -155,7 +151,7 @@ async fn in_doubt(tx: &mut Tx<'_>, held: &Held, failure: &Failure) -> Result<Not
 }
 
 /// An event was taken out of the way.
-pub(super) async fn parked(tx: &mut Tx<'_>, held: &Held, event: &EventRow) -> Result<()> {
+pub(super) async fn parked(tx: &Tx<'_>, held: &Held, event: &EventRow) -> Result<()> {
     let Db(id) = event.id;
     let why = event.blamed_for.as_deref().unwrap_or("the runs that had it were lost");
     let notice = Notice {
@@ -189,7 +185,7 @@ fn explain(failure: &Failure) -> String {
     text
 }
 
-async fn notify(tx: &mut Tx<'_>, held: &Held, notice: Notice) -> Result<()> {
+async fn notify(tx: &Tx<'_>, held: &Held, notice: Notice) -> Result<()> {
     let is_doubt = notice.kind == NotificationKind::MutationInDoubt;
     let row = NotificationRow {
         id: Db(NotificationId::mint(tx.now)),
@@ -210,7 +206,7 @@ async fn notify(tx: &mut Tx<'_>, held: &Held, notice: Notice) -> Result<()> {
 
 /// The cause of open notifications of these kinds is settled.
 pub(super) async fn resolve(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     workflow: Db<WorkflowId>,
     kinds: &[NotificationKind],
 ) -> Result<()> {
@@ -228,7 +224,7 @@ pub(super) async fn resolve(
 impl Operation for ScriptMessage {
     type Output = ();
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<()> {
+    async fn run(self, tx: &Tx<'_>) -> Result<()> {
         let row = NotificationRow {
             id: Db(NotificationId::mint(tx.now)),
             workspace_id: Db(self.workspace),
@@ -253,7 +249,7 @@ impl Operation for ScriptMessage {
 }
 
 /// The run of the mutation that sends it.
-async fn sender(tx: &mut Tx<'_>, message: &ScriptMessage) -> Result<Db<RunId>> {
+async fn sender(tx: &Tx<'_>, message: &ScriptMessage) -> Result<Db<RunId>> {
     let run = mutations::table
         .filter(mutations::id.eq(Db(message.mutation)))
         .filter(mutations::workflow_id.eq(Db(message.workflow)))

@@ -1,6 +1,7 @@
 //! Writes what the core decided: everything that one transition changes.
 
 use diesel::prelude::*;
+use futures::try_join;
 use serde_json::Value;
 use windlass_core::{
     Changes, Failure, FailureClass, Hold, MutationId, MutationStatus, PendingRetry, ResolvedBy,
@@ -66,17 +67,39 @@ impl Because<'_> {
 /// Writes `changes` to the run, its ledger row, its reserved events, its session and, in memory, its workflow, which
 /// [`go_on`](super::next::go_on) saves. Returns how many events the run had reserved and has no longer.
 pub(super) async fn write(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     held: &mut Held,
     changes: Changes,
     because: &Because<'_>,
 ) -> Result<usize> {
-    if changes.run.mutation != held.state.mutation {
-        write_mutation(tx, held, changes.run.mutation, because).await?;
-    }
-    write_run(tx, held, &changes, because).await?;
+    let n_disposed = write_rows(tx, held, &changes, because).await?;
+    take_on(tx, held, changes, because).await?;
+    Ok(n_disposed)
+}
+
+/// The first half of [`write`], which can be joined with what else an operation writes: the run, its ledger row and its events.
+pub(super) async fn write_rows(
+    tx: &Tx<'_>,
+    held: &Held,
+    changes: &Changes,
+    because: &Because<'_>,
+) -> Result<usize> {
     let why = because.cause.as_ref().map(|cause| cause.message.as_str());
-    let n_disposed = reservations::dispose(tx, held, changes.reservations, why).await?;
+    let ((), (), n_disposed) = try_join!(
+        write_mutation(tx, held, changes.run.mutation, because),
+        write_run(tx, held, changes, because),
+        reservations::dispose(tx, held, changes.reservations, why),
+    )?;
+    Ok(n_disposed)
+}
+
+/// The second half: the session, and in memory the workflow and the run's state.
+pub(super) async fn take_on(
+    tx: &Tx<'_>,
+    held: &mut Held,
+    changes: Changes,
+    because: &Because<'_>,
+) -> Result<()> {
     match changes.pending_retry {
         PendingRetry::Keep => {}
         PendingRetry::Set => held.workflow.pending_retry_run_id = Some(held.run.id),
@@ -87,22 +110,24 @@ pub(super) async fn write(
     }
     window::count(tx, held, changes.run);
     // Others may wait for its place.
-    tx.wakes |= held.run.limited && !changes.run.status.is_open();
+    tx.wake_if(held.run.limited && !changes.run.status.is_open());
     if !changes.run.status.is_open() && changes.run.status != Status::Crashed {
         held.workflow.lost_runs = 0;
     }
     held.state = changes.run;
-    hold_workflow(tx, held, changes.hold).await?;
-    Ok(n_disposed)
+    hold_workflow(tx, held, changes.hold).await
 }
 
 async fn write_mutation(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     held: &Held,
     status: Option<MutationStatus>,
     because: &Because<'_>,
 ) -> Result<()> {
     let (Some(mutation), Some(status)) = (held.run.mutation_id, status) else { return Ok(()) };
+    if held.state.mutation == Some(status) {
+        return Ok(());
+    }
     let resolved = because.resolved_by.map(|by| {
         (mutations::resolved_by.eq(Some(Db(by))), mutations::resolved_at.eq(Some(At(tx.now))))
     });
@@ -134,7 +159,7 @@ async fn write_mutation(
 }
 
 /// The run and its session bear what the effect costs.
-async fn charge(tx: &mut Tx<'_>, held: &Held) -> Result<()> {
+async fn charge(tx: &Tx<'_>, held: &Held) -> Result<()> {
     diesel::update(handler_runs::table.filter(handler_runs::id.eq(held.run.id)))
         .set(handler_runs::cost.eq(held.price))
         .reused()
@@ -150,7 +175,7 @@ async fn charge(tx: &mut Tx<'_>, held: &Held) -> Result<()> {
 
 /// Writes only what is another than before: indexes follow a column that is written, and a phase is in none.
 async fn write_run(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     held: &Held,
     changes: &Changes,
     because: &Because<'_>,
@@ -186,7 +211,7 @@ async fn write_run(
     Ok(())
 }
 
-async fn hold_workflow(tx: &mut Tx<'_>, held: &mut Held, hold: Hold) -> Result<()> {
+async fn hold_workflow(tx: &Tx<'_>, held: &mut Held, hold: Hold) -> Result<()> {
     let workflow = &mut held.workflow;
     match hold {
         Hold::Keep => {}

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use diesel::dsl::{Find, exists, select};
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
+use futures::try_join;
 use windlass_core::{EventStatus, Manifest, WorkflowId, wake_at};
 
 use super::dialect::RunQueryDsl;
@@ -23,25 +24,25 @@ use crate::schema::{
 impl Operation for CheckpointPrepare {
     type Output = ();
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<()> {
+    async fn run(self, tx: &Tx<'_>) -> Result<()> {
         let mut held = hold(tx, self.claim).await?;
         if again::is_prepared(tx, &held, &self.result).await? {
             return Ok(());
         }
         let changes = held.state.prepared()?;
-        if reserve(tx, &held, self.reservations).await? > 0 {
-            keep_causes(tx, &held).await?;
-        }
-        rearm(tx, &held, self.wake_at.as_deref()).await?;
-        logs::append(tx, held.run.id, self.logs).await?;
         let because = Because { prepared: Some(&self.result), ..Because::default() };
-        outcome::write(tx, &mut held, changes, &because).await?;
-        Ok(())
+        try_join!(
+            reserve(tx, &held, self.reservations),
+            rearm(tx, &held, self.wake_at.as_deref()),
+            logs::append(tx, held.run.id, self.logs),
+            outcome::write_rows(tx, &held, &changes, &because),
+        )?;
+        outcome::take_on(tx, &mut held, changes, &because).await
     }
 }
 
 /// The consumer is woken when this `prepare` says so, and no longer when an earlier one said so.
-async fn rearm(tx: &mut Tx<'_>, held: &Held, wanted: Option<&str>) -> Result<()> {
+async fn rearm(tx: &Tx<'_>, held: &Held, wanted: Option<&str>) -> Result<()> {
     let wake_at = wanted.and_then(|text| wake_at(text, tx.now, &tx.policy.session));
     let consumer =
         handler_state::table.find((held.workflow.id, held.run.kind, &held.run.handler_name));
@@ -53,13 +54,13 @@ async fn rearm(tx: &mut Tx<'_>, held: &Held, wanted: Option<&str>) -> Result<()>
     Ok(())
 }
 
-/// Reserves all of the events, or says which one cannot be. Returns how many there are.
-async fn reserve(tx: &mut Tx<'_>, held: &Held, wanted: Vec<Reservation>) -> Result<usize> {
+/// Reserves all of the events, or says which one cannot be; what caused them is kept with the run.
+async fn reserve(tx: &Tx<'_>, held: &Held, wanted: Vec<Reservation>) -> Result<()> {
     let mut by_topic: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for Reservation { topic, ids } in wanted {
         by_topic.entry(topic).or_default().extend(ids.into_iter().map(storable));
     }
-    let mut n_reserved = 0;
+    let mut wants_any = false;
     for (topic, ids) in by_topic {
         let ids: Vec<String> = ids.into_iter().collect();
         let [first, ..] = ids.as_slice() else { continue };
@@ -69,13 +70,13 @@ async fn reserve(tx: &mut Tx<'_>, held: &Held, wanted: Vec<Reservation>) -> Resu
         for batch in ids.chunks(BATCH) {
             reserve_batch(tx, held, &topic, batch).await?;
         }
-        n_reserved += ids.len();
+        wants_any = true;
     }
-    Ok(n_reserved)
+    if wants_any { keep_causes(tx, held).await } else { Ok(()) }
 }
 
 /// Whether the consumer may have events of the topic as the run's own script version says, where another one is active by now.
-async fn did_subscribe(tx: &mut Tx<'_>, held: &Held, topic: &str) -> Result<bool> {
+async fn did_subscribe(tx: &Tx<'_>, held: &Held, topic: &str) -> Result<bool> {
     let manifest = scripts::table.find(held.run.script_id).select(scripts::manifest);
     let Json::<Manifest>(manifest) = manifest.first(tx.conn).await?;
     let consumer = manifest.consumers.get(&held.run.handler_name);
@@ -83,7 +84,7 @@ async fn did_subscribe(tx: &mut Tx<'_>, held: &Held, topic: &str) -> Result<bool
 }
 
 /// Reserves events of a topic that the consumer subscribes, unless another version is active: then it did, which is known.
-async fn reserve_batch(tx: &mut Tx<'_>, held: &Held, topic: &str, ids: &[String]) -> Result<()> {
+async fn reserve_batch(tx: &Tx<'_>, held: &Held, topic: &str, ids: &[String]) -> Result<()> {
     let of_topic = topics::table
         .filter(topics::workflow_id.eq(held.workflow.id).and(topics::name.eq(topic)))
         .filter(exists(subscription(held, topic)).or((!held.is_current()).into_sql::<Bool>()))
@@ -103,7 +104,7 @@ async fn reserve_batch(tx: &mut Tx<'_>, held: &Held, topic: &str, ids: &[String]
     }
 }
 
-async fn why_not(tx: &mut Tx<'_>, held: &Held, topic: &str, message_id: &str) -> Result<String> {
+async fn why_not(tx: &Tx<'_>, held: &Held, topic: &str, message_id: &str) -> Result<String> {
     let is_subscribed = select(exists(subscription(held, topic)));
     if held.is_current() && !is_subscribed.get_result::<bool>(tx.conn).await? {
         return Ok(no_subscription(held));
@@ -141,7 +142,7 @@ fn refused(topic: &str, message_id: &str, reason: String) -> StoreError {
 }
 
 /// The inputs behind the reserved events are kept with the run: the events may move on to another.
-async fn keep_causes(tx: &mut Tx<'_>, held: &Held) -> Result<()> {
+async fn keep_causes(tx: &Tx<'_>, held: &Held) -> Result<()> {
     let causes = event_inputs::table
         .inner_join(events::table)
         .filter(events::reserved_by_run_id.eq(held.run.id))

@@ -33,7 +33,7 @@ pub(in super::super) struct BeginPruning {
 impl Operation for BeginPruning {
     type Output = bool;
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<bool> {
+    async fn run(self, tx: &Tx<'_>) -> Result<bool> {
         let earlier = windlass_core::Age::Span(self.every).cutoff(tx.now).map(At);
         let is_due = instance::pruned_at.le(earlier.unwrap_or(At(tx.now)));
         // Also where the clock was wrong then.
@@ -49,7 +49,7 @@ impl Operation for BeginPruning {
 impl Operation for Prune {
     type Output = Pruned;
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<Pruned> {
+    async fn run(self, tx: &Tx<'_>) -> Result<Pruned> {
         step(tx, &self, Way::Remove).await
     }
 }
@@ -61,7 +61,7 @@ pub(in super::super) struct Prunable(pub(in super::super) Prune);
 impl Operation for Prunable {
     type Output = Pruned;
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<Pruned> {
+    async fn run(self, tx: &Tx<'_>) -> Result<Pruned> {
         step(tx, &self.0, Way::Look).await
     }
 }
@@ -105,7 +105,7 @@ impl Gone {
     }
 }
 
-async fn step(tx: &mut Tx<'_>, params: &Prune, way: Way) -> Result<Pruned> {
+async fn step(tx: &Tx<'_>, params: &Prune, way: Way) -> Result<Pruned> {
     let Some(cutoff) = params.retention.of(params.kind).cutoff(tx.now) else {
         return Ok(Pruned::default());
     };
@@ -138,7 +138,7 @@ impl Step<'_> {
     /// Those of the workflows that nobody else changes until this transaction ends; to look, all.
     async fn lock(
         &self,
-        tx: &mut Tx<'_>,
+        tx: &Tx<'_>,
         workflows: impl Iterator<Item = Db<WorkflowId>>,
     ) -> Result<HashSet<Db<WorkflowId>>> {
         let wanted: HashSet<_> = workflows.collect();

@@ -28,7 +28,7 @@ struct Message {
 /// Publishes events; of several with one id in one topic the last one counts. Returns the topics in which there is anything new
 /// to look at, for [`mark_work`].
 pub(super) async fn publish(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     held: &Held,
     events: Vec<NewEvent>,
 ) -> Result<Vec<String>> {
@@ -43,7 +43,7 @@ pub(super) async fn publish(
 
 /// Leaves out what was published, is over and is no longer kept: it stays over.
 pub(super) async fn leave_out_past(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     held: &Held,
     events: &mut Vec<NewEvent>,
 ) -> Result<()> {
@@ -105,7 +105,7 @@ fn by_topic(events: Vec<NewEvent>) -> Vec<(String, Vec<Message>)> {
 
 /// Whether a subscriber has anything new to look at.
 async fn publish_in(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     held: &Held,
     topic: &str,
     mut messages: Vec<Message>,
@@ -125,7 +125,7 @@ async fn publish_in(
 }
 
 async fn publish_batch(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     held: &Held,
     topic: Db<TopicId>,
     messages: Vec<Message>,
@@ -172,7 +172,7 @@ struct Known {
 }
 
 async fn known(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     topic: Db<TopicId>,
     messages: &[Message],
 ) -> Result<HashMap<String, Known>> {
@@ -211,7 +211,7 @@ fn causes_of(event: Db<EventId>, message: &Message) -> Vec<EventInputRow> {
 }
 
 /// A pending event says from now on what was published last.
-async fn correct(tx: &mut Tx<'_>, event: Db<EventId>, message: &Message) -> Result<()> {
+async fn correct(tx: &Tx<'_>, event: Db<EventId>, message: &Message) -> Result<()> {
     diesel::update(events::table.filter(events::id.eq(event)))
         .set((events::payload.eq(Json(&message.payload)), events::updated_at.eq(At(tx.now))))
         .reused()
@@ -225,7 +225,7 @@ async fn correct(tx: &mut Tx<'_>, event: Db<EventId>, message: &Message) -> Resu
 
 /// Whoever subscribes one of the topics has work.
 pub(super) async fn mark_work(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     workflow: WorkflowId,
     changed: Vec<String>,
 ) -> Result<()> {

@@ -17,11 +17,11 @@ pub(super) struct Enqueued {
     pub(super) state: RunState,
 }
 
-/// Enqueues the run that `step` says, in that session, pinned to the active script version; where a worker goes on with it, that
-/// worker has it at once.
-pub(super) async fn enqueue(
-    tx: &mut Tx<'_>,
-    workflow: &mut WorkflowRow,
+/// The run that `step` says, in that session, pinned to the active script version; where a worker goes on with it, that worker
+/// has it at once.
+pub(super) async fn next_run(
+    tx: &Tx<'_>,
+    workflow: &WorkflowRow,
     step: &Step,
     session: Db<SessionId>,
     taker: Option<FollowUp>,
@@ -45,13 +45,17 @@ pub(super) async fn enqueue(
     }
     run.phase = Db(state.phase);
     run.status = Db(state.status);
-    diesel::insert_into(handler_runs::table).values(&run).execute(tx.conn).await?;
-    if let Some(stopped) = step.retry_of.map(Db) {
+    Ok(Enqueued { run, state })
+}
+
+/// Enqueues it; what continues a run gets all that that one had.
+pub(super) async fn insert(tx: &Tx<'_>, run: &RunRow) -> Result<()> {
+    diesel::insert_into(handler_runs::table).values(run).execute(tx.conn).await?;
+    if let Some(stopped) = run.retry_of {
         copy_inputs(tx, stopped, run.id).await?;
         reservations::transfer(tx, stopped, run.id).await?;
-        workflow.pending_retry_run_id = None;
     }
-    Ok(Enqueued { run, state })
+    Ok(())
 }
 
 fn fresh(
@@ -96,7 +100,7 @@ fn fresh(
 }
 
 /// With the handler's state as it is: nothing changes it before this run commits.
-async fn from_scratch(tx: &mut Tx<'_>, run: RunRow) -> Result<Enqueued> {
+async fn from_scratch(tx: &Tx<'_>, run: RunRow) -> Result<Enqueued> {
     let input_state = handler_state::table
         .find((run.workflow_id, run.kind, &run.handler_name))
         .select(handler_state::state);
@@ -106,7 +110,7 @@ async fn from_scratch(tx: &mut Tx<'_>, run: RunRow) -> Result<Enqueued> {
 }
 
 /// From where the stopped run had come to, with all that it had.
-async fn from_stopped(tx: &mut Tx<'_>, run: RunRow, stopped: RunId) -> Result<Enqueued> {
+async fn from_stopped(tx: &Tx<'_>, run: RunRow, stopped: RunId) -> Result<Enqueued> {
     let found = held::load(tx, stopped).await?;
     let found = found.ok_or_else(|| StoreError::not_found("run", &stopped))?;
     let state = found.state.retry()?;
@@ -121,7 +125,7 @@ async fn from_stopped(tx: &mut Tx<'_>, run: RunRow, stopped: RunId) -> Result<En
 }
 
 /// What caused the one run caused the other.
-async fn copy_inputs(tx: &mut Tx<'_>, from: Db<RunId>, to: Db<RunId>) -> Result<()> {
+async fn copy_inputs(tx: &Tx<'_>, from: Db<RunId>, to: Db<RunId>) -> Result<()> {
     let inputs = run_inputs::table
         .filter(run_inputs::run_id.eq(from))
         .select((to.into_sql::<Text>(), run_inputs::input_id));

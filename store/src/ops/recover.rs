@@ -21,7 +21,7 @@ use crate::schema::handler_runs;
 impl Operation for RecoverRuns {
     type Output = Vec<RecoveredRun>;
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<Vec<RecoveredRun>> {
+    async fn run(self, tx: &Tx<'_>) -> Result<Vec<RecoveredRun>> {
         let mut recovered = Vec::new();
         for (workspace, run) in lost_runs(tx, &self).await? {
             // Whoever has the workflow locked may be the worker itself, and must not hold up all others.
@@ -36,7 +36,7 @@ impl Operation for RecoverRuns {
 
 /// Those that look lost, the longest first: so they are found among the leases alone. In the order of their workflows, so that
 /// two who recover lock them in the same order.
-async fn lost_runs(tx: &mut Tx<'_>, params: &RecoverRuns) -> Result<Vec<(WorkspaceId, RunId)>> {
+async fn lost_runs(tx: &Tx<'_>, params: &RecoverRuns) -> Result<Vec<(WorkspaceId, RunId)>> {
     let workers: Vec<_> = params.lost_workers.iter().map(|worker| Db(*worker)).collect();
     let lost =
         handler_runs::lease_expires_at.le(At(tx.now)).or(handler_runs::claimed_by.eq_any(workers));
@@ -58,7 +58,7 @@ fn is_lost(tx: &Tx<'_>, held: &Held, params: &RecoverRuns) -> bool {
     held.state.status == Status::Active && (has_expired || is_dead)
 }
 
-async fn recover(tx: &mut Tx<'_>, mut held: Held) -> Result<RecoveredRun> {
+async fn recover(tx: &Tx<'_>, mut held: Held) -> Result<RecoveredRun> {
     held.workflow.lost_runs = held.workflow.lost_runs.saturating_add(1);
     let limit = tx.policy.runs.gives_up(count(held.workflow.lost_runs));
     let changes = held.state.crash(held.recourse)?.held_by(limit);
@@ -67,17 +67,12 @@ async fn recover(tx: &mut Tx<'_>, mut held: Held) -> Result<RecoveredRun> {
 }
 
 /// The worker that has it stops.
-pub(super) async fn hand_back(tx: &mut Tx<'_>, held: Held) -> Result<RecoveredRun> {
+pub(super) async fn hand_back(tx: &Tx<'_>, held: Held) -> Result<RecoveredRun> {
     let changes = held.state.hand_back(held.recourse)?;
     write(tx, held, changes, "the worker that had this run stopped before it ended").await
 }
 
-async fn write(
-    tx: &mut Tx<'_>,
-    mut held: Held,
-    changes: Changes,
-    why: &str,
-) -> Result<RecoveredRun> {
+async fn write(tx: &Tx<'_>, mut held: Held, changes: Changes, why: &str) -> Result<RecoveredRun> {
     let cause = match &changes.hold {
         Hold::Block(failure) | Hold::LookUp(failure) | Hold::Maintenance(failure) => {
             Cause::from(failure)

@@ -16,7 +16,7 @@ use crate::schema::{events, topics};
 /// What becomes of the events that the run has reserved; `why` it stopped is kept with those that are blamed. Returns how many
 /// it had.
 pub(super) async fn dispose(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     held: &Held,
     how: Reservations,
     why: Option<&str>,
@@ -39,9 +39,9 @@ pub(super) async fn dispose(
 }
 
 /// The events that the run has reserved.
-pub(super) async fn ids(tx: &mut Tx<'_>, run: Db<RunId>) -> Result<Vec<EventId>> {
+pub(super) async fn ids(tx: &Tx<'_>, run: RunId) -> Result<Vec<EventId>> {
     let reserved = events::table
-        .filter(events::reserved_by_run_id.eq(run))
+        .filter(events::reserved_by_run_id.eq(Db(run)))
         .filter(IsReserved)
         .select(events::id);
     let reserved: Vec<Db<EventId>> = reserved.load(tx.conn).await?;
@@ -49,7 +49,7 @@ pub(super) async fn ids(tx: &mut Tx<'_>, run: Db<RunId>) -> Result<Vec<EventId>>
 }
 
 /// The events belong to the run that continues this one.
-pub(super) async fn transfer(tx: &mut Tx<'_>, from: Db<RunId>, to: Db<RunId>) -> Result<()> {
+pub(super) async fn transfer(tx: &Tx<'_>, from: Db<RunId>, to: Db<RunId>) -> Result<()> {
     diesel::update(events::table)
         .filter(events::reserved_by_run_id.eq(from))
         .filter(IsReserved)
@@ -61,7 +61,7 @@ pub(super) async fn transfer(tx: &mut Tx<'_>, from: Db<RunId>, to: Db<RunId>) ->
 }
 
 /// Its run was lost or failed by itself, and it may be the cause.
-async fn blame(tx: &mut Tx<'_>, run: Db<RunId>, why: Option<&str>) -> Result<()> {
+async fn blame(tx: &Tx<'_>, run: Db<RunId>, why: Option<&str>) -> Result<()> {
     diesel::update(events::table.filter(events::reserved_by_run_id.eq(run).and(IsReserved)))
         .set((events::blamed.eq(events::blamed + 1), events::blamed_for.eq(why)))
         .reused()
@@ -71,7 +71,7 @@ async fn blame(tx: &mut Tx<'_>, run: Db<RunId>, why: Option<&str>) -> Result<()>
 }
 
 /// Takes those out of the way that were blamed too often, and tells of it.
-async fn park(tx: &mut Tx<'_>, held: &Held) -> Result<usize> {
+async fn park(tx: &Tx<'_>, held: &Held) -> Result<usize> {
     let limit = stored(tx.policy.events.park_after);
     if limit == 0 {
         return Ok(0);
@@ -96,7 +96,7 @@ async fn park(tx: &mut Tx<'_>, held: &Held) -> Result<usize> {
 }
 
 /// Pending again, with one more attempt counted; whoever subscribes has work.
-async fn release(tx: &mut Tx<'_>, run: Db<RunId>, workflow: WorkflowId) -> Result<usize> {
+async fn release(tx: &Tx<'_>, run: Db<RunId>, workflow: WorkflowId) -> Result<usize> {
     let reserved = events::reserved_by_run_id.eq(run).and(IsReserved);
     let topics =
         events::table.inner_join(topics::table).filter(reserved).select(topics::name).distinct();
@@ -115,7 +115,7 @@ async fn release(tx: &mut Tx<'_>, run: Db<RunId>, workflow: WorkflowId) -> Resul
 }
 
 /// Done, one way or the other. Who did it stays written.
-async fn finish(tx: &mut Tx<'_>, run: Db<RunId>, status: EventStatus) -> Result<usize> {
+async fn finish(tx: &Tx<'_>, run: Db<RunId>, status: EventStatus) -> Result<usize> {
     let finished = diesel::update(events::table)
         .filter(events::reserved_by_run_id.eq(run))
         .filter(IsReserved)

@@ -21,7 +21,7 @@ use crate::tenant::is_of;
 impl Operation for ResolveMutation {
     type Output = Mutation;
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<Mutation> {
+    async fn run(self, tx: &Tx<'_>) -> Result<Mutation> {
         let held = find_doubtful(tx, self.workspace, self.mutation).await?;
         if matches!(self.answer, Answer::DidNotHappen | Answer::Skip) {
             refuse_under_way(tx, self.mutation).await?;
@@ -53,7 +53,7 @@ impl Operation for ResolveMutation {
 }
 
 /// To look an effect up may be to send its request again: until that has ended, nobody can say that it did not happen.
-async fn refuse_under_way(tx: &mut Tx<'_>, mutation: MutationId) -> Result<()> {
+async fn refuse_under_way(tx: &Tx<'_>, mutation: MutationId) -> Result<()> {
     let until = mutations::table.find(Db(mutation)).select(mutations::looked_up_until);
     let until: Option<At> = until.first(tx.conn).await?;
     match until {
@@ -79,7 +79,7 @@ fn require_lookup(held: &Held, mutation: MutationId) -> Result<()> {
 
 /// Writes what a doubt came to; whoever was asked need not answer any more.
 pub(super) async fn settle(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     mut held: Held,
     changes: Changes,
     because: &Because<'_>,
@@ -92,7 +92,7 @@ pub(super) async fn settle(
 
 /// The run that made the mutation, where there is something to settle.
 pub(super) async fn find_doubtful(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     workspace: WorkspaceId,
     mutation: MutationId,
 ) -> Result<Held> {

@@ -18,7 +18,7 @@ use crate::schema::handler_runs;
 impl Operation for RouteWorkflow {
     type Output = Workflow;
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<Workflow> {
+    async fn run(self, tx: &Tx<'_>) -> Result<Workflow> {
         let mut workflow = tx.lock(self.workspace, self.workflow).await?;
         workflow.label = self.label;
         workflow.priority = self.priority;
@@ -36,7 +36,7 @@ impl Operation for RouteWorkflow {
                 ))
                 .execute(tx.conn)
                 .await?;
-            tx.wakes = true;
+            tx.wake_if(true);
         }
         let entry = Entry::by(&self.actor, "workflow.routed", &workflow.id.0)
             .with(json!({ "label": workflow.label, "priority": workflow.priority }));

@@ -16,7 +16,7 @@ use crate::schema::{scripts, workflows};
 impl Operation for SaveScript {
     type Output = SavedScript;
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<SavedScript> {
+    async fn run(self, tx: &Tx<'_>) -> Result<SavedScript> {
         let workflow = find_or_make_workflow(tx, self.workspace, &self.name).await?;
         let newest = newest(tx, workflow.id, None).await?;
         let digest = digest_text(&self.source);
@@ -73,7 +73,7 @@ fn refuse_widening(repaired: &ScriptRow, wanted: &Grant) -> Result<()> {
 }
 
 async fn find_or_make_workflow(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     workspace: WorkspaceId,
     name: &str,
 ) -> Result<WorkflowRow> {
@@ -116,7 +116,7 @@ async fn find_or_make_workflow(
 
 /// The newest version, of that major version or at all.
 async fn newest(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     workflow: Db<WorkflowId>,
     major: Option<i32>,
 ) -> Result<Option<ScriptRow>> {
@@ -128,14 +128,14 @@ async fn newest(
 }
 
 /// The version after which a repair counts: what runs is repaired, though a newer plan may wait beside it.
-async fn repaired(tx: &mut Tx<'_>, workflow: &WorkflowRow) -> Result<Option<ScriptRow>> {
+async fn repaired(tx: &Tx<'_>, workflow: &WorkflowRow) -> Result<Option<ScriptRow>> {
     let Some(active) = workflow.active_script_id else { return Ok(None) };
     let major = scripts::table.find(active).select(scripts::major);
     let major = major.first(tx.conn).await?;
     newest(tx, workflow.id, Some(major)).await
 }
 
-async fn leave_draft(tx: &mut Tx<'_>, workflow: &WorkflowRow) -> Result<()> {
+async fn leave_draft(tx: &Tx<'_>, workflow: &WorkflowRow) -> Result<()> {
     let draft = workflows::id.eq(workflow.id).and(workflows::status.eq(Db(WorkflowStatus::Draft)));
     diesel::update(workflows::table.filter(draft))
         .set((

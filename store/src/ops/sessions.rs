@@ -13,7 +13,7 @@ use crate::schema::sessions;
 
 /// The workflow's open session.
 pub(super) async fn find_open(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     workflow: Db<WorkflowId>,
 ) -> Result<Option<SessionHead>> {
     let open = SessionHead::query()
@@ -22,16 +22,15 @@ pub(super) async fn find_open(
     Ok(open.first(tx.conn).await.optional()?)
 }
 
-/// Opens a session, in which so many runs begin at once.
-pub(super) async fn open(
-    tx: &mut Tx<'_>,
+/// A new session, in which so many runs begin at once.
+pub(super) fn fresh(
+    tx: &Tx<'_>,
     workflow: Db<WorkflowId>,
     trigger: Trigger,
     n_begun: i32,
-) -> Result<Db<SessionId>> {
-    let id = Db(SessionId::mint(tx.now));
-    let row = SessionRow {
-        id,
+) -> SessionRow {
+    SessionRow {
+        id: Db(SessionId::mint(tx.now)),
         workflow_id: workflow,
         kind: "workflow".to_owned(),
         trigger: Db(trigger),
@@ -43,13 +42,17 @@ pub(super) async fn open(
         cost: 0,
         created_at: At(tx.now),
         ended_at: None,
-    };
-    diesel::insert_into(sessions::table).values(&row).execute(tx.conn).await?;
-    Ok(id)
+    }
+}
+
+/// Opens a session.
+pub(super) async fn insert(tx: &Tx<'_>, session: &SessionRow) -> Result<()> {
+    diesel::insert_into(sessions::table).values(session).execute(tx.conn).await?;
+    Ok(())
 }
 
 /// A person joins a session whose first run still waits; what continues a run keeps saying so.
-pub(super) async fn make_manual(tx: &mut Tx<'_>, session: SessionHead) -> Result<Db<SessionId>> {
+pub(super) async fn make_manual(tx: &Tx<'_>, session: SessionHead) -> Result<Db<SessionId>> {
     let waits = sessions::id.eq(session.id).and(sessions::trigger.ne(Db(Trigger::Retry)));
     diesel::update(sessions::table.filter(waits.and(sessions::begun_run_count.le(1))))
         .set(sessions::trigger.eq(Db(Trigger::Manual)))
@@ -72,7 +75,7 @@ pub(super) struct Course {
 
 /// Writes what happens in an open session, or which of its runs commit when it is over.
 pub(super) async fn go_on(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     session: Db<SessionId>,
     Course { n_committed, n_begun, is_done }: Course,
 ) -> Result<()> {
@@ -95,11 +98,7 @@ pub(super) async fn go_on(
 }
 
 /// The session, unless it is over, ends because one of its runs stopped.
-pub(super) async fn fail(
-    tx: &mut Tx<'_>,
-    session: Db<SessionId>,
-    cause: Option<&Cause>,
-) -> Result<()> {
+pub(super) async fn fail(tx: &Tx<'_>, session: Db<SessionId>, cause: Option<&Cause>) -> Result<()> {
     diesel::update(sessions::table)
         .filter(sessions::id.eq(session).and(sessions::result.is_null()))
         .set((
@@ -115,7 +114,7 @@ pub(super) async fn fail(
 }
 
 /// A run that had only been queued is withdrawn: a session that began nothing else never was.
-pub(super) async fn withdraw_run(tx: &mut Tx<'_>, session: Db<SessionId>) -> Result<()> {
+pub(super) async fn withdraw_run(tx: &Tx<'_>, session: Db<SessionId>) -> Result<()> {
     let never_was = sessions::id.eq(session).and(sessions::begun_run_count.le(1));
     let n_deleted = diesel::delete(sessions::table.filter(never_was)).execute(tx.conn).await?;
     if n_deleted > 0 {

@@ -10,7 +10,7 @@ use crate::params::StopRun;
 impl Operation for StopRun {
     type Output = ();
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<()> {
+    async fn run(self, tx: &Tx<'_>) -> Result<()> {
         let mut held = match hold(tx, self.claim).await {
             Err(StoreError::ClaimLost { .. }) if again::is_stopped(tx, &self).await? => {
                 return Ok(());

@@ -21,7 +21,7 @@ const FORGOTTEN_AFTER: Duration = Duration::from_secs(120);
 impl Operation for Beat {
     type Output = StillHeld;
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<StillHeld> {
+    async fn run(self, tx: &Tx<'_>) -> Result<StillHeld> {
         let row = row(tx, &self);
         diesel::insert_into(workers::table)
             .values(&row)
@@ -69,7 +69,7 @@ type StoredClaim = (Db<WorkspaceId>, Db<WorkflowId>, Db<RunId>, i64);
 
 /// Renews what the worker still holds. A row that somebody has locked is passed over: it must not cost all others their leases.
 async fn renew(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     worker: Db<WorkerId>,
     (claims, lease): (&[Claim], Duration),
     held: &mut StillHeld,
@@ -115,7 +115,7 @@ pub(super) struct Leave {
 impl Operation for Leave {
     type Output = Vec<RecoveredRun>;
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<Vec<RecoveredRun>> {
+    async fn run(self, tx: &Tx<'_>) -> Result<Vec<RecoveredRun>> {
         let Self { worker } = self;
         let left = handler_runs::table
             .filter(IsActive)

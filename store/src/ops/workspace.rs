@@ -18,7 +18,7 @@ pub(super) struct EnsureWorkspace {
 impl Operation for EnsureWorkspace {
     type Output = WorkspaceId;
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<WorkspaceId> {
+    async fn run(self, tx: &Tx<'_>) -> Result<WorkspaceId> {
         let row = WorkspaceRow {
             id: Db(WorkspaceId::mint(tx.now)),
             name: self.name,

@@ -7,9 +7,8 @@ use diesel::prelude::*;
 use futures::future::try_join;
 use windlass_core::{RunId, Timestamp, WorkflowId, WorkspaceId};
 
-pub(super) use diesel_async::RunQueryDsl;
-
 pub(super) use super::PostgresStore as Backend;
+pub(super) use super::query::RunQueryDsl;
 use crate::error::Result;
 use crate::model::Claim;
 use crate::queue::{
@@ -23,7 +22,7 @@ pub(super) type Conn = diesel_async::AsyncPgConnection;
 
 /// The workflow's row, locked until the transaction ends: what happens to one workflow happens one after the other.
 pub(super) async fn lock_workflow(
-    conn: &mut Conn,
+    conn: &Conn,
     workspace: WorkspaceId,
     workflow: WorkflowId,
 ) -> Result<Option<WorkflowRow>> {
@@ -33,23 +32,20 @@ pub(super) async fn lock_workflow(
 
 /// The workflow's row, locked, and its run as it is then.
 ///
-/// Both are sent at once, and answered one after the other: the run is looked at when the lock is taken. That of the two futures
-/// the first is always polled first keeps them in order, as Tokio's `try_join!` would not.
+/// Both are sent at once, and happen one after the other: the run is looked at when the lock is taken.
 pub(super) async fn lock_workflow_and_run(
-    conn: &mut Conn,
+    conn: &Conn,
     claim: Claim,
 ) -> Result<(Option<WorkflowRow>, Option<HeadRow>)> {
-    let conn: &Conn = conn;
-    let (mut first, mut second) = (conn, conn);
     let workflow = one_workflow!(claim.workspace, claim.workflow).for_no_key_update();
     let run = run_head!(claim.run);
-    let (workflows, runs) = try_join(workflow.load(&mut first), run.load(&mut second)).await?;
+    let (workflows, runs) = try_join(workflow.load(conn), run.load(conn)).await?;
     Ok((workflows.into_iter().next(), runs.into_iter().next()))
 }
 
 /// Those of the workflows that nobody else has locked, locked.
 pub(super) async fn lock_free_workflows(
-    conn: &mut Conn,
+    conn: &Conn,
     workflows: &[Db<WorkflowId>],
 ) -> Result<Vec<Db<WorkflowId>>> {
     let free = workflows::table
@@ -62,7 +58,7 @@ pub(super) async fn lock_free_workflows(
 
 /// Workflows that are due, longest first, locked.
 pub(super) async fn lock_due_workflows(
-    conn: &mut Conn,
+    conn: &Conn,
     now: Timestamp,
     limit: u32,
 ) -> Result<Vec<WorkflowRow>> {
@@ -71,7 +67,7 @@ pub(super) async fn lock_due_workflows(
 
 /// Up to `limit` queued runs from there, locked.
 pub(super) async fn lock_queued_runs(
-    conn: &mut Conn,
+    conn: &Conn,
     now: Timestamp,
     from: &From<'_>,
     limit: u32,
@@ -83,7 +79,7 @@ pub(super) async fn lock_queued_runs(
 
 /// The queued run of that workflow, locked.
 pub(super) async fn lock_queued_run(
-    conn: &mut Conn,
+    conn: &Conn,
     now: Timestamp,
     (workspace, workflow): (WorkspaceId, WorkflowId),
 ) -> Result<Vec<Db<RunId>>> {
@@ -92,14 +88,14 @@ pub(super) async fn lock_queued_run(
 }
 
 /// Those of the runs that nobody has locked, locked.
-pub(super) async fn lock_free_runs(conn: &mut Conn, runs: &[Db<RunId>]) -> Result<Vec<Db<RunId>>> {
+pub(super) async fn lock_free_runs(conn: &Conn, runs: &[Db<RunId>]) -> Result<Vec<Db<RunId>>> {
     let runs = handler_runs::table.filter(handler_runs::id.eq_any(runs)).select(handler_runs::id);
     Ok(runs.for_no_key_update().skip_locked().load(conn).await?)
 }
 
 /// The same as [`lock_workflow`], but none where somebody has locked it.
 pub(super) async fn lock_free_workflow(
-    conn: &mut Conn,
+    conn: &Conn,
     workspace: WorkspaceId,
     workflow: WorkflowId,
 ) -> Result<Option<WorkflowRow>> {
@@ -108,10 +104,7 @@ pub(super) async fn lock_free_workflow(
 }
 
 /// The limits of those workspaces, locked, always in the same order.
-pub(super) async fn lock_limits(
-    conn: &mut Conn,
-    workspaces: &[WorkspaceId],
-) -> Result<Vec<LimitRow>> {
+pub(super) async fn lock_limits(conn: &Conn, workspaces: &[WorkspaceId]) -> Result<Vec<LimitRow>> {
     let workspaces: Vec<_> = workspaces.iter().copied().map(Db).collect();
     let rows = LimitRow::query().filter(limits::workspace_id.eq_any(workspaces));
     let rows = rows.order((limits::workspace_id, limits::key));

@@ -25,9 +25,10 @@ struct Make(&'static str);
 impl Operation for Make {
     type Output = usize;
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<usize> {
+    async fn run(self, tx: &Tx<'_>) -> Result<usize> {
         let insert = "INSERT INTO workspaces (id, name, created_at) VALUES ($1, $1, 0) ON CONFLICT DO NOTHING";
-        Ok(diesel::sql_query(insert).bind::<Text, _>(self.0).execute(tx.conn).await?)
+        let mut conn = tx.conn;
+        Ok(diesel::sql_query(insert).bind::<Text, _>(self.0).execute(&mut conn).await?)
     }
 }
 
@@ -42,15 +43,16 @@ struct LockBoth {
 impl Operation for LockBoth {
     type Output = ();
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<()> {
+    async fn run(self, tx: &Tx<'_>) -> Result<()> {
         let tries = self.tries.fetch_add(1, Ordering::SeqCst);
         let lock = "UPDATE workspaces SET created_at = created_at + 1 WHERE name = $1";
         let [first, second] = self.names;
-        diesel::sql_query(lock).bind::<Text, _>(first).execute(tx.conn).await?;
+        let mut conn = tx.conn;
+        diesel::sql_query(lock).bind::<Text, _>(first).execute(&mut conn).await?;
         if tries == 0 {
             self.both_have_one.wait().await;
         }
-        diesel::sql_query(lock).bind::<Text, _>(second).execute(tx.conn).await?;
+        diesel::sql_query(lock).bind::<Text, _>(second).execute(&mut conn).await?;
         Ok(())
     }
 }
@@ -87,8 +89,8 @@ struct Announce {
 impl Operation for Announce {
     type Output = ();
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<()> {
-        tx.wakes = true;
+    async fn run(self, tx: &Tx<'_>) -> Result<()> {
+        tx.wakes.store(true, Ordering::Relaxed);
         match self.fails {
             true => Err(StoreError::not_found("workflow", "wf_none")),
             false => Ok(()),
@@ -223,7 +225,7 @@ struct Hang(Arc<Notify>);
 impl Operation for Hang {
     type Output = ();
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<()> {
+    async fn run(self, tx: &Tx<'_>) -> Result<()> {
         Make("hanging").run(tx).await?;
         self.0.notify_one();
         std::future::pending().await
@@ -264,22 +266,22 @@ async fn an_operation_that_is_dropped_half_way_lets_go_of_its_locks_at_once() {
 
 /// Makes a workspace, and counts those of that name without waiting for the answer; a comment sets its statements apart.
 #[derive(Clone)]
-struct MakeAndCount(&'static str, usize);
+struct MakeAndCount(&'static str, [usize; 2]);
 
 impl Operation for MakeAndCount {
     type Output = i64;
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<i64> {
+    async fn run(self, tx: &Tx<'_>) -> Result<i64> {
         #[derive(diesel::QueryableByName)]
         struct Count {
             #[diesel(sql_type = diesel::sql_types::BigInt)]
             n: i64,
         }
 
-        let Self(name, nth) = self;
-        let make =
-            format!("INSERT INTO workspaces (id, name, created_at) VALUES ($1, $1, 0) -- {nth}");
-        let count = format!("SELECT count(*) AS n FROM workspaces WHERE name = $1 -- {nth}");
+        let Self(name, [nth_make, nth_count]) = self;
+        let make = "INSERT INTO workspaces (id, name, created_at) VALUES ($1, $1, 0) --";
+        let make = format!("{make} {nth_make}");
+        let count = format!("SELECT count(*) AS n FROM workspaces WHERE name = $1 -- {nth_count}");
         let make = diesel::sql_query(make).bind::<Text, _>(name).reused();
         let count = diesel::sql_query(count).bind::<Text, _>(name).reused();
         let (mut first, mut second): (&AsyncPgConnection, &AsyncPgConnection) = (tx.conn, tx.conn);
@@ -296,8 +298,9 @@ async fn statements_that_are_sent_together_happen_in_their_order() {
     let names: Vec<&'static str> = (0..50).map(|nth| &*format!("w{nth}").leak()).collect();
 
     for (nth, name) in names.into_iter().enumerate() {
-        // Those of every second pair are prepared already.
-        let n_seen = store.write(MakeAndCount(name, nth / 2)).await.unwrap();
+        // Each of the two is prepared already, or not.
+        let nths = [[nth, nth], [nth, 0], [0, nth], [0, 0]][nth % 4];
+        let n_seen = store.write(MakeAndCount(name, nths)).await.unwrap();
 
         assert_eq!(n_seen, 1, "{nth}");
     }

@@ -3,14 +3,17 @@
 //! Statements that are sent one after the other are answered in that order, so not each has to wait for the answer of the one
 //! before. Diesel's own transactions do wait.
 
+use std::sync::atomic::AtomicBool;
+
 use diesel::sql_types::BigInt;
 use diesel_async::pooled_connection::deadpool::Object;
-use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use futures::future::try_join;
 use scopeguard::ScopeGuard;
 use windlass_core::{Clock, Policy, Timestamp};
 
 use super::ops::Tx;
+use super::query::RunQueryDsl;
 use crate::error::Result;
 use crate::reused::Reuse;
 
@@ -57,8 +60,8 @@ impl Transaction {
     }
 
     /// What its operation works on.
-    pub(super) fn tx<'tx>(&'tx mut self, policy: &'tx Policy) -> Tx<'tx> {
-        Tx { conn: &mut self.conn, now: self.now, policy, wakes: false }
+    pub(super) fn tx<'tx>(&'tx self, policy: &'tx Policy) -> Tx<'tx> {
+        Tx { conn: &self.conn, now: self.now, policy, wakes: AtomicBool::new(false) }
     }
 
     /// Makes it durable; `wakes` tells those who wait for work.
@@ -80,7 +83,7 @@ impl Transaction {
 }
 
 /// The server's clock, the same for every machine that works on this database.
-async fn server_time(mut conn: &AsyncPgConnection) -> Result<Timestamp> {
+async fn server_time(conn: &AsyncPgConnection) -> Result<Timestamp> {
     #[derive(diesel::QueryableByName)]
     struct Now {
         #[diesel(sql_type = BigInt)]
@@ -88,6 +91,6 @@ async fn server_time(mut conn: &AsyncPgConnection) -> Result<Timestamp> {
     }
 
     let query = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS micros";
-    let now: Now = diesel::sql_query(query).reused().get_result(&mut conn).await?;
+    let now: Now = diesel::sql_query(query).reused().get_result(conn).await?;
     Ok(Timestamp::from_micros(now.micros))
 }

@@ -6,6 +6,7 @@ use diesel::dsl::{exists, min, select};
 use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::Text;
+use futures::try_join;
 use windlass_core::{Full, Timestamp, WorkspaceId};
 
 use super::dialect::{Conn, RunQueryDsl};
@@ -20,7 +21,7 @@ use crate::rows::{At, Db};
 use crate::schema::{handler_runs, mutations, workflows};
 
 /// What there is to do for a worker that takes such runs.
-pub(super) async fn agenda(conn: &mut Conn, now: Timestamp, takes: &Takes) -> Result<Agenda> {
+pub(super) async fn agenda(conn: &Conn, now: Timestamp, takes: &Takes) -> Result<Agenda> {
     // Each the first entry of an index, which the planner sees by the condition.
     let workflow = workflows::table
         .filter(workflows::due_at.is_not_null())
@@ -34,20 +35,18 @@ pub(super) async fn agenda(conn: &mut Conn, now: Timestamp, takes: &Takes) -> Re
         .filter(IsLookedUp)
         .select(min(mutations::next_reconcile_at))
         .single_value();
-    let timers = select((workflow, lease, lookup));
-    let (workflow, lease, lookup): (Option<At>, Option<At>, Option<At>) =
-        timers.get_result(conn).await?;
+    let timers = async {
+        let timers = select((workflow, lease, lookup));
+        let timers: (Option<At>, Option<At>, Option<At>) = timers.get_result(conn).await?;
+        Ok(timers)
+    };
+    let ((workflow, lease, lookup), run) = try_join!(timers, next_claim(conn, now, takes))?;
     let wait = |at: Option<At>| at.map(|At(at)| at.since(now));
-    Ok(Agenda {
-        workflow: wait(workflow),
-        lease: wait(lease),
-        lookup: wait(lookup),
-        run: next_claim(conn, now, takes).await?,
-    })
+    Ok(Agenda { workflow: wait(workflow), lease: wait(lease), lookup: wait(lookup), run })
 }
 
 /// When a run that waits for such a worker may be taken; none where none waits, or others have to end first.
-async fn next_claim(conn: &mut Conn, now: Timestamp, takes: &Takes) -> Result<Option<Duration>> {
+async fn next_claim(conn: &Conn, now: Timestamp, takes: &Takes) -> Result<Option<Duration>> {
     let workspaces = match takes.workspace {
         Some(workspace) => vec![workspace],
         None => workspaces_with_work(conn).await?,
@@ -87,7 +86,7 @@ struct WithWork {
 }
 
 /// The workspaces that have queued runs: one step in the index for each, however many runs wait.
-pub(in super::super) async fn workspaces_with_work(conn: &mut Conn) -> Result<Vec<WorkspaceId>> {
+pub(in super::super) async fn workspaces_with_work(conn: &Conn) -> Result<Vec<WorkspaceId>> {
     let skipping = sql_query(
         "WITH RECURSIVE busy (id) AS (
             SELECT min(workspace_id) FROM handler_runs WHERE status = 'queued'

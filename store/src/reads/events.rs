@@ -15,7 +15,7 @@ use crate::tenant::is_of;
 diesel::alias!(topics as named: Named);
 
 /// Events, oldest first. Those of a topic that are pending are found without a look at any that are over.
-pub(super) async fn events(conn: &mut Conn, filter: &EventFilter) -> Result<Vec<Event>> {
+pub(super) async fn events(conn: &Conn, filter: &EventFilter) -> Result<Vec<Event>> {
     let mut query = events::table
         .inner_join(topics::table)
         .select((EventRow::as_select(), topics::name))
@@ -52,7 +52,7 @@ pub(super) async fn events(conn: &mut Conn, filter: &EventFilter) -> Result<Vec<
 
 /// One event.
 pub(in super::super) async fn event(
-    conn: &mut Conn,
+    conn: &Conn,
     workspace: WorkspaceId,
     event: EventId,
 ) -> Result<Event> {

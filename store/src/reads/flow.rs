@@ -17,10 +17,7 @@ use crate::rows::{Db, LimitRow};
 use crate::schema::{handler_runs, limits, workflow_keys, workflows};
 
 /// The limits of some workspaces.
-pub(super) async fn limits_of(
-    conn: &mut Conn,
-    workspaces: &[WorkspaceId],
-) -> Result<Vec<LimitRow>> {
+pub(super) async fn limits_of(conn: &Conn, workspaces: &[WorkspaceId]) -> Result<Vec<LimitRow>> {
     let workspaces: Vec<_> = workspaces.iter().copied().map(Db).collect();
     let rows = LimitRow::query().filter(limits::workspace_id.eq_any(workspaces));
     Ok(rows.order((limits::workspace_id, limits::key)).reused().load(conn).await?)
@@ -28,7 +25,7 @@ pub(super) async fn limits_of(
 
 /// How much of each limit is used.
 pub(in super::super) async fn flow_states(
-    conn: &mut Conn,
+    conn: &Conn,
     rows: Vec<LimitRow>,
 ) -> Result<BTreeMap<(WorkspaceId, String), FlowState>> {
     if rows.is_empty() {
@@ -67,7 +64,7 @@ fn state(row: &LimitRow, running: u32) -> FlowState {
 
 /// The limits of a workspace, what is used of them and by whom, by key.
 pub(super) async fn limits(
-    conn: &mut Conn,
+    conn: &Conn,
     now: Timestamp,
     workspace: WorkspaceId,
 ) -> Result<Vec<Limit>> {
@@ -114,7 +111,7 @@ pub(super) async fn limits(
 
 /// The limits on what a workflow's runs have in common with others, by key.
 pub(super) async fn limits_on(
-    conn: &mut Conn,
+    conn: &Conn,
     now: Timestamp,
     workflow: &Workflow,
 ) -> Result<Vec<Limit>> {

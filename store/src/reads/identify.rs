@@ -17,7 +17,7 @@ use crate::store::AnyId;
 
 /// The workflow of that name, or whose id begins so.
 pub(super) async fn find_workflow(
-    conn: &mut Conn,
+    conn: &Conn,
     workspace: WorkspaceId,
     name_or_id: &str,
 ) -> Result<Workflow> {
@@ -36,11 +36,7 @@ pub(super) async fn find_workflow(
 }
 
 /// What an id, or the beginning of one, stands for in a workspace.
-pub(super) async fn resolve_id(
-    conn: &mut Conn,
-    workspace: WorkspaceId,
-    prefix: &str,
-) -> Result<AnyId> {
+pub(super) async fn resolve_id(conn: &Conn, workspace: WorkspaceId, prefix: &str) -> Result<AnyId> {
     let mut found = Vec::new();
     macro_rules! look_in {
         ($table:ident, $id:ty, $kind:path) => {

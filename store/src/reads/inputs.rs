@@ -16,7 +16,7 @@ use crate::tenant::is_of;
 
 /// A workflow's inputs, oldest first.
 pub(super) async fn inputs(
-    conn: &mut Conn,
+    conn: &Conn,
     workspace: WorkspaceId,
     workflow: WorkflowId,
 ) -> Result<Vec<Input>> {
@@ -47,11 +47,7 @@ pub(super) async fn inputs(
 }
 
 /// One input.
-pub(super) async fn input(
-    conn: &mut Conn,
-    workspace: WorkspaceId,
-    input: InputId,
-) -> Result<Input> {
+pub(super) async fn input(conn: &Conn, workspace: WorkspaceId, input: InputId) -> Result<Input> {
     let query = InputRow::query()
         .filter(inputs::id.eq(Db(input)))
         .filter(is_of!(workspace, inputs::workflow_id));
@@ -75,7 +71,7 @@ fn with_past(mut statuses: Vec<EventStatus>, row: &InputRow) -> Vec<EventStatus>
 }
 
 /// The input with that natural key, where the workflow has it.
-pub(super) async fn find_input(conn: &mut Conn, key: &InputKey) -> Result<Option<InputId>> {
+pub(super) async fn find_input(conn: &Conn, key: &InputKey) -> Result<Option<InputId>> {
     let query = inputs::table
         .filter(inputs::workflow_id.eq(Db(key.workflow)))
         .filter(is_of!(key.workspace, Db(key.workflow)))
@@ -87,7 +83,7 @@ pub(super) async fn find_input(conn: &mut Conn, key: &InputKey) -> Result<Option
 }
 
 /// How many of a workflow's inputs are pending: those with an event that is not over, and those without any.
-pub(super) async fn count_pending(conn: &mut Conn, workflow: WorkflowId) -> Result<u32> {
+pub(super) async fn count_pending(conn: &Conn, workflow: WorkflowId) -> Result<u32> {
     let open = [EventStatus::Pending, EventStatus::Reserved, EventStatus::Parked].map(Db);
     let with_open = event_inputs::table
         .inner_join(events::table.on(events::id.eq(event_inputs::event_id)))

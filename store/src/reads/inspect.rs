@@ -33,7 +33,7 @@ macro_rules! reads {
         impl $kind for $name {
             type Output = $output;
 
-            async fn run(self, $place: &mut $over) -> Result<$output> {
+            async fn run(self, $place: &$over) -> Result<$output> {
                 let Self { $( $field ),* } = self;
                 $body.await
             }

@@ -18,7 +18,7 @@ const BATCH: usize = 10_000;
 
 /// A workflow's mutations, oldest first.
 pub(super) async fn mutations(
-    conn: &mut Conn,
+    conn: &Conn,
     workspace: WorkspaceId,
     workflow: WorkflowId,
 ) -> Result<Vec<Mutation>> {
@@ -32,7 +32,7 @@ pub(super) async fn mutations(
 
 /// One mutation.
 pub(in super::super) async fn mutation(
-    conn: &mut Conn,
+    conn: &Conn,
     workspace: WorkspaceId,
     mutation: MutationId,
 ) -> Result<Mutation> {
@@ -45,7 +45,7 @@ pub(in super::super) async fn mutation(
 }
 
 /// A workflow's mutations that nobody has settled, oldest first.
-pub(super) async fn in_doubt(conn: &mut Conn, workflow: WorkflowId) -> Result<Vec<Mutation>> {
+pub(super) async fn in_doubt(conn: &Conn, workflow: WorkflowId) -> Result<Vec<Mutation>> {
     let query = MutationRow::query()
         .filter(mutations::workflow_id.eq(Db(workflow)))
         .filter(IsUnsettled)
@@ -56,7 +56,7 @@ pub(super) async fn in_doubt(conn: &mut Conn, workflow: WorkflowId) -> Result<Ve
     with_inputs(conn, rows).await
 }
 
-async fn with_inputs(conn: &mut Conn, rows: Vec<MutationRow>) -> Result<Vec<Mutation>> {
+async fn with_inputs(conn: &Conn, rows: Vec<MutationRow>) -> Result<Vec<Mutation>> {
     let mut inputs: HashMap<RunId, Vec<InputId>> = HashMap::new();
     for batch in rows.chunks(BATCH) {
         let runs: Vec<_> = batch.iter().map(|row| row.handler_run_id).collect();

@@ -11,7 +11,7 @@ use crate::schema::{journal, notifications, workflows};
 
 /// A workspace's notifications, newest first.
 pub(super) async fn notifications(
-    conn: &mut Conn,
+    conn: &Conn,
     workspace: WorkspaceId,
 ) -> Result<Vec<Notification>> {
     let query = notifications::table
@@ -25,7 +25,7 @@ pub(super) async fn notifications(
 
 /// Whether a script's message was entered.
 pub(super) async fn has_message(
-    conn: &mut Conn,
+    conn: &Conn,
     workspace: WorkspaceId,
     mutation: MutationId,
 ) -> Result<bool> {
@@ -39,7 +39,7 @@ pub(super) async fn has_message(
 
 /// A workflow's journal, oldest first.
 pub(super) async fn journal(
-    conn: &mut Conn,
+    conn: &Conn,
     workspace: WorkspaceId,
     workflow: WorkflowId,
 ) -> Result<Vec<JournalEntry>> {
@@ -53,7 +53,7 @@ pub(super) async fn journal(
 
 /// What was done about one thing of a workflow, oldest first.
 pub(super) async fn story(
-    conn: &mut Conn,
+    conn: &Conn,
     workspace: WorkspaceId,
     (workflow, subject): (WorkflowId, &str),
 ) -> Result<Vec<JournalEntry>> {

@@ -18,7 +18,7 @@ use crate::schema::{events, scripts, topics};
 
 /// Everything that a workflow's status page says.
 pub(super) async fn overview(
-    conn: &mut Conn,
+    conn: &Conn,
     (policy, now): (&Policy, Timestamp),
     (workspace, workflow): (WorkspaceId, WorkflowId),
 ) -> Result<WorkflowOverview> {
@@ -48,7 +48,7 @@ pub(super) async fn overview(
     })
 }
 
-async fn grant(conn: &mut Conn, script: Option<ScriptId>) -> Result<Option<Grant>> {
+async fn grant(conn: &Conn, script: Option<ScriptId>) -> Result<Option<Grant>> {
     let Some(script) = script else { return Ok(None) };
     let granted = scripts::table.find(Db(script)).select(scripts::granted);
     let Json(granted) = granted.first::<Json<Grant>>(conn).await?;
@@ -56,7 +56,7 @@ async fn grant(conn: &mut Conn, script: Option<ScriptId>) -> Result<Option<Grant
 }
 
 /// The versions of a workflow's script, newest first, without their texts.
-async fn versions(conn: &mut Conn, workflow: WorkflowId) -> Result<Vec<(ScriptId, String)>> {
+async fn versions(conn: &Conn, workflow: WorkflowId) -> Result<Vec<(ScriptId, String)>> {
     let query = scripts::table
         .filter(scripts::workflow_id.eq(Db(workflow)))
         .order((scripts::major.desc(), scripts::minor.desc()))
@@ -66,10 +66,7 @@ async fn versions(conn: &mut Conn, workflow: WorkflowId) -> Result<Vec<(ScriptId
     Ok(found.into_iter().map(version).collect())
 }
 
-async fn event_counts(
-    conn: &mut Conn,
-    workflow: WorkflowId,
-) -> Result<BTreeMap<String, EventCounts>> {
+async fn event_counts(conn: &Conn, workflow: WorkflowId) -> Result<BTreeMap<String, EventCounts>> {
     let query = events::table
         .filter(events::workflow_id.eq(Db(workflow)))
         .group_by((events::topic_id, events::status))

@@ -14,7 +14,7 @@ use crate::schema::{handler_runs, run_logs, sessions};
 use crate::tenant::is_of;
 
 /// Runs, newest first.
-pub(super) async fn runs(conn: &mut Conn, filter: &RunFilter) -> Result<Vec<Run>> {
+pub(super) async fn runs(conn: &Conn, filter: &RunFilter) -> Result<Vec<Run>> {
     let mut query = RunRow::query()
         .filter(handler_runs::workflow_id.eq(Db(filter.workflow)))
         .filter(handler_runs::workspace_id.eq(Db(filter.workspace)))
@@ -29,13 +29,13 @@ pub(super) async fn runs(conn: &mut Conn, filter: &RunFilter) -> Result<Vec<Run>
 }
 
 /// One run.
-pub(super) async fn run(conn: &mut Conn, workspace: WorkspaceId, run: RunId) -> Result<Run> {
+pub(super) async fn run(conn: &Conn, workspace: WorkspaceId, run: RunId) -> Result<Run> {
     find_run(conn, workspace, run).await?.ok_or_else(|| StoreError::not_found("run", &run))
 }
 
 /// One run, where it exists.
 pub(super) async fn find_run(
-    conn: &mut Conn,
+    conn: &Conn,
     workspace: WorkspaceId,
     run: RunId,
 ) -> Result<Option<Run>> {
@@ -47,7 +47,7 @@ pub(super) async fn find_run(
 }
 
 /// A workflow's queued or active run.
-pub(super) async fn open_run(conn: &mut Conn, workflow: WorkflowId) -> Result<Option<Run>> {
+pub(super) async fn open_run(conn: &Conn, workflow: WorkflowId) -> Result<Option<Run>> {
     let query = RunRow::query().filter(handler_runs::workflow_id.eq(Db(workflow))).filter(IsOpen);
     let row: Option<RunRow> = query.first(conn).await.optional()?;
     Ok(row.map(Run::from))
@@ -55,7 +55,7 @@ pub(super) async fn open_run(conn: &mut Conn, workflow: WorkflowId) -> Result<Op
 
 /// One session.
 pub(super) async fn session(
-    conn: &mut Conn,
+    conn: &Conn,
     workspace: WorkspaceId,
     session: SessionId,
 ) -> Result<Session> {
@@ -67,7 +67,7 @@ pub(super) async fn session(
 }
 
 /// A workflow's last session.
-pub(super) async fn last_session(conn: &mut Conn, workflow: WorkflowId) -> Result<Option<Session>> {
+pub(super) async fn last_session(conn: &Conn, workflow: WorkflowId) -> Result<Option<Session>> {
     let query = SessionRow::query()
         .filter(sessions::workflow_id.eq(Db(workflow)))
         .order((sessions::created_at.desc(), sessions::id.desc()));
@@ -76,7 +76,7 @@ pub(super) async fn last_session(conn: &mut Conn, workflow: WorkflowId) -> Resul
 }
 
 /// Log lines of a run, in order.
-pub(super) async fn logs(conn: &mut Conn, filter: LogFilter) -> Result<Vec<LogEntry>> {
+pub(super) async fn logs(conn: &Conn, filter: LogFilter) -> Result<Vec<LogEntry>> {
     let after = i32::try_from(filter.after_seq).unwrap_or(i32::MAX);
     let its_run = handler_runs::table
         .filter(handler_runs::id.eq(Db(filter.run)))

@@ -11,7 +11,7 @@ use crate::schema::{handler_state, scripts, workflows, workspaces};
 use crate::tenant::is_of;
 
 /// All workspaces, by name.
-pub(super) async fn workspaces(conn: &mut Conn) -> Result<Vec<Workspace>> {
+pub(super) async fn workspaces(conn: &Conn) -> Result<Vec<Workspace>> {
     let query = workspaces::table.select((workspaces::id, workspaces::name));
     let rows: Vec<(Db<WorkspaceId>, String)> = query.load(conn).await?;
     let mut found: Vec<_> = rows.into_iter().map(|(Db(id), name)| Workspace { id, name }).collect();
@@ -21,7 +21,7 @@ pub(super) async fn workspaces(conn: &mut Conn) -> Result<Vec<Workspace>> {
 }
 
 /// All workflows of a workspace, by name.
-pub(super) async fn workflows(conn: &mut Conn, workspace: WorkspaceId) -> Result<Vec<Workflow>> {
+pub(super) async fn workflows(conn: &Conn, workspace: WorkspaceId) -> Result<Vec<Workflow>> {
     let query = WorkflowRow::query().filter(workflows::workspace_id.eq(Db(workspace)));
     let rows: Vec<WorkflowRow> = query.load(conn).await?;
     let mut found: Vec<_> = rows.into_iter().map(Workflow::from).collect();
@@ -32,7 +32,7 @@ pub(super) async fn workflows(conn: &mut Conn, workspace: WorkspaceId) -> Result
 
 /// A workflow, as it is stored.
 pub(super) async fn row(
-    conn: &mut Conn,
+    conn: &Conn,
     workspace: WorkspaceId,
     workflow: WorkflowId,
 ) -> Result<WorkflowRow> {
@@ -45,7 +45,7 @@ pub(super) async fn row(
 
 /// A script version.
 pub(in super::super) async fn script(
-    conn: &mut Conn,
+    conn: &Conn,
     workspace: WorkspaceId,
     script: ScriptId,
 ) -> Result<ScriptVersion> {
@@ -58,7 +58,7 @@ pub(in super::super) async fn script(
 
 /// All versions of a workflow's script, newest first.
 pub(super) async fn scripts(
-    conn: &mut Conn,
+    conn: &Conn,
     workspace: WorkspaceId,
     workflow: WorkflowId,
 ) -> Result<Vec<ScriptVersion>> {
@@ -72,7 +72,7 @@ pub(super) async fn scripts(
 
 /// The handlers of a workflow's active script, producers first, by name.
 pub(super) async fn handlers(
-    conn: &mut Conn,
+    conn: &Conn,
     workspace: WorkspaceId,
     workflow: WorkflowId,
 ) -> Result<Vec<HandlerState>> {

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use windlass_core::{RunId, Timestamp, WorkflowId, WorkspaceId};
 
 pub(super) use super::SqliteStore as Backend;
-pub(super) use super::ready::RunQueryDsl;
+pub(super) use super::ready::{Conn, RunQueryDsl};
 use crate::error::Result;
 use crate::model::Claim;
 use crate::queue::{
@@ -17,12 +17,9 @@ use crate::reused::Reuse;
 use crate::rows::{Db, LimitRow, WorkflowRow};
 use crate::schema::limits;
 
-/// The connection that the operations run on.
-pub(super) type Conn = SqliteConnection;
-
 /// The workflow's row.
 pub(super) async fn lock_workflow(
-    conn: &mut Conn,
+    conn: &Conn,
     workspace: WorkspaceId,
     workflow: WorkflowId,
 ) -> Result<Option<WorkflowRow>> {
@@ -32,7 +29,7 @@ pub(super) async fn lock_workflow(
 
 /// The workflow's row and its run.
 pub(super) async fn lock_workflow_and_run(
-    conn: &mut Conn,
+    conn: &Conn,
     claim: Claim,
 ) -> Result<(Option<WorkflowRow>, Option<HeadRow>)> {
     let workflow = lock_workflow(conn, claim.workspace, claim.workflow).await?;
@@ -41,7 +38,7 @@ pub(super) async fn lock_workflow_and_run(
 
 /// Those of the workflows that nobody else has locked.
 pub(super) fn lock_free_workflows(
-    _conn: &mut Conn,
+    _conn: &Conn,
     workflows: &[Db<WorkflowId>],
 ) -> Ready<Result<Vec<Db<WorkflowId>>>> {
     ready(Ok(workflows.to_vec()))
@@ -49,7 +46,7 @@ pub(super) fn lock_free_workflows(
 
 /// Workflows that are due, longest first.
 pub(super) async fn lock_due_workflows(
-    conn: &mut Conn,
+    conn: &Conn,
     now: Timestamp,
     limit: u32,
 ) -> Result<Vec<WorkflowRow>> {
@@ -58,7 +55,7 @@ pub(super) async fn lock_due_workflows(
 
 /// Up to `limit` queued runs from there.
 pub(super) async fn lock_queued_runs(
-    conn: &mut Conn,
+    conn: &Conn,
     now: Timestamp,
     from: &From<'_>,
     limit: u32,
@@ -68,7 +65,7 @@ pub(super) async fn lock_queued_runs(
 
 /// The queued run of that workflow.
 pub(super) async fn lock_queued_run(
-    conn: &mut Conn,
+    conn: &Conn,
     now: Timestamp,
     (workspace, workflow): (WorkspaceId, WorkflowId),
 ) -> Result<Vec<Db<RunId>>> {
@@ -78,7 +75,7 @@ pub(super) async fn lock_queued_run(
 
 /// All of the runs.
 pub(super) fn lock_free_runs(
-    _conn: &mut Conn,
+    _conn: &Conn,
     runs: &[Db<RunId>],
 ) -> impl Future<Output = Result<Vec<Db<RunId>>>> + use<> {
     ready(Ok(runs.to_vec()))
@@ -86,7 +83,7 @@ pub(super) fn lock_free_runs(
 
 /// The workflow's row.
 pub(super) async fn lock_free_workflow(
-    conn: &mut Conn,
+    conn: &Conn,
     workspace: WorkspaceId,
     workflow: WorkflowId,
 ) -> Result<Option<WorkflowRow>> {
@@ -94,10 +91,7 @@ pub(super) async fn lock_free_workflow(
 }
 
 /// The limits of those workspaces, always in the same order.
-pub(super) async fn lock_limits(
-    conn: &mut Conn,
-    workspaces: &[WorkspaceId],
-) -> Result<Vec<LimitRow>> {
+pub(super) async fn lock_limits(conn: &Conn, workspaces: &[WorkspaceId]) -> Result<Vec<LimitRow>> {
     let workspaces: Vec<_> = workspaces.iter().copied().map(Db).collect();
     let rows = LimitRow::query().filter(limits::workspace_id.eq_any(workspaces));
     let rows = rows.order((limits::workspace_id, limits::key));

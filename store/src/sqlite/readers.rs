@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use diesel::SqliteConnection;
 use diesel::connection::SimpleConnection;
 use tokio::sync::Semaphore;
 
 use super::ops::Operation;
+use super::ready::Conn;
 use super::{Surroundings, connect, failure};
 use crate::error::{Result, StoreError};
 
@@ -22,7 +22,7 @@ pub(super) struct Readers {
 
 struct Shared {
     surroundings: Surroundings,
-    idle: Mutex<Vec<SqliteConnection>>,
+    idle: Mutex<Vec<Conn>>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -55,17 +55,17 @@ impl Shared {
     fn run<O: Operation>(&self, operation: O) -> Result<O::Output> {
         let place = &self.surroundings.place;
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut conn = idle.map_or_else(|| connect::for_reading(place), Ok)?;
+        let mut conn = idle.map_or_else(|| connect::for_reading(place).map(Conn::new), Ok)?;
         let result = self.run_on(&mut conn, operation);
         // A connection that did not come back from its transaction is not used again.
-        if conn.batch_execute("ROLLBACK").is_ok() {
+        if conn.get_mut().batch_execute("ROLLBACK").is_ok() {
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(conn);
         }
         result.map_err(|error| failure::classify(error, place))
     }
 
-    fn run_on<O: Operation>(&self, conn: &mut SqliteConnection, operation: O) -> Result<O::Output> {
-        conn.batch_execute("BEGIN")?;
+    fn run_on<O: Operation>(&self, conn: &mut Conn, operation: O) -> Result<O::Output> {
+        conn.get_mut().batch_execute("BEGIN")?;
         self.surroundings.run(conn, operation).result
     }
 }

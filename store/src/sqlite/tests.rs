@@ -1,6 +1,7 @@
 //! What only SQLite does: groups, one file for several processes, files that cannot be used.
 
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
@@ -19,10 +20,10 @@ struct RunSql(String);
 impl Operation for RunSql {
     type Output = ();
 
-    async fn run(self, tx: &mut Tx<'_>) -> Result<()> {
+    async fn run(self, tx: &Tx<'_>) -> Result<()> {
         assert_ne!(self.0, "panic");
-        tx.wakes = true;
-        Ok(tx.conn.batch_execute(&self.0)?)
+        tx.wakes.store(true, Ordering::Relaxed);
+        Ok(tx.conn.with(|conn| conn.batch_execute(&self.0))?)
     }
 }
 

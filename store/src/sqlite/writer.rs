@@ -7,13 +7,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc;
 use std::thread;
 
-use diesel::SqliteConnection;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use tokio::sync::{oneshot, watch};
 
 use super::ops::Operation;
+use super::ready::Conn;
 use super::watch::touch;
 use super::{Ran, Surroundings, failure};
 use crate::error::{Result, StoreError};
@@ -48,7 +48,7 @@ pub(super) struct Writer(WriterHandle);
 impl Writer {
     /// Starts the thread over a connection.
     pub(super) fn start(
-        conn: SqliteConnection,
+        conn: Conn,
         surroundings: Surroundings,
         wake_ups: watch::Sender<u64>,
     ) -> Result<Self> {
@@ -84,7 +84,7 @@ impl Writer {
 /// A transaction on its way, whatever its operation.
 trait Waiting: Send {
     /// Runs it, for the last time or with another to follow; says whether it may stay, and whether it may have brought work.
-    fn run(&mut self, attempt: Attempt, conn: &mut SqliteConnection, of: &Surroundings) -> Ran<()>;
+    fn run(&mut self, attempt: Attempt, conn: &Conn, of: &Surroundings) -> Ran<()>;
 
     /// Why it may not stay, where that concerns the whole database.
     fn error(&self) -> Option<&StoreError>;
@@ -107,7 +107,7 @@ struct Transaction<O: Operation> {
 }
 
 impl<O: Operation + Clone> Waiting for Transaction<O> {
-    fn run(&mut self, attempt: Attempt, conn: &mut SqliteConnection, of: &Surroundings) -> Ran<()> {
+    fn run(&mut self, attempt: Attempt, conn: &Conn, of: &Surroundings) -> Ran<()> {
         let operation = match attempt {
             Attempt::InGroup => self.operation.clone(),
             Attempt::Alone => self.operation.take(),
@@ -150,7 +150,7 @@ enum Undone {
 }
 
 struct WriterThread {
-    conn: SqliteConnection,
+    conn: Conn,
     surroundings: Surroundings,
     wake_ups: watch::Sender<u64>,
     /// What `data_version` was: it changes when another connection commits, and not with this one's commits.
@@ -220,7 +220,7 @@ impl WriterThread {
             }
             Err(error) => {
                 // SQLite may have rolled back already; then there is nothing left to do.
-                let _nothing_open = self.conn.batch_execute("ROLLBACK");
+                let _nothing_open = self.conn.get_mut().batch_execute("ROLLBACK");
                 Err(Undone::OnTheWay(error))
             }
         }
@@ -231,7 +231,7 @@ impl WriterThread {
         let mut wakes = false;
         for transaction in group {
             self.execute("SAVEPOINT one")?;
-            let ran = transaction.run(attempt, &mut self.conn, &self.surroundings);
+            let ran = transaction.run(attempt, &self.conn, &self.surroundings);
             if ran.result.is_ok() {
                 wakes |= ran.wakes;
             } else if let Err(gone) = self.execute("ROLLBACK TO one") {
@@ -245,12 +245,12 @@ impl WriterThread {
 
     fn execute(&mut self, statement: &str) -> Result<()> {
         let failed = |error| failure::classify(StoreError::from(error), &self.surroundings.place);
-        self.conn.batch_execute(statement).map_err(failed)
+        self.conn.get_mut().batch_execute(statement).map_err(failed)
     }
 
     fn look_for_others(&mut self) {
         let query = diesel::sql_query("SELECT data_version FROM pragma_data_version");
-        match query.get_result(&mut self.conn) {
+        match query.get_result(self.conn.get_mut()) {
             Ok(DataVersion { data_version }) => {
                 if self.others.replace(data_version).is_some_and(|before| before != data_version) {
                     self.ring();

@@ -16,7 +16,7 @@ use crate::rows::{At, Db};
 use crate::schema::{event_inputs, events, inputs, past_events, past_inputs, run_inputs};
 
 /// Consumed and skipped events.
-pub(super) async fn events(tx: &mut Tx<'_>, step: &Step<'_>) -> Result<Pruned> {
+pub(super) async fn events(tx: &Tx<'_>, step: &Step<'_>) -> Result<Pruned> {
     let found: Vec<(Db<EventId>, At, Db<WorkflowId>)> =
         old!(tx, step, events.updated_at where IsOver, events::workflow_id);
     let locked = step.lock(tx, found.iter().map(|(.., workflow)| *workflow)).await?;
@@ -31,7 +31,7 @@ pub(super) async fn events(tx: &mut Tx<'_>, step: &Step<'_>) -> Result<Pruned> {
     Ok(step.pruned(ids.len(), found.len(), last))
 }
 
-async fn remove_events(tx: &mut Tx<'_>, ids: &[Db<EventId>]) -> Result<()> {
+async fn remove_events(tx: &Tx<'_>, ids: &[Db<EventId>]) -> Result<()> {
     // Consumed last: an input is skipped only where all of its events were.
     for status in [EventStatus::Skipped, EventStatus::Consumed] {
         let caused = event_inputs::table
@@ -66,7 +66,7 @@ async fn remove_events(tx: &mut Tx<'_>, ids: &[Db<EventId>]) -> Result<()> {
 type OldInput = (Db<InputId>, At, Db<WorkflowId>, Option<Db<EventStatus>>);
 
 /// Inputs that had an event, and of which neither an event nor a run is kept.
-pub(super) async fn inputs(tx: &mut Tx<'_>, step: &Step<'_>) -> Result<Pruned> {
+pub(super) async fn inputs(tx: &Tx<'_>, step: &Step<'_>) -> Result<Pruned> {
     let found: Vec<OldInput> = old!(tx, step, inputs.created_at where inputs::id.is_not_null(),
                                     inputs::workflow_id, inputs::past_status);
     let locked = step.lock(tx, found.iter().map(|(_, _, workflow, _)| *workflow)).await?;
@@ -90,11 +90,7 @@ pub(super) async fn inputs(tx: &mut Tx<'_>, step: &Step<'_>) -> Result<Pruned> {
 }
 
 /// Those that an event or a run refers to which is not gone.
-async fn needed(
-    tx: &mut Tx<'_>,
-    step: &Step<'_>,
-    ids: &[Db<InputId>],
-) -> Result<HashSet<Db<InputId>>> {
+async fn needed(tx: &Tx<'_>, step: &Step<'_>, ids: &[Db<InputId>]) -> Result<HashSet<Db<InputId>>> {
     let of_events = event_inputs::table
         .inner_join(events::table)
         .filter(event_inputs::input_id.eq_any(ids))
@@ -120,7 +116,7 @@ async fn needed(
 
 /// Those whose events would only now be removed.
 async fn had_events(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     step: &Step<'_>,
     ids: &[Db<InputId>],
 ) -> Result<HashSet<Db<InputId>>> {
@@ -135,7 +131,7 @@ async fn had_events(
     Ok(had.into_iter().collect())
 }
 
-async fn remove_inputs(tx: &mut Tx<'_>, ids: &[Db<InputId>]) -> Result<()> {
+async fn remove_inputs(tx: &Tx<'_>, ids: &[Db<InputId>]) -> Result<()> {
     let names = inputs::table.filter(inputs::id.eq_any(ids)).select((
         inputs::workflow_id,
         inputs::external_id,
@@ -166,7 +162,7 @@ async fn remove_inputs(tx: &mut Tx<'_>, ids: &[Db<InputId>]) -> Result<()> {
 }
 
 /// Names that are older than anyone shows the same thing again.
-pub(super) async fn keys(tx: &mut Tx<'_>, step: &Step<'_>) -> Result<Pruned> {
+pub(super) async fn keys(tx: &Tx<'_>, step: &Step<'_>) -> Result<Pruned> {
     let mut count = 0;
     let mut next = None;
     macro_rules! forget {

@@ -21,7 +21,7 @@ type OldNotification =
     (Db<NotificationId>, At, Db<NotificationKind>, Option<At>, Option<Db<MutationId>>);
 
 /// Notifications whose cause was settled long ago, and messages of scripts, which ask for nothing.
-pub(super) async fn notifications(tx: &mut Tx<'_>, step: &Step<'_>) -> Result<Pruned> {
+pub(super) async fn notifications(tx: &Tx<'_>, step: &Step<'_>) -> Result<Pruned> {
     let found: Vec<OldNotification> = old!(tx, step, notifications.created_at where notifications::id.is_not_null(),
                                            notifications::kind, notifications::resolved_at, notifications::mutation_id);
     let senders: Vec<_> = found.iter().filter_map(|(.., mutation)| *mutation).collect();
@@ -54,7 +54,7 @@ pub(super) async fn notifications(tx: &mut Tx<'_>, step: &Step<'_>) -> Result<Pr
 type OldEntry = (Db<JournalId>, At, Option<Db<WorkflowId>>, String);
 
 /// Entries that are about nothing open, and of no workflow with an effect in doubt that is as old as they are.
-pub(super) async fn journal(tx: &mut Tx<'_>, step: &Step<'_>) -> Result<Pruned> {
+pub(super) async fn journal(tx: &Tx<'_>, step: &Step<'_>) -> Result<Pruned> {
     let found: Vec<OldEntry> = old!(tx, step, journal.created_at where journal::id.is_not_null(),
                                     journal::workflow_id, journal::subject);
     let mut ids = Vec::new();
@@ -79,7 +79,7 @@ pub(super) async fn journal(tx: &mut Tx<'_>, step: &Step<'_>) -> Result<Pruned> 
 
 /// Since when each workflow has an effect that nobody knows of.
 async fn doubts(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     of: impl Iterator<Item = Db<WorkflowId>>,
 ) -> Result<HashMap<Db<WorkflowId>, At>> {
     let of: Vec<_> = of.collect::<HashSet<_>>().into_iter().collect();
@@ -93,7 +93,7 @@ async fn doubts(
 }
 
 /// What of that is open: events, runs that are under way or hold their workflow, and the script versions that run.
-async fn open_subjects(tx: &mut Tx<'_>, subjects: &[String]) -> Result<HashSet<String>> {
+async fn open_subjects(tx: &Tx<'_>, subjects: &[String]) -> Result<HashSet<String>> {
     let mut open = HashSet::new();
     let pending = super::pins::open_events(tx, subjects).await?;
     open.extend(pending.into_iter().map(|Db(id)| id.to_string()));

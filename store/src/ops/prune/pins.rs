@@ -34,7 +34,7 @@ macro_rules! kept_notification {
 
 /// Those of the runs that something refers to which is not gone, or whose session is open.
 pub(super) async fn pinned_runs(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     gone: &Gone,
     runs: &[Db<RunId>],
 ) -> Result<HashSet<Db<RunId>>> {
@@ -82,7 +82,7 @@ pub(super) type Settled = (Db<MutationId>, Json<Vec<EventId>>);
 pub(super) type RunOfEffect = (Db<RunId>, Option<Db<MutationId>>, Option<At>);
 
 /// The runs that made these effects or went on after them.
-pub(super) async fn runs_of(tx: &mut Tx<'_>, effects: &[Settled]) -> Result<Vec<RunOfEffect>> {
+pub(super) async fn runs_of(tx: &Tx<'_>, effects: &[Settled]) -> Result<Vec<RunOfEffect>> {
     let mut runs = Vec::new();
     for batch in effects.chunks(BATCH) {
         let of = handler_runs::table
@@ -97,7 +97,7 @@ pub(super) async fn runs_of(tx: &mut Tx<'_>, effects: &[Settled]) -> Result<Vec<
 /// Those of the effects that are needed: one of their runs has not ended long enough or is referred to, one of their events is
 /// open, so that the same question may be asked again, or a notification tells of them.
 pub(super) async fn needed_effects(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     gone: &Gone,
     (effects, cutoff): (&[Settled], At),
     runs: &[RunOfEffect],
@@ -131,14 +131,14 @@ pub(super) async fn needed_effects(
 }
 
 /// Those that are events and not over.
-pub(super) async fn open_events(tx: &mut Tx<'_>, ids: &[String]) -> Result<Vec<Db<EventId>>> {
+pub(super) async fn open_events(tx: &Tx<'_>, ids: &[String]) -> Result<Vec<Db<EventId>>> {
     let open = events::table.filter(events::id.eq_any(ids)).filter(not(IsOver)).select(events::id);
     Ok(open.load(tx.conn).await?)
 }
 
 /// Those of the runs that are not gone.
 pub(super) async fn kept_runs(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     gone: &Gone,
     runs: &[Db<RunId>],
 ) -> Result<HashSet<Db<RunId>>> {
@@ -178,7 +178,7 @@ pub(super) async fn kept_runs(
 
 /// Those of the effects that are gone.
 async fn gone_effects(
-    tx: &mut Tx<'_>,
+    tx: &Tx<'_>,
     gone: &Gone,
     effects: impl Iterator<Item = Db<MutationId>>,
 ) -> Result<HashSet<Db<MutationId>>> {

@@ -19,7 +19,7 @@ use crate::schema::{handler_runs, inputs, mutations, run_inputs, run_logs, sessi
 type OldEffect = (Db<MutationId>, At, Db<WorkflowId>, Json<Vec<EventId>>);
 
 /// Settled effects, each with the runs that made it and went on after it.
-pub(super) async fn mutations(tx: &mut Tx<'_>, step: &Step<'_>) -> Result<Pruned> {
+pub(super) async fn mutations(tx: &Tx<'_>, step: &Step<'_>) -> Result<Pruned> {
     let found: Vec<OldEffect> = old!(tx, step, mutations.updated_at where IsSettled,
                                      mutations::workflow_id, mutations::event_ids);
     let last = found.last().and_then(|(id, at, ..)| place(id, Some(*at)));
@@ -48,7 +48,7 @@ pub(super) async fn mutations(tx: &mut Tx<'_>, step: &Step<'_>) -> Result<Pruned
 type OldRun = (Db<RunId>, Option<At>, Db<WorkflowId>);
 
 /// Runs without an effect that have ended.
-pub(super) async fn runs(tx: &mut Tx<'_>, step: &Step<'_>) -> Result<Pruned> {
+pub(super) async fn runs(tx: &Tx<'_>, step: &Step<'_>) -> Result<Pruned> {
     let found: Vec<OldRun> = old!(tx, step, handler_runs.ended_at where handler_runs::mutation_id.is_null(),
                                   handler_runs::workflow_id);
     let locked = step.lock(tx, found.iter().map(|(.., workflow)| *workflow)).await?;
@@ -63,7 +63,7 @@ pub(super) async fn runs(tx: &mut Tx<'_>, step: &Step<'_>) -> Result<Pruned> {
     Ok(step.pruned(over.len(), found.len(), last))
 }
 
-async fn remove_runs(tx: &mut Tx<'_>, ids: &[Db<RunId>]) -> Result<()> {
+async fn remove_runs(tx: &Tx<'_>, ids: &[Db<RunId>]) -> Result<()> {
     for batch in ids.chunks(BATCH) {
         let logs = run_logs::table.filter(run_logs::run_id.eq_any(batch));
         diesel::delete(logs).execute(tx.conn).await?;
@@ -82,7 +82,7 @@ async fn remove_runs(tx: &mut Tx<'_>, ids: &[Db<RunId>]) -> Result<()> {
 }
 
 /// Sessions that have ended and of which no run is kept.
-pub(super) async fn sessions(tx: &mut Tx<'_>, step: &Step<'_>) -> Result<Pruned> {
+pub(super) async fn sessions(tx: &Tx<'_>, step: &Step<'_>) -> Result<Pruned> {
     let found: Vec<(Db<SessionId>, Option<At>, Db<WorkflowId>)> = old!(tx, step, sessions.ended_at where sessions::result.is_not_null(), sessions::workflow_id);
     let mut count = 0;
     for batch in found.chunks(BATCH) {
