@@ -12,7 +12,7 @@ use crate::error::{Result, StoreError};
 
 /// Full durability, readers beside the writer, and patience with other processes.
 ///
-/// What a savepoint may have to undo is kept in memory and not in a file, a page that many transactions change is copied to the
+/// What a statement may have to undo is kept in memory and not in a file, a page that many transactions change is copied to the
 /// database once for many of them, and 16 MiB of pages stay at hand. None of it is about what survives a crash.
 const FOR_WRITING: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
                            PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000; \

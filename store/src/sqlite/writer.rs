@@ -1,7 +1,7 @@
 //! The one writer of a process: a thread that makes all waiting transactions durable with one commit.
 //!
-//! Each transaction has a savepoint of its own, so that one that fails is undone alone. Nobody is answered before the commit.
-//! A group that fails as a whole is run again one by one, so that only who is at fault fails.
+//! Nobody is answered before the commit. A group of which one fails, or which fails as a whole, is undone and run again one by
+//! one, so that only who is at fault fails; that is rare enough for the others to pay nothing while all goes well.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc;
@@ -17,6 +17,7 @@ use super::ready::Conn;
 use super::watch::touch;
 use super::{Ran, Surroundings, failure};
 use crate::error::{Result, StoreError};
+use crate::reused::Reuse;
 
 /// The most transactions of one commit: enough to share a flush, few enough that the first does not wait for long.
 const GROUP: usize = 128;
@@ -83,15 +84,15 @@ impl Writer {
 
 /// A transaction on its way, whatever its operation.
 trait Waiting: Send {
-    /// Runs it, for the last time or with another to follow; says whether it may stay, and whether it may have brought work.
-    fn run(&mut self, attempt: Attempt, conn: &Conn, of: &Surroundings) -> Ran<()>;
-
-    /// Why it may not stay, where that concerns the whole database.
-    fn error(&self) -> Option<&StoreError>;
+    /// Runs it, for the last time or with another to follow; says whether it may have brought work.
+    fn run(&mut self, attempt: Attempt, conn: &Conn, of: &Surroundings) -> Result<bool, Refused>;
 
     /// Answers, once it is known what became of the commit.
     fn answer(self: Box<Self>, committed: Result<()>);
 }
+
+/// It may not stay, and knows why.
+struct Refused;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Attempt {
@@ -107,12 +108,12 @@ struct Transaction<O: Operation> {
 }
 
 impl<O: Operation + Clone> Waiting for Transaction<O> {
-    fn run(&mut self, attempt: Attempt, conn: &Conn, of: &Surroundings) -> Ran<()> {
+    fn run(&mut self, attempt: Attempt, conn: &Conn, of: &Surroundings) -> Result<bool, Refused> {
         let operation = match attempt {
             Attempt::InGroup => self.operation.clone(),
             Attempt::Alone => self.operation.take(),
         };
-        let Some(operation) = operation else { return Ran { result: Ok(()), wakes: false } };
+        let Some(operation) = operation else { return Ok(false) };
         let ran = catch_unwind(AssertUnwindSafe(|| of.run(conn, operation)));
         let (result, wakes) = match ran {
             Ok(Ran { result, wakes }) => {
@@ -122,11 +123,7 @@ impl<O: Operation + Clone> Waiting for Transaction<O> {
         };
         let stays = matches!(result, Ok(Ok(_)));
         self.result = Some(result);
-        Ran { result: if stays { Ok(()) } else { Err(StoreError::Stopped) }, wakes }
-    }
-
-    fn error(&self) -> Option<&StoreError> {
-        self.result.as_ref()?.as_ref().ok()?.as_ref().err()
+        if stays { Ok(wakes) } else { Err(Refused) }
     }
 
     fn answer(self: Box<Self>, committed: Result<()>) {
@@ -145,8 +142,16 @@ impl<O: Operation + Clone> Waiting for Transaction<O> {
 enum Undone {
     /// It could not begin: nobody in it is at fault.
     NotBegun(StoreError),
+    /// One in it may not stay.
+    Refused,
     /// It was undone on its way.
     OnTheWay(StoreError),
+}
+
+impl From<Refused> for Undone {
+    fn from(Refused: Refused) -> Self {
+        Self::Refused
+    }
 }
 
 struct WriterThread {
@@ -187,8 +192,12 @@ impl WriterThread {
         let attempt = if group.len() > 1 { Attempt::InGroup } else { Attempt::Alone };
         match self.try_commit(&mut group, attempt) {
             Ok(()) => group.into_iter().for_each(|transaction| transaction.answer(Ok(()))),
-            Err(Undone::OnTheWay(_)) if attempt == Attempt::InGroup => {
+            Err(Undone::Refused | Undone::OnTheWay(_)) if attempt == Attempt::InGroup => {
                 group.into_iter().for_each(|transaction| self.commit(vec![transaction]));
+            }
+            Err(Undone::Refused) => {
+                // It says for itself why.
+                group.into_iter().for_each(|transaction| transaction.answer(Ok(())));
             }
             Err(Undone::OnTheWay(error) | Undone::NotBegun(error)) => {
                 tracing::warn!(%error, "a commit failed; nothing of it was written");
@@ -208,9 +217,7 @@ impl WriterThread {
             return Ok(());
         }
         self.execute("BEGIN IMMEDIATE").map_err(Undone::NotBegun)?;
-        let ran = self.run_all(group, attempt);
-        let done = ran.and_then(|wakes| self.execute("COMMIT").map(|()| wakes));
-        match done {
+        match self.run_and_commit(group, attempt) {
             Ok(wakes) => {
                 if wakes {
                     self.ring();
@@ -218,28 +225,25 @@ impl WriterThread {
                 }
                 Ok(())
             }
-            Err(error) => {
+            Err(undone) => {
                 // SQLite may have rolled back already; then there is nothing left to do.
                 let _nothing_open = self.conn.get_mut().batch_execute("ROLLBACK");
-                Err(Undone::OnTheWay(error))
+                Err(undone)
             }
         }
     }
 
-    /// Runs each in its own savepoint; says whether any may have brought work.
-    fn run_all(&mut self, group: &mut [Box<dyn Waiting>], attempt: Attempt) -> Result<bool> {
+    /// Says whether any may have brought work.
+    fn run_and_commit(
+        &mut self,
+        group: &mut [Box<dyn Waiting>],
+        attempt: Attempt,
+    ) -> Result<bool, Undone> {
         let mut wakes = false;
         for transaction in group {
-            self.execute("SAVEPOINT one")?;
-            let ran = transaction.run(attempt, &self.conn, &self.surroundings);
-            if ran.result.is_ok() {
-                wakes |= ran.wakes;
-            } else if let Err(gone) = self.execute("ROLLBACK TO one") {
-                // Some failures undo everything at once, as a full disk does.
-                return Err(transaction.error().map_or(gone, failure::repeat));
-            }
-            self.execute("RELEASE one")?;
+            wakes |= transaction.run(attempt, &self.conn, &self.surroundings)?;
         }
+        self.execute("COMMIT").map_err(Undone::OnTheWay)?;
         Ok(wakes)
     }
 
@@ -249,7 +253,7 @@ impl WriterThread {
     }
 
     fn look_for_others(&mut self) {
-        let query = diesel::sql_query("SELECT data_version FROM pragma_data_version");
+        let query = diesel::sql_query("PRAGMA data_version").reused();
         match query.get_result(self.conn.get_mut()) {
             Ok(DataVersion { data_version }) => {
                 if self.others.replace(data_version).is_some_and(|before| before != data_version) {
