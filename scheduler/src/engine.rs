@@ -17,7 +17,7 @@ use windlass_store::{Beat, ClaimedRun, RunFilter, Session, StartSession, StoreEr
 
 pub use self::parts::{Effects, EngineParts};
 use self::pause::{Pause, sleep_for, wake_up};
-use self::turn::LookedAt;
+use self::turn::OnlyClaims;
 use crate::drive::{Driver, FollowUpRun};
 use crate::error::EngineError;
 use crate::liveness::{Alive, Dead, find_alive, find_dead};
@@ -96,7 +96,7 @@ impl Engine {
             let mut drives = JoinSet::new();
             let mut pause = Pause::default();
             let mut dead_are_recovered = false;
-            let mut looked_at = LookedAt::default();
+            let mut only_claims = OnlyClaims::default();
             let mut pruned_at: Option<Instant> = None;
             let lease = self.driver.policy.lease.duration();
             while !shutdown.is_cancelled() {
@@ -105,7 +105,7 @@ impl Engine {
                         self.recover_dead().await?;
                         dead_are_recovered = true;
                     }
-                    Ok(self.turn(&mut looked_at, &mut drives).await?)
+                    Ok(self.turn(&mut only_claims, &mut drives).await?)
                 };
                 let sleep = pause.after(turn.await)?;
                 // Only when it is awake anyway: where nothing happens, nothing becomes more.
@@ -116,7 +116,7 @@ impl Engine {
                 let is_full = self.driver.slots.available_permits() == 0;
                 tokio::select! {
                     () = shutdown.cancelled() => {}
-                    () = wake_up(&mut wake_ups, is_full) => {}
+                    () = wake_up(&mut wake_ups, is_full) => only_claims.ring(),
                     () = sleep_for(sleep, lease) => {}
                     Some(ended) = drives.join_next() => check(ended)?,
                 }
@@ -133,9 +133,9 @@ impl Engine {
     pub async fn run_until_idle(&self) -> Result<(), EngineError> {
         self.with_renewals(async {
             self.recover_dead().await?;
-            let (mut looked_at, mut drives) = (LookedAt::default(), JoinSet::new());
+            let (mut only_claims, mut drives) = (OnlyClaims::default(), JoinSet::new());
             loop {
-                let sleep = self.turn(&mut looked_at, &mut drives).await?;
+                let sleep = self.turn(&mut only_claims, &mut drives).await?;
                 match drives.join_next().await {
                     Some(ended) => check(ended)?,
                     None if sleep == Some(Duration::ZERO) => {}

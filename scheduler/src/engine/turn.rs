@@ -22,13 +22,19 @@ const DUE_BATCH: u32 = 100;
 /// How long a worker that always finds a run claims the next one without a look at everything else.
 const BUSY: Duration = Duration::from_millis(100);
 
-/// When a worker that found a run looked at everything that may be due.
+/// Since when a worker only claims runs, because it found some or somebody rang. Only a look at everything that may be due begins
+/// a new such time, so that other things wait no longer than it lasts, however often somebody rings.
 #[derive(Debug, Default)]
-pub(super) struct LookedAt(Option<Instant>);
+pub(super) struct OnlyClaims(Option<Instant>);
 
-impl LookedAt {
-    /// How long the worker need not look again while it finds runs.
-    fn is_good_for(&self) -> Option<Duration> {
+impl OnlyClaims {
+    /// Somebody rang, most likely for a run.
+    pub(super) fn ring(&mut self) {
+        self.0.get_or_insert_with(Instant::now);
+    }
+
+    /// How long the worker need not look at everything while it finds runs.
+    fn last_for(&self) -> Option<Duration> {
         BUSY.checked_sub(self.0?.elapsed())
     }
 }
@@ -43,19 +49,19 @@ impl Engine {
     /// Looks for work once and begins it. Returns how long there will be none: zero where there may be more at once.
     pub(super) async fn turn(
         &self,
-        looked_at: &mut LookedAt,
+        only_claims: &mut OnlyClaims,
         drives: &mut JoinSet<Result<(), EngineError>>,
     ) -> Result<Option<Duration>, StoreError> {
         let driver = &self.driver;
         let is_full = driver.slots.available_permits() == 0;
-        if let Some(look_again_in) = looked_at.is_good_for() {
+        if let Some(look_in) = only_claims.last_for() {
             let found = self.claim(None).await?;
             if is_full || !found.runs.is_empty() {
                 self.begin(found, drives);
-                return Ok(Some(look_again_in));
+                return Ok(Some(look_in));
             }
-            *looked_at = LookedAt::default();
         }
+        *only_claims = OnlyClaims::default();
         let mut agenda = driver.store.agenda(&self.card.takes).await?;
         // What this worker has no hands for is looked at again when one of its tasks has ended.
         if driver.lookups.available_permits() == 0 {
@@ -70,7 +76,7 @@ impl Engine {
         // Where there was a run, there may be another.
         let found_at = (agenda.run == Some(Duration::ZERO)).then(Instant::now);
         if self.attend_to(agenda, drives).await? {
-            looked_at.0 = found_at;
+            only_claims.0 = found_at;
         } else {
             // What is due and was not found is locked by somebody else for the moment.
             tokio::time::sleep(LOCKED).await;
@@ -149,5 +155,30 @@ impl Engine {
             let driver = Arc::clone(&self.driver);
             drives.spawn(drive_chain(driver, run, found.claimed_after, slot));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_rings_all_the_time_does_not_keep_a_worker_from_a_look_at_everything() {
+        let mut only_claims = OnlyClaims::default();
+        let mut waited = Duration::ZERO;
+        only_claims.ring();
+
+        while only_claims.last_for().is_some() {
+            tokio::time::advance(Duration::from_millis(7)).await;
+            waited += Duration::from_millis(7);
+            only_claims.ring();
+        }
+
+        assert!(waited <= BUSY + Duration::from_millis(7), "{waited:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_worker_that_nobody_rings_for_looks_at_everything() {
+        assert_eq!(OnlyClaims::default().last_for(), None);
     }
 }
