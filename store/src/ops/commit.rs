@@ -10,7 +10,7 @@ use super::dialect::RunQueryDsl;
 use super::held::{Held, hold};
 use super::inputs::{leave_out_needless, register};
 use super::outcome::Because;
-use super::publish::{leave_out_past, mark_work, publish};
+use super::publish::{Topics, mark_work, publish};
 use super::{Operation, Tx, again, logs, next, outcome};
 use crate::error::{Result, StoreError};
 use crate::model::{Claim, Committed};
@@ -23,20 +23,24 @@ impl Operation for CommitProducer {
     type Output = Committed;
 
     async fn run(mut self, tx: &Tx<'_>) -> Result<Committed> {
-        let mut held = match begin(tx, self.claim, self.follow_up).await? {
+        let (begun, topics) = try_join!(
+            begin(tx, self.claim, self.follow_up),
+            Topics::of(tx, self.claim.workflow, &self.events),
+        )?;
+        let mut held = match begun {
             Begun::Now(held) => held,
             Begun::Again(committed) => return Ok(committed),
         };
         require(&held, HandlerKind::Producer, "be committed as a producer's")?;
         let changes = held.state.commit()?;
-        leave_out_past(tx, &held, &mut self.events).await?;
+        topics.leave_out_past(&mut self.events);
         let wanted = leave_out_needless(tx, &held, self.inputs, &self.events).await?;
         let mut registered = register(tx, &held, wanted).await?;
         registered.translate(tx, &held, &mut self.events).await?;
-        let changed = publish(tx, &held, self.events).await?;
         let state = self.state.as_ref();
         let because = Because { state, ..Because::default() };
-        let ((), _none, next_run_at) = try_join!(
+        let (changed, (), _none, next_run_at) = try_join!(
+            publish(tx, &held, &topics, self.events),
             logs::append(tx, held.run.id, self.logs),
             outcome::write_rows(tx, &held, &changes, &because),
             next_run_at(tx, &held),
@@ -51,18 +55,22 @@ impl Operation for CommitConsumer {
     type Output = Committed;
 
     async fn run(mut self, tx: &Tx<'_>) -> Result<Committed> {
-        let mut held = match begin(tx, self.claim, self.follow_up).await? {
+        let (begun, topics) = try_join!(
+            begin(tx, self.claim, self.follow_up),
+            Topics::of(tx, self.claim.workflow, &self.events),
+        )?;
+        let mut held = match begun {
             Begun::Now(held) => held,
             Begun::Again(committed) => return Ok(committed),
         };
         require(&held, HandlerKind::Consumer, "be committed as a consumer's")?;
         let changes = held.state.commit()?;
-        leave_out_past(tx, &held, &mut self.events).await?;
+        topics.leave_out_past(&mut self.events);
         inherit_causes(tx, &held, &mut self.events).await?;
-        let changed = publish(tx, &held, self.events).await?;
         let state = self.state.as_ref();
         let because = Because { state, ..Because::default() };
-        let ((), n_consumed) = try_join!(
+        let (changed, (), n_consumed) = try_join!(
+            publish(tx, &held, &topics, self.events),
             logs::append(tx, held.run.id, self.logs),
             outcome::write_rows(tx, &held, &changes, &because),
         )?;

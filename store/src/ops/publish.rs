@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use diesel::prelude::*;
+use futures::try_join;
 use serde_json::Value;
 use windlass_core::{EventId, EventStatus, HandlerKind, Id, InputId, TopicId, WorkflowId};
 
@@ -25,54 +26,93 @@ struct Message {
     causes: BTreeSet<InputId>,
 }
 
-/// Publishes events; of several with one id in one topic the last one counts. Returns the topics in which there is anything new
-/// to look at, for [`mark_work`].
-pub(super) async fn publish(
-    tx: &Tx<'_>,
-    held: &Held,
-    events: Vec<NewEvent>,
-) -> Result<Vec<String>> {
-    let mut changed = Vec::new();
-    for (topic, messages) in by_topic(events) {
-        if publish_in(tx, held, &topic, messages).await? {
-            changed.push(topic);
-        }
-    }
-    Ok(changed)
+/// The topics of what is to be published: their ids, and which of the events are over and no longer kept.
+pub(super) struct Topics {
+    ids: HashMap<String, Db<TopicId>>,
+    past: HashSet<(String, String)>,
 }
 
-/// Leaves out what was published, is over and is no longer kept: it stays over.
-pub(super) async fn leave_out_past(
-    tx: &Tx<'_>,
-    held: &Held,
-    events: &mut Vec<NewEvent>,
-) -> Result<()> {
-    let mut named: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for event in events.iter() {
-        for topic in &event.topics {
-            let names = named.entry(topic.clone()).or_default();
-            names.insert(storable(event.message_id.clone()));
+impl Topics {
+    /// Looks them up. It depends on nothing but the workflow, so it can be joined with the look at the run.
+    pub(super) async fn of(tx: &Tx<'_>, workflow: WorkflowId, events: &[NewEvent]) -> Result<Self> {
+        let mut named: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for event in events {
+            for topic in &event.topics {
+                let names = named.entry(topic.clone()).or_default();
+                names.insert(storable(event.message_id.clone()));
+            }
         }
+        let topics = named.keys().cloned().collect();
+        let (ids, past) = try_join!(ids(tx, workflow, topics), past(tx, workflow, named))?;
+        Ok(Self { ids, past })
     }
-    let mut past: HashSet<(String, String)> = HashSet::new();
+
+    /// Leaves out what was published, is over and is no longer kept: it stays over.
+    pub(super) fn leave_out_past(&self, events: &mut Vec<NewEvent>) {
+        for event in events.iter_mut() {
+            let name = storable(event.message_id.clone());
+            event.topics.retain(|topic| !self.past.contains(&(topic.clone(), name.clone())));
+        }
+        events.retain(|event| !event.topics.is_empty());
+    }
+
+    fn id(&self, topic: &str) -> Result<Db<TopicId>> {
+        self.ids.get(topic).copied().ok_or_else(|| StoreError::not_found("topic", topic))
+    }
+}
+
+async fn ids(
+    tx: &Tx<'_>,
+    workflow: WorkflowId,
+    names: Vec<String>,
+) -> Result<HashMap<String, Db<TopicId>>> {
+    if names.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let n_names = names.len();
+    let found = topics::table
+        .filter(topics::workflow_id.eq(Db(workflow)).and(topics::name.eq_any(names)))
+        .select((topics::name, topics::id));
+    let found: Vec<(String, Db<TopicId>)> = found.reused_for(n_names).load(tx.conn).await?;
+    Ok(found.into_iter().collect())
+}
+
+async fn past(
+    tx: &Tx<'_>,
+    workflow: WorkflowId,
+    named: BTreeMap<String, BTreeSet<String>>,
+) -> Result<HashSet<(String, String)>> {
+    let mut past = HashSet::new();
     for (topic, names) in named {
         let names: Vec<String> = names.into_iter().collect();
         for batch in names.chunks(BATCH) {
             let found = past_events::table
                 .inner_join(topics::table)
-                .filter(topics::workflow_id.eq(held.workflow.id).and(topics::name.eq(&topic)))
+                .filter(topics::workflow_id.eq(Db(workflow)).and(topics::name.eq(&topic)))
                 .filter(past_events::message_id.eq_any(batch))
                 .select(past_events::message_id);
             let found: Vec<String> = found.reused_for(batch.len()).load(tx.conn).await?;
             past.extend(found.into_iter().map(|name| (topic.clone(), name)));
         }
     }
-    for event in events.iter_mut() {
-        let name = storable(event.message_id.clone());
-        event.topics.retain(|topic| !past.contains(&(topic.clone(), name.clone())));
+    Ok(past)
+}
+
+/// Publishes events; of several with one id in one topic the last one counts. Returns the topics in which there is anything new
+/// to look at, for [`mark_work`].
+pub(super) async fn publish(
+    tx: &Tx<'_>,
+    held: &Held,
+    topics: &Topics,
+    events: Vec<NewEvent>,
+) -> Result<Vec<String>> {
+    let mut changed = Vec::new();
+    for (topic, messages) in by_topic(events) {
+        if publish_in(tx, held, topics.id(&topic)?, messages).await? {
+            changed.push(topic);
+        }
     }
-    events.retain(|event| !event.topics.is_empty());
-    Ok(())
+    Ok(changed)
 }
 
 fn by_topic(events: Vec<NewEvent>) -> Vec<(String, Vec<Message>)> {
@@ -107,18 +147,13 @@ fn by_topic(events: Vec<NewEvent>) -> Vec<(String, Vec<Message>)> {
 async fn publish_in(
     tx: &Tx<'_>,
     held: &Held,
-    topic: &str,
+    topic: Db<TopicId>,
     mut messages: Vec<Message>,
 ) -> Result<bool> {
-    let id = topics::table
-        .filter(topics::workflow_id.eq(held.workflow.id).and(topics::name.eq(topic)))
-        .select(topics::id);
-    let id: Option<Db<TopicId>> = id.first(tx.conn).await.optional()?;
-    let id = id.ok_or_else(|| StoreError::not_found("topic", topic))?;
     let mut is_changed = false;
     while !messages.is_empty() {
         let rest = messages.split_off(messages.len().min(BATCH));
-        is_changed |= publish_batch(tx, held, id, messages).await?;
+        is_changed |= publish_batch(tx, held, topic, messages).await?;
         messages = rest;
     }
     Ok(is_changed)
