@@ -104,12 +104,18 @@ impl Database {
         self.folder.path()
     }
 
-    /// Runs statements in one transaction.
-    pub(crate) async fn execute(&self, sql: &str) -> anyhow::Result<()> {
-        let sql = format!("BEGIN; {sql}; COMMIT;");
+    /// Inserts rows that refer to each other rightly, in one transaction: the database looks at none of them. SQLite would look
+    /// for those that wait for each row, in a table without an index for that.
+    pub(crate) async fn fill(&self, sql: &str) -> anyhow::Result<()> {
         match &self.server {
-            Some(server) => server.batch_execute(&sql).await.map_err(Into::into),
-            None => self.on_file(move |conn| Ok(conn.batch_execute(&sql)?)).await,
+            Some(server) => {
+                let unchecked = "SET LOCAL session_replication_role = replica";
+                Ok(server.batch_execute(&format!("BEGIN; {unchecked}; {sql}; COMMIT;")).await?)
+            }
+            None => {
+                let sql = format!("PRAGMA foreign_keys = OFF; BEGIN; {sql}; COMMIT;");
+                self.on_file(move |conn| Ok(conn.batch_execute(&sql)?)).await
+            }
         }
     }
 
@@ -125,12 +131,6 @@ impl Database {
                 self.on_file(move |conn| Ok(diesel::select(expression).get_result(conn)?)).await
             }
         }
-    }
-
-    /// What to say in a transaction of rows that refer to each other rightly, so that nobody looks at each of them.
-    pub(crate) fn unchecked(&self) -> String {
-        let unchecked = "SET LOCAL session_replication_role = replica; ";
-        if self.server.is_some() { unchecked.to_owned() } else { String::new() }
     }
 
     /// Thirty-two hexadecimal digits of a number, in the database's words.

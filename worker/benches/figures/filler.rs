@@ -14,12 +14,12 @@ pub(crate) async fn finished_runs(
     numbers: Range<u32>,
     n_workflows: usize,
 ) -> anyhow::Result<()> {
-    let statements = database.unchecked() + &finished_sql(database, n_workflows);
+    let statements = finished_sql(database, n_workflows);
     let mut from = numbers.start;
     while from < numbers.end {
         let to = numbers.end.min(from + BATCH);
         let range = format!("SELECT {from} UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < {to}");
-        database.execute(&statements.replace("$RANGE", &range)).await?;
+        database.fill(&statements.replace("$RANGE", &range)).await?;
         from = to;
     }
     database.analyze().await
@@ -83,7 +83,7 @@ pub(crate) async fn copies(database: &Database, n_copies: u32) -> anyhow::Result
         .iter()
         .map(|(table, columns)| copied_sql(database, table, columns).replace("$RANGE", &range))
         .collect();
-    database.execute(&copied.join(";\n")).await?;
+    database.fill(&copied.join(";\n")).await?;
     database.analyze().await
 }
 
