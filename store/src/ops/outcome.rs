@@ -77,7 +77,7 @@ pub(super) async fn write(
     Ok(n_disposed)
 }
 
-/// The first half of [`write`], which can be joined with what else an operation writes: the run, its ledger row and its events.
+/// The first half of [`write()`], which can be joined with what else an operation writes: the run, its ledger row, its events.
 pub(super) async fn write_rows(
     tx: &Tx<'_>,
     held: &Held,
