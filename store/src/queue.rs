@@ -94,35 +94,12 @@ macro_rules! one_workflow {
     }};
 }
 
-/// That run without what its script made, its session, and what its ledger row says.
-macro_rules! run_head {
-    ($run:expr) => {{
-        use diesel::prelude::*;
-
-        use crate::rows::{Db, RunHead, SessionHead};
-        use crate::schema::{handler_runs, mutations, sessions};
-
-        let mutation = (mutations::status, mutations::reconcilable, mutations::cost);
-        handler_runs::table
-            .inner_join(sessions::table)
-            .left_join(mutations::table)
-            .filter(handler_runs::id.eq(Db($run)))
-            .select((RunHead::as_select(), SessionHead::as_select(), mutation.nullable()))
-    }};
-}
-
 use diesel::prelude::*;
-use windlass_core::{MutationStatus, RunId, WorkspaceId};
-pub(crate) use {due_workflows, one_workflow, queue_of, queued_from, queued_runs, run_head};
+use windlass_core::{RunId, WorkspaceId};
+pub(crate) use {due_workflows, one_workflow, queue_of, queued_from, queued_runs};
 
-use crate::rows::{Db, RunHead, SessionHead};
+use crate::rows::Db;
 use crate::schema::workflow_keys;
-
-/// What a ledger row says of its mutation's fate, whether its tool can look it up, and what it costs.
-type LedgerState = (Db<MutationStatus>, bool, i64);
-
-/// A run without what its script made, its session and its ledger row.
-pub(crate) type HeadRow = (RunHead, SessionHead, Option<LedgerState>);
 
 /// Where queued runs are taken from.
 #[derive(Debug, Clone, Copy)]

@@ -23,17 +23,13 @@ impl Operation for CommitProducer {
     type Output = Committed;
 
     async fn run(mut self, tx: &Tx<'_>) -> Result<Committed> {
-        let (begun, topics) = try_join!(
-            begin(tx, self.claim, self.follow_up),
-            Topics::of(tx, self.claim.workflow, &self.events),
-        )?;
-        let mut held = match begun {
-            Begun::Now(held) => held,
+        let begun = begin(tx, self.claim, &mut self.events, self.follow_up).await?;
+        let (mut held, topics) = match begun {
+            Begun::Now(held, topics) => (held, topics),
             Begun::Again(committed) => return Ok(committed),
         };
         require(&held, HandlerKind::Producer, "be committed as a producer's")?;
         let changes = held.state.commit()?;
-        topics.leave_out_past(&mut self.events);
         let wanted = leave_out_needless(tx, &held, self.inputs, &self.events).await?;
         let mut registered = register(tx, &held, wanted).await?;
         registered.translate(tx, &held, &mut self.events).await?;
@@ -55,17 +51,13 @@ impl Operation for CommitConsumer {
     type Output = Committed;
 
     async fn run(mut self, tx: &Tx<'_>) -> Result<Committed> {
-        let (begun, topics) = try_join!(
-            begin(tx, self.claim, self.follow_up),
-            Topics::of(tx, self.claim.workflow, &self.events),
-        )?;
-        let mut held = match begun {
-            Begun::Now(held) => held,
+        let begun = begin(tx, self.claim, &mut self.events, self.follow_up).await?;
+        let (mut held, topics) = match begun {
+            Begun::Now(held, topics) => (held, topics),
             Begun::Again(committed) => return Ok(committed),
         };
         require(&held, HandlerKind::Consumer, "be committed as a consumer's")?;
         let changes = held.state.commit()?;
-        topics.leave_out_past(&mut self.events);
         inherit_causes(tx, &held, &mut self.events).await?;
         let state = self.state.as_ref();
         let because = Because { state, ..Because::default() };
@@ -85,15 +77,24 @@ impl Operation for CommitConsumer {
 
 /// What a commit finds.
 enum Begun {
-    /// The run, which is to be committed.
-    Now(Held),
+    /// The run, which is to be committed, and the topics of what it publishes.
+    Now(Held, Topics),
     /// What came of it the first time: the answer was lost.
     Again(Committed),
 }
 
-async fn begin(tx: &Tx<'_>, claim: Claim, wanted: Option<FollowUp>) -> Result<Begun> {
-    match hold(tx, claim).await {
-        Ok(held) => Ok(Begun::Now(held)),
+/// Of what is to be published it leaves out what is over.
+async fn begin(
+    tx: &Tx<'_>,
+    claim: Claim,
+    events: &mut Vec<NewEvent>,
+    wanted: Option<FollowUp>,
+) -> Result<Begun> {
+    match try_join!(hold(tx, claim), Topics::of(tx, claim.workflow, events)) {
+        Ok((held, topics)) => {
+            topics.leave_out_past(events);
+            Ok(Begun::Now(held, topics))
+        }
         Err(StoreError::ClaimLost { run }) => {
             let committed = again::committed(tx, claim, wanted).await?;
             committed.map(Begun::Again).ok_or(StoreError::ClaimLost { run })

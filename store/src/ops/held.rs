@@ -1,8 +1,10 @@
 //! A run together with what its state depends on, and a worker's right to write to it.
 
 use diesel::prelude::*;
+use futures::try_join;
 use windlass_core::{
-    Id, Policy, Recourse, RunId, RunState, Status, StopContext, WorkerId, WorkflowId, WorkspaceId,
+    Id, MutationStatus, Policy, Recourse, RunId, RunState, Status, StopContext, WorkerId,
+    WorkflowId, WorkspaceId,
 };
 
 use super::Tx;
@@ -10,9 +12,8 @@ use super::dialect::{self, RunQueryDsl};
 use crate::convert::count;
 use crate::error::{Result, StoreError};
 use crate::model::Claim;
-use crate::queue::{HeadRow, run_head};
 use crate::rows::{Db, RunHead, SessionHead, WorkflowRow};
-use crate::schema::handler_runs;
+use crate::schema::{handler_runs, mutations, sessions};
 
 /// A run whose workflow is locked.
 pub(super) struct Held {
@@ -63,8 +64,12 @@ impl Held {
 /// A lease that has expired does not refuse: only that another worker claimed the run, or that it was stopped in the meantime.
 /// So a worker that was merely slow loses nothing while nobody missed it.
 pub(super) async fn hold(tx: &Tx<'_>, claim: Claim) -> Result<Held> {
-    let (workflow, run) = dialect::lock_workflow_and_run(tx.conn, claim).await?;
-    let held = workflow.zip(run).and_then(|(workflow, run)| Held::new(workflow, Loaded::from(run)));
+    // The run is looked at when the lock is taken.
+    let (workflow, run) = try_join!(
+        dialect::lock_workflow(tx.conn, claim.workspace, claim.workflow),
+        load(tx, claim.run),
+    )?;
+    let held = workflow.zip(run).and_then(|(workflow, run)| Held::new(workflow, run));
     let is_active = |held: &Held| held.run.status.0 == Status::Active;
     held.filter(|held| held.run.fence == claim.fence && is_active(held))
         .ok_or(StoreError::ClaimLost { run: claim.run })
@@ -116,6 +121,12 @@ pub(super) struct Loaded {
     price: i64,
 }
 
+/// What a ledger row says of its mutation's fate, whether its tool can look it up, and what it costs.
+type LedgerState = (Db<MutationStatus>, bool, i64);
+
+/// A run without what its script made, its session and its ledger row.
+type HeadRow = (RunHead, SessionHead, Option<LedgerState>);
+
 impl From<HeadRow> for Loaded {
     fn from((run, session, mutation): HeadRow) -> Self {
         let state = RunState {
@@ -134,6 +145,12 @@ impl From<HeadRow> for Loaded {
 
 /// The run and its state.
 pub(super) async fn load(tx: &Tx<'_>, run: RunId) -> Result<Option<Loaded>> {
-    let found: Option<HeadRow> = run_head!(run).first(tx.conn).await.optional()?;
+    let mutation = (mutations::status, mutations::reconcilable, mutations::cost);
+    let head = handler_runs::table
+        .inner_join(sessions::table)
+        .left_join(mutations::table)
+        .filter(handler_runs::id.eq(Db(run)))
+        .select((RunHead::as_select(), SessionHead::as_select(), mutation.nullable()));
+    let found: Option<HeadRow> = head.first(tx.conn).await.optional()?;
     Ok(found.map(Loaded::from))
 }

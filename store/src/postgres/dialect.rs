@@ -4,16 +4,12 @@
 //! that are locked already, and so never waits while it holds some: no two transactions wait for each other.
 
 use diesel::prelude::*;
-use futures::future::try_join;
 use windlass_core::{RunId, Timestamp, WorkflowId, WorkspaceId};
 
 pub(super) use super::PostgresStore as Backend;
 pub(super) use super::query::RunQueryDsl;
 use crate::error::Result;
-use crate::model::Claim;
-use crate::queue::{
-    From, HeadRow, due_workflows, one_workflow, queue_of, queued_from, queued_runs, run_head,
-};
+use crate::queue::{From, due_workflows, one_workflow, queue_of, queued_from, queued_runs};
 use crate::rows::{Db, LimitRow, WorkflowRow};
 use crate::schema::{handler_runs, limits, workflows};
 
@@ -28,19 +24,6 @@ pub(super) async fn lock_workflow(
 ) -> Result<Option<WorkflowRow>> {
     let row = one_workflow!(workspace, workflow).for_no_key_update();
     Ok(row.first(conn).await.optional()?)
-}
-
-/// The workflow's row, locked, and its run as it is then.
-///
-/// Both are sent at once, and happen one after the other: the run is looked at when the lock is taken.
-pub(super) async fn lock_workflow_and_run(
-    conn: &Conn,
-    claim: Claim,
-) -> Result<(Option<WorkflowRow>, Option<HeadRow>)> {
-    let workflow = one_workflow!(claim.workspace, claim.workflow).for_no_key_update();
-    let run = run_head!(claim.run);
-    let (workflows, runs) = try_join(workflow.load(conn), run.load(conn)).await?;
-    Ok((workflows.into_iter().next(), runs.into_iter().next()))
 }
 
 /// Those of the workflows that nobody else has locked, locked.

@@ -9,10 +9,7 @@ use windlass_core::{RunId, Timestamp, WorkflowId, WorkspaceId};
 pub(super) use super::SqliteStore as Backend;
 pub(super) use super::ready::{Conn, RunQueryDsl};
 use crate::error::Result;
-use crate::model::Claim;
-use crate::queue::{
-    From, HeadRow, due_workflows, one_workflow, queue_of, queued_from, queued_runs, run_head,
-};
+use crate::queue::{From, due_workflows, one_workflow, queue_of, queued_from, queued_runs};
 use crate::reused::Reuse;
 use crate::rows::{Db, LimitRow, WorkflowRow};
 use crate::schema::limits;
@@ -25,15 +22,6 @@ pub(super) async fn lock_workflow(
 ) -> Result<Option<WorkflowRow>> {
     let row = one_workflow!(workspace, workflow);
     Ok(row.first(conn).await.optional()?)
-}
-
-/// The workflow's row and its run.
-pub(super) async fn lock_workflow_and_run(
-    conn: &Conn,
-    claim: Claim,
-) -> Result<(Option<WorkflowRow>, Option<HeadRow>)> {
-    let workflow = lock_workflow(conn, claim.workspace, claim.workflow).await?;
-    Ok((workflow, run_head!(claim.run).first(conn).await.optional()?))
 }
 
 /// Those of the workflows that nobody else has locked.
