@@ -25,7 +25,7 @@ impl Operation for CommitProducer {
     async fn run(mut self, tx: &Tx<'_>) -> Result<Committed> {
         let begun = begin(tx, self.claim, &mut self.events, self.follow_up).await?;
         let (mut held, topics) = match begun {
-            Begun::Now(held, topics) => (held, topics),
+            Begun::Now(begun) => *begun,
             Begun::Again(committed) => return Ok(committed),
         };
         require(&held, HandlerKind::Producer, "be committed as a producer's")?;
@@ -53,7 +53,7 @@ impl Operation for CommitConsumer {
     async fn run(mut self, tx: &Tx<'_>) -> Result<Committed> {
         let begun = begin(tx, self.claim, &mut self.events, self.follow_up).await?;
         let (mut held, topics) = match begun {
-            Begun::Now(held, topics) => (held, topics),
+            Begun::Now(begun) => *begun,
             Begun::Again(committed) => return Ok(committed),
         };
         require(&held, HandlerKind::Consumer, "be committed as a consumer's")?;
@@ -78,7 +78,7 @@ impl Operation for CommitConsumer {
 /// What a commit finds.
 enum Begun {
     /// The run, which is to be committed, and the topics of what it publishes.
-    Now(Held, Topics),
+    Now(Box<(Held, Topics)>),
     /// What came of it the first time: the answer was lost.
     Again(Committed),
 }
@@ -93,7 +93,7 @@ async fn begin(
     match try_join!(hold(tx, claim), Topics::of(tx, claim.workflow, events)) {
         Ok((held, topics)) => {
             topics.leave_out_past(events);
-            Ok(Begun::Now(held, topics))
+            Ok(Begun::Now(Box::new((held, topics))))
         }
         Err(StoreError::ClaimLost { run }) => {
             let committed = again::committed(tx, claim, wanted).await?;
