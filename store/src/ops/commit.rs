@@ -1,5 +1,7 @@
 //! Commits a run: everything that it did inside becomes true at once.
 
+use std::ops::ControlFlow;
+
 use diesel::prelude::*;
 use futures::try_join;
 use serde_json::Value;
@@ -25,8 +27,8 @@ impl Operation for CommitProducer {
     async fn run(mut self, tx: &Tx<'_>) -> Result<Committed> {
         let begun = begin(tx, self.claim, &mut self.events, self.follow_up).await?;
         let (mut held, topics) = match begun {
-            Begun::Now(begun) => *begun,
-            Begun::Again(committed) => return Ok(committed),
+            ControlFlow::Continue(begun) => begun,
+            ControlFlow::Break(committed) => return Ok(committed),
         };
         require(&held, HandlerKind::Producer, "be committed as a producer's")?;
         let changes = held.state.commit()?;
@@ -53,8 +55,8 @@ impl Operation for CommitConsumer {
     async fn run(mut self, tx: &Tx<'_>) -> Result<Committed> {
         let begun = begin(tx, self.claim, &mut self.events, self.follow_up).await?;
         let (mut held, topics) = match begun {
-            Begun::Now(begun) => *begun,
-            Begun::Again(committed) => return Ok(committed),
+            ControlFlow::Continue(begun) => begun,
+            ControlFlow::Break(committed) => return Ok(committed),
         };
         require(&held, HandlerKind::Consumer, "be committed as a consumer's")?;
         let changes = held.state.commit()?;
@@ -75,29 +77,22 @@ impl Operation for CommitConsumer {
     }
 }
 
-/// What a commit finds.
-enum Begun {
-    /// The run, which is to be committed, and the topics of what it publishes.
-    Now(Box<(Held, Topics)>),
-    /// What came of it the first time: the answer was lost.
-    Again(Committed),
-}
-
-/// Of what is to be published it leaves out what is over.
+/// The run that is to be committed, and the topics of what it publishes, from which what is over is left out; or what came of it
+/// the first time, where only the answer was lost.
 async fn begin(
     tx: &Tx<'_>,
     claim: Claim,
     events: &mut Vec<NewEvent>,
     wanted: Option<FollowUp>,
-) -> Result<Begun> {
+) -> Result<ControlFlow<Committed, (Held, Topics)>> {
     match try_join!(hold(tx, claim), Topics::of(tx, claim.workflow, events)) {
         Ok((held, topics)) => {
             topics.leave_out_past(events);
-            Ok(Begun::Now(Box::new((held, topics))))
+            Ok(ControlFlow::Continue((held, topics)))
         }
         Err(StoreError::ClaimLost { run }) => {
             let committed = again::committed(tx, claim, wanted).await?;
-            committed.map(Begun::Again).ok_or(StoreError::ClaimLost { run })
+            committed.map(ControlFlow::Break).ok_or(StoreError::ClaimLost { run })
         }
         Err(other) => Err(other),
     }
