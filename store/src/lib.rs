@@ -42,6 +42,7 @@
 pub mod conformance;
 mod convert;
 mod error;
+mod joined;
 mod layer;
 mod literals;
 mod location;

@@ -12,6 +12,7 @@ use super::flow::{Admitted, Flow};
 use super::queue::Enqueued;
 use super::{Operation, Tx, reads};
 use crate::error::{Result, StoreError};
+use crate::joined::Parts;
 use crate::model::{Claim, ClaimedRun};
 use crate::params::{ClaimRuns, Queue, Takes};
 use crate::queue::From;
@@ -31,7 +32,9 @@ impl Operation for ClaimRuns {
             }
             Queue::For(takes) => in_turn(tx, takes, self.limit).await?,
         };
-        let taken = queued.into_iter().map(|run| take(tx, run, self.worker, self.lease));
+        let parts = Parts::default();
+        let taken =
+            queued.into_iter().map(|run| parts.part(take(tx, run, self.worker, self.lease)));
         try_join_all(taken).await
     }
 }

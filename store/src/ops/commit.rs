@@ -3,7 +3,6 @@
 use std::ops::ControlFlow;
 
 use diesel::prelude::*;
-use futures::try_join;
 use serde_json::Value;
 use windlass_core::{HandlerKind, IllegalTransition, InputId, Schedule};
 
@@ -15,6 +14,7 @@ use super::outcome::Because;
 use super::publish::{Topics, mark_work, publish};
 use super::{Operation, Tx, again, logs, next, outcome};
 use crate::error::{Result, StoreError};
+use crate::joined::joined;
 use crate::model::{Claim, Committed};
 use crate::params::{CommitConsumer, CommitProducer, FollowUp, NewEvent};
 use crate::reused::Reuse;
@@ -37,7 +37,7 @@ impl Operation for CommitProducer {
         registered.translate(tx, &held, &mut self.events).await?;
         let state = self.state.as_ref();
         let because = Because { state, ..Because::default() };
-        let (changed, (), _none, next_run_at) = try_join!(
+        let (changed, (), _none, next_run_at) = joined!(
             publish(tx, &held, &topics, self.events),
             logs::append(tx, held.run.id, self.logs),
             outcome::write_rows(tx, &held, &changes, &because),
@@ -63,7 +63,7 @@ impl Operation for CommitConsumer {
         inherit_causes(tx, &held, &mut self.events).await?;
         let state = self.state.as_ref();
         let because = Because { state, ..Because::default() };
-        let (changed, (), n_consumed) = try_join!(
+        let (changed, (), n_consumed) = joined!(
             publish(tx, &held, &topics, self.events),
             logs::append(tx, held.run.id, self.logs),
             outcome::write_rows(tx, &held, &changes, &because),
@@ -85,7 +85,7 @@ async fn begin(
     events: &mut Vec<NewEvent>,
     wanted: Option<FollowUp>,
 ) -> Result<ControlFlow<Committed, (Held, Topics)>> {
-    match try_join!(hold(tx, claim), Topics::of(tx, claim.workflow, events)) {
+    match joined!(hold(tx, claim), Topics::of(tx, claim.workflow, events)) {
         Ok((held, topics)) => {
             topics.leave_out_past(events);
             Ok(ControlFlow::Continue((held, topics)))
@@ -118,7 +118,7 @@ async fn finish(
     wanted: Option<FollowUp>,
 ) -> Result<Committed> {
     // In this order: a consumer may have published to itself, and what comes next is decided by both.
-    let ((), (), handlers) = try_join!(
+    let ((), (), handlers) = joined!(
         leave(tx, &held, left),
         mark_work(tx, held.workflow.id.0, changed),
         next::handlers(tx, held.workflow.id),

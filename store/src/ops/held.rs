@@ -1,7 +1,6 @@
 //! A run together with what its state depends on, and a worker's right to write to it.
 
 use diesel::prelude::*;
-use futures::try_join;
 use windlass_core::{
     Id, MutationStatus, Policy, Recourse, RunId, RunState, Status, StopContext, WorkerId,
     WorkflowId, WorkspaceId,
@@ -11,6 +10,7 @@ use super::Tx;
 use super::dialect::{self, RunQueryDsl};
 use crate::convert::count;
 use crate::error::{Result, StoreError};
+use crate::joined::joined;
 use crate::model::Claim;
 use crate::rows::{Db, RunHead, SessionHead, WorkflowRow};
 use crate::schema::{handler_runs, mutations, sessions};
@@ -65,7 +65,7 @@ impl Held {
 /// So a worker that was merely slow loses nothing while nobody missed it.
 pub(super) async fn hold(tx: &Tx<'_>, claim: Claim) -> Result<Held> {
     // The run is looked at when the lock is taken.
-    let (workflow, run) = try_join!(
+    let (workflow, run) = joined!(
         dialect::lock_workflow(tx.conn, claim.workspace, claim.workflow),
         load(tx, claim.run),
     )?;

@@ -6,7 +6,7 @@
 //! its end stands [`next::go_on`], which decides what the workflow does next.
 //!
 //! Statements that do not need one another's answers are joined, which on PostgreSQL saves the waiting between them. They happen
-//! in the order in which they stand there: `futures::try_join!` polls the first one first, as Tokio's would not. Of a part that
+//! in the order in which they stand there: `joined!` polls the first one first, as Tokio's would not. Of a part that
 //! has more than one statement only the first is sure to happen before what stands after it.
 
 mod activate;

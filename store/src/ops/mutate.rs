@@ -1,7 +1,6 @@
 //! The ledger row of an active run: written before the request leaves, settled by its answer.
 
 use diesel::prelude::*;
-use futures::try_join;
 use serde_json::json;
 use windlass_core::{Id, MutationId, MutationStatus, Question, RunId, digest, idempotency_key};
 
@@ -12,6 +11,7 @@ use super::notices::{self, Entry};
 use super::outcome::{Because, NextLookup};
 use super::{Operation, Tx, again, held, logs, lookup, outcome, reservations};
 use crate::error::{Result, StoreError};
+use crate::joined::joined;
 use crate::literals::IsFailed;
 use crate::model::{BegunMutation, Claim};
 use crate::params::{ApplyMutation, BeginMutation, CaptureMutation, DoubtMutation, FailMutation};
@@ -24,7 +24,7 @@ impl Operation for BeginMutation {
 
     async fn run(self, tx: &Tx<'_>) -> Result<BegunMutation> {
         let (mut held, events) =
-            try_join!(hold(tx, self.claim), reservations::ids(tx, self.claim.run))?;
+            joined!(hold(tx, self.claim), reservations::ids(tx, self.claim.run))?;
         if let Some(begun) = again::begun(tx, &held, &self).await? {
             return Ok(begun);
         }
@@ -72,7 +72,7 @@ impl Operation for BeginMutation {
         // It is written here.
         held.state.mutation = changes.run.mutation;
         let because = Because { mutation: Some(row.id), ..Because::default() };
-        try_join!(
+        joined!(
             insert(tx, &row),
             logs::append(tx, held.run.id, self.logs),
             outcome::write_rows(tx, &held, &changes, &because),

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use diesel::prelude::*;
-use futures::try_join;
 use windlass_core::{
     ConsumerDue, DueView, HandlerKind, NextStep, PendingRetryView, ProducerDue, RunId, Step,
     Timestamp, TopicId, WorkflowId, next_step,
@@ -14,6 +13,7 @@ use super::queue::{self, Enqueued};
 use super::sessions::{self, Course};
 use super::{Operation, Tx, window};
 use crate::error::Result;
+use crate::joined::joined;
 use crate::literals::{IsOpen, IsPending};
 use crate::params::FollowUp;
 use crate::reused::Reuse;
@@ -58,7 +58,7 @@ struct Open {
 /// Saves the workflow and decides what it does next: a run is enqueued in a session, or the open session is completed and the
 /// workflow notes when it has to be looked at again.
 pub(super) async fn go_on(tx: &Tx<'_>, workflow: WorkflowRow) -> Result<GoneOn> {
-    let (has_run, session, handlers) = try_join!(
+    let (has_run, session, handlers) = joined!(
         has_open_run(tx, workflow.id),
         sessions::find_open(tx, workflow.id),
         handlers(tx, workflow.id),
@@ -124,26 +124,26 @@ async fn enqueue(
         Some(SessionHead { id, .. }) => {
             let course = Course { n_committed, n_begun: 1, is_done: false };
             let counted = sessions::go_on(tx, id, course);
-            try_join!(counted, queue::next_run(tx, workflow, step, id, taker))?.1
+            joined!(counted, queue::next_run(tx, workflow, step, id, taker))?.1
         }
         None => {
             let completed = complete(tx, workflow, open);
             let session = sessions::fresh(tx, workflow.id, step.trigger, 1);
             let begun = sessions::insert(tx, &session);
-            try_join!(completed, begun, queue::next_run(tx, workflow, step, session.id, taker))?.2
+            joined!(completed, begun, queue::next_run(tx, workflow, step, session.id, taker))?.2
         }
     };
     if step.retry_of.is_some() {
         workflow.pending_retry_run_id = None;
     }
-    try_join!(queue::insert(tx, &enqueued.run), save(tx, workflow))?;
+    joined!(queue::insert(tx, &enqueued.run), save(tx, workflow))?;
     Ok(enqueued)
 }
 
 /// Ends the session, for now there is nothing to do.
 async fn end(tx: &Tx<'_>, workflow: &mut WorkflowRow, open: &Open) -> Result<()> {
     let completed = complete(tx, workflow, open);
-    try_join!(completed, save(tx, workflow))?;
+    joined!(completed, save(tx, workflow))?;
     Ok(())
 }
 

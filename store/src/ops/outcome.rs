@@ -1,7 +1,6 @@
 //! Writes what the core decided: everything that one transition changes.
 
 use diesel::prelude::*;
-use futures::try_join;
 use serde_json::Value;
 use windlass_core::{
     Changes, Failure, FailureClass, Hold, MutationId, MutationStatus, PendingRetry, ResolvedBy,
@@ -11,6 +10,7 @@ use windlass_core::{
 use super::held::Held;
 use super::{Tx, notices, reservations, sessions, window};
 use crate::error::Result;
+use crate::joined::joined;
 use crate::reused::Reuse;
 use crate::rows::{At, Db, Json, storable};
 use crate::schema::{self, handler_runs, mutations};
@@ -85,7 +85,7 @@ pub(super) async fn write_rows(
     because: &Because<'_>,
 ) -> Result<usize> {
     let why = because.cause.as_ref().map(|cause| cause.message.as_str());
-    let ((), (), n_disposed) = try_join!(
+    let ((), (), n_disposed) = joined!(
         write_mutation(tx, held, changes.run.mutation, because),
         write_run(tx, held, changes, because),
         reservations::dispose(tx, held, changes.reservations, why),

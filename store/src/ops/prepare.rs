@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use diesel::dsl::{Find, exists, select};
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
-use futures::try_join;
 use windlass_core::{EventStatus, Manifest, WorkflowId, wake_at};
 
 use super::dialect::RunQueryDsl;
@@ -13,6 +12,7 @@ use super::held::{Held, hold};
 use super::outcome::Because;
 use super::{BATCH, Operation, Tx, again, logs, outcome};
 use crate::error::{Result, StoreError};
+use crate::joined::joined;
 use crate::literals::{IsPending, IsReserved};
 use crate::params::{CheckpointPrepare, Reservation};
 use crate::reused::Reuse;
@@ -31,7 +31,7 @@ impl Operation for CheckpointPrepare {
         }
         let changes = held.state.prepared()?;
         let because = Because { prepared: Some(&self.result), ..Because::default() };
-        try_join!(
+        joined!(
             reserve(tx, &held, self.reservations),
             rearm(tx, &held, self.wake_at.as_deref()),
             logs::append(tx, held.run.id, self.logs),

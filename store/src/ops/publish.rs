@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use diesel::prelude::*;
-use futures::try_join;
 use serde_json::Value;
 use windlass_core::{EventId, EventStatus, HandlerKind, Id, InputId, TopicId, WorkflowId};
 
@@ -14,6 +13,7 @@ use super::dialect::RunQueryDsl;
 use super::held::Held;
 use super::{BATCH, Tx};
 use crate::error::{Result, StoreError};
+use crate::joined::joined;
 use crate::params::NewEvent;
 use crate::reused::Reuse;
 use crate::rows::{At, Db, EventInputRow, EventRow, Json, storable};
@@ -43,7 +43,7 @@ impl Topics {
             }
         }
         let topics = named.keys().cloned().collect();
-        let (ids, past) = try_join!(ids(tx, workflow, topics), past(tx, workflow, named))?;
+        let (ids, past) = joined!(ids(tx, workflow, topics), past(tx, workflow, named))?;
         Ok(Self { ids, past })
     }
 

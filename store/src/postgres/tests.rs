@@ -10,6 +10,7 @@ use windlass_core::Timestamp;
 
 use super::ops::Tx;
 use super::*;
+use crate::joined::joined;
 use crate::reused::Reuse;
 use crate::store::Inspect as _;
 use crate::testing::PostgresSchema;
@@ -304,6 +305,48 @@ async fn statements_that_are_sent_together_happen_in_their_order() {
 
         assert_eq!(n_seen, 1, "{nth}");
     }
+}
+
+/// Divides by zero beside statements that are right, of which the last is answered before anybody looks at the division.
+#[derive(Clone)]
+struct DivideBesides;
+
+impl Operation for DivideBesides {
+    type Output = ();
+
+    async fn run(self, tx: &Tx<'_>) -> Result<()> {
+        let execute = async |statement: &'static str| -> Result<usize> {
+            let mut conn: &AsyncPgConnection = tx.conn;
+            Ok(RunQueryDsl::execute(diesel::sql_query(statement).reused(), &mut conn).await?)
+        };
+        let (refused, known) = tokio::sync::oneshot::channel();
+        let right = async {
+            execute("SELECT 1").await?;
+            let refusal = execute("SELECT 2").await;
+            refused.send(()).unwrap();
+            refusal
+        };
+        let wrong = async {
+            let failure = execute("SELECT 1 / 0").await;
+            known.await.unwrap();
+            failure
+        };
+        joined!(right, wrong, async { Ok(()) })?;
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn of_statements_that_are_sent_together_the_one_that_failed_says_why() {
+    let Some(schema) = PostgresSchema::migrated().await.unwrap() else { return };
+    let store = PostgresStore::open(&schema.url(), Policy::default(), None, 1).await.unwrap();
+
+    let refused = store.write(DivideBesides).await.unwrap_err();
+
+    assert!(
+        matches!(&refused, StoreError::Database(why) if why.to_string() == "division by zero"),
+        "{refused:?}"
+    );
 }
 
 #[tokio::test]

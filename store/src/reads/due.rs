@@ -6,12 +6,12 @@ use diesel::dsl::{exists, min, select};
 use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::Text;
-use futures::try_join;
 use windlass_core::{Full, Timestamp, WorkspaceId};
 
 use super::dialect::{Conn, RunQueryDsl};
 use super::flow::{flow_states, limits_of};
 use crate::error::Result;
+use crate::joined::joined;
 use crate::literals::{IsActive, IsLookedUp};
 use crate::model::Agenda;
 use crate::params::Takes;
@@ -40,7 +40,7 @@ pub(super) async fn agenda(conn: &Conn, now: Timestamp, takes: &Takes) -> Result
         let timers: (Option<At>, Option<At>, Option<At>) = timers.get_result(conn).await?;
         Ok(timers)
     };
-    let ((workflow, lease, lookup), run) = try_join!(timers, next_claim(conn, now, takes))?;
+    let ((workflow, lease, lookup), run) = joined!(timers, next_claim(conn, now, takes))?;
     let wait = |at: Option<At>| at.map(|At(at)| at.since(now));
     Ok(Agenda { workflow: wait(workflow), lease: wait(lease), lookup: wait(lookup), run })
 }
