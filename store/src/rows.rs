@@ -157,7 +157,7 @@ rows! {
         ended_at: Option<At>,
     }
 
-    /// A handler run.
+    /// A handler run. What it begins with is inserted beside the rest: a query of where it comes from, mostly.
     handler_runs: RunRow {
         id: Db<RunId>,
         workspace_id: Db<WorkspaceId>,
@@ -172,6 +172,7 @@ rows! {
         mutation_id: Option<Db<MutationId>>,
         mutation_outcome: Option<Db<Outcome>>,
         prepare_result: Option<Json>,
+        #[diesel(skip_insertion)]
         input_state: Option<Json>,
         output_state: Option<Json>,
         error: Option<String>,

@@ -202,7 +202,12 @@ impl RunState {
         };
         self.require_active(ready, "commit")?;
         let run = Self { phase: Phase::Committed, status: Status::Committed, ..self };
-        Ok(Changes { reservations: Reservations::Consume, ..Changes::only(run) })
+        let reservations = match self.kind {
+            // It reserves nothing.
+            HandlerKind::Producer => Reservations::Keep,
+            _ => Reservations::Consume,
+        };
+        Ok(Changes { reservations, ..Changes::only(run) })
     }
 
     /// The run stops because of `failure`, in the phase `entered` that it reached without a checkpoint of its own.

@@ -2,50 +2,47 @@
 
 use std::ops::ControlFlow;
 
+use diesel::dsl::exists;
 use diesel::prelude::*;
 use serde_json::Value;
-use windlass_core::{HandlerKind, IllegalTransition, InputId, Schedule};
+use windlass_core::{HandlerKind, IllegalTransition, InputId, RunId, Schedule};
 
 use super::claim::claimed;
 use super::dialect::RunQueryDsl;
 use super::held::{Held, hold};
 use super::inputs::{leave_out_needless, register};
 use super::outcome::Because;
-use super::publish::{Topics, mark_work, publish};
+use super::publish::{Publication, Topics, mark_work};
 use super::{Operation, Tx, again, logs, next, outcome};
 use crate::error::{Result, StoreError};
 use crate::joined::joined;
+use crate::literals::IsReserved;
 use crate::model::{Claim, Committed};
-use crate::params::{CommitConsumer, CommitProducer, FollowUp, NewEvent};
+use crate::params::{CommitConsumer, CommitProducer, FollowUp, NewEvent, NewLog};
 use crate::reused::Reuse;
 use crate::rows::{At, Db, Json};
-use crate::schema::{handler_state, run_inputs};
+use crate::schema::{events, handler_runs, handler_state, run_inputs};
 
 impl Operation for CommitProducer {
     type Output = Committed;
 
     async fn run(mut self, tx: &Tx<'_>) -> Result<Committed> {
-        let begun = begin(tx, self.claim, &mut self.events, self.follow_up).await?;
-        let (mut held, topics) = match begun {
+        let schedule = schedule(tx, self.claim.run);
+        let begun = begin(tx, self.claim, &mut self.events, schedule, self.follow_up).await?;
+        let Begun { held, topics, beside: schedule } = match begun {
             ControlFlow::Continue(begun) => begun,
             ControlFlow::Break(committed) => return Ok(committed),
         };
         require(&held, HandlerKind::Producer, "be committed as a producer's")?;
-        let changes = held.state.commit()?;
         let wanted = leave_out_needless(tx, &held, self.inputs, &self.events).await?;
         let mut registered = register(tx, &held, wanted).await?;
         registered.translate(tx, &held, &mut self.events).await?;
-        let state = self.state.as_ref();
-        let because = Because { state, ..Because::default() };
-        let (changed, (), _none, next_run_at) = joined!(
-            publish(tx, &held, &topics, self.events),
-            logs::append(tx, held.run.id, self.logs),
-            outcome::write_rows(tx, &held, &changes, &because),
-            next_run_at(tx, &held),
-        )?;
-        outcome::take_on(tx, &mut held, changes, &because).await?;
-        let left = Left { state, next_run_at, has_no_work: false };
-        finish(tx, held, (left, changed), self.follow_up).await
+        let published = Publication::of(tx, &held, &topics, self.events)?;
+        // It counts from now: the producer has just finished.
+        let next_run_at = || schedule.and_then(|schedule| schedule.next_after(tx.now)).map(At);
+        let next_run_at = held.is_current().then(next_run_at);
+        let left = Left { state: self.state, next_run_at, looks: false };
+        commit(tx, held, (left, published, self.logs), self.follow_up).await
     }
 }
 
@@ -53,42 +50,46 @@ impl Operation for CommitConsumer {
     type Output = Committed;
 
     async fn run(mut self, tx: &Tx<'_>) -> Result<Committed> {
-        let begun = begin(tx, self.claim, &mut self.events, self.follow_up).await?;
-        let (mut held, topics) = match begun {
+        let causes = causes(tx, self.claim.run, !self.events.is_empty());
+        let begun = begin(tx, self.claim, &mut self.events, causes, self.follow_up).await?;
+        let Begun { held, topics, beside: causes } = match begun {
             ControlFlow::Continue(begun) => begun,
             ControlFlow::Break(committed) => return Ok(committed),
         };
         require(&held, HandlerKind::Consumer, "be committed as a consumer's")?;
-        let changes = held.state.commit()?;
-        inherit_causes(tx, &held, &mut self.events).await?;
-        let state = self.state.as_ref();
-        let because = Because { state, ..Because::default() };
-        let (changed, (), n_consumed) = joined!(
-            publish(tx, &held, &topics, self.events),
-            logs::append(tx, held.run.id, self.logs),
-            outcome::write_rows(tx, &held, &changes, &because),
-        )?;
-        outcome::take_on(tx, &mut held, changes, &because).await?;
-        // One that found something looks again: more may wait. So does one whose run only continued another, which had found
-        // something.
-        let has_no_work = n_consumed == 0 && held.run.retry_of.is_none() && held.is_current();
-        let left = Left { state, next_run_at: None, has_no_work };
-        finish(tx, held, (left, changed), self.follow_up).await
+        for event in &mut self.events {
+            event.caused_by.clone_from(&causes);
+        }
+        let published = Publication::of(tx, &held, &topics, self.events)?;
+        // One that only continues another looks again: that one had found something.
+        let looks = held.run.retry_of.is_none() && held.is_current();
+        let left = Left { state: self.state, next_run_at: None, looks };
+        commit(tx, held, (left, published, self.logs), self.follow_up).await
     }
+}
+
+/// What a commit begins with.
+struct Begun<T> {
+    held: Held,
+    /// Those of what it publishes.
+    topics: Topics,
+    /// What else was looked up.
+    beside: T,
 }
 
 /// The run that is to be committed, and the topics of what it publishes, from which what is over is left out; or what came of it
 /// the first time, where only the answer was lost.
-async fn begin(
+async fn begin<T: Send>(
     tx: &Tx<'_>,
     claim: Claim,
     events: &mut Vec<NewEvent>,
+    beside: impl Future<Output = Result<T>> + Send,
     wanted: Option<FollowUp>,
-) -> Result<ControlFlow<Committed, (Held, Topics)>> {
-    match joined!(hold(tx, claim), Topics::of(tx, claim.workflow, events)) {
-        Ok((held, topics)) => {
+) -> Result<ControlFlow<Committed, Begun<T>>> {
+    match joined!(hold(tx, claim), Topics::of(tx, claim.workflow, events), beside) {
+        Ok((held, topics, beside)) => {
             topics.leave_out_past(events);
-            Ok(ControlFlow::Continue((held, topics)))
+            Ok(ControlFlow::Continue(Begun { held, topics, beside }))
         }
         Err(StoreError::ClaimLost { run }) => {
             let committed = again::committed(tx, claim, wanted).await?;
@@ -96,6 +97,31 @@ async fn begin(
         }
         Err(other) => Err(other),
     }
+}
+
+/// The schedule of the producer whose run that is.
+async fn schedule(tx: &Tx<'_>, run: RunId) -> Result<Option<Schedule>> {
+    let its_own = handler_state::workflow_id
+        .eq(handler_runs::workflow_id)
+        .and(handler_state::kind.eq(handler_runs::kind))
+        .and(handler_state::name.eq(handler_runs::handler_name));
+    let schedule = handler_runs::table
+        .inner_join(handler_state::table.on(its_own))
+        .filter(handler_runs::id.eq(Db(run)))
+        .select(handler_state::schedule);
+    let schedule: Option<Option<Json<Schedule>>> = schedule.first(tx.conn).await.optional()?;
+    Ok(schedule.flatten().map(|Json(schedule)| schedule))
+}
+
+/// What `next` publishes was caused by everything that the run had reserved, whatever the script says.
+async fn causes(tx: &Tx<'_>, run: RunId, publishes: bool) -> Result<Vec<InputId>> {
+    if !publishes {
+        return Ok(Vec::new());
+    }
+    let causes =
+        run_inputs::table.filter(run_inputs::run_id.eq(Db(run))).select(run_inputs::input_id);
+    let causes: Vec<Db<InputId>> = causes.load(tx.conn).await?;
+    Ok(causes.into_iter().map(|Db(input)| input).collect())
 }
 
 fn require(
@@ -110,19 +136,35 @@ fn require(
     }
 }
 
-/// Writes what the run leaves of its handler and who has work by what it `changed`, and goes on.
-async fn finish(
+/// What a committed run leaves of its handler.
+struct Left {
+    /// The new state; a handler that returned none keeps the one it had.
+    state: Option<Value>,
+    /// When a producer is due again; none where that stays as it is.
+    next_run_at: Option<Option<At>>,
+    /// Whether a consumer looked for work: where it found none it has none, until something happens.
+    looks: bool,
+}
+
+/// Writes what the run did and leaves, and goes on.
+async fn commit(
     tx: &Tx<'_>,
-    held: Held,
-    (left, changed): (Left<'_>, Vec<String>),
+    mut held: Held,
+    (left, published, logs): (Left, Publication, Vec<NewLog>),
     wanted: Option<FollowUp>,
 ) -> Result<Committed> {
-    // In this order: a consumer may have published to itself, and what comes next is decided by both.
-    let ((), (), handlers) = joined!(
-        leave(tx, &held, left),
-        mark_work(tx, held.workflow.id.0, changed),
+    let changes = held.state.commit()?;
+    let because = Because { state: left.state.as_ref(), ..Because::default() };
+    // What the run found is looked at while it still has it. A consumer may have published to itself: only then it has work.
+    let ((), (), handlers, (), (), ()) = joined!(
+        leave(tx, &held, &left),
+        mark_work(tx, held.workflow.id.0, &published.changed),
         next::handlers(tx, held.workflow.id),
+        published.write(tx),
+        logs::append(tx, held.run.id, logs),
+        outcome::write_rows(tx, &held, &changes, &because),
     )?;
+    outcome::take_on(tx, &mut held, changes, &because).await?;
     // What is limited stands in line again.
     let taker = wanted.filter(|_| !held.run.limited);
     let gone_on = next::go_on_after(tx, held.workflow, (held.session, handlers), taker).await?;
@@ -133,60 +175,27 @@ async fn finish(
     Ok(Committed { follow_up })
 }
 
-/// What a committed run leaves of its handler.
-struct Left<'a> {
-    /// The new state; a handler that returned none keeps the one it had.
-    state: Option<&'a Value>,
-    /// When a producer is due again; none where that stays as it is.
-    next_run_at: Option<Option<At>>,
-    /// Whether a consumer looked and found nothing: then it has no work until something happens.
-    has_no_work: bool,
-}
-
-async fn leave(tx: &Tx<'_>, held: &Held, left: Left<'_>) -> Result<()> {
-    let state = left.state.map(|state| {
+async fn leave(tx: &Tx<'_>, held: &Held, left: &Left) -> Result<()> {
+    let state = left.state.as_ref().map(|state| {
         (
             handler_state::state.eq(Some(Json(state))),
             handler_state::updated_at.eq(At(tx.now)),
             handler_state::updated_by_run_id.eq(Some(held.run.id)),
         )
     });
+    let reserved =
+        events::table.filter(events::reserved_by_run_id.eq(held.run.id)).filter(IsReserved);
+    let has_more = handler_state::has_work.and(exists(reserved));
     let handler = (held.workflow.id, held.run.kind, &held.run.handler_name);
     diesel::update(handler_state::table.find(handler))
         .set((
             handler_state::last_run_at.eq(Some(At(tx.now))),
             state,
             left.next_run_at.map(|at| handler_state::next_run_at.eq(at)),
-            left.has_no_work.then(|| handler_state::has_work.eq(false)),
+            left.looks.then(|| handler_state::has_work.eq(has_more)),
         ))
         .reused()
         .execute(tx.conn)
         .await?;
-    Ok(())
-}
-
-/// When the producer is due again by its schedule, which counts from now: it has just finished.
-async fn next_run_at(tx: &Tx<'_>, held: &Held) -> Result<Option<Option<At>>> {
-    if !held.is_current() {
-        return Ok(None);
-    }
-    let producer = (held.workflow.id, held.run.kind, &held.run.handler_name);
-    let schedule = handler_state::table.find(producer).select(handler_state::schedule);
-    let schedule: Option<Json<Schedule>> = schedule.first(tx.conn).await?;
-    Ok(Some(schedule.and_then(|Json(schedule)| schedule.next_after(tx.now)).map(At)))
-}
-
-/// What `next` publishes was caused by everything that the run had reserved, whatever the script says.
-async fn inherit_causes(tx: &Tx<'_>, held: &Held, events: &mut [NewEvent]) -> Result<()> {
-    if events.is_empty() {
-        return Ok(());
-    }
-    let causes =
-        run_inputs::table.filter(run_inputs::run_id.eq(held.run.id)).select(run_inputs::input_id);
-    let causes: Vec<Db<InputId>> = causes.load(tx.conn).await?;
-    let causes: Vec<InputId> = causes.into_iter().map(|Db(input)| input).collect();
-    for event in events {
-        event.caused_by.clone_from(&causes);
-    }
     Ok(())
 }

@@ -51,7 +51,7 @@ impl Operation for SettleEvent {
             .await?;
         if status == EventStatus::Pending {
             let topic = topic_name(tx, event.topic_id).await?;
-            mark_work(tx, workflow.id.0, vec![topic]).await?;
+            mark_work(tx, workflow.id.0, &[topic]).await?;
         }
         if !has_parked(tx, workflow.id).await? {
             notices::resolve(tx, workflow.id, &[NotificationKind::EventParked]).await?;

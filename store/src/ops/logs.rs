@@ -4,8 +4,8 @@ use diesel::dsl::max;
 use diesel::prelude::*;
 use windlass_core::RunId;
 
+use super::Tx;
 use super::dialect::RunQueryDsl;
-use super::{BATCH, Tx};
 use crate::error::Result;
 use crate::params::NewLog;
 use crate::rows::{At, Db, LogRow, storable};
@@ -28,8 +28,6 @@ pub(super) async fn append(tx: &Tx<'_>, run: Db<RunId>, lines: Vec<NewLog>) -> R
             created_at: At(tx.now),
         })
         .collect();
-    for batch in rows.chunks(BATCH) {
-        diesel::insert_into(run_logs::table).values(batch).execute(tx.conn).await?;
-    }
+    insert_all!(tx, run_logs::table, rows);
     Ok(())
 }

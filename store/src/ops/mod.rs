@@ -9,6 +9,18 @@
 //! in the order in which they stand there: `joined!` polls the first one first, as Tokio's would not. Of a part that
 //! has more than one statement only the first is sure to happen before what stands after it.
 
+/// Inserts rows; a single one by a statement that is prepared once, as that of a list is not.
+macro_rules! insert_all {
+    ($tx:expr, $table:expr, $rows:expr) => {
+        for batch in $rows.chunks(super::BATCH) {
+            match batch {
+                [one] => diesel::insert_into($table).values(one).execute($tx.conn).await?,
+                many => diesel::insert_into($table).values(many).execute($tx.conn).await?,
+            };
+        }
+    };
+}
+
 mod activate;
 mod again;
 mod claim;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use diesel::prelude::*;
+use futures::future::Either;
 use windlass_core::{
     ConsumerDue, DueView, HandlerKind, NextStep, PendingRetryView, ProducerDue, RunId, Step,
     Timestamp, TopicId, WorkflowId, next_step,
@@ -117,26 +118,29 @@ async fn enqueue(
     taker: Option<FollowUp>,
 ) -> Result<Enqueued> {
     let budget = super::stored(tx.policy.session.handler_runs);
-    let n_committed = open.n_committed;
     let goes_on =
         |session: &SessionHead| session.result.is_none() && session.begun_run_count < budget;
-    let enqueued = match open.session.filter(goes_on) {
+    let (id, session) = match open.session.filter(goes_on) {
         Some(SessionHead { id, .. }) => {
-            let course = Course { n_committed, n_begun: 1, is_done: false };
-            let counted = sessions::go_on(tx, id, course);
-            joined!(counted, queue::next_run(tx, workflow, step, id, taker))?.1
+            let course = Course { n_committed: open.n_committed, n_begun: 1, is_done: false };
+            (id, Either::Left(sessions::go_on(tx, id, course)))
         }
         None => {
             let completed = complete(tx, workflow, open);
-            let session = sessions::fresh(tx, workflow.id, step.trigger, 1);
-            let begun = sessions::insert(tx, &session);
-            joined!(completed, begun, queue::next_run(tx, workflow, step, session.id, taker))?.2
+            let fresh = sessions::fresh(tx, workflow.id, step.trigger, 1);
+            let id = fresh.id;
+            let begun = async move {
+                joined!(completed, sessions::insert(tx, &fresh))?;
+                Ok(())
+            };
+            (id, Either::Right(begun))
         }
     };
+    let mut enqueued = queue::next_run(tx, workflow, step, id, taker).await?;
     if step.retry_of.is_some() {
         workflow.pending_retry_run_id = None;
     }
-    joined!(queue::insert(tx, &enqueued.run), save(tx, workflow))?;
+    joined!(session, queue::insert(tx, &mut enqueued.run), save(tx, workflow))?;
     Ok(enqueued)
 }
 

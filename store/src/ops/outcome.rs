@@ -65,16 +65,15 @@ impl Because<'_> {
 }
 
 /// Writes `changes` to the run, its ledger row, its reserved events, its session and, in memory, its workflow, which
-/// [`go_on`](super::next::go_on) saves. Returns how many events the run had reserved and has no longer.
+/// [`go_on`](super::next::go_on) saves.
 pub(super) async fn write(
     tx: &Tx<'_>,
     held: &mut Held,
     changes: Changes,
     because: &Because<'_>,
-) -> Result<usize> {
-    let n_disposed = write_rows(tx, held, &changes, because).await?;
-    take_on(tx, held, changes, because).await?;
-    Ok(n_disposed)
+) -> Result<()> {
+    write_rows(tx, held, &changes, because).await?;
+    take_on(tx, held, changes, because).await
 }
 
 /// The first half of [`write()`], which can be joined with what else an operation writes: the run, its ledger row, its events.
@@ -83,14 +82,14 @@ pub(super) async fn write_rows(
     held: &Held,
     changes: &Changes,
     because: &Because<'_>,
-) -> Result<usize> {
+) -> Result<()> {
     let why = because.cause.as_ref().map(|cause| cause.message.as_str());
-    let ((), (), n_disposed) = joined!(
+    joined!(
         write_mutation(tx, held, changes.run.mutation, because),
         write_run(tx, held, changes, because),
         reservations::dispose(tx, held, changes.reservations, why),
     )?;
-    Ok(n_disposed)
+    Ok(())
 }
 
 /// The second half: the session, and in memory the workflow and the run's state.

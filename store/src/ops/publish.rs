@@ -3,7 +3,7 @@
 //! An event is known by its message id in its topic: the unique key of the rows that are kept, and the name that a removed event
 //! left. Only one that neither has is new.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use diesel::prelude::*;
 use serde_json::Value;
@@ -26,25 +26,35 @@ struct Message {
     causes: BTreeSet<InputId>,
 }
 
-/// The topics of what is to be published: their ids, and which of the events are over and no longer kept.
+/// The topics of what is to be published, and what they have or had of it.
 pub(super) struct Topics {
     ids: HashMap<String, Db<TopicId>>,
+    /// By topic and message id, what is over and no longer kept.
     past: HashSet<(String, String)>,
+    known: HashMap<(Db<TopicId>, String), Known>,
+}
+
+/// An event that is kept.
+struct Known {
+    id: Db<EventId>,
+    status: EventStatus,
+    payload: Value,
 }
 
 impl Topics {
     /// Looks them up. It depends on nothing but the workflow, so it can be joined with the look at the run.
     pub(super) async fn of(tx: &Tx<'_>, workflow: WorkflowId, events: &[NewEvent]) -> Result<Self> {
-        let mut named: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for event in events {
-            for topic in &event.topics {
-                let names = named.entry(topic.clone()).or_default();
-                names.insert(storable(event.message_id.clone()));
-            }
-        }
-        let topics = named.keys().cloned().collect();
-        let (ids, past) = joined!(ids(tx, workflow, topics), past(tx, workflow, named))?;
-        Ok(Self { ids, past })
+        let names: BTreeSet<&String> = events.iter().flat_map(|event| &event.topics).collect();
+        let names: Vec<&String> = names.into_iter().collect();
+        let messages: BTreeSet<String> =
+            events.iter().map(|event| storable(event.message_id.clone())).collect();
+        let messages: Vec<String> = messages.into_iter().collect();
+        let (ids, past, known) = joined!(
+            ids(tx, workflow, &names),
+            past(tx, workflow, &names, &messages),
+            known(tx, workflow, &names, &messages),
+        )?;
+        Ok(Self { ids, past, known })
     }
 
     /// Leaves out what was published, is over and is no longer kept: it stays over.
@@ -64,55 +74,134 @@ impl Topics {
 async fn ids(
     tx: &Tx<'_>,
     workflow: WorkflowId,
-    names: Vec<String>,
+    names: &[&String],
 ) -> Result<HashMap<String, Db<TopicId>>> {
     if names.is_empty() {
         return Ok(HashMap::new());
     }
-    let n_names = names.len();
     let found = topics::table
         .filter(topics::workflow_id.eq(Db(workflow)).and(topics::name.eq_any(names)))
         .select((topics::name, topics::id));
-    let found: Vec<(String, Db<TopicId>)> = found.reused_for(n_names).load(tx.conn).await?;
+    let found: Vec<(String, Db<TopicId>)> = found.reused_for(names.len()).load(tx.conn).await?;
     Ok(found.into_iter().collect())
 }
 
 async fn past(
     tx: &Tx<'_>,
     workflow: WorkflowId,
-    named: BTreeMap<String, BTreeSet<String>>,
+    names: &[&String],
+    messages: &[String],
 ) -> Result<HashSet<(String, String)>> {
     let mut past = HashSet::new();
-    for (topic, names) in named {
-        let names: Vec<String> = names.into_iter().collect();
-        for batch in names.chunks(BATCH) {
-            let found = past_events::table
-                .inner_join(topics::table)
-                .filter(topics::workflow_id.eq(Db(workflow)).and(topics::name.eq(&topic)))
-                .filter(past_events::message_id.eq_any(batch))
-                .select(past_events::message_id);
-            let found: Vec<String> = found.reused_for(batch.len()).load(tx.conn).await?;
-            past.extend(found.into_iter().map(|name| (topic.clone(), name)));
-        }
+    for batch in messages.chunks(BATCH) {
+        let found = past_events::table
+            .inner_join(topics::table)
+            .filter(topics::workflow_id.eq(Db(workflow)).and(topics::name.eq_any(names)))
+            .filter(past_events::message_id.eq_any(batch))
+            .select((topics::name, past_events::message_id));
+        let n_values = names.len().max(batch.len());
+        let found: Vec<(String, String)> = found.reused_for(n_values).load(tx.conn).await?;
+        past.extend(found);
     }
     Ok(past)
 }
 
-/// Publishes events; of several with one id in one topic the last one counts. Returns the topics in which there is anything new
-/// to look at, for [`mark_work`].
-pub(super) async fn publish(
+async fn known(
     tx: &Tx<'_>,
-    held: &Held,
-    topics: &Topics,
-    events: Vec<NewEvent>,
-) -> Result<Vec<String>> {
-    let mut changed = Vec::new();
-    for (topic, messages) in by_topic(events) {
-        if publish_in(tx, held, topics.id(&topic)?, messages).await? {
-            changed.push(topic);
-        }
+    workflow: WorkflowId,
+    names: &[&String],
+    messages: &[String],
+) -> Result<HashMap<(Db<TopicId>, String), Known>> {
+    let mut known = HashMap::new();
+    for batch in messages.chunks(BATCH) {
+        let found = events::table
+            .inner_join(topics::table)
+            .filter(topics::workflow_id.eq(Db(workflow)).and(topics::name.eq_any(names)))
+            .filter(events::message_id.eq_any(batch))
+            .select((
+                (events::topic_id, events::message_id),
+                (events::id, events::status, events::payload),
+            ));
+        let n_values = names.len().max(batch.len());
+        let found: Vec<((Db<TopicId>, String), (Db<EventId>, Db<EventStatus>, Json))> =
+            found.reused_for(n_values).load(tx.conn).await?;
+        known.extend(found.into_iter().map(|(message, (id, Db(status), Json(payload)))| {
+            (message, Known { id, status, payload })
+        }));
     }
-    Ok(changed)
+    Ok(known)
+}
+
+/// What publishing events comes to.
+#[derive(Default)]
+pub(super) struct Publication {
+    fresh: Vec<EventRow>,
+    /// Pending events that say something else from now on.
+    corrected: Vec<(Db<EventId>, Value)>,
+    causes: Vec<EventInputRow>,
+    /// The topics in which there is anything new to look at, for [`mark_work`].
+    pub(super) changed: Vec<String>,
+}
+
+impl Publication {
+    /// Of `events`; of several with one id in one topic the last one counts.
+    pub(super) fn of(
+        tx: &Tx<'_>,
+        held: &Held,
+        topics: &Topics,
+        events: Vec<NewEvent>,
+    ) -> Result<Self> {
+        let mut publication = Self::default();
+        for (topic, messages) in by_topic(events) {
+            let id = topics.id(&topic)?;
+            let mut is_changed = false;
+            for message in messages {
+                is_changed |= publication.add(tx, held, (topics, id), message);
+            }
+            if is_changed {
+                publication.changed.push(topic);
+            }
+        }
+        Ok(publication)
+    }
+
+    /// Whether a subscriber has anything new to look at.
+    fn add(
+        &mut self,
+        tx: &Tx<'_>,
+        held: &Held,
+        (topics, topic): (&Topics, Db<TopicId>),
+        Message { message_id, payload, causes }: Message,
+    ) -> bool {
+        let place = (topic, message_id);
+        let (event, is_changed) = match topics.known.get(&place) {
+            Some(known) if !known.status.takes_correction() => return false,
+            Some(known) => {
+                let is_changed = known.payload != payload;
+                self.corrected.push((known.id, payload));
+                (known.id, is_changed)
+            }
+            None => {
+                let row = event(tx, held, place, payload);
+                let id = row.id;
+                self.fresh.push(row);
+                (id, true)
+            }
+        };
+        let cause = |input| EventInputRow { event_id: event, input_id: Db(input) };
+        self.causes.extend(causes.into_iter().map(cause));
+        is_changed
+    }
+
+    /// Writes it.
+    pub(super) async fn write(&self, tx: &Tx<'_>) -> Result<()> {
+        for (event, payload) in &self.corrected {
+            correct(tx, *event, payload).await?;
+        }
+        insert_all!(tx, events::table, self.fresh);
+        insert_all!(tx, event_inputs::table, self.causes);
+        Ok(())
+    }
 }
 
 fn by_topic(events: Vec<NewEvent>) -> Vec<(String, Vec<Message>)> {
@@ -143,92 +232,18 @@ fn by_topic(events: Vec<NewEvent>) -> Vec<(String, Vec<Message>)> {
     topics
 }
 
-/// Whether a subscriber has anything new to look at.
-async fn publish_in(
+fn event(
     tx: &Tx<'_>,
     held: &Held,
-    topic: Db<TopicId>,
-    mut messages: Vec<Message>,
-) -> Result<bool> {
-    let mut is_changed = false;
-    while !messages.is_empty() {
-        let rest = messages.split_off(messages.len().min(BATCH));
-        is_changed |= publish_batch(tx, held, topic, messages).await?;
-        messages = rest;
-    }
-    Ok(is_changed)
-}
-
-async fn publish_batch(
-    tx: &Tx<'_>,
-    held: &Held,
-    topic: Db<TopicId>,
-    messages: Vec<Message>,
-) -> Result<bool> {
-    let known = known(tx, topic, &messages).await?;
-    let mut fresh = Vec::new();
-    let mut causes = Vec::new();
-    let mut is_changed = false;
-    for message in messages {
-        match known.get(&message.message_id) {
-            None => {
-                let row = event(tx, held, topic, &message);
-                causes.extend(causes_of(row.id, &message));
-                fresh.push(row);
-            }
-            Some(Known { id, status, payload }) if status.takes_correction() => {
-                is_changed |= *payload != message.payload;
-                correct(tx, *id, &message).await?;
-                causes.extend(causes_of(*id, &message));
-            }
-            Some(_) => {}
-        }
-    }
-    is_changed |= !fresh.is_empty();
-    match fresh.as_slice() {
-        [] => 0,
-        // Prepared once, as a list of rows is not.
-        [one] => diesel::insert_into(events::table).values(one).execute(tx.conn).await?,
-        many => diesel::insert_into(events::table).values(many).execute(tx.conn).await?,
-    };
-    for batch in causes.chunks(BATCH) {
-        match batch {
-            [one] => diesel::insert_into(event_inputs::table).values(one).execute(tx.conn).await?,
-            many => diesel::insert_into(event_inputs::table).values(many).execute(tx.conn).await?,
-        };
-    }
-    Ok(is_changed)
-}
-
-struct Known {
-    id: Db<EventId>,
-    status: EventStatus,
+    (topic_id, message_id): (Db<TopicId>, String),
     payload: Value,
-}
-
-async fn known(
-    tx: &Tx<'_>,
-    topic: Db<TopicId>,
-    messages: &[Message],
-) -> Result<HashMap<String, Known>> {
-    let ids: Vec<&String> = messages.iter().map(|message| &message.message_id).collect();
-    let known =
-        EventRow::query().filter(events::topic_id.eq(topic).and(events::message_id.eq_any(ids)));
-    let known: Vec<EventRow> = known.reused_for(messages.len()).load(tx.conn).await?;
-    let known = known.into_iter().map(|row| {
-        let Json(payload) = row.payload;
-        (row.message_id, Known { id: row.id, status: row.status.0, payload })
-    });
-    Ok(known.collect())
-}
-
-fn event(tx: &Tx<'_>, held: &Held, topic: Db<TopicId>, message: &Message) -> EventRow {
+) -> EventRow {
     EventRow {
         id: Db(EventId::mint(tx.now)),
         workflow_id: held.workflow.id,
-        topic_id: topic,
-        message_id: message.message_id.clone(),
-        payload: Json(message.payload.clone()),
+        topic_id,
+        message_id,
+        payload: Json(payload),
         status: Db(EventStatus::Pending),
         reserved_by_run_id: None,
         created_by_run_id: held.run.id,
@@ -240,15 +255,10 @@ fn event(tx: &Tx<'_>, held: &Held, topic: Db<TopicId>, message: &Message) -> Eve
     }
 }
 
-fn causes_of(event: Db<EventId>, message: &Message) -> Vec<EventInputRow> {
-    let row = |input: &InputId| EventInputRow { event_id: event, input_id: Db(*input) };
-    message.causes.iter().map(row).collect()
-}
-
 /// A pending event says from now on what was published last.
-async fn correct(tx: &Tx<'_>, event: Db<EventId>, message: &Message) -> Result<()> {
+async fn correct(tx: &Tx<'_>, event: Db<EventId>, payload: &Value) -> Result<()> {
     diesel::update(events::table.filter(events::id.eq(event)))
-        .set((events::payload.eq(Json(&message.payload)), events::updated_at.eq(At(tx.now))))
+        .set((events::payload.eq(Json(payload)), events::updated_at.eq(At(tx.now))))
         .reused()
         .execute(tx.conn)
         .await?;
@@ -259,11 +269,7 @@ async fn correct(tx: &Tx<'_>, event: Db<EventId>, message: &Message) -> Result<(
 }
 
 /// Whoever subscribes one of the topics has work.
-pub(super) async fn mark_work(
-    tx: &Tx<'_>,
-    workflow: WorkflowId,
-    changed: Vec<String>,
-) -> Result<()> {
+pub(super) async fn mark_work(tx: &Tx<'_>, workflow: WorkflowId, changed: &[String]) -> Result<()> {
     if changed.is_empty() {
         return Ok(());
     }

@@ -8,7 +8,7 @@ use super::dialect::RunQueryDsl;
 use super::{Tx, held, reservations};
 use crate::error::{Result, StoreError};
 use crate::params::FollowUp;
-use crate::rows::{At, Db, Json, RunRow, WorkflowRow};
+use crate::rows::{At, Db, RunRow, WorkflowRow};
 use crate::schema::{handler_runs, handler_state, run_inputs};
 
 /// A run that was enqueued just now.
@@ -30,7 +30,7 @@ pub(super) async fn next_run(
     let script = workflow.active_script_id.ok_or_else(no_script)?;
     let run = fresh(tx, workflow, (session, script), step);
     let Enqueued { mut run, mut state } = match step.retry_of {
-        None => from_scratch(tx, run).await?,
+        None => Enqueued { state: RunState::queued(run.kind.0), run },
         Some(stopped) => from_stopped(tx, run, stopped).await?,
     };
     if let Some(FollowUp { worker, lease }) = taker {
@@ -48,14 +48,26 @@ pub(super) async fn next_run(
     Ok(Enqueued { run, state })
 }
 
-/// Enqueues it; what continues a run gets all that that one had.
-pub(super) async fn insert(tx: &Tx<'_>, run: &RunRow) -> Result<()> {
-    diesel::insert_into(handler_runs::table).values(run).execute(tx.conn).await?;
-    if let Some(stopped) = run.retry_of {
-        copy_inputs(tx, stopped, run.id).await?;
-        reservations::transfer(tx, stopped, run.id).await?;
-    }
-    Ok(())
+/// Enqueues it; what continues a run gets all that that one had. Another begins with the handler's state as it is: nothing
+/// changes it before this run commits.
+pub(super) async fn insert(tx: &Tx<'_>, run: &mut RunRow) -> Result<()> {
+    let Some(stopped) = run.retry_of else {
+        let state = handler_state::table
+            .find((run.workflow_id, run.kind, run.handler_name.clone()))
+            .select(handler_state::state)
+            .single_value();
+        let inserted = diesel::insert_into(handler_runs::table)
+            .values((&*run, handler_runs::input_state.eq(state)))
+            .returning(handler_runs::input_state);
+        run.input_state = inserted.get_result(tx.conn).await?;
+        return Ok(());
+    };
+    diesel::insert_into(handler_runs::table)
+        .values((&*run, handler_runs::input_state.eq(&run.input_state)))
+        .execute(tx.conn)
+        .await?;
+    copy_inputs(tx, stopped, run.id).await?;
+    reservations::transfer(tx, stopped, run.id).await
 }
 
 fn fresh(
@@ -97,16 +109,6 @@ fn fresh(
         started_at: None,
         ended_at: None,
     }
-}
-
-/// With the handler's state as it is: nothing changes it before this run commits.
-async fn from_scratch(tx: &Tx<'_>, run: RunRow) -> Result<Enqueued> {
-    let input_state = handler_state::table
-        .find((run.workflow_id, run.kind, &run.handler_name))
-        .select(handler_state::state);
-    let input_state: Option<Option<Json>> = input_state.first(tx.conn).await.optional()?;
-    let state = RunState::queued(run.kind.0);
-    Ok(Enqueued { run: RunRow { input_state: input_state.flatten(), ..run }, state })
 }
 
 /// From where the stopped run had come to, with all that it had.

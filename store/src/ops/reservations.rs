@@ -13,25 +13,22 @@ use crate::reused::Reuse;
 use crate::rows::{At, Db, EventRow};
 use crate::schema::{events, topics};
 
-/// What becomes of the events that the run has reserved; `why` it stopped is kept with those that are blamed. Returns how many
-/// it had.
+/// What becomes of the events that the run has reserved; `why` it stopped is kept with those that are blamed.
 pub(super) async fn dispose(
     tx: &Tx<'_>,
     held: &Held,
     how: Reservations,
     why: Option<&str>,
-) -> Result<usize> {
+) -> Result<()> {
     let run = held.run.id;
     match how {
-        Reservations::Keep => Ok(0),
+        Reservations::Keep => Ok(()),
         Reservations::Release { blames } => {
-            let n_parked = if blames {
+            if blames {
                 blame(tx, run, why).await?;
-                park(tx, held).await?
-            } else {
-                0
-            };
-            Ok(n_parked + release(tx, run, held.workflow.id.0).await?)
+                park(tx, held).await?;
+            }
+            release(tx, run, held.workflow.id.0).await
         }
         Reservations::Consume => finish(tx, run, EventStatus::Consumed).await,
         Reservations::Skip => finish(tx, run, EventStatus::Skipped).await,
@@ -71,10 +68,10 @@ async fn blame(tx: &Tx<'_>, run: Db<RunId>, why: Option<&str>) -> Result<()> {
 }
 
 /// Takes those out of the way that were blamed too often, and tells of it.
-async fn park(tx: &Tx<'_>, held: &Held) -> Result<usize> {
+async fn park(tx: &Tx<'_>, held: &Held) -> Result<()> {
     let limit = stored(tx.policy.events.park_after);
     if limit == 0 {
-        return Ok(0);
+        return Ok(());
     }
     let reserved = events::reserved_by_run_id.eq(held.run.id).and(IsReserved);
     let too_often = reserved.and(events::blamed.ge(limit));
@@ -92,35 +89,36 @@ async fn park(tx: &Tx<'_>, held: &Held) -> Result<usize> {
             .await?;
         notices::parked(tx, held, event).await?;
     }
-    Ok(parked.len())
+    Ok(())
 }
 
 /// Pending again, with one more attempt counted; whoever subscribes has work.
-async fn release(tx: &Tx<'_>, run: Db<RunId>, workflow: WorkflowId) -> Result<usize> {
+async fn release(tx: &Tx<'_>, run: Db<RunId>, workflow: WorkflowId) -> Result<()> {
     let reserved = events::reserved_by_run_id.eq(run).and(IsReserved);
     let topics =
         events::table.inner_join(topics::table).filter(reserved).select(topics::name).distinct();
     let topics: Vec<String> = topics.load(tx.conn).await?;
-    let released = diesel::update(events::table.filter(reserved))
+    diesel::update(events::table.filter(reserved))
         .set((
             events::status.eq(Db(EventStatus::Pending)),
             events::reserved_by_run_id.eq(None::<Db<RunId>>),
             events::attempt_number.eq(events::attempt_number + 1),
             events::updated_at.eq(At(tx.now)),
         ))
-        .returning(events::id);
-    let released: Vec<Db<EventId>> = released.reused().load(tx.conn).await?;
-    mark_work(tx, workflow, topics).await?;
-    Ok(released.len())
+        .reused()
+        .execute(tx.conn)
+        .await?;
+    mark_work(tx, workflow, &topics).await
 }
 
 /// Done, one way or the other. Who did it stays written.
-async fn finish(tx: &Tx<'_>, run: Db<RunId>, status: EventStatus) -> Result<usize> {
-    let finished = diesel::update(events::table)
+async fn finish(tx: &Tx<'_>, run: Db<RunId>, status: EventStatus) -> Result<()> {
+    diesel::update(events::table)
         .filter(events::reserved_by_run_id.eq(run))
         .filter(IsReserved)
         .set((events::status.eq(Db(status)), events::updated_at.eq(At(tx.now))))
-        .returning(events::id);
-    let finished: Vec<Db<EventId>> = finished.reused().load(tx.conn).await?;
-    Ok(finished.len())
+        .reused()
+        .execute(tx.conn)
+        .await?;
+    Ok(())
 }
