@@ -164,14 +164,6 @@ impl StoreError {
         matches!(self, Self::Unavailable { .. } | Self::DiskFull)
     }
 
-    /// Whether a statement was refused only because another one of its transaction had failed before.
-    pub(crate) fn is_consequence(&self) -> bool {
-        let Self::Database(diesel::result::Error::DatabaseError(_, said)) = self else {
-            return false;
-        };
-        said.message().starts_with("current transaction is aborted")
-    }
-
     /// There is no such thing.
     pub fn not_found(what: &'static str, id: &(impl ToString + ?Sized)) -> Self {
         Self::NotFound { what, id: id.to_string() }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Result, StoreError};
+use crate::postgres::is_consequence;
 
 /// `futures::try_join!` for the parts of an operation: it polls them in the order in which they stand here, and of those that
 /// fail it says why the first one did.
@@ -38,7 +39,7 @@ impl Parts {
             let answer = part.await;
             let is_last = self.n_open.fetch_sub(1, Ordering::Relaxed) == 1;
             match answer {
-                Err(error) if !is_last && error.is_consequence() => {
+                Err(error) if !is_last && is_consequence(&error) => {
                     *self.aborted() = Some(error);
                     pending().await
                 }
@@ -88,7 +89,7 @@ mod tests {
 
         let said = joined!(consequence, late(Ok(1)), late(Ok(2))).unwrap_err();
 
-        assert!(said.is_consequence());
+        assert!(is_consequence(&said));
     }
 
     #[tokio::test]

@@ -38,6 +38,7 @@ use windlass_core::{Backoff, Clock, Policy};
 
 use self::address::Address;
 pub use self::environment::PostgresEnvironment;
+pub(crate) use self::failure::is_consequence;
 use self::listener::Listener;
 use self::ops::{Look, Operation};
 pub(crate) use self::parameters::without_password;

@@ -205,7 +205,7 @@ impl RunState {
         let reservations = match self.kind {
             // It reserves nothing.
             HandlerKind::Producer => Reservations::Keep,
-            _ => Reservations::Consume,
+            HandlerKind::Consumer | HandlerKind::Node | HandlerKind::Step => Reservations::Consume,
         };
         Ok(Changes { reservations, ..Changes::only(run) })
     }

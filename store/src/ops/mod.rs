@@ -6,8 +6,8 @@
 //! its end stands [`next::go_on`], which decides what the workflow does next.
 //!
 //! Statements that do not need one another's answers are joined, which on PostgreSQL saves the waiting between them. They happen
-//! in the order in which they stand there: `joined!` polls the first one first, as Tokio's would not. Of a part that
-//! has more than one statement only the first is sure to happen before what stands after it.
+//! in the order in which they stand there: `joined!` polls the first one first. Of a part that has more than one statement only
+//! the first is sure to happen before what stands after it.
 
 /// Inserts rows; a single one by a statement that is prepared once, as that of a list is not.
 macro_rules! insert_all {

@@ -31,14 +31,18 @@ pub(super) struct Topics {
     ids: HashMap<String, Db<TopicId>>,
     /// By topic and message id, what is over and no longer kept.
     past: HashSet<(String, String)>,
-    known: HashMap<(Db<TopicId>, String), Known>,
+    known: HashMap<Place, Known>,
 }
 
+/// Where an event stands: its topic, and its message id there.
+type Place = (Db<TopicId>, String);
+
 /// An event that is kept.
+#[derive(Queryable)]
 struct Known {
     id: Db<EventId>,
-    status: EventStatus,
-    payload: Value,
+    status: Db<EventStatus>,
+    payload: Json,
 }
 
 impl Topics {
@@ -111,7 +115,7 @@ async fn known(
     workflow: WorkflowId,
     names: &[&String],
     messages: &[String],
-) -> Result<HashMap<(Db<TopicId>, String), Known>> {
+) -> Result<HashMap<Place, Known>> {
     let mut known = HashMap::new();
     for batch in messages.chunks(BATCH) {
         let found = events::table
@@ -123,11 +127,8 @@ async fn known(
                 (events::id, events::status, events::payload),
             ));
         let n_values = names.len().max(batch.len());
-        let found: Vec<((Db<TopicId>, String), (Db<EventId>, Db<EventStatus>, Json))> =
-            found.reused_for(n_values).load(tx.conn).await?;
-        known.extend(found.into_iter().map(|(message, (id, Db(status), Json(payload)))| {
-            (message, Known { id, status, payload })
-        }));
+        let found: Vec<(Place, Known)> = found.reused_for(n_values).load(tx.conn).await?;
+        known.extend(found);
     }
     Ok(known)
 }
@@ -175,9 +176,9 @@ impl Publication {
     ) -> bool {
         let place = (topic, message_id);
         let (event, is_changed) = match topics.known.get(&place) {
-            Some(known) if !known.status.takes_correction() => return false,
+            Some(known) if !known.status.0.takes_correction() => return false,
             Some(known) => {
-                let is_changed = known.payload != payload;
+                let is_changed = known.payload.0 != payload;
                 self.corrected.push((known.id, payload));
                 (known.id, is_changed)
             }
@@ -232,12 +233,7 @@ fn by_topic(events: Vec<NewEvent>) -> Vec<(String, Vec<Message>)> {
     topics
 }
 
-fn event(
-    tx: &Tx<'_>,
-    held: &Held,
-    (topic_id, message_id): (Db<TopicId>, String),
-    payload: Value,
-) -> EventRow {
+fn event(tx: &Tx<'_>, held: &Held, (topic_id, message_id): Place, payload: Value) -> EventRow {
     EventRow {
         id: Db(EventId::mint(tx.now)),
         workflow_id: held.workflow.id,

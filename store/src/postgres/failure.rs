@@ -16,6 +16,12 @@ pub(super) fn is_collision(error: &StoreError) -> bool {
         || info.message().contains("deadlock detected")
 }
 
+/// Whether a statement was refused only because another one of its transaction had failed before.
+pub(crate) fn is_consequence(error: &StoreError) -> bool {
+    let StoreError::Database(Error::DatabaseError(_, info)) = error else { return false };
+    info.message().starts_with("current transaction is aborted")
+}
+
 /// Tells the errors of the operation apart from those of the server and of the way to it.
 pub(super) fn classify(error: StoreError, shown: &str) -> StoreError {
     let StoreError::Database(error) = error else { return error };
