@@ -5,7 +5,7 @@
     reason = "helpers of tests: what cannot be unwrapped fails the test"
 )]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::migration::MigrationSource;
 use diesel::prelude::*;
@@ -199,9 +199,9 @@ fn both_databases_check_the_same_conditions() {
     assert_eq!(checks("sqlite"), checks("postgres"));
 }
 
-/// The conditions of all `CHECK (…)`, with single spaces.
+/// The conditions of all `CHECK (…)` and of the columns that are of a domain, with single spaces.
 fn checks_in(sql: &str) -> Vec<String> {
-    let sql = sql.split_whitespace().collect::<Vec<_>>().join(" ");
+    let one_line = sql.split_whitespace().collect::<Vec<_>>().join(" ");
     let closes = |text: &str| {
         let mut depth = 1;
         text.find(|c| {
@@ -209,7 +209,19 @@ fn checks_in(sql: &str) -> Vec<String> {
             depth == 0
         })
     };
-    sql.split("CHECK (").skip(1).map(|rest| rest[..closes(rest).unwrap()].to_owned()).collect()
+    let condition = |checked: &str| checked[..closes(checked).unwrap()].to_owned();
+    let domain = |defined: &str| {
+        let (name, checked) = defined.split_once(" AS TEXT CHECK (").unwrap();
+        (name.to_owned(), condition(checked))
+    };
+    let domains: BTreeMap<_, _> = one_line.split("CREATE DOMAIN ").skip(1).map(domain).collect();
+    let of_columns = sql.lines().filter_map(|line| {
+        let mut words = line.split_whitespace().map(|word| word.trim_end_matches(','));
+        let (column, domain) = (words.next()?, words.next()?);
+        Some(domains.get(domain)?.replacen("VALUE", column, 1))
+    });
+    let of_tables = one_line.split("CHECK (").skip(1).map(condition);
+    of_tables.filter(|check| !check.starts_with("VALUE ")).chain(of_columns).collect()
 }
 
 #[derive(QueryableByName)]

@@ -1,5 +1,29 @@
 -- Instants are microseconds since the epoch, UTC. Ids are UUIDv7 behind a prefix. Payloads are JSON text.
--- The twin of this file for SQLite has the same tables, columns, constraints and indexes.
+-- The twin of this file for SQLite has the same tables, columns, constraints and indexes; it says with a CHECK what a domain says.
+
+-- What a column may say. A statement looks at a domain only where it sets such a column, and at each CHECK of a table whenever it
+-- touches a row of it, which costs more than the rest of the row.
+CREATE DOMAIN workflow_status AS TEXT CHECK (VALUE IN ('draft', 'ready', 'active', 'paused', 'archived'));
+CREATE DOMAIN session_kind AS TEXT CHECK (VALUE IN ('workflow', 'plan', 'stage'));
+CREATE DOMAIN session_trigger AS TEXT CHECK (VALUE IN ('schedule', 'manual', 'event', 'retry'));
+CREATE DOMAIN session_result AS TEXT CHECK (VALUE IN ('completed', 'failed'));
+CREATE DOMAIN handler_kind AS TEXT CHECK (VALUE IN ('producer', 'consumer', 'node', 'step'));
+CREATE DOMAIN run_phase AS TEXT CHECK (VALUE IN
+    ('pending', 'executing', 'preparing', 'prepared', 'mutating', 'mutated', 'emitting', 'committed'));
+CREATE DOMAIN run_status AS TEXT CHECK (VALUE IN
+    ('queued', 'active', 'paused:transient', 'paused:approval', 'paused:reconciliation',
+     'failed:logic', 'failed:internal', 'committed', 'crashed'));
+CREATE DOMAIN mutation_outcome AS TEXT CHECK (VALUE IN ('success', 'failure', 'skipped'));
+CREATE DOMAIN event_status AS TEXT CHECK (VALUE IN ('pending', 'reserved', 'consumed', 'skipped', 'parked'));
+CREATE DOMAIN past_status AS TEXT CHECK (VALUE IN ('consumed', 'skipped'));
+CREATE DOMAIN mutation_status AS TEXT CHECK (VALUE IN
+    ('in_flight', 'applied', 'failed', 'needs_reconcile', 'indeterminate', 'would_send'));
+CREATE DOMAIN mutation_resolver AS TEXT CHECK (VALUE IN
+    ('user_assert_failed', 'user_assert_applied', 'user_skip', 'reconciliation'));
+CREATE DOMAIN stateful_kind AS TEXT CHECK (VALUE IN ('producer', 'consumer'));
+CREATE DOMAIN log_level AS TEXT CHECK (VALUE IN ('log', 'warn', 'error'));
+CREATE DOMAIN notification_kind AS TEXT CHECK (VALUE IN
+    ('error', 'script_failed', 'mutation_in_doubt', 'event_parked', 'script_message'));
 
 -- This database itself: one row.
 CREATE TABLE instance (
@@ -23,7 +47,7 @@ CREATE TABLE workflows (
     name TEXT NOT NULL,
     title TEXT NOT NULL,
     -- What a person wants; the system never changes it.
-    status TEXT NOT NULL CHECK (status IN ('draft', 'ready', 'active', 'paused', 'archived')),
+    status workflow_status NOT NULL,
     -- What the system waits for a person about.
     error TEXT,
     error_class TEXT,
@@ -50,6 +74,7 @@ CREATE TABLE workflows (
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
     UNIQUE (workspace_id, name),
+    UNIQUE (id, workspace_id),
     CHECK ((error IS NULL) = (error_class IS NULL)),
     CHECK (status <> 'active' OR active_script_id IS NOT NULL)
 );
@@ -135,9 +160,9 @@ CREATE TABLE subscriptions (
 CREATE TABLE sessions (
     id TEXT NOT NULL PRIMARY KEY,
     workflow_id TEXT NOT NULL REFERENCES workflows (id),
-    kind TEXT NOT NULL CHECK (kind IN ('workflow', 'plan', 'stage')),
-    trigger TEXT NOT NULL CHECK (trigger IN ('schedule', 'manual', 'event', 'retry')),
-    result TEXT CHECK (result IN ('completed', 'failed')),
+    kind session_kind NOT NULL,
+    trigger session_trigger NOT NULL,
+    result session_result,
     error TEXT,
     error_class TEXT,
     -- Runs begun, and runs committed.
@@ -154,22 +179,19 @@ CREATE INDEX sessions_ended ON sessions (ended_at, id) WHERE ended_at IS NOT NUL
 
 CREATE TABLE handler_runs (
     id TEXT NOT NULL PRIMARY KEY,
-    workspace_id TEXT NOT NULL REFERENCES workspaces (id),
-    workflow_id TEXT NOT NULL REFERENCES workflows (id),
+    workspace_id TEXT NOT NULL,
+    workflow_id TEXT NOT NULL,
     session_id TEXT NOT NULL REFERENCES sessions (id),
     script_id TEXT NOT NULL REFERENCES scripts (id),
-    kind TEXT NOT NULL CHECK (kind IN ('producer', 'consumer', 'node', 'step')),
+    kind handler_kind NOT NULL,
     handler_name TEXT NOT NULL,
-    phase TEXT NOT NULL CHECK (phase IN
-        ('pending', 'executing', 'preparing', 'prepared', 'mutating', 'mutated', 'emitting', 'committed')),
-    status TEXT NOT NULL CHECK (status IN
-        ('queued', 'active', 'paused:transient', 'paused:approval', 'paused:reconciliation',
-         'failed:logic', 'failed:internal', 'committed', 'crashed')),
+    phase run_phase NOT NULL,
+    status run_status NOT NULL,
     -- A stopped run is continued by one run at the most.
     retry_of TEXT UNIQUE REFERENCES handler_runs (id) DEFERRABLE INITIALLY DEFERRED,
     -- The ledger row of this run, or of the run that it continues.
     mutation_id TEXT,
-    mutation_outcome TEXT CHECK (mutation_outcome IN ('success', 'failure', 'skipped')),
+    mutation_outcome mutation_outcome,
     prepare_result TEXT,
     input_state TEXT,
     output_state TEXT,
@@ -190,9 +212,9 @@ CREATE TABLE handler_runs (
     created_at BIGINT NOT NULL,
     started_at BIGINT,
     ended_at BIGINT,
+    FOREIGN KEY (workflow_id, workspace_id) REFERENCES workflows (id, workspace_id),
     CHECK ((status = 'committed') = (phase = 'committed')),
-    CHECK (status NOT IN ('queued', 'active') OR ended_at IS NULL),
-    CHECK (status IN ('queued', 'active') OR ended_at IS NOT NULL),
+    CHECK ((status IN ('queued', 'active')) = (ended_at IS NULL)),
     CHECK (status <> 'active' OR (claimed_by IS NOT NULL AND lease_expires_at IS NOT NULL)),
     CHECK (phase <> 'committed' OR mutation_outcome IS NULL OR mutation_outcome <> 'failure'),
     CHECK (kind <> 'producer' OR mutation_id IS NULL)
@@ -217,7 +239,7 @@ CREATE TABLE inputs (
     -- None where that run is no longer kept.
     created_by_run_id TEXT REFERENCES handler_runs (id),
     -- What became of its events that are no longer kept.
-    past_status TEXT CHECK (past_status IN ('consumed', 'skipped')),
+    past_status past_status,
     created_at BIGINT NOT NULL,
     UNIQUE (workflow_id, source, type, external_id)
 );
@@ -242,7 +264,7 @@ CREATE TABLE events (
     topic_id TEXT NOT NULL,
     message_id TEXT NOT NULL,
     payload TEXT NOT NULL,
-    status TEXT NOT NULL CHECK (status IN ('pending', 'reserved', 'consumed', 'skipped', 'parked')),
+    status event_status NOT NULL,
     reserved_by_run_id TEXT REFERENCES handler_runs (id),
     created_by_run_id TEXT NOT NULL REFERENCES handler_runs (id),
     attempt_number INTEGER NOT NULL DEFAULT 1 CHECK (attempt_number >= 1),
@@ -331,7 +353,7 @@ CREATE TABLE mutations (
     -- Where the effect would be seen, for a person.
     target TEXT NOT NULL,
     idempotency_key TEXT NOT NULL,
-    status TEXT NOT NULL CHECK (status IN ('in_flight', 'applied', 'failed', 'needs_reconcile', 'indeterminate', 'would_send')),
+    status mutation_status NOT NULL,
     result TEXT,
     error TEXT,
     error_class TEXT,
@@ -342,7 +364,7 @@ CREATE TABLE mutations (
     next_reconcile_at BIGINT,
     -- Until when an attempt to look it up may be under way.
     looked_up_until BIGINT,
-    resolved_by TEXT CHECK (resolved_by IN ('user_assert_failed', 'user_assert_applied', 'user_skip', 'reconciliation')),
+    resolved_by mutation_resolver,
     resolved_at BIGINT,
     ui_title TEXT NOT NULL,
     -- What a worker reported after it had lost the run.
@@ -382,7 +404,7 @@ CREATE TRIGGER mutations_kept BEFORE DELETE ON mutations FOR EACH ROW EXECUTE FU
 
 CREATE TABLE handler_state (
     workflow_id TEXT NOT NULL REFERENCES workflows (id),
-    kind TEXT NOT NULL CHECK (kind IN ('producer', 'consumer')),
+    kind stateful_kind NOT NULL,
     name TEXT NOT NULL,
     -- Whether the active script has this handler; its state outlives a version that has not.
     declared BOOLEAN NOT NULL,
@@ -401,7 +423,7 @@ CREATE INDEX handler_state_run ON handler_state (updated_by_run_id) WHERE update
 CREATE TABLE run_logs (
     run_id TEXT NOT NULL REFERENCES handler_runs (id),
     seq INTEGER NOT NULL,
-    level TEXT NOT NULL CHECK (level IN ('log', 'warn', 'error')),
+    level log_level NOT NULL,
     message TEXT NOT NULL,
     created_at BIGINT NOT NULL,
     PRIMARY KEY (run_id, seq)
@@ -411,7 +433,7 @@ CREATE TABLE notifications (
     id TEXT NOT NULL PRIMARY KEY,
     workspace_id TEXT NOT NULL REFERENCES workspaces (id),
     workflow_id TEXT NOT NULL REFERENCES workflows (id),
-    kind TEXT NOT NULL CHECK (kind IN ('error', 'script_failed', 'mutation_in_doubt', 'event_parked', 'script_message')),
+    kind notification_kind NOT NULL,
     run_id TEXT REFERENCES handler_runs (id),
     -- For a script's message: the mutation that sent it, so that it is entered once.
     mutation_id TEXT REFERENCES mutations (id),

@@ -50,6 +50,7 @@ CREATE TABLE workflows (
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
     UNIQUE (workspace_id, name),
+    UNIQUE (id, workspace_id),
     CHECK ((error IS NULL) = (error_class IS NULL)),
     CHECK (status <> 'active' OR active_script_id IS NOT NULL)
 ) STRICT;
@@ -154,8 +155,8 @@ CREATE INDEX sessions_ended ON sessions (ended_at, id) WHERE ended_at IS NOT NUL
 
 CREATE TABLE handler_runs (
     id TEXT NOT NULL PRIMARY KEY,
-    workspace_id TEXT NOT NULL REFERENCES workspaces (id),
-    workflow_id TEXT NOT NULL REFERENCES workflows (id),
+    workspace_id TEXT NOT NULL,
+    workflow_id TEXT NOT NULL,
     session_id TEXT NOT NULL REFERENCES sessions (id),
     script_id TEXT NOT NULL REFERENCES scripts (id),
     kind TEXT NOT NULL CHECK (kind IN ('producer', 'consumer', 'node', 'step')),
@@ -190,9 +191,9 @@ CREATE TABLE handler_runs (
     created_at INTEGER NOT NULL,
     started_at INTEGER,
     ended_at INTEGER,
+    FOREIGN KEY (workflow_id, workspace_id) REFERENCES workflows (id, workspace_id),
     CHECK ((status = 'committed') = (phase = 'committed')),
-    CHECK (status NOT IN ('queued', 'active') OR ended_at IS NULL),
-    CHECK (status IN ('queued', 'active') OR ended_at IS NOT NULL),
+    CHECK ((status IN ('queued', 'active')) = (ended_at IS NULL)),
     CHECK (status <> 'active' OR (claimed_by IS NOT NULL AND lease_expires_at IS NOT NULL)),
     CHECK (phase <> 'committed' OR mutation_outcome IS NULL OR mutation_outcome <> 'failure'),
     CHECK (kind <> 'producer' OR mutation_id IS NULL)

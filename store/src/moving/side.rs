@@ -42,9 +42,11 @@ const LEASED: &str = "SELECT claimed_by || ', which has run ' || id AS line FROM
 
 const SQLITE_COLUMNS: &str =
     "SELECT json_array(name, type, pk) AS line FROM pragma_table_info($1) ORDER BY cid";
-const POSTGRES_COLUMNS: &str = "SELECT json_build_array(a.attname, format_type(a.atttypid, NULL), \
+const POSTGRES_COLUMNS: &str = "SELECT json_build_array(a.attname, \
+        format_type(coalesce(nullif(y.typbasetype, 0), y.oid), NULL), \
         coalesce(array_position(i.indkey::int[], a.attnum::int), -1) + 1)::text AS line \
-    FROM pg_class t JOIN pg_attribute a ON a.attrelid = t.oid JOIN pg_index i ON i.indrelid = t.oid AND i.indisprimary \
+    FROM pg_class t JOIN pg_attribute a ON a.attrelid = t.oid JOIN pg_type y ON y.oid = a.atttypid \
+    JOIN pg_index i ON i.indrelid = t.oid AND i.indisprimary \
     WHERE t.relname = $1 AND t.relnamespace = current_schema()::regnamespace AND a.attnum > 0 AND NOT a.attisdropped";
 
 const SQLITE_TABLES: &str = "SELECT name AS line FROM sqlite_master WHERE type = 'table' \

@@ -2,11 +2,13 @@ WITH facts (relation, fact) AS (
     SELECT c.relname,
            CASE c.relkind WHEN 'v' THEN 'view ' ELSE 'column ' END || c.relname || '.' || a.attname
            || CASE WHEN c.relkind = 'v' THEN ''
-                   ELSE CASE format_type(a.atttypid, NULL) WHEN 'text' THEN ' text' WHEN 'bigint' THEN ' integer'
+                   ELSE CASE format_type(base.oid, NULL) WHEN 'text' THEN ' text' WHEN 'bigint' THEN ' integer'
                              WHEN 'integer' THEN ' integer' WHEN 'boolean' THEN ' integer'
-                             ELSE ' ' || format_type(a.atttypid, NULL) END
+                             ELSE ' ' || format_type(base.oid, NULL) END
                         || CASE WHEN a.attnotnull THEN ' not null' ELSE '' END END
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    -- What a domain is made of.
+    JOIN pg_type t ON t.oid = a.atttypid JOIN pg_type base ON base.oid = coalesce(nullif(t.typbasetype, 0), t.oid)
     WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'v')
     UNION ALL
     -- An index that belongs to a constraint has no name of its own that counts.
