@@ -7,9 +7,13 @@ macro_rules! queued_runs {
         use windlass_core::WorkflowStatus;
 
         use crate::literals::IsQueued;
-        use crate::rows::{At, Db};
-        use crate::schema::{handler_runs, workflows};
+        use crate::rows::{At, Db, RunRow};
+        use crate::schema::{handler_runs, mutations, workflows};
 
+        let mutation = mutations::table
+            .filter(mutations::id.nullable().eq(handler_runs::mutation_id))
+            .select(mutations::status)
+            .single_value();
         handler_runs::table
             .inner_join(workflows::table)
             .filter(IsQueued)
@@ -18,7 +22,7 @@ macro_rules! queued_runs {
             .filter(workflows::error.is_null().and(workflows::maintenance.eq(false)))
             .filter($which)
             .order((handler_runs::rank, handler_runs::id))
-            .select(handler_runs::id)
+            .select((RunRow::as_select(), workflows::name, mutation))
     }};
 }
 
@@ -95,11 +99,14 @@ macro_rules! one_workflow {
 }
 
 use diesel::prelude::*;
-use windlass_core::{RunId, WorkspaceId};
+use windlass_core::{MutationStatus, RunId, WorkspaceId};
 pub(crate) use {due_workflows, one_workflow, queue_of, queued_from, queued_runs};
 
-use crate::rows::Db;
+use crate::rows::{Db, RunRow};
 use crate::schema::workflow_keys;
+
+/// A queued run, what its workflow is called, and the status of its mutation.
+pub(crate) type QueuedRun = (RunRow, String, Option<Db<MutationStatus>>);
 
 /// Where queued runs are taken from.
 #[derive(Debug, Clone, Copy)]

@@ -10,15 +10,16 @@ use windlass_core::{MutationStatus, RunState, WorkerId};
 use super::dialect::{self, RunQueryDsl};
 use super::flow::{Admitted, Flow};
 use super::queue::Enqueued;
-use super::{Operation, Tx, reads};
-use crate::error::{Result, StoreError};
+use super::reads::{self, Workspaces};
+use super::{Operation, Tx};
+use crate::error::Result;
 use crate::joined::Parts;
 use crate::model::{Claim, ClaimedRun};
 use crate::params::{ClaimRuns, Queue, Takes};
 use crate::queue::From;
 use crate::reused::Reuse;
 use crate::rows::{At, Db, Json, RunRow};
-use crate::schema::{handler_runs, mutations, workflows};
+use crate::schema::{handler_runs, mutations};
 
 impl Operation for ClaimRuns {
     type Output = Vec<ClaimedRun>;
@@ -28,7 +29,7 @@ impl Operation for ClaimRuns {
             Queue::Of(workspace, workflow) => {
                 let of = (*workspace, *workflow);
                 let queued = dialect::lock_queued_run(tx.conn, tx.now, of).await?;
-                queued.into_iter().map(|Db(run)| Admitted { run, limited: false }).collect()
+                queued.into_iter().map(Admitted::unlimited).collect()
             }
             Queue::For(takes) => in_turn(tx, takes, self.limit).await?,
         };
@@ -41,15 +42,12 @@ impl Operation for ClaimRuns {
 
 /// Queued runs of all workspaces in turn: who has much to do takes no more than its share while others wait.
 async fn in_turn(tx: &Tx<'_>, takes: &Takes, limit: u32) -> Result<Vec<Admitted>> {
-    let mut workspaces = match takes.workspace {
-        Some(workspace) => vec![workspace],
-        None => reads::workspaces_with_work(tx.conn).await?,
-    };
+    let Workspaces { all: mut workspaces, limited } = reads::workspaces(tx.conn, takes).await?;
     // Who goes first changes all the time, so that a single free slot is nobody's privilege.
     let n_workspaces = i64::try_from(workspaces.len()).unwrap_or(i64::MAX).max(1);
     let first = usize::try_from(tx.now.as_micros().rem_euclid(n_workspaces)).unwrap_or(0);
     workspaces.rotate_left(first);
-    let mut flow = Flow::lock(tx, &workspaces).await?;
+    let mut flow = Flow::lock(tx, &limited).await?;
     let (mut found, mut admitted) = (Vec::new(), Vec::new());
     let mut left = limit;
     while left > 0 && !workspaces.is_empty() {
@@ -63,7 +61,7 @@ async fn in_turn(tx: &Tx<'_>, takes: &Takes, limit: u32) -> Result<Vec<Admitted>
             if runs.len() == usize::try_from(wanted).unwrap_or(usize::MAX) {
                 with_more.push(workspace);
             }
-            found.extend(runs.iter().copied());
+            found.extend(runs.iter().map(|(run, ..)| run.id));
             let may_begin = flow.admit(tx, workspace, runs).await?;
             left = left.saturating_sub(u32::try_from(may_begin.len()).unwrap_or(left));
             admitted.extend(may_begin);
@@ -76,18 +74,10 @@ async fn in_turn(tx: &Tx<'_>, takes: &Takes, limit: u32) -> Result<Vec<Admitted>
 
 async fn take(
     tx: &Tx<'_>,
-    Admitted { run, limited }: Admitted,
+    Admitted { run: (row, workflow_name, mutation), limited }: Admitted,
     worker: WorkerId,
     lease: Duration,
 ) -> Result<ClaimedRun> {
-    let found = handler_runs::table
-        .inner_join(workflows::table)
-        .left_join(mutations::table)
-        .filter(handler_runs::id.eq(Db(run)))
-        .select((RunRow::as_select(), workflows::name, mutations::status.nullable()));
-    let found: Option<(RunRow, String, Option<Db<MutationStatus>>)> =
-        found.first(tx.conn).await.optional()?;
-    let (row, workflow_name, mutation) = found.ok_or_else(|| StoreError::not_found("run", &run))?;
     let queued = RunState {
         kind: row.kind.0,
         phase: row.phase.0,

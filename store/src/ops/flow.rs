@@ -16,6 +16,7 @@ use super::{Operation, Tx, reads, stored};
 use crate::error::Result;
 use crate::literals::IsActive;
 use crate::params::SetLimit;
+use crate::queue::QueuedRun;
 use crate::reused::Reuse;
 use crate::rows::{At, Db, LimitRow, WorkflowKeyRow, WorkflowRow};
 use crate::schema::{handler_runs, limits, workflow_keys};
@@ -29,6 +30,9 @@ pub(super) struct Flow {
 
 impl Flow {
     pub(super) async fn lock(tx: &Tx<'_>, workspaces: &[WorkspaceId]) -> Result<Self> {
+        if workspaces.is_empty() {
+            return Ok(Self::default());
+        }
         let limits = dialect::lock_limits(tx.conn, workspaces).await?;
         let states = reads::flow_states(tx.conn, limits).await?;
         Ok(Self { states, changed: BTreeSet::new() })
@@ -46,28 +50,29 @@ impl Flow {
         &mut self,
         tx: &Tx<'_>,
         workspace: WorkspaceId,
-        runs: Vec<Db<RunId>>,
+        runs: Vec<QueuedRun>,
     ) -> Result<Vec<Admitted>> {
         if !self.states.keys().any(|(of, _)| *of == workspace) {
-            return Ok(runs.into_iter().map(|Db(run)| Admitted { run, limited: false }).collect());
+            return Ok(runs.into_iter().map(Admitted::unlimited).collect());
         }
+        let ids: Vec<_> = runs.iter().map(|(run, ..)| run.id).collect();
         let keys = handler_runs::table
             .inner_join(
                 workflow_keys::table.on(workflow_keys::workflow_id.eq(handler_runs::workflow_id)),
             )
-            .filter(handler_runs::id.eq_any(&runs))
+            .filter(handler_runs::id.eq_any(&ids))
             .select((handler_runs::id, workflow_keys::key));
         let keys: Vec<(Db<RunId>, String)> = keys.load(tx.conn).await?;
         let mut admitted = Vec::new();
         for run in runs {
-            let of_run = keys.iter().filter(|(of, _)| *of == run);
+            let of_run = keys.iter().filter(|(of, _)| *of == run.0.id);
             let of_run = of_run.map(|(_, key)| (workspace, key.clone()));
             let known: Vec<_> = of_run.filter(|key| self.states.contains_key(key)).collect();
             let is_full = |key| self.states.get(key).is_some_and(|it| it.full(tx.now).is_some());
             if known.iter().any(is_full) {
                 continue;
             }
-            admitted.push(Admitted { run: run.0, limited: !known.is_empty() });
+            admitted.push(Admitted { run, limited: !known.is_empty() });
             for key in known {
                 if let Some(state) = self.states.get_mut(&key) {
                     *state = state.after_one_more(tx.now);
@@ -100,9 +105,16 @@ impl Flow {
 
 /// A run that may begin.
 pub(super) struct Admitted {
-    pub(super) run: RunId,
+    pub(super) run: QueuedRun,
     /// Whether others may wait for its end.
     pub(super) limited: bool,
+}
+
+impl Admitted {
+    /// One that nothing limits.
+    pub(super) const fn unlimited(run: QueuedRun) -> Self {
+        Self { run, limited: false }
+    }
 }
 
 /// Writes what the workflow's runs have in common with others, by what its script may call.

@@ -1,11 +1,12 @@
 //! When there is something to do.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use diesel::dsl::{exists, min, select};
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::Text;
+use diesel::sql_types::{Bool, Text};
 use windlass_core::{Full, Timestamp, WorkspaceId};
 
 use super::dialect::{Conn, RunQueryDsl};
@@ -47,17 +48,13 @@ pub(super) async fn agenda(conn: &Conn, now: Timestamp, takes: &Takes) -> Result
 
 /// When a run that waits for such a worker may be taken; none where none waits, or others have to end first.
 async fn next_claim(conn: &Conn, now: Timestamp, takes: &Takes) -> Result<Option<Duration>> {
-    let workspaces = match takes.workspace {
-        Some(workspace) => vec![workspace],
-        None => workspaces_with_work(conn).await?,
+    let Workspaces { all, limited } = workspaces(conn, takes).await?;
+    let states = match limited.as_slice() {
+        [] => BTreeMap::new(),
+        limited => flow_states(conn, limits_of(conn, limited).await?).await?,
     };
-    if workspaces.is_empty() {
-        return Ok(None);
-    }
-    let limits = limits_of(conn, &workspaces).await?;
-    let states = flow_states(conn, limits).await?;
     let mut soonest = None;
-    for workspace in workspaces {
+    for workspace in all {
         let full = states.iter().filter(|((of, _), _)| *of == workspace);
         let full = full.filter_map(|((_, key), state)| Some((key.clone(), state.full(now)?)));
         let (full, why): (Vec<_>, Vec<_>) = full.unzip();
@@ -78,15 +75,29 @@ async fn next_claim(conn: &Conn, now: Timestamp, takes: &Takes) -> Result<Option
     Ok(soonest)
 }
 
+/// Workspaces whose runs a worker takes.
+pub(in super::super) struct Workspaces {
+    /// All of them.
+    pub(in super::super) all: Vec<WorkspaceId>,
+    /// Those that may have limits.
+    pub(in super::super) limited: Vec<WorkspaceId>,
+}
+
 /// A workspace, of those that have queued runs.
 #[derive(QueryableByName)]
 struct WithWork {
     #[diesel(sql_type = Text)]
     id: Db<WorkspaceId>,
+    #[diesel(sql_type = Bool)]
+    limited: bool,
 }
 
-/// The workspaces that have queued runs: one step in the index for each, however many runs wait.
-pub(in super::super) async fn workspaces_with_work(conn: &Conn) -> Result<Vec<WorkspaceId>> {
+/// The only workspace that it takes runs of, or else those that have queued runs: one step in the index for each, however many
+/// runs wait.
+pub(in super::super) async fn workspaces(conn: &Conn, takes: &Takes) -> Result<Workspaces> {
+    if let Some(only) = takes.workspace {
+        return Ok(Workspaces { all: vec![only], limited: vec![only] });
+    }
     let skipping = sql_query(
         "WITH RECURSIVE busy (id) AS (
             SELECT min(workspace_id) FROM handler_runs WHERE status = 'queued'
@@ -94,8 +105,10 @@ pub(in super::super) async fn workspaces_with_work(conn: &Conn) -> Result<Vec<Wo
             SELECT (SELECT min(r.workspace_id) FROM handler_runs r
                     WHERE r.status = 'queued' AND r.workspace_id > busy.id)
             FROM busy WHERE busy.id IS NOT NULL)
-        SELECT id FROM busy WHERE id IS NOT NULL",
+        SELECT id, EXISTS (SELECT 1 FROM limits l WHERE l.workspace_id = busy.id) AS limited
+        FROM busy WHERE id IS NOT NULL",
     );
     let found: Vec<WithWork> = skipping.reused().load(conn).await?;
-    Ok(found.into_iter().map(|WithWork { id: Db(id) }| id).collect())
+    let limited = found.iter().filter(|it| it.limited).map(|it| it.id.0).collect();
+    Ok(Workspaces { all: found.into_iter().map(|it| it.id.0).collect(), limited })
 }

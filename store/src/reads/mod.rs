@@ -16,7 +16,7 @@ mod runs;
 mod workers;
 mod workflows;
 
-pub(super) use due::workspaces_with_work;
+pub(super) use due::{Workspaces, workspaces};
 pub(super) use events::event;
 pub(super) use flow::flow_states;
 pub(super) use mutations::mutation;

@@ -9,7 +9,9 @@ use windlass_core::{RunId, Timestamp, WorkflowId, WorkspaceId};
 pub(super) use super::SqliteStore as Backend;
 pub(super) use super::ready::{Conn, RunQueryDsl};
 use crate::error::Result;
-use crate::queue::{From, due_workflows, one_workflow, queue_of, queued_from, queued_runs};
+use crate::queue::{
+    From, QueuedRun, due_workflows, one_workflow, queue_of, queued_from, queued_runs,
+};
 use crate::reused::Reuse;
 use crate::rows::{Db, LimitRow, WorkflowRow};
 use crate::schema::limits;
@@ -47,7 +49,7 @@ pub(super) async fn lock_queued_runs(
     now: Timestamp,
     from: &From<'_>,
     limit: u32,
-) -> Result<Vec<Db<RunId>>> {
+) -> Result<Vec<QueuedRun>> {
     queued_from!(now, from, |queued| Ok(queued.limit(i64::from(limit)).reused().load(conn).await?))
 }
 
@@ -56,7 +58,7 @@ pub(super) async fn lock_queued_run(
     conn: &Conn,
     now: Timestamp,
     (workspace, workflow): (WorkspaceId, WorkflowId),
-) -> Result<Vec<Db<RunId>>> {
+) -> Result<Vec<QueuedRun>> {
     let queued = queued_runs!(now, queue_of!(workspace, workflow));
     Ok(queued.load(conn).await?)
 }
