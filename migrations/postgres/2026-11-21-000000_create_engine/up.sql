@@ -187,8 +187,7 @@ CREATE TABLE handler_runs (
     handler_name TEXT NOT NULL,
     phase run_phase NOT NULL,
     status run_status NOT NULL,
-    -- A stopped run is continued by one run at the most.
-    retry_of TEXT UNIQUE REFERENCES handler_runs (id) DEFERRABLE INITIALLY DEFERRED,
+    retry_of TEXT REFERENCES handler_runs (id) DEFERRABLE INITIALLY DEFERRED,
     -- The ledger row of this run, or of the run that it continues.
     mutation_id TEXT,
     mutation_outcome mutation_outcome,
@@ -221,6 +220,8 @@ CREATE TABLE handler_runs (
 );
 -- A workflow has at most one open run.
 CREATE UNIQUE INDEX handler_runs_open ON handler_runs (workflow_id) WHERE status IN ('queued', 'active');
+-- A stopped run is continued by one run at the most.
+CREATE UNIQUE INDEX handler_runs_retry ON handler_runs (retry_of) WHERE retry_of IS NOT NULL;
 CREATE INDEX handler_runs_queue ON handler_runs (workspace_id, rank, id) WHERE status = 'queued';
 CREATE INDEX handler_runs_lease ON handler_runs (lease_expires_at) WHERE status = 'active';
 CREATE INDEX handler_runs_workflow ON handler_runs (workflow_id, created_at);

@@ -1,5 +1,6 @@
 -- Instants are microseconds since the epoch, UTC. Ids are UUIDv7 behind a prefix. Payloads are JSON text.
--- The twin of this file for PostgreSQL has the same tables, columns, constraints and indexes.
+-- The twin of this file for PostgreSQL has the same tables, columns, constraints and indexes. A table that is little more than its
+-- primary key is kept without rows beside it, which writes a page less.
 
 -- This database itself: one row.
 CREATE TABLE instance (
@@ -78,7 +79,7 @@ CREATE TABLE workflow_keys (
     workflow_id TEXT NOT NULL REFERENCES workflows (id),
     key TEXT NOT NULL,
     PRIMARY KEY (workflow_id, key)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX workflow_keys_key ON workflow_keys (key);
 
 -- The processes that work, as they last said themselves. Who has stopped is not in it.
@@ -131,7 +132,7 @@ CREATE TABLE subscriptions (
     consumer TEXT NOT NULL,
     topic TEXT NOT NULL,
     PRIMARY KEY (workflow_id, consumer, topic)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE sessions (
     id TEXT NOT NULL PRIMARY KEY,
@@ -166,8 +167,7 @@ CREATE TABLE handler_runs (
     status TEXT NOT NULL CHECK (status IN
         ('queued', 'active', 'paused:transient', 'paused:approval', 'paused:reconciliation',
          'failed:logic', 'failed:internal', 'committed', 'crashed')),
-    -- A stopped run is continued by one run at the most.
-    retry_of TEXT UNIQUE REFERENCES handler_runs (id) DEFERRABLE INITIALLY DEFERRED,
+    retry_of TEXT REFERENCES handler_runs (id) DEFERRABLE INITIALLY DEFERRED,
     -- The ledger row of this run, or of the run that it continues.
     mutation_id TEXT REFERENCES mutations (id) DEFERRABLE INITIALLY DEFERRED,
     mutation_outcome TEXT CHECK (mutation_outcome IN ('success', 'failure', 'skipped')),
@@ -200,6 +200,8 @@ CREATE TABLE handler_runs (
 ) STRICT;
 -- A workflow has at most one open run.
 CREATE UNIQUE INDEX handler_runs_open ON handler_runs (workflow_id) WHERE status IN ('queued', 'active');
+-- A stopped run is continued by one run at the most.
+CREATE UNIQUE INDEX handler_runs_retry ON handler_runs (retry_of) WHERE retry_of IS NOT NULL;
 CREATE INDEX handler_runs_queue ON handler_runs (workspace_id, rank, id) WHERE status = 'queued';
 CREATE INDEX handler_runs_lease ON handler_runs (lease_expires_at) WHERE status = 'active';
 CREATE INDEX handler_runs_workflow ON handler_runs (workflow_id, created_at);
@@ -234,7 +236,7 @@ CREATE TABLE past_inputs (
     type TEXT NOT NULL,
     pruned_at INTEGER NOT NULL,
     PRIMARY KEY (workflow_id, external_id, source, type)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX past_inputs_pruned ON past_inputs (pruned_at);
 
 CREATE TABLE events (
@@ -270,7 +272,7 @@ CREATE TABLE past_events (
     message_id TEXT NOT NULL,
     pruned_at INTEGER NOT NULL,
     PRIMARY KEY (topic_id, message_id)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX past_events_pruned ON past_events (pruned_at);
 
 -- Consumed and skipped are final.
@@ -299,14 +301,14 @@ CREATE TABLE event_inputs (
     event_id TEXT NOT NULL REFERENCES events (id),
     input_id TEXT NOT NULL REFERENCES inputs (id),
     PRIMARY KEY (event_id, input_id)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX event_inputs_input ON event_inputs (input_id);
 
 CREATE TABLE run_inputs (
     run_id TEXT NOT NULL REFERENCES handler_runs (id),
     input_id TEXT NOT NULL REFERENCES inputs (id),
     PRIMARY KEY (run_id, input_id)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX run_inputs_input ON run_inputs (input_id);
 
 CREATE TABLE mutations (
