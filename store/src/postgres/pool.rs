@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use deadpool::managed::QueueMode;
 use diesel::ConnectionError;
 use diesel::result::Error;
 use diesel_async::AsyncPgConnection;
@@ -37,11 +38,11 @@ impl Connections {
             async move { connect(&to).await.map_err(carry) }.boxed()
         });
         let manager = AsyncDieselConnectionManager::new_with_config("", config);
-        let pool = Pool::builder(manager).max_size(size.max(1)).build().map_err(|error| {
-            StoreError::Unavailable {
-                what: "the pool of connections".to_owned(),
-                source: Some(Box::new(error)),
-            }
+        // The connection that was busy last is warm: its server process has its tables and plans at hand.
+        let pool = Pool::builder(manager).max_size(size.max(1)).queue_mode(QueueMode::Lifo);
+        let pool = pool.build().map_err(|error| StoreError::Unavailable {
+            what: "the pool of connections".to_owned(),
+            source: Some(Box::new(error)),
         })?;
         Ok(Self { pool, address })
     }
