@@ -1,6 +1,5 @@
 //! When there is something to do.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use diesel::dsl::{exists, min, select};
@@ -49,10 +48,8 @@ pub(super) async fn agenda(conn: &Conn, now: Timestamp, takes: &Takes) -> Result
 /// When a run that waits for such a worker may be taken; none where none waits, or others have to end first.
 async fn next_claim(conn: &Conn, now: Timestamp, takes: &Takes) -> Result<Option<Duration>> {
     let Workspaces { all, limited } = workspaces(conn, takes).await?;
-    let states = match limited.as_slice() {
-        [] => BTreeMap::new(),
-        limited => flow_states(conn, limits_of(conn, limited).await?).await?,
-    };
+    let limits = limits_of(conn, &limited).await?;
+    let states = flow_states(conn, limits).await?;
     let mut soonest = None;
     for workspace in all {
         let full = states.iter().filter(|((of, _), _)| *of == workspace);

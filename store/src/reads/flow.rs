@@ -18,6 +18,9 @@ use crate::schema::{handler_runs, limits, workflow_keys, workflows};
 
 /// The limits of some workspaces.
 pub(super) async fn limits_of(conn: &Conn, workspaces: &[WorkspaceId]) -> Result<Vec<LimitRow>> {
+    if workspaces.is_empty() {
+        return Ok(Vec::new());
+    }
     let workspaces: Vec<_> = workspaces.iter().copied().map(Db).collect();
     let rows = LimitRow::query().filter(limits::workspace_id.eq_any(workspaces));
     Ok(rows.order((limits::workspace_id, limits::key)).reused().load(conn).await?)
