@@ -40,7 +40,7 @@ use self::address::Address;
 pub use self::environment::PostgresEnvironment;
 pub(crate) use self::failure::is_consequence;
 use self::listener::Listener;
-use self::ops::{Look, Operation};
+use self::ops::{Look, Operation, Staged};
 pub(crate) use self::parameters::without_password;
 use self::pool::Connections;
 use self::transaction::{Kind, Transaction};
@@ -116,7 +116,7 @@ impl PostgresStore {
     }
 
     /// Runs an operation, again where it only collided with another.
-    async fn write<O: Operation + Clone>(&self, operation: O) -> Result<O::Output> {
+    async fn write<O: Staged + Clone>(&self, operation: O) -> Result<O::Output> {
         let mut collisions = 0;
         loop {
             let error = match self.once(Kind::Writing, operation.clone()).await {
@@ -131,11 +131,15 @@ impl PostgresStore {
         }
     }
 
-    async fn once<O: Operation>(&self, kind: Kind, operation: O) -> Result<O::Output> {
+    async fn once<O: Staged>(&self, kind: Kind, operation: O) -> Result<O::Output> {
         let conn = self.connection().await?;
-        let transaction = Transaction::begin(conn, kind, self.clock.as_deref()).await?;
+        let clock = self.clock.as_deref();
+        let (transaction, seen) = Transaction::begin(conn, kind, clock, &operation).await?;
         let tx = transaction.tx(&self.policy);
-        let ran = operation.run(&tx).await;
+        let ran = match seen {
+            Ok(seen) => operation.act(&tx, seen).await,
+            Err(error) => Err(error),
+        };
         let wakes = tx.wakes.into_inner();
         match ran {
             Ok(output) => transaction.commit(wakes).await.map(|()| output),

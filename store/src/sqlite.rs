@@ -24,7 +24,7 @@ use tokio::sync::watch as channel;
 use windlass_core::{Clock, Policy, SystemClock};
 
 use self::connect::Place;
-use self::ops::{Look, Operation, Tx};
+use self::ops::{Look, Operation, Staged, Tx};
 use self::readers::Readers;
 use self::ready::Conn;
 use self::watch::Watch;
@@ -125,7 +125,7 @@ impl SqliteStore {
     }
 
     /// Runs an operation; it is durable when this returns.
-    async fn write<O: Operation + Clone>(&self, operation: O) -> Result<O::Output> {
+    async fn write<O: Staged + Clone>(&self, operation: O) -> Result<O::Output> {
         self.writer.run(operation).await
     }
 }
@@ -183,11 +183,14 @@ struct Ran<T> {
 
 impl Surroundings {
     /// Runs an operation to its end, in the transaction that is open on `conn`.
-    fn run<O: Operation>(&self, conn: &Conn, operation: O) -> Ran<O::Output> {
+    fn run<O: Staged>(&self, conn: &Conn, operation: O) -> Ran<O::Output> {
         let wakes = AtomicBool::new(false);
         let tx = Tx { conn, now: self.clock.now(), policy: &self.policy, wakes };
         // Every await in it is ready at once.
-        let result = futures::executor::block_on(operation.run(&tx));
+        let result = futures::executor::block_on(async {
+            let seen = operation.look(conn).await?;
+            operation.act(&tx, seen).await
+        });
         Ran { result, wakes: tx.wakes.into_inner() }
     }
 }

@@ -72,7 +72,7 @@ pub(super) async fn is_settled(
     as_one_of: &[MutationStatus],
     failure: &Failure,
 ) -> Result<bool> {
-    let Some(found) = load(tx, claim.run).await? else { return Ok(false) };
+    let Some(found) = load(tx.conn, claim.run).await? else { return Ok(false) };
     let is_ours = found.run.fence == claim.fence && found.run.mutation_id == Some(Db(mutation));
     if !is_ours || !found.state.mutation.is_some_and(|status| as_one_of.contains(&status)) {
         return Ok(false);
@@ -142,6 +142,6 @@ async fn taken(
         .set(handler_runs::lease_expires_at.eq(Some(At(tx.now.after(lease)))))
         .execute(tx.conn)
         .await?;
-    let Some(found) = load(tx, run.id.0).await? else { return Ok(None) };
+    let Some(found) = load(tx.conn, run.id.0).await? else { return Ok(None) };
     Ok(Some(claimed(tx, Enqueued { run, state: found.state }, workflow_name).await?))
 }

@@ -1,19 +1,17 @@
 //! Commits a run: everything that it did inside becomes true at once.
 
-use std::ops::ControlFlow;
-
 use diesel::dsl::exists;
 use diesel::prelude::*;
 use serde_json::Value;
 use windlass_core::{HandlerKind, IllegalTransition, InputId, RunId, Schedule};
 
 use super::claim::claimed;
-use super::dialect::RunQueryDsl;
+use super::dialect::{Conn, RunQueryDsl};
 use super::held::{Held, hold};
 use super::inputs::{leave_out_needless, register};
 use super::outcome::Because;
 use super::publish::{Publication, Topics, mark_work};
-use super::{Operation, Tx, again, logs, next, outcome};
+use super::{Staged, Tx, again, logs, next, outcome};
 use crate::error::{Result, StoreError};
 use crate::joined::joined;
 use crate::literals::IsReserved;
@@ -23,17 +21,20 @@ use crate::reused::Reuse;
 use crate::rows::{At, Db, Json};
 use crate::schema::{events, handler_runs, handler_state, run_inputs};
 
-impl Operation for CommitProducer {
+impl Staged for CommitProducer {
     type Output = Committed;
+    type Seen = Option<Box<Begun<Option<Schedule>>>>;
 
-    async fn run(mut self, tx: &Tx<'_>) -> Result<Committed> {
-        let schedule = schedule(tx, self.claim.run);
-        let begun = begin(tx, self.claim, &mut self.events, schedule, self.follow_up).await?;
-        let Begun { held, topics, beside: schedule } = match begun {
-            ControlFlow::Continue(begun) => begun,
-            ControlFlow::Break(committed) => return Ok(committed),
-        };
+    async fn look(&self, conn: &Conn) -> Result<Self::Seen> {
+        let schedule = schedule(conn, self.claim.run);
+        begin(conn, self.claim, &self.events, schedule).await
+    }
+
+    async fn act(mut self, tx: &Tx<'_>, begun: Self::Seen) -> Result<Committed> {
+        let Some(begun) = begun else { return again(tx, self.claim, self.follow_up).await };
+        let Begun { held, topics, beside: schedule } = *begun;
         require(&held, HandlerKind::Producer, "be committed as a producer's")?;
+        topics.leave_out_past(&mut self.events);
         let wanted = leave_out_needless(tx, &held, self.inputs, &self.events).await?;
         let mut registered = register(tx, &held, wanted).await?;
         registered.translate(tx, &held, &mut self.events).await?;
@@ -46,17 +47,20 @@ impl Operation for CommitProducer {
     }
 }
 
-impl Operation for CommitConsumer {
+impl Staged for CommitConsumer {
     type Output = Committed;
+    type Seen = Option<Box<Begun<Vec<InputId>>>>;
 
-    async fn run(mut self, tx: &Tx<'_>) -> Result<Committed> {
-        let causes = causes(tx, self.claim.run, !self.events.is_empty());
-        let begun = begin(tx, self.claim, &mut self.events, causes, self.follow_up).await?;
-        let Begun { held, topics, beside: causes } = match begun {
-            ControlFlow::Continue(begun) => begun,
-            ControlFlow::Break(committed) => return Ok(committed),
-        };
+    async fn look(&self, conn: &Conn) -> Result<Self::Seen> {
+        let causes = causes(conn, self.claim.run, !self.events.is_empty());
+        begin(conn, self.claim, &self.events, causes).await
+    }
+
+    async fn act(mut self, tx: &Tx<'_>, begun: Self::Seen) -> Result<Committed> {
+        let Some(begun) = begun else { return again(tx, self.claim, self.follow_up).await };
+        let Begun { held, topics, beside: causes } = *begun;
         require(&held, HandlerKind::Consumer, "be committed as a consumer's")?;
+        topics.leave_out_past(&mut self.events);
         for event in &mut self.events {
             event.caused_by.clone_from(&causes);
         }
@@ -69,7 +73,7 @@ impl Operation for CommitConsumer {
 }
 
 /// What a commit begins with.
-struct Begun<T> {
+pub(in super::super) struct Begun<T> {
     held: Held,
     /// Those of what it publishes.
     topics: Topics,
@@ -77,30 +81,26 @@ struct Begun<T> {
     beside: T,
 }
 
-/// The run that is to be committed, and the topics of what it publishes, from which what is over is left out; or what came of it
-/// the first time, where only the answer was lost.
+/// The run that is to be committed, and the topics of what it publishes; none where the claim is lost.
 async fn begin<T: Send>(
-    tx: &Tx<'_>,
+    conn: &Conn,
     claim: Claim,
-    events: &mut Vec<NewEvent>,
+    events: &[NewEvent],
     beside: impl Future<Output = Result<T>> + Send,
-    wanted: Option<FollowUp>,
-) -> Result<ControlFlow<Committed, Begun<T>>> {
-    match joined!(hold(tx, claim), Topics::of(tx, claim.workflow, events), beside) {
-        Ok((held, topics, beside)) => {
-            topics.leave_out_past(events);
-            Ok(ControlFlow::Continue(Begun { held, topics, beside }))
-        }
-        Err(StoreError::ClaimLost { run }) => {
-            let committed = again::committed(tx, claim, wanted).await?;
-            committed.map(ControlFlow::Break).ok_or(StoreError::ClaimLost { run })
-        }
-        Err(other) => Err(other),
-    }
+) -> Result<Option<Box<Begun<T>>>> {
+    let topics = Topics::of(conn, claim.workflow, events);
+    let (held, topics, beside) = joined!(hold(conn, claim), topics, beside)?;
+    Ok(held.map(|held| Box::new(Begun { held, topics, beside })))
+}
+
+/// What came of it the first time, where only the answer was lost.
+async fn again(tx: &Tx<'_>, claim: Claim, wanted: Option<FollowUp>) -> Result<Committed> {
+    let committed = again::committed(tx, claim, wanted).await?;
+    committed.ok_or(StoreError::ClaimLost { run: claim.run })
 }
 
 /// The schedule of the producer whose run that is.
-async fn schedule(tx: &Tx<'_>, run: RunId) -> Result<Option<Schedule>> {
+async fn schedule(conn: &Conn, run: RunId) -> Result<Option<Schedule>> {
     let its_own = handler_state::workflow_id
         .eq(handler_runs::workflow_id)
         .and(handler_state::kind.eq(handler_runs::kind))
@@ -109,18 +109,18 @@ async fn schedule(tx: &Tx<'_>, run: RunId) -> Result<Option<Schedule>> {
         .inner_join(handler_state::table.on(its_own))
         .filter(handler_runs::id.eq(Db(run)))
         .select(handler_state::schedule);
-    let schedule: Option<Option<Json<Schedule>>> = schedule.first(tx.conn).await.optional()?;
+    let schedule: Option<Option<Json<Schedule>>> = schedule.first(conn).await.optional()?;
     Ok(schedule.flatten().map(|Json(schedule)| schedule))
 }
 
 /// What `next` publishes was caused by everything that the run had reserved, whatever the script says.
-async fn causes(tx: &Tx<'_>, run: RunId, publishes: bool) -> Result<Vec<InputId>> {
+async fn causes(conn: &Conn, run: RunId, publishes: bool) -> Result<Vec<InputId>> {
     if !publishes {
         return Ok(Vec::new());
     }
     let causes =
         run_inputs::table.filter(run_inputs::run_id.eq(Db(run))).select(run_inputs::input_id);
-    let causes: Vec<Db<InputId>> = causes.load(tx.conn).await?;
+    let causes: Vec<Db<InputId>> = causes.load(conn).await?;
     Ok(causes.into_iter().map(|Db(input)| input).collect())
 }
 

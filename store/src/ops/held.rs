@@ -7,16 +7,16 @@ use windlass_core::{
 };
 
 use super::Tx;
-use super::dialect::{self, RunQueryDsl};
+use super::dialect::{self, Conn, RunQueryDsl};
 use crate::convert::count;
-use crate::error::{Result, StoreError};
+use crate::error::Result;
 use crate::joined::joined;
 use crate::model::Claim;
 use crate::rows::{Db, RunHead, SessionHead, WorkflowRow};
 use crate::schema::{handler_runs, mutations, sessions};
 
 /// A run whose workflow is locked.
-pub(super) struct Held {
+pub(in super::super) struct Held {
     pub(super) workflow: WorkflowRow,
     pub(super) run: RunHead,
     pub(super) session: SessionHead,
@@ -59,20 +59,19 @@ impl Held {
     }
 }
 
-/// The run that `claim` gives the right to write to, with its workflow locked.
+/// The run that `claim` gives the right to write to, with its workflow locked; none where the claim is lost.
 ///
-/// A lease that has expired does not refuse: only that another worker claimed the run, or that it was stopped in the meantime.
+/// A lease that has expired does not lose it: only that another worker claimed the run, or that it was stopped in the meantime.
 /// So a worker that was merely slow loses nothing while nobody missed it.
-pub(super) async fn hold(tx: &Tx<'_>, claim: Claim) -> Result<Held> {
+pub(super) async fn hold(conn: &Conn, claim: Claim) -> Result<Option<Held>> {
     // The run is looked at when the lock is taken.
     let (workflow, run) = joined!(
-        dialect::lock_workflow(tx.conn, claim.workspace, claim.workflow),
-        load(tx, claim.run),
+        dialect::lock_workflow(conn, claim.workspace, claim.workflow),
+        load(conn, claim.run),
     )?;
     let held = workflow.zip(run).and_then(|(workflow, run)| Held::new(workflow, run));
     let is_active = |held: &Held| held.run.status.0 == Status::Active;
-    held.filter(|held| held.run.fence == claim.fence && is_active(held))
-        .ok_or(StoreError::ClaimLost { run: claim.run })
+    Ok(held.filter(|held| held.run.fence == claim.fence && is_active(held)))
 }
 
 /// The run of that workspace, with its workflow locked.
@@ -109,7 +108,7 @@ async fn workflow_of(
 async fn with_run(tx: &Tx<'_>, locked: Option<WorkflowRow>, run: RunId) -> Result<Option<Held>> {
     let Some(workflow) = locked else { return Ok(None) };
     // Read only now: whoever held the lock may have changed the run.
-    Ok(load(tx, run).await?.and_then(|loaded| Held::new(workflow, loaded)))
+    Ok(load(tx.conn, run).await?.and_then(|loaded| Held::new(workflow, loaded)))
 }
 
 /// A run and what its state depends on.
@@ -144,13 +143,13 @@ impl From<HeadRow> for Loaded {
 }
 
 /// The run and its state.
-pub(super) async fn load(tx: &Tx<'_>, run: RunId) -> Result<Option<Loaded>> {
+pub(super) async fn load(conn: &Conn, run: RunId) -> Result<Option<Loaded>> {
     let mutation = (mutations::status, mutations::reconcilable, mutations::cost);
     let head = handler_runs::table
         .inner_join(sessions::table)
         .left_join(mutations::table)
         .filter(handler_runs::id.eq(Db(run)))
         .select((RunHead::as_select(), SessionHead::as_select(), mutation.nullable()));
-    let found: Option<HeadRow> = head.first(tx.conn).await.optional()?;
+    let found: Option<HeadRow> = head.first(conn).await.optional()?;
     Ok(found.map(Loaded::from))
 }

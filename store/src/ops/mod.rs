@@ -66,7 +66,7 @@ const BATCH: usize = 500;
 /// What happens, or is looked at, in one transaction. The parameters of an operation are the operation.
 ///
 /// A backend runs a writing one with `write`, and a looking one with `read`, which sees one snapshot.
-pub(super) trait Operation: Send + 'static {
+pub(super) trait Operation: Send + Sync + 'static {
     /// What comes of it.
     type Output: Send + 'static;
 
@@ -74,8 +74,40 @@ pub(super) trait Operation: Send + 'static {
     fn run(self, tx: &Tx<'_>) -> impl Future<Output = Result<Self::Output>> + Send;
 }
 
+/// An operation that begins with a look which needs no instant: PostgreSQL is sent the look along with what begins the
+/// transaction, and has answered both before the operation acts.
+pub(super) trait Staged: Send + Sync + 'static {
+    /// What comes of it.
+    type Output: Send + 'static;
+    /// What it sees at first.
+    type Seen: Send;
+
+    /// The look; it belongs to the transaction.
+    fn look(&self, conn: &dialect::Conn) -> impl Future<Output = Result<Self::Seen>> + Send;
+
+    /// The rest. An `Err` of either undoes all of it.
+    fn act(
+        self,
+        tx: &Tx<'_>,
+        seen: Self::Seen,
+    ) -> impl Future<Output = Result<Self::Output>> + Send;
+}
+
+impl<O: Operation> Staged for O {
+    type Output = O::Output;
+    type Seen = ();
+
+    async fn look(&self, _conn: &dialect::Conn) -> Result<()> {
+        Ok(())
+    }
+
+    async fn act(self, tx: &Tx<'_>, (): ()) -> Result<O::Output> {
+        self.run(tx).await
+    }
+}
+
 /// What one statement sees: it needs no transaction around it.
-pub(super) trait Look: Send + 'static {
+pub(super) trait Look: Send + Sync + 'static {
     /// What it sees.
     type Output: Send + 'static;
 

@@ -2,14 +2,16 @@
 
 use diesel::prelude::*;
 use serde_json::json;
-use windlass_core::{Id, MutationId, MutationStatus, Question, RunId, digest, idempotency_key};
+use windlass_core::{
+    EventId, Id, MutationId, MutationStatus, Question, RunId, digest, idempotency_key,
+};
 
-use super::dialect::RunQueryDsl;
+use super::dialect::{Conn, RunQueryDsl};
 use super::held::{Held, hold};
 use super::next::go_on;
 use super::notices::{self, Entry};
 use super::outcome::{Because, NextLookup};
-use super::{Operation, Tx, again, held, logs, lookup, outcome, reservations};
+use super::{Staged, Tx, again, held, logs, lookup, outcome, reservations};
 use crate::error::{Result, StoreError};
 use crate::joined::joined;
 use crate::literals::IsFailed;
@@ -19,12 +21,17 @@ use crate::rows::{At, Db, Json, MutationRow, storable};
 use crate::schema::mutations;
 use crate::tenant::is_of;
 
-impl Operation for BeginMutation {
+impl Staged for BeginMutation {
     type Output = BegunMutation;
+    /// The run and its events.
+    type Seen = (Option<Held>, Vec<EventId>);
 
-    async fn run(self, tx: &Tx<'_>) -> Result<BegunMutation> {
-        let (mut held, events) =
-            joined!(hold(tx, self.claim), reservations::ids(tx, self.claim.run))?;
+    async fn look(&self, conn: &Conn) -> Result<Self::Seen> {
+        joined!(hold(conn, self.claim), reservations::ids(conn, self.claim.run))
+    }
+
+    async fn act(self, tx: &Tx<'_>, (held, events): Self::Seen) -> Result<BegunMutation> {
+        let mut held = held.ok_or(StoreError::ClaimLost { run: self.claim.run })?;
         if let Some(begun) = again::begun(tx, &held, &self).await? {
             return Ok(begun);
         }
@@ -117,11 +124,16 @@ impl Answered {
     }
 }
 
-impl Operation for ApplyMutation {
+impl Staged for ApplyMutation {
     type Output = Answered;
+    type Seen = Option<Held>;
 
-    async fn run(self, tx: &Tx<'_>) -> Result<Answered> {
-        let Some(mut held) = hold_mutation(tx, self.claim, self.mutation).await? else {
+    async fn look(&self, conn: &Conn) -> Result<Option<Held>> {
+        hold_mutation(conn, self.claim, self.mutation).await
+    }
+
+    async fn act(self, tx: &Tx<'_>, held: Option<Held>) -> Result<Answered> {
+        let Some(mut held) = held else {
             let evidence = json!({ "applied": self.result }).to_string();
             return keep_evidence(tx, self.claim, self.mutation, evidence).await;
         };
@@ -139,11 +151,16 @@ impl Operation for ApplyMutation {
     }
 }
 
-impl Operation for CaptureMutation {
+impl Staged for CaptureMutation {
     type Output = ();
+    type Seen = Option<Held>;
 
-    async fn run(self, tx: &Tx<'_>) -> Result<()> {
-        let mut held = hold(tx, self.claim).await?;
+    async fn look(&self, conn: &Conn) -> Result<Option<Held>> {
+        hold(conn, self.claim).await
+    }
+
+    async fn act(self, tx: &Tx<'_>, held: Option<Held>) -> Result<()> {
+        let mut held = held.ok_or(StoreError::ClaimLost { run: self.claim.run })?;
         let changes = held.state.capture_mutation()?;
         let because = Because { result: Some(&self.result), ..Because::default() };
         outcome::write(tx, &mut held, changes, &because).await?;
@@ -151,11 +168,16 @@ impl Operation for CaptureMutation {
     }
 }
 
-impl Operation for FailMutation {
+impl Staged for FailMutation {
     type Output = Answered;
+    type Seen = Option<Held>;
 
-    async fn run(self, tx: &Tx<'_>) -> Result<Answered> {
-        let Some(mut held) = hold_mutation(tx, self.claim, self.mutation).await? else {
+    async fn look(&self, conn: &Conn) -> Result<Option<Held>> {
+        hold_mutation(conn, self.claim, self.mutation).await
+    }
+
+    async fn act(self, tx: &Tx<'_>, held: Option<Held>) -> Result<Answered> {
+        let Some(mut held) = held else {
             let of = (self.claim, self.mutation);
             if again::is_settled(tx, of, &[MutationStatus::Failed], &self.failure).await? {
                 return Ok(Answered::InTime);
@@ -172,11 +194,16 @@ impl Operation for FailMutation {
     }
 }
 
-impl Operation for DoubtMutation {
+impl Staged for DoubtMutation {
     type Output = Answered;
+    type Seen = Option<Held>;
 
-    async fn run(self, tx: &Tx<'_>) -> Result<Answered> {
-        let Some(mut held) = hold_mutation(tx, self.claim, self.mutation).await? else {
+    async fn look(&self, conn: &Conn) -> Result<Option<Held>> {
+        hold_mutation(conn, self.claim, self.mutation).await
+    }
+
+    async fn act(self, tx: &Tx<'_>, held: Option<Held>) -> Result<Answered> {
+        let Some(mut held) = held else {
             let of = (self.claim, self.mutation);
             let in_doubt = [MutationStatus::NeedsReconcile, MutationStatus::Indeterminate];
             if again::is_settled(tx, of, &in_doubt, &self.failure).await? {
@@ -198,13 +225,12 @@ impl Operation for DoubtMutation {
 }
 
 /// The run whose mutation is answered; none where the claim is lost.
-async fn hold_mutation(tx: &Tx<'_>, claim: Claim, mutation: MutationId) -> Result<Option<Held>> {
-    match hold(tx, claim).await {
-        Ok(held) if held.run.mutation_id == Some(Db(mutation)) => Ok(Some(held)),
-        Ok(_) => Err(StoreError::not_found("mutation", &mutation)),
-        Err(StoreError::ClaimLost { .. }) => Ok(None),
-        Err(other) => Err(other),
+async fn hold_mutation(conn: &Conn, claim: Claim, mutation: MutationId) -> Result<Option<Held>> {
+    let held = hold(conn, claim).await?;
+    if held.as_ref().is_some_and(|held| held.run.mutation_id != Some(Db(mutation))) {
+        return Err(StoreError::not_found("mutation", &mutation));
     }
+    Ok(held)
 }
 
 /// Keeps what a worker knows that lost its run: it helps the person who is asked.

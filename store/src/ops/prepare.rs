@@ -7,10 +7,10 @@ use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
 use windlass_core::{EventStatus, Manifest, WorkflowId, wake_at};
 
-use super::dialect::RunQueryDsl;
+use super::dialect::{Conn, RunQueryDsl};
 use super::held::{Held, hold};
 use super::outcome::Because;
-use super::{BATCH, Operation, Tx, again, logs, outcome};
+use super::{BATCH, Staged, Tx, again, logs, outcome};
 use crate::error::{Result, StoreError};
 use crate::joined::joined;
 use crate::literals::{IsPending, IsReserved};
@@ -21,11 +21,16 @@ use crate::schema::{
     event_inputs, events, handler_state, run_inputs, scripts, subscriptions, topics,
 };
 
-impl Operation for CheckpointPrepare {
+impl Staged for CheckpointPrepare {
     type Output = ();
+    type Seen = Option<Held>;
 
-    async fn run(self, tx: &Tx<'_>) -> Result<()> {
-        let mut held = hold(tx, self.claim).await?;
+    async fn look(&self, conn: &Conn) -> Result<Option<Held>> {
+        hold(conn, self.claim).await
+    }
+
+    async fn act(self, tx: &Tx<'_>, held: Option<Held>) -> Result<()> {
+        let mut held = held.ok_or(StoreError::ClaimLost { run: self.claim.run })?;
         if again::is_prepared(tx, &held, &self.result).await? {
             return Ok(());
         }

@@ -9,7 +9,7 @@ use diesel::prelude::*;
 use serde_json::Value;
 use windlass_core::{EventId, EventStatus, HandlerKind, Id, InputId, TopicId, WorkflowId};
 
-use super::dialect::RunQueryDsl;
+use super::dialect::{Conn, RunQueryDsl};
 use super::held::Held;
 use super::{BATCH, Tx};
 use crate::error::{Result, StoreError};
@@ -47,16 +47,16 @@ struct Known {
 
 impl Topics {
     /// Looks them up. It depends on nothing but the workflow, so it can be joined with the look at the run.
-    pub(super) async fn of(tx: &Tx<'_>, workflow: WorkflowId, events: &[NewEvent]) -> Result<Self> {
+    pub(super) async fn of(conn: &Conn, workflow: WorkflowId, events: &[NewEvent]) -> Result<Self> {
         let names: BTreeSet<&String> = events.iter().flat_map(|event| &event.topics).collect();
         let names: Vec<&String> = names.into_iter().collect();
         let messages: BTreeSet<String> =
             events.iter().map(|event| storable(event.message_id.clone())).collect();
         let messages: Vec<String> = messages.into_iter().collect();
         let (ids, past, known) = joined!(
-            ids(tx, workflow, &names),
-            past(tx, workflow, &names, &messages),
-            known(tx, workflow, &names, &messages),
+            ids(conn, workflow, &names),
+            past(conn, workflow, &names, &messages),
+            known(conn, workflow, &names, &messages),
         )?;
         Ok(Self { ids, past, known })
     }
@@ -76,7 +76,7 @@ impl Topics {
 }
 
 async fn ids(
-    tx: &Tx<'_>,
+    conn: &Conn,
     workflow: WorkflowId,
     names: &[&String],
 ) -> Result<HashMap<String, Db<TopicId>>> {
@@ -86,12 +86,12 @@ async fn ids(
     let found = topics::table
         .filter(topics::workflow_id.eq(Db(workflow)).and(topics::name.eq_any(names)))
         .select((topics::name, topics::id));
-    let found: Vec<(String, Db<TopicId>)> = found.reused_for(names.len()).load(tx.conn).await?;
+    let found: Vec<(String, Db<TopicId>)> = found.reused_for(names.len()).load(conn).await?;
     Ok(found.into_iter().collect())
 }
 
 async fn past(
-    tx: &Tx<'_>,
+    conn: &Conn,
     workflow: WorkflowId,
     names: &[&String],
     messages: &[String],
@@ -104,14 +104,14 @@ async fn past(
             .filter(past_events::message_id.eq_any(batch))
             .select((topics::name, past_events::message_id));
         let n_values = names.len().max(batch.len());
-        let found: Vec<(String, String)> = found.reused_for(n_values).load(tx.conn).await?;
+        let found: Vec<(String, String)> = found.reused_for(n_values).load(conn).await?;
         past.extend(found);
     }
     Ok(past)
 }
 
 async fn known(
-    tx: &Tx<'_>,
+    conn: &Conn,
     workflow: WorkflowId,
     names: &[&String],
     messages: &[String],
@@ -127,7 +127,7 @@ async fn known(
                 (events::id, events::status, events::payload),
             ));
         let n_values = names.len().max(batch.len());
-        let found: Vec<(Place, Known)> = found.reused_for(n_values).load(tx.conn).await?;
+        let found: Vec<(Place, Known)> = found.reused_for(n_values).load(conn).await?;
         known.extend(found);
     }
     Ok(known)

@@ -113,7 +113,7 @@ fn fresh(
 
 /// From where the stopped run had come to, with all that it had.
 async fn from_stopped(tx: &Tx<'_>, run: RunRow, stopped: RunId) -> Result<Enqueued> {
-    let found = held::load(tx, stopped).await?;
+    let found = held::load(tx.conn, stopped).await?;
     let found = found.ok_or_else(|| StoreError::not_found("run", &stopped))?;
     let state = found.state.retry()?;
     let values = handler_runs::table

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use windlass_core::{EventId, EventStatus, Reservations, RunId, WorkflowId};
 
-use super::dialect::RunQueryDsl;
+use super::dialect::{Conn, RunQueryDsl};
 use super::held::Held;
 use super::publish::mark_work;
 use super::{Tx, notices, stored};
@@ -36,12 +36,12 @@ pub(super) async fn dispose(
 }
 
 /// The events that the run has reserved.
-pub(super) async fn ids(tx: &Tx<'_>, run: RunId) -> Result<Vec<EventId>> {
+pub(super) async fn ids(conn: &Conn, run: RunId) -> Result<Vec<EventId>> {
     let reserved = events::table
         .filter(events::reserved_by_run_id.eq(Db(run)))
         .filter(IsReserved)
         .select(events::id);
-    let reserved: Vec<Db<EventId>> = reserved.load(tx.conn).await?;
+    let reserved: Vec<Db<EventId>> = reserved.load(conn).await?;
     Ok(reserved.into_iter().map(|Db(event)| event).collect())
 }
 

@@ -1,21 +1,25 @@
 //! Stops a run.
 
-use super::held::hold;
+use super::dialect::Conn;
+use super::held::{Held, hold};
 use super::next::go_on;
 use super::outcome::Because;
-use super::{Operation, Tx, again, logs, outcome};
+use super::{Staged, Tx, again, logs, outcome};
 use crate::error::{Result, StoreError};
 use crate::params::StopRun;
 
-impl Operation for StopRun {
+impl Staged for StopRun {
     type Output = ();
+    type Seen = Option<Held>;
 
-    async fn run(self, tx: &Tx<'_>) -> Result<()> {
-        let mut held = match hold(tx, self.claim).await {
-            Err(StoreError::ClaimLost { .. }) if again::is_stopped(tx, &self).await? => {
-                return Ok(());
-            }
-            held => held?,
+    async fn look(&self, conn: &Conn) -> Result<Option<Held>> {
+        hold(conn, self.claim).await
+    }
+
+    async fn act(self, tx: &Tx<'_>, held: Option<Held>) -> Result<()> {
+        let Some(mut held) = held else {
+            let is_stopped = again::is_stopped(tx, &self).await?;
+            return is_stopped.then_some(()).ok_or(StoreError::ClaimLost { run: self.claim.run });
         };
         let context = held.stop_context(tx.policy);
         let changes = held.state.stop(self.entered, &self.failure, context)?;

@@ -265,6 +265,43 @@ async fn an_operation_that_is_dropped_half_way_lets_go_of_its_locks_at_once() {
     drop(dropping);
 }
 
+/// Writes while it begins, and fails then or afterwards.
+#[derive(Clone)]
+struct MakeAtFirst {
+    fails_at_once: bool,
+}
+
+impl Staged for MakeAtFirst {
+    type Output = ();
+    type Seen = ();
+
+    async fn look(&self, conn: &AsyncPgConnection) -> Result<()> {
+        let make = "INSERT INTO workspaces (id, name, created_at) VALUES ('early', 'early', 0)";
+        RunQueryDsl::execute(diesel::sql_query(make).reused(), &mut &*conn).await?;
+        if self.fails_at_once {
+            RunQueryDsl::execute(diesel::sql_query("SELECT 1 / 0"), &mut &*conn).await?;
+        }
+        Ok(())
+    }
+
+    async fn act(self, _tx: &Tx<'_>, (): ()) -> Result<()> {
+        Err(StoreError::not_found("workflow", "wf_none"))
+    }
+}
+
+#[tokio::test]
+async fn what_an_operation_does_at_first_belongs_to_its_transaction() {
+    let Some(schema) = PostgresSchema::migrated().await.unwrap() else { return };
+    let store = PostgresStore::open(&schema.url(), Policy::default(), None, 1).await.unwrap();
+
+    // By a statement that is prepared then, and by one that is known.
+    for fails_at_once in [false, false, true] {
+        store.write(MakeAtFirst { fails_at_once }).await.unwrap_err();
+    }
+
+    assert!(store.workspaces().await.unwrap().is_empty());
+}
+
 /// Makes a workspace, and counts those of that name without waiting for the answer; a comment sets its statements apart.
 #[derive(Clone)]
 struct MakeAndCount(&'static str, [usize; 2]);

@@ -8,11 +8,11 @@ use std::sync::atomic::AtomicBool;
 use diesel::sql_types::BigInt;
 use diesel_async::pooled_connection::deadpool::Object;
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
-use futures::future::try_join;
+use futures::future::{join, try_join};
 use scopeguard::ScopeGuard;
 use windlass_core::{Clock, Policy, Timestamp};
 
-use super::ops::Tx;
+use super::ops::{Staged, Tx};
 use super::query::RunQueryDsl;
 use crate::error::Result;
 use crate::reused::Reuse;
@@ -45,18 +45,28 @@ pub(super) struct Transaction {
 }
 
 impl Transaction {
-    /// Begins one. Its instant comes from `clock`, or else from the server, so that all machines agree.
-    pub(super) async fn begin(conn: Pooled, kind: Kind, clock: Option<&dyn Clock>) -> Result<Self> {
+    /// Begins one, and makes the first look of its operation meanwhile. Its instant comes from `clock`, or else from the server,
+    /// so that all machines agree.
+    pub(super) async fn begin<O: Staged>(
+        conn: Pooled,
+        kind: Kind,
+        clock: Option<&dyn Clock>,
+        operation: &O,
+    ) -> Result<(Self, Result<O::Seen>)> {
         let close: fn(Pooled) = |conn| drop(Pooled::take(conn));
         let conn = scopeguard::guard(conn, close);
         let shared: &AsyncPgConnection = &conn;
         let mut begins = shared;
         let begun = async { Ok(begins.batch_execute(kind.begin()).await?) };
-        let now = match clock {
-            Some(clock) => begun.await.map(|()| clock.now())?,
-            None => try_join(begun, server_time(shared)).await?.1,
+        let begun = async {
+            match clock {
+                Some(clock) => begun.await.map(|()| clock.now()),
+                None => try_join(begun, server_time(shared)).await.map(|((), now)| now),
+            }
         };
-        Ok(Self { conn, now })
+        // In this order: what is polled first is sent first.
+        let (now, seen) = join(begun, operation.look(shared)).await;
+        Ok((Self { now: now?, conn }, seen))
     }
 
     /// What its operation works on.

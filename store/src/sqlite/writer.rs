@@ -12,7 +12,7 @@ use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use tokio::sync::{oneshot, watch};
 
-use super::ops::Operation;
+use super::ops::Staged;
 use super::ready::Conn;
 use super::watch::touch;
 use super::{Ran, Surroundings, failure};
@@ -72,7 +72,7 @@ impl Writer {
     ///
     /// # Cancel safety
     /// An operation that was handed over happens, whether or not anyone still waits for it.
-    pub(super) async fn run<O: Operation + Clone>(&self, operation: O) -> Result<O::Output> {
+    pub(super) async fn run<O: Staged + Clone>(&self, operation: O) -> Result<O::Output> {
         let (reply, answer) = oneshot::channel();
         let transaction = Transaction { operation: Some(operation), result: None, reply };
         let handed_over = self.0.0.send(Request::Run(Box::new(transaction)));
@@ -101,13 +101,13 @@ enum Attempt {
     Alone,
 }
 
-struct Transaction<O: Operation> {
+struct Transaction<O: Staged> {
     operation: Option<O>,
     result: Option<thread::Result<Result<O::Output>>>,
     reply: oneshot::Sender<thread::Result<Result<O::Output>>>,
 }
 
-impl<O: Operation + Clone> Waiting for Transaction<O> {
+impl<O: Staged + Clone> Waiting for Transaction<O> {
     fn run(&mut self, attempt: Attempt, conn: &Conn, of: &Surroundings) -> Result<bool, Refused> {
         let operation = match attempt {
             Attempt::InGroup => self.operation.clone(),
