@@ -14,7 +14,7 @@ use super::claim::claimed;
 use super::dialect::RunQueryDsl;
 use super::held::{Held, load};
 use super::queue::Enqueued;
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 use crate::literals::IsActive;
 use crate::model::{BegunMutation, Claim, ClaimedRun, Committed};
 use crate::params::{BeginMutation, FollowUp, StopRun};
@@ -99,13 +99,13 @@ pub(super) async fn is_stopped(tx: &Tx<'_>, wanted: &StopRun) -> Result<bool> {
     Ok(select(exists(same)).get_result(tx.conn).await?)
 }
 
-/// What the commit of the run brought about, where it is committed; its worker has the next run, if it still has it, for a lease
-/// from now.
+/// What the commit of the run brought about, where it is committed, or else the claim is lost; its worker has the next run, if it
+/// still has it, for a lease from now.
 pub(super) async fn committed(
     tx: &Tx<'_>,
     claim: Claim,
     wanted: Option<FollowUp>,
-) -> Result<Option<Committed>> {
+) -> Result<Committed> {
     let same = handler_runs::table
         .find(Db(claim.run))
         .filter(handler_runs::workspace_id.eq(Db(claim.workspace)))
@@ -114,13 +114,13 @@ pub(super) async fn committed(
         .filter(handler_runs::status.eq(Db(Status::Committed)));
     let is_committed: bool = select(exists(same)).get_result(tx.conn).await?;
     if !is_committed {
-        return Ok(None);
+        return Err(StoreError::ClaimLost { run: claim.run });
     }
     let follow_up = match wanted {
         Some(wanted) => taken(tx, claim, wanted).await?,
         None => None,
     };
-    Ok(Some(Committed { follow_up }))
+    Ok(Committed { follow_up })
 }
 
 /// The run that the worker took with the commit and has not heard of: a workflow has one open run, and none that the worker

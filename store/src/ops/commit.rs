@@ -12,7 +12,7 @@ use super::inputs::{leave_out_needless, register};
 use super::outcome::Because;
 use super::publish::{Publication, Topics, mark_work};
 use super::{Staged, Tx, again, logs, next, outcome};
-use crate::error::{Result, StoreError};
+use crate::error::Result;
 use crate::joined::joined;
 use crate::literals::IsReserved;
 use crate::model::{Claim, Committed};
@@ -31,7 +31,9 @@ impl Staged for CommitProducer {
     }
 
     async fn act(mut self, tx: &Tx<'_>, begun: Self::Seen) -> Result<Committed> {
-        let Some(begun) = begun else { return again(tx, self.claim, self.follow_up).await };
+        let Some(begun) = begun else {
+            return again::committed(tx, self.claim, self.follow_up).await;
+        };
         let Begun { held, topics, beside: schedule } = *begun;
         require(&held, HandlerKind::Producer, "be committed as a producer's")?;
         topics.leave_out_past(&mut self.events);
@@ -57,7 +59,9 @@ impl Staged for CommitConsumer {
     }
 
     async fn act(mut self, tx: &Tx<'_>, begun: Self::Seen) -> Result<Committed> {
-        let Some(begun) = begun else { return again(tx, self.claim, self.follow_up).await };
+        let Some(begun) = begun else {
+            return again::committed(tx, self.claim, self.follow_up).await;
+        };
         let Begun { held, topics, beside: causes } = *begun;
         require(&held, HandlerKind::Consumer, "be committed as a consumer's")?;
         topics.leave_out_past(&mut self.events);
@@ -91,12 +95,6 @@ async fn begin<T: Send>(
     let topics = Topics::of(conn, claim.workflow, events);
     let (held, topics, beside) = joined!(hold(conn, claim), topics, beside)?;
     Ok(held.map(|held| Box::new(Begun { held, topics, beside })))
-}
-
-/// What came of it the first time, where only the answer was lost.
-async fn again(tx: &Tx<'_>, claim: Claim, wanted: Option<FollowUp>) -> Result<Committed> {
-    let committed = again::committed(tx, claim, wanted).await?;
-    committed.ok_or(StoreError::ClaimLost { run: claim.run })
 }
 
 /// The schedule of the producer whose run that is.
