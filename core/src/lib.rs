@@ -23,8 +23,8 @@
 mod capability;
 mod event;
 mod failure;
-mod flow;
 mod id;
+mod limit;
 mod log;
 mod mutation;
 mod policy;
@@ -42,15 +42,17 @@ mod workflow;
 pub use capability::{Capability, Grant, NoCapability};
 pub use event::EventStatus;
 pub use failure::{Failure, FailureClass, ScriptPosition, Sent, Service};
-pub use flow::{FlowKey, FlowLimit, FlowState, Full, PER_PRIORITY, Rate, rank};
 pub use id::{
     EventId, Id, InputId, JournalId, MutationId, NotificationId, RunId, ScriptId, SessionId,
     TopicId, WorkerId, WorkflowId, WorkspaceId,
 };
+pub use limit::{
+    LimitKey, LimitReached, LimitUsage, PRIORITY_HEAD_START, Rate, RunLimit, queue_rank,
+};
 pub use log::LogLevel;
 pub use mutation::{
-    MutationStatus, Outcome, Question, Recourse, ResolvedBy, Verdict, digest, digest_text,
-    idempotency_key,
+    MutationStatus, OperationKey, Outcome, Recourse, ResolutionKind, ResolvedBy, digest,
+    digest_text, idempotency_key,
 };
 pub use policy::{
     EffectLimits, EventPolicy, LeasePolicy, LookupPolicy, Policy, RunPolicy, ScriptLimits,
@@ -60,8 +62,8 @@ pub use price::Prices;
 pub use retention::{Age, RecordKind, Retention};
 pub use retry::Backoff;
 pub use run::{
-    Changes, HandlerKind, Hold, IllegalTransition, PendingRetry, Phase, Reservations, RunState,
-    Status, StopContext,
+    Changes, HandlerKind, IllegalTransition, PendingRetry, Phase, Reservations, RunState, Status,
+    StopContext, WorkflowChange,
 };
 pub use schedule::{CronSchedule, Interval, Schedule, ScheduleError};
 pub use script::{Operation, ScriptPhase};

@@ -72,7 +72,7 @@ text_enum! {
 
 text_enum! {
     /// What a person says of a mutation in doubt.
-    pub enum Verdict ("a verdict") {
+    pub enum ResolutionKind ("a verdict") {
         /// It did not happen: its events are pending again, and a new run prepares from scratch.
         DidNotHappen = "did_not_happen",
         /// It happened: `next` goes on with the result that the person gives.
@@ -108,7 +108,7 @@ pub fn digest_text(text: &str) -> String {
 
 /// An effect that a consumer wants: what makes one question the same as another.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Question<'a> {
+pub struct OperationKey<'a> {
     /// The workflow.
     pub workflow: WorkflowId,
     /// The consumer.
@@ -121,7 +121,7 @@ pub struct Question<'a> {
     pub events: Vec<EventId>,
 }
 
-impl Question<'_> {
+impl OperationKey<'_> {
     /// The operation's id: the same whenever the same consumer asks the same of the same tool because of the same events, so that
     /// asking again after a doubt is asking the same question. A script can neither choose nor see it.
     #[must_use]
@@ -179,7 +179,7 @@ mod tests {
     fn the_same_question_has_the_same_operation_and_any_other_another() {
         let now = crate::Timestamp::from_micros(0);
         let ids: [EventId; 2] = [EventId::mint(now), EventId::mint(now)];
-        let asked = Question {
+        let asked = OperationKey {
             workflow: WorkflowId::mint(now),
             handler: "append",
             tool: "Files.append",
@@ -188,11 +188,11 @@ mod tests {
         };
         let [one, other] = ids;
 
-        let again = Question { events: vec![other, one], ..asked.clone() };
+        let again = OperationKey { events: vec![other, one], ..asked.clone() };
         let others = [
-            Question { events: vec![one], ..asked.clone() },
-            Question { digest: "e", ..asked.clone() },
-            Question { handler: "appendF", tool: "iles.append", ..asked.clone() },
+            OperationKey { events: vec![one], ..asked.clone() },
+            OperationKey { digest: "e", ..asked.clone() },
+            OperationKey { handler: "appendF", tool: "iles.append", ..asked.clone() },
         ];
 
         assert_eq!(asked.operation_id(), again.operation_id());

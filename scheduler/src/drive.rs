@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use windlass_core::{Failure, HandlerKind, Phase, Policy, Prices, ScriptPhase, Status, WorkerId};
 use windlass_sandbox::{Call, Ending, LogLine, Report, Sandbox};
 use windlass_store::{
-    ClaimedRun, CommitProducer, Committed, Ended, FollowUp, NewLog, SharedStore, StopRun,
+    ClaimedRun, CommitProducer, Committed, EndedRuns, FollowUp, NewLog, SharedStore, StopRun,
     StoreError,
 };
 
@@ -59,9 +59,9 @@ pub(crate) struct EndedCounts {
 }
 
 impl EndedCounts {
-    pub(crate) fn so_far(&self) -> Ended {
+    pub(crate) fn so_far(&self) -> EndedRuns {
         let [done, failed] = [&self.done, &self.failed].map(|count| count.load(Ordering::Relaxed));
-        Ended { done, failed }
+        EndedRuns { done, failed }
     }
 }
 

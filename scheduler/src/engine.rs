@@ -13,7 +13,9 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use windlass_core::{Status, WorkerId, WorkflowId, WorkflowStatus, WorkspaceId};
-use windlass_store::{Beat, ClaimedRun, RunFilter, Session, StartSession, StoreError, WorkerCard};
+use windlass_store::{
+    ClaimedRun, Heartbeat, RunFilter, Session, StartSession, StoreError, WorkerInfo,
+};
 
 pub use self::parts::{Effects, EngineParts};
 use self::pause::{Pause, sleep_for, wake_up};
@@ -40,12 +42,12 @@ pub struct Engine {
     driver: Arc<Driver>,
     _alive: Option<Alive>,
     workers_dir: Option<PathBuf>,
-    card: WorkerCard,
+    worker_info: WorkerInfo,
 }
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine").field("worker", &self.card).finish_non_exhaustive()
+        f.debug_struct("Engine").field("worker", &self.worker_info).finish_non_exhaustive()
     }
 }
 
@@ -81,7 +83,7 @@ impl Engine {
             driver: Arc::new(driver),
             _alive: alive,
             workers_dir: parts.workers_dir,
-            card: parts.worker,
+            worker_info: parts.worker,
         })
     }
 
@@ -256,13 +258,18 @@ impl Engine {
         work: impl Future<Output = Result<T, EngineError>>,
     ) -> Result<T, EngineError> {
         let lease = self.driver.policy.lease.duration();
-        let beat = |claims| {
+        let heartbeat = |claims| {
             let ended = self.driver.ended.so_far();
-            self.driver.store.beat(Beat { worker: self.card.clone(), claims, lease, ended })
+            self.driver.store.heartbeat(Heartbeat {
+                worker: self.worker_info.clone(),
+                claims,
+                lease,
+                ended,
+            })
         };
         let result = tokio::select! {
             result = work => result,
-            never = self.driver.held.keep_beating(beat, lease) => match never {},
+            never = self.driver.held.keep_beating(heartbeat, lease) => match never {},
         };
         self.leave().await;
         result
@@ -270,7 +277,9 @@ impl Engine {
 
     /// Stops being a worker. What it still holds is handed back, so that nobody waits for its leases to end.
     async fn leave(&self) {
-        match tokio::time::timeout(LEAVE, self.driver.store.leave(self.driver.worker)).await {
+        match tokio::time::timeout(LEAVE, self.driver.store.deregister_worker(self.driver.worker))
+            .await
+        {
             Ok(Ok(handed_back)) => {
                 for run in handed_back {
                     tracing::warn!(run = %run.run, status = %run.status, "handed a run back that had not ended");

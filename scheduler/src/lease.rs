@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use windlass_core::RunId;
-use windlass_store::{Claim, StillHeld, StoreError};
+use windlass_store::{Claim, LeaseRenewal, StoreError};
 
 use crate::moment::Moment;
 
@@ -89,7 +89,7 @@ impl Held {
         lease: Duration,
     ) -> Infallible
     where
-        A: Future<Output = Result<StillHeld, StoreError>>,
+        A: Future<Output = Result<LeaseRenewal, StoreError>>,
     {
         let every = every(lease);
         loop {
@@ -100,7 +100,7 @@ impl Held {
 
     async fn beat_once<A>(&self, beat: impl Fn(Vec<Claim>) -> A, lease: Duration, every: Duration)
     where
-        A: Future<Output = Result<StillHeld, StoreError>>,
+        A: Future<Output = Result<LeaseRenewal, StoreError>>,
     {
         let claims: Vec<Claim> = self.lock().values().map(|run| run.claim).collect();
         let asked_at = Moment::now();
@@ -179,7 +179,7 @@ mod tests {
         beat: impl Fn(Vec<Claim>) -> A + Send + Sync + 'static,
     ) -> ([Hold; N], Instant)
     where
-        A: Future<Output = Result<StillHeld, StoreError>> + Send,
+        A: Future<Output = Result<LeaseRenewal, StoreError>> + Send,
     {
         let (held, began) = (Arc::new(Held::default()), Instant::now());
         let runs: Vec<RunId> =
@@ -195,9 +195,9 @@ mod tests {
         given_up.ok().map(|()| began.elapsed())
     }
 
-    fn renewed(claims: &[Claim]) -> StillHeld {
+    fn renewed(claims: &[Claim]) -> LeaseRenewal {
         let renewed = claims.iter().map(|claim| claim.run).collect();
-        StillHeld { renewed, busy: Vec::new() }
+        LeaseRenewal { renewed, busy: Vec::new() }
     }
 
     #[tokio::test(start_paused = true)]
@@ -228,8 +228,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_run_that_somebody_keeps_locked_is_kept_until_its_lease_nearly_ends() {
         let ([hold], began) = hold(|claims| {
-            let StillHeld { renewed, .. } = renewed(&claims);
-            std::future::ready(Ok(StillHeld { renewed: Vec::new(), busy: renewed }))
+            let LeaseRenewal { renewed, .. } = renewed(&claims);
+            std::future::ready(Ok(LeaseRenewal { renewed: Vec::new(), busy: renewed }))
         });
 
         let after = given_up_after(&hold, began).await.unwrap();
@@ -243,7 +243,7 @@ mod tests {
         let heard = Arc::clone(&beats);
         let ([], _began) = hold(move |_| {
             *heard.lock().unwrap() += 1;
-            std::future::ready(Ok(StillHeld::default()))
+            std::future::ready(Ok(LeaseRenewal::default()))
         });
 
         tokio::time::sleep(HEARTBEAT * 10 - Duration::from_secs(1)).await;

@@ -13,7 +13,7 @@ use windlass_core::{
 };
 use windlass_store::{
     ActivateScript, ApplyMutation, BeginMutation, Bump, CheckpointPrepare, Claim, ClaimRuns,
-    CommitConsumer, CommitProducer, NewEvent, Options, Queue, Reservation, Result, SaveScript,
+    ClaimScope, CommitConsumer, CommitProducer, NewEvent, Options, Reservation, Result, SaveScript,
     SharedStore, StoreError,
 };
 
@@ -78,8 +78,8 @@ impl Bench {
     }
 
     async fn claim(&self) -> Result<Claim> {
-        let queue = Queue::Of(self.workspace, self.workflow);
-        let params = ClaimRuns { worker: self.worker, limit: 1, lease: LEASE, queue };
+        let scope = ClaimScope::Workflow(self.workspace, self.workflow);
+        let params = ClaimRuns { worker: self.worker, limit: 1, lease: LEASE, scope };
         let claimed = self.store.claim_runs(params).await?.into_iter().next();
         let run = claimed.ok_or_else(|| StoreError::not_found("queued run of", &self.workflow))?;
         Ok(run.claim)

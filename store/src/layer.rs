@@ -12,15 +12,15 @@ use windlass_core::{
 use crate::error::Result;
 use crate::model::{
     Agenda, BegunMutation, ClaimedRun, Committed, DueLookup, Event, HandlerState, Input,
-    JournalEntry, Limit, LogEntry, Mutation, Notification, RecoveredRun, Run, SavedScript,
-    ScriptVersion, Session, StillHeld, Worker, Workflow, WorkflowOverview, Workspace,
+    JournalEntry, LeaseRenewal, Limit, LogEntry, Mutation, Notification, RecoveredRun, Run,
+    SavedScript, ScriptVersion, Session, Worker, Workflow, WorkflowOverview, Workspace,
 };
 use crate::params::{
-    ActivateScript, ApplyMutation, Beat, BeginMutation, CaptureMutation, CheckpointPrepare,
+    ActivateScript, ApplyMutation, BeginMutation, CaptureMutation, CheckpointPrepare, ClaimFilter,
     ClaimLookups, ClaimRuns, CommitConsumer, CommitProducer, ControlWorkflow, DoubtMutation,
-    EventFilter, FailMutation, InputKey, LogFilter, Prune, Pruned, RecoverRuns, ResolveMutation,
-    RouteWorkflow, RunFilter, SaveScript, ScriptMessage, SetLimit, SettleEvent, SettleLookup,
-    StartSession, StopRun, Takes,
+    EventFilter, FailMutation, Heartbeat, InputKey, LogFilter, Prune, Pruned, RecoverRuns,
+    ResolveMutation, RouteWorkflow, RunFilter, SaveScript, ScriptMessage, SetLimit, SettleEvent,
+    SettleLookup, StartSession, StopRun,
 };
 use crate::store::{AnyId, Inspect, SharedStore, Store, WakeUps};
 
@@ -124,9 +124,9 @@ layered! {
         start_session(params: StartSession) -> SessionId;
         enqueue_due(limit: u32) -> usize;
         claim_runs(params: ClaimRuns) -> Vec<ClaimedRun>;
-        beat(params: Beat) -> StillHeld;
+        heartbeat(params: Heartbeat) -> LeaseRenewal;
         set_limit(params: SetLimit) -> ();
-        leave(worker: WorkerId) -> Vec<RecoveredRun>;
+        deregister_worker(worker: WorkerId) -> Vec<RecoveredRun>;
         route_workflow(params: RouteWorkflow) -> Workflow;
         recover_runs(params: RecoverRuns) -> Vec<RecoveredRun>;
         checkpoint_prepare(params: CheckpointPrepare) -> ();
@@ -148,7 +148,7 @@ layered! {
     }
     looks {
         now() -> Timestamp;
-        agenda(takes: &Takes) -> Agenda;
+        agenda(filter: &ClaimFilter) -> Agenda;
         workers(workspace: Option<WorkspaceId>) -> Vec<Worker>;
         workspaces() -> Vec<Workspace>;
         limits(workspace: WorkspaceId) -> Vec<Limit>;
@@ -172,7 +172,7 @@ layered! {
         notifications(workspace: WorkspaceId) -> Vec<Notification>;
         has_message(workspace: WorkspaceId, mutation: MutationId) -> bool;
         journal(workspace: WorkspaceId, workflow: WorkflowId) -> Vec<JournalEntry>;
-        story(workspace: WorkspaceId, workflow: WorkflowId, subject: &str) -> Vec<JournalEntry>;
+        journal_for(workspace: WorkspaceId, workflow: WorkflowId, subject: &str) -> Vec<JournalEntry>;
         prunable(params: Prune) -> Pruned;
         resolve_id(workspace: WorkspaceId, prefix: &str) -> AnyId;
     }
@@ -186,6 +186,6 @@ impl Wrote for Mutation {}
 impl Wrote for MutationStatus {}
 impl Wrote for SavedScript {}
 impl Wrote for SessionId {}
-impl Wrote for StillHeld {}
+impl Wrote for LeaseRenewal {}
 impl Wrote for Workflow {}
 impl Wrote for WorkspaceId {}

@@ -67,19 +67,20 @@ pub use layer::{Layer, Layered, METHODS, Wrote};
 pub use location::Location;
 pub use model::{
     Agenda, BegunMutation, Claim, ClaimedRun, Committed, DueLookup, Event, EventCounts,
-    HandlerState, Holder, Input, InputStatus, JournalEntry, Limit, LogEntry, Mutation,
-    Notification, NotificationKind, RecoveredRun, Run, SavedScript, ScriptVersion, Session,
-    StillHeld, Worker, Workflow, WorkflowOverview, Workspace,
+    HandlerState, Holder, Input, InputStatus, JournalEntry, LeaseRenewal, Limit, LogEntry,
+    Mutation, Notification, NotificationKind, RecoveredRun, Run, SavedScript, ScriptVersion,
+    Session, Worker, Workflow, WorkflowOverview, Workspace,
 };
 pub use moving::{MovedTable, move_instance};
 pub use open::{Options, migrate, open, revert};
 pub use params::{
-    ActivateScript, Answer, ApplyMutation, Beat, BeginMutation, Bump, CaptureMutation,
-    CheckpointPrepare, ClaimLookups, ClaimRuns, CommitConsumer, CommitProducer, ControlWorkflow,
-    DoubtMutation, Ended, EventFate, EventFilter, FailMutation, Finding, FollowUp, InputKey,
-    LogFilter, NewEvent, NewInput, NewLog, Prune, PrunePlace, Pruned, Queue, RecoverRuns,
-    Reservation, ResolveMutation, RouteWorkflow, RunFilter, SaveScript, ScriptMessage, SetLimit,
-    SettleEvent, SettleLookup, StartSession, StopRun, Takes, WorkerCard,
+    ActivateScript, ApplyMutation, BeginMutation, Bump, CaptureMutation, CheckpointPrepare,
+    ClaimFilter, ClaimLookups, ClaimRuns, ClaimScope, CommitConsumer, CommitProducer,
+    ControlWorkflow, DoubtMutation, EndedRuns, EventFilter, FailMutation, Finding, FollowUp,
+    Heartbeat, InputKey, LogFilter, NewEvent, NewInput, NewLog, ParkedEventAction, Prune,
+    PruneCursor, Pruned, RecoverRuns, Reservation, Resolution, ResolveMutation, RouteWorkflow,
+    RunFilter, SaveScript, ScriptMessage, SetLimit, SettleEvent, SettleLookup, StartSession,
+    StopRun, WorkerInfo,
 };
 pub use postgres::{PostgresEnvironment, PostgresStore};
 pub use sqlite::SqliteStore;

@@ -1,17 +1,17 @@
 //! What the store remembers, as plain records. They serialise to the JSON that the command line prints.
 
 mod agenda;
-mod flow;
+mod ledger;
 mod notice;
 mod run;
 mod worker;
 mod workflow;
 
 pub use agenda::Agenda;
-pub use flow::{BegunMutation, Event, Input, InputStatus, Mutation};
+pub use ledger::{BegunMutation, Event, Input, InputStatus, Mutation};
 pub use notice::{JournalEntry, Notification, NotificationKind};
 pub use run::{Claim, ClaimedRun, Committed, DueLookup, LogEntry, RecoveredRun, Run, Session};
-pub use worker::{Holder, Limit, StillHeld, Worker};
+pub use worker::{Holder, LeaseRenewal, Limit, Worker};
 pub use workflow::{
     EventCounts, HandlerState, SavedScript, ScriptVersion, Workflow, WorkflowOverview, Workspace,
 };

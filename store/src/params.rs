@@ -13,11 +13,13 @@ use windlass_core::{
 };
 
 pub use self::doubt::{
-    Answer, ClaimLookups, EventFate, Finding, ResolveMutation, SettleEvent, SettleLookup,
+    ClaimLookups, Finding, ParkedEventAction, Resolution, ResolveMutation, SettleEvent,
+    SettleLookup,
 };
-pub use self::prune::{Prune, PrunePlace, Pruned};
+pub use self::prune::{Prune, PruneCursor, Pruned};
 pub use self::worker::{
-    Beat, ClaimRuns, Ended, Queue, RecoverRuns, RouteWorkflow, SetLimit, Takes, WorkerCard,
+    ClaimFilter, ClaimRuns, ClaimScope, EndedRuns, Heartbeat, RecoverRuns, RouteWorkflow, SetLimit,
+    WorkerInfo,
 };
 use crate::model::Claim;
 

@@ -40,7 +40,7 @@ use self::address::Address;
 pub use self::environment::PostgresEnvironment;
 pub(crate) use self::failure::is_consequence;
 use self::listener::Listener;
-use self::ops::{Look, Operation, Staged};
+use self::ops::{Operation, Query, Staged};
 pub(crate) use self::parameters::without_password;
 use self::pool::Connections;
 use self::transaction::{Kind, Transaction};
@@ -106,13 +106,13 @@ impl PostgresStore {
 
     /// Runs an operation that only looks, on one snapshot.
     async fn read<O: Operation>(&self, operation: O) -> Result<O::Output> {
-        self.once(Kind::Looking, operation).await.map_err(|error| self.classify(error))
+        self.once(Kind::Reading, operation).await.map_err(|error| self.classify(error))
     }
 
     /// Makes a look.
-    async fn look<L: Look>(&self, look: L) -> Result<L::Output> {
+    async fn query<L: Query>(&self, query: L) -> Result<L::Output> {
         let conn = self.connection().await?;
-        look.run(&conn).await.map_err(|error| self.classify(error))
+        query.run(&conn).await.map_err(|error| self.classify(error))
     }
 
     /// Runs an operation, again where it only collided with another.
@@ -137,7 +137,7 @@ impl PostgresStore {
         let (transaction, seen) = Transaction::begin(conn, kind, clock, &operation).await?;
         let tx = transaction.tx(&self.policy);
         let ran = match seen {
-            Ok(seen) => operation.act(&tx, seen).await,
+            Ok(seen) => operation.execute(&tx, seen).await,
             Err(error) => Err(error),
         };
         let wakes = tx.wakes.into_inner();

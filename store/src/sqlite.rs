@@ -24,7 +24,7 @@ use tokio::sync::watch as channel;
 use windlass_core::{Clock, Policy, SystemClock};
 
 use self::connect::Place;
-use self::ops::{Look, Operation, Staged, Tx};
+use self::ops::{Operation, Query, Staged, Tx};
 use self::readers::Readers;
 use self::ready::Conn;
 use self::watch::Watch;
@@ -120,8 +120,8 @@ impl SqliteStore {
     }
 
     /// Makes a look.
-    async fn look<L: Look + Clone>(&self, look: L) -> Result<L::Output> {
-        self.read(Looking(look)).await
+    async fn query<L: Query + Clone>(&self, query: L) -> Result<L::Output> {
+        self.read(QueryOperation(query)).await
     }
 
     /// Runs an operation; it is durable when this returns.
@@ -132,9 +132,9 @@ impl SqliteStore {
 
 /// A look as an operation.
 #[derive(Clone)]
-struct Looking<L>(L);
+struct QueryOperation<L>(L);
 
-impl<L: Look> Operation for Looking<L> {
+impl<L: Query> Operation for QueryOperation<L> {
     type Output = L::Output;
 
     async fn run(self, tx: &Tx<'_>) -> Result<L::Output> {
@@ -188,8 +188,8 @@ impl Surroundings {
         let tx = Tx { conn, now: self.clock.now(), policy: &self.policy, wakes };
         // Every await in it is ready at once.
         let result = futures::executor::block_on(async {
-            let seen = operation.look(conn).await?;
-            operation.act(&tx, seen).await
+            let seen = operation.preload(conn).await?;
+            operation.execute(&tx, seen).await
         });
         Ran { result, wakes: tx.wakes.into_inner() }
     }

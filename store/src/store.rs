@@ -12,15 +12,15 @@ use windlass_core::{
 use crate::error::Result;
 use crate::model::{
     Agenda, BegunMutation, ClaimedRun, Committed, DueLookup, Event, HandlerState, Input,
-    JournalEntry, Limit, LogEntry, Mutation, Notification, RecoveredRun, Run, SavedScript,
-    ScriptVersion, Session, StillHeld, Worker, Workflow, WorkflowOverview, Workspace,
+    JournalEntry, LeaseRenewal, Limit, LogEntry, Mutation, Notification, RecoveredRun, Run,
+    SavedScript, ScriptVersion, Session, Worker, Workflow, WorkflowOverview, Workspace,
 };
 use crate::params::{
-    ActivateScript, ApplyMutation, Beat, BeginMutation, CaptureMutation, CheckpointPrepare,
+    ActivateScript, ApplyMutation, BeginMutation, CaptureMutation, CheckpointPrepare, ClaimFilter,
     ClaimLookups, ClaimRuns, CommitConsumer, CommitProducer, ControlWorkflow, DoubtMutation,
-    EventFilter, FailMutation, InputKey, LogFilter, Prune, Pruned, RecoverRuns, ResolveMutation,
-    RouteWorkflow, RunFilter, SaveScript, ScriptMessage, SetLimit, SettleEvent, SettleLookup,
-    StartSession, StopRun, Takes,
+    EventFilter, FailMutation, Heartbeat, InputKey, LogFilter, Prune, Pruned, RecoverRuns,
+    ResolveMutation, RouteWorkflow, RunFilter, SaveScript, ScriptMessage, SetLimit, SettleEvent,
+    SettleLookup, StartSession, StopRun,
 };
 
 /// What changes together. Each method is one transaction: it happened wholly, or not at all.
@@ -66,12 +66,12 @@ pub trait Store: Inspect {
     async fn claim_runs(&self, params: ClaimRuns) -> Result<Vec<ClaimedRun>>;
 
     /// A worker lives, and extends its leases; returns the runs that it still holds. What is missing was lost.
-    async fn beat(&self, params: Beat) -> Result<StillHeld>;
+    async fn heartbeat(&self, params: Heartbeat) -> Result<LeaseRenewal>;
 
     /// A worker stops: what it holds is handed back, as [`recover_runs`](Self::recover_runs) would take it but blaming nothing, and
     /// the worker is no longer listed. A run whose request may just be leaving is not handed back: it is taken over when its lease
     /// has ended.
-    async fn leave(&self, worker: WorkerId) -> Result<Vec<RecoveredRun>>;
+    async fn deregister_worker(&self, worker: WorkerId) -> Result<Vec<RecoveredRun>>;
 
     /// Says which workers may take a workflow's runs, the queued one included, and how those stand to others.
     async fn route_workflow(&self, params: RouteWorkflow) -> Result<Workflow>;
@@ -152,7 +152,7 @@ pub trait Inspect: Send + Sync + std::fmt::Debug {
 
     /// What there is to do for a worker that takes such runs, now or later. It looks at a fixed number of records, however many
     /// there are.
-    async fn agenda(&self, takes: &Takes) -> Result<Agenda>;
+    async fn agenda(&self, filter: &ClaimFilter) -> Result<Agenda>;
 
     /// Hears of everything that may have brought work, from any process. Ask for it before looking for work.
     fn wake_ups(&self) -> WakeUps;
@@ -247,7 +247,7 @@ pub trait Inspect: Send + Sync + std::fmt::Debug {
     ) -> Result<Vec<JournalEntry>>;
 
     /// What was done about one thing of a workflow, whose id is `subject`, oldest first.
-    async fn story(
+    async fn journal_for(
         &self,
         workspace: WorkspaceId,
         workflow: WorkflowId,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
-use windlass_core::{Clock, FailureClass, ManualClock, Verdict};
+use windlass_core::{Clock, FailureClass, ManualClock, ResolutionKind};
 use windlass_store::conformance::world::World;
 use windlass_store::conformance::{Bench, policy, start};
 use windlass_store::testing::PostgresSchema;
@@ -165,7 +165,7 @@ async fn set_up(url: &str) {
     let (run, _) = world.mutated(&["m1"]).await;
     world.commit(&run, Vec::new()).await.unwrap();
     let (_, mutation) = world.doubtful(&["m2"]).await;
-    world.resolve(mutation, Verdict::Skip).await.unwrap();
+    world.resolve(mutation, ResolutionKind::Skip).await.unwrap();
     let retry = world.take("record").await;
     world.commit(&retry, Vec::new()).await.unwrap();
     let (run, mutation) = world.mutating(&["m3"]).await;

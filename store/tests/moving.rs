@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use windlass_core::{
-    Action, Age, Clock, FailureClass, HandlerKind, ManualClock, Phase, RecordKind, Retention,
-    Verdict,
+    Action, Age, Clock, FailureClass, HandlerKind, ManualClock, Phase, RecordKind, ResolutionKind,
+    Retention,
 };
 use windlass_store::conformance::world::{World, event, log, seconds};
 use windlass_store::conformance::{Bench, policy, start};
@@ -76,10 +76,10 @@ async fn stopped(url: &str, clock: &Arc<ManualClock>) {
     sending.mutating(&["m1"]).await;
     let paused = world.polled("h pauses", &["m1"]).await;
     paused.control(Action::Pause).await.unwrap();
-    let limit = windlass_core::FlowLimit { at_once: Some(1), rate: None };
+    let limit = windlass_core::RunLimit { at_once: Some(1), rate: None };
     let params = windlass_store::SetLimit {
         workspace: world.workspace,
-        key: windlass_core::FlowKey::Host("a.example".to_owned()),
+        key: windlass_core::LimitKey::Host("a.example".to_owned()),
         limit: Some(limit),
         actor: "ada".to_owned(),
     };
@@ -152,7 +152,7 @@ async fn driven(worlds: &BTreeMap<String, World>) -> Vec<String> {
         world.advance(seconds(120));
         let recovered = world.recover().await.len();
         for doubt in world.store.overview(world.workspace, world.workflow).await.unwrap().in_doubt {
-            world.resolve(doubt.id, Verdict::Happened).await.unwrap();
+            world.resolve(doubt.id, ResolutionKind::Happened).await.unwrap();
         }
         let resumed = world.control(Action::Resume).await.is_ok();
         let mut runs = Vec::new();

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
 use diesel::sql_types::Text;
 use diesel::{Connection, RunQueryDsl, SqliteConnection, sql_query};
-use windlass_core::{Clock, EventStatus, FailureClass, ManualClock, Verdict};
+use windlass_core::{Clock, EventStatus, FailureClass, ManualClock, ResolutionKind};
 use windlass_store::conformance::world::{LEASE, World, commit_consumer_of, event, reservation};
 use windlass_store::conformance::{Bench, policy, start};
 use windlass_store::testing::PostgresSchema;
@@ -91,13 +91,13 @@ async fn live(url: &str) {
     let events = vec![event("row", "r1")];
     let commit = CommitConsumer { follow_up, events, ..commit_consumer_of(&run) };
     let next = world.store.commit_consumer(commit).await.unwrap().follow_up.unwrap();
-    world.beat(&[next.claim]).await;
+    world.heartbeat(&[next.claim]).await;
     world.prepare(&next, vec![reservation("mail", &["m2"])]).await.unwrap();
     let mutation = world.begin(&next).await.unwrap();
     world.fail(next.claim, mutation, FailureClass::Network).await.unwrap();
     world.advance(LEASE);
     let (_, mutation) = world.doubtful(&["m2"]).await;
-    world.resolve(mutation, Verdict::Skip).await.unwrap();
+    world.resolve(mutation, ResolutionKind::Skip).await.unwrap();
     world.next_due().await;
     let run = world.claim().await.unwrap();
     world.commit(&run, Vec::new()).await.unwrap();
@@ -110,7 +110,7 @@ async fn live(url: &str) {
     world.poll(&["m1", "m6"]).await;
     world.next_due().await;
     world.claim().await.unwrap();
-    world.store.leave(world.worker).await.unwrap();
+    world.store.deregister_worker(world.worker).await.unwrap();
 }
 
 /// The statements that were sent to a database which quotes names so.

@@ -14,13 +14,13 @@ use serde_json::json;
 use windlass_core::{
     Clock, EventStatus, HandlerKind, Id, RunId, SystemClock, WorkerId, WorkflowId, WorkspaceId,
 };
-use windlass_store::conformance::card;
+use windlass_store::conformance::worker_info;
 use windlass_store::conformance::world::{commit_consumer_of, commit_of, event, manifest};
 use windlass_store::testing::PostgresSchema;
 use windlass_store::{
-    ActivateScript, ApplyMutation, Beat, BeginMutation, Bump, CheckpointPrepare, ClaimRuns,
-    ClaimedRun, CommitProducer, Ended, EventFilter, Options, Queue, RecoverRuns, Reservation,
-    SaveScript, SharedStore, StillHeld, Takes, open,
+    ActivateScript, ApplyMutation, BeginMutation, Bump, CheckpointPrepare, ClaimFilter, ClaimRuns,
+    ClaimScope, ClaimedRun, CommitProducer, EndedRuns, EventFilter, Heartbeat, LeaseRenewal,
+    Options, RecoverRuns, Reservation, SaveScript, SharedStore, open,
 };
 
 const WORKFLOWS: usize = 12;
@@ -67,9 +67,9 @@ async fn a_run_that_somebody_keeps_locked_costs_no_other_its_lease_or_its_rescue
     let Some(schema) = PostgresSchema::migrated().await.unwrap() else { return };
     let store = open(&schema.url(), Options::default()).await.unwrap();
     deploy(&store).await;
-    let worker = card(WorkerId::mint(SystemClock.now()), Takes::default());
-    let queue = Queue::For(Takes::default());
-    let params = ClaimRuns { worker: worker.id, limit: 2, lease: Duration::ZERO, queue };
+    let worker = worker_info(WorkerId::mint(SystemClock.now()), ClaimFilter::default());
+    let scope = ClaimScope::Matching(ClaimFilter::default());
+    let params = ClaimRuns { worker: worker.id, limit: 2, lease: Duration::ZERO, scope };
     let claims: Vec<_> =
         store.claim_runs(params).await.unwrap().into_iter().map(|run| run.claim).collect();
     let [locked, free] = [0, 1].map(|nth: usize| claims[nth].run);
@@ -79,12 +79,13 @@ async fn a_run_that_somebody_keeps_locked_costs_no_other_its_lease_or_its_rescue
     );
     somebody.batch_execute(&lock).await.unwrap();
 
-    let beat = Beat { worker, claims, lease: Duration::ZERO, ended: Ended::default() };
-    let held = store.beat(beat).await.unwrap();
+    let heartbeat =
+        Heartbeat { worker, claims, lease: Duration::ZERO, ended: EndedRuns::default() };
+    let held = store.heartbeat(heartbeat).await.unwrap();
     let recover = || RecoverRuns { lost_workers: Vec::new(), limit: 10 };
     let recovered = store.recover_runs(recover()).await.unwrap();
 
-    assert_eq!(held, StillHeld { renewed: vec![free], busy: vec![locked] });
+    assert_eq!(held, LeaseRenewal { renewed: vec![free], busy: vec![locked] });
     assert_eq!(recovered.iter().map(|it| it.run).collect::<Vec<_>>(), [free]);
     somebody.batch_execute("COMMIT").await.unwrap();
     let recovered = store.recover_runs(recover()).await.unwrap();
@@ -122,8 +123,12 @@ async fn work(store: SharedStore, seen: Arc<Mutex<Seen>>) {
     let mut wake_ups = store.wake_ups();
     loop {
         store.enqueue_due(3).await.unwrap();
-        let params =
-            ClaimRuns { worker, limit: 2, lease: LEASE, queue: Queue::For(Takes::default()) };
+        let params = ClaimRuns {
+            worker,
+            limit: 2,
+            lease: LEASE,
+            scope: ClaimScope::Matching(ClaimFilter::default()),
+        };
         let claimed = store.claim_runs(params).await.unwrap();
         for run in &claimed {
             *seen.lock().unwrap().claims.entry(run.claim.run).or_default() += 1;
@@ -132,7 +137,7 @@ async fn work(store: SharedStore, seen: Arc<Mutex<Seen>>) {
         if !claimed.is_empty() {
             continue;
         }
-        match store.agenda(&Takes::default()).await.unwrap().next() {
+        match store.agenda(&ClaimFilter::default()).await.unwrap().next() {
             Some(due) if due > 2 * LEASE => return,
             // What is due now is locked by another worker.
             Some(due) if due.is_zero() => tokio::task::yield_now().await,

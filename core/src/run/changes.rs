@@ -35,11 +35,11 @@ pub enum PendingRetry {
 
 /// What becomes of the workflow.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Hold {
+pub enum WorkflowChange {
     /// Nothing changes.
     Keep,
     /// It may go on; what blocked it is settled.
-    Lift,
+    Unblock,
     /// It waits for so long.
     BackOff(Duration),
     /// It waits until an effect in doubt has been looked up; nobody has to act yet.
@@ -61,7 +61,7 @@ pub struct Changes {
     /// The workflow's pending retry.
     pub pending_retry: PendingRetry,
     /// The workflow itself.
-    pub hold: Hold,
+    pub hold: WorkflowChange,
     /// The end of the session, where it ends.
     pub session: Option<SessionResult>,
 }
@@ -70,7 +70,9 @@ impl Changes {
     /// The same, but a workflow that would go on is held by `limit`, the limit that it has reached.
     pub fn held_by(self, limit: Option<Failure>) -> Self {
         match (limit, &self.hold) {
-            (Some(limit), Hold::Keep | Hold::Lift) => Self { hold: Hold::Block(limit), ..self },
+            (Some(limit), WorkflowChange::Keep | WorkflowChange::Unblock) => {
+                Self { hold: WorkflowChange::Block(limit), ..self }
+            }
             _ => self,
         }
     }
@@ -81,7 +83,7 @@ impl Changes {
             run,
             reservations: Reservations::Keep,
             pending_retry: PendingRetry::Keep,
-            hold: Hold::Keep,
+            hold: WorkflowChange::Keep,
             session: None,
         }
     }

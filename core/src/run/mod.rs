@@ -7,14 +7,14 @@ mod changes;
 mod phase;
 mod status;
 
-pub use changes::{Changes, Hold, PendingRetry, Reservations};
+pub use changes::{Changes, PendingRetry, Reservations, WorkflowChange};
 pub use phase::Phase;
 pub use status::Status;
 
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, FailureClass};
-use crate::mutation::{MutationStatus, Outcome, Recourse, Verdict};
+use crate::mutation::{MutationStatus, Outcome, Recourse, ResolutionKind};
 use crate::retry::Backoff;
 use crate::session::SessionResult;
 use crate::text::text_enum;
@@ -261,18 +261,18 @@ impl RunState {
     ///
     /// # Errors
     /// [`IllegalTransition`] where nothing is in doubt or the run is still under way.
-    pub fn resolve(self, verdict: Verdict) -> Result<Changes, IllegalTransition> {
+    pub fn resolve(self, verdict: ResolutionKind) -> Result<Changes, IllegalTransition> {
         self.require(self.is_doubtful(), "be resolved")?;
         Ok(match verdict {
-            Verdict::DidNotHappen => self.found_absent(),
-            Verdict::Happened => self.found(),
-            Verdict::TryAgain => {
+            ResolutionKind::DidNotHappen => self.found_absent(),
+            ResolutionKind::Happened => self.found(),
+            ResolutionKind::TryAgain => {
                 Changes::only(Self { mutation: Some(MutationStatus::NeedsReconcile), ..self })
             }
-            Verdict::Skip => Changes {
+            ResolutionKind::Skip => Changes {
                 reservations: Reservations::Skip,
                 pending_retry: PendingRetry::Set,
-                hold: Hold::Lift,
+                hold: WorkflowChange::Unblock,
                 ..Changes::only(self.settled(MutationStatus::Failed, Outcome::Skipped))
             },
         })
@@ -295,7 +295,7 @@ impl RunState {
         let is_looked_up = self.mutation == Some(MutationStatus::NeedsReconcile);
         self.require(self.is_doubtful() && is_looked_up, "give its lookup up")?;
         let run = Self { mutation: Some(MutationStatus::Indeterminate), ..self };
-        Ok(Changes { hold: Hold::Block(failure.clone()), ..Changes::only(run) })
+        Ok(Changes { hold: WorkflowChange::Block(failure.clone()), ..Changes::only(run) })
     }
 
     /// The run that continues this one after its effect, from `next`.
@@ -315,14 +315,18 @@ impl RunState {
 
     fn found(self) -> Changes {
         let run = self.settled(MutationStatus::Applied, Outcome::Success);
-        Changes { pending_retry: PendingRetry::Set, hold: Hold::Lift, ..Changes::only(run) }
+        Changes {
+            pending_retry: PendingRetry::Set,
+            hold: WorkflowChange::Unblock,
+            ..Changes::only(run)
+        }
     }
 
     fn found_absent(self) -> Changes {
         Changes {
             reservations: Reservations::Release { blames: false },
             pending_retry: PendingRetry::Clear,
-            hold: Hold::Lift,
+            hold: WorkflowChange::Unblock,
             ..Changes::only(self.settled(MutationStatus::Failed, Outcome::Failure))
         }
     }
@@ -352,8 +356,8 @@ impl RunState {
 
     fn in_doubt(self, failure: Failure, recourse: Recourse) -> Changes {
         let (mutation, hold) = match recourse {
-            Recourse::LookUp => (MutationStatus::NeedsReconcile, Hold::LookUp(failure)),
-            Recourse::Ask => (MutationStatus::Indeterminate, Hold::Block(failure)),
+            Recourse::LookUp => (MutationStatus::NeedsReconcile, WorkflowChange::LookUp(failure)),
+            Recourse::Ask => (MutationStatus::Indeterminate, WorkflowChange::Block(failure)),
         };
         let mutation = Some(mutation);
         Changes {
@@ -377,21 +381,21 @@ impl RunState {
     }
 }
 
-fn hold_after(failure: &Failure, context: StopContext<'_>) -> Hold {
+fn hold_after(failure: &Failure, context: StopContext<'_>) -> WorkflowChange {
     match failure.class {
         FailureClass::Network => {
             let failures = context.transient_failures.saturating_add(1);
             match context.backoff.spread_delay(failures, context.seed) {
-                Some(delay) => Hold::BackOff(delay),
-                None => Hold::Block(failure.clone()),
+                Some(delay) => WorkflowChange::BackOff(delay),
+                None => WorkflowChange::Block(failure.clone()),
             }
         }
-        FailureClass::Logic => Hold::Maintenance(failure.clone()),
+        FailureClass::Logic => WorkflowChange::Maintenance(failure.clone()),
         FailureClass::Auth
         | FailureClass::Permission
         | FailureClass::Internal
         | FailureClass::ApiKey
-        | FailureClass::Balance => Hold::Block(failure.clone()),
+        | FailureClass::Balance => WorkflowChange::Block(failure.clone()),
     }
 }
 

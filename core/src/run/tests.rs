@@ -38,7 +38,10 @@ fn whatever_ends_a_run_whose_effect_is_uncertain_leaves_it_in_doubt() {
             assert_ne!(changes.run.mutation, Some(MutationStatus::InFlight), "somebody settles it");
             assert_eq!(changes.reservations, Reservations::Keep);
             assert_eq!(changes.pending_retry, PendingRetry::Set);
-            assert!(matches!(changes.hold, Hold::LookUp(_) | Hold::Block(_)), "{changes:?}");
+            assert!(
+                matches!(changes.hold, WorkflowChange::LookUp(_) | WorkflowChange::Block(_)),
+                "{changes:?}"
+            );
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What can be done to the world.
 
 use proptest::prelude::*;
-use windlass_core::{Action, FailureClass, Recourse, Verdict};
+use windlass_core::{Action, FailureClass, Recourse, ResolutionKind};
 
 /// One thing that the scheduler, a script, the outside world, a crash or a person does.
 #[derive(Debug, Clone)]
@@ -29,7 +29,7 @@ pub(crate) enum Command {
     /// The worker dies.
     Crash { recourse: Recourse },
     /// A person settles a doubt, truthfully or not.
-    Resolve { verdict: Verdict },
+    Resolve { verdict: ResolutionKind },
     /// The tool looks the effect up, and sees what is.
     Reconcile,
     /// The tool could not look it up, and tried for the last time.
@@ -57,7 +57,7 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
             .prop_map(|(publishes, repeats)| Command::Commit { publishes, repeats }),
         2 => class.prop_map(|class| Command::Stop { class }),
         3 => recourse.prop_map(|recourse| Command::Crash { recourse }),
-        2 => prop::sample::select(Verdict::ALL).prop_map(|verdict| Command::Resolve { verdict }),
+        2 => prop::sample::select(ResolutionKind::ALL).prop_map(|verdict| Command::Resolve { verdict }),
         1 => Just(Command::Reconcile),
         1 => Just(Command::GiveUpLookup),
         1 => any::<bool>().prop_map(|skip| Command::Unpark { skip }),

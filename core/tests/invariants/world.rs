@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use windlass_core::{
-    Action, Backoff, Changes, ConsumerDue, DueView, EventStatus, Failure, HandlerKind, Hold, Id,
-    NextStep, PendingRetry, PendingRetryView, ProducerDue, Recourse, Reservations, RunId, RunState,
-    SessionResult, Status, Step, StopContext, Timestamp, Verdict, WorkflowStatus, next_step,
+    Action, Backoff, Changes, ConsumerDue, DueView, EventStatus, Failure, HandlerKind, Id,
+    NextStep, PendingRetry, PendingRetryView, ProducerDue, Recourse, Reservations, ResolutionKind,
+    RunId, RunState, SessionResult, Status, Step, StopContext, Timestamp, WorkflowChange,
+    WorkflowStatus, next_step,
 };
 
 use crate::command::Command;
@@ -290,12 +291,12 @@ impl World {
         }
     }
 
-    fn resolve(&mut self, verdict: Verdict) -> Result<(), Refused> {
+    fn resolve(&mut self, verdict: ResolutionKind) -> Result<(), Refused> {
         let run = self.doubtful()?;
         let happened = self.run(run).is_some_and(|run| self.happened(run));
         // Who gives a result has seen the effect.
-        self.require(happened || verdict != Verdict::Happened, "it did not happen")?;
-        let disowns = matches!(verdict, Verdict::DidNotHappen | Verdict::Skip);
+        self.require(happened || verdict != ResolutionKind::Happened, "it did not happen")?;
+        let disowns = matches!(verdict, ResolutionKind::DidNotHappen | ResolutionKind::Skip);
         for effect in self.effects.iter_mut().filter(|effect| effect.run == run) {
             effect.disowned |= disowns;
         }
@@ -434,14 +435,16 @@ impl World {
             PendingRetry::Clear => self.pending_retry = None,
         }
         match hold {
-            Hold::Keep => {}
-            Hold::Lift => self.error = None,
-            Hold::BackOff(delay) => {
+            WorkflowChange::Keep => {}
+            WorkflowChange::Unblock => self.error = None,
+            WorkflowChange::BackOff(delay) => {
                 self.transient_failures += 1;
                 self.backoff_until = Some(self.now.after(delay));
             }
-            Hold::Maintenance(_) => self.maintenance = true,
-            Hold::LookUp(failure) | Hold::Block(failure) => self.error = Some(failure),
+            WorkflowChange::Maintenance(_) => self.maintenance = true,
+            WorkflowChange::LookUp(failure) | WorkflowChange::Block(failure) => {
+                self.error = Some(failure);
+            }
         }
         if session == Some(SessionResult::Failed) {
             self.open_session = false;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use windlass_core::{Policy, Prices};
 use windlass_sandbox::Sandbox;
-use windlass_store::{SharedStore, WorkerCard};
+use windlass_store::{SharedStore, WorkerInfo};
 
 use crate::progress::Observer;
 use crate::registry::Registry;
@@ -24,7 +24,7 @@ pub struct EngineParts {
     /// What effects cost.
     pub prices: Prices,
     /// Who this worker is, how many runs it drives at a time, and which.
-    pub worker: WorkerCard,
+    pub worker: WorkerInfo,
     /// What becomes of the mutations that scripts ask for.
     pub effects: Effects,
     /// The folder in which the workers of this machine declare themselves alive. Without one, a lost worker's runs are taken over

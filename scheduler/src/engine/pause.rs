@@ -61,7 +61,7 @@ impl Pause {
 #[cfg(test)]
 mod tests {
     use tokio::time::Instant;
-    use windlass_core::FlowKey;
+    use windlass_core::LimitKey;
     use windlass_store::{Options, SetLimit};
 
     use super::*;
@@ -85,7 +85,7 @@ mod tests {
         let mut wake_ups = store.wake_ups();
         let rings = SetLimit {
             workspace,
-            key: FlowKey::Connector("mail".to_owned()),
+            key: LimitKey::Connector("mail".to_owned()),
             limit: None,
             actor: "ann".to_owned(),
         };

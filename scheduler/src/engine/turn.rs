@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use windlass_core::{WorkflowId, WorkspaceId};
-use windlass_store::{Agenda, ClaimRuns, ClaimedRun, Queue, StoreError};
+use windlass_store::{Agenda, ClaimRuns, ClaimScope, ClaimedRun, StoreError};
 
 use super::{Engine, drive_chain};
 use crate::error::EngineError;
@@ -62,7 +62,7 @@ impl Engine {
             }
         }
         *only_claims = OnlyClaims::default();
-        let mut agenda = driver.store.agenda(&self.card.takes).await?;
+        let mut agenda = driver.store.agenda(&self.worker_info.filter).await?;
         // What this worker has no hands for is looked at again when one of its tasks has ended.
         if driver.lookups.available_permits() == 0 {
             agenda.lookup = None;
@@ -137,11 +137,11 @@ impl Engine {
             return Ok(Found { runs: Vec::new(), claimed_after });
         }
         let lease = self.driver.policy.lease.duration();
-        let queue = match of {
-            Some((workspace, workflow)) => Queue::Of(workspace, workflow),
-            None => Queue::For(self.card.takes.clone()),
+        let scope = match of {
+            Some((workspace, workflow)) => ClaimScope::Workflow(workspace, workflow),
+            None => ClaimScope::Matching(self.worker_info.filter.clone()),
         };
-        let params = ClaimRuns { worker: self.driver.worker, limit, lease, queue };
+        let params = ClaimRuns { worker: self.driver.worker, limit, lease, scope };
         Ok(Found { runs: self.driver.store.claim_runs(params).await?, claimed_after })
     }
 

@@ -6,8 +6,8 @@ use windlass_core::{
     WorkspaceId,
 };
 use windlass_store::{
-    Answer, ControlWorkflow, EventFate, ResolveMutation, SettleEvent, StartSession, Store,
-    StoreError,
+    ControlWorkflow, ParkedEventAction, Resolution, ResolveMutation, SettleEvent, StartSession,
+    Store, StoreError,
 };
 
 use crate::oracle::View;
@@ -20,10 +20,10 @@ const NAME: &str = "person";
 /// Something that a person does.
 #[derive(Debug, Clone)]
 pub(crate) enum Act {
-    Resolve(MutationId, Answer),
+    Resolve(MutationId, Resolution),
     Control(WorkflowId, Action),
     /// Events that belong together.
-    Settle(Vec<EventId>, EventFate),
+    Settle(Vec<EventId>, ParkedEventAction),
     StartSession(WorkflowId),
 }
 
@@ -31,10 +31,10 @@ impl Act {
     /// The kind, for the tally.
     pub(crate) fn kind(&self) -> String {
         let what = match self {
-            Self::Resolve(_, answer) => answer.verdict().to_string(),
+            Self::Resolve(_, answer) => answer.kind().to_string(),
             Self::Control(_, action) => action.to_string(),
-            Self::Settle(_, EventFate::PutBack) => "put_back".to_owned(),
-            Self::Settle(_, EventFate::Skip) => "skip a parked event".to_owned(),
+            Self::Settle(_, ParkedEventAction::PutBack) => "put_back".to_owned(),
+            Self::Settle(_, ParkedEventAction::Skip) => "skip a parked event".to_owned(),
             Self::StartSession(_) => "start a session".to_owned(),
         };
         format!("person: {what}")
@@ -48,7 +48,13 @@ impl Act {
         let actor = NAME.to_owned();
         match self {
             Self::Resolve(mutation, answer) => {
-                let params = ResolveMutation { workspace, mutation, answer, actor, reason: None };
+                let params = ResolveMutation {
+                    workspace,
+                    mutation,
+                    resolution: answer.clone(),
+                    actor,
+                    reason: None,
+                };
                 store.resolve_mutation(params).await.map(drop)
             }
             Self::Control(workflow, action) => store
@@ -83,7 +89,9 @@ pub(crate) fn duties(view: &View, outside: &Outside) -> Vec<Act> {
     {
         acts.push(Act::Control(workflow.id, Action::Resume));
     }
-    acts.extend(parked(view).into_iter().map(|events| Act::Settle(events, EventFate::PutBack)));
+    acts.extend(
+        parked(view).into_iter().map(|events| Act::Settle(events, ParkedEventAction::PutBack)),
+    );
     acts
 }
 
@@ -92,14 +100,16 @@ pub(crate) fn whims(view: &View, outside: &Outside, rng: &mut Rng) -> Vec<Act> {
     let mut acts = Vec::new();
     for doubt in doubts(view, outside) {
         if let Some(truth) = doubt.truth {
-            let answer = if rng.chance(50) { truth } else { Answer::Skip };
+            let answer = if rng.chance(50) { truth } else { Resolution::Skip };
             acts.push(Act::Resolve(doubt.mutation, answer));
         }
         if doubt.is_reconcilable {
-            acts.push(Act::Resolve(doubt.mutation, Answer::TryAgain));
+            acts.push(Act::Resolve(doubt.mutation, Resolution::TryAgain));
         }
     }
-    acts.extend(parked(view).into_iter().map(|events| Act::Settle(events, EventFate::Skip)));
+    acts.extend(
+        parked(view).into_iter().map(|events| Act::Settle(events, ParkedEventAction::Skip)),
+    );
     let workflow = view.workflow.id;
     if rng.chance(30) {
         acts.push(Act::StartSession(workflow));
@@ -117,7 +127,7 @@ struct Doubt {
     is_asked: bool,
     is_reconcilable: bool,
     /// The true answer, once there is one.
-    truth: Option<Answer>,
+    truth: Option<Resolution>,
 }
 
 fn doubts<'a>(view: &'a View, outside: &'a Outside) -> impl Iterator<Item = Doubt> + 'a {
@@ -126,8 +136,8 @@ fn doubts<'a>(view: &'a View, outside: &'a Outside) -> impl Iterator<Item = Doub
         is_asked: mutation.status == MutationStatus::Indeterminate,
         is_reconcilable: mutation.reconcilable,
         truth: match outside.truth(&messages_of(&mutation.params)) {
-            Truth::Happened(result) => Some(Answer::Happened(result)),
-            Truth::DidNotHappen => Some(Answer::DidNotHappen),
+            Truth::Happened(result) => Some(Resolution::Happened(result)),
+            Truth::DidNotHappen => Some(Resolution::DidNotHappen),
             Truth::Coming => None,
         },
     })

@@ -10,7 +10,7 @@ pub(crate) const OPERATIONS: [&str; 14] = [
     "claim_lookups",
     "enqueue_due",
     "claim_runs",
-    "beat",
+    "heartbeat",
     "checkpoint_prepare",
     "begin_mutation",
     "apply_mutation",

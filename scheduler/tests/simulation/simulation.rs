@@ -8,7 +8,7 @@ use windlass_core::{
     Clock, Id, ManualClock, Prices, Timestamp, WorkerId, WorkflowStatus, WorkspaceId,
 };
 use windlass_scheduler::{Effects, EngineParts};
-use windlass_store::{Layered, SharedStore, Takes, WorkerCard};
+use windlass_store::{ClaimFilter, Layered, SharedStore, WorkerInfo};
 
 use crate::gate::{Gate, Passage, Point, Ticket};
 use crate::oracle::{self, Oracle, Verdict, View};
@@ -134,13 +134,13 @@ impl<'a> Simulation<'a> {
             registry: Arc::clone(&self.stage.registries[number]),
             policy: policy(),
             prices: Prices::default(),
-            worker: WorkerCard {
+            worker: WorkerInfo {
                 id: WorkerId::mint(self.clock.now()),
                 host: "simulated".to_owned(),
                 pid: 1,
                 version: "0".to_owned(),
                 slots: 1,
-                takes: Takes::default(),
+                filter: ClaimFilter::default(),
             },
             effects: Effects::Make,
             workers_dir: None,
@@ -338,7 +338,7 @@ impl<'a> Simulation<'a> {
         let now = self.clock.now();
         let thaws = self.workers.iter().flatten().filter_map(|worker| worker.frozen_until);
         let thaw = thaws.min().map(|until| until.since(now));
-        let due = self.stores[0].agenda(&Takes::default()).await.unwrap().next();
+        let due = self.stores[0].agenda(&ClaimFilter::default()).await.unwrap().next();
         let longest = Duration::from_secs(60);
         let next = due.into_iter().chain(thaw).min().unwrap_or(longest);
         next.clamp(TICK, longest)
@@ -467,5 +467,5 @@ fn is_look(ticket: &Ticket) -> bool {
 }
 
 fn is_renewal(ticket: &Ticket) -> bool {
-    matches!(ticket.point, Point::Before("beat") | Point::After("beat"))
+    matches!(ticket.point, Point::Before("heartbeat") | Point::After("heartbeat"))
 }

@@ -194,7 +194,7 @@ pub async fn a_renewed_lease_is_not_taken_for_lost(bench: Bench) {
 
     for _ in 0..5 {
         world.advance(LEASE - seconds(1));
-        assert_eq!(world.beat(&[run.claim]).await, [run.claim.run]);
+        assert_eq!(world.heartbeat(&[run.claim]).await, [run.claim.run]);
         assert_eq!(world.recover().await, []);
     }
 
@@ -210,8 +210,8 @@ pub async fn a_renewal_tells_what_is_lost(bench: Bench) {
     other.stop(&lost, None, FailureClass::Logic).await.unwrap();
     let older = Claim { fence: kept.claim.fence - 1, ..kept.claim };
 
-    let held = world.beat(&[lost.claim, kept.claim]).await;
-    let stale = world.beat(&[older]).await;
+    let held = world.heartbeat(&[lost.claim, kept.claim]).await;
+    let stale = world.heartbeat(&[older]).await;
 
     assert_eq!(held, [kept.claim.run]);
     assert_eq!(stale, []);

@@ -5,7 +5,7 @@ use windlass_core::{Action, Capability, EventStatus, FailureClass, Grant, Phase}
 
 use super::words::MUTATIONS_PER_HOUR;
 use super::world::{Bench, World, pipeline, seconds};
-use crate::{Bump, EventFate, Finding, NotificationKind, Result, SaveScript, SettleEvent, StoreError};
+use crate::{Bump, ParkedEventAction, Finding, NotificationKind, Result, SaveScript, SettleEvent, StoreError};
 
 /// Loses the worker of a run that has reserved `mails`, so many times.
 async fn lose(world: &World, mails: &[&str], times: u32) {
@@ -15,7 +15,7 @@ async fn lose(world: &World, mails: &[&str], times: u32) {
     }
 }
 
-async fn settle(world: &World, fate: EventFate) -> Result<crate::Event> {
+async fn settle(world: &World, fate: ParkedEventAction) -> Result<crate::Event> {
     let event = world.event("mail", "m1").await.id;
     let params = SettleEvent { workspace: world.workspace, event, fate, actor: "ada".to_owned(), reason: None };
     world.store.settle_event(params).await
@@ -59,13 +59,13 @@ pub async fn a_parked_event_is_put_back_by_a_person(bench: Bench) {
     lose(&world, &["m1"], 5).await;
     world.drain().await;
 
-    let event = settle(&world, EventFate::PutBack).await.unwrap();
+    let event = settle(&world, ParkedEventAction::PutBack).await.unwrap();
 
     assert_eq!((event.status, event.blamed), (EventStatus::Pending, 0));
     assert_eq!(world.notices().await, []);
     let run = world.reserve(&["m1"]).await;
     world.commit(&run, Vec::new()).await.unwrap();
-    let refused = settle(&world, EventFate::PutBack).await.unwrap_err();
+    let refused = settle(&world, ParkedEventAction::PutBack).await.unwrap_err();
     assert!(matches!(refused, StoreError::NotNow { .. }), "{refused}");
 }
 
@@ -114,7 +114,7 @@ pub async fn a_parked_event_is_skipped_by_a_person(bench: Bench) {
     lose(&world, &["m1"], 5).await;
     world.drain().await;
 
-    let event = settle(&world, EventFate::Skip).await.unwrap();
+    let event = settle(&world, ParkedEventAction::Skip).await.unwrap();
 
     assert_eq!(event.status, EventStatus::Skipped);
     assert_eq!(world.claim().await, None);

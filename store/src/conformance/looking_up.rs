@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use windlass_core::{
-    Action, EventStatus, Failure, MutationStatus, Phase, ResolvedBy, Status, Verdict,
+    Action, EventStatus, Failure, MutationStatus, Phase, ResolvedBy, Status, ResolutionKind,
 };
 
 use super::world::{Bench, World, seconds};
@@ -218,7 +218,7 @@ pub async fn to_try_again_counts_anew(bench: Bench) {
         world.find(mutation, in_vain()).await.unwrap();
     }
 
-    let row = world.resolve(mutation, Verdict::TryAgain).await.unwrap();
+    let row = world.resolve(mutation, ResolutionKind::TryAgain).await.unwrap();
 
     assert_eq!((row.status, row.reconcile_attempts), (MutationStatus::NeedsReconcile, 0));
     assert_eq!((row.resolved_by, world.notices().await.len()), (None, 0));
@@ -251,22 +251,22 @@ pub async fn nobody_says_that_it_did_not_happen_while_an_attempt_is_under_way(be
     world.advance(seconds(10));
     let [due] = world.due_lookups().await.try_into().unwrap();
 
-    for verdict in [Verdict::DidNotHappen, Verdict::Skip] {
+    for verdict in [ResolutionKind::DidNotHappen, ResolutionKind::Skip] {
         let refused = world.resolve(mutation, verdict).await.unwrap_err();
         assert!(
             matches!(&refused, StoreError::NotNow { what, .. } if what.contains("looked up just now")),
             "{verdict}: {refused}"
         );
     }
-    world.resolve(mutation, Verdict::TryAgain).await.unwrap();
-    world.resolve(mutation, Verdict::DidNotHappen).await.unwrap_err();
+    world.resolve(mutation, ResolutionKind::TryAgain).await.unwrap();
+    world.resolve(mutation, ResolutionKind::DidNotHappen).await.unwrap_err();
 
     let attempt = due.mutation.reconcile_attempts;
     let stale = SettleLookup { workspace: world.workspace, mutation, attempt, finding: in_vain() };
     world.store.settle_lookup(stale).await.unwrap();
-    world.resolve(mutation, Verdict::DidNotHappen).await.unwrap_err();
+    world.resolve(mutation, ResolutionKind::DidNotHappen).await.unwrap_err();
     world.advance(seconds(60));
-    world.resolve(mutation, Verdict::DidNotHappen).await.unwrap();
+    world.resolve(mutation, ResolutionKind::DidNotHappen).await.unwrap();
 }
 
 pub async fn a_person_may_answer_once_an_attempt_is_over(bench: Bench) {
@@ -277,14 +277,14 @@ pub async fn a_person_may_answer_once_an_attempt_is_over(bench: Bench) {
 
     world.find(mutation, in_vain()).await.unwrap();
 
-    world.resolve(mutation, Verdict::DidNotHappen).await.unwrap();
+    world.resolve(mutation, ResolutionKind::DidNotHappen).await.unwrap();
 }
 
 pub async fn a_person_may_answer_between_two_attempts(bench: Bench) {
     let world = World::with_mails(bench, &["m1"]).await;
     let (_, mutation) = world.looked_up(&["m1"]).await;
 
-    world.resolve(mutation, Verdict::DidNotHappen).await.unwrap();
+    world.resolve(mutation, ResolutionKind::DidNotHappen).await.unwrap();
 
     let late = world.find(mutation, Finding::Applied(json!({}))).await.unwrap_err();
     assert!(matches!(late, StoreError::NotNow { .. }), "{late}");

@@ -29,8 +29,8 @@ mod seen;
 mod words;
 pub mod world;
 
-pub use words::answer;
-pub use world::{Bench, card, policy, start};
+pub use words::resolution;
+pub use world::{Bench, policy, start, worker_info};
 
 /// Names the tests of all chapters, and makes the macro that instantiates them.
 macro_rules! chapters {
@@ -288,7 +288,7 @@ chapters! { $
         a_request_that_may_be_leaving_is_not_handed_back,
         what_another_worker_holds_is_left_to_it,
     }
-    flow {
+    limiting {
         a_workflow_knows_the_limits_that_hold_it_back_and_no_others,
         so_many_run_at_once_whoever_takes_them,
         the_end_of_a_run_lets_the_next_begin,

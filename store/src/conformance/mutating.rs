@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use windlass_core::{
-    EventStatus, FailureClass, MutationStatus, Outcome, Phase, ResolvedBy, Status, Verdict, digest,
+    EventStatus, FailureClass, MutationStatus, Outcome, Phase, ResolvedBy, Status, ResolutionKind, digest,
 };
 
 use super::world::{Bench, World};
@@ -55,7 +55,7 @@ pub async fn a_refused_call_that_is_made_again_has_another_key(bench: Bench) {
 pub async fn the_same_question_after_a_doubt_has_the_same_key(bench: Bench) {
     let world = World::with_mails(bench, &["m1", "m2"]).await;
     let (_, first) = world.doubtful(&["m1"]).await;
-    world.resolve(first, Verdict::DidNotHappen).await.unwrap();
+    world.resolve(first, ResolutionKind::DidNotHappen).await.unwrap();
 
     let (run, second) = world.mutating(&["m1"]).await;
     world.apply(run.claim, second).await.unwrap();

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use windlass_core::{
     Action, Age, EventStatus, FailureClass, MutationStatus, Phase, RecordKind, Retention, Status,
-    Verdict,
+    ResolutionKind,
 };
 
 use super::world::{
     Bench, World, commit_consumer_of, event, event_with, log, policy, seconds, start,
 };
 use crate::{
-    ApplyMutation, CommitConsumer, InputStatus, LogFilter, NewEvent, Prune, PrunePlace, ScriptMessage,
+    ApplyMutation, CommitConsumer, InputStatus, LogFilter, NewEvent, Prune, PruneCursor, ScriptMessage,
     StoreError,
 };
 
@@ -24,7 +24,7 @@ type Counts = BTreeMap<RecordKind, u64>;
 async fn walk(world: &World, retention: &Retention, limit: u32, removes: bool) -> Counts {
     let mut counts = Counts::new();
     for kind in RecordKind::ALL.iter().copied() {
-        let mut after: Option<PrunePlace> = None;
+        let mut after: Option<PruneCursor> = None;
         loop {
             let params = Prune { kind, retention: retention.clone(), after, limit };
             let pruned = match removes {
@@ -164,7 +164,7 @@ pub async fn an_input_whose_events_are_gone_is_done(bench: Bench) {
     let world = World::with_mails(bench, &["m1", "m2"]).await;
     finish(&world, "m1").await;
     let (_, doubt) = world.doubtful(&["m2"]).await;
-    world.resolve(doubt, Verdict::Skip).await.unwrap();
+    world.resolve(doubt, ResolutionKind::Skip).await.unwrap();
     let retry = world.take("record").await;
     world.commit(&retry, Vec::new()).await.unwrap();
     world.drain().await;
@@ -209,7 +209,7 @@ pub async fn a_doubt_keeps_its_run_its_events_and_its_story(bench: Bench) {
     assert_eq!(world.run(event.created_by_run_id).await.id, event.created_by_run_id);
     assert!(world.deeds().await.contains(&"run.stopped".to_owned()), "{:?}", world.deeds().await);
     assert_eq!(world.notices().await.len(), 1, "the question is still asked");
-    world.resolve(mutation, Verdict::Happened).await.unwrap();
+    world.resolve(mutation, ResolutionKind::Happened).await.unwrap();
     let retry = world.take("record").await;
     assert_eq!(retry.state.phase, Phase::Emitting);
     world.commit(&retry, Vec::new()).await.unwrap();

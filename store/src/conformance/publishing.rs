@@ -1,7 +1,7 @@
 //! Publishing: once per topic and message id.
 
 use serde_json::json;
-use windlass_core::{EventStatus, Failure, Verdict};
+use windlass_core::{EventStatus, Failure, ResolutionKind};
 
 use super::world::{Bench, World, event, event_with, log, manifest, seconds};
 use crate::{NewEvent, NewInput, StopRun};
@@ -49,7 +49,7 @@ pub async fn a_reserved_event_stays_as_its_run_saw_it(bench: Bench) {
     let world = World::with_mails(bench, &["m1"]).await;
     let (run, mutation) = world.doubtful(&["m1"]).await;
     let before = world.event("mail", "m1").await;
-    world.resolve(mutation, Verdict::DidNotHappen).await.unwrap();
+    world.resolve(mutation, ResolutionKind::DidNotHappen).await.unwrap();
     let again = world.reserve(&["m1"]).await;
     assert_ne!(again.claim.run, run.claim.run);
 
@@ -79,7 +79,7 @@ pub async fn a_consumed_event_stays_as_it_was(bench: Bench) {
 pub async fn a_skipped_event_stays_skipped(bench: Bench) {
     let world = World::with_mails(bench, &["m1"]).await;
     let (_, mutation) = world.doubtful(&["m1"]).await;
-    world.resolve(mutation, Verdict::Skip).await.unwrap();
+    world.resolve(mutation, ResolutionKind::Skip).await.unwrap();
     let retry = world.take("record").await;
     world.commit(&retry, Vec::new()).await.unwrap();
     world.drain().await;

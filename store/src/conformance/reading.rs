@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use windlass_core::{Action, EventStatus, FailureClass, HandlerKind, MutationStatus, Status, Verdict};
+use windlass_core::{Action, EventStatus, FailureClass, HandlerKind, MutationStatus, Status, ResolutionKind};
 
 use super::world::{Bench, World, commit_of, event, pipeline, reservation, seconds};
-use crate::{Bump, CommitProducer, EventCounts, EventFate, EventFilter, InputStatus, LogFilter, NewInput, RunFilter, SettleEvent, StoreError, Workspace};
+use crate::{Bump, CommitProducer, EventCounts, ParkedEventAction, EventFilter, InputStatus, LogFilter, NewInput, RunFilter, SettleEvent, StoreError, Workspace};
 
 /// What became of each input, by its title's mail, and how many the overview counts as pending.
 async fn inputs(world: &World) -> (BTreeMap<String, InputStatus>, u32) {
@@ -37,7 +37,7 @@ pub async fn an_input_is_over_when_all_that_it_caused_is_over(bench: Bench) {
     assert_eq!(inputs(&world).await, (statuses(Pending, Pending), 2));
     let (_, mutation) = world.doubtful(&["m1"]).await;
     assert_eq!(inputs(&world).await, (statuses(Pending, Pending), 2));
-    world.resolve(mutation, Verdict::Skip).await.unwrap();
+    world.resolve(mutation, ResolutionKind::Skip).await.unwrap();
     assert_eq!(inputs(&world).await, (statuses(Skipped, Pending), 1));
 
     // The skipped run goes on: what it publishes was caused by the input as well.
@@ -81,7 +81,7 @@ pub async fn an_input_whose_event_is_parked_is_not_done(bench: Bench) {
 
     let pending = BTreeMap::from([("m1".to_owned(), InputStatus::Pending)]);
     assert_eq!(inputs(&world).await, (pending, 1));
-    let fate = EventFate::Skip;
+    let fate = ParkedEventAction::Skip;
     let params = SettleEvent { workspace: world.workspace, event: event.id, fate, actor: "ada".to_owned(), reason: None };
     world.store.settle_event(params).await.unwrap();
     let skipped = BTreeMap::from([("m1".to_owned(), InputStatus::Skipped)]);

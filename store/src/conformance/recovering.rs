@@ -2,7 +2,7 @@
 
 use windlass_core::{
     Action, EventStatus, FailureClass, MutationStatus, Outcome, Phase, SessionResult, Status,
-    Verdict,
+    ResolutionKind,
 };
 
 use super::world::{Bench, LEASE, World, pipeline, seconds};
@@ -65,7 +65,7 @@ pub async fn a_request_without_an_answer_is_in_doubt(bench: Bench) {
 pub async fn a_doubt_that_a_lost_worker_left_is_settled_by_each_verdict_and_by_nothing_else(
     bench: Bench,
 ) {
-    for verdict in [Verdict::DidNotHappen, Verdict::Happened, Verdict::Skip] {
+    for verdict in [ResolutionKind::DidNotHappen, ResolutionKind::Happened, ResolutionKind::Skip] {
         let world = World::empty(bench.clone()).await;
         let world = world.polled(verdict.as_str(), &["m1"]).await;
         let (run, mutation) = world.mutating(&["m1"]).await;
@@ -82,7 +82,7 @@ pub async fn a_doubt_that_a_lost_worker_left_is_settled_by_each_verdict_and_by_n
         world.resolve(mutation, verdict).await.unwrap();
 
         let next = world.take("record").await;
-        let goes_forward = verdict != Verdict::DidNotHappen;
+        let goes_forward = verdict != ResolutionKind::DidNotHappen;
         let expected = if goes_forward { Phase::Emitting } else { Phase::Preparing };
         assert_eq!(next.state.phase, expected, "{verdict}");
         let retry_of = world.run(next.claim.run).await.retry_of;

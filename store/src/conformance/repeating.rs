@@ -7,7 +7,7 @@ use windlass_core::{FailureClass, MutationStatus, Phase, Status};
 
 use super::world::{Bench, LEASE, World, commit_consumer_of, event, reservation};
 use crate::{
-    CheckpointPrepare, Claim, ClaimedRun, CommitConsumer, Committed, Result, StoreError, Takes,
+    CheckpointPrepare, Claim, ClaimedRun, CommitConsumer, Committed, Result, StoreError, ClaimFilter,
 };
 
 /// Calls twice; the second answer is the first one, and changes nothing. Who calls from another workspace is refused.
@@ -89,7 +89,7 @@ pub async fn a_commit_that_is_called_again_answers_with_the_run_that_it_took(ben
     let second = world.store.commit_consumer(params).await.unwrap();
 
     assert_eq!(second, first);
-    let lease = world.store.agenda(&Takes::default()).await.unwrap().lease;
+    let lease = world.store.agenda(&ClaimFilter::default()).await.unwrap().lease;
     assert_eq!(lease, Some(LEASE), "it counts from the answer that is heard");
     world.look(&second.follow_up.unwrap()).await;
 }

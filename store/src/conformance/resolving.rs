@@ -3,7 +3,7 @@
 use serde_json::json;
 use windlass_core::{
     Action, EventStatus, Id, MutationId, MutationStatus, Outcome, Phase, ResolvedBy, Status,
-    Verdict, WorkflowStatus,
+    ResolutionKind, WorkflowStatus,
 };
 
 use super::world::{Bench, World, start};
@@ -13,7 +13,7 @@ pub async fn what_did_not_happen_is_prepared_anew(bench: Bench) {
     let world = World::with_mails(bench, &["m1"]).await;
     let (run, mutation) = world.doubtful(&["m1"]).await;
 
-    let row = world.resolve(mutation, Verdict::DidNotHappen).await.unwrap();
+    let row = world.resolve(mutation, ResolutionKind::DidNotHappen).await.unwrap();
 
     assert_eq!((row.status, row.result.as_ref()), (MutationStatus::Failed, None));
     assert_eq!(row.resolved_by, Some(ResolvedBy::UserDidNotHappen));
@@ -34,7 +34,7 @@ pub async fn what_is_skipped_leaves_the_queue(bench: Bench) {
     let world = World::with_mails(bench, &["m1"]).await;
     let (run, mutation) = world.doubtful(&["m1"]).await;
 
-    let row = world.resolve(mutation, Verdict::Skip).await.unwrap();
+    let row = world.resolve(mutation, ResolutionKind::Skip).await.unwrap();
 
     assert_eq!(row.status, MutationStatus::Failed);
     assert_eq!(row.resolved_by, Some(ResolvedBy::UserSkip));
@@ -48,7 +48,7 @@ pub async fn what_a_person_saw_goes_forward_with_its_result(bench: Bench) {
     let world = World::with_mails(bench, &["m1"]).await;
     let (run, mutation) = world.doubtful(&["m1"]).await;
 
-    let row = world.resolve(mutation, Verdict::Happened).await.unwrap();
+    let row = world.resolve(mutation, ResolutionKind::Happened).await.unwrap();
 
     let result = Some(json!({ "row": 7 }));
     assert_eq!((row.status, row.result.as_ref()), (MutationStatus::Applied, result.as_ref()));
@@ -66,7 +66,7 @@ pub async fn to_try_again_is_refused_where_the_tool_cannot_look(bench: Bench) {
     let (_, mutation) = world.doubtful(&["m1"]).await;
     let before = world.mutation(mutation).await;
 
-    let refused = world.resolve(mutation, Verdict::TryAgain).await.unwrap_err();
+    let refused = world.resolve(mutation, ResolutionKind::TryAgain).await.unwrap_err();
 
     assert!(matches!(refused, StoreError::NotNow { .. }), "{refused}");
     assert_eq!(world.mutation(mutation).await, before);
@@ -76,9 +76,9 @@ pub async fn to_try_again_is_refused_where_the_tool_cannot_look(bench: Bench) {
 pub async fn a_doubt_is_settled_once(bench: Bench) {
     let world = World::with_mails(bench, &["m1"]).await;
     let (_, mutation) = world.doubtful(&["m1"]).await;
-    let settled = world.resolve(mutation, Verdict::Skip).await.unwrap();
+    let settled = world.resolve(mutation, ResolutionKind::Skip).await.unwrap();
 
-    let again = world.resolve(mutation, Verdict::DidNotHappen).await.unwrap_err();
+    let again = world.resolve(mutation, ResolutionKind::DidNotHappen).await.unwrap_err();
     let reconciled = world.find(mutation, Finding::Applied(json!(1))).await.unwrap_err();
 
     assert!(matches!(again, StoreError::NotNow { .. }), "{again}");
@@ -91,7 +91,7 @@ pub async fn an_effect_whose_worker_waits_is_not_settled_by_others(bench: Bench)
     let world = World::with_mails(bench, &["m1"]).await;
     let (run, mutation) = world.mutating(&["m1"]).await;
 
-    let refused = world.resolve(mutation, Verdict::DidNotHappen).await.unwrap_err();
+    let refused = world.resolve(mutation, ResolutionKind::DidNotHappen).await.unwrap_err();
 
     assert!(matches!(refused, StoreError::NotNow { .. }), "{refused}");
     world.apply(run.claim, mutation).await.unwrap();
@@ -100,7 +100,7 @@ pub async fn an_effect_whose_worker_waits_is_not_settled_by_others(bench: Bench)
 pub async fn an_unknown_mutation_is_not_found(bench: Bench) {
     let world = World::pipeline(bench).await;
 
-    let refused = world.resolve(MutationId::mint(start()), Verdict::Skip).await.unwrap_err();
+    let refused = world.resolve(MutationId::mint(start()), ResolutionKind::Skip).await.unwrap_err();
 
     assert!(matches!(refused, StoreError::NotFound { what: "mutation", .. }), "{refused}");
 }
@@ -110,7 +110,7 @@ pub async fn to_settle_does_not_resume_what_a_person_paused(bench: Bench) {
     let (_, mutation) = world.doubtful(&["m1"]).await;
     world.control(Action::Pause).await.unwrap();
 
-    world.resolve(mutation, Verdict::Skip).await.unwrap();
+    world.resolve(mutation, ResolutionKind::Skip).await.unwrap();
 
     assert_eq!(world.seen().await.status, WorkflowStatus::Paused);
     assert_eq!(world.claim().await, None);
@@ -122,7 +122,7 @@ pub async fn the_question_is_answered_and_the_answer_is_told(bench: Bench) {
     let world = World::with_mails(bench, &["m1"]).await;
     let (_, mutation) = world.doubtful(&["m1"]).await;
 
-    world.resolve(mutation, Verdict::Skip).await.unwrap();
+    world.resolve(mutation, ResolutionKind::Skip).await.unwrap();
 
     assert_eq!(world.notices().await, []);
     let entry = world.store.journal(world.workspace, world.workflow).await.unwrap().pop().unwrap();
@@ -130,6 +130,6 @@ pub async fn the_question_is_answered_and_the_answer_is_told(bench: Bench) {
     assert_eq!(entry.reason.as_deref(), Some("I looked"));
     assert_eq!(entry.subject, mutation.to_string());
     assert_eq!(entry.details["verdict"], "skip");
-    let story = world.store.story(world.workspace, world.workflow, &mutation.to_string()).await.unwrap();
-    assert_eq!(story, [entry]);
+    let journal = world.store.journal_for(world.workspace, world.workflow, &mutation.to_string()).await.unwrap();
+    assert_eq!(journal, [entry]);
 }

@@ -1,7 +1,7 @@
 //! Retries: after its effect a run only goes forward.
 
 use serde_json::json;
-use windlass_core::{EventStatus, FailureClass, Outcome, Phase, Status, Verdict};
+use windlass_core::{EventStatus, FailureClass, Outcome, Phase, Status, ResolutionKind};
 
 use super::world::{Bench, World, event, seconds};
 use crate::{ClaimedRun, StoreError};
@@ -128,7 +128,7 @@ pub async fn before_its_effect_a_run_starts_over(bench: Bench) {
 pub async fn after_a_skip_next_runs_once_and_the_consumer_looks_again(bench: Bench) {
     let world = World::with_mails(bench, &["m1", "m2"]).await;
     let (run, mutation) = world.doubtful(&["m1"]).await;
-    world.resolve(mutation, Verdict::Skip).await.unwrap();
+    world.resolve(mutation, ResolutionKind::Skip).await.unwrap();
 
     let retry = world.take("record").await;
     world.commit(&retry, Vec::new()).await.unwrap();

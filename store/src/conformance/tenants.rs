@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 use windlass_core::{
-    Action, EventStatus, Failure, FailureClass, FlowKey, FlowLimit, Verdict,
+    Action, EventStatus, Failure, FailureClass, LimitKey, RunLimit, ResolutionKind,
 };
 
 use super::boundary::{Boundary, all_events, claim_by, everything, logs_of, seen_by};
-use super::world::{Bench, LEASE, World, card, event, pipeline, seconds};
+use super::world::{Bench, LEASE, World, worker_info, event, pipeline, seconds};
 use crate::{
-    AnyId, Beat, Bump, CaptureMutation, Claim, ClaimLookups, DoubtMutation, Ended, EventFate,
-    Finding, METHODS, NewEvent, Queue, Result, RouteWorkflow, RunFilter, ScriptMessage, SetLimit,
-    SettleEvent, SettleLookup, StillHeld, StoreError, Takes,
+    AnyId, Heartbeat, Bump, CaptureMutation, Claim, ClaimLookups, DoubtMutation, EndedRuns, ParkedEventAction,
+    Finding, METHODS, NewEvent, ClaimScope, Result, RouteWorkflow, RunFilter, ScriptMessage, SetLimit,
+    SettleEvent, SettleLookup, LeaseRenewal, StoreError, ClaimFilter,
 };
 
 /// What concerns all workspaces, and why. `wake_ups` does too: it says that something happened, and not what.
@@ -23,7 +23,7 @@ const OF_THE_WHOLE_INSTANCE: &[(&str, &str)] = &[
     ("agenda", "is how long a worker of all workspaces may sleep"),
     ("enqueue_due", "is done by any worker for all"),
     ("recover_runs", "is done by any worker for all"),
-    ("leave", "is about a worker, whose runs may be of all"),
+    ("deregister_worker", "is about a worker, whose runs may be of all"),
     ("begin_pruning", "is done by one worker for all"),
     ("prune", "is done by one worker for all"),
     ("prunable", "tells what `prune` would do"),
@@ -74,22 +74,22 @@ async fn control(boundary: &Boundary) {
 /// A worker takes a producer's run, keeps it and commits it.
 async fn poll(boundary: &Boundary, mails: &[&str]) {
     let of_workspace = async |world: &World| {
-        let takes = Takes { workspace: Some(world.workspace), ..Takes::default() };
-        Ok(world.claims_from(Queue::For(takes), 1).await)
+        let filter = ClaimFilter { workspace: Some(world.workspace), ..ClaimFilter::default() };
+        Ok(world.claims_from(ClaimScope::Matching(filter), 1).await)
     };
     let run = boundary.unseen(of_workspace).await.remove(0);
-    let takes = Takes { workspace: Some(boundary.inside.workspace), ..Takes::default() };
-    let beat = async |world: &World| {
-        let (worker, ended) = (card(world.worker, takes.clone()), Ended::default());
+    let filter = ClaimFilter { workspace: Some(boundary.inside.workspace), ..ClaimFilter::default() };
+    let heartbeat = async |world: &World| {
+        let (worker, ended) = (worker_info(world.worker, filter.clone()), EndedRuns::default());
         let claims = vec![claim_by(world, &run)];
-        world.store.beat(Beat { worker, claims, lease: LEASE * 2, ended }).await
+        world.store.heartbeat(Heartbeat { worker, claims, lease: LEASE * 2, ended }).await
     };
     // The worker itself is known already: only its lease is at stake.
     let claims = vec![Claim { fence: 0, ..run.claim }];
-    let worker = card(boundary.inside.worker, takes.clone());
-    let known = Beat { worker, claims, lease: LEASE, ended: Ended::default() };
-    assert_eq!(boundary.inside.store.beat(known).await.unwrap(), StillHeld::default());
-    boundary.unseen(beat).await;
+    let worker = worker_info(boundary.inside.worker, filter.clone());
+    let known = Heartbeat { worker, claims, lease: LEASE, ended: EndedRuns::default() };
+    assert_eq!(boundary.inside.store.heartbeat(known).await.unwrap(), LeaseRenewal::default());
+    boundary.unseen(heartbeat).await;
     let inputs: Vec<_> = mails.iter().map(|mail| boundary.inside.input(mail)).collect();
     let events: Vec<_> = mails
         .iter()
@@ -182,7 +182,7 @@ async fn doubt(boundary: &Boundary, mail: &str) {
     assert!(matches!(found, Err(StoreError::NotFound { .. })), "{found:?}");
     let in_vain = || Finding::Unknown(Failure::network("no answer"));
     boundary.refused(async |world| find(world, in_vain()).await).await;
-    boundary.refused(async |world| world.resolve(mutation, Verdict::Happened).await).await;
+    boundary.refused(async |world| world.resolve(mutation, ResolutionKind::Happened).await).await;
     let run = boundary.take("record").await;
     boundary.inside.commit(&run, Vec::new()).await.unwrap();
 }
@@ -192,7 +192,7 @@ async fn settle(boundary: &Boundary, mail: &str) {
     let event = boundary.inside.event("mail", mail).await.id;
     let settle = async |world: &World| {
         let (actor, reason) = ("ada".to_owned(), None);
-        let (workspace, fate) = (world.workspace, EventFate::Skip);
+        let (workspace, fate) = (world.workspace, ParkedEventAction::Skip);
         world.store.settle_event(SettleEvent { workspace, event, fate, actor, reason }).await
     };
     boundary.refused(settle).await;
@@ -212,8 +212,8 @@ async fn set(boundary: &Boundary) {
 async fn set_limit(world: &World, host: &str) -> Result<()> {
     let params = SetLimit {
         workspace: world.workspace,
-        key: FlowKey::Host(host.to_owned()),
-        limit: Some(FlowLimit { at_once: Some(1), rate: None }),
+        key: LimitKey::Host(host.to_owned()),
+        limit: Some(RunLimit { at_once: Some(1), rate: None }),
         actor: "ada".to_owned(),
     };
     world.store.set_limit(params).await
@@ -247,7 +247,7 @@ async fn look_at_workflow(boundary: &Boundary) {
             store.inputs(*workspace, *workflow).await?.len(),
             store.mutations(*workspace, *workflow).await?.len(),
             store.journal(*workspace, *workflow).await?.len(),
-            store.story(*workspace, *workflow, &workflow.to_string()).await?.len(),
+            store.journal_for(*workspace, *workflow, &workflow.to_string()).await?.len(),
         ))
     };
     let found = boundary.unseen(looks).await;

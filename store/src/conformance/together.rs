@@ -7,7 +7,7 @@ use futures::future::join_all;
 use windlass_core::{Action, FailureClass, Id, Status, WorkerId, WorkflowStatus};
 
 use super::world::{Bench, LEASE, World, event, pipeline, seconds, start};
-use crate::{ClaimRuns, Queue, StoreError, Takes};
+use crate::{ClaimRuns, ClaimScope, StoreError, ClaimFilter};
 
 /// Workflows with a queued run each.
 async fn busy(bench: Bench, n_workflows: usize) -> Vec<World> {
@@ -26,7 +26,7 @@ pub async fn many_workers_claim_each_run_once(bench: Bench) {
         let worker = WorkerId::mint(start());
         let mut claimed = Vec::new();
         loop {
-            let params = ClaimRuns { worker, limit: 3, lease: LEASE, queue: Queue::For(Takes::default()) };
+            let params = ClaimRuns { worker, limit: 3, lease: LEASE, scope: ClaimScope::Matching(ClaimFilter::default()) };
             let some = store.claim_runs(params).await.unwrap();
             if some.is_empty() {
                 break claimed;

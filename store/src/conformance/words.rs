@@ -6,12 +6,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use windlass_core::{
     Backoff, Consumer, EffectLimits, Failure, FailureClass, LogLevel, Manifest, Policy, Producer,
-    Schedule, SessionLimits, Timestamp, Verdict, WorkerId,
+    ResolutionKind, Schedule, SessionLimits, Timestamp, WorkerId,
 };
 
 use crate::{
-    Answer, ClaimedRun, CommitConsumer, CommitProducer, NewEvent, NewLog, Reservation, Takes,
-    WorkerCard,
+    ClaimFilter, ClaimedRun, CommitConsumer, CommitProducer, NewEvent, NewLog, Reservation,
+    Resolution, WorkerInfo,
 };
 
 /// How many mutations a workflow of the tests may make in an hour.
@@ -29,12 +29,12 @@ pub fn policy() -> Policy {
 
 /// What a person says, with a result where one belongs to it.
 #[must_use]
-pub fn answer(verdict: Verdict) -> Answer {
+pub fn resolution(verdict: ResolutionKind) -> Resolution {
     match verdict {
-        Verdict::DidNotHappen => Answer::DidNotHappen,
-        Verdict::Happened => Answer::Happened(json!({ "row": 7 })),
-        Verdict::Skip => Answer::Skip,
-        Verdict::TryAgain => Answer::TryAgain,
+        ResolutionKind::DidNotHappen => Resolution::DidNotHappen,
+        ResolutionKind::Happened => Resolution::Happened(json!({ "row": 7 })),
+        ResolutionKind::Skip => Resolution::Skip,
+        ResolutionKind::TryAgain => Resolution::TryAgain,
     }
 }
 
@@ -152,13 +152,13 @@ pub fn reservation(topic: &str, ids: &[&str]) -> Reservation {
 
 /// A worker that takes such runs.
 #[must_use]
-pub fn card(id: WorkerId, takes: Takes) -> WorkerCard {
-    WorkerCard {
+pub fn worker_info(id: WorkerId, filter: ClaimFilter) -> WorkerInfo {
+    WorkerInfo {
         id,
         host: "laptop".to_owned(),
         pid: 4711,
         version: "1.2.3".to_owned(),
         slots: 8,
-        takes,
+        filter,
     }
 }

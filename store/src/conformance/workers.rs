@@ -2,12 +2,12 @@
 
 use windlass_core::{EventStatus, Id, MutationStatus, Status, WorkerId};
 
-use super::world::{Bench, LEASE, World, card, event, pipeline, seconds};
-use crate::{Beat, Ended, Queue, RouteWorkflow, Takes, Worker};
+use super::world::{Bench, LEASE, World, worker_info, event, pipeline, seconds};
+use crate::{Heartbeat, EndedRuns, ClaimScope, RouteWorkflow, ClaimFilter, Worker};
 
 /// A worker with those labels.
-fn with_labels(labels: &[&str]) -> Takes {
-    Takes { labels: labels.iter().map(ToString::to_string).collect(), ..Takes::default() }
+fn with_labels(labels: &[&str]) -> ClaimFilter {
+    ClaimFilter { labels: labels.iter().map(ToString::to_string).collect(), ..ClaimFilter::default() }
 }
 
 async fn route(world: &World, label: Option<&str>, priority: i32) {
@@ -21,8 +21,8 @@ async fn route(world: &World, label: Option<&str>, priority: i32) {
 }
 
 /// Takes one run, and says which workflow it is of.
-async fn next_of(world: &World, takes: &Takes) -> Option<String> {
-    let taken = world.claims_from(Queue::For(takes.clone()), 1).await;
+async fn next_of(world: &World, filter: &ClaimFilter) -> Option<String> {
+    let taken = world.claims_from(ClaimScope::Matching(filter.clone()), 1).await;
     taken.first().map(|run| run.workflow_name.clone())
 }
 
@@ -33,11 +33,11 @@ async fn heard_of(world: &World) -> Vec<Worker> {
 pub async fn a_worker_is_listed_as_it_last_said(bench: Bench) {
     let world = World::with_mails(bench, &["m1"]).await;
     let started_at = world.store.now().await.unwrap();
-    world.beat(&[]).await;
+    world.heartbeat(&[]).await;
     world.advance(seconds(15));
     let run = world.take("record").await;
 
-    world.beat(&[run.claim]).await;
+    world.heartbeat(&[run.claim]).await;
 
     let [worker] = heard_of(&world).await.try_into().unwrap();
     assert_eq!((worker.host.as_str(), worker.pid, worker.slots), ("laptop", 4711, 8));
@@ -48,30 +48,30 @@ pub async fn a_worker_is_listed_as_it_last_said(bench: Bench) {
 
 pub async fn a_worker_that_is_not_heard_of_is_forgotten_by_the_next(bench: Bench) {
     let world = World::pipeline(bench).await;
-    world.beat(&[]).await;
+    world.heartbeat(&[]).await;
     world.advance(seconds(121));
 
-    let worker = card(WorkerId::mint(world.store.now().await.unwrap()), Takes::default());
-    let beat = Beat { worker, claims: Vec::new(), lease: LEASE, ended: Ended::default() };
-    world.store.beat(beat.clone()).await.unwrap();
+    let worker = worker_info(WorkerId::mint(world.store.now().await.unwrap()), ClaimFilter::default());
+    let heartbeat = Heartbeat { worker, claims: Vec::new(), lease: LEASE, ended: EndedRuns::default() };
+    world.store.heartbeat(heartbeat.clone()).await.unwrap();
 
     let listed: Vec<_> = heard_of(&world).await.into_iter().map(|it| it.id).collect();
-    assert_eq!(listed, [beat.worker.id]);
+    assert_eq!(listed, [heartbeat.worker.id]);
 }
 
 pub async fn a_worker_of_one_workspace_is_listed_there_and_takes_nothing_elsewhere(bench: Bench) {
     let world = World::pipeline(bench).await;
     let elsewhere = world.store.ensure_workspace("elsewhere").await.unwrap();
-    let takes = Takes { workspace: Some(elsewhere), ..Takes::default() };
-    let worker = card(world.worker, takes.clone());
-    let beat = Beat { worker, claims: Vec::new(), lease: LEASE, ended: Ended::default() };
-    world.store.beat(beat).await.unwrap();
+    let filter = ClaimFilter { workspace: Some(elsewhere), ..ClaimFilter::default() };
+    let worker = worker_info(world.worker, filter.clone());
+    let heartbeat = Heartbeat { worker, claims: Vec::new(), lease: LEASE, ended: EndedRuns::default() };
+    world.store.heartbeat(heartbeat).await.unwrap();
 
     assert_eq!(world.store.workers(Some(elsewhere)).await.unwrap().len(), 1);
     assert_eq!(world.store.workers(Some(world.workspace)).await.unwrap(), []);
-    assert_eq!(next_of(&world, &takes).await, None);
-    assert_eq!(world.store.agenda(&takes).await.unwrap().run, None);
-    let here = Takes { workspace: Some(world.workspace), ..Takes::default() };
+    assert_eq!(next_of(&world, &filter).await, None);
+    assert_eq!(world.store.agenda(&filter).await.unwrap().run, None);
+    let here = ClaimFilter { workspace: Some(world.workspace), ..ClaimFilter::default() };
     assert_eq!(world.store.agenda(&here).await.unwrap().run, Some(seconds(0)));
     assert!(next_of(&world, &here).await.is_some());
 }
@@ -80,9 +80,9 @@ pub async fn a_run_that_asks_for_a_label_is_taken_by_whoever_has_it(bench: Bench
     let world = World::pipeline(bench).await;
     route(&world, Some("gpu"), 0).await;
 
-    for takes in [Takes::default(), with_labels(&["mail"])] {
-        assert_eq!(next_of(&world, &takes).await, None);
-        assert_eq!(world.store.agenda(&takes).await.unwrap().run, None, "it is not for them");
+    for filter in [ClaimFilter::default(), with_labels(&["mail"])] {
+        assert_eq!(next_of(&world, &filter).await, None);
+        assert_eq!(world.store.agenda(&filter).await.unwrap().run, None, "it is not for them");
     }
     assert!(next_of(&world, &with_labels(&["mail", "gpu"])).await.is_some());
 }
@@ -97,7 +97,7 @@ pub async fn whoever_names_a_workflow_takes_its_run_whatever_it_asks_for(bench: 
     let world = World::pipeline(bench).await;
     route(&world, Some("gpu"), 0).await;
 
-    assert_eq!(world.claims_from(Queue::Of(world.workspace, world.workflow), 1).await.len(), 1);
+    assert_eq!(world.claims_from(ClaimScope::Workflow(world.workspace, world.workflow), 1).await.len(), 1);
 }
 
 pub async fn a_priority_is_worth_minutes_of_waiting_and_no_more(bench: Bench) {
@@ -109,7 +109,7 @@ pub async fn a_priority_is_worth_minutes_of_waiting_and_no_more(bench: Bench) {
     route(&other, None, 2).await;
 
     let mut order = Vec::new();
-    while let Some(name) = next_of(&first, &Takes::default()).await {
+    while let Some(name) = next_of(&first, &ClaimFilter::default()).await {
         order.push(name);
     }
 
@@ -124,19 +124,19 @@ pub async fn a_workspace_that_has_much_to_do_leaves_the_others_their_turn(bench:
     let workspace = world.store.ensure_workspace("small").await.unwrap();
     let small = World { workspace, ..world.clone() }.deploy("small", pipeline()).await;
 
-    let taken = small.claims_from(Queue::For(Takes::default()), 4).await;
+    let taken = small.claims_from(ClaimScope::Matching(ClaimFilter::default()), 4).await;
     let of_small = taken.iter().filter(|run| run.claim.workspace == workspace).count();
 
     assert_eq!((taken.len(), of_small), (4, 1), "all it has, though it was last");
-    assert_eq!(small.claims_from(Queue::For(Takes::default()), 30).await.len(), 17);
+    assert_eq!(small.claims_from(ClaimScope::Matching(ClaimFilter::default()), 30).await.len(), 17);
 }
 
 pub async fn a_worker_that_stops_hands_back_what_it_holds_and_blames_nothing(bench: Bench) {
     let world = World::with_mails(bench, &["m1"]).await;
-    world.beat(&[]).await;
+    world.heartbeat(&[]).await;
     let run = world.reserve(&["m1"]).await;
 
-    let handed_back = world.store.leave(world.worker).await.unwrap();
+    let handed_back = world.store.deregister_worker(world.worker).await.unwrap();
 
     assert_eq!(handed_back.iter().map(|it| it.run).collect::<Vec<_>>(), [run.claim.run]);
     assert_eq!(world.run(run.claim.run).await.status, Status::Crashed);
@@ -150,7 +150,7 @@ pub async fn a_request_that_may_be_leaving_is_not_handed_back(bench: Bench) {
     let world = World::with_mails(bench, &["m1"]).await;
     let (run, mutation) = world.mutating(&["m1"]).await;
 
-    assert_eq!(world.store.leave(world.worker).await.unwrap(), []);
+    assert_eq!(world.store.deregister_worker(world.worker).await.unwrap(), []);
 
     assert_eq!(world.run(run.claim.run).await.status, Status::Active);
     assert_eq!(world.mutation(mutation).await.status, MutationStatus::InFlight);
@@ -163,7 +163,7 @@ pub async fn what_another_worker_holds_is_left_to_it(bench: Bench) {
     let run = world.reserve(&["m1"]).await;
     let other = WorkerId::mint(world.store.now().await.unwrap());
 
-    assert_eq!(world.store.leave(other).await.unwrap(), []);
+    assert_eq!(world.store.deregister_worker(other).await.unwrap(), []);
 
     world.commit(&run, vec![event("row", "r1")]).await.unwrap();
 }

@@ -6,20 +6,21 @@ use std::time::Duration;
 use serde_json::json;
 use windlass_core::{
     Action, Failure, FailureClass, Grant, HandlerKind, Id, InputId, Manifest, ManualClock,
-    MutationId, MutationStatus, Phase, RunId, ScriptId, Verdict, WorkerId, WorkflowId, WorkspaceId,
+    MutationId, MutationStatus, Phase, ResolutionKind, RunId, ScriptId, WorkerId, WorkflowId,
+    WorkspaceId,
 };
 
 pub use super::words::{
-    answer, card, commit_consumer_of, commit_of, event, event_with, failure, log, lone_consumer,
-    manifest, pipeline, policy, reservation, seconds, start,
+    commit_consumer_of, commit_of, event, event_with, failure, log, lone_consumer, manifest,
+    pipeline, policy, reservation, resolution, seconds, start, worker_info,
 };
 use crate::{
-    ActivateScript, ApplyMutation, Beat, BeginMutation, Bump, CheckpointPrepare, Claim,
-    ClaimLookups, ClaimRuns, ClaimedRun, CommitConsumer, CommitProducer, Committed,
-    ControlWorkflow, DoubtMutation, DueLookup, Ended, FailMutation, Finding, FollowUp, Mutation,
-    NewEvent, NewInput, Queue, RecoverRuns, RecoveredRun, Reservation, ResolveMutation, Result,
-    SaveScript, SavedScript, Session, SettleLookup, SharedStore, StartSession, StillHeld, StopRun,
-    Takes, Workflow,
+    ActivateScript, ApplyMutation, BeginMutation, Bump, CheckpointPrepare, Claim, ClaimFilter,
+    ClaimLookups, ClaimRuns, ClaimScope, ClaimedRun, CommitConsumer, CommitProducer, Committed,
+    ControlWorkflow, DoubtMutation, DueLookup, EndedRuns, FailMutation, Finding, FollowUp,
+    Heartbeat, LeaseRenewal, Mutation, NewEvent, NewInput, RecoverRuns, RecoveredRun, Reservation,
+    ResolveMutation, Result, SaveScript, SavedScript, Session, SettleLookup, SharedStore,
+    StartSession, StopRun, Workflow,
 };
 
 /// How long the tests' workers hold a run.
@@ -148,32 +149,32 @@ impl World {
     }
 
     pub async fn claims(&self, workflow: Option<WorkflowId>, limit: u32) -> Vec<ClaimedRun> {
-        let queue = workflow.map_or_else(
-            || Queue::For(Takes::default()),
-            |workflow| Queue::Of(self.workspace, workflow),
+        let scope = workflow.map_or_else(
+            || ClaimScope::Matching(ClaimFilter::default()),
+            |workflow| ClaimScope::Workflow(self.workspace, workflow),
         );
-        self.claims_from(queue, limit).await
+        self.claims_from(scope, limit).await
     }
 
-    pub async fn claims_from(&self, queue: Queue, limit: u32) -> Vec<ClaimedRun> {
-        let params = ClaimRuns { worker: self.worker, limit, lease: LEASE, queue };
+    pub async fn claims_from(&self, scope: ClaimScope, limit: u32) -> Vec<ClaimedRun> {
+        let params = ClaimRuns { worker: self.worker, limit, lease: LEASE, scope };
         self.store.claim_runs(params).await.unwrap()
     }
 
     /// The world's worker lives; what it still holds.
-    pub async fn beat(&self, claims: &[Claim]) -> Vec<RunId> {
+    pub async fn heartbeat(&self, claims: &[Claim]) -> Vec<RunId> {
         self.beats(claims).await.renewed
     }
 
-    pub async fn beats(&self, claims: &[Claim]) -> StillHeld {
-        let worker = card(self.worker, Takes::default());
-        let (claims, ended) = (claims.to_vec(), Ended { done: 3, failed: 1 });
-        self.store.beat(Beat { worker, claims, lease: LEASE, ended }).await.unwrap()
+    pub async fn beats(&self, claims: &[Claim]) -> LeaseRenewal {
+        let worker = worker_info(self.worker, ClaimFilter::default());
+        let (claims, ended) = (claims.to_vec(), EndedRuns { done: 3, failed: 1 });
+        self.store.heartbeat(Heartbeat { worker, claims, lease: LEASE, ended }).await.unwrap()
     }
 
     /// How long until there is something to do for any worker.
     pub async fn next_due(&self) -> Option<Duration> {
-        self.store.agenda(&Takes::default()).await.unwrap().next()
+        self.store.agenda(&ClaimFilter::default()).await.unwrap().next()
     }
 
     /// Takes the workflow's queued run, which must be one of this handler.
@@ -346,11 +347,11 @@ impl World {
             .await
     }
 
-    pub async fn resolve(&self, mutation: MutationId, verdict: Verdict) -> Result<Mutation> {
+    pub async fn resolve(&self, mutation: MutationId, verdict: ResolutionKind) -> Result<Mutation> {
         let params = ResolveMutation {
             workspace: self.workspace,
             mutation,
-            answer: answer(verdict),
+            resolution: resolution(verdict),
             actor: "ada".to_owned(),
             reason: Some("I looked".to_owned()),
         };

@@ -7,7 +7,7 @@ use windlass_core::{
     ScriptPosition, SessionId, SessionResult, Status, Timestamp, Trigger, WorkflowId, WorkspaceId,
 };
 
-use super::flow::Mutation;
+use super::ledger::Mutation;
 
 /// A handler run.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -34,7 +34,7 @@ pub struct Worker {
 
 /// What a worker holds that has just said that it lives. Whatever is in neither list was lost.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct StillHeld {
+pub struct LeaseRenewal {
     /// Their leases are renewed.
     pub renewed: Vec<RunId>,
     /// They are still the worker's, but somebody else has just locked them, and their leases end when they would have.

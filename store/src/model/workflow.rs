@@ -9,7 +9,7 @@ use windlass_core::{
     WorkflowStatus, WorkspaceId,
 };
 
-use super::flow::Mutation;
+use super::ledger::Mutation;
 use super::run::{Run, Session};
 use super::worker::Limit;
 

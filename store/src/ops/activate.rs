@@ -2,12 +2,12 @@
 
 use diesel::prelude::*;
 use serde_json::json;
-use windlass_core::{Action, FlowKey, HandlerKind, Id, Manifest, Schedule, Status, TopicId};
+use windlass_core::{Action, HandlerKind, Id, LimitKey, Manifest, Schedule, Status, TopicId};
 
+use super::advance::advance_workflow;
 use super::dialect::RunQueryDsl;
-use super::next::go_on;
 use super::notices::{self, Entry};
-use super::{BATCH, Operation, Tx, flow, sessions};
+use super::{BATCH, Operation, Tx, limits, sessions};
 use crate::error::{Result, StoreError};
 use crate::literals::{IsOpen, IsQueued};
 use crate::model::Workflow;
@@ -33,19 +33,20 @@ impl Operation for ActivateScript {
         if workflow.error.is_none() {
             workflow.stopped_by_run_id = None;
         }
-        follow(tx, &workflow, &version.manifest.0).await?;
-        flow::note_keys(tx, &workflow, FlowKey::of(&workflow.name, &version.granted.0)).await?;
+        sync_handlers(tx, &workflow, &version.manifest.0).await?;
+        limits::store_limit_keys(tx, &workflow, LimitKey::of(&workflow.name, &version.granted.0))
+            .await?;
         revise_queued_run(tx, &workflow).await?;
         notices::resolve(tx, workflow.id, notices::OF_A_REPAIR).await?;
         let entry = Entry::by(&self.actor, "script.activated", &self.script)
             .with(json!({ "version": format!("{}.{}", version.major, version.minor) }));
         notices::journal(tx, &workflow, entry).await?;
-        Ok(go_on(tx, workflow).await?.workflow.into())
+        Ok(advance_workflow(tx, workflow).await?.workflow.into())
     }
 }
 
 /// Handlers, subscriptions and topics follow the version. A handler's state outlives a version that does not declare it.
-async fn follow(tx: &Tx<'_>, workflow: &WorkflowRow, manifest: &Manifest) -> Result<()> {
+async fn sync_handlers(tx: &Tx<'_>, workflow: &WorkflowRow, manifest: &Manifest) -> Result<()> {
     diesel::update(handler_state::table.filter(handler_state::workflow_id.eq(workflow.id)))
         .set((
             handler_state::declared.eq(false),

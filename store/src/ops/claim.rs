@@ -8,14 +8,14 @@ use serde_json::Value;
 use windlass_core::{MutationStatus, RunState, WorkerId};
 
 use super::dialect::{self, RunQueryDsl};
-use super::flow::{Admitted, Flow};
+use super::limits::{Admitted, LimitTable};
 use super::queue::Enqueued;
 use super::reads::{self, Workspaces};
 use super::{Operation, Tx};
 use crate::error::Result;
 use crate::joined::Parts;
 use crate::model::{Claim, ClaimedRun};
-use crate::params::{ClaimRuns, Queue, Takes};
+use crate::params::{ClaimFilter, ClaimRuns, ClaimScope};
 use crate::queue::From;
 use crate::reused::Reuse;
 use crate::rows::{At, Db, Json, RunRow};
@@ -25,13 +25,13 @@ impl Operation for ClaimRuns {
     type Output = Vec<ClaimedRun>;
 
     async fn run(self, tx: &Tx<'_>) -> Result<Vec<ClaimedRun>> {
-        let queued = match &self.queue {
-            Queue::Of(workspace, workflow) => {
+        let queued = match &self.scope {
+            ClaimScope::Workflow(workspace, workflow) => {
                 let of = (*workspace, *workflow);
                 let queued = dialect::lock_queued_run(tx.conn, tx.now, of).await?;
                 queued.into_iter().map(Admitted::unlimited).collect()
             }
-            Queue::For(takes) => in_turn(tx, takes, self.limit).await?,
+            ClaimScope::Matching(filter) => in_turn(tx, filter, self.limit).await?,
         };
         let parts = Parts::default();
         let taken =
@@ -41,13 +41,13 @@ impl Operation for ClaimRuns {
 }
 
 /// Queued runs of all workspaces in turn: who has much to do takes no more than its share while others wait.
-async fn in_turn(tx: &Tx<'_>, takes: &Takes, limit: u32) -> Result<Vec<Admitted>> {
-    let Workspaces { all: mut workspaces, limited } = reads::workspaces(tx.conn, takes).await?;
+async fn in_turn(tx: &Tx<'_>, filter: &ClaimFilter, limit: u32) -> Result<Vec<Admitted>> {
+    let Workspaces { all: mut workspaces, limited } = reads::workspaces(tx.conn, filter).await?;
     // Who goes first changes all the time, so that a single free slot is nobody's privilege.
     let n_workspaces = i64::try_from(workspaces.len()).unwrap_or(i64::MAX).max(1);
     let first = usize::try_from(tx.now.as_micros().rem_euclid(n_workspaces)).unwrap_or(0);
     workspaces.rotate_left(first);
-    let mut flow = Flow::lock(tx, &limited).await?;
+    let mut limits = LimitTable::lock(tx, &limited).await?;
     let (mut found, mut admitted) = (Vec::new(), Vec::new());
     let mut left = limit;
     while left > 0 && !workspaces.is_empty() {
@@ -55,20 +55,20 @@ async fn in_turn(tx: &Tx<'_>, takes: &Takes, limit: u32) -> Result<Vec<Admitted>
         let mut with_more = Vec::new();
         for workspace in workspaces {
             let wanted = share.min(left);
-            let full = flow.full(tx, workspace);
-            let from = From { workspace, labels: &takes.labels, besides: &found, full: &full };
+            let full = limits.full(tx, workspace);
+            let from = From { workspace, labels: &filter.labels, besides: &found, full: &full };
             let runs = dialect::lock_queued_runs(tx.conn, tx.now, &from, wanted).await?;
             if runs.len() == usize::try_from(wanted).unwrap_or(usize::MAX) {
                 with_more.push(workspace);
             }
             found.extend(runs.iter().map(|(run, ..)| run.id));
-            let may_begin = flow.admit(tx, workspace, runs).await?;
+            let may_begin = limits.admit(tx, workspace, runs).await?;
             left = left.saturating_sub(u32::try_from(may_begin.len()).unwrap_or(left));
             admitted.extend(may_begin);
         }
         workspaces = with_more;
     }
-    flow.save(tx).await?;
+    limits.save(tx).await?;
     Ok(admitted)
 }
 

@@ -7,11 +7,11 @@ use windlass_core::{HandlerKind, IllegalTransition, InputId, RunId, Schedule};
 
 use super::claim::claimed;
 use super::dialect::{Conn, RunQueryDsl};
-use super::held::{Held, hold};
-use super::inputs::{leave_out_needless, register};
-use super::outcome::Because;
+use super::inputs::{drop_unused_inputs, register};
+use super::locked_run::{LockedRun, lock_claimed_run};
+use super::outcome::TransitionContext;
 use super::publish::{Publication, Topics, mark_work};
-use super::{Staged, Tx, again, logs, next, outcome};
+use super::{Staged, Tx, advance, logs, outcome, replay};
 use crate::error::Result;
 use crate::joined::joined;
 use crate::literals::IsReserved;
@@ -23,62 +23,62 @@ use crate::schema::{events, handler_runs, handler_state, run_inputs};
 
 impl Staged for CommitProducer {
     type Output = Committed;
-    type Seen = Option<Box<Begun<Option<Schedule>>>>;
+    type Preloaded = Option<Box<CommitPreload<Option<Schedule>>>>;
 
-    async fn look(&self, conn: &Conn) -> Result<Self::Seen> {
+    async fn preload(&self, conn: &Conn) -> Result<Self::Preloaded> {
         let schedule = schedule(conn, self.claim.run);
         begin(conn, self.claim, &self.events, schedule).await
     }
 
-    async fn act(mut self, tx: &Tx<'_>, begun: Self::Seen) -> Result<Committed> {
+    async fn execute(mut self, tx: &Tx<'_>, begun: Self::Preloaded) -> Result<Committed> {
         let Some(begun) = begun else {
-            return again::committed(tx, self.claim, self.follow_up).await;
+            return replay::committed(tx, self.claim, self.follow_up).await;
         };
-        let Begun { held, topics, beside: schedule } = *begun;
-        require(&held, HandlerKind::Producer, "be committed as a producer's")?;
-        topics.leave_out_past(&mut self.events);
-        let wanted = leave_out_needless(tx, &held, self.inputs, &self.events).await?;
-        let mut registered = register(tx, &held, wanted).await?;
-        registered.translate(tx, &held, &mut self.events).await?;
-        let published = Publication::of(tx, &held, &topics, self.events)?;
+        let CommitPreload { locked, topics, beside: schedule } = *begun;
+        require(&locked, HandlerKind::Producer, "be committed as a producer's")?;
+        topics.drop_pruned_events(&mut self.events);
+        let wanted = drop_unused_inputs(tx, &locked, self.inputs, &self.events).await?;
+        let mut registered = register(tx, &locked, wanted).await?;
+        registered.translate(tx, &locked, &mut self.events).await?;
+        let published = Publication::of(tx, &locked, &topics, self.events)?;
         // It counts from now: the producer has just finished.
         let next_run_at = || schedule.and_then(|schedule| schedule.next_after(tx.now)).map(At);
-        let next_run_at = held.is_current().then(next_run_at);
-        let left = Left { state: self.state, next_run_at, looks: false };
-        commit(tx, held, (left, published, self.logs), self.follow_up).await
+        let next_run_at = locked.is_current().then(next_run_at);
+        let left = HandlerUpdate { state: self.state, next_run_at, looks: false };
+        commit(tx, locked, (left, published, self.logs), self.follow_up).await
     }
 }
 
 impl Staged for CommitConsumer {
     type Output = Committed;
-    type Seen = Option<Box<Begun<Vec<InputId>>>>;
+    type Preloaded = Option<Box<CommitPreload<Vec<InputId>>>>;
 
-    async fn look(&self, conn: &Conn) -> Result<Self::Seen> {
+    async fn preload(&self, conn: &Conn) -> Result<Self::Preloaded> {
         let causes = causes(conn, self.claim.run, !self.events.is_empty());
         begin(conn, self.claim, &self.events, causes).await
     }
 
-    async fn act(mut self, tx: &Tx<'_>, begun: Self::Seen) -> Result<Committed> {
+    async fn execute(mut self, tx: &Tx<'_>, begun: Self::Preloaded) -> Result<Committed> {
         let Some(begun) = begun else {
-            return again::committed(tx, self.claim, self.follow_up).await;
+            return replay::committed(tx, self.claim, self.follow_up).await;
         };
-        let Begun { held, topics, beside: causes } = *begun;
-        require(&held, HandlerKind::Consumer, "be committed as a consumer's")?;
-        topics.leave_out_past(&mut self.events);
+        let CommitPreload { locked, topics, beside: causes } = *begun;
+        require(&locked, HandlerKind::Consumer, "be committed as a consumer's")?;
+        topics.drop_pruned_events(&mut self.events);
         for event in &mut self.events {
             event.caused_by.clone_from(&causes);
         }
-        let published = Publication::of(tx, &held, &topics, self.events)?;
+        let published = Publication::of(tx, &locked, &topics, self.events)?;
         // One that only continues another looks again: that one had found something.
-        let looks = held.run.retry_of.is_none() && held.is_current();
-        let left = Left { state: self.state, next_run_at: None, looks };
-        commit(tx, held, (left, published, self.logs), self.follow_up).await
+        let looks = locked.run.retry_of.is_none() && locked.is_current();
+        let left = HandlerUpdate { state: self.state, next_run_at: None, looks };
+        commit(tx, locked, (left, published, self.logs), self.follow_up).await
     }
 }
 
 /// What a commit begins with.
-pub(in super::super) struct Begun<T> {
-    held: Held,
+pub(in super::super) struct CommitPreload<T> {
+    locked: LockedRun,
     /// Those of what it publishes.
     topics: Topics,
     /// What else was looked up.
@@ -91,10 +91,10 @@ async fn begin<T: Send>(
     claim: Claim,
     events: &[NewEvent],
     beside: impl Future<Output = Result<T>> + Send,
-) -> Result<Option<Box<Begun<T>>>> {
+) -> Result<Option<Box<CommitPreload<T>>>> {
     let topics = Topics::of(conn, claim.workflow, events);
-    let (held, topics, beside) = joined!(hold(conn, claim), topics, beside)?;
-    Ok(held.map(|held| Box::new(Begun { held, topics, beside })))
+    let (locked, topics, beside) = joined!(lock_claimed_run(conn, claim), topics, beside)?;
+    Ok(locked.map(|locked| Box::new(CommitPreload { locked, topics, beside })))
 }
 
 /// The schedule of the producer whose run that is.
@@ -123,19 +123,19 @@ async fn causes(conn: &Conn, run: RunId, publishes: bool) -> Result<Vec<InputId>
 }
 
 fn require(
-    held: &Held,
+    locked: &LockedRun,
     kind: HandlerKind,
     attempted: &'static str,
 ) -> Result<(), IllegalTransition> {
-    if held.state.kind == kind {
+    if locked.state.kind == kind {
         Ok(())
     } else {
-        Err(IllegalTransition { attempted, state: held.state })
+        Err(IllegalTransition { attempted, state: locked.state })
     }
 }
 
 /// What a committed run leaves of its handler.
-struct Left {
+struct HandlerUpdate {
     /// The new state; a handler that returned none keeps the one it had.
     state: Option<Value>,
     /// When a producer is due again; none where that stays as it is.
@@ -147,44 +147,50 @@ struct Left {
 /// Writes what the run did and leaves, and goes on.
 async fn commit(
     tx: &Tx<'_>,
-    mut held: Held,
-    (left, published, logs): (Left, Publication, Vec<NewLog>),
+    mut locked: LockedRun,
+    (left, published, logs): (HandlerUpdate, Publication, Vec<NewLog>),
     wanted: Option<FollowUp>,
 ) -> Result<Committed> {
-    let changes = held.state.commit()?;
-    let because = Because { state: left.state.as_ref(), ..Because::default() };
+    let changes = locked.state.commit()?;
+    let context = TransitionContext { state: left.state.as_ref(), ..TransitionContext::default() };
     // What the run found is looked at while it still has it. A consumer may have published to itself: only then it has work.
     let ((), (), handlers, (), (), ()) = joined!(
-        leave(tx, &held, &left),
-        mark_work(tx, held.workflow.id.0, &published.changed),
-        next::handlers(tx, held.workflow.id),
+        leave(tx, &locked, &left),
+        mark_work(tx, locked.workflow.id.0, &published.changed),
+        advance::handlers(tx, locked.workflow.id),
         published.write(tx),
-        logs::append(tx, held.run.id, logs),
-        outcome::write_rows(tx, &held, &changes, &because),
+        logs::append(tx, locked.run.id, logs),
+        outcome::write_rows(tx, &locked, &changes, &context),
     )?;
-    outcome::take_on(tx, &mut held, changes, &because).await?;
+    outcome::apply_workflow_changes(tx, &mut locked, changes, &context).await?;
     // What is limited stands in line again.
-    let taker = wanted.filter(|_| !held.run.limited);
-    let gone_on = next::go_on_after(tx, held.workflow, (held.session, handlers), taker).await?;
-    let follow_up = match gone_on.enqueued.filter(|_| taker.is_some()) {
-        Some(run) => Some(claimed(tx, run, gone_on.workflow.name).await?),
+    let taker = wanted.filter(|_| !locked.run.limited);
+    let advanced = advance::advance_workflow_after_commit(
+        tx,
+        locked.workflow,
+        (locked.session, handlers),
+        taker,
+    )
+    .await?;
+    let follow_up = match advanced.enqueued.filter(|_| taker.is_some()) {
+        Some(run) => Some(claimed(tx, run, advanced.workflow.name).await?),
         None => None,
     };
     Ok(Committed { follow_up })
 }
 
-async fn leave(tx: &Tx<'_>, held: &Held, left: &Left) -> Result<()> {
+async fn leave(tx: &Tx<'_>, locked: &LockedRun, left: &HandlerUpdate) -> Result<()> {
     let state = left.state.as_ref().map(|state| {
         (
             handler_state::state.eq(Some(Json(state))),
             handler_state::updated_at.eq(At(tx.now)),
-            handler_state::updated_by_run_id.eq(Some(held.run.id)),
+            handler_state::updated_by_run_id.eq(Some(locked.run.id)),
         )
     });
     let reserved =
-        events::table.filter(events::reserved_by_run_id.eq(held.run.id)).filter(IsReserved);
+        events::table.filter(events::reserved_by_run_id.eq(locked.run.id)).filter(IsReserved);
     let has_more = handler_state::has_work.and(exists(reserved));
-    let handler = (held.workflow.id, held.run.kind, &held.run.handler_name);
+    let handler = (locked.workflow.id, locked.run.kind, &locked.run.handler_name);
     diesel::update(handler_state::table.find(handler))
         .set((
             handler_state::last_run_at.eq(Some(At(tx.now))),

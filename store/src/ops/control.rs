@@ -6,8 +6,8 @@ use windlass_core::{
     WorkflowStatus,
 };
 
+use super::advance::advance_workflow;
 use super::dialect::RunQueryDsl;
-use super::next::go_on;
 use super::notices::{self, Entry};
 use super::{Operation, Tx, sessions, window};
 use crate::error::{Result, StoreError};
@@ -40,7 +40,7 @@ impl Operation for ControlWorkflow {
             lift(tx, &mut workflow).await?;
         }
         notices::journal(tx, &workflow, Entry::by(&self.actor, action, &workflow.id.0)).await?;
-        Ok(go_on(tx, workflow).await?.workflow.into())
+        Ok(advance_workflow(tx, workflow).await?.workflow.into())
     }
 }
 
@@ -94,7 +94,7 @@ impl Operation for StartSession {
         let session = manual_session(tx, workflow.id).await?;
         let entry = Entry::by(&self.actor, "session.started", &session.0);
         notices::journal(tx, &workflow, entry).await?;
-        go_on(tx, workflow).await?;
+        advance_workflow(tx, workflow).await?;
         Ok(session.0)
     }
 }

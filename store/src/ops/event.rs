@@ -3,15 +3,15 @@
 use diesel::prelude::*;
 use windlass_core::{EventStatus, TopicId, WorkflowId};
 
+use super::advance::advance_workflow;
 use super::dialect::RunQueryDsl;
-use super::next::go_on;
 use super::notices::{self, Entry};
 use super::publish::mark_work;
 use super::{Operation, Tx, reads};
 use crate::error::{Result, StoreError};
 use crate::literals::IsParked;
 use crate::model::{Event, NotificationKind};
-use crate::params::{EventFate, SettleEvent};
+use crate::params::{ParkedEventAction, SettleEvent};
 use crate::rows::{At, Db, EventRow};
 use crate::schema::{events, topics};
 use crate::tenant::is_of;
@@ -38,8 +38,8 @@ impl Operation for SettleEvent {
             });
         }
         let (status, action) = match self.fate {
-            EventFate::PutBack => (EventStatus::Pending, "event.put_back"),
-            EventFate::Skip => (EventStatus::Skipped, "event.skipped"),
+            ParkedEventAction::PutBack => (EventStatus::Pending, "event.put_back"),
+            ParkedEventAction::Skip => (EventStatus::Skipped, "event.skipped"),
         };
         diesel::update(events::table.filter(events::id.eq(event.id)))
             .set((
@@ -56,9 +56,9 @@ impl Operation for SettleEvent {
         if !has_parked(tx, workflow.id).await? {
             notices::resolve(tx, workflow.id, &[NotificationKind::EventParked]).await?;
         }
-        let entry = Entry::by(&self.actor, action, &self.event).because(self.reason);
+        let entry = Entry::by(&self.actor, action, &self.event).context(self.reason);
         notices::journal(tx, &workflow, entry).await?;
-        go_on(tx, workflow).await?;
+        advance_workflow(tx, workflow).await?;
         reads::event(tx.conn, self.workspace, self.event).await
     }
 }

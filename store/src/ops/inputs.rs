@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use windlass_core::InputId;
 
 use super::dialect::RunQueryDsl;
-use super::held::Held;
+use super::locked_run::LockedRun;
 use super::{BATCH, Tx};
 use crate::error::{Result, StoreError};
 use crate::params::{NewEvent, NewInput};
@@ -19,13 +19,13 @@ pub(super) struct Registered(HashMap<InputId, InputId>);
 /// Enters the inputs that the workflow does not have yet.
 pub(super) async fn register(
     tx: &Tx<'_>,
-    held: &Held,
+    locked: &LockedRun,
     wanted: Vec<NewInput>,
 ) -> Result<Registered> {
     let wanted: Vec<NewInput> = wanted.into_iter().map(storable_input).collect();
     let mut ids = HashMap::with_capacity(wanted.len());
     for batch in wanted.chunks(BATCH) {
-        let rows: Vec<InputRow> = batch.iter().map(|input| row(tx, held, input)).collect();
+        let rows: Vec<InputRow> = batch.iter().map(|input| row(tx, locked, input)).collect();
         diesel::insert_into(inputs::table)
             .values(&rows)
             .on_conflict((
@@ -37,7 +37,7 @@ pub(super) async fn register(
             .do_nothing()
             .execute(tx.conn)
             .await?;
-        let entered = entered(tx, held, batch).await?;
+        let entered = entered(tx, locked, batch).await?;
         for input in batch {
             let id = entered
                 .get(&natural_key(input))
@@ -49,9 +49,9 @@ pub(super) async fn register(
 }
 
 /// Leaves out inputs that were over and are no longer kept, where nothing new is caused by them: they stay over.
-pub(super) async fn leave_out_needless(
+pub(super) async fn drop_unused_inputs(
     tx: &Tx<'_>,
-    held: &Held,
+    locked: &LockedRun,
     wanted: Vec<NewInput>,
     events: &[NewEvent],
 ) -> Result<Vec<NewInput>> {
@@ -62,7 +62,7 @@ pub(super) async fn leave_out_needless(
     for batch in others.chunks(BATCH) {
         let names = batch.iter().map(|input| &input.external_id);
         let past = past_inputs::table
-            .filter(past_inputs::workflow_id.eq(held.workflow.id))
+            .filter(past_inputs::workflow_id.eq(locked.workflow.id))
             .filter(past_inputs::external_id.eq_any(names))
             .select((past_inputs::source, past_inputs::input_type, past_inputs::external_id));
         let past: Vec<NaturalKey> = past.load(tx.conn).await?;
@@ -84,12 +84,12 @@ impl Registered {
     pub(super) async fn translate(
         &mut self,
         tx: &Tx<'_>,
-        held: &Held,
+        locked: &LockedRun,
         events: &mut [NewEvent],
     ) -> Result<()> {
         for cause in events.iter_mut().flat_map(|event| &mut event.caused_by) {
             if !self.0.contains_key(cause) {
-                self.0.insert(*cause, existing(tx, held, *cause).await?);
+                self.0.insert(*cause, existing(tx, locked, *cause).await?);
             }
             *cause = self.0.get(cause).copied().unwrap_or(*cause);
         }
@@ -107,15 +107,15 @@ fn storable_input(input: NewInput) -> NewInput {
     }
 }
 
-fn row(tx: &Tx<'_>, held: &Held, input: &NewInput) -> InputRow {
+fn row(tx: &Tx<'_>, locked: &LockedRun, input: &NewInput) -> InputRow {
     InputRow {
         id: Db(input.id),
-        workflow_id: held.workflow.id,
+        workflow_id: locked.workflow.id,
         source: input.source.clone(),
         input_type: input.input_type.clone(),
         external_id: input.external_id.clone(),
         title: input.title.clone(),
-        created_by_run_id: Some(held.run.id),
+        created_by_run_id: Some(locked.run.id),
         past_status: None,
         created_at: At(tx.now),
     }
@@ -125,7 +125,7 @@ type NaturalKey = (String, String, String);
 
 async fn entered(
     tx: &Tx<'_>,
-    held: &Held,
+    locked: &LockedRun,
     batch: &[NewInput],
 ) -> Result<HashMap<NaturalKey, InputId>> {
     // By all columns of the key, or else all inputs that the workflow ever had are read; what is found besides is not asked for.
@@ -133,7 +133,7 @@ async fn entered(
     let types: BTreeSet<&String> = batch.iter().map(|input| &input.input_type).collect();
     let names = batch.iter().map(|input| &input.external_id);
     let found = InputRow::query()
-        .filter(inputs::workflow_id.eq(held.workflow.id))
+        .filter(inputs::workflow_id.eq(locked.workflow.id))
         .filter(inputs::source.eq_any(sources))
         .filter(inputs::input_type.eq_any(types))
         .filter(inputs::external_id.eq_any(names));
@@ -144,9 +144,9 @@ async fn entered(
         .collect())
 }
 
-async fn existing(tx: &Tx<'_>, held: &Held, input: InputId) -> Result<InputId> {
+async fn existing(tx: &Tx<'_>, locked: &LockedRun, input: InputId) -> Result<InputId> {
     let its_own = inputs::table
-        .filter(inputs::id.eq(Db(input)).and(inputs::workflow_id.eq(held.workflow.id)))
+        .filter(inputs::id.eq(Db(input)).and(inputs::workflow_id.eq(locked.workflow.id)))
         .select(inputs::id);
     let found: Option<Db<InputId>> = its_own.first(tx.conn).await.optional()?;
     found.map(|Db(id)| id).ok_or_else(|| StoreError::not_found("input", &input))

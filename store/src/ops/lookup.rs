@@ -5,9 +5,9 @@ use serde_json::json;
 use windlass_core::{Failure, MutationId, MutationStatus, ResolvedBy, WorkspaceId};
 
 use super::dialect::RunQueryDsl;
-use super::held::Held;
+use super::locked_run::LockedRun;
 use super::notices::{self, Entry};
-use super::outcome::{Because, NextLookup};
+use super::outcome::{NextLookup, TransitionContext};
 use super::resolve::{find_doubtful, settle};
 use super::{Operation, Tx, reads};
 use crate::convert::count;
@@ -71,20 +71,20 @@ impl Operation for SettleLookup {
     type Output = MutationStatus;
 
     async fn run(self, tx: &Tx<'_>) -> Result<MutationStatus> {
-        let held = find_doubtful(tx, self.workspace, self.mutation).await?;
+        let locked = find_doubtful(tx, self.workspace, self.mutation).await?;
         let row = MutationRow::query().filter(mutations::id.eq(Db(self.mutation)));
         let row: MutationRow = row.first(tx.conn).await?;
         match self.finding {
-            Finding::Applied(result) => reconciled(tx, held, self.mutation, Some(&result)).await,
+            Finding::Applied(result) => reconciled(tx, locked, self.mutation, Some(&result)).await,
             // Whoever looks it up meanwhile, or the person who settled it otherwise, has the say.
             _ if count(row.reconcile_attempts) != self.attempt => Ok(row.status.0),
             Finding::Absent { counts_after } => {
                 // The request may have left as late as that, and what was seen is as old as the attempt.
-                let At(left_by) = held.run.ended_at.unwrap_or(At(tx.now));
+                let At(left_by) = locked.run.ended_at.unwrap_or(At(tx.now));
                 let At(looked_at) = row.last_reconcile_at.unwrap_or(At(tx.now));
                 let counts_at = left_by.after(counts_after);
                 if counts_at <= looked_at {
-                    return reconciled(tx, held, self.mutation, None).await;
+                    return reconciled(tx, locked, self.mutation, None).await;
                 }
                 // It was no attempt: nothing could be seen so early.
                 let attempts = row.reconcile_attempts.saturating_sub(1);
@@ -98,7 +98,7 @@ impl Operation for SettleLookup {
                     look_again(tx, row.id, NextLookup { attempts, at }).await?;
                     Ok(row.status.0)
                 }
-                None => give_up(tx, held, self.mutation, failure).await,
+                None => give_up(tx, locked, self.mutation, failure).await,
             },
         }
     }
@@ -139,25 +139,25 @@ async fn look_at(tx: &Tx<'_>, mutation: Db<MutationId>, next: NextLookup) -> Res
 
 async fn reconciled(
     tx: &Tx<'_>,
-    held: Held,
+    locked: LockedRun,
     mutation: MutationId,
     found: Option<&serde_json::Value>,
 ) -> Result<MutationStatus> {
-    let breaker = tx.policy.effects.breaker(count(held.workflow.window_doubts));
-    let changes = held.state.reconcile(found.is_some())?.held_by(breaker);
+    let breaker = tx.policy.effects.breaker(count(locked.workflow.window_doubts));
+    let changes = locked.state.reconcile(found.is_some())?.held_by(breaker);
     let settled = changes.run.mutation.unwrap_or(MutationStatus::Failed);
     let entry = Entry::by_windlass("mutation.reconciled", &mutation)
-        .with(json!({ "happened": found.is_some(), "run": held.run.id.0 }));
-    notices::journal(tx, &held.workflow, entry).await?;
+        .with(json!({ "happened": found.is_some(), "run": locked.run.id.0 }));
+    notices::journal(tx, &locked.workflow, entry).await?;
     let resolved_by = Some(ResolvedBy::Reconciliation);
-    let because = Because { result: found, resolved_by, ..Because::default() };
-    settle(tx, held, changes, &because).await?;
+    let context = TransitionContext { result: found, resolved_by, ..TransitionContext::default() };
+    settle(tx, locked, changes, &context).await?;
     Ok(settled)
 }
 
 async fn give_up(
     tx: &Tx<'_>,
-    held: Held,
+    locked: LockedRun,
     mutation: MutationId,
     failure: Failure,
 ) -> Result<MutationStatus> {
@@ -169,10 +169,10 @@ async fn give_up(
         ),
         ..failure
     };
-    let changes = held.state.give_up_lookup(&failure)?;
+    let changes = locked.state.give_up_lookup(&failure)?;
     let entry = Entry::by_windlass("mutation.lookup_given_up", &mutation)
-        .with(json!({ "attempts": attempts, "error": failure.message, "run": held.run.id.0 }));
-    notices::journal(tx, &held.workflow, entry).await?;
-    settle(tx, held, changes, &Because::failed(&failure)).await?;
+        .with(json!({ "attempts": attempts, "error": failure.message, "run": locked.run.id.0 }));
+    notices::journal(tx, &locked.workflow, entry).await?;
+    settle(tx, locked, changes, &TransitionContext::failed(&failure)).await?;
     Ok(MutationStatus::Indeterminate)
 }

@@ -3,7 +3,7 @@
 //!
 //! An operation that changes a workflow locks the workflow's row first and reads afterwards, so that what happens to one
 //! workflow happens one after the other. Then it asks the core, and writes what the core answers with [`outcome::write`]. At
-//! its end stands [`next::go_on`], which decides what the workflow does next.
+//! its end stands [`advance::advance_workflow`], which decides what the workflow does next.
 //!
 //! Statements that do not need one another's answers are joined, which on PostgreSQL saves the waiting between them. They happen
 //! in the order in which they stand there: `joined!` polls the first one first. Of a part that has more than one statement only
@@ -22,18 +22,17 @@ macro_rules! insert_all {
 }
 
 mod activate;
-mod again;
+mod advance;
 mod claim;
 mod commit;
 mod control;
 mod event;
-pub(super) mod flow;
-mod held;
 mod inputs;
+pub(super) mod limits;
+mod locked_run;
 mod logs;
 mod lookup;
 mod mutate;
-mod next;
 mod notices;
 mod outcome;
 mod prepare;
@@ -41,6 +40,7 @@ pub(super) mod prune;
 mod publish;
 mod queue;
 mod recover;
+mod replay;
 mod reservations;
 mod resolve;
 mod route;
@@ -80,34 +80,35 @@ pub(super) trait Staged: Send + Sync + 'static {
     /// What comes of it.
     type Output: Send + 'static;
     /// What it sees at first.
-    type Seen: Send;
+    type Preloaded: Send;
 
     /// The look; it belongs to the transaction.
-    fn look(&self, conn: &dialect::Conn) -> impl Future<Output = Result<Self::Seen>> + Send;
+    fn preload(&self, conn: &dialect::Conn)
+    -> impl Future<Output = Result<Self::Preloaded>> + Send;
 
     /// The rest. An `Err` of either undoes all of it.
-    fn act(
+    fn execute(
         self,
         tx: &Tx<'_>,
-        seen: Self::Seen,
+        seen: Self::Preloaded,
     ) -> impl Future<Output = Result<Self::Output>> + Send;
 }
 
 impl<O: Operation> Staged for O {
     type Output = O::Output;
-    type Seen = ();
+    type Preloaded = ();
 
-    async fn look(&self, _conn: &dialect::Conn) -> Result<()> {
+    async fn preload(&self, _conn: &dialect::Conn) -> Result<()> {
         Ok(())
     }
 
-    async fn act(self, tx: &Tx<'_>, (): ()) -> Result<O::Output> {
+    async fn execute(self, tx: &Tx<'_>, (): ()) -> Result<O::Output> {
         self.run(tx).await
     }
 }
 
 /// What one statement sees: it needs no transaction around it.
-pub(super) trait Look: Send + Sync + 'static {
+pub(super) trait Query: Send + Sync + 'static {
     /// What it sees.
     type Output: Send + 'static;
 

@@ -3,15 +3,15 @@
 use diesel::prelude::*;
 use serde_json::json;
 use windlass_core::{
-    EventId, Id, MutationId, MutationStatus, Question, RunId, digest, idempotency_key,
+    EventId, Id, MutationId, MutationStatus, OperationKey, RunId, digest, idempotency_key,
 };
 
+use super::advance::advance_workflow;
 use super::dialect::{Conn, RunQueryDsl};
-use super::held::{Held, hold};
-use super::next::go_on;
+use super::locked_run::{LockedRun, lock_claimed_run};
 use super::notices::{self, Entry};
-use super::outcome::{Because, NextLookup};
-use super::{Staged, Tx, again, held, logs, lookup, outcome, reservations};
+use super::outcome::{NextLookup, TransitionContext};
+use super::{Staged, Tx, locked_run, logs, lookup, outcome, replay, reservations};
 use crate::error::{Result, StoreError};
 use crate::joined::joined;
 use crate::literals::IsFailed;
@@ -24,23 +24,27 @@ use crate::tenant::is_of;
 impl Staged for BeginMutation {
     type Output = BegunMutation;
     /// The run and its events.
-    type Seen = (Option<Held>, Vec<EventId>);
+    type Preloaded = (Option<LockedRun>, Vec<EventId>);
 
-    async fn look(&self, conn: &Conn) -> Result<Self::Seen> {
-        joined!(hold(conn, self.claim), reservations::ids(conn, self.claim.run))
+    async fn preload(&self, conn: &Conn) -> Result<Self::Preloaded> {
+        joined!(lock_claimed_run(conn, self.claim), reservations::ids(conn, self.claim.run))
     }
 
-    async fn act(self, tx: &Tx<'_>, (held, events): Self::Seen) -> Result<BegunMutation> {
-        let mut held = held.ok_or(StoreError::ClaimLost { run: self.claim.run })?;
-        if let Some(begun) = again::begun(tx, &held, &self).await? {
+    async fn execute(
+        self,
+        tx: &Tx<'_>,
+        (locked, events): Self::Preloaded,
+    ) -> Result<BegunMutation> {
+        let mut locked = locked.ok_or(StoreError::ClaimLost { run: self.claim.run })?;
+        if let Some(begun) = replay::begun(tx, &locked, &self).await? {
             return Ok(begun);
         }
-        let changes = held.state.begin_mutation(events.len())?;
+        let changes = locked.state.begin_mutation(events.len())?;
         let claim = self.claim;
         let params_digest = digest(&self.params);
-        let question = Question {
-            workflow: held.workflow.id.0,
-            handler: &held.run.handler_name,
+        let question = OperationKey {
+            workflow: locked.workflow.id.0,
+            handler: &locked.run.handler_name,
             tool: &format!("{}.{}", self.tool_namespace, self.tool_method),
             digest: &params_digest,
             events,
@@ -49,7 +53,7 @@ impl Staged for BeginMutation {
         let n_refusals = refusals(tx, &operation_id).await?;
         let row = MutationRow {
             id: Db(MutationId::mint(tx.now)),
-            workflow_id: held.workflow.id,
+            workflow_id: locked.workflow.id,
             handler_run_id: Db(claim.run),
             idempotency_key: idempotency_key(&operation_id, n_refusals),
             operation_id,
@@ -77,14 +81,14 @@ impl Staged for BeginMutation {
             updated_at: At(tx.now),
         };
         // It is written here.
-        held.state.mutation = changes.run.mutation;
-        let because = Because { mutation: Some(row.id), ..Because::default() };
+        locked.state.mutation = changes.run.mutation;
+        let context = TransitionContext { mutation: Some(row.id), ..TransitionContext::default() };
         joined!(
             insert(tx, &row),
-            logs::append(tx, held.run.id, self.logs),
-            outcome::write_rows(tx, &held, &changes, &because),
+            logs::append(tx, locked.run.id, self.logs),
+            outcome::write_rows(tx, &locked, &changes, &context),
         )?;
-        outcome::take_on(tx, &mut held, changes, &because).await?;
+        outcome::apply_workflow_changes(tx, &mut locked, changes, &context).await?;
         Ok(BegunMutation { id: row.id.0, idempotency_key: row.idempotency_key })
     }
 }
@@ -126,111 +130,122 @@ impl Answered {
 
 impl Staged for ApplyMutation {
     type Output = Answered;
-    type Seen = Option<Held>;
+    type Preloaded = Option<LockedRun>;
 
-    async fn look(&self, conn: &Conn) -> Result<Option<Held>> {
+    async fn preload(&self, conn: &Conn) -> Result<Option<LockedRun>> {
         hold_mutation(conn, self.claim, self.mutation).await
     }
 
-    async fn act(self, tx: &Tx<'_>, held: Option<Held>) -> Result<Answered> {
-        let Some(mut held) = held else {
+    async fn execute(self, tx: &Tx<'_>, locked: Option<LockedRun>) -> Result<Answered> {
+        let Some(mut locked) = locked else {
             let evidence = json!({ "applied": self.result }).to_string();
             return keep_evidence(tx, self.claim, self.mutation, evidence).await;
         };
-        if again::is_applied(tx, &held, &self.result).await? {
+        if replay::is_applied(tx, &locked, &self.result).await? {
             return Ok(Answered::InTime);
         }
-        let changes = held.state.apply_mutation()?;
-        let because = Because {
+        let changes = locked.state.apply_mutation()?;
+        let context = TransitionContext {
             result: Some(&self.result),
             resolved_by: self.resolved_by,
-            ..Because::default()
+            ..TransitionContext::default()
         };
-        outcome::write(tx, &mut held, changes, &because).await?;
+        outcome::write(tx, &mut locked, changes, &context).await?;
         Ok(Answered::InTime)
     }
 }
 
 impl Staged for CaptureMutation {
     type Output = ();
-    type Seen = Option<Held>;
+    type Preloaded = Option<LockedRun>;
 
-    async fn look(&self, conn: &Conn) -> Result<Option<Held>> {
-        hold(conn, self.claim).await
+    async fn preload(&self, conn: &Conn) -> Result<Option<LockedRun>> {
+        lock_claimed_run(conn, self.claim).await
     }
 
-    async fn act(self, tx: &Tx<'_>, held: Option<Held>) -> Result<()> {
-        let mut held = held.ok_or(StoreError::ClaimLost { run: self.claim.run })?;
-        let changes = held.state.capture_mutation()?;
-        let because = Because { result: Some(&self.result), ..Because::default() };
-        outcome::write(tx, &mut held, changes, &because).await?;
+    async fn execute(self, tx: &Tx<'_>, locked: Option<LockedRun>) -> Result<()> {
+        let mut locked = locked.ok_or(StoreError::ClaimLost { run: self.claim.run })?;
+        let changes = locked.state.capture_mutation()?;
+        let context =
+            TransitionContext { result: Some(&self.result), ..TransitionContext::default() };
+        outcome::write(tx, &mut locked, changes, &context).await?;
         Ok(())
     }
 }
 
 impl Staged for FailMutation {
     type Output = Answered;
-    type Seen = Option<Held>;
+    type Preloaded = Option<LockedRun>;
 
-    async fn look(&self, conn: &Conn) -> Result<Option<Held>> {
+    async fn preload(&self, conn: &Conn) -> Result<Option<LockedRun>> {
         hold_mutation(conn, self.claim, self.mutation).await
     }
 
-    async fn act(self, tx: &Tx<'_>, held: Option<Held>) -> Result<Answered> {
-        let Some(mut held) = held else {
+    async fn execute(self, tx: &Tx<'_>, locked: Option<LockedRun>) -> Result<Answered> {
+        let Some(mut locked) = locked else {
             let of = (self.claim, self.mutation);
-            if again::is_settled(tx, of, &[MutationStatus::Failed], &self.failure).await? {
+            if replay::is_settled(tx, of, &[MutationStatus::Failed], &self.failure).await? {
                 return Ok(Answered::InTime);
             }
             let evidence = json!({ "failed": self.failure.message }).to_string();
             return keep_evidence(tx, self.claim, self.mutation, evidence).await;
         };
-        let context = held.stop_context(tx.policy);
-        let changes = held.state.fail_mutation(&self.failure, context)?;
-        let because = Because { resolved_by: self.resolved_by, ..Because::failed(&self.failure) };
-        outcome::write(tx, &mut held, changes, &because).await?;
-        go_on(tx, held.workflow).await?;
+        let context = locked.stop_context(tx.policy);
+        let changes = locked.state.fail_mutation(&self.failure, context)?;
+        let context = TransitionContext {
+            resolved_by: self.resolved_by,
+            ..TransitionContext::failed(&self.failure)
+        };
+        outcome::write(tx, &mut locked, changes, &context).await?;
+        advance_workflow(tx, locked.workflow).await?;
         Ok(Answered::InTime)
     }
 }
 
 impl Staged for DoubtMutation {
     type Output = Answered;
-    type Seen = Option<Held>;
+    type Preloaded = Option<LockedRun>;
 
-    async fn look(&self, conn: &Conn) -> Result<Option<Held>> {
+    async fn preload(&self, conn: &Conn) -> Result<Option<LockedRun>> {
         hold_mutation(conn, self.claim, self.mutation).await
     }
 
-    async fn act(self, tx: &Tx<'_>, held: Option<Held>) -> Result<Answered> {
-        let Some(mut held) = held else {
+    async fn execute(self, tx: &Tx<'_>, locked: Option<LockedRun>) -> Result<Answered> {
+        let Some(mut locked) = locked else {
             let of = (self.claim, self.mutation);
             let in_doubt = [MutationStatus::NeedsReconcile, MutationStatus::Indeterminate];
-            if again::is_settled(tx, of, &in_doubt, &self.failure).await? {
+            if replay::is_settled(tx, of, &in_doubt, &self.failure).await? {
                 return Ok(Answered::InTime);
             }
             let evidence = json!({ "in_doubt": self.failure.message }).to_string();
             return keep_evidence(tx, self.claim, self.mutation, evidence).await;
         };
-        let changes = held.state.doubt_mutation(&self.failure, held.recourse)?;
+        let changes = locked.state.doubt_mutation(&self.failure, locked.recourse)?;
         let next_lookup = match self.looked_up {
             Some(counts_after) => lookup::after_first(tx, counts_after),
             None => NextLookup { attempts: 0, at: At(tx.now) },
         };
-        let because = Because { next_lookup: Some(next_lookup), ..Because::failed(&self.failure) };
-        outcome::write(tx, &mut held, changes, &because).await?;
-        go_on(tx, held.workflow).await?;
+        let context = TransitionContext {
+            next_lookup: Some(next_lookup),
+            ..TransitionContext::failed(&self.failure)
+        };
+        outcome::write(tx, &mut locked, changes, &context).await?;
+        advance_workflow(tx, locked.workflow).await?;
         Ok(Answered::InTime)
     }
 }
 
 /// The run whose mutation is answered; none where the claim is lost.
-async fn hold_mutation(conn: &Conn, claim: Claim, mutation: MutationId) -> Result<Option<Held>> {
-    let held = hold(conn, claim).await?;
-    if held.as_ref().is_some_and(|held| held.run.mutation_id != Some(Db(mutation))) {
+async fn hold_mutation(
+    conn: &Conn,
+    claim: Claim,
+    mutation: MutationId,
+) -> Result<Option<LockedRun>> {
+    let locked = lock_claimed_run(conn, claim).await?;
+    if locked.as_ref().is_some_and(|locked| locked.run.mutation_id != Some(Db(mutation))) {
         return Err(StoreError::not_found("mutation", &mutation));
     }
-    Ok(held)
+    Ok(locked)
 }
 
 /// Keeps what a worker knows that lost its run: it helps the person who is asked.
@@ -249,11 +264,11 @@ async fn keep_evidence(
         .execute(tx.conn)
         .await?;
     if n_kept > 0
-        && let Some(held) = held::find(tx, claim.workspace, claim.run).await?
+        && let Some(locked) = locked_run::find(tx, claim.workspace, claim.run).await?
     {
         let entry = Entry::by_windlass("mutation.answered_late", &mutation)
             .with(json!({ "run": claim.run, "evidence": evidence }));
-        notices::journal(tx, &held.workflow, entry).await?;
+        notices::journal(tx, &locked.workflow, entry).await?;
     }
     Ok(Answered::Late(claim.run))
 }

@@ -7,7 +7,7 @@ use windlass_core::{
 };
 
 use super::dialect::RunQueryDsl;
-use super::held::Held;
+use super::locked_run::LockedRun;
 use super::{Operation, Tx};
 use crate::error::{Result, StoreError};
 use crate::model::NotificationKind;
@@ -55,7 +55,7 @@ impl<'a> Entry<'a> {
         Entry::by(WINDLASS, action, subject)
     }
 
-    pub(super) fn because(self, reason: Option<String>) -> Self {
+    pub(super) fn context(self, reason: Option<String>) -> Self {
         Self { reason, ..self }
     }
 
@@ -91,15 +91,15 @@ pub(super) async fn journal_of(
 }
 
 /// A run stopped its workflow, and a person has to act.
-pub(super) async fn stopped(tx: &Tx<'_>, held: &Held, failure: &Failure) -> Result<()> {
-    let notice = match held.state.status {
-        Status::PausedReconciliation if held.state.is_uncertain() => {
-            in_doubt(tx, held, failure).await?
+pub(super) async fn stopped(tx: &Tx<'_>, locked: &LockedRun, failure: &Failure) -> Result<()> {
+    let notice = match locked.state.status {
+        Status::PausedReconciliation if locked.state.is_uncertain() => {
+            in_doubt(tx, locked, failure).await?
         }
         Status::FailedLogic => Notice {
             kind: NotificationKind::ScriptFailed,
-            title: format!("the script of `{}` has to be repaired", held.workflow.name),
-            body: format!("{} failed: {}", subject(held), explain(failure)),
+            title: format!("the script of `{}` has to be repaired", locked.workflow.name),
+            body: format!("{} failed: {}", subject(locked), explain(failure)),
         },
         Status::Queued
         | Status::Active
@@ -110,20 +110,20 @@ pub(super) async fn stopped(tx: &Tx<'_>, held: &Held, failure: &Failure) -> Resu
         | Status::Committed
         | Status::Crashed => Notice {
             kind: NotificationKind::Error,
-            title: format!("`{}` waits for you", held.workflow.name),
-            body: format!("{} stopped: {}", subject(held), explain(failure)),
+            title: format!("`{}` waits for you", locked.workflow.name),
+            body: format!("{} stopped: {}", subject(locked), explain(failure)),
         },
     };
-    notify(tx, held, notice).await?;
-    journal_stop(tx, held, failure).await
+    notify(tx, locked, notice).await?;
+    journal_stop(tx, locked, failure).await
 }
 
 /// A run stopped its workflow.
-pub(super) async fn journal_stop(tx: &Tx<'_>, held: &Held, failure: &Failure) -> Result<()> {
+pub(super) async fn journal_stop(tx: &Tx<'_>, locked: &LockedRun, failure: &Failure) -> Result<()> {
     let details =
-        json!({ "status": held.state.status, "class": failure.class, "error": failure.message });
-    let entry = Entry::by_windlass("run.stopped", &held.run.id.0).with(details);
-    journal(tx, &held.workflow, entry).await
+        json!({ "status": locked.state.status, "class": failure.class, "error": failure.message });
+    let entry = Entry::by_windlass("run.stopped", &locked.run.id.0).with(details);
+    journal(tx, &locked.workflow, entry).await
 }
 
 struct Notice {
@@ -132,12 +132,12 @@ struct Notice {
     body: String,
 }
 
-async fn in_doubt(tx: &Tx<'_>, held: &Held, failure: &Failure) -> Result<Notice> {
-    let row = MutationRow::query().filter(mutations::id.nullable().eq(held.run.mutation_id));
+async fn in_doubt(tx: &Tx<'_>, locked: &LockedRun, failure: &Failure) -> Result<Notice> {
+    let row = MutationRow::query().filter(mutations::id.nullable().eq(locked.run.mutation_id));
     let row = row.first(tx.conn).await?;
     Ok(Notice {
         kind: NotificationKind::MutationInDoubt,
-        title: format!("`{}` asks whether an effect happened", held.workflow.name),
+        title: format!("`{}` asks whether an effect happened", locked.workflow.name),
         body: format!(
             "`{}.{}` ({}), {}: look at {}, then settle it with `windlass resolve {}`",
             row.tool_namespace,
@@ -151,26 +151,26 @@ async fn in_doubt(tx: &Tx<'_>, held: &Held, failure: &Failure) -> Result<Notice>
 }
 
 /// An event was taken out of the way.
-pub(super) async fn parked(tx: &Tx<'_>, held: &Held, event: &EventRow) -> Result<()> {
+pub(super) async fn parked(tx: &Tx<'_>, locked: &LockedRun, event: &EventRow) -> Result<()> {
     let Db(id) = event.id;
     let why = event.blamed_for.as_deref().unwrap_or("the runs that had it were lost");
     let notice = Notice {
         kind: NotificationKind::EventParked,
-        title: format!("`{}` parked an event", held.workflow.name),
+        title: format!("`{}` parked an event", locked.workflow.name),
         body: format!(
             "event `{}` went wrong {} times, the last time because {why}: look at it with `windlass show {id}`, then put it back or \
              skip it with `windlass event {id}`",
             event.message_id, event.blamed
         ),
     };
-    notify(tx, held, notice).await?;
+    notify(tx, locked, notice).await?;
     let details = json!({ "message_id": event.message_id, "blamed": event.blamed, "error": why });
     let entry = Entry::by_windlass("event.parked", &id).with(details);
-    journal(tx, &held.workflow, entry).await
+    journal(tx, &locked.workflow, entry).await
 }
 
-fn subject(held: &Held) -> String {
-    format!("{} `{}`", held.run.kind.0, held.run.handler_name)
+fn subject(locked: &LockedRun) -> String {
+    format!("{} `{}`", locked.run.kind.0, locked.run.handler_name)
 }
 
 fn explain(failure: &Failure) -> String {
@@ -185,15 +185,15 @@ fn explain(failure: &Failure) -> String {
     text
 }
 
-async fn notify(tx: &Tx<'_>, held: &Held, notice: Notice) -> Result<()> {
+async fn notify(tx: &Tx<'_>, locked: &LockedRun, notice: Notice) -> Result<()> {
     let is_doubt = notice.kind == NotificationKind::MutationInDoubt;
     let row = NotificationRow {
         id: Db(NotificationId::mint(tx.now)),
-        workspace_id: held.workflow.workspace_id,
-        workflow_id: held.workflow.id,
+        workspace_id: locked.workflow.workspace_id,
+        workflow_id: locked.workflow.id,
         kind: Db(notice.kind),
-        run_id: Some(held.run.id),
-        mutation_id: held.run.mutation_id.filter(|_| is_doubt),
+        run_id: Some(locked.run.id),
+        mutation_id: locked.run.mutation_id.filter(|_| is_doubt),
         title: notice.title,
         body: storable(notice.body),
         created_at: At(tx.now),

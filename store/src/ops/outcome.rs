@@ -3,11 +3,11 @@
 use diesel::prelude::*;
 use serde_json::Value;
 use windlass_core::{
-    Changes, Failure, FailureClass, Hold, MutationId, MutationStatus, PendingRetry, ResolvedBy,
-    ScriptPosition, SessionResult, Status,
+    Changes, Failure, FailureClass, MutationId, MutationStatus, PendingRetry, ResolvedBy,
+    ScriptPosition, SessionResult, Status, WorkflowChange,
 };
 
-use super::held::Held;
+use super::locked_run::LockedRun;
 use super::{Tx, notices, reservations, sessions, window};
 use crate::error::Result;
 use crate::joined::joined;
@@ -17,7 +17,7 @@ use crate::schema::{self, handler_runs, mutations};
 
 /// What a transition is because of, and what comes with it.
 #[derive(Default)]
-pub(super) struct Because<'a> {
+pub(super) struct TransitionContext<'a> {
     /// Why it stops.
     pub(super) cause: Option<Cause>,
     /// What `prepare` returned.
@@ -58,84 +58,84 @@ impl From<&Failure> for Cause {
     }
 }
 
-impl Because<'_> {
+impl TransitionContext<'_> {
     pub(super) fn failed(failure: &Failure) -> Self {
         Self { cause: Some(Cause::from(failure)), ..Self::default() }
     }
 }
 
 /// Writes `changes` to the run, its ledger row, its reserved events, its session and, in memory, its workflow, which
-/// [`go_on`](super::next::go_on) saves.
+/// [`go_on`](super::advance::advance_workflow) saves.
 pub(super) async fn write(
     tx: &Tx<'_>,
-    held: &mut Held,
+    locked: &mut LockedRun,
     changes: Changes,
-    because: &Because<'_>,
+    context: &TransitionContext<'_>,
 ) -> Result<()> {
-    write_rows(tx, held, &changes, because).await?;
-    take_on(tx, held, changes, because).await
+    write_rows(tx, locked, &changes, context).await?;
+    apply_workflow_changes(tx, locked, changes, context).await
 }
 
 /// The first half of [`write()`], which can be joined with what else an operation writes: the run, its ledger row, its events.
 pub(super) async fn write_rows(
     tx: &Tx<'_>,
-    held: &Held,
+    locked: &LockedRun,
     changes: &Changes,
-    because: &Because<'_>,
+    context: &TransitionContext<'_>,
 ) -> Result<()> {
-    let why = because.cause.as_ref().map(|cause| cause.message.as_str());
+    let why = context.cause.as_ref().map(|cause| cause.message.as_str());
     joined!(
-        write_mutation(tx, held, changes.run.mutation, because),
-        write_run(tx, held, changes, because),
-        reservations::dispose(tx, held, changes.reservations, why),
+        write_mutation(tx, locked, changes.run.mutation, context),
+        write_run(tx, locked, changes, context),
+        reservations::dispose(tx, locked, changes.reservations, why),
     )?;
     Ok(())
 }
 
 /// The second half: the session, and in memory the workflow and the run's state.
-pub(super) async fn take_on(
+pub(super) async fn apply_workflow_changes(
     tx: &Tx<'_>,
-    held: &mut Held,
+    locked: &mut LockedRun,
     changes: Changes,
-    because: &Because<'_>,
+    context: &TransitionContext<'_>,
 ) -> Result<()> {
     match changes.pending_retry {
         PendingRetry::Keep => {}
-        PendingRetry::Set => held.workflow.pending_retry_run_id = Some(held.run.id),
-        PendingRetry::Clear => held.workflow.pending_retry_run_id = None,
+        PendingRetry::Set => locked.workflow.pending_retry_run_id = Some(locked.run.id),
+        PendingRetry::Clear => locked.workflow.pending_retry_run_id = None,
     }
     if changes.session == Some(SessionResult::Failed) {
-        sessions::fail(tx, held.run.session_id, because.cause.as_ref()).await?;
+        sessions::fail(tx, locked.run.session_id, context.cause.as_ref()).await?;
     }
-    window::count(tx, held, changes.run);
+    window::count(tx, locked, changes.run);
     // Others may wait for its place.
-    tx.wake_if(held.run.limited && !changes.run.status.is_open());
+    tx.wake_if(locked.run.limited && !changes.run.status.is_open());
     if !changes.run.status.is_open() && changes.run.status != Status::Crashed {
-        held.workflow.lost_runs = 0;
+        locked.workflow.lost_runs = 0;
     }
-    held.state = changes.run;
-    hold_workflow(tx, held, changes.hold).await
+    locked.state = changes.run;
+    hold_workflow(tx, locked, changes.hold).await
 }
 
 async fn write_mutation(
     tx: &Tx<'_>,
-    held: &Held,
+    locked: &LockedRun,
     status: Option<MutationStatus>,
-    because: &Because<'_>,
+    context: &TransitionContext<'_>,
 ) -> Result<()> {
-    let (Some(mutation), Some(status)) = (held.run.mutation_id, status) else { return Ok(()) };
-    if held.state.mutation == Some(status) {
+    let (Some(mutation), Some(status)) = (locked.run.mutation_id, status) else { return Ok(()) };
+    if locked.state.mutation == Some(status) {
         return Ok(());
     }
-    let resolved = because.resolved_by.map(|by| {
+    let resolved = context.resolved_by.map(|by| {
         (mutations::resolved_by.eq(Some(Db(by))), mutations::resolved_at.eq(Some(At(tx.now))))
     });
-    let answer = because.result.map(|result| mutations::result.eq(Some(Json(result))));
-    let cause = because.cause.as_ref().map(|cause| {
+    let answer = context.result.map(|result| mutations::result.eq(Some(Json(result))));
+    let cause = context.cause.as_ref().map(|cause| {
         (mutations::error.eq(Some(&cause.message)), mutations::error_class.eq(cause.class.map(Db)))
     });
     let is_looked_up = status == MutationStatus::NeedsReconcile;
-    let next = because.next_lookup.unwrap_or(NextLookup { attempts: 0, at: At(tx.now) });
+    let next = context.next_lookup.unwrap_or(NextLookup { attempts: 0, at: At(tx.now) });
     let attempts = is_looked_up.then(|| mutations::reconcile_attempts.eq(next.attempts));
     diesel::update(mutations::table.filter(mutations::id.eq(mutation)))
         .set((
@@ -151,21 +151,21 @@ async fn write_mutation(
         .reused()
         .execute(tx.conn)
         .await?;
-    if status == MutationStatus::Applied && held.price > 0 {
-        charge(tx, held).await?;
+    if status == MutationStatus::Applied && locked.price > 0 {
+        charge(tx, locked).await?;
     }
     Ok(())
 }
 
 /// The run and its session bear what the effect costs.
-async fn charge(tx: &Tx<'_>, held: &Held) -> Result<()> {
-    diesel::update(handler_runs::table.filter(handler_runs::id.eq(held.run.id)))
-        .set(handler_runs::cost.eq(held.price))
+async fn charge(tx: &Tx<'_>, locked: &LockedRun) -> Result<()> {
+    diesel::update(handler_runs::table.filter(handler_runs::id.eq(locked.run.id)))
+        .set(handler_runs::cost.eq(locked.price))
         .reused()
         .execute(tx.conn)
         .await?;
-    diesel::update(schema::sessions::table.filter(schema::sessions::id.eq(held.run.session_id)))
-        .set(schema::sessions::cost.eq(schema::sessions::cost + held.price))
+    diesel::update(schema::sessions::table.filter(schema::sessions::id.eq(locked.run.session_id)))
+        .set(schema::sessions::cost.eq(schema::sessions::cost + locked.price))
         .reused()
         .execute(tx.conn)
         .await?;
@@ -175,28 +175,28 @@ async fn charge(tx: &Tx<'_>, held: &Held) -> Result<()> {
 /// Writes only what is another than before: indexes follow a column that is written, and a phase is in none.
 async fn write_run(
     tx: &Tx<'_>,
-    held: &Held,
+    locked: &LockedRun,
     changes: &Changes,
-    because: &Because<'_>,
+    context: &TransitionContext<'_>,
 ) -> Result<()> {
     let run = &changes.run;
-    let status = (run.status != held.run.status.0).then(|| {
-        let ended_at = (!run.status.is_open()).then(|| held.run.ended_at.unwrap_or(At(tx.now)));
+    let status = (run.status != locked.run.status.0).then(|| {
+        let ended_at = (!run.status.is_open()).then(|| locked.run.ended_at.unwrap_or(At(tx.now)));
         (handler_runs::status.eq(Db(run.status)), handler_runs::ended_at.eq(ended_at))
     });
     let made = (
-        because.prepared.map(|value| handler_runs::prepare_result.eq(Some(Json(value)))),
-        because.mutation.map(|mutation| handler_runs::mutation_id.eq(Some(mutation))),
-        because.state.map(|value| handler_runs::output_state.eq(Some(Json(value)))),
+        context.prepared.map(|value| handler_runs::prepare_result.eq(Some(Json(value)))),
+        context.mutation.map(|mutation| handler_runs::mutation_id.eq(Some(mutation))),
+        context.state.map(|value| handler_runs::output_state.eq(Some(Json(value)))),
     );
-    let error = because.cause.as_ref().map(|cause| {
+    let error = context.cause.as_ref().map(|cause| {
         (
             handler_runs::error.eq(Some(&cause.message)),
             handler_runs::error_class.eq(cause.class.map(Db)),
             handler_runs::error_at.eq(cause.at.as_ref().map(Json)),
         )
     });
-    diesel::update(handler_runs::table.filter(handler_runs::id.eq(held.run.id)))
+    diesel::update(handler_runs::table.filter(handler_runs::id.eq(locked.run.id)))
         .set((
             handler_runs::phase.eq(Db(run.phase)),
             handler_runs::mutation_outcome.eq(run.outcome.map(Db)),
@@ -210,11 +210,11 @@ async fn write_run(
     Ok(())
 }
 
-async fn hold_workflow(tx: &Tx<'_>, held: &mut Held, hold: Hold) -> Result<()> {
-    let workflow = &mut held.workflow;
+async fn hold_workflow(tx: &Tx<'_>, locked: &mut LockedRun, hold: WorkflowChange) -> Result<()> {
+    let workflow = &mut locked.workflow;
     match hold {
-        Hold::Keep => {}
-        Hold::Lift => {
+        WorkflowChange::Keep => {}
+        WorkflowChange::Unblock => {
             workflow.error = None;
             workflow.error_class = None;
             if !workflow.maintenance {
@@ -222,26 +222,26 @@ async fn hold_workflow(tx: &Tx<'_>, held: &mut Held, hold: Hold) -> Result<()> {
             }
             notices::resolve(tx, workflow.id, notices::OF_AN_ERROR).await?;
         }
-        Hold::BackOff(delay) => {
+        WorkflowChange::BackOff(delay) => {
             workflow.transient_failures = workflow.transient_failures.saturating_add(1);
             workflow.backoff_until = Some(At(tx.now.after(delay)));
         }
-        Hold::LookUp(failure) => {
+        WorkflowChange::LookUp(failure) => {
             workflow.error = Some(storable(failure.message.clone()));
             workflow.error_class = Some(Db(failure.class));
-            workflow.stopped_by_run_id = Some(held.run.id);
-            notices::journal_stop(tx, held, &failure).await?;
+            workflow.stopped_by_run_id = Some(locked.run.id);
+            notices::journal_stop(tx, locked, &failure).await?;
         }
-        Hold::Maintenance(failure) => {
+        WorkflowChange::Maintenance(failure) => {
             workflow.maintenance = true;
-            workflow.stopped_by_run_id = Some(held.run.id);
-            notices::stopped(tx, held, &failure).await?;
+            workflow.stopped_by_run_id = Some(locked.run.id);
+            notices::stopped(tx, locked, &failure).await?;
         }
-        Hold::Block(failure) => {
+        WorkflowChange::Block(failure) => {
             workflow.error = Some(storable(failure.message.clone()));
             workflow.error_class = Some(Db(failure.class));
-            workflow.stopped_by_run_id = Some(held.run.id);
-            notices::stopped(tx, held, &failure).await?;
+            workflow.stopped_by_run_id = Some(locked.run.id);
+            notices::stopped(tx, locked, &failure).await?;
         }
     }
     Ok(())

@@ -8,9 +8,9 @@ use diesel::sql_types::{Bool, Text};
 use windlass_core::{EventStatus, Manifest, WorkflowId, wake_at};
 
 use super::dialect::{Conn, RunQueryDsl};
-use super::held::{Held, hold};
-use super::outcome::Because;
-use super::{BATCH, Staged, Tx, again, logs, outcome};
+use super::locked_run::{LockedRun, lock_claimed_run};
+use super::outcome::TransitionContext;
+use super::{BATCH, Staged, Tx, logs, outcome, replay};
 use crate::error::{Result, StoreError};
 use crate::joined::joined;
 use crate::literals::{IsPending, IsReserved};
@@ -23,34 +23,35 @@ use crate::schema::{
 
 impl Staged for CheckpointPrepare {
     type Output = ();
-    type Seen = Option<Held>;
+    type Preloaded = Option<LockedRun>;
 
-    async fn look(&self, conn: &Conn) -> Result<Option<Held>> {
-        hold(conn, self.claim).await
+    async fn preload(&self, conn: &Conn) -> Result<Option<LockedRun>> {
+        lock_claimed_run(conn, self.claim).await
     }
 
-    async fn act(self, tx: &Tx<'_>, held: Option<Held>) -> Result<()> {
-        let mut held = held.ok_or(StoreError::ClaimLost { run: self.claim.run })?;
-        if again::is_prepared(tx, &held, &self.result).await? {
+    async fn execute(self, tx: &Tx<'_>, locked: Option<LockedRun>) -> Result<()> {
+        let mut locked = locked.ok_or(StoreError::ClaimLost { run: self.claim.run })?;
+        if replay::is_prepared(tx, &locked, &self.result).await? {
             return Ok(());
         }
-        let changes = held.state.prepared()?;
-        let because = Because { prepared: Some(&self.result), ..Because::default() };
+        let changes = locked.state.prepared()?;
+        let context =
+            TransitionContext { prepared: Some(&self.result), ..TransitionContext::default() };
         joined!(
-            reserve(tx, &held, self.reservations),
-            rearm(tx, &held, self.wake_at.as_deref()),
-            logs::append(tx, held.run.id, self.logs),
-            outcome::write_rows(tx, &held, &changes, &because),
+            reserve(tx, &locked, self.reservations),
+            update_wake_at(tx, &locked, self.wake_at.as_deref()),
+            logs::append(tx, locked.run.id, self.logs),
+            outcome::write_rows(tx, &locked, &changes, &context),
         )?;
-        outcome::take_on(tx, &mut held, changes, &because).await
+        outcome::apply_workflow_changes(tx, &mut locked, changes, &context).await
     }
 }
 
 /// The consumer is woken when this `prepare` says so, and no longer when an earlier one said so.
-async fn rearm(tx: &Tx<'_>, held: &Held, wanted: Option<&str>) -> Result<()> {
+async fn update_wake_at(tx: &Tx<'_>, locked: &LockedRun, wanted: Option<&str>) -> Result<()> {
     let wake_at = wanted.and_then(|text| wake_at(text, tx.now, &tx.policy.session));
     let consumer =
-        handler_state::table.find((held.workflow.id, held.run.kind, &held.run.handler_name));
+        handler_state::table.find((locked.workflow.id, locked.run.kind, &locked.run.handler_name));
     diesel::update(consumer)
         .set(handler_state::wake_at.eq(wake_at.map(At)))
         .reused()
@@ -60,7 +61,7 @@ async fn rearm(tx: &Tx<'_>, held: &Held, wanted: Option<&str>) -> Result<()> {
 }
 
 /// Reserves all of the events, or says which one cannot be; what caused them is kept with the run.
-async fn reserve(tx: &Tx<'_>, held: &Held, wanted: Vec<Reservation>) -> Result<()> {
+async fn reserve(tx: &Tx<'_>, locked: &LockedRun, wanted: Vec<Reservation>) -> Result<()> {
     let mut by_topic: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for Reservation { topic, ids } in wanted {
         by_topic.entry(topic).or_default().extend(ids.into_iter().map(storable));
@@ -69,52 +70,52 @@ async fn reserve(tx: &Tx<'_>, held: &Held, wanted: Vec<Reservation>) -> Result<(
     for (topic, ids) in by_topic {
         let ids: Vec<String> = ids.into_iter().collect();
         let [first, ..] = ids.as_slice() else { continue };
-        if !held.is_current() && !did_subscribe(tx, held, &topic).await? {
-            return Err(refused(&topic, first, no_subscription(held)));
+        if !locked.is_current() && !did_subscribe(tx, locked, &topic).await? {
+            return Err(refused(&topic, first, no_subscription(locked)));
         }
         for batch in ids.chunks(BATCH) {
-            reserve_batch(tx, held, &topic, batch).await?;
+            reserve_batch(tx, locked, &topic, batch).await?;
         }
         wants_any = true;
     }
-    if wants_any { keep_causes(tx, held).await } else { Ok(()) }
+    if wants_any { record_run_inputs(tx, locked).await } else { Ok(()) }
 }
 
 /// Whether the consumer may have events of the topic as the run's own script version says, where another one is active by now.
-async fn did_subscribe(tx: &Tx<'_>, held: &Held, topic: &str) -> Result<bool> {
-    let manifest = scripts::table.find(held.run.script_id).select(scripts::manifest);
+async fn did_subscribe(tx: &Tx<'_>, locked: &LockedRun, topic: &str) -> Result<bool> {
+    let manifest = scripts::table.find(locked.run.script_id).select(scripts::manifest);
     let Json::<Manifest>(manifest) = manifest.first(tx.conn).await?;
-    let consumer = manifest.consumers.get(&held.run.handler_name);
+    let consumer = manifest.consumers.get(&locked.run.handler_name);
     Ok(consumer.is_some_and(|consumer| consumer.subscribe.contains(topic)))
 }
 
 /// Reserves events of a topic that the consumer subscribes, unless another version is active: then it did, which is known.
-async fn reserve_batch(tx: &Tx<'_>, held: &Held, topic: &str, ids: &[String]) -> Result<()> {
+async fn reserve_batch(tx: &Tx<'_>, locked: &LockedRun, topic: &str, ids: &[String]) -> Result<()> {
     let of_topic = topics::table
-        .filter(topics::workflow_id.eq(held.workflow.id).and(topics::name.eq(topic)))
-        .filter(exists(subscription(held, topic)).or((!held.is_current()).into_sql::<Bool>()))
+        .filter(topics::workflow_id.eq(locked.workflow.id).and(topics::name.eq(topic)))
+        .filter(exists(subscription(locked, topic)).or((!locked.is_current()).into_sql::<Bool>()))
         .select(topics::id);
     let named = events::topic_id.eq_any(of_topic).and(events::message_id.eq_any(ids));
     let reserved = diesel::update(events::table.filter(named).filter(IsPending))
         .set((
             events::status.eq(Db(EventStatus::Reserved)),
-            events::reserved_by_run_id.eq(Some(held.run.id)),
+            events::reserved_by_run_id.eq(Some(locked.run.id)),
             events::updated_at.eq(At(tx.now)),
         ))
         .returning(events::message_id);
     let reserved: Vec<String> = reserved.reused_for(ids.len()).load(tx.conn).await?;
     match ids.iter().find(|id| !reserved.contains(id)) {
         None => Ok(()),
-        Some(missing) => Err(refused(topic, missing, why_not(tx, held, topic, missing).await?)),
+        Some(missing) => Err(refused(topic, missing, why_not(tx, locked, topic, missing).await?)),
     }
 }
 
-async fn why_not(tx: &Tx<'_>, held: &Held, topic: &str, message_id: &str) -> Result<String> {
-    let is_subscribed = select(exists(subscription(held, topic)));
-    if held.is_current() && !is_subscribed.get_result::<bool>(tx.conn).await? {
-        return Ok(no_subscription(held));
+async fn why_not(tx: &Tx<'_>, locked: &LockedRun, topic: &str, message_id: &str) -> Result<String> {
+    let is_subscribed = select(exists(subscription(locked, topic)));
+    if locked.is_current() && !is_subscribed.get_result::<bool>(tx.conn).await? {
+        return Ok(no_subscription(locked));
     }
-    let of_topic = topics::workflow_id.eq(held.workflow.id).and(topics::name.eq(topic));
+    let of_topic = topics::workflow_id.eq(locked.workflow.id).and(topics::name.eq(topic));
     let found = events::table
         .inner_join(topics::table)
         .filter(of_topic.and(events::message_id.eq(message_id)))
@@ -128,14 +129,14 @@ async fn why_not(tx: &Tx<'_>, held: &Held, topic: &str, message_id: &str) -> Res
 
 /// The consumer's subscription of the topic, as the active version says.
 fn subscription<'a>(
-    held: &'a Held,
+    locked: &'a LockedRun,
     topic: &'a str,
 ) -> Find<subscriptions::table, (Db<WorkflowId>, &'a str, &'a str)> {
-    subscriptions::table.find((held.workflow.id, held.run.handler_name.as_str(), topic))
+    subscriptions::table.find((locked.workflow.id, locked.run.handler_name.as_str(), topic))
 }
 
-fn no_subscription(held: &Held) -> String {
-    format!("consumer `{}` does not subscribe it", held.run.handler_name)
+fn no_subscription(locked: &LockedRun) -> String {
+    format!("consumer `{}` does not subscribe it", locked.run.handler_name)
 }
 
 fn refused(topic: &str, message_id: &str, reason: String) -> StoreError {
@@ -147,12 +148,12 @@ fn refused(topic: &str, message_id: &str, reason: String) -> StoreError {
 }
 
 /// The inputs behind the reserved events are kept with the run: the events may move on to another.
-async fn keep_causes(tx: &Tx<'_>, held: &Held) -> Result<()> {
+async fn record_run_inputs(tx: &Tx<'_>, locked: &LockedRun) -> Result<()> {
     let causes = event_inputs::table
         .inner_join(events::table)
-        .filter(events::reserved_by_run_id.eq(held.run.id))
+        .filter(events::reserved_by_run_id.eq(locked.run.id))
         .filter(IsReserved)
-        .select((held.run.id.into_sql::<Text>(), event_inputs::input_id))
+        .select((locked.run.id.into_sql::<Text>(), event_inputs::input_id))
         .distinct();
     diesel::insert_into(run_inputs::table)
         .values(causes)

@@ -6,7 +6,7 @@
 //!
 //! What stays of a removed event or input is its name, without which it would be taken for new when it is shown again.
 
-mod flow;
+mod events;
 mod notes;
 mod pins;
 mod runs;
@@ -20,7 +20,7 @@ use windlass_core::{RecordKind, Timestamp, WorkflowId};
 use super::dialect::{self, RunQueryDsl};
 use super::{BATCH, Operation, Tx};
 use crate::error::Result;
-use crate::params::{Prune, PrunePlace, Pruned};
+use crate::params::{Prune, PruneCursor, Pruned};
 use crate::rows::{At, Db};
 use crate::schema::instance;
 
@@ -62,14 +62,14 @@ impl Operation for Prunable {
     type Output = Pruned;
 
     async fn run(self, tx: &Tx<'_>) -> Result<Pruned> {
-        step(tx, &self.0, Way::Look).await
+        step(tx, &self.0, Way::Query).await
     }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
     Remove,
-    Look,
+    Query,
 }
 
 /// A step, and from when on something is old.
@@ -92,7 +92,7 @@ struct Gone {
 impl Gone {
     fn new(params: &Prune, way: Way, now: Timestamp) -> Self {
         let until = |kind| {
-            let cutoff = params.retention.of(kind).cutoff(now).filter(|_| way == Way::Look);
+            let cutoff = params.retention.of(kind).cutoff(now).filter(|_| way == Way::Query);
             At(cutoff.unwrap_or(Timestamp::from_micros(i64::MIN)))
         };
         Self {
@@ -111,14 +111,14 @@ async fn step(tx: &Tx<'_>, params: &Prune, way: Way) -> Result<Pruned> {
     };
     let step = Step { way, params, cutoff: At(cutoff), gone: Gone::new(params, way, tx.now) };
     match params.kind {
-        RecordKind::Events => flow::events(tx, &step).await,
+        RecordKind::Events => events::events(tx, &step).await,
         RecordKind::Notifications => notes::notifications(tx, &step).await,
         RecordKind::Mutations => runs::mutations(tx, &step).await,
         RecordKind::Runs => runs::runs(tx, &step).await,
-        RecordKind::Inputs => flow::inputs(tx, &step).await,
+        RecordKind::Inputs => events::inputs(tx, &step).await,
         RecordKind::Sessions => runs::sessions(tx, &step).await,
         RecordKind::Journal => notes::journal(tx, &step).await,
-        RecordKind::Keys => flow::keys(tx, &step).await,
+        RecordKind::Keys => events::keys(tx, &step).await,
     }
 }
 
@@ -129,7 +129,7 @@ impl Step<'_> {
     }
 
     /// What the step came to that looked at `looked_at` records, the last of which stands there.
-    fn pruned(&self, count: usize, looked_at: usize, last: Option<PrunePlace>) -> Pruned {
+    fn pruned(&self, count: usize, looked_at: usize, last: Option<PruneCursor>) -> Pruned {
         let is_full = u32::try_from(looked_at).is_ok_and(|n| n >= self.params.limit);
         let count = u64::try_from(count).unwrap_or(u64::MAX);
         Pruned { count, next: last.filter(|_| is_full) }
@@ -142,7 +142,7 @@ impl Step<'_> {
         workflows: impl Iterator<Item = Db<WorkflowId>>,
     ) -> Result<HashSet<Db<WorkflowId>>> {
         let wanted: HashSet<_> = workflows.collect();
-        if self.way == Way::Look {
+        if self.way == Way::Query {
             return Ok(wanted);
         }
         let wanted: Vec<_> = wanted.into_iter().collect();
@@ -175,6 +175,6 @@ macro_rules! old {
 pub(super) use old;
 
 /// Where a walk stands after a record.
-fn place<I: windlass_core::Text>(Db(id): &Db<I>, at: Option<At>) -> Option<PrunePlace> {
-    at.map(|At(at)| PrunePlace { at, id: id.to_text() })
+fn place<I: windlass_core::Text>(Db(id): &Db<I>, at: Option<At>) -> Option<PruneCursor> {
+    at.map(|At(at)| PruneCursor { at, id: id.to_text() })
 }

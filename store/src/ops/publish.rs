@@ -10,7 +10,7 @@ use serde_json::Value;
 use windlass_core::{EventId, EventStatus, HandlerKind, Id, InputId, TopicId, WorkflowId};
 
 use super::dialect::{Conn, RunQueryDsl};
-use super::held::Held;
+use super::locked_run::LockedRun;
 use super::{BATCH, Tx};
 use crate::error::{Result, StoreError};
 use crate::joined::joined;
@@ -62,7 +62,7 @@ impl Topics {
     }
 
     /// Leaves out what was published, is over and is no longer kept: it stays over.
-    pub(super) fn leave_out_past(&self, events: &mut Vec<NewEvent>) {
+    pub(super) fn drop_pruned_events(&self, events: &mut Vec<NewEvent>) {
         for event in events.iter_mut() {
             let name = storable(event.message_id.clone());
             event.topics.retain(|topic| !self.past.contains(&(topic.clone(), name.clone())));
@@ -148,7 +148,7 @@ impl Publication {
     /// Of `events`; of several with one id in one topic the last one counts.
     pub(super) fn of(
         tx: &Tx<'_>,
-        held: &Held,
+        locked: &LockedRun,
         topics: &Topics,
         events: Vec<NewEvent>,
     ) -> Result<Self> {
@@ -157,7 +157,7 @@ impl Publication {
             let id = topics.id(&topic)?;
             let mut is_changed = false;
             for message in messages {
-                is_changed |= publication.add(tx, held, (topics, id), message);
+                is_changed |= publication.add(tx, locked, (topics, id), message);
             }
             if is_changed {
                 publication.changed.push(topic);
@@ -170,7 +170,7 @@ impl Publication {
     fn add(
         &mut self,
         tx: &Tx<'_>,
-        held: &Held,
+        locked: &LockedRun,
         (topics, topic): (&Topics, Db<TopicId>),
         Message { message_id, payload, causes }: Message,
     ) -> bool {
@@ -183,7 +183,7 @@ impl Publication {
                 (known.id, is_changed)
             }
             None => {
-                let row = event(tx, held, place, payload);
+                let row = event(tx, locked, place, payload);
                 let id = row.id;
                 self.fresh.push(row);
                 (id, true)
@@ -233,16 +233,21 @@ fn by_topic(events: Vec<NewEvent>) -> Vec<(String, Vec<Message>)> {
     topics
 }
 
-fn event(tx: &Tx<'_>, held: &Held, (topic_id, message_id): Place, payload: Value) -> EventRow {
+fn event(
+    tx: &Tx<'_>,
+    locked: &LockedRun,
+    (topic_id, message_id): Place,
+    payload: Value,
+) -> EventRow {
     EventRow {
         id: Db(EventId::mint(tx.now)),
-        workflow_id: held.workflow.id,
+        workflow_id: locked.workflow.id,
         topic_id,
         message_id,
         payload: Json(payload),
         status: Db(EventStatus::Pending),
         reserved_by_run_id: None,
-        created_by_run_id: held.run.id,
+        created_by_run_id: locked.run.id,
         attempt_number: 1,
         blamed: 0,
         blamed_for: None,

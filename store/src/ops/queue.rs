@@ -2,10 +2,10 @@
 
 use diesel::prelude::*;
 use diesel::sql_types::Text;
-use windlass_core::{Id, RunId, RunState, ScriptId, SessionId, Step, rank};
+use windlass_core::{Id, RunId, RunState, ScriptId, SessionId, Step, queue_rank};
 
 use super::dialect::RunQueryDsl;
-use super::{Tx, held, reservations};
+use super::{Tx, locked_run, reservations};
 use crate::error::{Result, StoreError};
 use crate::params::FollowUp;
 use crate::rows::{At, Db, RunRow, WorkflowRow};
@@ -103,7 +103,7 @@ fn fresh(
         available_at: At(tx.now),
         label: workflow.label.clone(),
         priority: workflow.priority,
-        rank: At(rank(tx.now, workflow.priority)),
+        queue_rank: At(queue_rank(tx.now, workflow.priority)),
         limited: false,
         created_at: At(tx.now),
         started_at: None,
@@ -113,7 +113,7 @@ fn fresh(
 
 /// From where the stopped run had come to, with all that it had.
 async fn from_stopped(tx: &Tx<'_>, run: RunRow, stopped: RunId) -> Result<Enqueued> {
-    let found = held::load(tx.conn, stopped).await?;
+    let found = locked_run::load(tx.conn, stopped).await?;
     let found = found.ok_or_else(|| StoreError::not_found("run", &stopped))?;
     let state = found.state.retry()?;
     let values = handler_runs::table

@@ -2,13 +2,13 @@
 
 use diesel::prelude::*;
 use serde_json::json;
-use windlass_core::{Changes, Hold, RunId, Status, WorkflowId, WorkspaceId};
+use windlass_core::{Changes, RunId, Status, WorkflowChange, WorkflowId, WorkspaceId};
 
+use super::advance::advance_workflow;
 use super::dialect::RunQueryDsl;
-use super::held::{self, Held};
-use super::next::go_on;
+use super::locked_run::{self, LockedRun};
 use super::notices::{self, Entry};
-use super::outcome::{Because, Cause};
+use super::outcome::{Cause, TransitionContext};
 use super::{Operation, Tx, outcome};
 use crate::convert::count;
 use crate::error::Result;
@@ -25,9 +25,9 @@ impl Operation for RecoverRuns {
         let mut recovered = Vec::new();
         for (workspace, run) in lost_runs(tx, &self).await? {
             // Whoever has the workflow locked may be the worker itself, and must not hold up all others.
-            let Some(held) = held::find_free(tx, workspace, run).await? else { continue };
-            if is_lost(tx, &held, &self) {
-                recovered.push(recover(tx, held).await?);
+            let Some(locked) = locked_run::find_free(tx, workspace, run).await? else { continue };
+            if is_lost(tx, &locked, &self) {
+                recovered.push(recover(tx, locked).await?);
             }
         }
         Ok(recovered)
@@ -52,48 +52,53 @@ async fn lost_runs(tx: &Tx<'_>, params: &RecoverRuns) -> Result<Vec<(WorkspaceId
 }
 
 /// Whether it still is, now that nobody else can change it: its worker may have renewed or ended it.
-fn is_lost(tx: &Tx<'_>, held: &Held, params: &RecoverRuns) -> bool {
-    let has_expired = held.run.lease_expires_at.is_some_and(|At(end)| end <= tx.now);
-    let is_dead = held.run.claimed_by.is_some_and(|Db(by)| params.lost_workers.contains(&by));
-    held.state.status == Status::Active && (has_expired || is_dead)
+fn is_lost(tx: &Tx<'_>, locked: &LockedRun, params: &RecoverRuns) -> bool {
+    let has_expired = locked.run.lease_expires_at.is_some_and(|At(end)| end <= tx.now);
+    let is_dead = locked.run.claimed_by.is_some_and(|Db(by)| params.lost_workers.contains(&by));
+    locked.state.status == Status::Active && (has_expired || is_dead)
 }
 
-async fn recover(tx: &Tx<'_>, mut held: Held) -> Result<RecoveredRun> {
-    held.workflow.lost_runs = held.workflow.lost_runs.saturating_add(1);
-    let limit = tx.policy.runs.gives_up(count(held.workflow.lost_runs));
-    let changes = held.state.crash(held.recourse)?.held_by(limit);
+async fn recover(tx: &Tx<'_>, mut locked: LockedRun) -> Result<RecoveredRun> {
+    locked.workflow.lost_runs = locked.workflow.lost_runs.saturating_add(1);
+    let limit = tx.policy.runs.gives_up(count(locked.workflow.lost_runs));
+    let changes = locked.state.crash(locked.recourse)?.held_by(limit);
     let lost = "the worker that had this run was lost";
-    write(tx, held, changes, lost).await
+    write(tx, locked, changes, lost).await
 }
 
 /// The worker that has it stops.
-pub(super) async fn hand_back(tx: &Tx<'_>, held: Held) -> Result<RecoveredRun> {
-    let changes = held.state.hand_back(held.recourse)?;
-    write(tx, held, changes, "the worker that had this run stopped before it ended").await
+pub(super) async fn hand_back(tx: &Tx<'_>, locked: LockedRun) -> Result<RecoveredRun> {
+    let changes = locked.state.hand_back(locked.recourse)?;
+    write(tx, locked, changes, "the worker that had this run stopped before it ended").await
 }
 
-async fn write(tx: &Tx<'_>, mut held: Held, changes: Changes, why: &str) -> Result<RecoveredRun> {
+async fn write(
+    tx: &Tx<'_>,
+    mut locked: LockedRun,
+    changes: Changes,
+    why: &str,
+) -> Result<RecoveredRun> {
     let cause = match &changes.hold {
-        Hold::Block(failure) | Hold::LookUp(failure) | Hold::Maintenance(failure) => {
-            Cause::from(failure)
-        }
-        Hold::Keep | Hold::Lift | Hold::BackOff(_) => {
+        WorkflowChange::Block(failure)
+        | WorkflowChange::LookUp(failure)
+        | WorkflowChange::Maintenance(failure) => Cause::from(failure),
+        WorkflowChange::Keep | WorkflowChange::Unblock | WorkflowChange::BackOff(_) => {
             Cause { message: why.to_owned(), class: None, at: None }
         }
     };
-    let because = Because { cause: Some(cause), ..Because::default() };
-    outcome::write(tx, &mut held, changes, &because).await?;
-    let entry = Entry::by_windlass("run.recovered", &held.run.id.0).with(json!({
-        "worker": held.run.claimed_by.map(|Db(worker)| worker),
-        "phase": held.state.phase,
-        "status": held.state.status,
+    let context = TransitionContext { cause: Some(cause), ..TransitionContext::default() };
+    outcome::write(tx, &mut locked, changes, &context).await?;
+    let entry = Entry::by_windlass("run.recovered", &locked.run.id.0).with(json!({
+        "worker": locked.run.claimed_by.map(|Db(worker)| worker),
+        "phase": locked.state.phase,
+        "status": locked.state.status,
     }));
-    notices::journal(tx, &held.workflow, entry).await?;
+    notices::journal(tx, &locked.workflow, entry).await?;
     let recovered = RecoveredRun {
-        run: held.run.id.0,
-        workflow: held.workflow.id.0,
-        status: held.state.status,
+        run: locked.run.id.0,
+        workflow: locked.workflow.id.0,
+        status: locked.state.status,
     };
-    go_on(tx, held.workflow).await?;
+    advance_workflow(tx, locked.workflow).await?;
     Ok(recovered)
 }

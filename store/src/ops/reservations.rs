@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use windlass_core::{EventId, EventStatus, Reservations, RunId, WorkflowId};
 
 use super::dialect::{Conn, RunQueryDsl};
-use super::held::Held;
+use super::locked_run::LockedRun;
 use super::publish::mark_work;
 use super::{Tx, notices, stored};
 use crate::error::Result;
@@ -16,19 +16,19 @@ use crate::schema::{events, topics};
 /// What becomes of the events that the run has reserved; `why` it stopped is kept with those that are blamed.
 pub(super) async fn dispose(
     tx: &Tx<'_>,
-    held: &Held,
+    locked: &LockedRun,
     how: Reservations,
     why: Option<&str>,
 ) -> Result<()> {
-    let run = held.run.id;
+    let run = locked.run.id;
     match how {
         Reservations::Keep => Ok(()),
         Reservations::Release { blames } => {
             if blames {
                 blame(tx, run, why).await?;
-                park(tx, held).await?;
+                park(tx, locked).await?;
             }
-            release(tx, run, held.workflow.id.0).await
+            release(tx, run, locked.workflow.id.0).await
         }
         Reservations::Consume => finish(tx, run, EventStatus::Consumed).await,
         Reservations::Skip => finish(tx, run, EventStatus::Skipped).await,
@@ -68,12 +68,12 @@ async fn blame(tx: &Tx<'_>, run: Db<RunId>, why: Option<&str>) -> Result<()> {
 }
 
 /// Takes those out of the way that were blamed too often, and tells of it.
-async fn park(tx: &Tx<'_>, held: &Held) -> Result<()> {
+async fn park(tx: &Tx<'_>, locked: &LockedRun) -> Result<()> {
     let limit = stored(tx.policy.events.park_after);
     if limit == 0 {
         return Ok(());
     }
-    let reserved = events::reserved_by_run_id.eq(held.run.id).and(IsReserved);
+    let reserved = events::reserved_by_run_id.eq(locked.run.id).and(IsReserved);
     let too_often = reserved.and(events::blamed.ge(limit));
     let parked: Vec<EventRow> = EventRow::query().filter(too_often).load(tx.conn).await?;
     for event in &parked {
@@ -87,7 +87,7 @@ async fn park(tx: &Tx<'_>, held: &Held) -> Result<()> {
             .reused()
             .execute(tx.conn)
             .await?;
-        notices::parked(tx, held, event).await?;
+        notices::parked(tx, locked, event).await?;
     }
     Ok(())
 }

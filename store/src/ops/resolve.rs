@@ -4,16 +4,16 @@ use diesel::prelude::*;
 use serde_json::json;
 use windlass_core::{Changes, MutationId, Recourse, ResolvedBy, RunId, WorkspaceId};
 
+use super::advance::advance_workflow;
 use super::dialect::RunQueryDsl;
-use super::held::{self, Held};
-use super::next::go_on;
+use super::locked_run::{self, LockedRun};
 use super::notices::{self, Entry};
-use super::outcome::Because;
+use super::outcome::TransitionContext;
 use super::reads::mutation;
 use super::{Operation, Tx, lookup, outcome};
 use crate::error::{Result, StoreError};
 use crate::model::{Mutation, NotificationKind};
-use crate::params::{Answer, ResolveMutation};
+use crate::params::{Resolution, ResolveMutation};
 use crate::rows::{At, Db};
 use crate::schema::mutations;
 use crate::tenant::is_of;
@@ -22,32 +22,32 @@ impl Operation for ResolveMutation {
     type Output = Mutation;
 
     async fn run(self, tx: &Tx<'_>) -> Result<Mutation> {
-        let held = find_doubtful(tx, self.workspace, self.mutation).await?;
-        if matches!(self.answer, Answer::DidNotHappen | Answer::Skip) {
+        let locked = find_doubtful(tx, self.workspace, self.mutation).await?;
+        if matches!(self.resolution, Resolution::DidNotHappen | Resolution::Skip) {
             refuse_under_way(tx, self.mutation).await?;
         }
-        let changes = held.state.resolve(self.answer.verdict())?;
+        let changes = locked.state.resolve(self.resolution.kind())?;
         let entry = Entry::by(&self.actor, "mutation.resolved", &self.mutation)
-            .because(self.reason)
-            .with(json!({ "verdict": self.answer.verdict(), "run": held.run.id.0 }));
-        notices::journal(tx, &held.workflow, entry).await?;
-        let settled_by = |resolved_by, result| Because {
+            .context(self.reason)
+            .with(json!({ "verdict": self.resolution.kind(), "run": locked.run.id.0 }));
+        notices::journal(tx, &locked.workflow, entry).await?;
+        let settled_by = |resolved_by, result| TransitionContext {
             result,
             resolved_by: Some(resolved_by),
-            ..Because::default()
+            ..TransitionContext::default()
         };
-        let because = match &self.answer {
-            Answer::DidNotHappen => settled_by(ResolvedBy::UserDidNotHappen, None),
-            Answer::Happened(result) => settled_by(ResolvedBy::UserHappened, Some(result)),
-            Answer::Skip => settled_by(ResolvedBy::UserSkip, None),
-            Answer::TryAgain => {
-                require_lookup(&held, self.mutation)?;
+        let context = match &self.resolution {
+            Resolution::DidNotHappen => settled_by(ResolvedBy::UserDidNotHappen, None),
+            Resolution::Happened(result) => settled_by(ResolvedBy::UserHappened, Some(result)),
+            Resolution::Skip => settled_by(ResolvedBy::UserSkip, None),
+            Resolution::TryAgain => {
+                require_lookup(&locked, self.mutation)?;
                 // Also where it is being looked up already: the attempts count anew.
                 lookup::restart(tx, self.mutation).await?;
-                Because::default()
+                TransitionContext::default()
             }
         };
-        settle(tx, held, changes, &because).await?;
+        settle(tx, locked, changes, &context).await?;
         mutation(tx.conn, self.workspace, self.mutation).await
     }
 }
@@ -67,8 +67,8 @@ async fn refuse_under_way(tx: &Tx<'_>, mutation: MutationId) -> Result<()> {
     }
 }
 
-fn require_lookup(held: &Held, mutation: MutationId) -> Result<()> {
-    match held.recourse {
+fn require_lookup(locked: &LockedRun, mutation: MutationId) -> Result<()> {
+    match locked.recourse {
         Recourse::LookUp => Ok(()),
         Recourse::Ask => Err(StoreError::NotNow {
             what: format!("the tool of `{mutation}` cannot look its effect up"),
@@ -80,13 +80,13 @@ fn require_lookup(held: &Held, mutation: MutationId) -> Result<()> {
 /// Writes what a doubt came to; whoever was asked need not answer any more.
 pub(super) async fn settle(
     tx: &Tx<'_>,
-    mut held: Held,
+    mut locked: LockedRun,
     changes: Changes,
-    because: &Because<'_>,
+    context: &TransitionContext<'_>,
 ) -> Result<()> {
-    notices::resolve(tx, held.workflow.id, &[NotificationKind::MutationInDoubt]).await?;
-    outcome::write(tx, &mut held, changes, because).await?;
-    go_on(tx, held.workflow).await?;
+    notices::resolve(tx, locked.workflow.id, &[NotificationKind::MutationInDoubt]).await?;
+    outcome::write(tx, &mut locked, changes, context).await?;
+    advance_workflow(tx, locked.workflow).await?;
     Ok(())
 }
 
@@ -95,25 +95,25 @@ pub(super) async fn find_doubtful(
     tx: &Tx<'_>,
     workspace: WorkspaceId,
     mutation: MutationId,
-) -> Result<Held> {
+) -> Result<LockedRun> {
     let run = mutations::table
         .filter(mutations::id.eq(Db(mutation)))
         .filter(is_of!(workspace, mutations::workflow_id))
         .select(mutations::handler_run_id);
     let run: Option<Db<RunId>> = run.first(tx.conn).await.optional()?;
     let Db(run) = run.ok_or_else(|| StoreError::not_found("mutation", &mutation))?;
-    let held = held::find(tx, workspace, run).await?;
-    let held = held.ok_or_else(|| StoreError::not_found("run", &run))?;
+    let locked = locked_run::find(tx, workspace, run).await?;
+    let locked = locked.ok_or_else(|| StoreError::not_found("run", &run))?;
     let not_now = |what: String, hint: &str| StoreError::NotNow { what, hint: hint.to_owned() };
-    match held.state.mutation {
+    match locked.state.mutation {
         Some(status) if !status.is_uncertain() => Err(not_now(
             format!("`{mutation}` is settled already, as {status}"),
             "there is nothing left to decide",
         )),
-        _ if held.state.status.is_open() => Err(not_now(
+        _ if locked.state.status.is_open() => Err(not_now(
             format!("the worker that sent `{mutation}` still waits for the answer"),
             "settle it only once its run has stopped",
         )),
-        _ => Ok(held),
+        _ => Ok(locked),
     }
 }

@@ -2,10 +2,10 @@
 
 use diesel::prelude::*;
 use serde_json::json;
-use windlass_core::rank;
+use windlass_core::queue_rank;
 
+use super::advance::advance_workflow;
 use super::dialect::RunQueryDsl;
-use super::next::go_on;
 use super::notices::{self, Entry};
 use super::{Operation, Tx};
 use crate::error::Result;
@@ -32,7 +32,7 @@ impl Operation for RouteWorkflow {
                 .set((
                     handler_runs::label.eq(workflow.label.as_ref()),
                     handler_runs::priority.eq(workflow.priority),
-                    handler_runs::rank.eq(At(rank(since, workflow.priority))),
+                    handler_runs::queue_rank.eq(At(queue_rank(since, workflow.priority))),
                 ))
                 .execute(tx.conn)
                 .await?;
@@ -41,6 +41,6 @@ impl Operation for RouteWorkflow {
         let entry = Entry::by(&self.actor, "workflow.routed", &workflow.id.0)
             .with(json!({ "label": workflow.label, "priority": workflow.priority }));
         notices::journal(tx, &workflow, entry).await?;
-        Ok(go_on(tx, workflow).await?.workflow.into())
+        Ok(advance_workflow(tx, workflow).await?.workflow.into())
     }
 }

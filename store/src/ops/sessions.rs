@@ -64,7 +64,7 @@ pub(super) async fn make_manual(tx: &Tx<'_>, session: SessionHead) -> Result<Db<
 
 /// What happens in a session at once.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Course {
+pub(super) struct SessionProgress {
     /// How many of its runs committed.
     pub(super) n_committed: i32,
     /// How many more began.
@@ -74,10 +74,10 @@ pub(super) struct Course {
 }
 
 /// Writes what happens in an open session, or which of its runs commit when it is over.
-pub(super) async fn go_on(
+pub(super) async fn record_progress(
     tx: &Tx<'_>,
     session: Db<SessionId>,
-    Course { n_committed, n_begun, is_done }: Course,
+    SessionProgress { n_committed, n_begun, is_done }: SessionProgress,
 ) -> Result<()> {
     let end = is_done.then(|| {
         (
@@ -120,5 +120,10 @@ pub(super) async fn withdraw_run(tx: &Tx<'_>, session: Db<SessionId>) -> Result<
     if n_deleted > 0 {
         return Ok(());
     }
-    go_on(tx, session, Course { n_begun: -1, is_done: true, ..Course::default() }).await
+    record_progress(
+        tx,
+        session,
+        SessionProgress { n_begun: -1, is_done: true, ..SessionProgress::default() },
+    )
+    .await
 }

@@ -1,31 +1,31 @@
 //! Stops a run.
 
+use super::advance::advance_workflow;
 use super::dialect::Conn;
-use super::held::{Held, hold};
-use super::next::go_on;
-use super::outcome::Because;
-use super::{Staged, Tx, again, logs, outcome};
+use super::locked_run::{LockedRun, lock_claimed_run};
+use super::outcome::TransitionContext;
+use super::{Staged, Tx, logs, outcome, replay};
 use crate::error::{Result, StoreError};
 use crate::params::StopRun;
 
 impl Staged for StopRun {
     type Output = ();
-    type Seen = Option<Held>;
+    type Preloaded = Option<LockedRun>;
 
-    async fn look(&self, conn: &Conn) -> Result<Option<Held>> {
-        hold(conn, self.claim).await
+    async fn preload(&self, conn: &Conn) -> Result<Option<LockedRun>> {
+        lock_claimed_run(conn, self.claim).await
     }
 
-    async fn act(self, tx: &Tx<'_>, held: Option<Held>) -> Result<()> {
-        let Some(mut held) = held else {
-            let is_stopped = again::is_stopped(tx, &self).await?;
+    async fn execute(self, tx: &Tx<'_>, locked: Option<LockedRun>) -> Result<()> {
+        let Some(mut locked) = locked else {
+            let is_stopped = replay::is_stopped(tx, &self).await?;
             return is_stopped.then_some(()).ok_or(StoreError::ClaimLost { run: self.claim.run });
         };
-        let context = held.stop_context(tx.policy);
-        let changes = held.state.stop(self.entered, &self.failure, context)?;
-        logs::append(tx, held.run.id, self.logs).await?;
-        outcome::write(tx, &mut held, changes, &Because::failed(&self.failure)).await?;
-        go_on(tx, held.workflow).await?;
+        let context = locked.stop_context(tx.policy);
+        let changes = locked.state.stop(self.entered, &self.failure, context)?;
+        logs::append(tx, locked.run.id, self.logs).await?;
+        outcome::write(tx, &mut locked, changes, &TransitionContext::failed(&self.failure)).await?;
+        advance_workflow(tx, locked.workflow).await?;
         Ok(())
     }
 }

@@ -5,20 +5,20 @@ use std::time::Duration;
 use async_trait::async_trait;
 use windlass_core::{MutationStatus, SessionId, WorkerId, WorkspaceId};
 
+use super::advance::EnqueueDue;
 use super::dialect::Backend;
-use super::next::EnqueueDue;
 use super::prune::BeginPruning;
-use super::worker::Leave;
+use super::worker::DeregisterWorker;
 use super::workspace::EnsureWorkspace;
 use crate::error::Result;
 use crate::model::{
-    BegunMutation, ClaimedRun, Committed, DueLookup, Event, Mutation, RecoveredRun, SavedScript,
-    StillHeld, Workflow,
+    BegunMutation, ClaimedRun, Committed, DueLookup, Event, LeaseRenewal, Mutation, RecoveredRun,
+    SavedScript, Workflow,
 };
 use crate::params::{
-    ActivateScript, ApplyMutation, Beat, BeginMutation, CaptureMutation, CheckpointPrepare,
-    ClaimLookups, ClaimRuns, CommitConsumer, CommitProducer, ControlWorkflow, DoubtMutation,
-    FailMutation, Prune, Pruned, RecoverRuns, ResolveMutation, RouteWorkflow, SaveScript,
+    ActivateScript, ApplyMutation, BeginMutation, CaptureMutation, CheckpointPrepare, ClaimLookups,
+    ClaimRuns, CommitConsumer, CommitProducer, ControlWorkflow, DoubtMutation, FailMutation,
+    Heartbeat, Prune, Pruned, RecoverRuns, ResolveMutation, RouteWorkflow, SaveScript,
     ScriptMessage, SetLimit, SettleEvent, SettleLookup, StartSession, StopRun,
 };
 use crate::store::Store;
@@ -53,7 +53,7 @@ impl Store for Backend {
         self.write(params).await
     }
 
-    async fn beat(&self, params: Beat) -> Result<StillHeld> {
+    async fn heartbeat(&self, params: Heartbeat) -> Result<LeaseRenewal> {
         self.write(params).await
     }
 
@@ -61,8 +61,8 @@ impl Store for Backend {
         self.write(params).await
     }
 
-    async fn leave(&self, worker: WorkerId) -> Result<Vec<RecoveredRun>> {
-        self.write(Leave { worker }).await
+    async fn deregister_worker(&self, worker: WorkerId) -> Result<Vec<RecoveredRun>> {
+        self.write(DeregisterWorker { worker }).await
     }
 
     async fn route_workflow(&self, params: RouteWorkflow) -> Result<Workflow> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use windlass_core::{EffectLimits, RunState, Status, Timestamp};
 
 use super::Tx;
-use super::held::Held;
+use super::locked_run::LockedRun;
 use crate::convert::count as counted;
 use crate::rows::{At, WorkflowRow};
 
@@ -13,12 +13,12 @@ const WINDOW: Duration = Duration::from_secs(60 * 60);
 
 /// Counts the mutation of a run that ends with `after`, and whether its outcome is in doubt. A run that continues another made
 /// none of its own.
-pub(super) fn count(tx: &Tx<'_>, held: &mut Held, after: RunState) {
-    let ends = held.state.status.is_open() && !after.status.is_open();
-    if !ends || after.mutation.is_none() || held.run.retry_of.is_some() {
+pub(super) fn count(tx: &Tx<'_>, locked: &mut LockedRun, after: RunState) {
+    let ends = locked.state.status.is_open() && !after.status.is_open();
+    if !ends || after.mutation.is_none() || locked.run.retry_of.is_some() {
         return;
     }
-    let workflow = &mut held.workflow;
+    let workflow = &mut locked.workflow;
     let is_over = workflow.window_started_at.is_none_or(|At(start)| tx.now >= start.after(WINDOW));
     if is_over {
         forget(workflow);

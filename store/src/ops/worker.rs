@@ -6,22 +6,22 @@ use diesel::prelude::*;
 use windlass_core::{RunId, WorkerId, WorkflowId, WorkspaceId};
 
 use super::dialect::{self, RunQueryDsl};
-use super::{BATCH, Operation, Tx, held, recover, stored};
+use super::{BATCH, Operation, Tx, locked_run, recover, stored};
 use crate::convert::stored_count;
 use crate::error::Result;
 use crate::literals::IsActive;
-use crate::model::{Claim, RecoveredRun, StillHeld};
-use crate::params::Beat;
+use crate::model::{Claim, LeaseRenewal, RecoveredRun};
+use crate::params::Heartbeat;
 use crate::rows::{At, Db, Json, WorkerRow};
 use crate::schema::{handler_runs, workers};
 
 /// A worker that was not heard of for so long is no longer listed.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(120);
 
-impl Operation for Beat {
-    type Output = StillHeld;
+impl Operation for Heartbeat {
+    type Output = LeaseRenewal;
 
-    async fn run(self, tx: &Tx<'_>) -> Result<StillHeld> {
+    async fn run(self, tx: &Tx<'_>) -> Result<LeaseRenewal> {
         let row = row(tx, &self);
         diesel::insert_into(workers::table)
             .values(&row)
@@ -38,27 +38,27 @@ impl Operation for Beat {
         let long_ago = At(tx.now.before(FORGOTTEN_AFTER));
         let forgotten = workers::table.filter(workers::last_heartbeat_at.lt(long_ago));
         diesel::delete(forgotten).execute(tx.conn).await?;
-        let mut held = StillHeld::default();
+        let mut locked = LeaseRenewal::default();
         for claims in self.claims.chunks(BATCH) {
-            renew(tx, row.id, (claims, self.lease), &mut held).await?;
+            renew(tx, row.id, (claims, self.lease), &mut locked).await?;
         }
-        Ok(held)
+        Ok(locked)
     }
 }
 
-fn row(tx: &Tx<'_>, beat: &Beat) -> WorkerRow {
-    let card = &beat.worker;
+fn row(tx: &Tx<'_>, heartbeat: &Heartbeat) -> WorkerRow {
+    let worker_info = &heartbeat.worker;
     WorkerRow {
-        id: Db(card.id),
-        workspace_id: card.takes.workspace.map(Db),
-        host: card.host.clone(),
-        pid: card.pid.into(),
-        version: card.version.clone(),
-        labels: Json(card.takes.labels.clone()),
-        slots: stored(card.slots),
-        running: i32::try_from(beat.claims.len()).unwrap_or(i32::MAX),
-        done: stored_count(beat.ended.done),
-        failed: stored_count(beat.ended.failed),
+        id: Db(worker_info.id),
+        workspace_id: worker_info.filter.workspace.map(Db),
+        host: worker_info.host.clone(),
+        pid: worker_info.pid.into(),
+        version: worker_info.version.clone(),
+        labels: Json(worker_info.filter.labels.clone()),
+        slots: stored(worker_info.slots),
+        running: i32::try_from(heartbeat.claims.len()).unwrap_or(i32::MAX),
+        done: stored_count(heartbeat.ended.done),
+        failed: stored_count(heartbeat.ended.failed),
         started_at: At(tx.now),
         last_heartbeat_at: At(tx.now),
     }
@@ -72,7 +72,7 @@ async fn renew(
     tx: &Tx<'_>,
     worker: Db<WorkerId>,
     (claims, lease): (&[Claim], Duration),
-    held: &mut StillHeld,
+    locked: &mut LeaseRenewal,
 ) -> Result<()> {
     let runs: Vec<_> = claims.iter().map(|claim| Db(claim.run)).collect();
     // Locked first, and read afterwards: what is free stays as it is read.
@@ -101,18 +101,18 @@ async fn renew(
         .set(handler_runs::lease_expires_at.eq(Some(At(tx.now.after(lease)))))
         .execute(tx.conn)
         .await?;
-    held.renewed.extend(renewed.into_iter().map(|Db(run)| run));
-    held.busy.extend(busy.into_iter().map(|Db(run)| run));
+    locked.renewed.extend(renewed.into_iter().map(|Db(run)| run));
+    locked.busy.extend(busy.into_iter().map(|Db(run)| run));
     Ok(())
 }
 
 /// A worker stops.
 #[derive(Clone, Copy)]
-pub(super) struct Leave {
+pub(super) struct DeregisterWorker {
     pub(super) worker: WorkerId,
 }
 
-impl Operation for Leave {
+impl Operation for DeregisterWorker {
     type Output = Vec<RecoveredRun>;
 
     async fn run(self, tx: &Tx<'_>) -> Result<Vec<RecoveredRun>> {
@@ -128,10 +128,10 @@ impl Operation for Leave {
         left.sort_unstable();
         let mut handed_back = Vec::with_capacity(left.len());
         for (_, Db(workspace), Db(run)) in left {
-            match held::find(tx, workspace, run).await? {
+            match locked_run::find(tx, workspace, run).await? {
                 // What may still leave, or be on its way, must not be looked for before its lease has ended.
-                Some(held) if held.is_held_by(worker) && !held.state.is_uncertain() => {
-                    handed_back.push(recover::hand_back(tx, held).await?);
+                Some(locked) if locked.is_held_by(worker) && !locked.state.is_uncertain() => {
+                    handed_back.push(recover::hand_back(tx, locked).await?);
                 }
                 Some(_) | None => {}
             }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use windlass_core::{EventId, Failure, MutationId, Verdict, WorkflowId, WorkspaceId};
+use windlass_core::{EventId, Failure, MutationId, ResolutionKind, WorkflowId, WorkspaceId};
 
 /// A person settles a doubt.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,7 +13,7 @@ pub struct ResolveMutation {
     /// The ledger row.
     pub mutation: MutationId,
     /// What the person says.
-    pub answer: Answer,
+    pub resolution: Resolution,
     /// Who.
     pub actor: String,
     /// Why.
@@ -22,7 +22,7 @@ pub struct ResolveMutation {
 
 /// What a person says of a mutation in doubt.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Answer {
+pub enum Resolution {
     /// It did not happen: its events are pending again, and a new run prepares from scratch.
     DidNotHappen,
     /// It happened, and this is what the tool would have answered.
@@ -33,15 +33,15 @@ pub enum Answer {
     TryAgain,
 }
 
-impl Answer {
+impl Resolution {
     /// The same, without the result.
     #[must_use]
-    pub const fn verdict(&self) -> Verdict {
+    pub const fn kind(&self) -> ResolutionKind {
         match self {
-            Self::DidNotHappen => Verdict::DidNotHappen,
-            Self::Happened(_) => Verdict::Happened,
-            Self::Skip => Verdict::Skip,
-            Self::TryAgain => Verdict::TryAgain,
+            Self::DidNotHappen => ResolutionKind::DidNotHappen,
+            Self::Happened(_) => ResolutionKind::Happened,
+            Self::Skip => ResolutionKind::Skip,
+            Self::TryAgain => ResolutionKind::TryAgain,
         }
     }
 }
@@ -92,7 +92,7 @@ pub struct SettleEvent {
     /// The event.
     pub event: EventId,
     /// What becomes of it.
-    pub fate: EventFate,
+    pub fate: ParkedEventAction,
     /// Who.
     pub actor: String,
     /// Why.
@@ -101,7 +101,7 @@ pub struct SettleEvent {
 
 /// What becomes of a parked event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EventFate {
+pub enum ParkedEventAction {
     /// It is pending again, and blamed for nothing.
     PutBack,
     /// It leaves the queue unprocessed.

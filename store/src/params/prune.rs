@@ -12,14 +12,14 @@ pub struct Prune {
     /// How long what is over is kept.
     pub retention: Retention,
     /// Where the step before this one ended.
-    pub after: Option<PrunePlace>,
+    pub after: Option<PruneCursor>,
     /// How many records are looked at.
     pub limit: u32,
 }
 
 /// How far a walk has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PrunePlace {
+pub struct PruneCursor {
     /// When the last record that was looked at was over.
     pub(crate) at: Timestamp,
     /// Its id.
@@ -32,5 +32,5 @@ pub struct Pruned {
     /// How many records were removed, or would be.
     pub count: u64,
     /// Where the next step begins; none where this was the last.
-    pub next: Option<PrunePlace>,
+    pub next: Option<PruneCursor>,
 }

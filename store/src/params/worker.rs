@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use windlass_core::{FlowKey, FlowLimit, WorkerId, WorkflowId, WorkspaceId};
+use windlass_core::{LimitKey, RunLimit, WorkerId, WorkflowId, WorkspaceId};
 
 use crate::model::Claim;
 
 /// A process that works.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WorkerCard {
+pub struct WorkerInfo {
     /// Its id: no other process has it.
     pub id: WorkerId,
     /// The machine.
@@ -20,12 +20,12 @@ pub struct WorkerCard {
     /// How many runs it drives at a time.
     pub slots: u32,
     /// Which runs it takes.
-    pub takes: Takes,
+    pub filter: ClaimFilter,
 }
 
 /// Which runs a worker takes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Takes {
+pub struct ClaimFilter {
     /// Those of this workspace only.
     pub workspace: Option<WorkspaceId>,
     /// Of the runs that ask for a label, those that ask for one of these. Runs that ask for none are taken by any worker.
@@ -34,20 +34,20 @@ pub struct Takes {
 
 /// A worker says that it lives, and renews its leases.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Beat {
+pub struct Heartbeat {
     /// Who.
-    pub worker: WorkerCard,
+    pub worker: WorkerInfo,
     /// What it holds.
     pub claims: Vec<Claim>,
     /// How long it holds that, from now.
     pub lease: Duration,
     /// What it has ended since it started.
-    pub ended: Ended,
+    pub ended: EndedRuns,
 }
 
 /// The runs that a worker has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Ended {
+pub struct EndedRuns {
     /// Those that committed.
     pub done: u64,
     /// Those that stopped.
@@ -64,16 +64,16 @@ pub struct ClaimRuns {
     /// How long they belong to the worker without a renewal.
     pub lease: Duration,
     /// Which of them.
-    pub queue: Queue,
+    pub scope: ClaimScope,
 }
 
 /// Some of the runs that wait for a worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Queue {
+pub enum ClaimScope {
     /// All that a worker takes.
-    For(Takes),
+    Matching(ClaimFilter),
     /// The one of a workflow, whatever it asks for.
-    Of(WorkspaceId, WorkflowId),
+    Workflow(WorkspaceId, WorkflowId),
 }
 
 /// Takes active runs from workers that are lost.
@@ -106,9 +106,9 @@ pub struct SetLimit {
     /// The workspace.
     pub workspace: WorkspaceId,
     /// What they have in common.
-    pub key: FlowKey,
+    pub key: LimitKey,
     /// How much of it runs; none for no limit.
-    pub limit: Option<FlowLimit>,
+    pub limit: Option<RunLimit>,
     /// Who says so.
     pub actor: String,
 }

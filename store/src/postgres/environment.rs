@@ -78,7 +78,7 @@ impl PostgresEnvironment {
         if is_open(file) {
             tracing::warn!(
                 file = %file.display(),
-                "the password file is not used, because others may read it: `chmod 600` it"
+                "the password file is not used, context others may read it: `chmod 600` it"
             );
             return Passwords::default();
         }

@@ -75,8 +75,8 @@ impl Hearing {
     /// Goes on with a listening connection, which keeps the schema as it is.
     async fn start(mut conn: AsyncPgConnection, address: &Address) -> Result<Self> {
         let failed = |error| failure::classify(StoreError::Database(error), address.shown());
-        let held = migrations::hold(&mut conn).await;
-        held.map_err(|error| failure::classify(error, address.shown()))?;
+        let locked = migrations::lock_claimed_run(&mut conn).await;
+        locked.map_err(|error| failure::classify(error, address.shown()))?;
         let query = diesel::sql_query("SELECT current_schema()::text AS name");
         let schema: Schema = query.get_result(&mut conn).await.map_err(failed)?;
         let schema = schema.name.ok_or_else(|| StoreError::BadUrl {

@@ -39,7 +39,7 @@ struct Applied {
 
 /// Keeps the schema from being changed as long as the connection lives; refuses one that is older or newer than this program, or
 /// that was carried elsewhere.
-pub(super) async fn hold(conn: &mut AsyncPgConnection) -> Result<()> {
+pub(super) async fn lock_claimed_run(conn: &mut AsyncPgConnection) -> Result<()> {
     diesel::sql_query(IN_USE).execute(conn).await?;
     super::check(conn).await
 }

@@ -273,9 +273,9 @@ struct MakeAtFirst {
 
 impl Staged for MakeAtFirst {
     type Output = ();
-    type Seen = ();
+    type Preloaded = ();
 
-    async fn look(&self, conn: &AsyncPgConnection) -> Result<()> {
+    async fn preload(&self, conn: &AsyncPgConnection) -> Result<()> {
         let make = "INSERT INTO workspaces (id, name, created_at) VALUES ('early', 'early', 0)";
         RunQueryDsl::execute(diesel::sql_query(make).reused(), &mut &*conn).await?;
         if self.fails_at_once {
@@ -284,7 +284,7 @@ impl Staged for MakeAtFirst {
         Ok(())
     }
 
-    async fn act(self, _tx: &Tx<'_>, (): ()) -> Result<()> {
+    async fn execute(self, _tx: &Tx<'_>, (): ()) -> Result<()> {
         Err(StoreError::not_found("workflow", "wf_none"))
     }
 }

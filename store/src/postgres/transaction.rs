@@ -23,14 +23,14 @@ pub(super) enum Kind {
     /// It writes: each of its statements sees what was committed before it.
     Writing,
     /// It only looks, at one snapshot.
-    Looking,
+    Reading,
 }
 
 impl Kind {
     const fn begin(self) -> &'static str {
         match self {
             Self::Writing => "BEGIN",
-            Self::Looking => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            Self::Reading => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
         }
     }
 }
@@ -52,7 +52,7 @@ impl Transaction {
         kind: Kind,
         clock: Option<&dyn Clock>,
         operation: &O,
-    ) -> Result<(Self, Result<O::Seen>)> {
+    ) -> Result<(Self, Result<O::Preloaded>)> {
         let close: fn(Pooled) = |conn| drop(Pooled::take(conn));
         let conn = scopeguard::guard(conn, close);
         let shared: &AsyncPgConnection = &conn;
@@ -65,7 +65,7 @@ impl Transaction {
             }
         };
         // In this order: what is polled first is sent first.
-        let (now, seen) = join(begun, operation.look(shared)).await;
+        let (now, seen) = join(begun, operation.preload(shared)).await;
         Ok((Self { now: now?, conn }, seen))
     }
 

@@ -6,22 +6,22 @@ use diesel::dsl::{exists, min, select};
 use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{Bool, Text};
-use windlass_core::{Full, Timestamp, WorkspaceId};
+use windlass_core::{LimitReached, Timestamp, WorkspaceId};
 
 use super::dialect::{Conn, RunQueryDsl};
-use super::flow::{flow_states, limits_of};
+use super::limits::{limit_usages, limits_of};
 use crate::error::Result;
 use crate::joined::joined;
 use crate::literals::{IsActive, IsLookedUp};
 use crate::model::Agenda;
-use crate::params::Takes;
+use crate::params::ClaimFilter;
 use crate::queue::{From, queued_from};
 use crate::reused::Reuse;
 use crate::rows::{At, Db};
 use crate::schema::{handler_runs, mutations, workflows};
 
 /// What there is to do for a worker that takes such runs.
-pub(super) async fn agenda(conn: &Conn, now: Timestamp, takes: &Takes) -> Result<Agenda> {
+pub(super) async fn agenda(conn: &Conn, now: Timestamp, filter: &ClaimFilter) -> Result<Agenda> {
     // Each the first entry of an index, which the planner sees by the condition.
     let workflow = workflows::table
         .filter(workflows::due_at.is_not_null())
@@ -40,22 +40,22 @@ pub(super) async fn agenda(conn: &Conn, now: Timestamp, takes: &Takes) -> Result
         let timers: (Option<At>, Option<At>, Option<At>) = timers.get_result(conn).await?;
         Ok(timers)
     };
-    let ((workflow, lease, lookup), run) = joined!(timers, next_claim(conn, now, takes))?;
+    let ((workflow, lease, lookup), run) = joined!(timers, next_claim(conn, now, filter))?;
     let wait = |at: Option<At>| at.map(|At(at)| at.since(now));
     Ok(Agenda { workflow: wait(workflow), lease: wait(lease), lookup: wait(lookup), run })
 }
 
 /// When a run that waits for such a worker may be taken; none where none waits, or others have to end first.
-async fn next_claim(conn: &Conn, now: Timestamp, takes: &Takes) -> Result<Option<Duration>> {
-    let Workspaces { all, limited } = workspaces(conn, takes).await?;
+async fn next_claim(conn: &Conn, now: Timestamp, filter: &ClaimFilter) -> Result<Option<Duration>> {
+    let Workspaces { all, limited } = workspaces(conn, filter).await?;
     let limits = limits_of(conn, &limited).await?;
-    let states = flow_states(conn, limits).await?;
+    let states = limit_usages(conn, limits).await?;
     let mut soonest = None;
     for workspace in all {
         let full = states.iter().filter(|((of, _), _)| *of == workspace);
-        let full = full.filter_map(|((_, key), state)| Some((key.clone(), state.full(now)?)));
+        let full = full.filter_map(|((_, key), state)| Some((key.clone(), state.reached(now)?)));
         let (full, why): (Vec<_>, Vec<_>) = full.unzip();
-        let from = From { workspace, labels: &takes.labels, besides: &[], full: &full };
+        let from = From { workspace, labels: &filter.labels, besides: &[], full: &full };
         let waits: bool = queued_from!(now, &from, |queued| select(exists(queued))
             .reused()
             .get_result(conn)
@@ -64,8 +64,8 @@ async fn next_claim(conn: &Conn, now: Timestamp, takes: &Takes) -> Result<Option
             return Ok(Some(Duration::ZERO));
         }
         let windows = why.into_iter().filter_map(|why| match why {
-            Full::Until(end) => Some(end.since(now)),
-            Full::UntilOneEnds => None,
+            LimitReached::Until(end) => Some(end.since(now)),
+            LimitReached::UntilOneEnds => None,
         });
         soonest = soonest.into_iter().chain(windows).min();
     }
@@ -91,8 +91,8 @@ struct WithWork {
 
 /// The only workspace that it takes runs of, or else those that have queued runs: one step in the index for each, however many
 /// runs wait.
-pub(in super::super) async fn workspaces(conn: &Conn, takes: &Takes) -> Result<Workspaces> {
-    if let Some(only) = takes.workspace {
+pub(in super::super) async fn workspaces(conn: &Conn, filter: &ClaimFilter) -> Result<Workspaces> {
+    if let Some(only) = filter.workspace {
         return Ok(Workspaces { all: vec![only], limited: vec![only] });
     }
     let skipping = sql_query(

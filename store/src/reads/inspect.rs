@@ -7,16 +7,16 @@ use windlass_core::{
 
 use super::dialect::{Backend, Conn};
 use super::ops::prune::Prunable;
-use super::ops::{Look, Operation, Tx};
+use super::ops::{Operation, Query, Tx};
 use super::{
-    due, events, flow, identify, inputs, mutations, notices, overview, runs, workers, workflows,
+    due, events, identify, inputs, limits, mutations, notices, overview, runs, workers, workflows,
 };
 use crate::error::Result;
 use crate::model::{
     Agenda, Event, HandlerState, Input, JournalEntry, Limit, LogEntry, Mutation, Notification, Run,
     ScriptVersion, Session, Worker, Workflow, WorkflowOverview, Workspace,
 };
-use crate::params::{EventFilter, InputKey, LogFilter, Prune, Pruned, RunFilter, Takes};
+use crate::params::{ClaimFilter, EventFilter, InputKey, LogFilter, Prune, Pruned, RunFilter};
 use crate::rows::storable;
 use crate::store::{AnyId, Inspect, WakeUps};
 
@@ -42,7 +42,7 @@ macro_rules! reads {
 }
 
 reads! {
-    Look over Conn;
+    Query over Conn;
     Events { filter: EventFilter } -> Vec<Event>: |conn| events::events(conn, &filter);
     FindInput { key: InputKey } -> Option<InputId>: |conn| inputs::find_input(conn, &key);
     HasMessage { workspace: WorkspaceId, mutation: MutationId } -> bool: |conn| notices::has_message(conn, workspace, mutation);
@@ -51,8 +51,8 @@ reads! {
 reads! {
     Operation over Tx<'_>;
     Now {} -> Timestamp: |tx| std::future::ready(Ok(tx.now));
-    OnAgenda { takes: Takes } -> Agenda: |tx| due::agenda(tx.conn, tx.now, &takes);
-    Limits { workspace: WorkspaceId } -> Vec<Limit>: |tx| flow::limits(tx.conn, tx.now, workspace);
+    OnAgenda { filter: ClaimFilter } -> Agenda: |tx| due::agenda(tx.conn, tx.now, &filter);
+    Limits { workspace: WorkspaceId } -> Vec<Limit>: |tx| limits::limits(tx.conn, tx.now, workspace);
     Workers { workspace: Option<WorkspaceId> } -> Vec<Worker>: |tx| workers::workers(tx.conn, workspace);
     Workspaces {} -> Vec<Workspace>: |tx| workflows::workspaces(tx.conn);
     Workflows { workspace: WorkspaceId } -> Vec<Workflow>: |tx| workflows::workflows(tx.conn, workspace);
@@ -75,7 +75,7 @@ reads! {
     Notifications { workspace: WorkspaceId } -> Vec<Notification>: |tx| notices::notifications(tx.conn, workspace);
     Journal { workspace: WorkspaceId, workflow: WorkflowId } -> Vec<JournalEntry>: |tx| notices::journal(tx.conn, workspace, workflow);
     Story { workspace: WorkspaceId, workflow: WorkflowId, subject: String } -> Vec<JournalEntry>:
-        |tx| notices::story(tx.conn, workspace, (workflow, &subject));
+        |tx| notices::journal_for(tx.conn, workspace, (workflow, &subject));
     ResolveId { workspace: WorkspaceId, prefix: String } -> AnyId:
         |tx| identify::resolve_id(tx.conn, workspace, &prefix);
 }
@@ -86,8 +86,8 @@ impl Inspect for Backend {
         self.read(Now {}).await
     }
 
-    async fn agenda(&self, takes: &Takes) -> Result<Agenda> {
-        self.read(OnAgenda { takes: takes.clone() }).await
+    async fn agenda(&self, filter: &ClaimFilter) -> Result<Agenda> {
+        self.read(OnAgenda { filter: filter.clone() }).await
     }
 
     async fn workers(&self, workspace: Option<WorkspaceId>) -> Result<Vec<Worker>> {
@@ -148,7 +148,7 @@ impl Inspect for Backend {
             message_ids: filter.message_ids.map(|ids| ids.into_iter().map(storable).collect()),
             ..filter
         };
-        self.look(Events { filter }).await
+        self.query(Events { filter }).await
     }
 
     async fn event(&self, workspace: WorkspaceId, event: EventId) -> Result<Event> {
@@ -162,7 +162,7 @@ impl Inspect for Backend {
             external_id: storable(key.external_id),
             ..key
         };
-        self.look(FindInput { key }).await
+        self.query(FindInput { key }).await
     }
 
     async fn inputs(&self, workspace: WorkspaceId, workflow: WorkflowId) -> Result<Vec<Input>> {
@@ -206,7 +206,7 @@ impl Inspect for Backend {
     }
 
     async fn has_message(&self, workspace: WorkspaceId, mutation: MutationId) -> Result<bool> {
-        self.look(HasMessage { workspace, mutation }).await
+        self.query(HasMessage { workspace, mutation }).await
     }
 
     async fn journal(
@@ -217,7 +217,7 @@ impl Inspect for Backend {
         self.read(Journal { workspace, workflow }).await
     }
 
-    async fn story(
+    async fn journal_for(
         &self,
         workspace: WorkspaceId,
         workflow: WorkflowId,

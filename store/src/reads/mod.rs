@@ -5,10 +5,10 @@
 
 mod due;
 mod events;
-mod flow;
 mod identify;
 mod inputs;
 mod inspect;
+mod limits;
 mod mutations;
 mod notices;
 mod overview;
@@ -18,7 +18,7 @@ mod workflows;
 
 pub(super) use due::{Workspaces, workspaces};
 pub(super) use events::event;
-pub(super) use flow::flow_states;
+pub(super) use limits::limit_usages;
 pub(super) use mutations::mutation;
 
 use super::{dialect, ops};

@@ -52,7 +52,7 @@ pub(super) async fn journal(
 }
 
 /// What was done about one thing of a workflow, oldest first.
-pub(super) async fn story(
+pub(super) async fn journal_for(
     conn: &Conn,
     workspace: WorkspaceId,
     (workflow, subject): (WorkflowId, &str),

@@ -10,7 +10,7 @@ use windlass_core::{
 
 use super::dialect::{Conn, RunQueryDsl};
 use super::ops::window;
-use super::{flow, inputs, mutations, runs, workflows};
+use super::{inputs, limits, mutations, runs, workflows};
 use crate::error::Result;
 use crate::model::{EventCounts, Workflow, WorkflowOverview};
 use crate::rows::{Db, Json};
@@ -39,7 +39,7 @@ pub(super) async fn overview(
         open_run: runs::open_run(conn, workflow).await?,
         stopped_by,
         effects_paused_until,
-        limits: flow::limits_on(conn, now, &found).await?,
+        limits: limits::limits_on(conn, now, &found).await?,
         in_doubt: mutations::in_doubt(conn, workflow).await?,
         events: event_counts(conn, workflow).await?,
         pending_inputs: inputs::count_pending(conn, workflow).await?,

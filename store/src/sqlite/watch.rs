@@ -13,7 +13,7 @@ use crate::error::{Result, StoreError};
 
 /// Watches the database's file as long as it lives.
 #[derive(Debug)]
-pub(super) struct Watch(#[expect(dead_code, reason = "held for its end")] RecommendedWatcher);
+pub(super) struct Watch(#[expect(dead_code, reason = "locked for its end")] RecommendedWatcher);
 
 impl Watch {
     /// Lets the writer look for other processes' commits whenever the database's file is touched.

@@ -3,8 +3,8 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use windlass_core::{Action, FailureClass, Verdict};
-use windlass_store::{Bump, EventFate};
+use windlass_core::{Action, FailureClass, ResolutionKind};
+use windlass_store::{Bump, ParkedEventAction};
 
 /// One step of a history.
 #[derive(Debug, Clone)]
@@ -32,11 +32,11 @@ pub(crate) enum Command {
     /// A worker writes what may not fit its run at all.
     Write { claim: usize, write: Write, how: How },
     /// A person settles a doubt.
-    Resolve { mutation: usize, verdict: Verdict },
+    Resolve { mutation: usize, verdict: ResolutionKind },
     /// What is due to be looked up is found, missed, or neither.
     LookUp { found: Option<bool> },
     /// A person decides about a parked event.
-    SettleEvent { workflow: usize, fate: EventFate },
+    SettleEvent { workflow: usize, fate: ParkedEventAction },
     /// What has been over for so long is removed.
     Prune { seconds: u64 },
     /// A script's message to a person is entered.
@@ -105,10 +105,10 @@ fn command() -> impl Strategy<Value = Command> {
         60 => (claim(), how()).prop_map(|(claim, how)| Command::GoOn { claim, how }),
         4 => (claim(), write(), how())
             .prop_map(|(claim, write, how)| Command::Write { claim, write, how }),
-        5 => (mutation(), any_of(Verdict::ALL))
+        5 => (mutation(), any_of(ResolutionKind::ALL))
             .prop_map(|(mutation, verdict)| Command::Resolve { mutation, verdict }),
         4 => proptest::option::of(any::<bool>()).prop_map(|found| Command::LookUp { found }),
-        1 => (workflow(), prop_oneof![Just(EventFate::PutBack), Just(EventFate::Skip)])
+        1 => (workflow(), prop_oneof![Just(ParkedEventAction::PutBack), Just(ParkedEventAction::Skip)])
             .prop_map(|(workflow, fate)| Command::SettleEvent { workflow, fate }),
         1 => prop_oneof![Just(0), Just(600_u64)].prop_map(|seconds| Command::Prune { seconds }),
         1 => mutation().prop_map(|mutation| Command::Message { mutation }),

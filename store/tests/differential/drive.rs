@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use windlass_core::{
-    Action, Clock, EventStatus, Failure, HandlerKind, Id, InputId, LogLevel, Phase, RunId, Status,
-    Timestamp, Verdict, WorkflowId, WorkflowStatus,
+    Action, Clock, EventStatus, Failure, HandlerKind, Id, InputId, LogLevel, Phase, ResolutionKind,
+    RunId, Status, Timestamp, WorkflowId, WorkflowStatus,
 };
 use windlass_store::{
     ApplyMutation, BeginMutation, CheckpointPrepare, Claim, CommitConsumer, CommitProducer,
@@ -50,7 +50,8 @@ impl Side {
         let has_stopped = workflow.error.is_some() || workflow.maintenance;
         Some(match overview.in_doubt.first() {
             Some(doubt) => {
-                let verdict = Verdict::ALL[usize::from(how.choice) % Verdict::ALL.len()];
+                let verdict =
+                    ResolutionKind::ALL[usize::from(how.choice) % ResolutionKind::ALL.len()];
                 self.resolve(doubt.id, verdict).await
             }
             None if workflow.status == WorkflowStatus::Active && !has_stopped => {

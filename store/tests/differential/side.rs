@@ -8,13 +8,13 @@ use std::time::Duration;
 use serde_json::json;
 use windlass_core::{
     Action, Age, Clock, EventStatus, Failure, Grant, Id, ManualClock, MutationId, RecordKind,
-    Retention, Verdict, WorkerId, WorkflowId, WorkspaceId,
+    ResolutionKind, Retention, WorkerId, WorkflowId, WorkspaceId,
 };
-use windlass_store::conformance::{answer, card};
+use windlass_store::conformance::{resolution, worker_info};
 use windlass_store::{
-    ActivateScript, Beat, Bump, Claim, ClaimLookups, ClaimRuns, ControlWorkflow, Ended, EventFate,
-    Finding, Prune, Queue, RecoverRuns, ResolveMutation, Result, SaveScript, ScriptMessage,
-    SettleEvent, SettleLookup, StartSession, Store, StoreError, Takes,
+    ActivateScript, Bump, Claim, ClaimFilter, ClaimLookups, ClaimRuns, ClaimScope, ControlWorkflow,
+    EndedRuns, Finding, Heartbeat, ParkedEventAction, Prune, RecoverRuns, ResolveMutation, Result,
+    SaveScript, ScriptMessage, SettleEvent, SettleLookup, StartSession, Store, StoreError,
 };
 
 use crate::command::Command;
@@ -164,11 +164,11 @@ impl Side {
         limit: u32,
         workflow: Option<WorkflowId>,
     ) -> String {
-        let queue = workflow.map_or_else(
-            || Queue::For(Takes::default()),
-            |workflow| Queue::Of(self.workspace, workflow),
+        let scope = workflow.map_or_else(
+            || ClaimScope::Matching(ClaimFilter::default()),
+            |workflow| ClaimScope::Workflow(self.workspace, workflow),
         );
-        let params = ClaimRuns { worker: self.workers[worker], limit, lease: LEASE, queue };
+        let params = ClaimRuns { worker: self.workers[worker], limit, lease: LEASE, scope };
         let claimed = self.store.claim_runs(params).await;
         self.claims.extend(claimed.iter().flatten().map(|run| run.claim));
         said(claimed)
@@ -176,18 +176,18 @@ impl Side {
 
     async fn renew(&self, newest: usize) -> String {
         let claims = self.claims.iter().rev().take(newest).copied().collect();
-        let worker = card(self.workers[0], Takes::default());
-        let beat = Beat { worker, claims, lease: LEASE, ended: Ended::default() };
-        said(self.store.beat(beat).await)
+        let worker = worker_info(self.workers[0], ClaimFilter::default());
+        let heartbeat = Heartbeat { worker, claims, lease: LEASE, ended: EndedRuns::default() };
+        said(self.store.heartbeat(heartbeat).await)
     }
 
-    pub(crate) async fn resolve(&self, mutation: MutationId, verdict: Verdict) -> String {
+    pub(crate) async fn resolve(&self, mutation: MutationId, verdict: ResolutionKind) -> String {
         let reason = Some("I looked".to_owned());
-        let answer = answer(verdict);
+        let resolution = resolution(verdict);
         let params = ResolveMutation {
             workspace: self.workspace,
             mutation,
-            answer,
+            resolution,
             actor: ACTOR.to_owned(),
             reason,
         };
@@ -213,7 +213,7 @@ impl Side {
     }
 
     /// Puts a parked event back, or skips it.
-    async fn settle_event(&self, workflow: WorkflowId, fate: EventFate) -> Option<String> {
+    async fn settle_event(&self, workflow: WorkflowId, fate: ParkedEventAction) -> Option<String> {
         let events = self.events(workflow).await;
         let event = events.iter().find(|event| event.status == EventStatus::Parked)?.id;
         let params = SettleEvent {

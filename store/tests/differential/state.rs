@@ -5,7 +5,7 @@ use std::fmt::Debug;
 
 use serde::Serialize;
 use windlass_core::{WorkflowId, WorkspaceId};
-use windlass_store::{EventFilter, Inspect, LogFilter, RunFilter, Takes};
+use windlass_store::{ClaimFilter, EventFilter, Inspect, LogFilter, RunFilter};
 
 /// The whole content of a store, part by part, in an order that does not depend on ids.
 pub(crate) async fn read(store: &dyn Inspect, workspace: WorkspaceId) -> BTreeMap<String, String> {
@@ -19,7 +19,7 @@ pub(crate) async fn read(store: &dyn Inspect, workspace: WorkspaceId) -> BTreeMa
     parts.insert("0 workflows".to_owned(), json(&workflows));
     let notifications = store.notifications(workspace).await.unwrap();
     parts.insert("9 notifications".to_owned(), json(&notifications));
-    parts.insert("9 due".to_owned(), debug(&store.agenda(&Takes::default()).await.unwrap()));
+    parts.insert("9 due".to_owned(), debug(&store.agenda(&ClaimFilter::default()).await.unwrap()));
     parts
 }
 

@@ -1,7 +1,7 @@
 //! What it costs to have a past.
 
 use tokio::time::Instant;
-use windlass_store::{Queue, Takes};
+use windlass_store::{ClaimFilter, ClaimScope};
 
 use crate::case::Scene;
 use crate::database::{Database, Kind};
@@ -59,7 +59,7 @@ async fn time_by_hand(
     for _ in &workflows {
         // The run that waits longest is taken: each workflow's consumer looks before any producer runs.
         let began = Instant::now();
-        let claimed = world.claim(Queue::For(Takes::default())).await?;
+        let claimed = world.claim(ClaimScope::Matching(ClaimFilter::default())).await?;
         claims.push(millis(began.elapsed()));
         let began = Instant::now();
         world.find_nothing(claimed.claim).await?;
@@ -67,7 +67,7 @@ async fn time_by_hand(
     }
     // What waits would be in the way of the next repetition.
     for _ in &workflows {
-        let claimed = world.claim(Queue::For(Takes::default())).await?;
+        let claimed = world.claim(ClaimScope::Matching(ClaimFilter::default())).await?;
         world.commit_producer(claimed.claim, 0).await?;
     }
     into.set_series("claim_ms", claims);

@@ -14,9 +14,9 @@ use windlass_core::{
 use windlass_sandbox::{Sandbox, Script};
 use windlass_scheduler::{Callable, Effects, Engine, EngineParts, Observer, Registry};
 use windlass_store::{
-    ActivateScript, Bump, CheckpointPrepare, Claim, ClaimRuns, ClaimedRun, CommitConsumer,
-    CommitProducer, Event, EventFilter, NewEvent, Queue, Run, RunFilter, SaveScript, SharedStore,
-    StartSession, Takes, WorkerCard,
+    ActivateScript, Bump, CheckpointPrepare, Claim, ClaimFilter, ClaimRuns, ClaimScope, ClaimedRun,
+    CommitConsumer, CommitProducer, Event, EventFilter, NewEvent, Run, RunFilter, SaveScript,
+    SharedStore, StartSession, WorkerInfo,
 };
 use windlass_worker::tools::{Notification, Notifier, ToolsConfig};
 
@@ -135,7 +135,7 @@ impl World {
         // The consumer looks first, and finds nothing.
         for _look in 0..4 {
             let ClaimedRun { claim, state, .. } =
-                self.claim(Queue::Of(self.workspace, workflow)).await?;
+                self.claim(ClaimScope::Workflow(self.workspace, workflow)).await?;
             match state.kind {
                 HandlerKind::Producer => return Ok(claim),
                 HandlerKind::Consumer => self.find_nothing(claim).await?,
@@ -146,9 +146,9 @@ impl World {
     }
 
     /// Takes a run by hand.
-    pub(crate) async fn claim(&self, queue: Queue) -> anyhow::Result<ClaimedRun> {
+    pub(crate) async fn claim(&self, scope: ClaimScope) -> anyhow::Result<ClaimedRun> {
         let worker = WorkerId::mint(SystemClock.now());
-        let params = ClaimRuns { worker, limit: 1, lease: LEASE, queue };
+        let params = ClaimRuns { worker, limit: 1, lease: LEASE, scope };
         let claimed = self.store.claim_runs(params).await?.into_iter().next();
         claimed.ok_or_else(|| anyhow!("there is no run to be claimed"))
     }
@@ -218,13 +218,13 @@ impl World {
             registry: Arc::clone(&self.registry),
             policy: self.policy.clone(),
             prices: windlass_core::Prices::default(),
-            worker: WorkerCard {
+            worker: WorkerInfo {
                 id: WorkerId::mint(SystemClock.now()),
                 host: "figures".to_owned(),
                 pid: std::process::id(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 slots,
-                takes: Takes::default(),
+                filter: ClaimFilter::default(),
             },
             effects: Effects::Make,
             workers_dir: None,

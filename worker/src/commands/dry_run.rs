@@ -15,8 +15,9 @@ use windlass_core::{
 };
 use windlass_scheduler::Effects;
 use windlass_store::{
-    ActivateScript, Bump, CheckpointPrepare, ClaimRuns, ClaimedRun, CommitConsumer, CommitProducer,
-    Event, EventFilter, Mutation, NewEvent, NewInput, Queue, RunFilter, SaveScript, ScriptVersion,
+    ActivateScript, Bump, CheckpointPrepare, ClaimRuns, ClaimScope, ClaimedRun, CommitConsumer,
+    CommitProducer, Event, EventFilter, Mutation, NewEvent, NewInput, RunFilter, SaveScript,
+    ScriptVersion,
 };
 
 use super::engine::Working;
@@ -175,7 +176,7 @@ impl Copy {
             worker: self.worker,
             limit: 1,
             lease,
-            queue: Queue::Of(self.opened.workspace, self.workflow),
+            scope: ClaimScope::Workflow(self.opened.workspace, self.workflow),
         };
         Ok(self.opened.store.claim_runs(params).await?.pop())
     }

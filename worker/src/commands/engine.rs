@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use windlass_core::{Clock as _, Failure, Id as _, MutationId, SystemClock, WorkerId, WorkspaceId};
 use windlass_sandbox::Sandbox;
 use windlass_scheduler::{Effects, Engine, EngineParts, Observer, Registry, Tool};
-use windlass_store::{ScriptMessage, SharedStore, StoreError, Takes, WorkerCard};
+use windlass_store::{ClaimFilter, ScriptMessage, SharedStore, StoreError, WorkerInfo};
 
 use super::{Context, Opened};
 use crate::config::Settings;
@@ -21,7 +21,7 @@ pub(crate) struct Working {
     /// How many runs it drives at a time.
     pub(crate) slots: u32,
     /// Which runs it takes.
-    pub(crate) takes: Takes,
+    pub(crate) filter: ClaimFilter,
     /// What becomes of mutations. Where they are captured, the store is a copy in this process, and no other worker can lose
     /// anything there.
     pub(crate) effects: Effects,
@@ -30,7 +30,7 @@ pub(crate) struct Working {
 impl Working {
     /// As the configuration says.
     pub(crate) fn of(settings: &Settings) -> Self {
-        Self { slots: settings.slots, takes: Takes::default(), effects: Effects::Make }
+        Self { slots: settings.slots, filter: ClaimFilter::default(), effects: Effects::Make }
     }
 }
 
@@ -69,15 +69,15 @@ pub(crate) async fn assemble(
 }
 
 /// This process as a worker.
-fn card(working: Working) -> WorkerCard {
+fn card(working: Working) -> WorkerInfo {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    WorkerCard {
+    WorkerInfo {
         id: WorkerId::mint(SystemClock.now()),
         host,
         pid: std::process::id(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         slots: working.slots,
-        takes: working.takes,
+        filter: working.filter,
     }
 }
 

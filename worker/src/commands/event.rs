@@ -3,7 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 use windlass_core::EventStatus;
-use windlass_store::{AnyId, Event, EventFate, SettleEvent};
+use windlass_store::{AnyId, Event, ParkedEventAction, SettleEvent};
 
 use super::Context;
 use crate::exit::{CommandError, Ending, Result};
@@ -45,7 +45,7 @@ pub(crate) async fn run(context: &Context, args: &EventArgs) -> Result<Ending> {
             hint: Some("give an id that begins with `evt_`; `windlass status` names it".to_owned()),
         });
     };
-    let fate = if args.fate.skip { EventFate::Skip } else { EventFate::PutBack };
+    let fate = if args.fate.skip { ParkedEventAction::Skip } else { ParkedEventAction::PutBack };
     let (actor, reason) = (context.actor.clone(), args.reason.clone());
     let event = opened
         .store

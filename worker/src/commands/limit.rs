@@ -2,7 +2,7 @@
 
 use clap::Args;
 use serde::Serialize;
-use windlass_core::{FlowKey, FlowLimit, Rate};
+use windlass_core::{LimitKey, Rate, RunLimit};
 use windlass_store::{Holder, Limit, SetLimit};
 
 use super::Context;
@@ -13,7 +13,7 @@ use crate::output::{Answer, Page};
 pub(crate) struct LimitArgs {
     /// What is limited: `workflow:NAME`, `connector:Http` or `host:api.example.com`; without it, all limits are listed
     #[arg(value_name = "KEY")]
-    key: Option<FlowKey>,
+    key: Option<LimitKey>,
     /// How many runs at a time, of all workers together
     #[arg(long, value_name = "N", requires = "key", value_parser = clap::value_parser!(u32).range(1..))]
     at_once: Option<u32>,
@@ -32,7 +32,7 @@ struct Limits(Vec<Limit>);
 pub(crate) async fn run(context: &Context, args: &LimitArgs) -> Result<Ending> {
     let opened = context.open_existing().await?;
     let workspace = opened.workspace;
-    let limit = FlowLimit { at_once: args.at_once, rate: args.rate };
+    let limit = RunLimit { at_once: args.at_once, rate: args.rate };
     let is_set = args.at_once.is_some() || args.rate.is_some();
     if let Some(key) = args.key.clone().filter(|_| is_set || args.none) {
         let (limit, actor) = (is_set.then_some(limit), context.actor.clone());

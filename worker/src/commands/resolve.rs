@@ -2,7 +2,7 @@
 
 use clap::Args;
 use serde::Serialize;
-use windlass_core::Verdict;
+use windlass_core::ResolutionKind;
 use windlass_store::{self as store, AnyId, Mutation, ResolveMutation};
 
 use super::Context;
@@ -44,7 +44,7 @@ struct Resolved {
     #[serde(flatten)]
     mutation: Mutation,
     #[serde(skip)]
-    verdict: Verdict,
+    verdict: ResolutionKind,
     #[serde(skip)]
     see: String,
 }
@@ -58,12 +58,13 @@ pub(crate) async fn run(context: &Context, args: &ResolveArgs) -> Result<Ending>
             hint: Some("give an id that begins with `mut_`; `windlass status` names it".to_owned()),
         });
     };
-    let answer = answer(context, args, &opened.store.mutation(opened.workspace, id).await?).await?;
-    let verdict = answer.verdict();
+    let resolution =
+        resolution(context, args, &opened.store.mutation(opened.workspace, id).await?).await?;
+    let verdict = resolution.kind();
     let params = ResolveMutation {
         workspace: opened.workspace,
         mutation: id,
-        answer,
+        resolution,
         actor: context.actor.clone(),
         reason: args.reason.clone(),
     };
@@ -75,17 +76,17 @@ pub(crate) async fn run(context: &Context, args: &ResolveArgs) -> Result<Ending>
 }
 
 /// What the person says, its result checked against what the tool promises.
-async fn answer(
+async fn resolution(
     context: &Context,
     args: &ResolveArgs,
     mutation: &Mutation,
-) -> Result<store::Answer> {
+) -> Result<store::Resolution> {
     let VerdictArgs { did_not_happen: _, skip, try_again, happened } = &args.verdict;
     let Some(text) = happened else {
         return Ok(match (skip, try_again) {
-            (true, _) => store::Answer::Skip,
-            (_, true) => store::Answer::TryAgain,
-            (false, false) => store::Answer::DidNotHappen,
+            (true, _) => store::Resolution::Skip,
+            (_, true) => store::Resolution::TryAgain,
+            (false, false) => store::Resolution::DidNotHappen,
         });
     };
     let wrong = |message: String, hint: String| CommandError::Usage { message, hint: Some(hint) };
@@ -100,18 +101,22 @@ async fn answer(
             wrong(failure.message, hint)
         })?;
     }
-    Ok(store::Answer::Happened(result))
+    Ok(store::Resolution::Happened(result))
 }
 
 impl Answer for Resolved {
     fn write(&self, page: &mut Page) {
         page.line(match self.verdict {
-            Verdict::DidNotHappen => {
+            ResolutionKind::DidNotHappen => {
                 "It did not happen: its events are pending again, and a new run prepares afresh."
             }
-            Verdict::Happened => "It happened: `next` goes on with the result that you gave.",
-            Verdict::Skip => "It is left as it is: its events are skipped, and `next` runs once.",
-            Verdict::TryAgain => "Its tool looks it up again: at once where a worker runs.",
+            ResolutionKind::Happened => {
+                "It happened: `next` goes on with the result that you gave."
+            }
+            ResolutionKind::Skip => {
+                "It is left as it is: its events are skipped, and `next` runs once."
+            }
+            ResolutionKind::TryAgain => "Its tool looks it up again: at once where a worker runs.",
         });
         page.line(format_args!("`{}` says how the workflow stands.", self.see));
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use windlass_core::{Backoff, WorkflowStatus};
-use windlass_store::{Takes, Workflow};
+use windlass_store::{ClaimFilter, Workflow};
 
 use super::engine::Working;
 use super::{Context, Opened, engine, run};
@@ -62,7 +62,7 @@ pub(crate) async fn run(context: &Context, args: &UpArgs) -> Result<Ending> {
 fn working(context: &Context, args: &UpArgs, opened: &Opened) -> Working {
     Working {
         slots: args.slots.unwrap_or(context.settings.slots),
-        takes: Takes {
+        filter: ClaimFilter {
             workspace: context.global.workspace.as_ref().map(|_| opened.workspace),
             labels: args.labels.clone(),
         },

@@ -169,7 +169,7 @@ fn a_person_says_that_it_happened_with_a_result_that_the_tool_could_give() {
     let shown = place.json(&format!("show {id}"));
     assert_eq!(shown["mutation"]["status"], "applied");
     assert_eq!(shown["mutation"]["resolved_by"], "user_assert_applied");
-    let entry = shown["story"].as_array().unwrap().last().unwrap().clone();
+    let entry = shown["journal"].as_array().unwrap().last().unwrap().clone();
     assert_eq!((&entry["action"], &entry["reason"]), (&json!("mutation.resolved"), &json!("seen")));
     assert_eq!(entry["actor"], "tester");
     place.call("run lines");

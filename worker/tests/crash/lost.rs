@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use windlass_core::{MutationStatus, ResolvedBy};
-use windlass_store::{Answer, ResolveMutation, SharedStore, Workflow, WorkflowOverview};
+use windlass_store::{Resolution, ResolveMutation, SharedStore, Workflow, WorkflowOverview};
 
 use crate::place::{Database, Place};
 use crate::shop::{Random, Shop};
@@ -186,14 +186,17 @@ impl Person<'_> {
         let is_question = |status| status == MutationStatus::Indeterminate;
         for question in overview.in_doubt.into_iter().filter(|it| is_question(it.status)) {
             assert!(!question.reconcilable, "asked what can be found out: {question:#?}");
-            let answer = match (self.shop.knows(&question.idempotency_key), self.n_answers % 2) {
-                (false, _) => Answer::DidNotHappen,
-                (true, 0) => Answer::Skip,
-                (true, _) => Answer::Happened(json!({"status": 201, "headers": {}, "body": null})),
+            let resolution = match (self.shop.knows(&question.idempotency_key), self.n_answers % 2)
+            {
+                (false, _) => Resolution::DidNotHappen,
+                (true, 0) => Resolution::Skip,
+                (true, _) => {
+                    Resolution::Happened(json!({"status": 201, "headers": {}, "body": null}))
+                }
             };
             let (mutation, actor) = (question.id, "shop".to_owned());
             let workspace = workflow.workspace_id;
-            let answer = ResolveMutation { workspace, mutation, answer, actor, reason: None };
+            let answer = ResolveMutation { workspace, mutation, resolution, actor, reason: None };
             store.resolve_mutation(answer).await.unwrap();
             self.n_answers += 1;
         }

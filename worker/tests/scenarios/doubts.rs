@@ -8,7 +8,7 @@ use windlass_core::{
     WorkflowId,
 };
 use windlass_scheduler::Reconciliation;
-use windlass_store::{Answer, Mutation, NotificationKind, ResolveMutation};
+use windlass_store::{Mutation, NotificationKind, Resolution, ResolveMutation};
 
 use crate::failures::{APPEND, PUBLISH, row};
 use crate::odd::Does;
@@ -50,7 +50,7 @@ scenarios! {
         assert!(error.contains("`Odd.change` panicked: the tool fell over"), "{error}");
         assert_eq!(doubtful.error_class, Some(FailureClass::Internal));
         shop.odd.does("it", Does::Well);
-        let params = ResolveMutation { workspace: shop.workspace, mutation: doubtful.id, answer: Answer::DidNotHappen, actor: "me".to_owned(), reason: None };
+        let params = ResolveMutation { workspace: shop.workspace, mutation: doubtful.id, resolution: Resolution::DidNotHappen, actor: "me".to_owned(), reason: None };
         shop.store.resolve_mutation(params).await.unwrap();
         shop.work().await;
         assert_eq!(shop.statuses(workflow, "mails").await, ["consumed"]);

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde_json::json;
 use windlass_core::{Action, FailureClass, MutationStatus, Outcome, Phase, ResolvedBy, Status};
 use windlass_store::{
-    Answer, Bump, InputStatus, Layer, ResolveMutation, Result, StoreError, Wrote,
+    Bump, InputStatus, Layer, Resolution, ResolveMutation, Result, StoreError, Wrote,
 };
 
 use crate::scenarios;
@@ -273,8 +273,8 @@ scenarios! {
         assert_eq!(shop.outside.requests("rows"), 1, "nothing is sent again while nobody knows");
 
         shop.outside.answer("rows", 200, "ok");
-        let answer = Answer::DidNotHappen;
-        let params = ResolveMutation { workspace: shop.workspace, mutation: doubtful.id, answer, actor: "me".to_owned(), reason: None };
+        let resolution = Resolution::DidNotHappen;
+        let params = ResolveMutation { workspace: shop.workspace, mutation: doubtful.id, resolution, actor: "me".to_owned(), reason: None };
         shop.store.resolve_mutation(params).await.unwrap();
         shop.work().await;
 
@@ -290,7 +290,7 @@ scenarios! {
         shop.work().await;
         let doubtful = shop.outputs(workflow).await.remove(0);
 
-        let params = ResolveMutation { workspace: shop.workspace, mutation: doubtful.id, answer: Answer::Skip, actor: "me".to_owned(), reason: Some("known".to_owned()) };
+        let params = ResolveMutation { workspace: shop.workspace, mutation: doubtful.id, resolution: Resolution::Skip, actor: "me".to_owned(), reason: Some("known".to_owned()) };
         shop.store.resolve_mutation(params).await.unwrap();
         shop.work().await;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use windlass_core::{MutationStatus, Phase, Status, WorkflowId};
-use windlass_store::{ClaimRuns, Queue, RecoverRuns, Takes};
+use windlass_store::{ClaimFilter, ClaimRuns, ClaimScope, RecoverRuns};
 
 use crate::scenarios;
 use crate::workshop::Workshop;
@@ -128,7 +128,7 @@ scenarios! {
         let worker = shop.new_worker();
         let leaving = shop.engine_of(worker);
         let lease = Duration::from_secs(60);
-        let claim = ClaimRuns { worker, limit: 1, lease, queue: Queue::Of(shop.workspace, workflow) };
+        let claim = ClaimRuns { worker, limit: 1, lease, scope: ClaimScope::Workflow(shop.workspace, workflow) };
         shop.store.enqueue_due(1).await.unwrap();
         assert_eq!(shop.store.claim_runs(claim).await.unwrap().len(), 1);
         shop.work().await;
@@ -145,7 +145,7 @@ scenarios! {
         let claim = || {
             let worker = shop.new_worker();
             let lease = Duration::from_secs(60);
-            shop.store.claim_runs(ClaimRuns { worker, limit: 10, lease, queue: Queue::For(Takes::default()) })
+            shop.store.claim_runs(ClaimRuns { worker, limit: 10, lease, scope: ClaimScope::Matching(ClaimFilter::default()) })
         };
 
         assert_eq!(claim().await.unwrap().len(), 1);

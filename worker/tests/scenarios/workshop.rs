@@ -14,8 +14,8 @@ use windlass_core::{
 use windlass_sandbox::{Sandbox, Script};
 use windlass_scheduler::{Callable, Effects, Engine, EngineParts, Registry, Tool};
 use windlass_store::{
-    ActivateScript, Bump, ControlWorkflow, Event, EventFilter, Input, Layer, Layered, LogFilter,
-    Mutation, Run, RunFilter, SaveScript, Session, SharedStore, Takes, WorkerCard, Workflow,
+    ActivateScript, Bump, ClaimFilter, ControlWorkflow, Event, EventFilter, Input, Layer, Layered,
+    LogFilter, Mutation, Run, RunFilter, SaveScript, Session, SharedStore, WorkerInfo, Workflow,
 };
 use windlass_worker::tools::{self, FilesConfig, HttpConfig, Notification, Notifier, ToolsConfig};
 
@@ -174,7 +174,7 @@ impl Workshop {
     /// The same, of a worker that the test knows.
     pub(crate) fn engine_of(&self, worker: WorkerId) -> Engine {
         let parts = self.engine_parts(Arc::clone(&self.store));
-        let worker = WorkerCard { id: worker, ..parts.worker.clone() };
+        let worker = WorkerInfo { id: worker, ..parts.worker.clone() };
         Engine::new(EngineParts { worker, ..parts }).unwrap()
     }
 
@@ -199,13 +199,13 @@ impl Workshop {
             registry: Arc::clone(&self.registry),
             policy: self.policy.clone(),
             prices: serde_json::from_str(r#"{"Files.append": 0.25}"#).unwrap(),
-            worker: WorkerCard {
+            worker: WorkerInfo {
                 id: self.new_worker(),
                 host: "workshop".to_owned(),
                 pid: std::process::id(),
                 version: "0".to_owned(),
                 slots: 4,
-                takes: Takes::default(),
+                filter: ClaimFilter::default(),
             },
             effects: Effects::Make,
             workers_dir: Some(self.folder.path().join("workers")),

@@ -105,9 +105,10 @@ async fn open_subjects(tx: &Tx<'_>, subjects: &[String]) -> Result<HashSet<Strin
     open.extend(under_way.into_iter().map(|Db(id)| id.to_string()));
     macro_rules! hold {
         ($column:ident: $id:ty) => {
-            let held = workflows::table.filter(workflows::$column.eq_any(subjects));
-            let held: Vec<Option<Db<$id>>> = held.select(workflows::$column).load(tx.conn).await?;
-            open.extend(held.into_iter().flatten().map(|Db(id)| id.to_string()));
+            let locked = workflows::table.filter(workflows::$column.eq_any(subjects));
+            let locked: Vec<Option<Db<$id>>> =
+                locked.select(workflows::$column).load(tx.conn).await?;
+            open.extend(locked.into_iter().flatten().map(|Db(id)| id.to_string()));
         };
     }
     hold!(stopped_by_run_id: RunId);

@@ -97,7 +97,7 @@ pub(crate) struct OutputPage {
     run: Run,
     inputs: Vec<Input>,
     /// What was done about it, by whom and why.
-    story: Vec<JournalEntry>,
+    journal: Vec<JournalEntry>,
 }
 
 pub(crate) async fn load_output(
@@ -109,11 +109,11 @@ pub(crate) async fn load_output(
     for input in &mutation.inputs {
         inputs.push(store.input(*workspace, *input).await?);
     }
-    let story = store.story(*workspace, mutation.workflow_id, &id.to_string()).await?;
+    let journal = store.journal_for(*workspace, mutation.workflow_id, &id.to_string()).await?;
     Ok(OutputPage {
         run: store.run(*workspace, mutation.handler_run_id).await?,
         inputs,
-        story,
+        journal,
         mutation,
     })
 }
@@ -126,10 +126,10 @@ impl OutputPage {
         for input in &self.inputs {
             page.field("because of", format_args!("{} ({})", input.title, input.id));
         }
-        if !self.story.is_empty() {
+        if !self.journal.is_empty() {
             page.heading("What was done about it");
         }
-        for JournalEntry { actor, action, reason, created_at, .. } in &self.story {
+        for JournalEntry { actor, action, reason, created_at, .. } in &self.journal {
             let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
             page.line(format_args!("  {} {action}, by {actor}{reason}", page.time(*created_at)));
         }

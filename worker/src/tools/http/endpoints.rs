@@ -40,12 +40,12 @@ pub(super) enum Way {
     /// By sending the same request again: the server knows its key, and does nothing twice.
     SendAgain,
     /// By asking for it.
-    Ask(Question),
+    Ask(EndpointQuestion),
 }
 
 /// A look that tells whether an effect is there.
 #[derive(Debug)]
-pub(super) struct Question {
+pub(super) struct EndpointQuestion {
     /// A URL with [`KEY`] in it.
     url: String,
     /// What has to be where in the answer; without it, the status tells.
@@ -83,7 +83,9 @@ impl Endpoint {
         allow.server(&url).map_err(|failure| failure.message)?;
         let (way, default) = match (config.idempotent, &config.look_up) {
             (true, None) => (Way::SendAgain, Duration::ZERO),
-            (false, Some(look_up)) => (Way::Ask(Question::parse(look_up, allow)?), ABSENCE_AFTER),
+            (false, Some(look_up)) => {
+                (Way::Ask(EndpointQuestion::parse(look_up, allow)?), ABSENCE_AFTER)
+            }
             (true, Some(_)) => {
                 return Err(
                     "leave out `look_up`: what is `idempotent` is found out by sending it again"
@@ -123,7 +125,7 @@ fn is_below(path: &str, prefix: &str) -> bool {
         || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/') && !hides_slash(rest))
 }
 
-impl Question {
+impl EndpointQuestion {
     fn parse(config: &LookUpConfig, allow: &AllowList) -> Result<Self, String> {
         let found = config.found.as_ref().map(|it| (it.pointer.clone(), it.equals.clone()));
         let tells_by_body =
@@ -268,7 +270,8 @@ mod tests {
     fn finds(found: &Value, status: u16, body: &Value) -> Option<bool> {
         let config = json!({"url": "https://api.example/orders?key={key}", "found": found});
         let allow = AllowList::parse(&["api.example".to_owned()]).unwrap();
-        let question = Question::parse(&serde_json::from_value(config).unwrap(), &allow).unwrap();
+        let question =
+            EndpointQuestion::parse(&serde_json::from_value(config).unwrap(), &allow).unwrap();
         question.finds(StatusCode::from_u16(status).unwrap(), body, "k/1")
     }
 
@@ -296,7 +299,7 @@ mod tests {
     #[test]
     fn a_key_is_spelt_out_in_a_url() {
         let question =
-            Question { url: "https://api.example/{key}?key={key}".to_owned(), found: None };
+            EndpointQuestion { url: "https://api.example/{key}?key={key}".to_owned(), found: None };
 
         let url = question.url("a/b?c&d e").unwrap();
         assert_eq!(url.as_str(), "https://api.example/a%2Fb%3Fc%26d%20e?key=a%2Fb%3Fc%26d%20e");

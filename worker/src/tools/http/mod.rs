@@ -21,7 +21,7 @@ use windlass_scheduler::{Effect, Lookup, Subject, Tool, ToolCall, ToolError};
 
 use self::added::AddedHeaders;
 use self::answer::{Answer, BodyError, BodyLimits};
-use self::endpoints::{Endpoint, Endpoints, Question, Way};
+use self::endpoints::{Endpoint, EndpointQuestion, Endpoints, Way};
 use self::request::{ChangeInput, LookInput, Outgoing, without_query};
 use self::verdict::Verdict;
 use self::wire::{SystemLookup, Wire};
@@ -251,7 +251,7 @@ impl Http {
     /// Asks whether the effect of `key` is there. Follows no redirect: a page to log in is no effect.
     async fn ask(
         &self,
-        question: &Question,
+        question: &EndpointQuestion,
         key: &str,
         limits: BodyLimits,
     ) -> Result<Option<Answer>, Failure> {

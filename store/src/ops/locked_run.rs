@@ -16,7 +16,7 @@ use crate::rows::{Db, RunHead, SessionHead, WorkflowRow};
 use crate::schema::{handler_runs, mutations, sessions};
 
 /// A run whose workflow is locked.
-pub(in super::super) struct Held {
+pub(in super::super) struct LockedRun {
     pub(super) workflow: WorkflowRow,
     pub(super) run: RunHead,
     pub(super) session: SessionHead,
@@ -27,7 +27,7 @@ pub(in super::super) struct Held {
     pub(super) price: i64,
 }
 
-impl Held {
+impl LockedRun {
     /// The run, where it is one of that workflow.
     fn new(workflow: WorkflowRow, loaded: Loaded) -> Option<Self> {
         let Loaded { run, session, state, recourse, price } = loaded;
@@ -63,19 +63,23 @@ impl Held {
 ///
 /// A lease that has expired does not lose it: only that another worker claimed the run, or that it was stopped in the meantime.
 /// So a worker that was merely slow loses nothing while nobody missed it.
-pub(super) async fn hold(conn: &Conn, claim: Claim) -> Result<Option<Held>> {
+pub(super) async fn lock_claimed_run(conn: &Conn, claim: Claim) -> Result<Option<LockedRun>> {
     // The run is looked at when the lock is taken.
     let (workflow, run) = joined!(
         dialect::lock_workflow(conn, claim.workspace, claim.workflow),
         load(conn, claim.run),
     )?;
-    let held = workflow.zip(run).and_then(|(workflow, run)| Held::new(workflow, run));
-    let is_active = |held: &Held| held.run.status.0 == Status::Active;
-    Ok(held.filter(|held| held.run.fence == claim.fence && is_active(held)))
+    let locked = workflow.zip(run).and_then(|(workflow, run)| LockedRun::new(workflow, run));
+    let is_active = |locked: &LockedRun| locked.run.status.0 == Status::Active;
+    Ok(locked.filter(|locked| locked.run.fence == claim.fence && is_active(locked)))
 }
 
 /// The run of that workspace, with its workflow locked.
-pub(super) async fn find(tx: &Tx<'_>, workspace: WorkspaceId, run: RunId) -> Result<Option<Held>> {
+pub(super) async fn find(
+    tx: &Tx<'_>,
+    workspace: WorkspaceId,
+    run: RunId,
+) -> Result<Option<LockedRun>> {
     let Some(workflow) = workflow_of(tx, workspace, run).await? else { return Ok(None) };
     let locked = dialect::lock_workflow(tx.conn, workspace, workflow).await?;
     with_run(tx, locked, run).await
@@ -86,7 +90,7 @@ pub(super) async fn find_free(
     tx: &Tx<'_>,
     workspace: WorkspaceId,
     run: RunId,
-) -> Result<Option<Held>> {
+) -> Result<Option<LockedRun>> {
     let Some(workflow) = workflow_of(tx, workspace, run).await? else { return Ok(None) };
     let locked = dialect::lock_free_workflow(tx.conn, workspace, workflow).await?;
     with_run(tx, locked, run).await
@@ -105,10 +109,14 @@ async fn workflow_of(
     Ok(workflow.map(|Db(workflow)| workflow))
 }
 
-async fn with_run(tx: &Tx<'_>, locked: Option<WorkflowRow>, run: RunId) -> Result<Option<Held>> {
+async fn with_run(
+    tx: &Tx<'_>,
+    locked: Option<WorkflowRow>,
+    run: RunId,
+) -> Result<Option<LockedRun>> {
     let Some(workflow) = locked else { return Ok(None) };
     // Read only now: whoever held the lock may have changed the run.
-    Ok(load(tx.conn, run).await?.and_then(|loaded| Held::new(workflow, loaded)))
+    Ok(load(tx.conn, run).await?.and_then(|loaded| LockedRun::new(workflow, loaded)))
 }
 
 /// A run and what its state depends on.

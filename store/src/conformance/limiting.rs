@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use windlass_core::{FlowKey, FlowLimit, Grant, Rate};
+use windlass_core::{LimitKey, RunLimit, Grant, Rate};
 
 use super::world::{Bench, LEASE, World, commit_consumer_of, pipeline, seconds};
-use crate::{ActivateScript, Bump, ClaimedRun, CommitConsumer, FollowUp, Limit, Queue, SaveScript, SetLimit, Takes};
+use crate::{ActivateScript, Bump, ClaimedRun, CommitConsumer, FollowUp, Limit, ClaimScope, SaveScript, SetLimit, ClaimFilter};
 
 /// A workflow that may call these.
 async fn deploy(world: &World, name: &str, may_call: &[&str]) -> World {
@@ -37,26 +37,26 @@ async fn three(bench: Bench) -> World {
     world
 }
 
-async fn set(world: &World, key: &str, limit: Option<FlowLimit>) {
+async fn set(world: &World, key: &str, limit: Option<RunLimit>) {
     let params = SetLimit {
         workspace: world.workspace,
-        key: key.parse::<FlowKey>().unwrap(),
+        key: key.parse::<LimitKey>().unwrap(),
         limit,
         actor: "ada".to_owned(),
     };
     world.store.set_limit(params).await.unwrap();
 }
 
-fn at_once(at_once: u32) -> Option<FlowLimit> {
-    Some(FlowLimit { at_once: Some(at_once), rate: None })
+fn at_once(at_once: u32) -> Option<RunLimit> {
+    Some(RunLimit { at_once: Some(at_once), rate: None })
 }
 
-fn rate(runs: u32, per: Duration) -> Option<FlowLimit> {
-    Some(FlowLimit { at_once: None, rate: Some(Rate { runs, per }) })
+fn rate(runs: u32, per: Duration) -> Option<RunLimit> {
+    Some(RunLimit { at_once: None, rate: Some(Rate { runs, per }) })
 }
 
 async fn take(world: &World) -> Vec<ClaimedRun> {
-    world.claims_from(Queue::For(Takes::default()), 10).await
+    world.claims_from(ClaimScope::Matching(ClaimFilter::default()), 10).await
 }
 
 /// What a workflow's page says of limits.
@@ -178,7 +178,7 @@ pub async fn a_limit_is_taken_away(bench: Bench) {
 
 pub async fn a_limit_counts_what_runs_when_it_is_set(bench: Bench) {
     let world = three(bench).await;
-    let [run] = world.claims_from(Queue::For(Takes::default()), 1).await.try_into().unwrap();
+    let [run] = world.claims_from(ClaimScope::Matching(ClaimFilter::default()), 1).await.try_into().unwrap();
     set(&world, "host:a.example", at_once(1)).await;
 
     assert_eq!(take(&world).await, []);

@@ -12,7 +12,7 @@ use windlass_core::{Failure, MutationId, MutationStatus, Phase, Status, digest};
 use super::Tx;
 use super::claim::claimed;
 use super::dialect::RunQueryDsl;
-use super::held::{Held, load};
+use super::locked_run::{LockedRun, load};
 use super::queue::Enqueued;
 use crate::error::{Result, StoreError};
 use crate::literals::IsActive;
@@ -23,22 +23,23 @@ use crate::schema::{handler_runs, mutations, workflows};
 use crate::tenant::is_of;
 
 /// Whether `prepare` is checkpointed with that result.
-pub(super) async fn is_prepared(tx: &Tx<'_>, held: &Held, result: &Value) -> Result<bool> {
-    if held.state.phase != Phase::Prepared {
+pub(super) async fn is_prepared(tx: &Tx<'_>, locked: &LockedRun, result: &Value) -> Result<bool> {
+    if locked.state.phase != Phase::Prepared {
         return Ok(false);
     }
-    let same =
-        handler_runs::table.find(held.run.id).filter(handler_runs::prepare_result.eq(Json(result)));
+    let same = handler_runs::table
+        .find(locked.run.id)
+        .filter(handler_runs::prepare_result.eq(Json(result)));
     Ok(select(exists(same)).get_result(tx.conn).await?)
 }
 
 /// The run's mutation, where it is the one that is to begin and its request has not left.
 pub(super) async fn begun(
     tx: &Tx<'_>,
-    held: &Held,
+    locked: &LockedRun,
     wanted: &BeginMutation,
 ) -> Result<Option<BegunMutation>> {
-    let Some(mutation) = held.run.mutation_id.filter(|_| held.state.phase == Phase::Mutating)
+    let Some(mutation) = locked.run.mutation_id.filter(|_| locked.state.phase == Phase::Mutating)
     else {
         return Ok(None);
     };
@@ -54,8 +55,9 @@ pub(super) async fn begun(
 }
 
 /// Whether the mutation of a run that goes on was applied with that result.
-pub(super) async fn is_applied(tx: &Tx<'_>, held: &Held, result: &Value) -> Result<bool> {
-    let Some(mutation) = held.run.mutation_id.filter(|_| held.state.phase == Phase::Mutated) else {
+pub(super) async fn is_applied(tx: &Tx<'_>, locked: &LockedRun, result: &Value) -> Result<bool> {
+    let Some(mutation) = locked.run.mutation_id.filter(|_| locked.state.phase == Phase::Mutated)
+    else {
         return Ok(false);
     };
     let same = mutations::table

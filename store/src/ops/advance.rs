@@ -11,7 +11,7 @@ use windlass_core::{
 
 use super::dialect::{self, RunQueryDsl};
 use super::queue::{self, Enqueued};
-use super::sessions::{self, Course};
+use super::sessions::{self, SessionProgress};
 use super::{Operation, Tx, window};
 use crate::error::Result;
 use crate::joined::joined;
@@ -34,14 +34,14 @@ impl Operation for EnqueueDue {
         let due = dialect::lock_due_workflows(tx.conn, tx.now, self.limit).await?;
         let n_due = due.len();
         for workflow in due {
-            go_on(tx, workflow).await?;
+            advance_workflow(tx, workflow).await?;
         }
         Ok(n_due)
     }
 }
 
 /// What a workflow came to.
-pub(super) struct GoneOn {
+pub(super) struct Advanced {
     /// As it is saved.
     pub(super) workflow: WorkflowRow,
     /// The run that was enqueued.
@@ -58,7 +58,7 @@ struct Open {
 
 /// Saves the workflow and decides what it does next: a run is enqueued in a session, or the open session is completed and the
 /// workflow notes when it has to be looked at again.
-pub(super) async fn go_on(tx: &Tx<'_>, workflow: WorkflowRow) -> Result<GoneOn> {
+pub(super) async fn advance_workflow(tx: &Tx<'_>, workflow: WorkflowRow) -> Result<Advanced> {
     let (has_run, session, handlers) = joined!(
         has_open_run(tx, workflow.id),
         sessions::find_open(tx, workflow.id),
@@ -69,12 +69,12 @@ pub(super) async fn go_on(tx: &Tx<'_>, workflow: WorkflowRow) -> Result<GoneOn> 
 
 /// The same where the workflow's open run has just committed, in that session and leaving the handlers like that, and its worker
 /// may go on with the next one.
-pub(super) async fn go_on_after(
+pub(super) async fn advance_workflow_after_commit(
     tx: &Tx<'_>,
     workflow: WorkflowRow,
     (session, handlers): (SessionHead, Vec<DueHandler>),
     taker: Option<FollowUp>,
-) -> Result<GoneOn> {
+) -> Result<Advanced> {
     let open = Open { has_run: false, session: Some(session), n_committed: 1 };
     decide(tx, workflow, (open, handlers), taker).await
 }
@@ -84,7 +84,7 @@ async fn decide(
     mut workflow: WorkflowRow,
     (open, handlers): (Open, Vec<DueHandler>),
     taker: Option<FollowUp>,
-) -> Result<GoneOn> {
+) -> Result<Advanced> {
     let view = due_view(tx, &workflow, open.has_run, handlers).await?;
     let was_due_at = workflow.due_at;
     workflow.due_at = None;
@@ -106,7 +106,7 @@ async fn decide(
     };
     tx.wake_if(enqueued.is_some() && taker.is_none());
     tx.wake_if(workflow.due_at.is_some() && workflow.due_at != was_due_at);
-    Ok(GoneOn { workflow, enqueued })
+    Ok(Advanced { workflow, enqueued })
 }
 
 /// Enqueues the next run in the open session, while its budget lasts, or else in a new one.
@@ -122,8 +122,9 @@ async fn enqueue(
         |session: &SessionHead| session.result.is_none() && session.begun_run_count < budget;
     let (id, session) = match open.session.filter(goes_on) {
         Some(SessionHead { id, .. }) => {
-            let course = Course { n_committed: open.n_committed, n_begun: 1, is_done: false };
-            (id, Either::Left(sessions::go_on(tx, id, course)))
+            let course =
+                SessionProgress { n_committed: open.n_committed, n_begun: 1, is_done: false };
+            (id, Either::Left(sessions::record_progress(tx, id, course)))
         }
         None => {
             let completed = complete(tx, workflow, open);
@@ -174,10 +175,10 @@ fn complete<'tx>(
         workflow.backoff_until = None;
     }
     let session = open.session.map(|session| session.id);
-    let course = Course { n_committed: open.n_committed, n_begun: 0, is_done };
+    let course = SessionProgress { n_committed: open.n_committed, n_begun: 0, is_done };
     async move {
         match session {
-            Some(id) => sessions::go_on(tx, id, course).await,
+            Some(id) => sessions::record_progress(tx, id, course).await,
             None => Ok(()),
         }
     }

@@ -11,21 +11,21 @@ use crate::text::UnknownText;
 use crate::time::Timestamp;
 
 /// How much waiting one point of priority is worth.
-pub const PER_PRIORITY: Duration = Duration::from_secs(60);
+pub const PRIORITY_HEAD_START: Duration = Duration::from_secs(60);
 
 /// The place of a run in the queue: the instant since which it waits, earlier by a minute for each point of its priority.
 ///
 /// So whoever waits long enough goes before any newcomer, and nobody starves. The order never changes while runs wait, and an
 /// index can keep it.
 #[must_use]
-pub fn rank(waits_since: Timestamp, priority: i32) -> Timestamp {
-    let head_start = PER_PRIORITY.saturating_mul(priority.unsigned_abs());
+pub fn queue_rank(waits_since: Timestamp, priority: i32) -> Timestamp {
+    let head_start = PRIORITY_HEAD_START.saturating_mul(priority.unsigned_abs());
     if priority >= 0 { waits_since.before(head_start) } else { waits_since.after(head_start) }
 }
 
 /// What runs have in common that is limited.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum FlowKey {
+pub enum LimitKey {
     /// A workflow.
     Workflow(String),
     /// A namespace of tools, such as a connector's.
@@ -34,7 +34,7 @@ pub enum FlowKey {
     Host(String),
 }
 
-impl FlowKey {
+impl LimitKey {
     /// What the runs of a workflow are limited by: its name, the tools that it may call, and the places that it was granted by name.
     #[must_use]
     pub fn of(workflow: &str, grant: &Grant) -> BTreeSet<Self> {
@@ -46,7 +46,7 @@ impl FlowKey {
     }
 }
 
-impl fmt::Display for FlowKey {
+impl fmt::Display for LimitKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Workflow(name) => write!(f, "workflow:{name}"),
@@ -56,7 +56,7 @@ impl fmt::Display for FlowKey {
     }
 }
 
-impl FromStr for FlowKey {
+impl FromStr for LimitKey {
     type Err = UnknownText;
 
     fn from_str(text: &str) -> Result<Self, UnknownText> {
@@ -94,7 +94,7 @@ impl FromStr for Rate {
 
 /// How much of what has a key in common runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct FlowLimit {
+pub struct RunLimit {
     /// How many runs at a time.
     pub at_once: Option<u32>,
     /// How many may begin in a window.
@@ -103,9 +103,9 @@ pub struct FlowLimit {
 
 /// A limit, and how much of it is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FlowState {
+pub struct LimitUsage {
     /// The limit.
-    pub limit: FlowLimit,
+    pub limit: RunLimit,
     /// How many runs are active.
     pub running: u32,
     /// When the window of the rate began.
@@ -116,28 +116,28 @@ pub struct FlowState {
 
 /// Why no run may begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Full {
+pub enum LimitReached {
     /// One has to end first.
     UntilOneEnds,
     /// The window has to end first.
     Until(Timestamp),
 }
 
-impl FlowState {
+impl LimitUsage {
     /// Whether a run has to wait at `now`, and for what.
     #[must_use]
-    pub fn full(&self, now: Timestamp) -> Option<Full> {
+    pub fn reached(&self, now: Timestamp) -> Option<LimitReached> {
         if self.limit.at_once.is_some_and(|at_once| self.running >= at_once) {
-            return Some(Full::UntilOneEnds);
+            return Some(LimitReached::UntilOneEnds);
         }
         let rate = self.limit.rate?;
         let ends = self.window_started_at?.after(rate.per);
-        (now < ends && self.taken >= rate.runs).then_some(Full::Until(ends))
+        (now < ends && self.taken >= rate.runs).then_some(LimitReached::Until(ends))
     }
 
     /// The same after one more run has begun at `now`.
     #[must_use]
-    pub fn after_one_more(self, now: Timestamp) -> Self {
+    pub fn with_one_more_run(self, now: Timestamp) -> Self {
         let running = self.running.saturating_add(1);
         let Some(rate) = self.limit.rate else { return Self { running, ..self } };
         match self.window_started_at {
@@ -159,9 +159,9 @@ mod tests {
 
     #[test]
     fn a_higher_priority_goes_first_until_the_other_has_waited_for_its_minutes() {
-        assert!(rank(at(119), 2) < rank(at(0), 0));
-        assert!(rank(at(121), 2) > rank(at(0), 0));
-        assert!(rank(at(0), -1) > rank(at(59), 0));
+        assert!(queue_rank(at(119), 2) < queue_rank(at(0), 0));
+        assert!(queue_rank(at(121), 2) > queue_rank(at(0), 0));
+        assert!(queue_rank(at(0), -1) > queue_rank(at(59), 0));
     }
 
     #[test]
@@ -171,37 +171,37 @@ mod tests {
             .into_iter()
             .collect();
 
-        let keys: Vec<_> = FlowKey::of("mail", &grant).iter().map(ToString::to_string).collect();
+        let keys: Vec<_> = LimitKey::of("mail", &grant).iter().map(ToString::to_string).collect();
 
         assert_eq!(keys, ["workflow:mail", "connector:Files", "connector:Http", "host:a.example"]);
         for key in keys {
-            assert_eq!(key.parse::<FlowKey>().unwrap().to_string(), key);
+            assert_eq!(key.parse::<LimitKey>().unwrap().to_string(), key);
         }
         for wrong in ["mail", "host:", "tool:Http"] {
-            assert!(wrong.parse::<FlowKey>().is_err(), "{wrong}");
+            assert!(wrong.parse::<LimitKey>().is_err(), "{wrong}");
         }
     }
 
     #[test]
     fn so_many_run_at_once_and_no_more() {
-        let limit = FlowLimit { at_once: Some(2), rate: None };
-        let one = FlowState { limit, running: 1, window_started_at: None, taken: 0 };
+        let limit = RunLimit { at_once: Some(2), rate: None };
+        let one = LimitUsage { limit, running: 1, window_started_at: None, taken: 0 };
 
-        assert_eq!(one.full(at(0)), None);
-        assert_eq!(one.after_one_more(at(0)).full(at(9)), Some(Full::UntilOneEnds));
+        assert_eq!(one.reached(at(0)), None);
+        assert_eq!(one.with_one_more_run(at(0)).reached(at(9)), Some(LimitReached::UntilOneEnds));
     }
 
     #[test]
     fn so_many_begin_in_a_window_and_the_next_begins_with_the_next_run() {
         let rate: Rate = "2/1m".parse().unwrap();
-        let limit = FlowLimit { at_once: None, rate: Some(rate) };
-        let none = FlowState { limit, running: 0, window_started_at: None, taken: 0 };
+        let limit = RunLimit { at_once: None, rate: Some(rate) };
+        let none = LimitUsage { limit, running: 0, window_started_at: None, taken: 0 };
 
-        let two = none.after_one_more(at(0)).after_one_more(at(30));
+        let two = none.with_one_more_run(at(0)).with_one_more_run(at(30));
 
-        assert_eq!(two.full(at(59)), Some(Full::Until(at(60))));
-        assert_eq!(two.full(at(60)), None);
-        let third = two.after_one_more(at(70));
+        assert_eq!(two.reached(at(59)), Some(LimitReached::Until(at(60))));
+        assert_eq!(two.reached(at(60)), None);
+        let third = two.with_one_more_run(at(70));
         assert_eq!((third.taken, third.window_started_at), (1, Some(at(70))));
         for wrong in ["2", "0/1m", "2/", "2/1"] {
             assert!(wrong.parse::<Rate>().is_err(), "{wrong}");

@@ -11,7 +11,7 @@ use super::super::{BATCH, Tx};
 use super::{Step, Way, old, pins, place};
 use crate::error::Result;
 use crate::literals::IsOver;
-use crate::params::{PrunePlace, Pruned};
+use crate::params::{PruneCursor, Pruned};
 use crate::rows::{At, Db};
 use crate::schema::{event_inputs, events, inputs, past_events, past_inputs, run_inputs};
 
@@ -168,7 +168,7 @@ pub(super) async fn keys(tx: &Tx<'_>, step: &Step<'_>) -> Result<Pruned> {
     macro_rules! forget {
         ($table:ident) => {
             let old = || $table::table.filter($table::pruned_at.le(step.cutoff));
-            if step.way == Way::Look {
+            if step.way == Way::Query {
                 let all: i64 = old().select(count_star()).first(tx.conn).await?;
                 count += usize::try_from(all).unwrap_or_default();
             } else {
@@ -178,7 +178,7 @@ pub(super) async fn keys(tx: &Tx<'_>, step: &Step<'_>) -> Result<Pruned> {
                     // With all that were removed in the same step: as few again.
                     let until = $table::table.filter($table::pruned_at.le(*last));
                     count += diesel::delete(until).execute(tx.conn).await?;
-                    next = Some(PrunePlace { at: last.0, id: String::new() });
+                    next = Some(PruneCursor { at: last.0, id: String::new() });
                 }
             }
         };

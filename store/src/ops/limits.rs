@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use diesel::dsl::count_star;
 use diesel::prelude::*;
 use serde_json::json;
-use windlass_core::{FlowKey, FlowState, RunId, WorkspaceId};
+use windlass_core::{LimitKey, LimitUsage, RunId, WorkspaceId};
 
 use super::dialect::{self, RunQueryDsl};
 use super::notices::{self, Entry};
@@ -23,25 +23,25 @@ use crate::schema::{handler_runs, limits, workflow_keys};
 
 /// The limits of some workspaces, locked, and how much of each is used.
 #[derive(Debug, Default)]
-pub(super) struct Flow {
-    states: BTreeMap<(WorkspaceId, String), FlowState>,
+pub(super) struct LimitTable {
+    states: BTreeMap<(WorkspaceId, String), LimitUsage>,
     changed: BTreeSet<(WorkspaceId, String)>,
 }
 
-impl Flow {
+impl LimitTable {
     pub(super) async fn lock(tx: &Tx<'_>, workspaces: &[WorkspaceId]) -> Result<Self> {
         if workspaces.is_empty() {
             return Ok(Self::default());
         }
         let limits = dialect::lock_limits(tx.conn, workspaces).await?;
-        let states = reads::flow_states(tx.conn, limits).await?;
+        let states = reads::limit_usages(tx.conn, limits).await?;
         Ok(Self { states, changed: BTreeSet::new() })
     }
 
     /// The keys that no run of the workspace may have now.
     pub(super) fn full(&self, tx: &Tx<'_>, workspace: WorkspaceId) -> Vec<String> {
         let of_workspace = self.states.iter().filter(|((of, _), _)| *of == workspace);
-        let full = of_workspace.filter(|(_, state)| state.full(tx.now).is_some());
+        let full = of_workspace.filter(|(_, state)| state.reached(tx.now).is_some());
         full.map(|((_, key), _)| key.clone()).collect()
     }
 
@@ -68,14 +68,14 @@ impl Flow {
             let of_run = keys.iter().filter(|(of, _)| *of == run.0.id);
             let of_run = of_run.map(|(_, key)| (workspace, key.clone()));
             let known: Vec<_> = of_run.filter(|key| self.states.contains_key(key)).collect();
-            let is_full = |key| self.states.get(key).is_some_and(|it| it.full(tx.now).is_some());
+            let is_full = |key| self.states.get(key).is_some_and(|it| it.reached(tx.now).is_some());
             if known.iter().any(is_full) {
                 continue;
             }
             admitted.push(Admitted { run, limited: !known.is_empty() });
             for key in known {
                 if let Some(state) = self.states.get_mut(&key) {
-                    *state = state.after_one_more(tx.now);
+                    *state = state.with_one_more_run(tx.now);
                 }
                 self.changed.insert(key);
             }
@@ -118,14 +118,14 @@ impl Admitted {
 }
 
 /// Writes what the workflow's runs have in common with others, by what its script may call.
-pub(super) async fn note_keys(
+pub(super) async fn store_limit_keys(
     tx: &Tx<'_>,
     workflow: &WorkflowRow,
-    keys: BTreeSet<FlowKey>,
+    keys: BTreeSet<LimitKey>,
 ) -> Result<()> {
     let of_workflow = workflow_keys::workflow_id.eq(workflow.id);
     diesel::delete(workflow_keys::table.filter(of_workflow)).execute(tx.conn).await?;
-    let row = |key: FlowKey| WorkflowKeyRow { workflow_id: workflow.id, key: key.to_string() };
+    let row = |key: LimitKey| WorkflowKeyRow { workflow_id: workflow.id, key: key.to_string() };
     let rows: Vec<_> = keys.into_iter().map(row).collect();
     for batch in rows.chunks(super::BATCH) {
         diesel::insert_into(workflow_keys::table).values(batch).execute(tx.conn).await?;

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use diesel::prelude::*;
-use windlass_core::{FlowLimit, FlowState, Rate, Timestamp, WorkspaceId};
+use windlass_core::{LimitUsage, Rate, RunLimit, Timestamp, WorkspaceId};
 
 use super::dialect::{Conn, RunQueryDsl};
-use super::ops::flow::count_by_key;
+use super::ops::limits::count_by_key;
 use crate::convert::count;
 use crate::error::Result;
 use crate::literals::IsActive;
@@ -27,10 +27,10 @@ pub(super) async fn limits_of(conn: &Conn, workspaces: &[WorkspaceId]) -> Result
 }
 
 /// How much of each limit is used.
-pub(in super::super) async fn flow_states(
+pub(in super::super) async fn limit_usages(
     conn: &Conn,
     rows: Vec<LimitRow>,
-) -> Result<BTreeMap<(WorkspaceId, String), FlowState>> {
+) -> Result<BTreeMap<(WorkspaceId, String), LimitUsage>> {
     if rows.is_empty() {
         return Ok(BTreeMap::new());
     }
@@ -52,13 +52,13 @@ fn by_key(counts: Vec<(Db<WorkspaceId>, String, i64)>) -> BTreeMap<(WorkspaceId,
     counts.into_iter().map(entry).collect()
 }
 
-fn state(row: &LimitRow, running: u32) -> FlowState {
+fn state(row: &LimitRow, running: u32) -> LimitUsage {
     let rate = row.rate.zip(row.rate_window).map(|(runs, window)| Rate {
         runs: count(runs),
         per: Duration::from_micros(u64::try_from(window).unwrap_or(0)),
     });
-    FlowState {
-        limit: FlowLimit { at_once: row.at_once.map(count), rate },
+    LimitUsage {
+        limit: RunLimit { at_once: row.at_once.map(count), rate },
         running,
         window_started_at: row.window_started_at.map(|at| at.0),
         taken: count(row.taken),
@@ -75,7 +75,7 @@ pub(super) async fn limits(
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let states = flow_states(conn, rows).await?;
+    let states = limit_usages(conn, rows).await?;
     let queued = by_key(count_by_key(conn, &[workspace], false).await?);
     let holders = handler_runs::table
         .inner_join(workflows::table)
@@ -87,7 +87,7 @@ pub(super) async fn limits(
         .order((workflow_keys::key, workflows::name))
         .select((workflow_keys::key, workflows::name, handler_runs::id, handler_runs::claimed_by));
     let holders: Vec<(String, String, Db<_>, Option<Db<_>>)> = holders.load(conn).await?;
-    let limit = |((_, key), state): ((WorkspaceId, String), FlowState)| {
+    let limit = |((_, key), state): ((WorkspaceId, String), LimitUsage)| {
         let held_by = holders.iter().filter(|(of, ..)| *of == key);
         let held_by = held_by.map(|(_, workflow, run, worker)| Holder {
             workflow: workflow.clone(),
@@ -104,7 +104,7 @@ pub(super) async fn limits(
                 .map(|_| state.taken),
             running: state.running,
             queued: queued.get(&(workspace, key.clone())).copied().unwrap_or(0),
-            is_full: state.full(now).is_some(),
+            is_full: state.reached(now).is_some(),
             held_by: held_by.collect(),
             key,
         }
