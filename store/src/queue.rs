@@ -21,7 +21,7 @@ macro_rules! queued_runs {
             .filter(workflows::status.eq(Db(WorkflowStatus::Active)))
             .filter(workflows::error.is_null().and(workflows::maintenance.eq(false)))
             .filter($which)
-            .order((handler_runs::queue_rank, handler_runs::id))
+            .order((handler_runs::rank, handler_runs::id))
             .select((RunRow::as_select(), workflows::name, mutation))
     }};
 }

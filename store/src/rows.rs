@@ -185,7 +185,7 @@ rows! {
         available_at: At,
         label: Option<String>,
         priority: i32,
-        queue_rank: At,
+        rank: At,
         limited: bool,
         created_at: At,
         started_at: Option<At>,

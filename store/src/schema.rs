@@ -159,7 +159,7 @@ diesel::table! {
         available_at -> BigInt,
         label -> Nullable<Text>,
         priority -> Integer,
-        queue_rank -> BigInt,
+        rank -> BigInt,
         limited -> Bool,
         created_at -> BigInt,
         started_at -> Nullable<BigInt>,

@@ -103,7 +103,7 @@ fn fresh(
         available_at: At(tx.now),
         label: workflow.label.clone(),
         priority: workflow.priority,
-        queue_rank: At(queue_rank(tx.now, workflow.priority)),
+        rank: At(queue_rank(tx.now, workflow.priority)),
         limited: false,
         created_at: At(tx.now),
         started_at: None,

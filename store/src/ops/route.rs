@@ -32,7 +32,7 @@ impl Operation for RouteWorkflow {
                 .set((
                     handler_runs::label.eq(workflow.label.as_ref()),
                     handler_runs::priority.eq(workflow.priority),
-                    handler_runs::queue_rank.eq(At(queue_rank(since, workflow.priority))),
+                    handler_runs::rank.eq(At(queue_rank(since, workflow.priority))),
                 ))
                 .execute(tx.conn)
                 .await?;
