@@ -22,27 +22,27 @@ xflags::xflags! {
 
         /// Runs many seeded histories of the scheduler under faults, over every database.
         cmd soak {
-            /// How many; 10,000 where this is not said.
+            /// The number of histories. Default: 10,000.
             optional --histories histories: u64
-            /// The seed of the first; 0 where this is not said.
+            /// The seed of the first history. Default: 0.
             optional --seed seed: u64
         }
 
-        /// Runs many workers on one PostgreSQL while things break, and prints a scorecard.
+        /// Runs many workers on one PostgreSQL, injects faults, and prints a scorecard.
         cmd chaos {
-            /// How many workers; 8 where this is not said.
+            /// The number of workers. Default: 8.
             optional --workers workers: usize
-            /// How many workflows; 500 where this is not said.
+            /// The number of workflows. Default: 500.
             optional --workflows workflows: usize
-            /// How many events the undisturbed load has in all; 100,000 where this is not said.
+            /// The number of events in the scenario without faults. Default: 100,000.
             optional --events events: u64
-            /// How long each thing goes on breaking; 10 where this is not said.
+            /// How long each scenario injects faults. Default: 10.
             optional --minutes minutes: u64
-            /// A small load, some seconds each, with the binary of the tests.
+            /// A small load and some seconds of faults, with the debug binary.
             optional --short
-            /// Only these scenarios, by name.
+            /// Run only these scenarios: load, kill, freeze, restart, disconnect, connections, idle, clocks, disk.
             repeated --only scenario: String
-            /// The seed of what is left to chance; 0 where this is not said.
+            /// The seed of all random choices. Default: 0.
             optional --seed seed: u64
             /// Write the scorecard to this file too, as JSON.
             optional --json file: PathBuf
@@ -50,19 +50,19 @@ xflags::xflags! {
 
         /// Measures the release binary on SQLite and PostgreSQL, and prints a table; takes some minutes.
         cmd bench {
-            /// Smaller sizes, for a look.
+            /// Smaller sizes, for a quick impression.
             optional --quick
-            /// Also what takes long: the growth and start-up cases.
+            /// Run the long cases too: growth and start-up.
             optional --all
-            /// Only these cases, by name.
+            /// Run only these cases, by name.
             repeated --case name: String
-            /// Only on these databases: sqlite, memory, postgres.
+            /// Run only on these databases: sqlite, memory, postgres.
             repeated --database name: String
-            /// One more growth case, `growth-n`, with so many finished runs; the others have up to 1,000,000.
+            /// Run one more growth case, `growth-n`, with this many finished runs.
             optional --finished runs: u32
             /// Write the figures to this file too, as JSON.
             optional --json file: PathBuf
-            /// Print ratios to the figures in this file, which `--json` wrote.
+            /// Print ratios to earlier figures, which `--json` wrote to this file.
             optional --compare file: PathBuf
         }
 

@@ -1,16 +1,17 @@
-//! Figures beside earlier ones.
+//! Compares figures with earlier ones.
 
 use super::figures::Figures;
 use super::table::{lines, number};
 
-/// What says nothing of speed.
-const SIZES: [&str; 6] = ["runs", "script_bytes", "finished", "open_runs", "lost_runs", "took_s"];
+/// Figures that are no measure of speed.
+const NOT_SPEEDS: [&str; 6] =
+    ["runs", "script_bytes", "finished", "open_runs", "lost_runs", "took_s"];
 
 /// The ratio of each figure to the earlier one: 2 where it is twice as much now.
 pub(crate) fn page(now: &Figures, then: &Figures) -> String {
     let mut page = String::new();
     if now.is_quick != then.is_quick {
-        page += "One of the two was a quick look: its sizes are others, and ratios mislead.\n";
+        page += "One of the two was a quick run with smaller sizes: the ratios mislead.\n";
     }
     let mut rows = vec![["case", "figure", "then", "now", "now/then"].map(str::to_owned).to_vec()];
     for (name, value) in &now.calibration {
@@ -24,7 +25,8 @@ pub(crate) fn page(now: &Figures, then: &Figures) -> String {
             missing.push(case.title());
             continue;
         };
-        for (name, value) in case.values.iter().filter(|(name, _)| !SIZES.contains(&name.as_str()))
+        for (name, value) in
+            case.values.iter().filter(|(name, _)| !NOT_SPEEDS.contains(&name.as_str()))
         {
             let earlier = earlier.median(name);
             rows.extend(earlier.and_then(|then| row(&case.title(), name, then, value.median)));
@@ -37,7 +39,7 @@ pub(crate) fn page(now: &Figures, then: &Figures) -> String {
     page
 }
 
-/// None where the earlier figure is nothing.
+/// None where the earlier figure is zero.
 fn row(title: &str, name: &str, then: f64, now: f64) -> Option<Vec<String>> {
     (then != 0.0).then(|| {
         let ratio = format!("{:.2}", now / then);
@@ -73,10 +75,10 @@ mod tests {
     }
 
     #[test]
-    fn a_quick_look_is_not_compared_in_silence() {
+    fn a_comparison_with_a_quick_run_says_so() {
         let then = figures(4.0, "");
         let now = Figures { is_quick: true, ..figures(4.0, "") };
 
-        assert!(page(&now, &then).starts_with("One of the two was a quick look"));
+        assert!(page(&now, &then).starts_with("One of the two was a quick run"));
     }
 }

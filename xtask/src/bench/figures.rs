@@ -1,4 +1,4 @@
-//! What was measured, as the program says it line by line, as a file keeps it, and as it is asked for.
+//! The figures: read from the lines of the benchmark program, written to and read from a file.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +10,9 @@ use super::statistics::{Spread, percentile};
 /// Everything that one command measured.
 #[derive(Debug, Default)]
 pub(crate) struct Figures {
-    /// Whether the sizes were those of a quick look.
+    /// Whether the sizes were those of a quick run.
     pub(crate) is_quick: bool,
-    /// What the machine could do.
+    /// The speed of the machine.
     pub(crate) calibration: BTreeMap<String, f64>,
     pub(crate) cases: Vec<Case>,
 }
@@ -30,18 +30,18 @@ pub(crate) struct Case {
 }
 
 impl Figures {
-    /// Takes in a line of the program.
-    pub(crate) fn hear(&mut self, line: &str) -> anyhow::Result<()> {
-        let said: Value =
+    /// Adds what a line of the benchmark program says.
+    pub(crate) fn read_line(&mut self, line: &str) -> anyhow::Result<()> {
+        let value: Value =
             serde_json::from_str(line).with_context(|| format!("no JSON: `{line}`"))?;
-        if let Some(calibration) = said.get("calibration").and_then(Value::as_object) {
+        if let Some(calibration) = value.get("calibration").and_then(Value::as_object) {
             let numbers = calibration.iter().filter_map(|(name, value)| {
                 let number = value.as_f64().or_else(|| Some(Spread::of(numbers(value))?.median));
                 Some((name.clone(), number?))
             });
             self.calibration = numbers.collect();
-        } else if let Some(case) = said.get("case") {
-            self.cases.push(Case::heard(case)?);
+        } else if let Some(case) = value.get("case") {
+            self.cases.push(Case::from_json(case)?);
         } else {
             bail!("neither a calibration nor a case: `{line}`");
         }
@@ -87,7 +87,7 @@ impl Case {
         format!("{} {}{workflows}", self.name, self.database)
     }
 
-    fn named(case: &Value) -> anyhow::Result<Self> {
+    fn without_values(case: &Value) -> anyhow::Result<Self> {
         let text = |name: &str| case.get(name).and_then(Value::as_str).map(str::to_owned);
         Ok(Self {
             name: text("name").context("a case has no name")?,
@@ -99,7 +99,7 @@ impl Case {
         })
     }
 
-    fn heard(case: &Value) -> anyhow::Result<Self> {
+    fn from_json(case: &Value) -> anyhow::Result<Self> {
         let mut repeated: BTreeMap<String, Vec<f64>> = BTreeMap::new();
         let repetitions = case.get("repetitions").and_then(Value::as_array);
         for (name, measured) in
@@ -110,7 +110,7 @@ impl Case {
             }
         }
         let values = repeated.into_iter().filter_map(|(name, of)| Some((name, Spread::of(of)?)));
-        Ok(Self { values: values.collect(), ..Self::named(case)? })
+        Ok(Self { values: values.collect(), ..Self::without_values(case)? })
     }
 
     fn json(&self) -> Value {
@@ -136,11 +136,14 @@ impl Case {
         let alone = |(name, median): (String, f64)| {
             (name != "workflows").then_some((name, Spread { median, least: median, most: median }))
         };
-        Ok(Self { values: known.into_iter().filter_map(alone).collect(), ..Self::named(case)? })
+        Ok(Self {
+            values: known.into_iter().filter_map(alone).collect(),
+            ..Self::without_values(case)?
+        })
     }
 }
 
-/// A number is itself; of a series its percentiles count: those of `claim_ms` are `claim_p50_ms` and `claim_p99_ms`.
+/// A number as it is, and a series as two percentiles: `claim_ms` becomes `claim_p50_ms` and `claim_p99_ms`.
 fn figures_of(name: &str, measured: &Value) -> Vec<(String, f64)> {
     if let Some(number) = measured.as_f64() {
         return vec![(name.to_owned(), number)];
@@ -161,7 +164,7 @@ fn values_of(object: &Map<String, Value>) -> BTreeMap<String, f64> {
     object.iter().filter_map(|(name, value)| Some((name.clone(), value.as_f64()?))).collect()
 }
 
-/// As exact as anything here is.
+/// Rounded to four digits: nothing here is measured more exactly.
 fn rounded(value: f64) -> f64 {
     (value * 1e4).round() / 1e4
 }
@@ -170,9 +173,9 @@ fn rounded(value: f64) -> f64 {
 mod tests {
     use super::*;
 
-    fn heard(lines: &[&str]) -> Figures {
+    fn from_json(lines: &[&str]) -> Figures {
         let mut figures = Figures::default();
-        lines.iter().for_each(|line| figures.hear(line).unwrap());
+        lines.iter().for_each(|line| figures.read_line(line).unwrap());
         figures
     }
 
@@ -182,7 +185,7 @@ mod tests {
 
     #[test]
     fn figures_are_medians_over_repetitions_of_percentiles() {
-        let figures = heard(&[CALIBRATION, CASE]);
+        let figures = from_json(&[CALIBRATION, CASE]);
 
         assert_eq!(figures.calibration["flush_ms"], 0.2);
         let alone = figures.find("alone", "sqlite", Some(1)).unwrap();
@@ -202,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_file_says_what_was_measured() {
-        let figures = heard(&[CALIBRATION, CASE]);
+        let figures = from_json(&[CALIBRATION, CASE]);
 
         let whole: Value = serde_json::from_str(&figures.json()).unwrap();
         let read = Figures::read(&figures.json()).unwrap();
@@ -217,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_case_that_failed_has_no_figures() {
-        let figures = heard(&[
+        let figures = from_json(&[
             r#"{"case": {"name": "alone", "database": "sqlite", "workflows": 1, "repetitions": [], "failed": "too few"}}"#,
         ]);
 
@@ -227,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_line_that_says_nothing_known_is_refused() {
-        assert!(Figures::default().hear("Finished").is_err());
-        assert!(Figures::default().hear("{}").is_err());
+        assert!(Figures::default().read_line("Finished").is_err());
+        assert!(Figures::default().read_line("{}").is_err());
     }
 }

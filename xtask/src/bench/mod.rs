@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: the figures of the release binary, with a throwaway PostgreSQL.
+//! `cargo xtask bench`: measures the release binary, with a throwaway PostgreSQL.
 
 mod compare;
 mod figures;
@@ -18,14 +18,14 @@ use crate::postgres::Postgres;
 use crate::test::POSTGRES_URL;
 use crate::{cargo, flags};
 
-/// A throwaway server does not wait for its disk; one that is measured does.
+/// A throwaway server does not flush its disk; one that is measured must.
 const DURABLE: &str = "
 fsync = on
 synchronous_commit = on
 full_page_writes = on
 ";
 
-/// Runs the program that measures, and prints what it says.
+/// Runs the benchmark program and prints its figures.
 pub(crate) fn run(sh: &Shell, flags: &flags::Bench) -> anyhow::Result<()> {
     let earlier = match &flags.compare {
         Some(file) => {
@@ -41,7 +41,7 @@ pub(crate) fn run(sh: &Shell, flags: &flags::Bench) -> anyhow::Result<()> {
     let measure =
         cmd!(sh, "cargo bench --package windlass-worker --bench figures -- {arguments...}")
             .env(POSTGRES_URL, postgres.url());
-    let ended = listen(cargo::of_nobody(measure).into(), &mut figures);
+    let ended = read_output(cargo::of_nobody(measure).into(), &mut figures);
 
     println!("{}", table::page(&figures));
     println!("{}", targets::page(&figures));
@@ -57,12 +57,12 @@ pub(crate) fn run(sh: &Shell, flags: &flags::Bench) -> anyhow::Result<()> {
         .filter(|case| case.failed.is_some())
         .map(figures::Case::title)
         .collect();
-    // Then the program has ended in failure too, which says less.
+    // The names of the cases say more than the exit status.
     ensure!(failed.is_empty(), "failed: {}", failed.join(", "));
     ended
 }
 
-/// What the program is asked.
+/// The arguments of the benchmark program.
 fn arguments(flags: &flags::Bench) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = Vec::new();
     let switches = [(flags.quick, "--quick"), (flags.all, "--all")];
@@ -79,12 +79,12 @@ fn arguments(flags: &flags::Bench) -> Vec<OsString> {
     arguments
 }
 
-/// Takes in what the program says, to its end; what it had said by then stays when it fails.
-fn listen(mut command: Command, figures: &mut Figures) -> anyhow::Result<()> {
+/// Reads the output of the program to its end; keeps what was read where the program fails.
+fn read_output(mut command: Command, figures: &mut Figures) -> anyhow::Result<()> {
     let mut program = command.stdout(Stdio::piped()).spawn().context("could not start `cargo`")?;
-    let said = program.stdout.take().context("`cargo` says nothing")?;
-    for line in BufReader::new(said).lines() {
-        figures.hear(&line?)?;
+    let output = program.stdout.take().context("`cargo` has no output")?;
+    for line in BufReader::new(output).lines() {
+        figures.read_line(&line?)?;
     }
     let status = program.wait()?;
     ensure!(status.success(), "the benchmark ended with {status}");
@@ -97,31 +97,39 @@ mod tests {
 
     use super::*;
 
-    fn asked(words: &[&str]) -> Vec<OsString> {
+    fn arguments_for(words: &[&str]) -> Vec<OsString> {
         let words = ["bench"].iter().chain(words).map(Into::into).collect();
         let XtaskCmd::Bench(bench) = Xtask::from_vec(words).unwrap().subcommand else {
-            panic!("`bench` was taken for something else")
+            panic!("`bench` parsed as another command")
         };
         arguments(&bench)
     }
 
     #[test]
-    fn what_is_asked_for_is_handed_on() {
-        assert!(asked(&["--json", "f.json", "--compare", "g.json"]).is_empty());
+    fn flags_are_passed_on() {
+        assert!(arguments_for(&["--json", "f.json", "--compare", "g.json"]).is_empty());
         assert_eq!(
-            asked(&["--quick", "--case", "alone", "--case", "idle", "--database", "sqlite"]),
+            arguments_for(&[
+                "--quick",
+                "--case",
+                "alone",
+                "--case",
+                "idle",
+                "--database",
+                "sqlite"
+            ]),
             ["--quick", "--case", "alone", "--case", "idle", "--database", "sqlite"]
         );
-        assert_eq!(asked(&["--finished", "7", "--all"]), ["--all", "--finished", "7"]);
+        assert_eq!(arguments_for(&["--finished", "7", "--all"]), ["--all", "--finished", "7"]);
     }
 
     #[test]
-    fn what_was_said_before_a_program_failed_is_kept() {
+    fn figures_read_before_a_failure_are_kept() {
         let mut figures = Figures::default();
         let mut program = Command::new("sh");
         program.args(["-c", r#"echo '{"calibration": {"load": 1.5}}'; exit 3"#]);
 
-        let ended = listen(program, &mut figures);
+        let ended = read_output(program, &mut figures);
 
         assert!(ended.is_err());
         assert_eq!(figures.calibration.get("load"), Some(&1.5));

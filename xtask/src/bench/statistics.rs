@@ -1,6 +1,6 @@
-//! Percentiles of many numbers, and the middle of a few.
+//! Percentiles, and the median of a few repetitions.
 
-/// The middle of some repetitions, and how far apart they are.
+/// The median, the least and the greatest of some repetitions.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Spread {
     pub(crate) median: f64,
@@ -9,7 +9,7 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
-    /// None of nothing.
+    /// None where there are no values.
     pub(crate) fn of(mut values: Vec<f64>) -> Option<Self> {
         values.sort_by(f64::total_cmp);
         let (least, most) = (*values.first()?, *values.last()?);
@@ -17,13 +17,13 @@ impl Spread {
         Some(Self { median: f64::midpoint(*upper, *lower), least, most })
     }
 
-    /// How far apart they are, in percent of the middle.
+    /// The distance from the least to the greatest, in percent of the median.
     pub(crate) fn percent(&self) -> Option<f64> {
         (self.median > 0.0).then(|| (self.most - self.least) / self.median * 100.0)
     }
 }
 
-/// The smallest of the values that at least so many percent of them do not exceed.
+/// The smallest value that at least `percent` percent of the values do not exceed.
 pub(crate) fn percentile(values: &[f64], percent: usize) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);

@@ -1,4 +1,4 @@
-//! The figures for people: a table, what its columns mean, and what was wrong.
+//! The table of figures, with what its columns mean and which cases failed.
 
 use super::figures::{Case, Figures};
 
@@ -16,7 +16,7 @@ const HEADER: [&str; 11] = [
     "KiB",
 ];
 
-/// What stands in a column of its own, or in none.
+/// Figures with a column of their own; the others follow as `name value`.
 const COLUMNS: [&str; 7] = [
     "runs",
     "runs_per_s",
@@ -29,20 +29,20 @@ const COLUMNS: [&str; 7] = [
 
 const LEGEND: &str = "\
 Each figure is the median of three repetitions; `spread` is how far those are apart in percent, for runs/s or else for p50.
-p50 and p99 are of a run from the claim's transaction to that of its commit, as the store recorded them, where the case says
-nothing else. Commits, flushes and KiB are per run that took an event; what a workflow's last look costs, which finds nothing, is
-in them. On SQLite commits are counted by SQLite itself, flushes where this process calls fsync and fdatasync, and KiB are what it
+p50 and p99 are of a run from the claim's transaction to that of its commit, as the store recorded them, unless the case says
+otherwise. Commits, flushes and KiB are per run that took an event, and include the last run of each
+workflow, which finds no event. On SQLite commits are counted by SQLite itself, flushes where this process calls fsync and fdatasync, and KiB are what it
 sent to the disk (/proc/self/io); on PostgreSQL commits are the transactions that wrote, by their ids, flushes are pg_stat_wal's
 wal_sync, and KiB are of write-ahead log.
 ";
 
-/// Everything.
+/// The whole page.
 pub(crate) fn page(figures: &Figures) -> String {
     let mut page = String::new();
     if figures.is_quick {
-        page += "A quick look: the sizes are small, and the figures are not to be quoted.\n";
+        page += "A quick run: the sizes are small, do not quote these figures.\n";
     }
-    let told = |(name, unit): &(&str, &str)| {
+    let describe = |(name, unit): &(&str, &str)| {
         let value = figures.calibration.get(*name);
         value
             .map_or_else(|| format!("{name}: unknown"), |value| format!("{}{unit}", number(*value)))
@@ -54,7 +54,7 @@ pub(crate) fn page(figures: &Figures) -> String {
         ("load", " of load before"),
     ]
     .iter()
-    .map(told)
+    .map(describe)
     .collect();
     page += &format!("The machine: {}.\n\n", machine.join(", "));
 
@@ -62,7 +62,7 @@ pub(crate) fn page(figures: &Figures) -> String {
     rows.extend(figures.cases.iter().map(row));
     page += &lines(&rows);
     page += &format!("\n{LEGEND}\n");
-    page += &abouts(&figures.cases);
+    page += &case_descriptions(&figures.cases);
     for case in &figures.cases {
         if let Some(failed) = &case.failed {
             page += &format!("FAILED {}: {failed}\n", case.title());
@@ -97,20 +97,20 @@ fn row(case: &Case) -> Vec<String> {
     row
 }
 
-/// What a run of each case does, once.
-fn abouts(cases: &[Case]) -> String {
+/// The description of each case, once.
+fn case_descriptions(cases: &[Case]) -> String {
     let mut page = String::new();
-    let mut told = Vec::new();
+    let mut described = Vec::new();
     for case in cases {
-        if !told.contains(&&case.name) {
-            told.push(&case.name);
+        if !described.contains(&&case.name) {
+            described.push(&case.name);
             page += &format!("{}: {}.\n", case.name, case.about);
         }
     }
     page
 }
 
-/// Columns that line up: the first two to the left, others to the right; what comes after the header's stands as it is.
+/// Aligns columns: the first two to the left, the others to the right. Cells beyond the header's columns are not aligned.
 pub(crate) fn lines(rows: &[Vec<String>]) -> String {
     let n_columns = rows.first().map_or(0, Vec::len);
     let width = |column: usize| {
@@ -134,7 +134,7 @@ pub(crate) fn lines(rows: &[Vec<String>]) -> String {
     page
 }
 
-/// With as many digits as say something.
+/// Rounded to about three digits.
 pub(crate) fn number(value: f64) -> String {
     let digits = match value.abs() {
         100.0.. => 0,
@@ -156,26 +156,26 @@ mod tests {
 
     #[test]
     fn numbers_have_three_digits_or_all_before_the_point() {
-        let told = [1234.5, 56.78, 1.234, 0.0567, 8.0, 0.0].map(number);
+        let texts = [1234.5, 56.78, 1.234, 0.0567, 8.0, 0.0].map(number);
 
-        assert_eq!(told, ["1234", "56.8", "1.23", "0.057", "8", "0"]);
+        assert_eq!(texts, ["1234", "56.8", "1.23", "0.057", "8", "0"]);
     }
 
     #[test]
     fn the_table_lines_up_and_a_failed_case_says_why() {
         let mut figures = Figures { is_quick: true, ..Figures::default() };
         figures
-            .hear(r#"{"case": {"name": "idle", "database": "sqlite", "workflows": 1000, "about": "it sleeps",
+            .read_line(r#"{"case": {"name": "idle", "database": "sqlite", "workflows": 1000, "about": "it sleeps",
                 "repetitions": [{"core_percent": 0.05}]}}"#)
             .unwrap();
         figures
-            .hear(r#"{"case": {"name": "alone", "database": "-", "about": "one", "repetitions": [], "failed": "too few"}}"#)
+            .read_line(r#"{"case": {"name": "alone", "database": "-", "about": "one", "repetitions": [], "failed": "too few"}}"#)
             .unwrap();
 
         let page = page(&figures);
 
         let lines: Vec<&str> = page.lines().collect();
-        assert!(lines[0].starts_with("A quick look"), "{page}");
+        assert!(lines[0].starts_with("A quick run"), "{page}");
         assert!(lines[3].starts_with("case   database  workflows  runs"), "{page}");
         assert!(lines[4].starts_with("idle   sqlite         1000"), "{page}");
         assert!(lines[4].ends_with("core_percent 0.05"), "{page}");

@@ -1,4 +1,4 @@
-//! Whether everything came to a good end.
+//! Checks that all work was finished and that no invariant was broken.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,18 +8,18 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 
 use super::database::Database;
-use super::outside::Outside;
+use super::service::FakeService;
 use super::time;
 use super::workers::Workers;
 
-/// How long nothing may move before it is said to be stuck. Far longer than any lease or delay in the configuration.
+/// How long nothing may change before the load counts as stuck. Far longer than any lease or delay in the configuration.
 const STUCK_AFTER: Duration = Duration::from_secs(180);
 
-/// How often the database is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// How often the database is asked.
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
-/// What has still to happen, and how much has.
-const STANDING: &str = "SELECT
+/// How far the load has come: events, events consumed, open runs, effects in doubt, stopped workflows.
+const PROGRESS: &str = "SELECT
     (SELECT count(*) FROM events),
     (SELECT count(*) FROM events WHERE status = 'consumed'),
     (SELECT count(*) FROM handler_runs WHERE status IN ('queued', 'active')),
@@ -27,8 +27,8 @@ const STANDING: &str = "SELECT
     (SELECT count(*) FROM workflows w WHERE (error IS NOT NULL OR maintenance) AND NOT EXISTS
         (SELECT FROM mutations m WHERE m.workflow_id = w.id AND m.status = 'needs_reconcile'))";
 
-/// What stands still, for whoever has to find out why.
-const WAITING: &str =
+/// The first workflows that are not done, for the error message.
+const STALLED_WORKFLOWS: &str =
     "SELECT w.name, w.error, w.maintenance, s.error, w.due_at, r.status, r.phase, m.status, m.error
     FROM workflows w
     LEFT JOIN handler_runs s ON s.id = w.stopped_by_run_id
@@ -39,8 +39,8 @@ const WAITING: &str =
     ORDER BY (w.error IS NOT NULL OR w.maintenance) DESC
     LIMIT 5";
 
-/// Each is a count that has to be 0, and what it counts.
-const FORBIDDEN: &[(&str, &str)] = &[
+/// What each query counts must not exist.
+const INVARIANTS: &[(&str, &str)] = &[
     (
         "runs of one workflow overlap",
         "SELECT count(*) FROM (SELECT started_at, max(ended_at) OVER (PARTITION BY workflow_id
@@ -102,21 +102,21 @@ impl Records {
     }
 }
 
-/// The runs that each worker ended: the fewest, the most.
-pub(crate) fn shares(database: &Database) -> anyhow::Result<(usize, u64, u64)> {
+/// How many workers took runs, and the fewest and the most runs of one of them.
+pub(crate) fn runs_per_worker(database: &Database) -> anyhow::Result<(usize, u64, u64)> {
     let answer = database.ask(
         "SELECT count(*) FROM handler_runs WHERE claimed_by IS NOT NULL GROUP BY claimed_by",
     )?;
-    let shares: Result<Vec<u64>, _> = answer.lines().map(str::parse).collect();
-    let shares = shares.context("counts of runs")?;
-    let (fewest, most) = (shares.iter().min(), shares.iter().max());
-    Ok((shares.len(), fewest.copied().unwrap_or(0), most.copied().unwrap_or(0)))
+    let runs_per_worker: Result<Vec<u64>, _> = answer.lines().map(str::parse).collect();
+    let runs_per_worker = runs_per_worker.context("counts of runs")?;
+    let (fewest, most) = (runs_per_worker.iter().min(), runs_per_worker.iter().max());
+    Ok((runs_per_worker.len(), fewest.copied().unwrap_or(0), most.copied().unwrap_or(0)))
 }
 
-/// What is there that must not be.
-pub(crate) fn forbidden(database: &Database) -> anyhow::Result<Vec<String>> {
+/// The invariants that are broken.
+pub(crate) fn violations(database: &Database) -> anyhow::Result<Vec<String>> {
     let mut found = Vec::new();
-    for (what, sql) in FORBIDDEN {
+    for (what, sql) in INVARIANTS {
         let [count] = database.numbers(sql)?;
         if count > 0 {
             found.push(format!("{count} {what}"));
@@ -125,60 +125,60 @@ pub(crate) fn forbidden(database: &Database) -> anyhow::Result<Vec<String>> {
     Ok(found)
 }
 
-/// Notices that nothing moves any more.
+/// Detects that the load makes no progress.
 #[derive(Debug)]
-pub(crate) struct Patience {
+pub(crate) struct StallDetector {
     seen: Vec<u64>,
     since: Instant,
 }
 
-impl Patience {
+impl StallDetector {
     pub(crate) fn new() -> Self {
         Self { seen: Vec::new(), since: time::now() }
     }
 
-    /// Looks at what the database has; fails where that has not changed for too long, or where a person is needed.
-    pub(crate) fn look(&mut self, database: &Database) -> anyhow::Result<[u64; 4]> {
-        let [events, consumed, n_open, n_in_doubt, n_stopped] = database.numbers(STANDING)?;
-        let standing = [events, consumed, n_open, n_in_doubt];
-        if self.seen != standing {
-            self.seen = standing.to_vec();
+    /// Reads the progress; fails where it has not changed for too long, or where a workflow waits for a person.
+    pub(crate) fn check(&mut self, database: &Database) -> anyhow::Result<[u64; 4]> {
+        let [events, consumed, n_open, n_in_doubt, n_stopped] = database.numbers(PROGRESS)?;
+        let progress = [events, consumed, n_open, n_in_doubt];
+        if self.seen != progress {
+            self.seen = progress.to_vec();
             self.since = time::now();
         }
         if n_stopped > 0 || self.since.elapsed() > STUCK_AFTER {
-            let waiting = database.ask(WAITING)?;
+            let waiting = database.ask(STALLED_WORKFLOWS)?;
             bail!(
-                "nothing moves, or {n_stopped} workflows wait for a person; {standing:?}:\n{waiting}"
+                "no progress, or {n_stopped} workflows wait for a person; {progress:?}:\n{waiting}"
             );
         }
-        Ok(standing)
+        Ok(progress)
     }
 }
 
-/// Waits until everything that was asked for is done and nothing is open. Workers that ended by themselves are told of.
+/// Waits until every requested event is consumed and nothing is open. Returns the workers that exited by themselves.
 pub(crate) fn converge(
     database: &Database,
-    outside: &Outside,
+    service: &FakeService,
     workers: &mut Workers,
 ) -> anyhow::Result<Vec<String>> {
-    let mut patience = Patience::new();
+    let mut stalls = StallDetector::new();
     let mut ended = Vec::new();
     loop {
-        ended.extend(workers.replace_ended()?);
-        let [events, consumed, n_open, n_in_doubt] = patience.look(database)?;
-        let expected = outside.count().expected;
+        ended.extend(workers.restart_exited()?);
+        let [events, consumed, n_open, n_in_doubt] = stalls.check(database)?;
+        let expected = service.count().expected;
         if [events, consumed] == [expected; 2] && n_open == 0 && n_in_doubt == 0 {
             return Ok(ended);
         }
-        time::pause(LOOK_EVERY);
+        time::pause(POLL_INTERVAL);
     }
 }
 
-/// Looks again and again whether a workflow has two open runs.
+/// Checks repeatedly whether a workflow has two open runs.
 #[derive(Debug)]
 pub(crate) struct Sampler {
     stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<Samples>>,
+    thread: Option<JoinHandle<OverlapSamples>>,
 }
 
 impl Drop for Sampler {
@@ -187,13 +187,13 @@ impl Drop for Sampler {
     }
 }
 
-/// What a sampler saw.
+/// What the sampler found.
 #[derive(Debug, Default)]
-pub(crate) struct Samples {
+pub(crate) struct OverlapSamples {
     /// How often the database answered.
-    pub(crate) looks: u64,
-    /// How many workflows with two open runs were seen.
-    pub(crate) doubled: u64,
+    pub(crate) checks: u64,
+    /// How many workflows with two open runs were found.
+    pub(crate) duplicated: u64,
 }
 
 impl Sampler {
@@ -202,23 +202,23 @@ impl Sampler {
         let stopped = Arc::clone(&stop);
         let sql =
             "SELECT count(*) FROM (SELECT FROM handler_runs WHERE status IN ('queued', 'active')
-            GROUP BY workflow_id HAVING count(*) > 1) AS doubled";
+            GROUP BY workflow_id HAVING count(*) > 1) AS duplicated";
         let thread = std::thread::spawn(move || {
-            let mut samples = Samples::default();
+            let mut samples = OverlapSamples::default();
             while !stopped.load(Ordering::SeqCst) {
-                // The database may be away on purpose.
-                if let Ok([doubled]) = database.numbers(sql) {
-                    samples.looks += 1;
-                    samples.doubled += doubled;
+                // The scenario may have stopped the database.
+                if let Ok([duplicated]) = database.numbers(sql) {
+                    samples.checks += 1;
+                    samples.duplicated += duplicated;
                 }
-                time::pause(LOOK_EVERY);
+                time::pause(POLL_INTERVAL);
             }
             samples
         });
         Self { stop, thread: Some(thread) }
     }
 
-    pub(crate) fn stop(mut self) -> anyhow::Result<Samples> {
+    pub(crate) fn stop(mut self) -> anyhow::Result<OverlapSamples> {
         self.stop.store(true, Ordering::SeqCst);
         let ended = self.thread.take().and_then(|thread| thread.join().ok());
         ended.context("the sampler panicked")

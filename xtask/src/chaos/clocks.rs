@@ -1,17 +1,17 @@
-//! Clocks that go wrong: `libfaketime` between a worker and the system's clock.
+//! Wrong clocks: `libfaketime` between a worker and the system's clock.
 
 use std::ffi::OsString;
 use std::process::Command;
 
-/// The file, in a worker's folder, that says how wrong its clock goes.
+/// The file in a worker's folder with the offset of its clock.
 pub(crate) const FILE: &str = "clock";
 
-/// What the file says at first.
-pub(crate) const RIGHT: &str = "+0\n";
+/// The offset of a clock that is right.
+pub(crate) const NO_OFFSET: &str = "+0\n";
 
-/// What has to be set for a worker whose clock follows its file; none where the program `faketime` is missing.
+/// The environment of a worker whose clock follows its file; none where the program `faketime` is missing.
 ///
-/// Only what the clock on the wall says is faked: how much time has passed is not for people to set.
+/// Only the wall clock is faked: nobody can set the monotonic clock of a real machine.
 pub(crate) fn environment() -> Option<Vec<(OsString, OsString)>> {
     let asked =
         Command::new("faketime").args(["-m", "-f", "+0", "printenv", "LD_PRELOAD"]).output();

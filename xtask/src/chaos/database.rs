@@ -1,4 +1,4 @@
-//! What is asked of the database from outside of Windlass.
+//! The database, asked from outside Windlass by `psql`.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -8,10 +8,10 @@ use anyhow::{Context, bail};
 
 use crate::postgres::Postgres;
 
-/// As whom workers connect. Unlike the superuser, it can be shut out.
+/// The role of the workers. Unlike the superuser, it has no reserved connections.
 pub(crate) const USER: &str = "windlass";
 
-/// One database of the server, as its superuser sees it.
+/// One database of the server, asked as superuser.
 #[derive(Debug, Clone)]
 pub(crate) struct Database {
     psql: PathBuf,
@@ -41,7 +41,7 @@ impl Database {
         numbers.try_into().map_err(|_wrong| anyhow::anyhow!("{n_numbers} numbers answer {sql}"))
     }
 
-    /// A transaction that did `sql` and then idles until it is dropped.
+    /// A transaction that ran `sql` and stays open until it is dropped.
     pub(crate) fn idle_after(&self, sql: &str) -> anyhow::Result<Idle> {
         let mut command = self.command();
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());

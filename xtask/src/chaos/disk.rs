@@ -1,4 +1,4 @@
-//! A small disk for a database, which can be filled without using anything up.
+//! A disk for a database that can be filled at once, by shrinking it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,8 +11,8 @@ use crate::postgres::Postgres;
 /// The tablespace on it.
 pub(crate) const TABLESPACE: &str = "small";
 
-/// More than any load needs; only what is used takes memory.
-const ROOMY: &str = "size=4g";
+/// More than any load needs. Memory is taken only for what is written.
+const FULL_SIZE: &str = "size=4g";
 
 /// A file system in memory, mounted in this process's own namespace.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ impl SmallDisk {
     /// Mounts one, and makes the tablespace.
     pub(crate) fn mount(postgres: &Postgres) -> anyhow::Result<Self> {
         let folder = postgres.make_folder("small")?;
-        run(Command::new("mount").args(["-t", "tmpfs", "-o", ROOMY, "tmpfs"]).arg(&folder))?;
+        run(Command::new("mount").args(["-t", "tmpfs", "-o", FULL_SIZE, "tmpfs"]).arg(&folder))?;
         let disk = Self { folder };
         postgres.hand_over(&disk.folder)?;
         let place = disk.folder.display();
@@ -33,17 +33,17 @@ impl SmallDisk {
         Ok(disk)
     }
 
-    /// Lets it have no more room than is used.
+    /// Shrinks it to what is used.
     pub(crate) fn fill(&self) -> anyhow::Result<()> {
         let used = run(Command::new("df").args(["-k", "--output=used"]).arg(&self.folder))?;
         let used: u64 = used.lines().last().unwrap_or_default().trim().parse()?;
-        // What was written since it was measured has to fit.
+        // The database has written a little since `df` ran.
         self.resize(&format!("size={}k", used + 256))
     }
 
-    /// Lets it have room again.
-    pub(crate) fn make_room(&self) -> anyhow::Result<()> {
-        self.resize(ROOMY)
+    /// Gives it its full size again.
+    pub(crate) fn restore_size(&self) -> anyhow::Result<()> {
+        self.resize(FULL_SIZE)
     }
 
     fn resize(&self, size: &str) -> anyhow::Result<()> {
@@ -59,9 +59,9 @@ impl Drop for SmallDisk {
     }
 }
 
-/// The command that runs this program again where it may mount: in a mount namespace of its own.
-pub(crate) fn among_own_mounts(program: &Path) -> Option<Command> {
-    // Root stays root; whoever else keeps the rights that the namespace gives.
+/// The command that runs `program` in a mount namespace of its own; none where that is not allowed.
+pub(crate) fn with_own_mounts(program: &Path) -> Option<Command> {
+    // Root needs no more; another user keeps the capabilities that the namespace grants.
     let ways: [&[&str]; 2] = [&["--mount"], &["--map-current-user", "--keep-caps", "--mount"]];
     let unshare = |way: &[&str]| {
         let mut command = Command::new("unshare");
@@ -80,7 +80,7 @@ pub(crate) fn among_own_mounts(program: &Path) -> Option<Command> {
 
 fn run(command: &mut Command) -> anyhow::Result<String> {
     let output = command.output().with_context(|| format!("could not start {command:?}"))?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{command:?} failed: {said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{command:?} failed: {stderr}");
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

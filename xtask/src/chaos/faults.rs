@@ -1,161 +1,163 @@
-//! What breaks. Each function breaks something, waits, mends it, and returns how often it broke something.
+//! The faults. Each function injects a fault, waits, repairs it, and returns how many faults it injected.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
 
-use super::chance::Chance;
 use super::database::{Database, USER};
 use super::disk::SmallDisk;
+use super::rng::Rng;
 use super::time;
 use super::workers::Workers;
 use crate::postgres::{Postgres, Shutdown};
 
-/// Where things break.
+/// What a fault acts on.
 #[derive(Debug)]
-pub(crate) struct Stage<'a> {
+pub(crate) struct FaultContext<'a> {
     pub(crate) postgres: &'a Postgres,
     pub(crate) database: Database,
-    /// Where the database lies, in the scenario that fills it.
+    /// The disk of the database, in the scenario that fills it.
     pub(crate) disk: Option<SmallDisk>,
     pub(crate) workers: Workers,
-    pub(crate) chance: Chance,
+    pub(crate) rng: Rng,
     pub(crate) lease: Duration,
-    /// When nothing breaks any more.
+    /// When the last fault is injected.
     pub(crate) until: Instant,
     /// What else is worth knowing.
     pub(crate) notes: Vec<String>,
 }
 
-impl Stage<'_> {
-    fn any_worker(&mut self) -> usize {
+impl FaultContext<'_> {
+    fn random_worker(&mut self) -> usize {
         let n_workers = u64::try_from(self.workers.len()).unwrap_or(u64::MAX);
-        usize::try_from(self.chance.below(n_workers)).unwrap_or(0)
+        usize::try_from(self.rng.below(n_workers)).unwrap_or(0)
     }
 
-    /// How long something that blocks others is kept up: no longer than things may break, and long enough to be noticed.
-    fn hold(&self, longest: Duration) -> Duration {
+    /// How long a blocking fault lasts: until the time for faults is over, at most `longest`, and at least two seconds.
+    fn fault_duration(&self, longest: Duration) -> Duration {
         let left = self.until.saturating_duration_since(time::now());
         left.min(longest).max(Duration::from_secs(2))
     }
 
-    /// Lets everything work for a moment, between so many milliseconds.
-    fn breathe(&mut self, least_ms: u64, most_ms: u64) {
-        time::pause(Duration::from_millis(least_ms + self.chance.below(most_ms - least_ms)));
+    /// Lets the load run undisturbed for a random time.
+    fn pause_between(&mut self, least_ms: u64, most_ms: u64) {
+        time::pause(Duration::from_millis(least_ms + self.rng.below(most_ms - least_ms)));
     }
 }
 
 /// How long a transaction is left open.
-const LONGEST_IDLE: Duration = Duration::from_secs(150);
+const MAX_IDLE_TRANSACTION: Duration = Duration::from_secs(150);
 
-/// A worker is killed. It comes back at once and takes over from itself, or so late that others do when its leases end.
-pub(crate) fn kill(stage: &mut Stage<'_>) -> anyhow::Result<u64> {
-    let worker = stage.any_worker();
-    stage.workers.kill(worker)?;
-    if stage.chance.below(3) == 0 {
-        time::pause(stage.lease + Duration::from_millis(500));
+/// Kills a worker. It restarts at once and recovers its own runs, or after its leases ended and others have recovered them.
+pub(crate) fn kill(context: &mut FaultContext<'_>) -> anyhow::Result<u64> {
+    let worker = context.random_worker();
+    context.workers.kill(worker)?;
+    if context.rng.below(3) == 0 {
+        time::pause(context.lease + Duration::from_millis(500));
     }
-    stage.workers.start_again(worker)?;
-    stage.breathe(300, 1_500);
+    context.workers.restart(worker)?;
+    context.pause_between(300, 1_500);
     Ok(1)
 }
 
-/// A worker is frozen until others have taken its runs, and then goes on as if nothing had happened.
-pub(crate) fn freeze(stage: &mut Stage<'_>) -> anyhow::Result<u64> {
-    let worker = stage.any_worker();
-    stage.workers.signal(worker, "STOP")?;
-    time::pause(stage.lease);
-    stage.breathe(500, 1_500);
-    stage.workers.signal(worker, "CONT")?;
-    stage.breathe(200, 1_000);
+/// Freezes a worker until others have taken its runs, then resumes it.
+pub(crate) fn freeze(context: &mut FaultContext<'_>) -> anyhow::Result<u64> {
+    let worker = context.random_worker();
+    context.workers.signal(worker, "STOP")?;
+    time::pause(context.lease);
+    context.pause_between(500, 1_500);
+    context.workers.signal(worker, "CONT")?;
+    context.pause_between(200, 1_000);
     Ok(1)
 }
 
-/// PostgreSQL is restarted, as by a crash or with every connection closed.
-pub(crate) fn restart(stage: &mut Stage<'_>) -> anyhow::Result<u64> {
-    let how = if stage.chance.below(2) == 0 { Shutdown::Immediate } else { Shutdown::Fast };
-    stage.postgres.restart(how)?;
-    stage.breathe(300, 3_000);
+/// Restarts PostgreSQL, by a crash or by a fast shutdown.
+pub(crate) fn restart(context: &mut FaultContext<'_>) -> anyhow::Result<u64> {
+    let how = if context.rng.below(2) == 0 { Shutdown::Immediate } else { Shutdown::Fast };
+    context.postgres.restart(how)?;
+    context.pause_between(300, 3_000);
     Ok(1)
 }
 
-/// All connections of workers are closed, wherever they are.
-pub(crate) fn disconnect(stage: &mut Stage<'_>) -> anyhow::Result<u64> {
-    let n_closed = close_connections(&stage.database)?;
-    stage.breathe(50, 800);
+/// Closes all connections of the workers.
+pub(crate) fn disconnect(context: &mut FaultContext<'_>) -> anyhow::Result<u64> {
+    let n_closed = close_connections(&context.database)?;
+    context.pause_between(50, 800);
     Ok(n_closed)
 }
 
-/// Others take the connections of the workers, and all that are left.
-pub(crate) fn crowd(stage: &mut Stage<'_>) -> anyhow::Result<u64> {
+/// Another client takes every connection that the server has.
+pub(crate) fn exhaust_connections(context: &mut FaultContext<'_>) -> anyhow::Result<u64> {
     let mut others = Vec::new();
     let mut n_refused = 0;
-    close_connections(&stage.database)?;
-    let until = time::now() + stage.hold(Duration::from_secs(10));
+    close_connections(&context.database)?;
+    let until = time::now() + context.fault_duration(Duration::from_secs(10));
     while time::now() < until {
-        match connect(stage.postgres.port())? {
+        match connect(context.postgres.port())? {
             Some(other) => others.push(other),
             None if n_refused == 0 => {
                 n_refused = 1;
-                // Now that there is no room, none of them comes back while others are waiting for it.
-                close_connections(&stage.database)?;
+                // The server is full: a worker that loses its connection now cannot reconnect.
+                close_connections(&context.database)?;
             }
             None => time::pause(Duration::from_millis(20)),
         }
     }
     drop(others);
-    stage.breathe(500, 2_000);
+    context.pause_between(500, 2_000);
     Ok(n_refused)
 }
 
-/// A transaction is left open that has locked a tenth of the workflows, or of the runs under way, and sees all as it was.
-pub(crate) fn idle(stage: &mut Stage<'_>) -> anyhow::Result<u64> {
-    // One after the other.
-    let lock = if stage.notes.len().is_multiple_of(2) {
+/// Leaves a transaction open that has locked a tenth of the workflows, or some active runs.
+pub(crate) fn idle(context: &mut FaultContext<'_>) -> anyhow::Result<u64> {
+    // Both locks, in turn.
+    let lock = if context.notes.len().is_multiple_of(2) {
         "SELECT FROM workflows WHERE name LIKE '%1' FOR UPDATE"
     } else {
         "SELECT FROM handler_runs WHERE status = 'active' LIMIT 3 FOR UPDATE"
     };
     let consumed = "SELECT count(*) FROM events WHERE status = 'consumed'";
-    let transaction = stage.database.idle_after(lock)?;
-    // Longer than a worker waits for a lock, and twice while things may break.
-    let left = stage.until.saturating_duration_since(time::now());
-    let hold = stage.hold(if stage.notes.is_empty() { left / 2 } else { left }.min(LONGEST_IDLE));
-    let [before] = stage.database.numbers(consumed)?;
-    time::pause(hold);
-    let [after] = stage.database.numbers(consumed)?;
-    let [n_open] = stage.database.numbers(
+    let transaction = context.database.idle_after(lock)?;
+    // Longer than a worker waits for a lock, and short enough for two of them.
+    let left = context.until.saturating_duration_since(time::now());
+    let duration = context.fault_duration(
+        if context.notes.is_empty() { left / 2 } else { left }.min(MAX_IDLE_TRANSACTION),
+    );
+    let [before] = context.database.numbers(consumed)?;
+    time::pause(duration);
+    let [after] = context.database.numbers(consumed)?;
+    let [n_open] = context.database.numbers(
         "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction' AND usename = 'postgres'",
     )?;
     drop(transaction);
-    stage.notes.push(format!(
-        "{} events were consumed in {hold:.1?} while a transaction held `{lock}`",
+    context.notes.push(format!(
+        "{} events were consumed in {duration:.1?} while a transaction held `{lock}`",
         after - before
     ));
-    stage.breathe(500, 1_500);
+    context.pause_between(500, 1_500);
     Ok(n_open)
 }
 
-/// The clock of a worker jumps by up to ten minutes, forward or back.
-pub(crate) fn skew(stage: &mut Stage<'_>) -> anyhow::Result<u64> {
-    let worker = stage.any_worker();
-    let sign = if stage.chance.below(2) == 0 { '+' } else { '-' };
-    let offset = format!("{sign}{}\n", 60 + stage.chance.below(540));
-    std::fs::write(stage.workers.folder(worker)?.join(super::clocks::FILE), offset)?;
-    stage.breathe(300, 1_500);
+/// Sets the clock of a worker forward or back by up to ten minutes.
+pub(crate) fn shift_clock(context: &mut FaultContext<'_>) -> anyhow::Result<u64> {
+    let worker = context.random_worker();
+    let sign = if context.rng.below(2) == 0 { '+' } else { '-' };
+    let offset = format!("{sign}{}\n", 60 + context.rng.below(540));
+    std::fs::write(context.workers.folder(worker)?.join(super::clocks::FILE), offset)?;
+    context.pause_between(300, 1_500);
     Ok(1)
 }
 
-/// The disk of the database has no room.
-pub(crate) fn fill(stage: &mut Stage<'_>) -> anyhow::Result<u64> {
-    let Some(disk) = &stage.disk else { return Ok(0) };
+/// Fills the disk of the database.
+pub(crate) fn fill_disk(context: &mut FaultContext<'_>) -> anyhow::Result<u64> {
+    let Some(disk) = &context.disk else { return Ok(0) };
     disk.fill()?;
     time::pause(Duration::from_millis(500));
-    let grown = stage.database.ask("CREATE TABLE grown AS SELECT generate_series(1, 100000)");
-    time::pause(stage.hold(Duration::from_secs(5)));
-    disk.make_room()?;
-    stage.database.ask("DROP TABLE IF EXISTS grown")?;
-    stage.breathe(500, 3_000);
+    let grown = context.database.ask("CREATE TABLE grown AS SELECT generate_series(1, 100000)");
+    time::pause(context.fault_duration(Duration::from_secs(5)));
+    disk.restore_size()?;
+    context.database.ask("DROP TABLE IF EXISTS grown")?;
+    context.pause_between(500, 3_000);
     let is_full = grown.is_err_and(|error| error.to_string().contains("No space left"));
     Ok(u64::from(is_full))
 }
@@ -163,18 +165,18 @@ pub(crate) fn fill(stage: &mut Stage<'_>) -> anyhow::Result<u64> {
 fn close_connections(database: &Database) -> anyhow::Result<u64> {
     let [n_closed] = database.numbers(&format!(
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-            WHERE usename = '{USER}' AND application_name <> '{CROWD}'"
+            WHERE usename = '{USER}' AND application_name <> '{INTRUDER}'"
     ))?;
     Ok(n_closed)
 }
 
-/// By which name the connections go that are in the way.
-const CROWD: &str = "crowd";
+/// The application name of the connections that this program opens to fill the server.
+const INTRUDER: &str = "intruder";
 
-/// A connection that does nothing but be there; none where the server has no room for it.
+/// Opens a connection and leaves it idle; none where the server refuses it.
 fn connect(port: u16) -> anyhow::Result<Option<TcpStream>> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
-    stream.write_all(&start_up()?)?;
+    stream.write_all(&startup_message()?)?;
     loop {
         // Each message has a kind and a length, which counts itself.
         let mut head = [0; 5];
@@ -191,8 +193,8 @@ fn connect(port: u16) -> anyhow::Result<Option<TcpStream>> {
 }
 
 /// The first message of PostgreSQL's protocol 3.0.
-fn start_up() -> anyhow::Result<Vec<u8>> {
-    let rest = format!("user\0{USER}\0database\0postgres\0application_name\0{CROWD}\0\0");
+fn startup_message() -> anyhow::Result<Vec<u8>> {
+    let rest = format!("user\0{USER}\0database\0postgres\0application_name\0{INTRUDER}\0\0");
     let length = u32::try_from(rest.len() + 8)?;
     Ok([&length.to_be_bytes(), &196_608_u32.to_be_bytes(), rest.as_bytes()].concat())
 }

@@ -10,15 +10,14 @@ use anyhow::{Context, ensure};
 use super::database::{Database, USER};
 use crate::postgres::Postgres;
 
-/// The database that those of the scenarios are copied from.
+/// The template database; each scenario runs on a copy of it.
 const TEMPLATE: &str = "chaos_template";
 
 /// How many workflows are deployed at the same time.
-const AT_ONCE: usize = 4;
+const CONCURRENT_DEPLOYS: usize = 4;
 
-/// Far from those of a deployment, for so much goes wrong here: nothing is held back, given up or put before a person for being
-/// too much, and what is looked up is looked up until it is found.
-const LIMITS: &str = "
+/// Limits that never stop a workflow: with so many faults the limits of a deployment would, and nobody is here to resume it.
+const UNLIMITED: &str = "
 [limits.transient]
 base_ms = 50
 cap_ms = 500
@@ -66,7 +65,7 @@ const workflow = {
         return { reservations: [{ topic: "orders", ids: [event.messageId] }], data };
       },
       mutate: async ({ data }) => {
-        await Http.post({ url: `http://$ADDRESS/$WAY/$NAME/${data.order}`, body: { order: data.order } });
+        await Http.post({ url: `http://$ADDRESS/$ENDPOINT/$NAME/${data.order}`, body: { order: data.order } });
       },
       next: async ({ data }) => (data ? { sent: data.sent + 1 } : undefined),
     },
@@ -74,7 +73,7 @@ const workflow = {
 };
 "#;
 
-/// What the workflows are.
+/// The workflows and how they are run.
 #[derive(Debug)]
 pub(crate) struct Load {
     pub(crate) program: PathBuf,
@@ -83,37 +82,37 @@ pub(crate) struct Load {
     pub(crate) slots: usize,
     /// How long a run belongs to its worker.
     pub(crate) lease: Duration,
-    /// Where they send their requests.
-    pub(crate) outside: SocketAddr,
+    /// The service that they call.
+    pub(crate) service: SocketAddr,
 }
 
 impl Load {
     /// The text of `windlass.toml`.
     pub(crate) fn config(&self) -> String {
-        let Self { lease, outside, slots, .. } = self;
-        // Whoever is frozen may send as late as that.
+        let Self { lease, service, slots, .. } = self;
+        // A frozen worker may send its request this late.
         let absence_s = (*lease * 3).as_secs();
         format!(
-            "{LIMITS}
+            "{UNLIMITED}
 [worker]
 slots = {slots}
 [limits.lease]
 duration_ms = {lease_ms}
 [tools.http]
-allow = [\"{outside}\"]
+allow = [\"{service}\"]
 [[tools.http.endpoints]]
-url = \"http://{outside}/keyed\"
+url = \"http://{service}/keyed\"
 idempotent = true
 [[tools.http.endpoints]]
-url = \"http://{outside}/asked\"
+url = \"http://{service}/asked\"
 absence_after_s = {absence_s}
-look_up = {{ url = \"http://{outside}/asked?key={{key}}\" }}
+look_up = {{ url = \"http://{service}/asked?key={{key}}\" }}
 ",
             lease_ms = lease.as_millis()
         )
     }
 
-    /// Deploys all workflows to a database of which those of the scenarios are copies.
+    /// Deploys all workflows to the template database.
     pub(crate) fn deploy(&self, postgres: &Postgres, folder: &Path) -> anyhow::Result<()> {
         let server = Database::new(postgres, "postgres");
         server.ask(&format!("CREATE ROLE {USER} LOGIN"))?;
@@ -124,7 +123,7 @@ look_up = {{ url = \"http://{outside}/asked?key={{key}}\" }}
         self.finish([self.windlass(folder, &url).arg("migrate").spawn()?])?;
 
         let numbers: Vec<usize> = (0..self.n_workflows).collect();
-        for numbers in numbers.chunks(AT_ONCE) {
+        for numbers in numbers.chunks(CONCURRENT_DEPLOYS) {
             let deployed: anyhow::Result<Vec<Child>> =
                 numbers.iter().map(|number| self.deploy_one(*number, folder, &url)).collect();
             self.finish(deployed?)?;
@@ -132,7 +131,7 @@ look_up = {{ url = \"http://{outside}/asked?key={{key}}\" }}
         Ok(())
     }
 
-    /// Makes the database of a scenario, in a tablespace of its own where one is named.
+    /// Creates the database of a scenario, in that tablespace where one is named.
     pub(crate) fn copy(
         &self,
         postgres: &Postgres,
@@ -148,14 +147,14 @@ look_up = {{ url = \"http://{outside}/asked?key={{key}}\" }}
     fn deploy_one(&self, number: usize, folder: &Path, url: &str) -> anyhow::Result<Child> {
         let name = format!("w{number}");
         let file = format!("{name}.js");
-        // About twenty producers look for work in a second, however many there are.
+        // About twenty producers poll in a second, however many there are.
         let interval = (self.n_workflows / 20).max(1).to_string();
-        let way = if number.is_multiple_of(2) { "keyed" } else { "asked" };
+        let endpoint = if number.is_multiple_of(2) { "keyed" } else { "asked" };
         let script = SCRIPT
-            .replace("$ADDRESS", &self.outside.to_string())
+            .replace("$ADDRESS", &self.service.to_string())
             .replace("$INTERVAL", &interval)
             .replace("$NAME", &name)
-            .replace("$WAY", way);
+            .replace("$ENDPOINT", endpoint);
         std::fs::write(folder.join(&file), script)?;
         let mut command = self.windlass(folder, url);
         command.args(["deploy", &file, "--name", &name, "--activate", "--yes"]);
@@ -172,8 +171,8 @@ look_up = {{ url = \"http://{outside}/asked?key={{key}}\" }}
     fn finish(&self, processes: impl IntoIterator<Item = Child>) -> anyhow::Result<()> {
         for process in processes {
             let output = process.wait_with_output()?;
-            let said = String::from_utf8_lossy(&output.stderr);
-            ensure!(output.status.success(), "`{}` failed: {said}", self.program.display());
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            ensure!(output.status.success(), "`{}` failed: {stderr}", self.program.display());
         }
         Ok(())
     }

@@ -1,14 +1,14 @@
 //! `cargo xtask chaos`: many workers on one PostgreSQL while things break, and what came of it.
 
-mod chance;
 mod check;
 mod clocks;
 mod database;
 mod disk;
 mod faults;
 mod load;
-mod outside;
+mod rng;
 mod scorecard;
+mod service;
 mod time;
 mod workers;
 
@@ -19,30 +19,30 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use xshell::{Shell, cmd};
 
-use self::chance::Chance;
-use self::check::{Patience, Records, Sampler};
+use self::check::{Records, Sampler, StallDetector};
 use self::database::{Database, USER};
 use self::disk::SmallDisk;
-use self::faults::Stage;
+use self::faults::FaultContext;
 use self::load::Load;
-use self::outside::{Outside, Supply};
+use self::rng::Rng;
 use self::scorecard::Score;
-use self::workers::{Start, Workers};
+use self::service::{Demand, FakeService};
+use self::workers::{WorkerConfig, Workers};
 use crate::postgres::Postgres;
 use crate::{cargo, flags};
 
-/// One thing that breaks.
+/// One kind of fault, injected while the load runs.
 struct Scenario {
     name: &'static str,
-    about: &'static str,
-    /// Breaks something once; without one nothing breaks, and there is a fixed number of events.
+    description: &'static str,
+    /// Injects one fault. None in the scenario without faults, which has a fixed number of events.
     fault: Option<Fault>,
     needs: Needs,
 }
 
-type Fault = fn(&mut Stage<'_>) -> anyhow::Result<u64>;
+type Fault = fn(&mut FaultContext<'_>) -> anyhow::Result<u64>;
 
-/// What a scenario cannot be played without.
+/// What the machine must offer for a scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Needs {
     Nothing,
@@ -53,8 +53,8 @@ enum Needs {
 }
 
 impl Scenario {
-    const fn new(name: &'static str, about: &'static str, fault: Fault) -> Self {
-        Self { name, about, fault: Some(fault), needs: Needs::Nothing }
+    const fn new(name: &'static str, description: &'static str, fault: Fault) -> Self {
+        Self { name, description, fault: Some(fault), needs: Needs::Nothing }
     }
 
     const fn with(self, needs: Needs) -> Self {
@@ -63,31 +63,36 @@ impl Scenario {
 }
 
 const SCENARIOS: &[Scenario] = &[
-    Scenario { name: "load", about: "nothing breaks", fault: None, needs: Needs::Nothing },
+    Scenario { name: "load", description: "nothing breaks", fault: None, needs: Needs::Nothing },
     Scenario::new("kill", "workers are killed", faults::kill),
     Scenario::new("freeze", "workers are frozen beyond their leases", faults::freeze),
     Scenario::new("restart", "PostgreSQL is restarted again and again", faults::restart),
     Scenario::new("disconnect", "all connections are closed", faults::disconnect),
-    Scenario::new("crowd", "others take all connections", faults::crowd),
+    Scenario::new(
+        "connections",
+        "another client takes all connections",
+        faults::exhaust_connections,
+    ),
     Scenario::new("idle", "a transaction is left open with hot rows locked", faults::idle),
-    Scenario::new("clocks", "the clocks of workers jump by minutes", faults::skew)
+    Scenario::new("clocks", "the clocks of workers jump by minutes", faults::shift_clock)
         .with(Needs::Clocks),
-    Scenario::new("disk", "the disk of the database is full", faults::fill).with(Needs::SmallDisk),
+    Scenario::new("disk", "the disk of the database is full", faults::fill_disk)
+        .with(Needs::SmallDisk),
 ];
 
-/// How often a load is looked at: to count it costs the database more the longer it runs.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How often the progress of a load is read: the counts cost the database more the longer the load runs.
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Set for a run that has mounts of its own.
-const INSIDE: &str = "WINDLASS_CHAOS_INSIDE";
+/// Set where this program runs in a mount namespace of its own.
+const IN_NAMESPACE: &str = "WINDLASS_CHAOS_NAMESPACE";
 
-/// How much of everything.
+/// The size of the load.
 #[derive(Debug, Clone, Copy)]
 struct Size {
     n_workers: usize,
     n_workflows: usize,
     n_events: u64,
-    breaking_for: Duration,
+    fault_time: Duration,
     lease: Duration,
 }
 
@@ -96,12 +101,12 @@ impl Size {
         let (n_workers, n_workflows, n_events) =
             if flags.short { (3, 8, 160) } else { (8, 500, 100_000) };
         let minutes = flags.minutes.map(|minutes| Duration::from_secs(minutes * 60));
-        let (breaking_for, lease) = if flags.short { (2, 2) } else { (600, 10) };
+        let (fault_time, lease) = if flags.short { (2, 2) } else { (600, 10) };
         let size = Self {
             n_workers: flags.workers.unwrap_or(n_workers),
             n_workflows: flags.workflows.unwrap_or(n_workflows),
             n_events: flags.events.unwrap_or(n_events),
-            breaking_for: minutes.unwrap_or(Duration::from_secs(breaking_for)),
+            fault_time: minutes.unwrap_or(Duration::from_secs(fault_time)),
             lease: Duration::from_secs(lease),
         };
         let n_workflows = u64::try_from(size.n_workflows)?;
@@ -113,20 +118,20 @@ impl Size {
     }
 }
 
-/// Plays all scenarios, also after one has failed.
+/// Runs all scenarios, also after one has failed.
 pub(crate) fn run(sh: &Shell, flags: &flags::Chaos) -> anyhow::Result<()> {
-    if let Some(status) = run_among_own_mounts(sh)? {
+    if let Some(status) = rerun_with_own_mounts(sh)? {
         ensure!(status.success(), "it ended with {status}");
         return Ok(());
     }
     let size = Size::new(flags)?;
-    let scenarios = chosen(&flags.only)?;
+    let scenarios = select_scenarios(&flags.only)?;
     let program = build(sh, flags)?;
     let max_connections = 40 + size.n_workers * 12;
     let settings = format!("max_connections = {max_connections}\n");
-    let theatre = Theatre {
+    let chaos = Chaos {
         postgres: Postgres::start_with(sh, &settings)?,
-        outside: Outside::start(flags.seed.unwrap_or(0))?,
+        service: FakeService::start(flags.seed.unwrap_or(0))?,
         folder: PathBuf::from(cmd!(sh, "mktemp -d").quiet().read()?),
         size,
         seed: flags.seed.unwrap_or(0),
@@ -134,18 +139,18 @@ pub(crate) fn run(sh: &Shell, flags: &flags::Chaos) -> anyhow::Result<()> {
     let load = Load {
         program,
         n_workflows: size.n_workflows,
-        // Few enough for all of them to have something to do.
+        // Few enough that every worker has something to do.
         slots: (size.n_workflows / (size.n_workers + 1)).clamp(1, 8),
         lease: size.lease,
-        outside: theatre.outside.address(),
+        service: chaos.service.address(),
     };
     println!("{size:?}");
-    load.deploy(&theatre.postgres, &theatre.folder.join("deploy"))?;
+    load.deploy(&chaos.postgres, &chaos.folder.join("deploy"))?;
 
     let mut scores = Vec::new();
     for scenario in scenarios {
-        println!("\n── {}: {} ──", scenario.name, scenario.about);
-        let score = theatre.play(scenario, &load);
+        println!("\n── {}: {} ──", scenario.name, scenario.description);
+        let score = chaos.run_scenario(scenario, &load);
         print!("{}", scorecard::page(std::slice::from_ref(&score)));
         scores.push(score);
     }
@@ -153,28 +158,28 @@ pub(crate) fn run(sh: &Shell, flags: &flags::Chaos) -> anyhow::Result<()> {
     if let Some(file) = &flags.json {
         sh.write_file(file, scorecard::json(&scores))?;
     }
-    // A short run does what can be done here; a long one is there to prove all of it.
-    let is_bad = |it: &&Score| !it.problems.is_empty() || (it.not_tried.is_some() && !flags.short);
+    // A short run may skip what this machine cannot do; a long run must prove everything.
+    let is_bad = |it: &&Score| !it.problems.is_empty() || (it.skipped.is_some() && !flags.short);
     let failed: Vec<_> = scores.iter().filter(is_bad).map(|it| it.scenario).collect();
     if failed.is_empty() {
-        sh.remove_path(&theatre.folder)?;
+        sh.remove_path(&chaos.folder)?;
         return Ok(());
     }
-    bail!("failed: {}; the workers' logs are in {}", failed.join(", "), theatre.folder.display());
+    bail!("failed: {}; the workers' logs are in {}", failed.join(", "), chaos.folder.display());
 }
 
-/// Runs this program again with mounts of its own, where it is not such a run and may have them.
-fn run_among_own_mounts(sh: &Shell) -> anyhow::Result<Option<ExitStatus>> {
-    if sh.var_os(INSIDE).is_some() {
+/// Runs this program again in a mount namespace of its own; none where it is in one already or may not have one.
+fn rerun_with_own_mounts(sh: &Shell) -> anyhow::Result<Option<ExitStatus>> {
+    if sh.var_os(IN_NAMESPACE).is_some() {
         return Ok(None);
     }
     let program = std::env::current_exe()?;
-    let Some(mut command) = disk::among_own_mounts(&program) else { return Ok(None) };
-    let status = command.args(std::env::args_os().skip(1)).env(INSIDE, "1").status()?;
+    let Some(mut command) = disk::with_own_mounts(&program) else { return Ok(None) };
+    let status = command.args(std::env::args_os().skip(1)).env(IN_NAMESPACE, "1").status()?;
     Ok(Some(status))
 }
 
-fn chosen(names: &[String]) -> anyhow::Result<Vec<&'static Scenario>> {
+fn select_scenarios(names: &[String]) -> anyhow::Result<Vec<&'static Scenario>> {
     if names.is_empty() {
         return Ok(SCENARIOS.iter().collect());
     }
@@ -186,7 +191,7 @@ fn chosen(names: &[String]) -> anyhow::Result<Vec<&'static Scenario>> {
     names.iter().map(find).collect()
 }
 
-/// The binary of the tests, or the one that is released; they lie beside this program.
+/// Builds the binary: the debug build for a short run, else the release build. Returns its path, beside this program.
 fn build(sh: &Shell, flags: &flags::Chaos) -> anyhow::Result<PathBuf> {
     let (options, profile): (&[&str], _) =
         if flags.short { (&[], "debug") } else { (&["--release"], "release") };
@@ -198,33 +203,38 @@ fn build(sh: &Shell, flags: &flags::Chaos) -> anyhow::Result<PathBuf> {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it ends a function that may fail")]
-fn not_tried(score: &mut Score, why: String) -> anyhow::Result<()> {
-    score.not_tried = Some(why);
+fn skip(score: &mut Score, why: String) -> anyhow::Result<()> {
+    score.skipped = Some(why);
     Ok(())
 }
 
 /// What all scenarios share.
-struct Theatre {
+struct Chaos {
     postgres: Postgres,
-    outside: Outside,
+    service: FakeService,
     folder: PathBuf,
     size: Size,
     seed: u64,
 }
 
-impl Theatre {
-    /// Plays one scenario; what goes wrong is a problem of its score.
-    fn play(&self, scenario: &Scenario, load: &Load) -> Score {
+impl Chaos {
+    /// Runs one scenario; an error becomes a problem in its score.
+    fn run_scenario(&self, scenario: &Scenario, load: &Load) -> Score {
         let mut score = Score { scenario: scenario.name, ..Score::default() };
-        if let Err(error) = self.try_play(scenario, load, &mut score) {
+        if let Err(error) = self.try_scenario(scenario, load, &mut score) {
             score.problems.push(format!("{error:#}"));
         }
         score
     }
 
-    fn try_play(&self, scenario: &Scenario, load: &Load, score: &mut Score) -> anyhow::Result<()> {
+    fn try_scenario(
+        &self,
+        scenario: &Scenario,
+        load: &Load,
+        score: &mut Score,
+    ) -> anyhow::Result<()> {
         let name = format!("chaos_{}", scenario.name);
-        let mut start = Start {
+        let mut start = WorkerConfig {
             program: load.program.clone(),
             database: self.postgres.url_of(USER, &name),
             files: vec![("windlass.toml", load.config())],
@@ -235,133 +245,136 @@ impl Theatre {
             Needs::Nothing => {}
             Needs::SmallDisk => match SmallDisk::mount(&self.postgres) {
                 Ok(mounted) => disk = Some(mounted),
-                Err(error) => return not_tried(score, format!("{error:#}")),
+                Err(error) => return skip(score, format!("{error:#}")),
             },
             Needs::Clocks => {
                 let Some(environment) = clocks::environment() else {
-                    return not_tried(score, "the program `faketime` is missing".to_owned());
+                    return skip(score, "the program `faketime` is missing".to_owned());
                 };
                 start.environment = environment;
-                start.files.push((clocks::FILE, clocks::RIGHT.to_owned()));
+                start.files.push((clocks::FILE, clocks::NO_OFFSET.to_owned()));
             }
         }
         let tablespace = disk.is_some().then_some(disk::TABLESPACE);
         let database = load.copy(&self.postgres, &name, tablespace)?;
-        self.outside.open(self.supply(scenario));
+        self.service.open(self.demand(scenario));
         let workers = Workers::start(start, &self.folder.join(scenario.name), self.size.n_workers)?;
         self.wait_for_work(&database)?;
-        let began = time::now();
-        let mut stage = Stage {
+        let started = time::now();
+        let mut context = FaultContext {
             postgres: &self.postgres,
             database: database.clone(),
             disk,
             workers,
-            chance: Chance::new(self.seed),
+            rng: Rng::new(self.seed),
             lease: self.size.lease,
-            until: began + self.size.breaking_for,
+            until: started + self.size.fault_time,
             notes: Vec::new(),
         };
         let sampler = Sampler::start(database.clone());
-        self.disturb(scenario, &mut stage, score)?;
-        self.outside.close();
-        score.disturbed = began.elapsed();
-        let mended = time::now();
-        let ended = check::converge(&database, &self.outside, &mut stage.workers)?;
-        score.converged = mended.elapsed();
+        self.inject_faults(scenario, &mut context, score)?;
+        self.service.close();
+        score.disrupted = started.elapsed();
+        let repaired = time::now();
+        let ended = check::converge(&database, &self.service, &mut context.workers)?;
+        score.converged = repaired.elapsed();
         score.problems.extend(ended);
-        stage.workers.stop()?;
+        context.workers.stop()?;
         let samples = sampler.stop()?;
-        if samples.doubled > 0 {
-            score.problems.push(format!("{} times a workflow had two open runs", samples.doubled));
+        if samples.duplicated > 0 {
+            score
+                .problems
+                .push(format!("{} times a workflow had two open runs", samples.duplicated));
         }
-        score.notes.append(&mut stage.notes);
-        score.notes.push(format!("{} looks at the open runs", samples.looks));
-        self.settle_accounts(&database, &stage.workers, score)
+        score.notes.append(&mut context.notes);
+        score.notes.push(format!("{} checks for overlapping runs", samples.checks));
+        self.verify_counts(&database, &context.workers, score)
     }
 
-    /// Waits until the load has begun: before that there is nothing to disturb.
+    /// Waits until the first event is requested: a fault before that would disturb nothing.
     fn wait_for_work(&self, database: &Database) -> anyhow::Result<()> {
-        let mut patience = Patience::new();
-        while self.outside.count().expected == 0 {
-            patience.look(database)?;
+        let mut stalls = StallDetector::new();
+        while self.service.count().expected == 0 {
+            stalls.check(database)?;
             time::pause(Duration::from_millis(20));
         }
         Ok(())
     }
 
-    fn supply(&self, scenario: &Scenario) -> Supply {
+    fn demand(&self, scenario: &Scenario) -> Demand {
         let n_workflows = u64::try_from(self.size.n_workflows).unwrap_or(u64::MAX);
         match scenario.fault {
-            None => Supply {
-                events_each: self.size.n_events / n_workflows,
-                ahead: u64::MAX,
-                delay: Duration::ZERO,
+            None => Demand {
+                max_events_per_workflow: self.size.n_events / n_workflows,
+                max_backlog: u64::MAX,
+                max_delay: Duration::ZERO,
             },
-            Some(_) => Supply {
-                events_each: u64::MAX,
-                ahead: n_workflows * 4,
-                delay: Duration::from_millis(20),
+            Some(_) => Demand {
+                max_events_per_workflow: u64::MAX,
+                max_backlog: n_workflows * 4,
+                max_delay: Duration::from_millis(20),
             },
         }
     }
 
-    /// Breaks things until it is enough; where nothing breaks, waits for all work to be handed out.
-    fn disturb(
+    /// Injects faults until the time is over; without a fault, waits until every event was requested.
+    fn inject_faults(
         &self,
         scenario: &Scenario,
-        stage: &mut Stage<'_>,
+        context: &mut FaultContext<'_>,
         score: &mut Score,
     ) -> anyhow::Result<()> {
         let Some(fault) = scenario.fault else {
-            let mut patience = Patience::new();
-            while !self.outside.is_handed_out(self.size.n_workflows) {
-                patience.look(&stage.database)?;
-                score.problems.extend(stage.workers.replace_ended()?);
-                time::pause(LOOK_EVERY);
+            let mut stalls = StallDetector::new();
+            while !self.service.is_fully_requested(self.size.n_workflows) {
+                stalls.check(&context.database)?;
+                score.problems.extend(context.workers.restart_exited()?);
+                time::pause(POLL_INTERVAL);
             }
             return Ok(());
         };
-        while time::now() < stage.until {
-            score.faults += fault(stage)?;
-            score.problems.extend(stage.workers.replace_ended()?);
+        while time::now() < context.until {
+            score.faults += fault(context)?;
+            score.problems.extend(context.workers.restart_exited()?);
         }
-        ensure!(score.faults > 0, "nothing was broken");
+        ensure!(score.faults > 0, "no fault was injected");
         Ok(())
     }
 
-    fn settle_accounts(
+    /// Compares what the database says with what the service counted.
+    fn verify_counts(
         &self,
         database: &Database,
         workers: &Workers,
         score: &mut Score,
     ) -> anyhow::Result<()> {
-        let (records, count) = (Records::read(database)?, self.outside.count());
+        let (records, count) = (Records::read(database)?, self.service.count());
         score.events = records.events;
         score.runs = records.runs;
         score.effects = count.done;
-        score.doubled = count.too_often;
+        score.duplicated = count.excess;
         score.lost = count.expected - count.done;
         score.recovered = records.recovered;
         score.settled = records.settled;
         let counts = [
-            ("events asked for", count.expected),
+            ("events requested", count.expected),
             ("events made", records.events),
             ("events consumed", records.consumed),
             ("events counted by their consumers", records.counted),
             ("effects in the ledger", records.applied),
-            ("effects outside", count.done),
+            ("effects counted by the service", count.done),
         ];
         for (what, n) in counts.iter().filter(|(_, n)| *n != count.expected) {
             score.problems.push(format!("{n} {what}, not {}", count.expected));
         }
         if count.expected == 0 {
-            score.problems.push("nothing was asked for".to_owned());
+            score.problems.push("no event was requested".to_owned());
         }
-        if count.too_often > 0 {
-            score.problems.push(format!("{} effects happened too often", count.too_often));
+        if count.excess > 0 {
+            score.problems.push(format!("{} effects happened too often", count.excess));
         }
-        score.problems.extend(check::forbidden(database)?);
-        let (n_workers, fewest, most) = check::shares(database)?;
+        score.problems.extend(check::violations(database)?);
+        let (n_workers, fewest, most) = check::runs_per_worker(database)?;
         score.notes.push(format!("{n_workers} workers had from {fewest} to {most} runs each"));
         let errors = workers.errors();
         if let Some(first) = errors.first() {

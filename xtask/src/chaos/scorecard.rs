@@ -1,18 +1,18 @@
-//! What came of it, for people and for programs.
+//! The scorecard, as a table and as JSON.
 
 use std::time::Duration;
 
-/// What came of one scenario.
+/// The result of one scenario.
 #[derive(Debug, Default)]
 pub(crate) struct Score {
     pub(crate) scenario: &'static str,
-    /// How often something was broken.
+    /// How many faults were injected.
     pub(crate) faults: u64,
     pub(crate) events: u64,
     pub(crate) runs: u64,
     pub(crate) effects: u64,
-    /// Effects that happened more than once, or that nobody asked for.
-    pub(crate) doubled: u64,
+    /// Effects that happened more than once, or that were never requested.
+    pub(crate) duplicated: u64,
     /// Effects that did not happen.
     pub(crate) lost: u64,
     /// Runs that were taken over from lost workers.
@@ -20,15 +20,15 @@ pub(crate) struct Score {
     /// Doubts that were settled without a person.
     pub(crate) settled: u64,
     /// From the first request to the last fault.
-    pub(crate) disturbed: Duration,
+    pub(crate) disrupted: Duration,
     /// From the last fault until nothing was left to do.
     pub(crate) converged: Duration,
     /// What else is worth knowing.
     pub(crate) notes: Vec<String>,
     /// What is wrong.
     pub(crate) problems: Vec<String>,
-    /// Why it could not be tried here.
-    pub(crate) not_tried: Option<String>,
+    /// Why it could not run on this machine.
+    pub(crate) skipped: Option<String>,
 }
 
 const HEADER: [&str; 11] = [
@@ -37,11 +37,11 @@ const HEADER: [&str; 11] = [
     "events",
     "runs",
     "effects",
-    "twice",
+    "duplicated",
     "lost",
     "recovered",
     "settled",
-    "disturbed",
+    "disrupted",
     "converged",
 ];
 
@@ -54,18 +54,18 @@ impl Score {
             self.events.to_string(),
             self.runs.to_string(),
             self.effects.to_string(),
-            self.doubled.to_string(),
+            self.duplicated.to_string(),
             self.lost.to_string(),
             self.recovered.to_string(),
             self.settled.to_string(),
-            seconds(self.disturbed),
+            seconds(self.disrupted),
             seconds(self.converged),
         ]
     }
 
     const fn verdict(&self) -> &'static str {
-        match (&self.not_tried, self.problems.is_empty()) {
-            (Some(_), _) => "not tried",
+        match (&self.skipped, self.problems.is_empty()) {
+            (Some(_), _) => "skipped",
             (None, true) => "ok",
             (None, false) => "FAILED",
         }
@@ -77,7 +77,7 @@ impl Score {
             ("events", self.events),
             ("runs", self.runs),
             ("effects", self.effects),
-            ("doubled", self.doubled),
+            ("duplicated", self.duplicated),
             ("lost", self.lost),
             ("recovered", self.recovered),
             ("settled", self.settled),
@@ -85,20 +85,20 @@ impl Score {
         let numbers: Vec<String> =
             numbers.iter().map(|(name, value)| format!("\"{name}\": {value}")).collect();
         format!(
-            "{{\"scenario\": {}, \"verdict\": {}, {}, \"disturbed_s\": {:.3}, \"converged_s\": {:.3}, \"not_tried\": {}, \"notes\": {}, \"problems\": {}}}",
+            "{{\"scenario\": {}, \"verdict\": {}, {}, \"disrupted_s\": {:.3}, \"converged_s\": {:.3}, \"skipped\": {}, \"notes\": {}, \"problems\": {}}}",
             text(self.scenario),
             text(self.verdict()),
             numbers.join(", "),
-            self.disturbed.as_secs_f64(),
+            self.disrupted.as_secs_f64(),
             self.converged.as_secs_f64(),
-            self.not_tried.as_deref().map_or_else(|| "null".to_owned(), text),
+            self.skipped.as_deref().map_or_else(|| "null".to_owned(), text),
             list(&self.notes),
             list(&self.problems),
         )
     }
 }
 
-/// The table, and below it what is to be said of single scenarios.
+/// The table, and below it the notes and problems of each scenario.
 pub(crate) fn page(scores: &[Score]) -> String {
     let mut rows = vec![HEADER.map(str::to_owned)];
     rows.extend(scores.iter().map(Score::row));
@@ -119,8 +119,8 @@ pub(crate) fn page(scores: &[Score]) -> String {
         page += &format!("  {verdict}\n");
     }
     for score in scores {
-        let told = score.not_tried.iter().chain(&score.problems).chain(&score.notes);
-        for line in told {
+        let lines = score.skipped.iter().chain(&score.problems).chain(&score.notes);
+        for line in lines {
             page += &format!("{}: {line}\n", score.scenario);
         }
     }
@@ -138,7 +138,7 @@ fn list(texts: &[String]) -> String {
     format!("[{}]", texts.join(", "))
 }
 
-/// A text as JSON has it.
+/// A text as a JSON string.
 fn text(text: &str) -> String {
     let mut quoted = String::from("\"");
     for c in text.chars() {
@@ -160,7 +160,7 @@ mod tests {
             scenario: "kill",
             faults: 3,
             effects: 120,
-            disturbed: Duration::from_millis(2500),
+            disrupted: Duration::from_millis(2500),
             problems: vec!["1 \"effect\" is lost\n".to_owned()],
             ..Score::default()
         }

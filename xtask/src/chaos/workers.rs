@@ -1,4 +1,4 @@
-//! Workers: real processes, each in a folder of its own, as if on a machine of its own.
+//! Workers: real processes, each in a folder of its own.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -10,24 +10,24 @@ use anyhow::{Context, ensure};
 
 use super::time;
 
-/// How long a worker that is told to end may take: it waits half a minute for what is under way.
-const LONGEST_STOP: Duration = Duration::from_secs(45);
+/// How long a worker may take to stop: it waits half a minute for its runs.
+const STOP_TIMEOUT: Duration = Duration::from_secs(45);
 
-/// How they are started.
+/// How workers are started.
 #[derive(Debug)]
-pub(crate) struct Start {
+pub(crate) struct WorkerConfig {
     pub(crate) program: PathBuf,
     pub(crate) database: String,
-    /// What stands in the folder of each, by name.
+    /// The files in the folder of each worker, by name.
     pub(crate) files: Vec<(&'static str, String)>,
-    /// What is set for them besides.
+    /// More environment variables.
     pub(crate) environment: Vec<(OsString, OsString)>,
 }
 
-/// Running workers. Dropping them ends them at once.
+/// Running workers. Dropping them kills them.
 #[derive(Debug)]
 pub(crate) struct Workers {
-    start: Start,
+    config: WorkerConfig,
     workers: Vec<Worker>,
 }
 
@@ -39,16 +39,20 @@ struct Worker {
 
 impl Workers {
     /// Starts `n_workers` of them, each in a folder below `folder`.
-    pub(crate) fn start(start: Start, folder: &Path, n_workers: usize) -> anyhow::Result<Self> {
-        let mut workers = Self { start, workers: Vec::new() };
+    pub(crate) fn start(
+        config: WorkerConfig,
+        folder: &Path,
+        n_workers: usize,
+    ) -> anyhow::Result<Self> {
+        let mut workers = Self { config, workers: Vec::new() };
         for idx in 0..n_workers {
             let folder = folder.join(format!("worker-{idx}"));
             std::fs::create_dir_all(&folder)?;
-            for (name, text) in &workers.start.files {
+            for (name, text) in &workers.config.files {
                 std::fs::write(folder.join(name), text)?;
             }
             workers.workers.push(Worker { folder, process: None });
-            workers.start_again(idx)?;
+            workers.restart(idx)?;
         }
         Ok(workers)
     }
@@ -63,15 +67,15 @@ impl Workers {
     }
 
     /// Starts a worker that was killed.
-    pub(crate) fn start_again(&mut self, idx: usize) -> anyhow::Result<()> {
-        let Self { start, workers } = self;
+    pub(crate) fn restart(&mut self, idx: usize) -> anyhow::Result<()> {
+        let Self { config, workers } = self;
         let worker = workers.get_mut(idx).context("no such worker")?;
         let log = File::options().create(true).append(true).open(worker.folder.join("log"))?;
-        let started = Command::new(&start.program)
+        let started = Command::new(&config.program)
             .arg("up")
             .current_dir(&worker.folder)
-            .env("WINDLASS_DATABASE", &start.database)
-            .envs(start.environment.iter().map(|(name, value)| (name, value)))
+            .env("WINDLASS_DATABASE", &config.database)
+            .envs(config.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
@@ -97,27 +101,27 @@ impl Workers {
         send(process, signal)
     }
 
-    /// Starts those again that ended without having been told to; returns what became of them.
-    pub(crate) fn replace_ended(&mut self) -> anyhow::Result<Vec<String>> {
+    /// Starts the workers again that exited by themselves; returns a message for each.
+    pub(crate) fn restart_exited(&mut self) -> anyhow::Result<Vec<String>> {
         let mut ended = Vec::new();
         for idx in 0..self.workers.len() {
             let Some(worker) = self.workers.get_mut(idx) else { continue };
             let Some(process) = &mut worker.process else { continue };
             if let Some(status) = process.try_wait()? {
                 let last = last_line(&worker.folder.join("log"));
-                ended.push(format!("worker {idx} ended by itself ({status}): {last}"));
-                self.start_again(idx)?;
+                ended.push(format!("worker {idx} exited by itself ({status}): {last}"));
+                self.restart(idx)?;
             }
         }
         Ok(ended)
     }
 
-    /// Tells all of them to end, and waits for it.
+    /// Stops all of them, and waits for that.
     pub(crate) fn stop(&mut self) -> anyhow::Result<()> {
         for process in self.workers.iter().filter_map(|worker| worker.process.as_ref()) {
             send(process, "TERM")?;
         }
-        let deadline = time::now() + LONGEST_STOP;
+        let deadline = time::now() + STOP_TIMEOUT;
         for (idx, worker) in self.workers.iter_mut().enumerate() {
             let Some(process) = &mut worker.process else { continue };
             let status = loop {
@@ -125,16 +129,16 @@ impl Workers {
                     Some(status) => break status,
                     None => time::pause(Duration::from_millis(20)),
                 }
-                ensure!(time::now() < deadline, "worker {idx} does not end when it is told to");
+                ensure!(time::now() < deadline, "worker {idx} does not stop");
             };
             let last = last_line(&worker.folder.join("log"));
-            ensure!(status.success(), "worker {idx} was told to end ({status}): {last}");
+            ensure!(status.success(), "worker {idx} stopped with {status}: {last}");
             worker.process = None;
         }
         Ok(())
     }
 
-    /// What they logged as errors.
+    /// The errors in their logs.
     pub(crate) fn errors(&self) -> Vec<String> {
         let logs = self.workers.iter().map(|worker| worker.folder.join("log"));
         let texts = logs.filter_map(|log| std::fs::read_to_string(log).ok());
@@ -148,8 +152,8 @@ impl Workers {
 impl Drop for Workers {
     fn drop(&mut self) {
         for process in self.workers.iter_mut().filter_map(|worker| worker.process.as_mut()) {
-            // One that has ended already cannot be killed.
-            let _gone = process.kill();
+            // It may have exited already.
+            let _exited = process.kill();
             let _status = process.wait();
         }
     }

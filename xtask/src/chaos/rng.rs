@@ -1,9 +1,9 @@
-//! Numbers that only the seed decides (`SplitMix64`).
+//! Random numbers that depend only on the seed (`SplitMix64`).
 
 #[derive(Debug)]
-pub(crate) struct Chance(u64);
+pub(crate) struct Rng(u64);
 
-impl Chance {
+impl Rng {
     pub(crate) const fn new(seed: u64) -> Self {
         Self(seed)
     }

@@ -1,4 +1,4 @@
-//! The outside world: a server that hands out work, obeys, and counts what really happened.
+//! The service that workflows call: it requests events, performs effects, and counts what really happened.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -8,63 +8,64 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::chance::Chance;
+use super::rng::Rng;
 use super::time;
 
-/// How many events are handed out at a time.
+/// How many events are requested at a time.
 const BATCH: u64 = 20;
 
 /// A server on loopback.
 ///
 /// `GET /more/W/N` tells the producer of workflow W, which has made N events, how many it should have made. `POST /keyed/W/N` is
-/// obeyed once per idempotency key, `POST /asked/W/N` whenever it comes, and `GET /asked?key=K` tells whether one came.
+/// performed once per idempotency key, `POST /asked/W/N` whenever it comes, and `GET /asked?key=K` tells whether one came.
 #[derive(Debug)]
-pub(crate) struct Outside {
+pub(crate) struct FakeService {
     address: SocketAddr,
     state: Arc<Mutex<State>>,
 }
 
-/// How much work there is.
+/// How many events are requested.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Supply {
-    /// For each workflow, at the most.
-    pub(crate) events_each: u64,
-    /// How much may wait to be done, over all workflows.
-    pub(crate) ahead: u64,
-    /// How long a request takes, at the most.
-    pub(crate) delay: Duration,
+pub(crate) struct Demand {
+    /// The most for each workflow.
+    pub(crate) max_events_per_workflow: u64,
+    /// How many requested events may be unfinished, over all workflows.
+    pub(crate) max_backlog: u64,
+    /// The longest time that a request takes.
+    pub(crate) max_delay: Duration,
 }
 
 #[derive(Debug)]
 struct State {
-    supply: Supply,
-    chance: Chance,
-    /// How many events each workflow was asked for.
-    asked_for: BTreeMap<String, u64>,
-    /// How often what a path stands for was done.
+    demand: Demand,
+    rng: Rng,
+    /// How many events were requested of each workflow.
+    requested: BTreeMap<String, u64>,
+    /// How often the effect of each path was performed.
     effects: BTreeMap<String, u64>,
     keys: BTreeSet<String>,
 }
 
-/// What was found outside.
+/// What the service counted.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Count {
-    /// How many events were asked for, each of which stands for one effect.
+    /// How many events were requested; each leads to one effect.
     pub(crate) expected: u64,
-    /// How many of them were done.
+    /// How many of these effects were performed.
     pub(crate) done: u64,
-    /// How many times too often something was done, or what nobody had asked for.
-    pub(crate) too_often: u64,
+    /// How many effects were performed twice or were never requested.
+    pub(crate) excess: u64,
 }
 
-impl Outside {
+impl FakeService {
     /// Starts it; it ends with the process.
     pub(crate) fn start(seed: u64) -> anyhow::Result<Self> {
         let listener =
             TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free loopback port")?;
         let address = listener.local_addr()?;
-        let supply = Supply { events_each: 0, ahead: 0, delay: Duration::ZERO };
-        let state = Arc::new(Mutex::new(State::new(supply, Chance::new(seed))));
+        let demand =
+            Demand { max_events_per_workflow: 0, max_backlog: 0, max_delay: Duration::ZERO };
+        let state = Arc::new(Mutex::new(State::new(demand, Rng::new(seed))));
         let serving = Arc::clone(&state);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -79,23 +80,23 @@ impl Outside {
         self.address
     }
 
-    /// Forgets everything and begins to hand out work.
-    pub(crate) fn open(&self, supply: Supply) {
+    /// Forgets everything and begins to request events.
+    pub(crate) fn open(&self, demand: Demand) {
         let mut state = lock(&self.state);
-        let chance = state.chance.fork();
-        *state = State::new(supply, chance);
+        let rng = state.rng.fork();
+        *state = State::new(demand, rng);
     }
 
-    /// Hands out nothing more.
+    /// Requests nothing more.
     pub(crate) fn close(&self) {
-        lock(&self.state).supply.events_each = 0;
+        lock(&self.state).demand.max_events_per_workflow = 0;
     }
 
-    /// Whether everything that there is was handed out.
-    pub(crate) fn is_handed_out(&self, n_workflows: usize) -> bool {
+    /// Whether every workflow was asked for all its events.
+    pub(crate) fn is_fully_requested(&self, n_workflows: usize) -> bool {
         let state = lock(&self.state);
-        let full = |n: &&u64| **n >= state.supply.events_each;
-        state.asked_for.values().filter(full).count() >= n_workflows
+        let full = |n: &&u64| **n >= state.demand.max_events_per_workflow;
+        state.requested.values().filter(full).count() >= n_workflows
     }
 
     pub(crate) fn count(&self) -> Count {
@@ -104,87 +105,87 @@ impl Outside {
         for (path, times) in &state.effects {
             let is_expected = state.is_expected(path);
             count.done += u64::from(is_expected);
-            count.too_often += times - u64::from(is_expected);
+            count.excess += times - u64::from(is_expected);
         }
         count
     }
 }
 
 impl State {
-    const fn new(supply: Supply, chance: Chance) -> Self {
+    const fn new(demand: Demand, rng: Rng) -> Self {
         Self {
-            supply,
-            chance,
-            asked_for: BTreeMap::new(),
+            demand,
+            rng,
+            requested: BTreeMap::new(),
             effects: BTreeMap::new(),
             keys: BTreeSet::new(),
         }
     }
 
     fn expected(&self) -> u64 {
-        self.asked_for.values().sum()
+        self.requested.values().sum()
     }
 
-    /// Whether the path, `/keyed/W/N` or `/asked/W/N`, stands for an event that was asked for.
+    /// Whether the path, `/keyed/W/N` or `/asked/W/N`, stands for an event that was requested.
     fn is_expected(&self, path: &str) -> bool {
         let mut parts = path.split('/').skip(2);
         let (workflow, number) = (parts.next().unwrap_or_default(), parts.next());
         let number: Option<u64> = number.and_then(|number| number.parse().ok());
-        let n_asked_for = self.asked_for.get(workflow).copied().unwrap_or_default();
-        number.is_some_and(|number| number < n_asked_for)
+        let n_requested = self.requested.get(workflow).copied().unwrap_or_default();
+        number.is_some_and(|number| number < n_requested)
     }
 
     fn answer(&mut self, request: &Request) -> String {
         let Request { path, key } = request;
         if let Some((_, key)) = path.split_once("?key=") {
             let is_known = self.keys.contains(key);
-            return answered(if is_known { "200 OK" } else { "404 Not Found" }, "null");
+            return response(if is_known { "200 OK" } else { "404 Not Found" }, "null");
         }
         if let Some(rest) = path.strip_prefix("/more/") {
-            return answered("200 OK", &self.hand_out(rest).to_string());
+            return response("200 OK", &self.events_wanted(rest).to_string());
         }
         let is_new = self.keys.insert(key.clone());
         if is_new || !path.starts_with("/keyed/") {
             *self.effects.entry(path.clone()).or_default() += 1;
         }
-        answered("201 Created", "null")
+        response("201 Created", "null")
     }
 
-    /// How many events the workflow should have made; the same question has the same or a greater answer.
-    fn hand_out(&mut self, question: &str) -> u64 {
-        let (workflow, made) = question.split_once('/').unwrap_or((question, ""));
+    /// How many events the workflow should have made; it never decreases.
+    fn events_wanted(&mut self, query: &str) -> u64 {
+        let (workflow, made) = query.split_once('/').unwrap_or((query, ""));
         let made: u64 = made.parse().unwrap_or_default();
         let n_done = u64::try_from(self.effects.len()).unwrap_or(u64::MAX);
-        let is_too_far_ahead = self.expected().saturating_sub(n_done) >= self.supply.ahead;
-        let asked_for = self.asked_for.entry(workflow.to_owned()).or_default();
-        if made >= *asked_for && !is_too_far_ahead {
-            let more = (made + BATCH).min(self.supply.events_each);
-            *asked_for = (*asked_for).max(more);
+        let has_full_backlog = self.expected().saturating_sub(n_done) >= self.demand.max_backlog;
+        let requested = self.requested.entry(workflow.to_owned()).or_default();
+        if made >= *requested && !has_full_backlog {
+            let more = (made + BATCH).min(self.demand.max_events_per_workflow);
+            *requested = (*requested).max(more);
         }
-        *asked_for
+        *requested
     }
 }
 
 fn serve(mut stream: TcpStream, state: &Mutex<State>) {
-    // A client that died before its request was whole has asked for nothing.
+    // A client that died before its request was complete has requested nothing.
     let Some(request) = Request::read(&stream) else { return };
     let delay = {
         let mut state = lock(state);
-        let longest = u64::try_from(state.supply.delay.as_micros()).unwrap_or(u64::MAX);
-        Duration::from_micros(state.chance.below(longest / 2 + 1))
+        let longest = u64::try_from(state.demand.max_delay.as_micros()).unwrap_or(u64::MAX);
+        Duration::from_micros(state.rng.below(longest / 2 + 1))
     };
     time::pause(delay);
     let answer = lock(state).answer(&request);
     time::pause(delay);
-    // Nor does it matter to a dead one what is answered.
-    let _unheard = stream.write_all(answer.as_bytes());
+    // The client may be dead by now.
+    let _unsent = stream.write_all(answer.as_bytes());
 }
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn answered(status: &str, body: &str) -> String {
+fn response(status: &str, body: &str) -> String {
     let length = body.len();
     format!(
         "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
@@ -197,7 +198,7 @@ struct Request {
 }
 
 impl Request {
-    /// None where it breaks off.
+    /// None where the stream ends before the request does.
     fn read(stream: &TcpStream) -> Option<Self> {
         let mut reader = BufReader::new(stream);
         let mut head = String::new();
@@ -219,8 +220,9 @@ mod tests {
     use super::*;
 
     fn state() -> State {
-        let supply = Supply { events_each: 30, ahead: 100, delay: Duration::ZERO };
-        State::new(supply, Chance::new(0))
+        let demand =
+            Demand { max_events_per_workflow: 30, max_backlog: 100, max_delay: Duration::ZERO };
+        State::new(demand, Rng::new(0))
     }
 
     fn request(path: &str, key: &str) -> Request {
@@ -229,33 +231,33 @@ mod tests {
 
     fn count(state: State) -> (u64, u64, u64) {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let count = Outside { address, state: Arc::new(Mutex::new(state)) }.count();
-        (count.expected, count.done, count.too_often)
+        let count = FakeService { address, state: Arc::new(Mutex::new(state)) }.count();
+        (count.expected, count.done, count.excess)
     }
 
     #[test]
-    fn work_is_handed_out_in_batches_to_the_end_and_again_to_who_asks_again() {
+    fn events_are_requested_in_batches_and_a_repeated_query_has_the_same_answer() {
         let mut state = state();
 
-        let answers = ["w/0", "w/0", "w/20", "w/30"].map(|question| state.hand_out(question));
+        let answers = ["w/0", "w/0", "w/20", "w/30"].map(|query| state.events_wanted(query));
 
         assert_eq!(answers, [20, 20, 30, 30]);
     }
 
     #[test]
-    fn nobody_is_asked_for_more_while_too_much_waits() {
+    fn no_more_events_are_requested_while_the_backlog_is_full() {
         let mut state = state();
-        state.supply.ahead = 20;
+        state.demand.max_backlog = 20;
 
-        let answers = ["a/0", "b/0"].map(|question| state.hand_out(question));
+        let answers = ["a/0", "b/0"].map(|query| state.events_wanted(query));
 
         assert_eq!(answers, [20, 0]);
     }
 
     #[test]
-    fn what_is_done_twice_counts_as_too_often_unless_its_key_is_known() {
+    fn a_repeated_effect_counts_as_excess_unless_its_key_is_known() {
         let mut state = state();
-        state.hand_out("w/0");
+        state.events_wanted("w/0");
 
         for path in ["/keyed/w/0", "/keyed/w/0", "/asked/w/1", "/asked/w/1"] {
             state.answer(&request(path, path));
@@ -266,9 +268,9 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_asked_for_counts_as_too_often() {
+    fn an_effect_that_was_never_requested_counts_as_excess() {
         let mut state = state();
-        state.hand_out("w/0");
+        state.events_wanted("w/0");
 
         state.answer(&request("/keyed/w/20", "a"));
 
