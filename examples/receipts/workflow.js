@@ -1,10 +1,10 @@
-// Receipts: reads mail files, keeps a ledger of what was paid, and speaks up about large amounts.
+// Receipts: reads mail files, keeps a ledger of payments, and sends a notification about large amounts.
 //
 //   inbox ──▶ mail.received ──▶ record ──▶ receipt.recorded ──▶ alert
 //
-// A workflow is one object. Producers look at the outside world and publish events; consumers take events and act, in
-// three phases: `prepare` looks and decides, `mutate` makes at most one change outside, `next` publishes what follows.
-// The engine remembers every step. Whatever stops it, it goes on where it was, and no change is made twice.
+// A workflow is one object. Producers read the outside world and publish events. Consumers process events in three
+// phases: `prepare` reads and decides, `mutate` makes at most one change outside, `next` publishes what follows.
+// The engine records every step. After a crash it continues from the last one, and no change is made twice.
 
 const workflow = {
   topics: {
@@ -17,16 +17,16 @@ const workflow = {
       publishes: ["mail.received"],
       schedule: { interval: "1m" },
 
-      // `state` is what this handler returned last time; the first time there is none. It is saved together with the
-      // events: either all of this happened or nothing did.
+      // `state` is what this handler returned last time, and null the first time. It is saved together with the events:
+      // all of this is saved, or nothing is.
       handler: async (state) => {
         const files = await Files.list({ dir: "inbox", pattern: "*.eml" });
         const seen = state?.seen ?? {};
         for (const { path, modified } of files) {
           if (seen[path] === modified) continue;
           for (const mail of await Mail.parse({ path })) {
-            // Every event says which outside thing it stems from. Its id is that thing's own id: the same mail under
-            // another file name, or read again after a crash, is the same event and adds nothing.
+            // Every event names the outside thing that caused it, and uses that thing's own id. The same mail under
+            // another file name, or read again after a crash, is therefore the same event and adds nothing.
             const id = idOf(mail, path);
             const title = `${mail.subject || "(no subject)"}, from ${mail.from || "(unknown)"}`;
             const inputId = await Topics.registerInput({ source: "Mail", type: "message", id, title });
@@ -46,7 +46,7 @@ const workflow = {
       subscribe: ["mail.received"],
       publishes: ["receipt.recorded"],
 
-      // Reads only, so it may run any number of times. Nothing reserved means: nothing to do until a new event comes.
+      // Only reads, so it may run any number of times. Without a reservation it runs again when a new event arrives.
       prepare: async () => {
         const [event] = await Topics.peek({ topic: "mail.received", limit: 1 });
         if (!event) return { reservations: [] };
@@ -66,8 +66,8 @@ const workflow = {
         };
       },
 
-      // The one change outside. The script ends with this call, so nothing can follow it here. The key is part of the
-      // line: by it the engine finds out, after a crash, whether the line was written.
+      // The one change outside. This call ends the script, so no code can follow it here. The key is a part of the
+      // line. After a crash the engine looks for it to find out whether the line was written.
       mutate: async ({ data: { receipt } }) => {
         if (!receipt) return;
         await Files.append({
@@ -77,8 +77,8 @@ const workflow = {
         });
       },
 
-      // `status` is "applied", "none" where nothing was changed or nothing even reserved, or "skipped" where a person said
-      // to leave it.
+      // `status` is "applied", or "none" if nothing was changed or reserved, or "skipped" if a person decided to skip the
+      // change.
       next: async ({ data }, { status }) => {
         if (status !== "applied") return;
         const { receipt } = data;
@@ -104,7 +104,7 @@ const workflow = {
         };
       },
 
-      // Calling no tool is a decision too: the event is done with, and nothing changed outside.
+      // It may also call no tool: then the event is processed, and nothing changes outside.
       mutate: async ({ data: { amount, currency, sender, date, subject } }) => {
         if (Number(amount) <= ALERT_OVER[currency]) return;
         await User.notify({
@@ -116,17 +116,17 @@ const workflow = {
   },
 };
 
-/** The currencies this workflow knows. Amounts up to these are not worth a notification. */
+/** The currencies that this workflow knows. A larger amount causes a notification. */
 const ALERT_OVER = {
   USD: 500, EUR: 500, GBP: 400, CHF: 500, CAD: 700, AUD: 800, JPY: 75000, SEK: 5000, NOK: 5500, DKK: 3500,
 };
 
-/** What names a mail for good: its Message-ID, or its file where it has none. */
+/** The permanent id of a mail: its Message-ID, or its file if it has none. */
 function idOf(mail, path) {
   return mail.messageId || path;
 }
 
-/** What a mail says was paid, or null where it names no amount. */
+/** The payment in a mail, or null if the mail contains no amount. */
 function readReceipt(mail, id) {
   const paid = findAmount(`${mail.subject ?? ""}\n\n${mail.text ?? ""}`);
   if (!paid) return null;
@@ -148,7 +148,7 @@ const SPACE = String.raw`[ \t\u00A0\u202F]*`;
 const BEFORE = new RegExp(`(?:(?<code>${CODE})|(?<sign>${SIGN}))${SPACE}$`, "u");
 const AFTER = new RegExp(`^${SPACE}(?:(?<code>${CODE})|(?<sign>${SIGN}))`, "u");
 
-/** Words before an amount that tell what it is, the longer first: "sub-total" is no "total". */
+/** Words before an amount that say what it is, longer words first: "sub-total" is not "total". */
 const LABELS = {
   paid: [
     "grand total", "(?:amount|total) (?:paid|due|charged)", "charged", "incl[^ ]* (?:vat|tax)", "inkl[^ ]* mwst", "ttc",
@@ -168,7 +168,7 @@ const LABEL = new RegExp(
   "giu",
 );
 
-/** The amount that a text says was paid: of those with the weightiest label the last, as a bill ends with its total. */
+/** The amount that was paid: the last one of those with the heaviest label, because a bill ends with its total. */
 function findAmount(text) {
   let best = null;
   let previousEnd = 0;
@@ -187,21 +187,21 @@ function findAmount(text) {
   return best && { amount: best.amount, currency: best.currency };
 }
 
-/** The currency of the number between `start` and `end`. A code counts for more than a sign: "$45.00 CAD". */
+/** The currency of the number between `start` and `end`. A code wins over a sign: "$45.00 CAD". */
 function currencyBeside(text, start, end) {
   const before = text.slice(Math.max(0, start - 16), start).match(BEFORE)?.groups;
   const after = text.slice(end, end + 16).match(AFTER)?.groups;
   return before?.code ?? after?.code ?? CURRENCY_OF_SIGN[before?.sign ?? after?.sign];
 }
 
-/** What the last label in the text before an amount makes of it. */
+/** The weight of an amount, by the last label in the text before it. */
 function weightOf(context) {
   const label = [...context.matchAll(LABEL)].at(-1)?.groups ?? {};
   const kind = Object.keys(LABELS).find((kind) => label[kind]) ?? "unlabelled";
   return WEIGHT[kind];
 }
 
-/** A number in any of the ways of writing it, as plain decimal text: "1234.56", without cents where there are none. */
+/** A number in any notation as plain decimal text: "1234.56", or without cents for a currency that has none. */
 function decimalText(number, currency) {
   const [, whole, cents] = number.match(/^(.*?)(?:[.,](\d{1,2}|[-–—]))?$/u);
   const digits = whole.replace(/\D/gu, "");
@@ -215,7 +215,7 @@ function csvLine({ date, sender, amount, currency, subject, id }) {
   return [date, sender, amount, currency, subject, id].map(csvField).join(",");
 }
 
-/** A quoted field on one line. A mail is a stranger's text: no spreadsheet shall take it for a formula. */
+/** A quoted field on one line. Mail is text from strangers, so a spreadsheet must not read it as a formula. */
 function csvField(value) {
   const text = String(value ?? "").replace(/\s+/gu, " ");
   const harmless = /^[=+\-@]/u.test(text) ? `'${text}` : text;
