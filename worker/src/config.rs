@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use chrono_tz::Tz;
 use serde::{Deserialize, Deserializer};
 use windlass_core::{Policy, Prices, Retention};
+use windlass_tools::ToolsConfig;
+use windlass_tools::mcp::McpConfig;
+use windlass_tools::secrets::SecretsConfig;
 
 use crate::cli::Global;
-use crate::secrets::SecretsConfig;
-use crate::tools::ToolsConfig;
-use crate::tools::mcp::McpConfig;
 
 /// The name that is looked for in the current folder.
 pub(crate) const FILE_NAME: &str = "windlass.toml";

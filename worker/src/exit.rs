@@ -8,10 +8,10 @@ use serde::Serialize;
 use windlass_core::Problem;
 use windlass_scheduler::{EngineError, RegistryError};
 use windlass_store::StoreError;
+use windlass_tools::ToolsConfigError;
+use windlass_tools::mcp::ConnectorError;
 
 use crate::config::ConfigError;
-use crate::tools::ToolsConfigError;
-use crate::tools::mcp::ConnectorError;
 
 /// The result of a command and of what it is made of.
 pub(crate) type Result<T, E = CommandError> = std::result::Result<T, E>;

@@ -10,6 +10,8 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 use windlass_core::{Clock as _, SystemClock};
 use windlass_store::Location;
+use windlass_tools::mcp::{Connectors, Places};
+use windlass_tools::secrets::Secrets;
 
 use crate::cli::{Cli, Command};
 use crate::commands::{self, Context};
@@ -17,9 +19,7 @@ use crate::config::Settings;
 use crate::exit::{CommandError, Ending, Result};
 use crate::faults::Faults;
 use crate::output::{Form, Output, View, print_error};
-use crate::secrets::Secrets;
 use crate::telemetry::{self, Log};
-use crate::tools::mcp::{Connectors, Places};
 
 /// A command line that makes sense.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! The parts of the `windlass` binary: its command line, its tools, and what it tells script authors of them.
+//! The `windlass` binary: its configuration and its command line.
 
 mod cli;
 mod commands;
@@ -7,9 +7,6 @@ mod exit;
 mod faults;
 mod invocation;
 mod output;
-pub mod secrets;
 mod telemetry;
-pub mod tools;
-pub mod typescript;
 
 pub use invocation::{Invocation, run};

@@ -6,8 +6,7 @@ use std::sync::{Arc, OnceLock};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
-
-use crate::secrets::Secrets;
+use windlass_tools::secrets::Secrets;
 
 /// Where the log is written to, and what is kept out of it.
 #[derive(Debug, Clone, Default)]

@@ -18,7 +18,7 @@ use windlass_store::{
     CommitConsumer, CommitProducer, Event, EventFilter, NewEvent, Run, RunFilter, SaveScript,
     SharedStore, StartSession, WorkerInfo,
 };
-use windlass_worker::tools::{Notification, Notifier, ToolsConfig};
+use windlass_tools::{Notification, Notifier, ToolsConfig};
 
 use crate::database::{Database, Kind};
 use crate::tool::{self, Calls};
@@ -270,9 +270,8 @@ async fn open(database: &Database, policy: &Policy) -> anyhow::Result<SharedStor
 fn registry(calls: &Arc<Calls>, database: &Database) -> anyhow::Result<Registry> {
     let config = ToolsConfig::default();
     let folder = database.folder();
-    windlass_worker::tools::ensure_roots(&config.files.roots, folder)?;
-    let mut tools =
-        windlass_worker::tools::builtin(&config, &Arc::default(), folder, Arc::new(Nobody))?;
+    windlass_tools::ensure_roots(&config.files.roots, folder)?;
+    let mut tools = windlass_tools::builtin(&config, &Arc::default(), folder, Arc::new(Nobody))?;
     tools.extend(tool::tools(calls));
     Ok(Registry::new(tools)?)
 }

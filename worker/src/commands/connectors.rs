@@ -2,11 +2,11 @@
 
 use clap::Args;
 use serde::Serialize;
+use windlass_tools::mcp::{Condition, Survey, ToolSurvey};
 
 use super::Context;
 use crate::exit::{Ending, Result};
 use crate::output::{Answer, Page};
-use crate::tools::mcp::{Condition, Survey, ToolSurvey};
 
 #[derive(Debug, Args)]
 pub(crate) struct ConnectorsArgs {

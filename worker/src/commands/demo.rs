@@ -7,6 +7,7 @@ use include_dir::{Dir, include_dir};
 use serde::Serialize;
 use windlass_core::SessionResult;
 use windlass_store::{Bump, Input, Mutation, Workflow};
+use windlass_tools::ensure_roots;
 
 use super::control::activate_script;
 use super::deploy::{self, Change};
@@ -19,7 +20,6 @@ use crate::config::FILE_NAME;
 use crate::exit::{CommandError, Ending, Result};
 use crate::invocation::without_password;
 use crate::output::{Answer, Page, crop};
-use crate::tools::ensure_roots;
 
 static EXAMPLE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../examples/receipts");
 

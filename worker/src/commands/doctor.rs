@@ -8,6 +8,8 @@ use serde::Serialize;
 use windlass_core::{Clock as _, SystemClock, Timestamp, digest_text};
 use windlass_sandbox::Script;
 use windlass_scheduler::Registry;
+use windlass_tools as tools;
+use windlass_tools::secrets::{SecretOrigin, Secrets, Standing};
 
 use super::engine::{NoNotifier, described_builtin, roots_below, sandbox};
 use super::{Context, Opened};
@@ -15,8 +17,6 @@ use crate::config::ConfigError;
 use crate::exit::{CommandError, Ending, Result};
 use crate::invocation::without_password;
 use crate::output::{Answer, Form, Output, Page, View, span};
-use crate::secrets::{SecretOrigin, Secrets, Standing};
-use crate::tools;
 
 /// Below this nothing can be kept for long.
 const DISK_LEAST_MIB: u64 = 64;

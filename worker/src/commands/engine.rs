@@ -9,12 +9,12 @@ use windlass_core::{Clock as _, Failure, Id as _, MutationId, SystemClock, Worke
 use windlass_sandbox::Sandbox;
 use windlass_scheduler::{Effects, Engine, EngineParts, Observer, Registry, Tool};
 use windlass_store::{ClaimFilter, ScriptMessage, SharedStore, StoreError, WorkerInfo};
+use windlass_tools::secrets::{Secrets, Standing};
+use windlass_tools::{self as tools, Notification, Notifier, ToolsConfig, ensure_roots};
 
 use super::{Context, Opened};
 use crate::config::Settings;
 use crate::exit::Result;
-use crate::secrets::{Secrets, Standing};
-use crate::tools::{self, Notification, Notifier, ToolsConfig, ensure_roots};
 
 /// How an engine works.
 pub(crate) struct Working {

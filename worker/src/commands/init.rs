@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use clap::Args;
 use include_dir::{Dir, include_dir};
 use serde::Serialize;
+use windlass_tools::ensure_roots;
 
 use super::Context;
 use super::demo::NextCommand;
 use crate::exit::{CommandError, Ending, Result};
 use crate::invocation::quoted;
 use crate::output::{Answer, Page};
-use crate::tools::ensure_roots;
 
 static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 

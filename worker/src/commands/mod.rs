@@ -34,6 +34,8 @@ use std::sync::Arc;
 
 use windlass_core::WorkspaceId;
 use windlass_store::{Location, PostgresEnvironment, SharedStore};
+use windlass_tools::mcp::Connectors;
+use windlass_tools::secrets::Secrets;
 
 use crate::cli::{Command, DEFAULT_WORKSPACE, Global};
 use crate::config::{FILE_NAME, Settings};
@@ -41,9 +43,7 @@ use crate::exit::{CommandError, Ending, Result};
 use crate::faults::Faults;
 use crate::invocation::{self, Echo};
 use crate::output::Output;
-use crate::secrets::Secrets;
 use crate::telemetry::Log;
-use crate::tools::mcp::Connectors;
 
 /// What every command is given.
 #[derive(Debug, Clone)]

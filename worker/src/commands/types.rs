@@ -1,12 +1,12 @@
 //! `types`: the TypeScript declarations of everything that a script can call.
 
 use serde::Serialize;
+use windlass_tools::typescript;
 
 use super::Context;
 use super::engine::described_registry;
 use crate::exit::{Ending, Result};
 use crate::output::{Answer, Page};
-use crate::typescript;
 
 #[derive(Debug, Serialize)]
 struct Types {

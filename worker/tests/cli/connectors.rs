@@ -52,8 +52,8 @@ fn place() -> Place {
     let place = Place::new();
     place.write("windlass.toml", CONFIG);
     place.write("workflow.js", WORKFLOW);
-    place.write("server.js", include_str!("../tools/mcp/server.js"));
-    place.write("tools.json", include_str!("../tools/mcp/tools.json"));
+    place.write("server.js", include_str!("../../../tools/tests/it/mcp/server.js"));
+    place.write("tools.json", include_str!("../../../tools/tests/it/mcp/tools.json"));
     place
 }
 

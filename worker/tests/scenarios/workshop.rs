@@ -17,7 +17,7 @@ use windlass_store::{
     ActivateScript, Bump, ClaimFilter, ControlWorkflow, Event, EventFilter, Input, Layer, Layered,
     LogFilter, Mutation, Run, RunFilter, SaveScript, Session, SharedStore, WorkerInfo, Workflow,
 };
-use windlass_worker::tools::{self, FilesConfig, HttpConfig, Notification, Notifier, ToolsConfig};
+use windlass_tools::{self as tools, FilesConfig, HttpConfig, Notification, Notifier, ToolsConfig};
 
 use crate::odd::{self, Odd};
 use crate::outside::Outside;

@@ -16,6 +16,7 @@ const TOP_LEVEL: &[&str] = &[
     "sandbox",
     "scheduler",
     "store",
+    "tools",
     "worker",
     "xtask",
 ];

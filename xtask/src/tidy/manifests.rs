@@ -8,7 +8,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("store", &["core"]),
     ("sandbox", &["core"]),
     ("scheduler", &["core", "store", "sandbox"]),
-    ("worker", &["core", "store", "sandbox", "scheduler"]),
+    ("tools", &["core", "scheduler"]),
+    ("worker", &["core", "store", "sandbox", "scheduler", "tools"]),
     ("xtask", &[]),
 ];
 

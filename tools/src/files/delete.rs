@@ -1,0 +1,96 @@
+//! `Files.delete`.
+
+use std::io;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use windlass_core::Failure;
+use windlass_scheduler::{Effect, Lookup, Subject, ToolCall, ToolError};
+
+use super::disk::sync_folder;
+use super::roots::Roots;
+use crate::method::{Description, Method, off_thread};
+
+/// Deletes a file.
+#[derive(Debug)]
+pub(super) struct Delete {
+    pub(super) roots: Arc<Roots>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DeleteInput {
+    /// The file, for example `inbox/a.txt`.
+    path: String,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct DeleteOutput {
+    /// The file that is no more.
+    path: String,
+}
+
+#[async_trait]
+impl Method for Delete {
+    type Input = DeleteInput;
+    type Output = DeleteOutput;
+
+    fn description(&self) -> Description {
+        Description {
+            namespace: super::NAMESPACE,
+            method: "delete",
+            docs: "\
+Deletes a file: `Files.delete({path})` → `{path}`.
+
+A file that does not exist is an error. Folders are not deleted.",
+            effect: Effect::Mutation,
+            input_types: &[],
+        }
+    }
+
+    async fn call(&self, input: DeleteInput, _call: ToolCall) -> Result<DeleteOutput, ToolError> {
+        let place = self.roots.place(&input.path).await.map_err(ToolError::not_sent)?;
+        super::change(move || {
+            let failure = |err: &io::Error| place.failure("delete", err);
+            place
+                .dir
+                .remove_file(&place.within)
+                .map_err(|err| ToolError::not_sent(failure(&err)))?;
+            sync_folder(&place).map_err(|err| ToolError::maybe_sent(failure(&err)))?;
+            Ok(DeleteOutput { path: place.path })
+        })
+        .await
+    }
+
+    fn subject(&self, input: &DeleteInput) -> Subject {
+        super::subject(&input.path)
+    }
+
+    fn lookup(&self, _input: &DeleteInput) -> Option<Lookup> {
+        Some(Lookup::default())
+    }
+
+    /// The effect is there if the file is not.
+    async fn reconcile(
+        &self,
+        input: DeleteInput,
+        _call: ToolCall,
+    ) -> Result<Option<DeleteOutput>, Failure> {
+        let place = self.roots.place(&input.path).await?;
+        off_thread(move || {
+            let failure = |err: &io::Error| place.failure("look for", err);
+            match place.dir.symlink_metadata(&place.within) {
+                Ok(_) => Ok(None),
+                Err(err) if err.kind() == io::ErrorKind::NotFound => {
+                    sync_folder(&place).map_err(|err| failure(&err))?;
+                    Ok(Some(DeleteOutput { path: place.path }))
+                }
+                Err(err) => Err(failure(&err)),
+            }
+        })
+        .await?
+    }
+}

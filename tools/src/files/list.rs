@@ -1,0 +1,143 @@
+//! `Files.list`.
+
+use std::io;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use cap_std::fs::{DirEntry, Metadata};
+use globset::{GlobBuilder, GlobMatcher};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use windlass_core::{Failure, Timestamp};
+use windlass_scheduler::{Effect, Subject, ToolCall, ToolError};
+
+use super::roots::{Place, Roots};
+use super::write::is_unfinished;
+use crate::method::{Description, Method};
+
+/// Lists the files of a folder.
+#[derive(Debug)]
+pub(super) struct List {
+    pub(super) roots: Arc<Roots>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListInput {
+    /// The folder, for example `inbox` or `inbox/2026`.
+    dir: String,
+    /// A glob that the file's name must match, for example `*.eml` or `{a,b}-*.csv`.
+    pattern: Option<String>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct ListedFile {
+    /// What `Files.read` and the others take.
+    path: String,
+    /// The last part of the path.
+    name: String,
+    /// In bytes.
+    size: u64,
+    /// When it was last changed: an ISO 8601 instant in UTC.
+    modified: String,
+}
+
+#[async_trait]
+impl Method for List {
+    type Input = ListInput;
+    type Output = Vec<ListedFile>;
+
+    fn description(&self) -> Description {
+        Description {
+            namespace: super::NAMESPACE,
+            method: "list",
+            docs: "\
+Lists the files of a folder: `Files.list({dir, pattern?})` → `[{path, name, size, modified}]`, sorted by path.
+
+Folders in it are not listed and not entered; call it again with their path.",
+            effect: Effect::Read,
+            input_types: super::INPUT_TYPES,
+        }
+    }
+
+    fn subject(&self, input: &ListInput) -> Subject {
+        super::subject(&input.dir)
+    }
+
+    async fn call(&self, input: ListInput, _call: ToolCall) -> Result<Vec<ListedFile>, ToolError> {
+        let place = self.roots.place(&input.dir).await.map_err(ToolError::not_sent)?;
+        super::look(move || {
+            let mut files = Vec::new();
+            each_file(&place, input.pattern.as_deref(), |file, metadata| {
+                files.push(listed(&file, metadata));
+                Ok(())
+            })?;
+            Ok(files)
+        })
+        .await
+    }
+}
+
+fn listed(file: &Place, metadata: &Metadata) -> ListedFile {
+    let modified = metadata
+        .modified()
+        .map(|it| Timestamp::from(chrono::DateTime::<chrono::Utc>::from(it.into_std())));
+    ListedFile {
+        path: file.path.clone(),
+        name: file.name().to_owned(),
+        size: metadata.len(),
+        modified: modified.unwrap_or(Timestamp::from_micros(0)).to_string(),
+    }
+}
+
+/// Reads a pattern for names of files.
+fn glob(pattern: &str) -> Result<GlobMatcher, Failure> {
+    GlobBuilder::new(pattern)
+        .literal_separator(true)
+        .build()
+        .map(|glob| glob.compile_matcher())
+        .map_err(|err| {
+            Failure::logic(format!("`{pattern}` is no pattern for names of files: {}", err.kind()))
+        })
+}
+
+/// Goes through the files of a folder whose names match the glob `pattern`, in the order of their names.
+pub(super) fn each_file(
+    folder: &Place,
+    pattern: Option<&str>,
+    mut visit: impl FnMut(Place, &Metadata) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let pattern = pattern.map(glob).transpose()?;
+    let failure = |err: &io::Error| folder.failure("list", err);
+    let entries = folder.dir.read_dir(&folder.within).map_err(|err| failure(&err))?;
+    let entries: Vec<DirEntry> = entries.collect::<Result<_, _>>().map_err(|err| failure(&err))?;
+    let mut names = Vec::new();
+    for entry in entries {
+        let name = entry.file_name();
+        if pattern.as_ref().is_none_or(|it| it.is_match(&name)) {
+            names.push(
+                name.into_string()
+                    .map_err(|name| unreadable_name(folder, &name.to_string_lossy()))?,
+            );
+        }
+    }
+    names.sort();
+    for name in names.iter().filter(|name| !is_unfinished(name)) {
+        let file = folder.child(name);
+        // What a link out of the folder points to, or what is gone by now, is not there for scripts.
+        match folder.dir.metadata(&file.within) {
+            Ok(metadata) if metadata.is_file() => visit(file, &metadata)?,
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// A name that scripts could not give back: leaving it out silently would lose the file.
+fn unreadable_name(folder: &Place, name: &str) -> Failure {
+    Failure::logic(format!(
+        "a file in `{}` has a name that is not UTF-8, about `{name}`: rename it",
+        folder.path
+    ))
+}

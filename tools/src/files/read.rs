@@ -1,0 +1,99 @@
+//! `Files.read`.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use windlass_core::Failure;
+use windlass_scheduler::{Effect, Subject, ToolCall, ToolError};
+
+use super::disk::open_to_read;
+use super::roots::{Place, Roots};
+use crate::method::{Description, Method};
+
+/// Reads a text file.
+#[derive(Debug)]
+pub(super) struct Read {
+    pub(super) roots: Arc<Roots>,
+    pub(super) max_read_bytes: u64,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReadInput {
+    /// The file, for example `inbox/a.txt`.
+    path: String,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct ReadOutput {
+    /// All of the file.
+    text: String,
+}
+
+#[async_trait]
+impl Method for Read {
+    type Input = ReadInput;
+    type Output = ReadOutput;
+
+    fn description(&self) -> Description {
+        Description {
+            namespace: super::NAMESPACE,
+            method: "read",
+            docs: "\
+Reads a text file whole: `Files.read({path})` → `{text}`.
+
+The file must be UTF-8 and no larger than the setting `[tools.files] max_read_mib`. For mail use `Mail.parse`.",
+            effect: Effect::Read,
+            input_types: super::INPUT_TYPES,
+        }
+    }
+
+    fn subject(&self, input: &ReadInput) -> Subject {
+        super::subject(&input.path)
+    }
+
+    async fn call(&self, input: ReadInput, _call: ToolCall) -> Result<ReadOutput, ToolError> {
+        let place = self.roots.place(&input.path).await.map_err(ToolError::not_sent)?;
+        let max_bytes = self.max_read_bytes;
+        super::look(move || {
+            let bytes = read_limited(&place, max_bytes)?;
+            let text = String::from_utf8(bytes).map_err(|err| not_utf8(&place, &err))?;
+            Ok(ReadOutput { text })
+        })
+        .await
+    }
+}
+
+fn not_utf8(place: &Place, err: &std::string::FromUtf8Error) -> Failure {
+    Failure::logic(format!(
+        "`{}` is not a UTF-8 text: the byte at offset {} begins no character (an image, an archive, or a text in \
+         another encoding)",
+        place.path,
+        err.utf8_error().valid_up_to()
+    ))
+}
+
+/// Reads a file whole, unless it is larger than the configuration allows.
+pub(crate) fn read_limited(place: &Place, max_bytes: u64) -> Result<Vec<u8>, Failure> {
+    let file = open_to_read(place).map_err(|err| place.failure("read", &err))?;
+    let bytes = read_at_most(&file, max_bytes).map_err(|err| place.failure("read", &err))?;
+    bytes.ok_or_else(|| {
+        Failure::logic(format!(
+            "`{}` is larger than the {} MiB that `[tools.files] max_read_mib` allows",
+            place.path,
+            max_bytes / (1024 * 1024)
+        ))
+    })
+}
+
+/// `None` where the file is larger. Its length is not trusted: it may grow while it is read.
+pub(super) fn read_at_most(file: &File, max_bytes: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    let n_bytes = file.take(max_bytes.saturating_add(1)).read_to_end(&mut bytes)?;
+    Ok((n_bytes as u64 <= max_bytes).then_some(bytes))
+}

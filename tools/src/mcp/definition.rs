@@ -1,0 +1,144 @@
+//! What a server says of a tool, and how two such lists differ.
+
+use rmcp::model::ToolAnnotations;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use windlass_core::digest;
+
+/// What a server says of a tool: everything that a script, its author or Windlass goes by.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Definition {
+    pub(super) name: String,
+    pub(super) description: String,
+    pub(super) input: Value,
+    pub(super) output: Option<Value>,
+    pub(super) hints: Hints,
+}
+
+/// What a server claims that a tool does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hints {
+    /// It changes nothing.
+    pub read_only: Option<bool>,
+    /// It may delete or overwrite something.
+    pub destructive: Option<bool>,
+    /// A second equal call changes nothing more.
+    pub idempotent: Option<bool>,
+    /// It reaches beyond the server.
+    pub open_world: Option<bool>,
+}
+
+impl Definition {
+    /// Equal for equal definitions, in whatever order a server writes their parts.
+    pub(super) fn digest(&self) -> String {
+        let Self { name, description, input, output, hints } = self;
+        digest(&json!([name, description, input, output, hints]))
+    }
+
+    /// Which parts are different in `other`.
+    fn differences(&self, other: &Self) -> Vec<&'static str> {
+        let is_same = |one: &Value, other: &Value| digest(one) == digest(other);
+        let parts = [
+            ("description", self.description == other.description),
+            ("input", is_same(&self.input, &other.input)),
+            ("output", is_same(&json!(self.output), &json!(other.output))),
+            ("annotations", self.hints == other.hints),
+        ];
+        parts.into_iter().filter(|(_, is_same)| !is_same).map(|(part, _)| part).collect()
+    }
+}
+
+impl From<rmcp::model::Tool> for Definition {
+    fn from(tool: rmcp::model::Tool) -> Self {
+        let schema = |it: &serde_json::Map<String, Value>| Value::Object(it.clone());
+        let description = tool.description.as_deref().or(tool.title.as_deref());
+        Self {
+            description: description.unwrap_or_default().trim().to_owned(),
+            input: schema(&tool.input_schema),
+            output: tool.output_schema.as_deref().map(schema),
+            hints: tool.annotations.as_ref().map(Hints::from).unwrap_or_default(),
+            name: tool.name.into_owned(),
+        }
+    }
+}
+
+impl From<&ToolAnnotations> for Hints {
+    fn from(annotations: &ToolAnnotations) -> Self {
+        Self {
+            read_only: annotations.read_only_hint,
+            destructive: annotations.destructive_hint,
+            idempotent: annotations.idempotent_hint,
+            open_world: annotations.open_world_hint,
+        }
+    }
+}
+
+/// How a tool is different from what was accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// Its name, as the server has it.
+    pub tool: String,
+    /// `added`, `removed`, or the parts that are different.
+    pub what: String,
+}
+
+/// How the tools that a server has are different from those that were accepted.
+pub(super) fn changes(accepted: &[Definition], live: &[Definition]) -> Vec<Change> {
+    let named = |list: &'_ [Definition], name: &str| list.iter().position(|it| it.name == name);
+    let change = |tool: &Definition, what: String| Change { tool: tool.name.clone(), what };
+    let gone_or_different = accepted.iter().filter_map(|old| {
+        let Some(new) = named(live, &old.name).and_then(|idx| live.get(idx)) else {
+            return Some(change(old, "removed".to_owned()));
+        };
+        let parts = old.differences(new);
+        (!parts.is_empty()).then(|| change(old, format!("different {}", parts.join(", "))))
+    });
+    let added = live.iter().filter(|new| named(accepted, &new.name).is_none());
+    gone_or_different.chain(added.map(|new| change(new, "added".to_owned()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tool(name: &str) -> Definition {
+        Definition {
+            name: name.to_owned(),
+            description: "Does it.".to_owned(),
+            input: json!({"type": "object", "properties": {"a": {}, "b": {}}}),
+            output: None,
+            hints: Hints::default(),
+        }
+    }
+
+    #[test]
+    fn every_difference_is_named() {
+        let accepted = [tool("same"), tool("gone"), tool("other")];
+        let other = Definition {
+            description: "Does something else.".to_owned(),
+            hints: Hints { read_only: Some(true), ..Hints::default() },
+            ..tool("other")
+        };
+
+        let found = changes(&accepted, &[tool("new"), other, tool("same")]);
+
+        let found: Vec<_> = found.iter().map(|it| format!("{}: {}", it.tool, it.what)).collect();
+        assert_eq!(
+            found,
+            ["gone: removed", "other: different description, annotations", "new: added"]
+        );
+    }
+
+    #[test]
+    fn the_order_of_properties_is_no_difference() {
+        let turned = Definition {
+            input: json!({"properties": {"b": {}, "a": {}}, "type": "object"}),
+            ..tool("same")
+        };
+
+        assert_eq!(turned.digest(), tool("same").digest());
+        assert_eq!(changes(&[tool("same")], &[turned]), []);
+    }
+}

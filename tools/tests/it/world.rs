@@ -1,0 +1,192 @@
+//! A folder with a configuration, and the tools that it gives.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use windlass_core::{
+    Failure, Id as _, MutationId, Operation, RunId, Sent, Timestamp, WorkflowId, WorkspaceId,
+};
+use windlass_scheduler::{
+    Lookup, MutationKey, Reconciliation, Registry, Target, ToolCall, ToolError,
+};
+use windlass_tools::secrets::{Secrets, SecretsConfig};
+use windlass_tools::{Notification, Notifier, ToolsConfig, builtin, ensure_roots};
+
+/// What `Idempotency-Key` is in these tests.
+pub(crate) const KEY: &str = "key-of-this-mutation";
+
+#[derive(Debug)]
+pub(crate) struct World {
+    dir: TempDir,
+    pub(crate) notifications: Arc<Notifications>,
+    pub(crate) registry: Registry,
+    /// The ledger entry of every mutation.
+    pub(crate) mutation: MutationId,
+    time_limit: Duration,
+}
+
+impl World {
+    /// Folders `inbox` and `out`.
+    pub(crate) fn new() -> Self {
+        Self::with(&json!({"files": {"roots": ["inbox", "out"]}}))
+    }
+
+    pub(crate) fn with(config: &Value) -> Self {
+        Self::with_secrets(config, &[])
+    }
+
+    /// The same with secrets in files of their names; one without a value is missing.
+    pub(crate) fn with_secrets(config: &Value, secrets: &[(&str, Option<&str>)]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, value) in secrets {
+            let Some(value) = value else { continue };
+            std::fs::write(dir.path().join(name), value).unwrap();
+            let mode = std::fs::Permissions::from_mode(0o600);
+            std::fs::set_permissions(dir.path().join(name), mode).unwrap();
+        }
+        let origins: serde_json::Map<_, _> =
+            secrets.iter().map(|(name, _)| ((*name).to_owned(), json!({"file": name}))).collect();
+        let origins: SecretsConfig = serde_json::from_value(origins.into()).unwrap();
+        let secrets = Arc::new(Secrets::load(&origins, dir.path()));
+        let config: ToolsConfig = serde_json::from_value(config.clone()).unwrap();
+        ensure_roots(&config.files.roots, dir.path()).unwrap();
+        let notifications = Arc::new(Notifications::default());
+        let tools =
+            builtin(&config, &secrets, dir.path(), Arc::<Notifications>::clone(&notifications))
+                .unwrap();
+        let tools = tools.into_iter().map(|tool| secrets.guard(tool)).collect();
+        Self {
+            dir,
+            notifications,
+            registry: Registry::new(tools).unwrap(),
+            mutation: MutationId::mint(Timestamp::from_micros(0)),
+            time_limit: Duration::from_secs(20),
+        }
+    }
+
+    pub(crate) const fn with_time_limit(mut self, time_limit: Duration) -> Self {
+        self.time_limit = time_limit;
+        self
+    }
+
+    /// Where a script's path is on the disk.
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
+        self.dir.path().join(path)
+    }
+
+    pub(crate) fn put(&self, path: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    pub(crate) fn text(&self, path: &str) -> String {
+        std::fs::read_to_string(self.path(path)).unwrap()
+    }
+
+    /// Calls a tool as the engine does: input checked, call made, answer checked.
+    pub(crate) async fn call(&self, name: &str, mut input: Value) -> Result<Value, ToolError> {
+        let callable = self.callable(name);
+        callable.validate_input(&mut input).map_err(ToolError::not_sent)?;
+        let operation = callable.operation(&input);
+        let Target::Tool(tool) = callable.target() else { panic!("{name} is no tool") };
+        let answer = tool.call(self.tool_call(input, operation)).await?;
+        callable.check_output(&answer).unwrap();
+        Ok(answer)
+    }
+
+    pub(crate) async fn ok(&self, name: &str, input: Value) -> Value {
+        self.call(name, input).await.unwrap()
+    }
+
+    /// The failure of a call that did nothing.
+    pub(crate) async fn refusal(&self, name: &str, input: Value) -> Failure {
+        let error = self.call(name, input).await.unwrap_err();
+        assert_eq!(error.sent, Sent::No, "{error}");
+        error.failure
+    }
+
+    pub(crate) fn can_reconcile(&self, name: &str, input: &Value) -> bool {
+        self.lookup(name, input).is_some()
+    }
+
+    pub(crate) fn lookup(&self, name: &str, input: &Value) -> Option<Lookup> {
+        let Target::Tool(tool) = self.callable(name).target() else { panic!("{name} is no tool") };
+        tool.lookup(input)
+    }
+
+    pub(crate) async fn reconcile(&self, name: &str, input: Value) -> Reconciliation {
+        let found = self.reconcile_as_read(name, input).await;
+        if let Reconciliation::Applied(result) = &found {
+            self.callable(name).check_output(result).unwrap();
+        }
+        found
+    }
+
+    /// Where the result is the answer of another tool.
+    pub(crate) async fn reconcile_as_read(&self, name: &str, input: Value) -> Reconciliation {
+        let Target::Tool(tool) = self.callable(name).target() else { panic!("{name} is no tool") };
+        tool.reconcile(self.tool_call(input, Operation::Mutation)).await
+    }
+
+    fn callable(&self, name: &str) -> &windlass_scheduler::Callable {
+        let (namespace, method) = name.split_once('.').unwrap();
+        self.registry.find(namespace, method).unwrap()
+    }
+
+    fn tool_call(&self, input: Value, operation: Operation) -> ToolCall {
+        let now = Timestamp::from_micros(0);
+        let key = MutationKey { id: self.mutation, idempotency_key: KEY.to_owned() };
+        ToolCall {
+            input,
+            workspace: WorkspaceId::mint(now),
+            workflow: WorkflowId::mint(now),
+            workflow_name: "receipts".to_owned(),
+            run: RunId::mint(now),
+            mutation: (operation == Operation::Mutation).then_some(key),
+            time_limit: self.time_limit,
+        }
+    }
+}
+
+/// The paths of a list that `Files.list` answered.
+pub(crate) fn paths(files: &Value) -> Vec<&str> {
+    files.as_array().unwrap().iter().map(|it| it["path"].as_str().unwrap()).collect()
+}
+
+/// A link at `link` to `target`.
+pub(crate) fn link(target: &Path, link: &Path) {
+    std::os::unix::fs::symlink(target, link).unwrap();
+}
+
+/// A notifier that remembers, and that can be told to lose its answer.
+#[derive(Debug, Default)]
+pub(crate) struct Notifications {
+    pub(crate) kept: Mutex<Vec<Notification>>,
+    pub(crate) loses_answers: std::sync::atomic::AtomicBool,
+}
+
+#[async_trait]
+impl Notifier for Notifications {
+    async fn notify(&self, notification: Notification) -> Result<(), Failure> {
+        self.kept.lock().unwrap().push(notification);
+        if self.loses_answers.load(std::sync::atomic::Ordering::SeqCst) {
+            return Err(Failure::network("the database did not answer"));
+        }
+        Ok(())
+    }
+
+    async fn was_notified(
+        &self,
+        _workspace: WorkspaceId,
+        mutation: MutationId,
+    ) -> Result<bool, Failure> {
+        Ok(self.kept.lock().unwrap().iter().any(|it| it.mutation == mutation))
+    }
+}
