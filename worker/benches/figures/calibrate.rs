@@ -1,4 +1,4 @@
-//! What the machine can do now, so that figures of different machines and hours can be compared.
+//! Measures the machine, so that figures from different machines and times can be compared.
 
 use std::hint::black_box;
 use std::io::{Seek, SeekFrom, Write};
@@ -16,7 +16,7 @@ const PAGE: [u8; 4096] = [7; 4096];
 const ROUNDS: u32 = 2_000_000;
 const REPETITIONS: usize = 5;
 
-/// Measures flushes in `folder`, one core, and how much else there is to do.
+/// Measures flushes in `folder`, the speed of a core, and the load.
 pub(crate) fn calibrate(folder: &Path) -> anyhow::Result<Value> {
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load: Option<f64> = load.split(' ').next().and_then(|one_minute| one_minute.parse().ok());
@@ -28,7 +28,7 @@ pub(crate) fn calibrate(folder: &Path) -> anyhow::Result<Value> {
     }))
 }
 
-/// How long it takes to write a page where another one was and to wait until it is safe.
+/// How long it takes to overwrite a page and flush it.
 fn flushes(folder: &Path) -> anyhow::Result<Vec<f64>> {
     let made = tempfile::tempfile_in(folder);
     let mut file = made.with_context(|| format!("cannot write to `{}`", folder.display()))?;
@@ -45,7 +45,7 @@ fn flushes(folder: &Path) -> anyhow::Result<Vec<f64>> {
     (0..FLUSHES).map(|_| flush().map(millis)).collect()
 }
 
-/// Millions of rounds of a fixed piece of arithmetic in a second, each of which needs the one before.
+/// Millions of rounds of a fixed computation in a second; each round depends on the one before.
 fn rounds_per_second() -> Vec<f64> {
     let rounds = |_| {
         let began = Instant::now();

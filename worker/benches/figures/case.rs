@@ -1,25 +1,25 @@
-//! What is measured: all cases, what a run of each does, and on which databases.
+//! The cases: what each measures, and on which databases.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::ensure;
 
-use crate::database::{Database, Kind};
+use crate::database::{Database, DatabaseKind};
 use crate::measure::Repetition;
-use crate::scripts::Parts;
+use crate::scripts::ScriptParts;
 use crate::throughput::Load;
-use crate::{across, growth, idle, latency, recovery, sandbox, startup, throughput};
+use crate::{cross_process, growth, idle, latency, recovery, sandbox, startup, throughput};
 
-/// Something that is measured, on one database.
+/// One benchmark.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Case {
     pub(crate) name: &'static str,
-    /// What a run does, and what is measured of it.
-    pub(crate) about: &'static str,
+    /// What a run does, and what is measured.
+    pub(crate) description: &'static str,
     pub(crate) n_workflows: Option<usize>,
-    pub(crate) databases: &'static [Kind],
-    /// Whether it takes so long that it has to be asked for.
+    pub(crate) databases: &'static [DatabaseKind],
+    /// Whether it runs only with `--all` or by name.
     pub(crate) is_long: bool,
     pub(crate) work: Work,
 }
@@ -34,68 +34,68 @@ pub(crate) enum Work {
     },
     PublishToStart,
     Chain,
-    Across,
+    CrossProcess,
     Sandbox(sandbox::Part),
     Idle {
         n_workflows: usize,
     },
     StartUp,
-    /// With so many finished runs; as many as were asked for where nothing is said.
+    /// With this many finished runs; none for the number given by `--finished`.
     Growth(Option<u32>),
     Recovery,
 }
 
 /// What all cases share.
 #[derive(Debug)]
-pub(crate) struct Scene {
-    /// Where databases are made.
-    pub(crate) place: PathBuf,
-    /// A PostgreSQL server.
+pub(crate) struct BenchContext {
+    /// Where databases are created.
+    pub(crate) directory: PathBuf,
+    /// The URL of a PostgreSQL server.
     pub(crate) server: Option<String>,
-    /// Whether it is only for a look.
+    /// Whether sizes are small.
     pub(crate) is_quick: bool,
-    /// How many finished runs the last case of growth has.
+    /// The number of finished runs in the case `growth-n`.
     pub(crate) n_finished: u32,
     pub(crate) n_repetitions: usize,
 }
 
-impl Scene {
-    pub(crate) async fn database(&self, kind: Kind) -> anyhow::Result<Database> {
-        Database::create(kind, &self.place, self.server.as_deref()).await
+impl BenchContext {
+    pub(crate) async fn database(&self, kind: DatabaseKind) -> anyhow::Result<Database> {
+        Database::create(kind, &self.directory, self.server.as_deref()).await
     }
 
-    /// One of two sizes.
+    /// The size for a full or a quick run.
     pub(crate) const fn size(&self, full: usize, quick: usize) -> usize {
         if self.is_quick { quick } else { full }
     }
 }
 
-const ALL: &[Kind] = &[Kind::File, Kind::Memory, Kind::Postgres];
-const DURABLE: &[Kind] = &[Kind::File, Kind::Postgres];
-const NOWHERE: &[Kind] = &[Kind::Nothing];
+const ALL: &[DatabaseKind] = &[DatabaseKind::File, DatabaseKind::Memory, DatabaseKind::Postgres];
+const DURABLE: &[DatabaseKind] = &[DatabaseKind::File, DatabaseKind::Postgres];
+const NO_DATABASE: &[DatabaseKind] = &[DatabaseKind::Nothing];
 
 const MUTATING: &str = "prepare takes one event, mutate calls a tool that does nothing, next saves the state; all events \
                         are published before, the first tenth of the runs is warm-up";
 const CONSUMING: &str = "as `mutating`, without mutate";
 const PUBLISHING: &str = "as `mutating`, without mutate; next publishes as many events as the name says, each in a call of its own";
 
-const fn load(name: &'static str, n_workflows: usize, n_runs: usize, parts: Parts) -> Case {
-    let about = match parts {
-        Parts { mutates: true, .. } => MUTATING,
-        Parts { publishes: 0, .. } => CONSUMING,
-        Parts { .. } => PUBLISHING,
+const fn load(name: &'static str, n_workflows: usize, n_runs: usize, parts: ScriptParts) -> Case {
+    let description = match parts {
+        ScriptParts { mutates: true, .. } => MUTATING,
+        ScriptParts { publishes: 0, .. } => CONSUMING,
+        ScriptParts { .. } => PUBLISHING,
     };
     let work = Work::Load(Load { n_workflows, n_runs, parts });
-    Case { name, about, n_workflows: Some(n_workflows), databases: ALL, is_long: false, work }
+    Case { name, description, n_workflows: Some(n_workflows), databases: ALL, is_long: false, work }
 }
 
 const fn case(
     name: &'static str,
-    databases: &'static [Kind],
+    databases: &'static [DatabaseKind],
     work: Work,
-    about: &'static str,
+    description: &'static str,
 ) -> Case {
-    Case { name, about, n_workflows: None, databases, is_long: false, work }
+    Case { name, description, n_workflows: None, databases, is_long: false, work }
 }
 
 const fn long(case: Case) -> Case {
@@ -106,10 +106,10 @@ const fn of(n_workflows: usize, case: Case) -> Case {
     Case { n_workflows: Some(n_workflows), ..case }
 }
 
-const MUTATES: Parts = Parts { mutates: true, publishes: 0 };
+const MUTATES: ScriptParts = ScriptParts { mutates: true, publishes: 0 };
 
-const fn publishes(publishes: u32) -> Parts {
-    Parts { mutates: false, publishes }
+const fn publishes(publishes: u32) -> ScriptParts {
+    ScriptParts { mutates: false, publishes }
 }
 
 const GROWTH: &str = "the case `mutating` over 100 workflows in a database that holds so many finished runs; claim and commit \
@@ -171,42 +171,42 @@ pub(crate) const CASES: &[Case] = &[
     case(
         "publish-across",
         DURABLE,
-        Work::Across,
+        Work::CrossProcess,
         "from the transaction that publishes in one process to the claim by `windlass up`, another",
     ),
     case(
         "context",
-        NOWHERE,
+        NO_DATABASE,
         Work::Sandbox(sandbox::Part::Size(0)),
         "a call of a tiny script: a fresh context with all functions of the host, the handler, and its answer",
     ),
     case(
         "script-1k",
-        NOWHERE,
+        NO_DATABASE,
         Work::Sandbox(sandbox::Part::Size(1_000)),
         "a call of a script of 1 KB that was called before",
     ),
     case(
         "script-50k",
-        NOWHERE,
+        NO_DATABASE,
         Work::Sandbox(sandbox::Part::Size(50_000)),
         "a call of a script of 50 KB that was called before",
     ),
     case(
         "script-1m",
-        NOWHERE,
+        NO_DATABASE,
         Work::Sandbox(sandbox::Part::Size(1_000_000)),
         "a call of a script of 1 MB that was called before",
     ),
     case(
         "one-core",
-        NOWHERE,
+        NO_DATABASE,
         Work::Sandbox(sandbox::Part::OneCore),
         "calls of a script of 1 KB by four threads that share one core",
     ),
     case(
         "isolate",
-        NOWHERE,
+        NO_DATABASE,
         Work::Sandbox(sandbox::Part::Memory),
         "the resident memory of an isolate that has served and waits for the next call",
     ),
@@ -223,13 +223,13 @@ pub(crate) const CASES: &[Case] = &[
         "recovery",
         DURABLE,
         Work::Recovery,
-        "from `kill -9` of a worker that holds a run until another, started at once on the machine, has taken it over",
+        "from `kill -9` of a worker that holds a run until another, started at once on the machine, has consumed_runs it over",
     ),
     long(case(
         "start-up",
         DURABLE,
         Work::StartUp,
-        "`windlass up` after a kill, with 100,000 open runs (5,000 for a quick look): from its start until the lost runs are taken over and the first run is claimed",
+        "`windlass up` after a kill, with 100,000 open runs (5,000 in a quick run): from its start until the lost runs are taken over and the first run is claimed",
     )),
     long(of(100, case("growth-0", DURABLE, Work::Growth(Some(0)), GROWTH))),
     long(of(100, case("growth-10k", DURABLE, Work::Growth(Some(10_000)), GROWTH))),
@@ -239,28 +239,36 @@ pub(crate) const CASES: &[Case] = &[
 
 impl Case {
     /// All repetitions.
-    pub(crate) async fn run(&self, scene: &Scene, kind: Kind) -> anyhow::Result<Vec<Repetition>> {
+    pub(crate) async fn run(
+        &self,
+        context: &BenchContext,
+        kind: DatabaseKind,
+    ) -> anyhow::Result<Vec<Repetition>> {
         let limit = Duration::from_secs(if self.is_long { 3_600 } else { 600 });
-        let measured = tokio::time::timeout(limit, self.measure(scene, kind)).await;
+        let measured = tokio::time::timeout(limit, self.measure(context, kind)).await;
         let Ok(repetitions) = measured else { anyhow::bail!("it is not done after {limit:?}") };
         let repetitions = repetitions?;
-        ensure!(repetitions.len() == scene.n_repetitions, "{} repetitions", repetitions.len());
+        ensure!(repetitions.len() == context.n_repetitions, "{} repetitions", repetitions.len());
         Ok(repetitions)
     }
 
-    async fn measure(&self, scene: &Scene, kind: Kind) -> anyhow::Result<Vec<Repetition>> {
+    async fn measure(
+        &self,
+        context: &BenchContext,
+        kind: DatabaseKind,
+    ) -> anyhow::Result<Vec<Repetition>> {
         match self.work {
-            Work::Load(load) => throughput::measure(scene, kind, load).await,
-            Work::Polls => throughput::measure_polls(scene, kind).await,
-            Work::Alone { slots } => latency::alone(scene, kind, slots).await,
-            Work::PublishToStart => latency::publish_to_start(scene, kind).await,
-            Work::Chain => latency::chain(scene, kind).await,
-            Work::Across => across::measure(scene, kind).await,
-            Work::Sandbox(part) => sandbox::measure(scene, part).await,
-            Work::Idle { n_workflows } => idle::measure(scene, kind, n_workflows).await,
-            Work::StartUp => startup::measure(scene, kind).await,
-            Work::Growth(n_finished) => growth::measure(scene, kind, n_finished).await,
-            Work::Recovery => recovery::measure(scene, kind).await,
+            Work::Load(load) => throughput::measure(context, kind, load).await,
+            Work::Polls => throughput::measure_polls(context, kind).await,
+            Work::Alone { slots } => latency::alone(context, kind, slots).await,
+            Work::PublishToStart => latency::publish_to_start(context, kind).await,
+            Work::Chain => latency::chain(context, kind).await,
+            Work::CrossProcess => cross_process::measure(context, kind).await,
+            Work::Sandbox(part) => sandbox::measure(context, part).await,
+            Work::Idle { n_workflows } => idle::measure(context, kind, n_workflows).await,
+            Work::StartUp => startup::measure(context, kind).await,
+            Work::Growth(n_finished) => growth::measure(context, kind, n_finished).await,
+            Work::Recovery => recovery::measure(context, kind).await,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Whether a run of a case was right: a figure of one that was not is worth nothing.
+//! Checks that the runs of a case were right: otherwise its figure means nothing.
 
 use anyhow::ensure;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use windlass_store::Run;
 
 use crate::world::World;
 
-/// What has to have happened in a workflow.
+/// What must have happened in a workflow.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Expected {
     /// How many events of the topic `work` there are, numbered from 1.
@@ -18,26 +18,29 @@ pub(crate) struct Expected {
     pub(crate) publishes: u32,
 }
 
-/// The consumer's runs that took an event, in their order: each event was taken once, one after the other, nothing was tried
-/// twice, and there are exactly the right effects.
-pub(crate) async fn taken(
+/// The consumer's runs that took an event, in order. Checks that each event was taken once and in order, that nothing was
+/// retried, and that exactly the expected effects happened.
+pub(crate) async fn consumed_runs(
     world: &World,
     workflow: WorkflowId,
     expected: Expected,
 ) -> anyhow::Result<Vec<Run>> {
     let runs = committed(world, workflow).await?;
-    let taken: Vec<Run> = runs.into_iter().filter(|run| number(run).is_some()).collect();
-    let numbers: Vec<u64> = taken.iter().filter_map(number).collect();
-    let wanted: Vec<u64> = (1..=u64::try_from(expected.n_events)?).collect();
-    ensure!(numbers == wanted, "`{workflow}` took {numbers:?}, not {wanted:?}");
+    let consumed_runs: Vec<Run> = runs.into_iter().filter(|run| number(run).is_some()).collect();
+    let numbers: Vec<u64> = consumed_runs.iter().filter_map(number).collect();
+    let expected_numbers: Vec<u64> = (1..=u64::try_from(expected.n_events)?).collect();
+    ensure!(numbers == expected_numbers, "`{workflow}` took {numbers:?}, not {expected_numbers:?}");
 
     let applied = world.calls.applied(workflow);
-    let wanted = if expected.mutates { wanted } else { Vec::new() };
-    ensure!(applied == wanted, "`{workflow}` applied {applied:?}, not {wanted:?}");
+    let expected_numbers = if expected.mutates { expected_numbers } else { Vec::new() };
+    ensure!(
+        applied == expected_numbers,
+        "`{workflow}` applied {applied:?}, not {expected_numbers:?}"
+    );
     let outcome = expected.mutates.then_some(Outcome::Success);
     ensure!(
-        taken.iter().all(|run| run.mutation_outcome == outcome),
-        "the ledger of `{workflow}` says something else"
+        consumed_runs.iter().all(|run| run.mutation_outcome == outcome),
+        "the ledger of `{workflow}` has other outcomes"
     );
 
     let events = world.events(workflow, "work").await?;
@@ -50,13 +53,16 @@ pub(crate) async fn taken(
     );
     if expected.publishes > 0 {
         let published = world.events(workflow, "done").await?.len();
-        let wanted = expected.n_events * usize::try_from(expected.publishes)?;
-        ensure!(published == wanted, "`{workflow}` published {published} events, not {wanted}");
+        let n_expected = expected.n_events * usize::try_from(expected.publishes)?;
+        ensure!(
+            published == n_expected,
+            "`{workflow}` published {published} events, not {n_expected}"
+        );
     }
-    Ok(taken)
+    Ok(consumed_runs)
 }
 
-/// All runs of a workflow, none of which failed or was tried again.
+/// All runs of a workflow. Checks that none failed or was retried.
 pub(crate) async fn committed(world: &World, workflow: WorkflowId) -> anyhow::Result<Vec<Run>> {
     let runs = world.runs(workflow).await?;
     for run in &runs {

@@ -1,4 +1,4 @@
-//! A database that belongs to one case, and what it has cost so far.
+//! The database of a case, and a meter of its commits and flushes.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -19,7 +19,7 @@ use crate::measure::{Repetition, as_f64};
 
 /// Which database a case runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum DatabaseKind {
     File,
     Memory,
     Postgres,
@@ -27,7 +27,7 @@ pub(crate) enum Kind {
     Nothing,
 }
 
-impl Kind {
+impl DatabaseKind {
     pub(crate) const ALL: [Self; 4] = [Self::File, Self::Memory, Self::Postgres, Self::Nothing];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -40,18 +40,18 @@ impl Kind {
     }
 }
 
-/// A fresh database. Dropping it deletes its file; in a server it stays as long as that.
+/// A fresh database. Dropping it deletes its file; on a server it stays.
 #[derive(Debug)]
 pub(crate) struct Database {
-    kind: Kind,
+    kind: DatabaseKind,
     url: String,
-    /// Where its file is, if it is one, and where processes work on it.
+    /// Where its file is, and where worker processes run.
     folder: TempDir,
-    /// How the database is reached whatever is done to it.
+    /// A connection to the database on the server.
     server: Option<Client>,
 }
 
-/// What was counted at one moment.
+/// What the meter counted.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Costs {
     commits: Option<i64>,
@@ -62,18 +62,18 @@ pub(crate) struct Costs {
 }
 
 impl Database {
-    /// Makes one in `place`, or in the server.
+    /// Creates one in `directory`, or on the server.
     pub(crate) async fn create(
-        kind: Kind,
-        place: &Path,
+        kind: DatabaseKind,
+        directory: &Path,
         server: Option<&str>,
     ) -> anyhow::Result<Self> {
-        let folder = tempfile::tempdir_in(place)?;
+        let folder = tempfile::tempdir_in(directory)?;
         let mut client = None;
         let url = match kind {
-            Kind::Nothing | Kind::Memory => "sqlite::memory:".to_owned(),
-            Kind::File => format!("sqlite:{}", folder.path().join("windlass.db").display()),
-            Kind::Postgres => {
+            DatabaseKind::Nothing | DatabaseKind::Memory => "sqlite::memory:".to_owned(),
+            DatabaseKind::File => format!("sqlite:{}", folder.path().join("windlass.db").display()),
+            DatabaseKind::Postgres => {
                 static COUNT: AtomicU32 = AtomicU32::new(0);
                 let server = server.context("no PostgreSQL server is named")?;
                 let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -85,13 +85,13 @@ impl Database {
                 url
             }
         };
-        if matches!(kind, Kind::File | Kind::Postgres) {
+        if matches!(kind, DatabaseKind::File | DatabaseKind::Postgres) {
             windlass_store::migrate(&url).await?;
         }
         Ok(Self { kind, url, folder, server: client })
     }
 
-    pub(crate) const fn kind(&self) -> Kind {
+    pub(crate) const fn kind(&self) -> DatabaseKind {
         self.kind
     }
 
@@ -99,13 +99,12 @@ impl Database {
         &self.url
     }
 
-    /// A folder of its own.
+    /// Its folder.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Inserts rows that refer to each other rightly, in one transaction: the database looks at none of them. SQLite would look
-    /// for those that wait for each row, in a table without an index for that.
+    /// Inserts rows in one transaction, without foreign key checks: on SQLite each check would scan a table.
     pub(crate) async fn fill(&self, sql: &str) -> anyhow::Result<()> {
         match &self.server {
             Some(server) => {
@@ -119,7 +118,7 @@ impl Database {
         }
     }
 
-    /// The one number that an expression comes to.
+    /// The value of an expression.
     pub(crate) async fn number(&self, expression: &str) -> anyhow::Result<i64> {
         match &self.server {
             Some(server) => {
@@ -133,15 +132,17 @@ impl Database {
         }
     }
 
-    /// Thirty-two hexadecimal digits of a number, in the database's words.
+    /// An SQL expression for a number as 32 hexadecimal digits.
     pub(crate) fn hex(&self, number: &str) -> String {
         match self.kind {
-            Kind::Postgres => format!("lpad(to_hex({number}), 32, '0')"),
-            Kind::File | Kind::Memory | Kind::Nothing => format!("printf('%032x', {number})"),
+            DatabaseKind::Postgres => format!("lpad(to_hex({number}), 32, '0')"),
+            DatabaseKind::File | DatabaseKind::Memory | DatabaseKind::Nothing => {
+                format!("printf('%032x', {number})")
+            }
         }
     }
 
-    /// Lets the database look at what it holds, as it does by itself once in a while.
+    /// Runs the maintenance that the database does by itself from time to time.
     pub(crate) async fn analyze(&self) -> anyhow::Result<()> {
         match &self.server {
             Some(server) => {
@@ -159,7 +160,7 @@ impl Database {
         &self,
         work: impl FnOnce(&mut SqliteConnection) -> anyhow::Result<T> + Send + 'static,
     ) -> anyhow::Result<T> {
-        ensure!(self.kind == Kind::File, "a database in memory answers its store alone");
+        ensure!(self.kind == DatabaseKind::File, "a database in memory answers its store alone");
         let path = self.folder.path().join("windlass.db").display().to_string();
         let done = tokio::task::spawn_blocking(move || {
             let mut conn = SqliteConnection::establish(&path)?;
@@ -169,8 +170,8 @@ impl Database {
         done.await?
     }
 
-    /// Waits until a store that was closed has told what it did.
-    pub(crate) async fn settled(&self) -> anyhow::Result<()> {
+    /// Waits until the connections of a closed store have ended and reported their statistics.
+    pub(crate) async fn wait_until_closed(&self) -> anyhow::Result<()> {
         let Some(server) = &self.server else { return Ok(()) };
         let others = "SELECT count(*) FROM pg_stat_activity \
                       WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
@@ -189,7 +190,7 @@ impl Database {
 #[derive(Debug)]
 pub(crate) struct Meter<'a> {
     database: &'a Database,
-    /// SQLite's shared memory. It stays open as long as the store: closing a file ends all its locks in this process.
+    /// SQLite's shared memory. It must stay open as long as the store: to close a file releases all its locks in this process.
     shared_memory: Option<Mutex<File>>,
 }
 
@@ -198,15 +199,15 @@ impl<'a> Meter<'a> {
     pub(crate) fn new(database: &'a Database) -> anyhow::Result<Self> {
         let path = database.folder().join("windlass.db-shm");
         let shared_memory = match database.kind {
-            Kind::File => Some(Mutex::new(File::open(path).context("no shared memory")?)),
-            Kind::Memory | Kind::Postgres | Kind::Nothing => None,
+            DatabaseKind::File => Some(Mutex::new(File::open(path).context("no shared memory")?)),
+            DatabaseKind::Memory | DatabaseKind::Postgres | DatabaseKind::Nothing => None,
         };
         Ok(Self { database, shared_memory })
     }
 
     pub(crate) async fn read(&self) -> anyhow::Result<Costs> {
         match (&self.database.server, &self.shared_memory) {
-            (Some(server), _) => of_server(server).await,
+            (Some(server), _) => postgres_costs(server).await,
             (None, Some(file)) => Ok(Costs {
                 commits: Some(transactions(file)?),
                 flushes: flushes::count().map(i64::try_from).transpose()?,
@@ -221,9 +222,8 @@ impl<'a> Meter<'a> {
 }
 
 impl Costs {
-    /// Enters what each of `n_runs` cost from here to `end`. SQLite flushes with each commit, or else what was measured is not
-    /// durable, or the flushes were not counted.
-    pub(crate) fn enter(
+    /// Records the costs of each of `n_runs` from here to `end`. Checks that SQLite flushed with each commit.
+    pub(crate) fn record(
         &self,
         end: &Self,
         n_runs: usize,
@@ -247,8 +247,8 @@ impl Costs {
     }
 }
 
-/// Every transaction that writes has an id, which tells them from those that only look.
-async fn of_server(server: &Client) -> anyhow::Result<Costs> {
+/// Counts transactions by their ids: only transactions that write have one.
+async fn postgres_costs(server: &Client) -> anyhow::Result<Costs> {
     let row = server
         .query_one(
             "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint, \

@@ -1,4 +1,4 @@
-//! Counts the flushes of this process, where they are made: SQLite calls the C library, and finds these functions first.
+//! Counts the flushes of this process: the functions here replace those of the C library that SQLite calls.
 
 #![cfg_attr(
     target_os = "linux",
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 static FLUSHES: AtomicU64 = AtomicU64::new(0);
 
-/// How often something was flushed so far; none where that cannot be counted.
+/// The number of flushes so far; none where they cannot be counted.
 pub(crate) fn count() -> Option<u64> {
     cfg!(target_os = "linux").then(|| FLUSHES.load(Ordering::Relaxed))
 }

@@ -1,29 +1,29 @@
-//! What a worker costs that has nothing to do.
+//! The CPU time of an idle worker.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::case::Scene;
-use crate::database::Kind;
+use crate::case::BenchContext;
+use crate::database::DatabaseKind;
 use crate::measure::{Repetition, as_f64};
-use crate::process::Up;
 use crate::scripts;
+use crate::worker_process::WorkerProcess;
 use crate::world::{SLOTS, World};
 
-/// How long a worker is left alone before it is looked at: longer than a script's thread waits for more.
-const SETTLING: Duration = Duration::from_secs(35);
+/// How long a worker settles before it is measured: longer than an idle script thread lives.
+const SETTLE_TIME: Duration = Duration::from_secs(35);
 
-/// Shorter than any thread lives.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Shorter than any thread lives: a thread that ended is no longer listed.
+const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// One process, watched as often as there are repetitions.
+/// One process, measured once for each repetition.
 pub(crate) async fn measure(
-    scene: &Scene,
-    kind: Kind,
+    context: &BenchContext,
+    kind: DatabaseKind,
     n_workflows: usize,
 ) -> anyhow::Result<Vec<Repetition>> {
-    let database = scene.database(kind).await?;
+    let database = context.database(kind).await?;
     let world = World::open(&database).await?;
     world.deploy(&scripts::polling(), n_workflows).await?;
     world.engine(SLOTS, None)?.run_until_idle().await?;
@@ -32,19 +32,19 @@ pub(crate) async fn measure(
     let n_due = usize::try_from(database.number(n_due).await?)?;
     anyhow::ensure!(n_due == n_workflows, "{n_due} of {n_workflows} workflows sleep");
 
-    let mut up = Up::start(&database, SLOTS)?;
-    tokio::time::sleep(if scene.is_quick { SETTLING / 3 } else { SETTLING }).await;
+    let mut up = WorkerProcess::start(&database, SLOTS)?;
+    tokio::time::sleep(if context.is_quick { SETTLE_TIME / 3 } else { SETTLE_TIME }).await;
     let n_runs = "SELECT count(*) FROM handler_runs";
     let before = database.number(n_runs).await?;
-    let watched = Duration::from_secs(if scene.is_quick { 16 } else { 20 });
-    let mut watch = up.watch()?;
+    let watched = Duration::from_secs(if context.is_quick { 16 } else { 20 });
+    let mut sampler = up.cpu_sampler()?;
     let mut repetitions = Vec::new();
-    for _ in 0..scene.n_repetitions {
-        let (from, began) = (watch.look()?, Instant::now());
+    for _ in 0..context.n_repetitions {
+        let (from, began) = (sampler.sample()?, Instant::now());
         let mut to = from;
         while began.elapsed() < watched {
-            tokio::time::sleep(LOOK_EVERY).await;
-            to = watch.look()?;
+            tokio::time::sleep(SAMPLE_INTERVAL).await;
+            to = sampler.sample()?;
         }
         let minutes = began.elapsed().as_secs_f64() / 60.0;
         up.check()?;

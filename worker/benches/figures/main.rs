@@ -1,33 +1,33 @@
-//! The figures that `cargo xtask bench` prints: one line of JSON for each case, and before them one of what the machine can do.
+//! The benchmarks behind `cargo xtask bench`. Prints one line of JSON about the machine, then one for each case.
 //!
-//! The program measures and checks; percentiles, medians and the table are up to `xtask`. What can be read from the engine's own
-//! records is read from there. A case whose runs were not right yields no figure, but what was wrong.
+//! This program measures and checks; `xtask` computes percentiles and medians and prints the table. Times come from the engine's
+//! own records where possible. A case whose runs were wrong reports what was wrong instead of a figure.
 
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "its output is what it is there for"
+    reason = "this program exists for its output"
 )]
 
-mod across;
+mod bench_tool;
 mod calibrate;
 mod case;
 mod check;
+mod cross_process;
 mod database;
-mod filler;
 mod flushes;
 mod growth;
 mod idle;
 mod latency;
 mod measure;
-mod process;
 mod recovery;
+mod running_engine;
 mod sandbox;
 mod scripts;
-mod service;
+mod seed_rows;
 mod startup;
 mod throughput;
-mod tool;
+mod worker_process;
 mod world;
 
 use std::path::PathBuf;
@@ -37,28 +37,28 @@ use anyhow::Context;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::case::{CASES, Case, Scene, Work};
-use crate::database::Kind;
+use crate::case::{BenchContext, CASES, Case, Work};
+use crate::database::DatabaseKind;
 use crate::measure::Repetition;
 
-/// The environment variable with the URL of a server that may be used.
+/// The environment variable with the URL of a PostgreSQL server.
 const SERVER: &str = "WINDLASS_TEST_POSTGRES";
 
 /// How often each case is repeated.
 const REPETITIONS: usize = 3;
 
-/// What the command line asks for.
-struct Asked {
+/// The command line.
+struct Args {
     cases: Vec<String>,
-    /// On these alone; on all where none is named.
-    databases: Vec<Kind>,
+    /// Empty for all of them.
+    databases: Vec<DatabaseKind>,
     is_all: bool,
     is_quick: bool,
     n_finished: Option<u32>,
 }
 
 fn main() -> ExitCode {
-    // V8 has to be there before the second thread.
+    // V8 must be initialised before the second thread starts.
     windlass_sandbox::initialize();
     match run() {
         Ok(true) => ExitCode::SUCCESS,
@@ -71,56 +71,57 @@ fn main() -> ExitCode {
 }
 
 fn run() -> anyhow::Result<bool> {
-    // Beside what is built, and not in a place that may be memory.
-    let place = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-    std::fs::create_dir_all(&place)?;
+    // In the target directory: `/tmp` may be in memory.
+    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    std::fs::create_dir_all(&directory)?;
     let runtime = tokio::runtime::Runtime::new()?;
     if std::env::args().nth(1).as_deref() == Some(sandbox::ISOLATES_ALONE) {
-        let mib = runtime
-            .block_on(async { sandbox::isolate_mib(&sandbox::functions(&place).await?).await })?;
+        let mib = runtime.block_on(async {
+            sandbox::isolate_mib(&sandbox::functions(&directory).await?).await
+        })?;
         println!("{mib}");
         return Ok(true);
     }
-    let asked = Asked::read(std::env::args().skip(1))?;
-    let cases = asked.chosen()?;
-    let scene = Scene {
-        place,
+    let args = Args::read(std::env::args().skip(1))?;
+    let cases = args.select_cases()?;
+    let context = BenchContext {
+        directory,
         server: std::env::var_os(SERVER).and_then(|url| url.into_string().ok()),
-        is_quick: asked.is_quick,
-        n_finished: asked.n_finished.unwrap_or(0),
+        is_quick: args.is_quick,
+        n_finished: args.n_finished.unwrap_or(0),
         n_repetitions: REPETITIONS,
     };
-    println!("{}", json!({ "calibration": calibrate::calibrate(&scene.place)? }));
-    runtime.block_on(measure_all(&scene, &cases, &asked.databases))
+    println!("{}", json!({ "calibration": calibrate::calibrate(&context.directory)? }));
+    runtime.block_on(measure_all(&context, &cases, &args.databases))
 }
 
-impl Asked {
+impl Args {
     fn read(mut words: impl Iterator<Item = String>) -> anyhow::Result<Self> {
         let (cases, databases) = (Vec::new(), Vec::new());
-        let mut asked = Self { cases, databases, is_all: false, is_quick: false, n_finished: None };
+        let mut args = Self { cases, databases, is_all: false, is_quick: false, n_finished: None };
         while let Some(word) = words.next() {
             let mut value = || words.next().with_context(|| format!("`{word}` needs a value"));
             match word.as_str() {
-                // Cargo says so to every program of this kind.
+                // Cargo passes this to every benchmark.
                 "--bench" => {}
-                "--all" => asked.is_all = true,
-                "--quick" => asked.is_quick = true,
-                "--case" => asked.cases.push(value()?),
+                "--all" => args.is_all = true,
+                "--quick" => args.is_quick = true,
+                "--case" => args.cases.push(value()?),
                 "--database" => {
                     let name = value()?;
-                    let named = Kind::ALL.into_iter().find(|kind| kind.name() == name);
+                    let named = DatabaseKind::ALL.into_iter().find(|kind| kind.name() == name);
                     let known =
                         || format!("there is no database `{name}`: sqlite, memory, postgres");
-                    asked.databases.push(named.with_context(known)?);
+                    args.databases.push(named.with_context(known)?);
                 }
-                "--finished" => asked.n_finished = Some(value()?.parse()?),
+                "--finished" => args.n_finished = Some(value()?.parse()?),
                 _ => anyhow::bail!("`{word}` is unknown"),
             }
         }
-        Ok(asked)
+        Ok(args)
     }
 
-    fn chosen(&self) -> anyhow::Result<Vec<&'static Case>> {
+    fn select_cases(&self) -> anyhow::Result<Vec<&'static Case>> {
         let mut known: Vec<_> = CASES.iter().map(|case| case.name).collect();
         known.dedup();
         if let Some(unknown) = self.cases.iter().find(|name| !known.contains(&name.as_str())) {
@@ -135,30 +136,37 @@ impl Asked {
     }
 }
 
-/// Runs all cases, also after one has failed; returns whether none has.
-async fn measure_all(scene: &Scene, cases: &[&Case], on: &[Kind]) -> anyhow::Result<bool> {
-    let mut is_right = true;
+/// Runs all cases, also after one has failed; returns whether all succeeded.
+async fn measure_all(
+    context: &BenchContext,
+    cases: &[&Case],
+    on: &[DatabaseKind],
+) -> anyhow::Result<bool> {
+    let mut is_ok = true;
     for case in cases {
-        let is_wanted = |kind: &&Kind| on.is_empty() || on.contains(kind);
+        let is_wanted = |kind: &&DatabaseKind| on.is_empty() || on.contains(kind);
         for kind in case.databases.iter().filter(is_wanted) {
-            if *kind == Kind::Postgres && scene.server.is_none() {
-                eprintln!("{} on PostgreSQL is left out: `{SERVER}` names no server", case.name);
+            if *kind == DatabaseKind::Postgres && context.server.is_none() {
+                eprintln!(
+                    "{} on PostgreSQL is skipped: set `{SERVER}` to the URL of a server",
+                    case.name
+                );
                 continue;
             }
             eprintln!("{} {} …", case.name, kind.name());
             let began = Instant::now();
-            let measured = case.run(scene, *kind).await;
-            is_right &= measured.is_ok();
+            let measured = case.run(context, *kind).await;
+            is_ok &= measured.is_ok();
             let seconds = began.elapsed().as_secs_f64();
             println!("{}", json!({ "case": report(case, *kind, seconds, measured)? }));
         }
     }
-    Ok(is_right)
+    Ok(is_ok)
 }
 
 fn report(
     case: &Case,
-    kind: Kind,
+    kind: DatabaseKind,
     seconds: f64,
     measured: anyhow::Result<Vec<Repetition>>,
 ) -> anyhow::Result<Value> {
@@ -170,7 +178,7 @@ fn report(
         "name": case.name,
         "database": kind.name(),
         "workflows": case.n_workflows,
-        "about": case.about,
+        "about": case.description,
         "took_s": seconds.round(),
         "repetitions": serde_json::to_value(repetitions)?,
         "failed": failed,

@@ -1,4 +1,4 @@
-//! What a repetition of a case yields: numbers, and series of numbers whose percentiles are of interest.
+//! The results of a repetition: numbers, and series from which `xtask` takes percentiles.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,7 +14,7 @@ enum Measure {
     Many(Vec<f64>),
 }
 
-/// Everything that one repetition measured, by name. The end of a name is its unit.
+/// The results of one repetition, by name. A name ends with its unit.
 #[derive(Debug, Default, Serialize)]
 #[serde(transparent)]
 pub(crate) struct Repetition(BTreeMap<&'static str, Measure>);
@@ -49,12 +49,12 @@ pub(crate) fn millis(duration: Duration) -> f64 {
     rounded(duration.as_secs_f64() * 1e3)
 }
 
-/// A count as it is divided.
+/// A count as a floating-point number.
 pub(crate) fn as_f64(count: usize) -> f64 {
     u32::try_from(count).map_or(f64::INFINITY, f64::from)
 }
 
-/// As exact as anything here is.
+/// Rounded to four digits: nothing here is measured more exactly.
 fn rounded(value: f64) -> f64 {
     (value * 1e4).round() / 1e4
 }

@@ -13,51 +13,51 @@ use tokio::time::Instant;
 use windlass_core::{Failure, Operation, ScriptLimits, ScriptPhase, digest_text};
 use windlass_sandbox::{Call, Ending, Function, Host, HostCall, Options, Reply, Sandbox, Script};
 
-use crate::case::Scene;
-use crate::database::{Database, Kind};
+use crate::case::BenchContext;
+use crate::database::{Database, DatabaseKind};
 use crate::measure::{Repetition, as_f64, millis};
 use crate::scripts;
 use crate::world;
 
-/// What of it is measured.
+/// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// A call of a script of so many bytes.
+    /// A call of a script of this many bytes.
     Size(usize),
     /// Calls by several threads that share a core.
     OneCore,
-    /// What an isolate takes.
+    /// The memory of an isolate.
     Memory,
 }
 
-/// The argument of a process that only looks at isolates.
+/// The argument of a process that only measures isolates.
 pub(crate) const ISOLATES_ALONE: &str = "--isolates";
 
 /// How many calls are warm-up.
-const WARM_UP: usize = 20;
+const WARM_UP_EVENTS: usize = 20;
 
-/// How many isolates are looked at.
+/// How many isolates are measured.
 const ISOLATES: usize = 16;
 
-pub(crate) async fn measure(scene: &Scene, part: Part) -> anyhow::Result<Vec<Repetition>> {
-    let functions = functions(&scene.place).await?;
+pub(crate) async fn measure(context: &BenchContext, part: Part) -> anyhow::Result<Vec<Repetition>> {
+    let functions = functions(&context.directory).await?;
     let mut repetitions = Vec::new();
-    for _ in 0..scene.n_repetitions {
+    for _ in 0..context.n_repetitions {
         repetitions.push(match part {
             Part::Size(size_bytes) => {
-                let n_calls = scene.size(if size_bytes > 100_000 { 500 } else { 2_000 }, 100);
-                one_by_one(&functions, &scripts::of_size(size_bytes), n_calls).await?
+                let n_calls = context.size(if size_bytes > 100_000 { 500 } else { 2_000 }, 100);
+                sequential_calls(&functions, &scripts::of_size(size_bytes), n_calls).await?
             }
-            Part::OneCore => one_core(&functions, scene.size(4_000, 400)).await?,
+            Part::OneCore => one_core(&functions, context.size(4_000, 400)).await?,
             Part::Memory => memory().await?,
         });
     }
     Ok(repetitions)
 }
 
-/// What scripts find.
-pub(crate) async fn functions(place: &Path) -> anyhow::Result<Vec<Function>> {
-    world::functions(&Database::create(Kind::Nothing, place, None).await?)
+/// The functions of the host.
+pub(crate) async fn functions(directory: &Path) -> anyhow::Result<Vec<Function>> {
+    world::functions(&Database::create(DatabaseKind::Nothing, directory, None).await?)
 }
 
 fn start(functions: &[Function], max_threads: usize, cores: usize) -> Sandbox {
@@ -78,7 +78,7 @@ fn call_of(source: &str) -> Call {
     }
 }
 
-/// Makes a call and looks at its answer.
+/// Makes a call and checks its result.
 async fn call(sandbox: &Sandbox, call: &Call, host: &Arc<dyn Host>) -> anyhow::Result<Duration> {
     let began = Instant::now();
     let report = sandbox.call(call.clone(), Arc::clone(host)).await;
@@ -88,14 +88,14 @@ async fn call(sandbox: &Sandbox, call: &Call, host: &Arc<dyn Host>) -> anyhow::R
     Ok(elapsed)
 }
 
-async fn one_by_one(
+async fn sequential_calls(
     functions: &[Function],
     source: &str,
     n_calls: usize,
 ) -> anyhow::Result<Repetition> {
-    let (sandbox, host) = (start(functions, 1, 1), nobody());
+    let (sandbox, host) = (start(functions, 1, 1), idle_host());
     let request = call_of(source);
-    for _ in 0..WARM_UP {
+    for _ in 0..WARM_UP_EVENTS {
         call(&sandbox, &request, &host).await?;
     }
     let mut latencies = Vec::new();
@@ -113,7 +113,7 @@ async fn one_by_one(
 async fn one_core(functions: &[Function], n_calls: usize) -> anyhow::Result<Repetition> {
     const THREADS: usize = 4;
 
-    let (sandbox, host) = (start(functions, THREADS, 1), nobody());
+    let (sandbox, host) = (start(functions, THREADS, 1), idle_host());
     let request = call_of(&scripts::of_size(1_000));
     let calls = |n_each: usize| {
         let (sandbox, host, request) = (&sandbox, &host, &request);
@@ -124,7 +124,7 @@ async fn one_core(functions: &[Function], n_calls: usize) -> anyhow::Result<Repe
             anyhow::Ok(())
         }))
     };
-    calls(WARM_UP).await?;
+    calls(WARM_UP_EVENTS).await?;
     let began = Instant::now();
     calls(n_calls / THREADS).await?;
     let elapsed = began.elapsed();
@@ -135,7 +135,7 @@ async fn one_core(functions: &[Function], n_calls: usize) -> anyhow::Result<Repe
     Ok(repetition)
 }
 
-/// In a process of its own: what this one has given back it would use again, and seem not to grow.
+/// In a new process: this one would reuse memory that it has freed, and seem not to grow.
 async fn memory() -> anyhow::Result<Repetition> {
     let mut program = Command::new(std::env::current_exe()?);
     let output = program.arg(ISOLATES_ALONE).output().await?;
@@ -148,13 +148,13 @@ async fn memory() -> anyhow::Result<Repetition> {
 /// Makes isolates by calls that all wait for one another, and returns by how many MiB each has made the process grow when the
 /// calls have ended.
 pub(crate) async fn isolate_mib(functions: &[Function]) -> anyhow::Result<f64> {
-    let request = call_of(scripts::WAITING);
-    // V8 itself, and what the first isolate alone needs, are there before.
+    let request = call_of(scripts::WAITING_SCRIPT);
+    // The first isolate also loads V8 itself, which does not count.
     let first = start(functions, 1, 1);
-    call(&first, &request, &together(1)).await?;
+    call(&first, &request, &barrier_host(1)).await?;
     let before = resident_kib()?;
     let sandbox = start(functions, ISOLATES, 2);
-    let host = together(ISOLATES);
+    let host = barrier_host(ISOLATES);
     let calls = (0..ISOLATES).map(|_| call(&sandbox, &request, &host));
     for done in join_all(calls).await {
         done?;
@@ -173,19 +173,19 @@ fn resident_kib() -> anyhow::Result<f64> {
     Ok(number.context("no `VmRSS` in `/proc/self/status`")?.parse()?)
 }
 
-/// A host of which nothing is asked.
-fn nobody() -> Arc<dyn Host> {
-    together(1)
+/// A host that is never called.
+fn idle_host() -> Arc<dyn Host> {
+    barrier_host(1)
 }
 
-/// A host that answers when as many have asked.
-fn together(n_calls: usize) -> Arc<dyn Host> {
-    Arc::new(Together(Arc::new(Barrier::new(n_calls))))
+/// A host that answers when this many calls wait.
+fn barrier_host(n_calls: usize) -> Arc<dyn Host> {
+    Arc::new(BarrierHost(Arc::new(Barrier::new(n_calls))))
 }
 
-struct Together(Arc<Barrier>);
+struct BarrierHost(Arc<Barrier>);
 
-impl Host for Together {
+impl Host for BarrierHost {
     fn operation(&self, _call: &HostCall) -> Result<Operation, Failure> {
         Ok(Operation::Read)
     }

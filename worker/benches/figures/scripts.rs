@@ -2,8 +2,7 @@
 
 use std::fmt::Write as _;
 
-/// A producer that publishes one event, with the next number, whenever it is asked to, and a consumer that takes one event at a
-/// time. What differs between scripts stands behind `$`.
+/// A producer that publishes one event with the next number in each session, and consumers. `$NAMES` are replaced.
 const WORK: &str = r#"
 const workflow = {
   topics: { $TOPICS },
@@ -27,7 +26,7 @@ const CONSUMER: &str = r#"
     $NAME: {
       subscribe: ["$TOPIC"], publishes: [$PUBLISHES],
       prepare: async (state) => {
-        $LOOK
+        $READ
         const [event] = await Topics.peek({ topic: "$TOPIC", limit: 1 });
         if (!event) return { reservations: [] };
         return { reservations: [{ topic: "$TOPIC", ids: [event.messageId] }], data: event.payload };
@@ -40,8 +39,8 @@ const CONSUMER: &str = r#"
       },
     },"#;
 
-/// Looks at what the other publishes, and takes nothing.
-const END: &str = r#"
+/// Subscribes to what the other consumer publishes, and takes nothing.
+const END_CONSUMER: &str = r#"
     end: { subscribe: ["done"], prepare: async () => ({ reservations: [] }) },"#;
 
 /// What one consumer does.
@@ -50,7 +49,7 @@ struct Consumer {
     name: String,
     topic: String,
     publishes: String,
-    look: String,
+    read: String,
     mutate: &'static str,
     next: String,
 }
@@ -65,7 +64,7 @@ impl Consumer {
             .replace("$NAME", &self.name)
             .replace("$TOPIC", &self.topic)
             .replace("$PUBLISHES", &self.publishes)
-            .replace("$LOOK", &self.look)
+            .replace("$READ", &self.read)
             .replace("$MUTATE", self.mutate)
             .replace("$NEXT", &self.next)
     }
@@ -82,7 +81,7 @@ fn workflow(topics: &[&str], consumers: &str) -> String {
 
 /// What each run of the consumer does beside taking its event and saving its state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Parts {
+pub(crate) struct ScriptParts {
     /// It has an effect.
     pub(crate) mutates: bool,
     /// How many events it publishes.
@@ -90,7 +89,7 @@ pub(crate) struct Parts {
 }
 
 /// The script that most cases run.
-pub(crate) fn work(parts: Parts) -> String {
+pub(crate) fn work(parts: ScriptParts) -> String {
     let mut consumer = Consumer::of_work();
     if parts.mutates {
         consumer.mutate = "mutate: async ({ data }) => { await Bench.apply({ n: data.n }); },";
@@ -105,27 +104,27 @@ pub(crate) fn work(parts: Parts) -> String {
         }}",
         parts.publishes
     );
-    workflow(&["work", "done"], &(consumer.text() + END))
+    workflow(&["work", "done"], &(consumer.text() + END_CONSUMER))
 }
 
 /// A producer that publishes the same event again and again.
 pub(crate) fn polling() -> String {
-    work(Parts::default()).replace("(state?.n ?? 0) + 1", "1")
+    work(ScriptParts::default()).replace("(state?.n ?? 0) + 1", "1")
 }
 
-/// A consumer without an effect, whose first line tells that it is there, with the number of the event that is to come.
-pub(crate) fn noting() -> String {
-    let look = "await Bench.look({ n: (state?.last ?? 0) + 1 });".to_owned();
-    workflow(&["work"], &Consumer { look, ..Consumer::of_work() }.text())
+/// A consumer without an effect, whose first line calls a tool with the number of the next event.
+pub(crate) fn recording() -> String {
+    let read = "await Bench.read({ n: (state?.last ?? 0) + 1 });".to_owned();
+    workflow(&["work"], &Consumer { read, ..Consumer::of_work() }.text())
 }
 
-/// A consumer without an effect that is busy for a while whenever it looks.
+/// A consumer without an effect whose `prepare` is busy for a while.
 pub(crate) fn busy(busy_ms: u32) -> String {
-    let look = format!("const until = Date.now() + {busy_ms}; while (Date.now() < until);");
-    workflow(&["work"], &Consumer { look, ..Consumer::of_work() }.text())
+    let read = format!("const until = Date.now() + {busy_ms}; while (Date.now() < until);");
+    workflow(&["work"], &Consumer { read, ..Consumer::of_work() }.text())
 }
 
-/// Consumers in a row, `c0`, `c1`, …, each of which hands on what it takes.
+/// A chain of consumers, `c0`, `c1`, …, each of which publishes what it takes.
 pub(crate) fn chain(length: usize) -> String {
     let topics: Vec<String> = (0..length).map(|idx| format!("t{idx}")).collect();
     let mut consumers = String::new();
@@ -148,7 +147,7 @@ pub(crate) fn chain(length: usize) -> String {
     workflow(&topics.iter().map(String::as_str).collect::<Vec<_>>(), &consumers)
 }
 
-/// A script of about `size_bytes`, of which a call uses a little.
+/// A script of about `size_bytes`; a call uses little of it.
 pub(crate) fn of_size(size_bytes: usize) -> String {
     let mut functions = String::new();
     let mut n_functions = 0;
@@ -170,6 +169,6 @@ function part{n_functions}(lines) {{
 }
 
 /// A script that waits for the host.
-pub(crate) const WAITING: &str = "
-const workflow = { consumers: { act: { prepare: async () => { await Bench.look({ n: 1 }); } } } };
+pub(crate) const WAITING_SCRIPT: &str = "
+const workflow = { consumers: { act: { prepare: async () => { await Bench.read({ n: 1 }); } } } };
 ";

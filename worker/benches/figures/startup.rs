@@ -1,38 +1,41 @@
-//! How a worker starts that finds a lot of work, and somebody else's.
+//! How long a worker takes to start on a database with many open runs, some of them lost by another worker.
 
 use std::time::Duration;
 
 use anyhow::ensure;
 use windlass_core::{Clock as _, SystemClock};
 
-use crate::case::Scene;
-use crate::database::Kind;
-use crate::filler;
+use crate::case::BenchContext;
+use crate::database::DatabaseKind;
 use crate::measure::{Repetition, millis};
-use crate::process::{Up, wait_for};
-use crate::scripts::{self, Parts};
+use crate::scripts::{self, ScriptParts};
+use crate::seed_rows;
+use crate::worker_process::{WorkerProcess, wait_for};
 use crate::world::World;
 
-/// As many runs a killed worker holds.
+/// The most runs that a killed worker holds.
 const SLOTS: u32 = 100;
 
 const CRASHED: &str = "FROM handler_runs WHERE status = 'crashed'";
 
-/// Every repetition kills the worker of the one before.
-pub(crate) async fn measure(scene: &Scene, kind: Kind) -> anyhow::Result<Vec<Repetition>> {
-    let n_open = u32::try_from(scene.size(100_000, 5_000))?;
-    let database = scene.database(kind).await?;
+/// Every repetition kills the worker of the one before it.
+pub(crate) async fn measure(
+    context: &BenchContext,
+    kind: DatabaseKind,
+) -> anyhow::Result<Vec<Repetition>> {
+    let n_open = u32::try_from(context.size(100_000, 5_000))?;
+    let database = context.database(kind).await?;
     let world = World::open(&database).await?;
-    world.deploy(&scripts::work(Parts::default()), 1).await?;
+    world.deploy(&scripts::work(ScriptParts::default()), 1).await?;
     drop(world);
-    filler::copies(&database, n_open - 1).await?;
+    seed_rows::copies(&database, n_open - 1).await?;
     let open = "SELECT count(*) FROM handler_runs WHERE status IN ('queued', 'active')";
     let found = database.number(open).await?;
     ensure!(found == i64::from(n_open), "{found} runs are open, not {n_open}");
 
-    let mut up = Up::start(&database, SLOTS)?;
+    let mut up = WorkerProcess::start(&database, SLOTS)?;
     let mut repetitions = Vec::new();
-    for _ in 0..scene.n_repetitions {
+    for _ in 0..context.n_repetitions {
         wait_for(&database, &mut up, "SELECT count(*) FROM handler_runs WHERE status = 'active'")
             .await?;
         up.kill().await?;
@@ -43,8 +46,8 @@ pub(crate) async fn measure(scene: &Scene, kind: Kind) -> anyhow::Result<Vec<Rep
         let n_crashed = database.number(&format!("SELECT count(*) {CRASHED}")).await?;
 
         let started = SystemClock.now().as_micros();
-        up = Up::start(&database, SLOTS)?;
-        // What is asked again and again is in an index of few rows: the worker has the machine for itself.
+        up = WorkerProcess::start(&database, SLOTS)?;
+        // This query reads a small index, so that polling it does not slow the worker down.
         let is_recovered = format!(
             "SELECT CASE WHEN count(*) = 0 THEN 1 ELSE 0 END FROM handler_runs \
              WHERE status = 'active' AND started_at < {started}"

@@ -1,19 +1,19 @@
-//! How much is done when there is much to do.
+//! Runs per second while there is always work.
 
 use anyhow::Context;
 use windlass_core::{HandlerKind, Timestamp};
 use windlass_store::Run;
 
-use crate::case::Scene;
+use crate::case::BenchContext;
 use crate::check::{self, Expected};
-use crate::database::{Database, Kind, Meter};
+use crate::database::{Database, DatabaseKind, Meter};
 use crate::measure::{Repetition, as_f64, millis_between};
-use crate::scripts::{self, Parts};
-use crate::service::Service;
+use crate::running_engine::RunningEngine;
+use crate::scripts::{self, ScriptParts};
 use crate::world::{SLOTS, World};
 
-/// A quick look does a part of it.
-const QUICK: usize = 10;
+/// A quick run has this part of the events.
+const QUICK_DIVISOR: usize = 10;
 
 /// Events that wait for workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,13 +21,13 @@ pub(crate) struct Load {
     pub(crate) n_workflows: usize,
     /// How many events there are in all.
     pub(crate) n_runs: usize,
-    pub(crate) parts: Parts,
+    pub(crate) parts: ScriptParts,
 }
 
 impl Load {
     /// How many events each workflow has.
-    fn shares(&self, scene: &Scene) -> Vec<usize> {
-        let n_runs = scene.size(self.n_runs, (self.n_runs / QUICK).max(self.n_workflows));
+    fn shares(&self, context: &BenchContext) -> Vec<usize> {
+        let n_runs = context.size(self.n_runs, (self.n_runs / QUICK_DIVISOR).max(self.n_workflows));
         let (each, rest) = (n_runs / self.n_workflows, n_runs % self.n_workflows);
         (0..self.n_workflows).map(|idx| each + usize::from(idx < rest)).collect()
     }
@@ -35,40 +35,40 @@ impl Load {
 
 /// Each repetition in a database of its own.
 pub(crate) async fn measure(
-    scene: &Scene,
-    kind: Kind,
+    context: &BenchContext,
+    kind: DatabaseKind,
     load: Load,
 ) -> anyhow::Result<Vec<Repetition>> {
     let mut repetitions = Vec::new();
-    for _ in 0..scene.n_repetitions {
-        let database = scene.database(kind).await?;
-        repetitions.push(work_off(scene, &database, load).await?);
+    for _ in 0..context.n_repetitions {
+        let database = context.database(kind).await?;
+        repetitions.push(drain_events(context, &database, load).await?);
     }
     Ok(repetitions)
 }
 
-/// Publishes the events, and then lets a worker work them off.
-pub(crate) async fn work_off(
-    scene: &Scene,
+/// Publishes the events, then measures a worker that handles them.
+pub(crate) async fn drain_events(
+    context: &BenchContext,
     database: &Database,
     load: Load,
 ) -> anyhow::Result<Repetition> {
     let Load { n_workflows, parts, .. } = load;
     let world = World::open(database).await?;
     let workflows = world.deploy(&scripts::work(parts), n_workflows).await?;
-    let shares = load.shares(scene);
+    let shares = load.shares(context);
     world.publish(&workflows, &shares).await?;
     let mut world = world.reopened(database).await?;
     let n_events: usize = shares.iter().sum();
-    // At last each workflow looks once more, and so does each consumer of what was published.
-    let n_looks = if parts.publishes > 0 { 2 } else { 1 };
+    // The last run of each workflow finds no event, and so does that of each consumer of what was published.
+    let n_final_runs = if parts.publishes > 0 { 2 } else { 1 };
 
     let meter = Meter::new(database)?;
     let before = meter.read().await?;
-    let mut service = Service::start(&world, SLOTS)?;
-    service.committed(n_events + n_looks * n_workflows).await?;
-    service.stop().await?;
-    if database.kind() == Kind::Postgres {
+    let mut engine = RunningEngine::start(&world, SLOTS)?;
+    engine.committed(n_events + n_final_runs * n_workflows).await?;
+    engine.stop().await?;
+    if database.kind() == DatabaseKind::Postgres {
         world = world.reopened(database).await?;
     }
     let after = meter.read().await?;
@@ -76,19 +76,19 @@ pub(crate) async fn work_off(
     let mut runs = Vec::new();
     for (workflow, n_events) in workflows.into_iter().zip(shares) {
         let expected = Expected { n_events, mutates: parts.mutates, publishes: parts.publishes };
-        runs.extend(check::taken(&world, workflow, expected).await?);
+        runs.extend(check::consumed_runs(&world, workflow, expected).await?);
     }
-    // The store is closed before the meter, which holds a file of its.
+    // Closed before the meter, which has a file of the store open.
     drop(world);
     drop(meter);
     let mut repetition = Repetition::default();
-    before.enter(&after, n_events, &mut repetition)?;
-    enter_speed(&runs, &mut repetition)?;
+    before.record(&after, n_events, &mut repetition)?;
+    record_speed(&runs, &mut repetition)?;
     Ok(repetition)
 }
 
-/// How fast the runs were, without the first tenth of them.
-fn enter_speed(runs: &[Run], into: &mut Repetition) -> anyhow::Result<()> {
+/// Throughput and latency, without the first tenth of the runs.
+fn record_speed(runs: &[Run], into: &mut Repetition) -> anyhow::Result<()> {
     let mut times = runs.iter().map(times).collect::<anyhow::Result<Vec<_>>>()?;
     times.sort_unstable_by_key(|(_, ended)| *ended);
     let n_warm_up = times.len() / 10;
@@ -109,14 +109,17 @@ pub(crate) fn times(run: &Run) -> anyhow::Result<(Timestamp, Timestamp)> {
     Ok((started.context("a run never started")?, ended.context("a run never ended")?))
 }
 
-/// Producers that find nothing new, a round of all of them at a time.
-pub(crate) async fn measure_polls(scene: &Scene, kind: Kind) -> anyhow::Result<Vec<Repetition>> {
+/// Producers that find nothing new; all of them run in each round.
+pub(crate) async fn measure_polls(
+    context: &BenchContext,
+    kind: DatabaseKind,
+) -> anyhow::Result<Vec<Repetition>> {
     const ROUNDS: usize = 4;
 
-    let n_workflows = scene.size(500, 50);
+    let n_workflows = context.size(500, 50);
     let mut repetitions = Vec::new();
-    for _ in 0..scene.n_repetitions {
-        let database = scene.database(kind).await?;
+    for _ in 0..context.n_repetitions {
+        let database = context.database(kind).await?;
         let world = World::open(&database).await?;
         let workflows = world.deploy(&scripts::polling(), n_workflows).await?;
         let engine = world.engine(SLOTS, None)?;
@@ -136,12 +139,12 @@ pub(crate) async fn measure_polls(scene: &Scene, kind: Kind) -> anyhow::Result<V
             anyhow::ensure!(world.events(workflow, "work").await?.len() == 1, "not one event");
             rounds.iter_mut().zip(polls).for_each(|(round, poll)| round.push(poll));
         }
-        repetitions.push(of_rounds(rounds.get(1..).unwrap_or_default())?);
+        repetitions.push(summarize_rounds(rounds.get(1..).unwrap_or_default())?);
     }
     Ok(repetitions)
 }
 
-fn of_rounds(rounds: &[Vec<Run>]) -> anyhow::Result<Repetition> {
+fn summarize_rounds(rounds: &[Vec<Run>]) -> anyhow::Result<Repetition> {
     let (mut n_runs, mut seconds, mut latencies) = (0, 0.0, Vec::new());
     for round in rounds {
         let times = round.iter().map(times).collect::<anyhow::Result<Vec<_>>>()?;

@@ -1,4 +1,4 @@
-//! Everything that a case asks of the crates: a store, a sandbox, workflows, and an engine over them.
+//! What a case needs of the crates: a store, a sandbox, workflows, and an engine.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,22 +20,22 @@ use windlass_store::{
 };
 use windlass_tools::{Notification, Notifier, ToolsConfig};
 
-use crate::database::{Database, Kind};
-use crate::tool::{self, Calls};
+use crate::bench_tool::{self, Calls};
+use crate::database::{Database, DatabaseKind};
 
-/// How many runs a worker drives at a time where nobody says.
+/// How many runs a worker drives at a time by default.
 pub(crate) const SLOTS: u32 = 8;
 
-/// How many transactions of a preparation are under way at once.
-const AT_ONCE: usize = 32;
+/// How many transactions run concurrently while a case is prepared.
+const CONCURRENCY: usize = 32;
 
-/// How long what is claimed by hand stays so.
+/// The lease of runs that a case claims itself.
 const LEASE: Duration = Duration::from_secs(3_600);
 
 /// More than any case has of anything.
 const ALL: u32 = 1_000_000;
 
-/// A store and what works on it.
+/// A store, and what an engine over it needs.
 #[derive(Debug)]
 pub(crate) struct World {
     store: SharedStore,
@@ -48,7 +48,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn open(database: &Database) -> anyhow::Result<Self> {
-        // A case has as many effects as it likes.
+        // No limit on effects.
         let effects = EffectLimits { mutations_per_hour: 0, doubts_per_hour: 0 };
         let policy = Policy { effects, ..Policy::default() };
         let store = open(database, &policy).await?;
@@ -64,14 +64,14 @@ impl World {
         Ok(Self { store, sandbox, registry, policy, workspace, calls })
     }
 
-    /// The same with a store that has done nothing yet, as far as there is another than the one in memory.
+    /// The same with a newly opened store; a store in memory stays as it is.
     pub(crate) async fn reopened(self, database: &Database) -> anyhow::Result<Self> {
-        if database.kind() == Kind::Memory {
+        if database.kind() == DatabaseKind::Memory {
             return Ok(self);
         }
         let Self { store, sandbox, registry, policy, workspace, calls } = self;
         drop(store);
-        database.settled().await?;
+        database.wait_until_closed().await?;
         let store = open(database, &policy).await?;
         Ok(Self { store, sandbox, registry, policy, workspace, calls })
     }
@@ -102,10 +102,10 @@ impl World {
             bump: Bump::Major,
             actor: "figures".to_owned(),
         };
-        // A later deployment is of other workflows.
+        // Later deployments have other names.
         let first = self.store.workflows(self.workspace).await?.len();
         let deployed = (first..first + n_workflows).map(|idx| self.deploy_one(&save, idx));
-        stream::iter(deployed).buffered(AT_ONCE).try_collect().await
+        stream::iter(deployed).buffered(CONCURRENCY).try_collect().await
     }
 
     async fn deploy_one(&self, save: &SaveScript, idx: usize) -> anyhow::Result<WorkflowId> {
@@ -117,7 +117,7 @@ impl World {
         Ok(self.store.activate_script(activate).await?.id)
     }
 
-    /// Publishes events to the topic `work` of each workflow, numbered from 1, as its producer would. Nothing works on them yet.
+    /// Publishes events to the topic `work` of each workflow, numbered from 1, as its producer would.
     pub(crate) async fn publish(
         &self,
         workflows: &[WorkflowId],
@@ -127,25 +127,25 @@ impl World {
             let producer = self.claim_producer(*workflow).await?;
             self.commit_producer(producer, *n_events).await
         });
-        stream::iter(published).buffered(AT_ONCE).try_collect().await
+        stream::iter(published).buffered(CONCURRENCY).try_collect().await
     }
 
-    /// Takes the run of a workflow's producer, which is due, out of everybody's reach.
+    /// Claims the run of a workflow's producer, which must be due.
     pub(crate) async fn claim_producer(&self, workflow: WorkflowId) -> anyhow::Result<Claim> {
-        // The consumer looks first, and finds nothing.
+        // The consumer runs first, and finds nothing.
         for _look in 0..4 {
             let ClaimedRun { claim, state, .. } =
                 self.claim(ClaimScope::Workflow(self.workspace, workflow)).await?;
             match state.kind {
                 HandlerKind::Producer => return Ok(claim),
-                HandlerKind::Consumer => self.find_nothing(claim).await?,
+                HandlerKind::Consumer => self.commit_without_events(claim).await?,
                 HandlerKind::Node | HandlerKind::Step => bail!("a run of an unknown kind"),
             }
         }
         bail!("the producer of `{workflow}` is not due")
     }
 
-    /// Takes a run by hand.
+    /// Claims a run.
     pub(crate) async fn claim(&self, scope: ClaimScope) -> anyhow::Result<ClaimedRun> {
         let worker = WorkerId::mint(SystemClock.now());
         let params = ClaimRuns { worker, limit: 1, lease: LEASE, scope };
@@ -153,8 +153,8 @@ impl World {
         claimed.ok_or_else(|| anyhow!("there is no run to be claimed"))
     }
 
-    /// Ends a consumer's run by hand that looks and finds nothing.
-    pub(crate) async fn find_nothing(&self, claim: Claim) -> anyhow::Result<()> {
+    /// Commits a consumer's run that takes no event.
+    pub(crate) async fn commit_without_events(&self, claim: Claim) -> anyhow::Result<()> {
         let prepared = CheckpointPrepare {
             claim,
             result: json!({ "reservations": [] }),
@@ -166,7 +166,7 @@ impl World {
         self.commit_consumer(claim).await
     }
 
-    /// Ends a consumer's run by hand.
+    /// Commits a consumer's run.
     pub(crate) async fn commit_consumer(&self, claim: Claim) -> anyhow::Result<()> {
         let (state, events, logs) = (None, Vec::new(), Vec::new());
         let done = CommitConsumer { claim, state, events, logs, follow_up: None };
@@ -174,7 +174,7 @@ impl World {
         Ok(())
     }
 
-    /// Ends a producer's run by hand, with events.
+    /// Commits a producer's run with this many events.
     pub(crate) async fn commit_producer(
         &self,
         claim: Claim,
@@ -198,7 +198,7 @@ impl World {
         Ok(())
     }
 
-    /// Makes every producer of a workflow due.
+    /// Starts a session: every producer is due.
     pub(crate) async fn start_session(&self, workflow: WorkflowId) -> anyhow::Result<()> {
         let params =
             StartSession { workspace: self.workspace, workflow, actor: "figures".to_owned() };
@@ -266,31 +266,32 @@ async fn open(database: &Database, policy: &Policy) -> anyhow::Result<SharedStor
     Ok(windlass_store::open(database.url(), options).await?)
 }
 
-/// What scripts find in the binary, and the tool that does nothing.
+/// The tools of the binary, and the bench tool.
 fn registry(calls: &Arc<Calls>, database: &Database) -> anyhow::Result<Registry> {
     let config = ToolsConfig::default();
     let folder = database.folder();
     windlass_tools::ensure_roots(&config.files.roots, folder)?;
-    let mut tools = windlass_tools::builtin(&config, &Arc::default(), folder, Arc::new(Nobody))?;
-    tools.extend(tool::tools(calls));
+    let mut tools =
+        windlass_tools::builtin(&config, &Arc::default(), folder, Arc::new(RejectingNotifier))?;
+    tools.extend(bench_tool::tools(calls));
     Ok(Registry::new(tools)?)
 }
 
-/// The functions that scripts find.
+/// The functions that scripts can call.
 pub(crate) fn functions(database: &Database) -> anyhow::Result<Vec<windlass_sandbox::Function>> {
     let functions = registry(&Arc::default(), database)?.functions();
     ensure!(!functions.is_empty(), "scripts would find nothing");
     Ok(functions)
 }
 
-/// Reads no messages.
+/// Rejects every message.
 #[derive(Debug)]
-struct Nobody;
+struct RejectingNotifier;
 
 #[async_trait]
-impl Notifier for Nobody {
+impl Notifier for RejectingNotifier {
     async fn notify(&self, _notification: Notification) -> Result<(), Failure> {
-        Err(Failure::internal("nobody reads messages here"))
+        Err(Failure::internal("the benchmark accepts no messages"))
     }
 
     async fn was_notified(

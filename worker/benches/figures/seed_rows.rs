@@ -1,20 +1,19 @@
-//! Fills a database with rows, many at a time.
+//! Fills a database with rows by SQL: a million runs in seconds.
 
 use std::ops::Range;
 
 use crate::database::Database;
 
-/// How many rows of each table a transaction makes.
+/// How many rows of each table one transaction inserts.
 const BATCH: u32 = 100_000;
 
-/// Makes finished runs of the workflows that are deployed: of each the event that it took, its effect, and a session for every
-/// hundred.
+/// Inserts finished runs of the deployed workflows: each with its event and its effect, and a session for every hundred.
 pub(crate) async fn finished_runs(
     database: &Database,
     numbers: Range<u32>,
     n_workflows: usize,
 ) -> anyhow::Result<()> {
-    let statements = finished_sql(database, n_workflows);
+    let statements = finished_runs_sql(database, n_workflows);
     let mut from = numbers.start;
     while from < numbers.end {
         let to = numbers.end.min(from + BATCH);
@@ -25,14 +24,14 @@ pub(crate) async fn finished_runs(
     database.analyze().await
 }
 
-/// Ids of what is made begin so, and no others do.
-const MARK: &str = "100000000000";
+/// Added to each number: no id of another row begins like these.
+const ID_OFFSET: &str = "100000000000";
 
-fn finished_sql(database: &Database, n_workflows: usize) -> String {
+fn finished_runs_sql(database: &Database, n_workflows: usize) -> String {
     let id = |prefix: &str, number: &str| {
-        format!("'{prefix}_' || {}", database.hex(&format!("{MARK} + {number}")))
+        format!("'{prefix}_' || {}", database.hex(&format!("{ID_OFFSET} + {number}")))
     };
-    // They ended within the last hour, one after the other, and the newest before now.
+    // They ended within the last hour, one after the other.
     let now = "(SELECT max(created_at) FROM workflows)";
     let moment = format!("{now} - 3600000000 + n");
     let numbered = format!(
@@ -42,7 +41,7 @@ fn finished_sql(database: &Database, n_workflows: usize) -> String {
            FROM workflows w JOIN topics t ON t.workflow_id = w.id AND t.name = 'work'), \
          each AS (SELECT n, {moment} AS moment, owners.* FROM numbers JOIN owners ON owners.number = (n / 100) % {n_workflows})"
     );
-    // The first run of a hundred names the session of all.
+    // One session for every hundred runs, named after the first.
     let session = id("ses", "(n - n % 100)");
     let sessions = format!(
         "INSERT INTO sessions (id, workflow_id, kind, trigger, result, begun_run_count, handler_run_count, created_at, ended_at) \
@@ -71,12 +70,12 @@ fn finished_sql(database: &Database, n_workflows: usize) -> String {
            '{{}}', FALSE, '', moment, moment FROM each",
         id("mut", "n"),
         id("run", "n"),
-        hex = database.hex(&format!("{MARK} + n")),
+        hex = database.hex(&format!("{ID_OFFSET} + n")),
     );
     [sessions, runs, mutations, events].join(";\n")
 }
 
-/// Makes as many copies of the one workflow that is deployed, each with its queued run.
+/// Copies the only deployed workflow, with its queued run, this many times.
 pub(crate) async fn copies(database: &Database, n_copies: u32) -> anyhow::Result<()> {
     let range = format!("SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {n_copies}");
     let copied: Vec<String> = COPIED
@@ -87,7 +86,7 @@ pub(crate) async fn copies(database: &Database, n_copies: u32) -> anyhow::Result
     database.analyze().await
 }
 
-/// What is copied, in this order. A column with a prefix is an id, of its own or of another table that is copied.
+/// The tables to copy, in order, with their columns. A column with a prefix is an id, of this row or of another copied row.
 const COPIED: &[(&str, &str)] = &[
     (
         "workflows",
@@ -121,7 +120,7 @@ fn copied_sql(database: &Database, table: &str, columns: &str) -> String {
         .map(|(name, prefix)| {
             prefix.map_or_else(
                 || (*name).to_owned(),
-                |prefix| format!("'{prefix}_' || {}", database.hex(&format!("{MARK} + n"))),
+                |prefix| format!("'{prefix}_' || {}", database.hex(&format!("{ID_OFFSET} + n"))),
             )
         })
         .collect();

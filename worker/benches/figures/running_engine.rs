@@ -1,4 +1,4 @@
-//! An engine at work, and what is heard of it.
+//! An engine that serves in a task, and how its runs ended.
 
 use std::sync::Arc;
 
@@ -11,31 +11,31 @@ use windlass_scheduler::{EngineError, Progress, ProgressStep};
 
 use crate::world::World;
 
-/// What became of the runs so far.
+/// How runs ended so far.
 #[derive(Debug, Default)]
-struct Heard {
+struct RunTotals {
     n_committed: usize,
     stopped: Option<String>,
 }
 
 /// A worker that serves until it is stopped.
 #[derive(Debug)]
-pub(crate) struct Service {
-    heard: watch::Receiver<Heard>,
+pub(crate) struct RunningEngine {
+    totals: watch::Receiver<RunTotals>,
     stop: CancellationToken,
     serving: JoinHandle<Result<(), EngineError>>,
 }
 
-impl Service {
+impl RunningEngine {
     pub(crate) fn start(world: &World, slots: u32) -> anyhow::Result<Self> {
-        let (sender, heard) = watch::channel(Heard::default());
+        let (sender, totals) = watch::channel(RunTotals::default());
         let observer = move |progress: Progress| {
             let ProgressStep::Ended { status, failure } = progress.step else { return };
-            sender.send_modify(|heard| {
+            sender.send_modify(|totals| {
                 if status == Status::Committed {
-                    heard.n_committed += 1;
+                    totals.n_committed += 1;
                 } else {
-                    heard.stopped = Some(format!("{}: {status}, {failure:?}", progress.run));
+                    totals.stopped = Some(format!("{}: {status}, {failure:?}", progress.run));
                 }
             });
         };
@@ -43,14 +43,14 @@ impl Service {
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let serving = tokio::spawn(async move { engine.serve(stopped).await });
-        Ok(Self { heard, stop, serving })
+        Ok(Self { totals, stop, serving })
     }
 
-    /// Waits until as many runs have committed since the start; fails as soon as one has not.
+    /// Waits until this many runs have committed since the start; fails as soon as one stops.
     pub(crate) async fn committed(&mut self, n_runs: usize) -> anyhow::Result<()> {
-        let is_over = |heard: &Heard| heard.n_committed >= n_runs || heard.stopped.is_some();
-        let heard = self.heard.wait_for(is_over).await?;
-        if let Some(stopped) = &heard.stopped {
+        let is_over = |totals: &RunTotals| totals.n_committed >= n_runs || totals.stopped.is_some();
+        let totals = self.totals.wait_for(is_over).await?;
+        if let Some(stopped) = &totals.stopped {
             bail!("a run did not commit: {stopped}");
         }
         Ok(())
@@ -62,8 +62,8 @@ impl Service {
     }
 }
 
-impl Drop for Service {
-    /// One that was not stopped would go on while the next case is measured.
+impl Drop for RunningEngine {
+    /// An engine that was not stopped would disturb the next case.
     fn drop(&mut self) {
         self.serving.abort();
     }

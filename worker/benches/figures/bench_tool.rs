@@ -1,4 +1,4 @@
-//! A tool that does nothing and notes what it was asked: `Bench.apply({ n })` as an effect, `Bench.look({ n })` as a look.
+//! A tool that does nothing and records its calls: `Bench.apply({ n })` is an effect, `Bench.read({ n })` is a read.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use windlass_core::{Clock as _, Failure, SystemClock, Timestamp, WorkflowId};
 use windlass_scheduler::{Effect, Tool, ToolCall, ToolError, ToolSpec};
 
-/// What was asked.
+/// The recorded calls.
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
     applied: Mutex<HashMap<WorkflowId, Vec<u64>>>,
-    looked: Mutex<HashMap<u64, Timestamp>>,
+    reads: Mutex<HashMap<u64, Timestamp>>,
 }
 
 impl Calls {
@@ -21,15 +21,15 @@ impl Calls {
         lock(&self.applied).get(&workflow).cloned().unwrap_or_default()
     }
 
-    /// When that number was last looked at.
-    pub(crate) fn looked_at(&self, number: u64) -> Option<Timestamp> {
-        lock(&self.looked).get(&number).copied()
+    /// When that number was last read.
+    pub(crate) fn read_at(&self, number: u64) -> Option<Timestamp> {
+        lock(&self.reads).get(&number).copied()
     }
 }
 
 /// Both methods.
 pub(crate) fn tools(calls: &Arc<Calls>) -> [Arc<dyn Tool>; 2] {
-    [("apply", Effect::Mutation), ("look", Effect::Read)].map(|(method, effect)| {
+    [("apply", Effect::Mutation), ("read", Effect::Read)].map(|(method, effect)| {
         let spec = ToolSpec {
             namespace: "Bench".to_owned(),
             method: method.to_owned(),
@@ -72,7 +72,7 @@ impl Tool for Method {
                 lock(&self.calls.applied).entry(call.workflow).or_default().push(number);
             }
             Effect::Read => {
-                lock(&self.calls.looked).insert(number, SystemClock.now());
+                lock(&self.calls.reads).insert(number, SystemClock.now());
             }
         }
         Ok(json!({}))

@@ -1,4 +1,4 @@
-//! `windlass up`: the binary as another process, and what the operating system knows of it.
+//! `windlass up` as another process, and its CPU time.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -14,20 +14,20 @@ use crate::database::Database;
 
 /// A worker in a process of its own. Dropping it kills it.
 #[derive(Debug)]
-pub(crate) struct Up {
+pub(crate) struct WorkerProcess {
     process: Child,
     log: PathBuf,
 }
 
-/// What a process has used so far.
+/// The CPU time and the context switches of a process so far.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Used {
+pub(crate) struct CpuUsage {
     pub(crate) on_core: Duration,
     pub(crate) switches: u64,
 }
 
-impl Up {
-    /// Starts one for a database, in that one's folder.
+impl WorkerProcess {
+    /// Starts one on a database, in its folder.
     pub(crate) fn start(database: &Database, slots: u32) -> anyhow::Result<Self> {
         let log = database.folder().join("up.log");
         let file = File::options().create(true).append(true).open(&log)?;
@@ -44,55 +44,55 @@ impl Up {
         Ok(Self { process, log })
     }
 
-    /// Ends it as by `kill -9`.
+    /// Kills it as by `kill -9`.
     pub(crate) async fn kill(mut self) -> anyhow::Result<()> {
         self.check()?;
         Ok(self.process.kill().await?)
     }
 
-    /// Fails where it has ended by itself.
+    /// Fails where it has exited.
     pub(crate) fn check(&mut self) -> anyhow::Result<()> {
         let ended = self.process.try_wait()?;
-        let said = std::fs::read_to_string(&self.log).unwrap_or_default();
-        ensure!(ended.is_none(), "`windlass up` has ended ({ended:?}): {said}");
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        ensure!(ended.is_none(), "`windlass up` has ended ({ended:?}): {log}");
         Ok(())
     }
 
-    /// Begins to watch what the process uses.
-    pub(crate) fn watch(&self) -> anyhow::Result<Watch> {
+    /// Starts to measure its CPU time.
+    pub(crate) fn cpu_sampler(&self) -> anyhow::Result<CpuSampler> {
         let id = self.process.id().context("`windlass up` has ended")?;
-        let mut watch = Watch { tasks: format!("/proc/{id}/task").into(), threads: HashMap::new() };
-        watch.look()?;
-        Ok(watch)
+        let mut sampler =
+            CpuSampler { tasks: format!("/proc/{id}/task").into(), threads: HashMap::new() };
+        sampler.sample()?;
+        Ok(sampler)
     }
 }
 
-/// What the threads of a process have used, as it was last seen. It has to be looked at again and again: what a thread has used
-/// is gone with it.
+/// The CPU time of the threads of a process. Sample it often: the time of a thread is lost when the thread ends.
 #[derive(Debug)]
-pub(crate) struct Watch {
+pub(crate) struct CpuSampler {
     tasks: PathBuf,
-    threads: HashMap<OsString, Used>,
+    threads: HashMap<OsString, CpuUsage>,
 }
 
-impl Watch {
-    /// What all threads have used so far, those included that have ended since they were seen.
-    pub(crate) fn look(&mut self) -> anyhow::Result<Used> {
+impl CpuSampler {
+    /// The usage of all threads so far, ended ones included as last sampled.
+    pub(crate) fn sample(&mut self) -> anyhow::Result<CpuUsage> {
         for thread in std::fs::read_dir(&self.tasks)? {
             let thread = thread?;
-            // It may end at this moment.
+            // The thread may end now.
             let read = |file| std::fs::read_to_string(thread.path().join(file));
             if let (Ok(scheduled), Ok(status)) = (read("schedstat"), read("status")) {
-                self.threads.insert(thread.file_name(), Used::read(&scheduled, &status)?);
+                self.threads.insert(thread.file_name(), CpuUsage::read(&scheduled, &status)?);
             }
         }
         let on_core = self.threads.values().map(|used| used.on_core).sum();
         let switches = self.threads.values().map(|used| used.switches).sum();
-        Ok(Used { on_core, switches })
+        Ok(CpuUsage { on_core, switches })
     }
 }
 
-impl Used {
+impl CpuUsage {
     fn read(scheduled: &str, status: &str) -> anyhow::Result<Self> {
         let nanos: Option<u64> =
             scheduled.split_whitespace().next().and_then(|word| word.parse().ok());
@@ -101,16 +101,16 @@ impl Used {
     }
 }
 
-/// The number in a line about context switches, those that were wanted and the others.
+/// The number in a line about context switches, voluntary or not.
 fn switches_of(line: &str) -> Option<u64> {
     let (name, number) = line.split_once(':')?;
     name.ends_with("_ctxt_switches").then(|| number.trim().parse().ok())?
 }
 
-/// Asks the database until an expression comes to more than nothing.
+/// Queries the database until the expression is positive; returns its value.
 pub(crate) async fn wait_for(
     database: &Database,
-    up: &mut Up,
+    up: &mut WorkerProcess,
     expression: &str,
 ) -> anyhow::Result<i64> {
     loop {
