@@ -14,11 +14,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
 use diesel::sql_types::Text;
-use diesel::{Connection, RunQueryDsl, SqliteConnection, sql_query};
+use diesel::{RunQueryDsl, sql_query};
 use windlass_core::{Clock, EventStatus, FailureClass, ManualClock, ResolutionKind};
 use windlass_store::conformance::world::{LEASE, World, commit_consumer_of, event, reservation};
 use windlass_store::conformance::{Bench, policy, start};
-use windlass_store::testing::PostgresSchema;
+use windlass_store::testing::{PostgresSchema, connect_sqlite};
 use windlass_store::{CommitConsumer, EventFilter, Options, migrate, open};
 
 /// What is kept long after it is over.
@@ -140,11 +140,12 @@ fn grows_in_sqlite(step: &str) -> bool {
 #[tokio::test]
 async fn nothing_that_a_run_asks_of_sqlite_grows_with_history() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("windlass.db").display().to_string();
-    migrate(&format!("sqlite:{path}")).await.unwrap();
-    live(&format!("sqlite:{path}")).await;
+    let path = folder.path().join("windlass.db");
+    let url = format!("sqlite:{}", path.display());
+    migrate(&url).await.unwrap();
+    live(&url).await;
 
-    let mut conn = SqliteConnection::establish(&path).unwrap();
+    let mut conn = connect_sqlite(&path).unwrap();
     let statements = sent('`');
     assert!(statements.len() > 40, "{statements:#?}");
     let mut growing = Vec::new();

@@ -1,0 +1,4 @@
+//! The core through its public interface: generated histories, and a search of a small model.
+
+mod invariants;
+mod model;

@@ -1,0 +1,12 @@
+//! The store through its public interface, on both databases.
+//!
+//! One program holds all of it but `tests/plans.rs`: each program links the whole store.
+
+mod conformance;
+mod constraints;
+mod differential;
+mod migrations;
+mod moving;
+mod pooler;
+mod postgres;
+mod tls;

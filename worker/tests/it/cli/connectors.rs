@@ -1,0 +1,201 @@
+//! Connectors from the command line: what they offer, what changed, and a workflow that uses one.
+
+use expect_test::expect;
+use rustix::process::{Pid, test_kill_process};
+
+use crate::cli::place::Place;
+
+const CONFIG: &str = r#"
+timezone = "UTC"
+
+[mcp.things]
+command = "node"
+args = ["server.js"]
+
+[mcp.things.tools.add_thing]
+key_argument = "request_id"
+reconcile = { tool = "find_things", arguments = { name = "$input/name" }, found = { path = "$.things[*].name", equals = "$input/name" }, absence_after_s = 1 }
+"#;
+
+const WORKFLOW: &str = r#"
+const workflow = {
+  topics: { wanted: {} },
+  producers: {
+    wishes: {
+      publishes: ["wanted"],
+      schedule: { interval: "1d" },
+      handler: async () => {
+        const { things } = await Things.findThings({ name: "lamp" });
+        if (things.length > 0) return;
+        const inputId = await Topics.registerInput({ source: "Files", type: "file", id: "lamp", title: "A lamp" });
+        await Topics.publish({ topic: "wanted", event: { messageId: "lamp", payload: {}, inputId } });
+      },
+    },
+  },
+  consumers: {
+    add: {
+      subscribe: ["wanted"],
+      prepare: async () => {
+        const [event] = await Topics.peek({ topic: "wanted", limit: 1 });
+        if (!event) return { reservations: [] };
+        return { reservations: [{ topic: "wanted", ids: [event.messageId] }], data: { name: event.messageId } };
+      },
+      mutate: async ({ data }) => {
+        await Things.addThing({ name: data.name, how: "die" });
+      },
+    },
+  },
+};
+"#;
+
+fn place() -> Place {
+    let place = Place::new();
+    place.write("windlass.toml", CONFIG);
+    place.write("workflow.js", WORKFLOW);
+    place.write("server.js", include_str!("../../../../tools/tests/it/mcp/server.js"));
+    place.write("tools.json", include_str!("../../../../tools/tests/it/mcp/tools.json"));
+    place
+}
+
+/// Whether a server that was ever started here is still there.
+fn is_any_alive(place: &Place) -> bool {
+    let pids = place.read("pids");
+    assert!(!pids.is_empty());
+    pids.lines().any(|pid| test_kill_process(Pid::from_raw(pid.parse().unwrap()).unwrap()).is_ok())
+}
+
+#[test]
+fn each_tool_is_shown_with_what_it_may_do_and_why() {
+    let place = place();
+    place.expect(
+        &["connectors"],
+        &expect![[r#"
+        $ windlass connectors
+        things: listed for the first time, and accepted
+          scripts say   Things
+          server        node server.js
+          accepted      [TIME] by tester
+        TOOL         SCRIPTS SAY  EFFECT    BECAUSE             LOOKED UP BY
+        add_thing    addThing     mutation  the server says so  find_things
+        find_things  findThings   read      the server says so  -
+        promised     promised     mutation  nobody says         -
+        look-around  lookAround   mutation  nobody says         -
+        large        large        read      the server says so  -
+        never        never        read      the server says so  -
+        change_list  changeList   mutation  nobody says         -
+        meet         meet         mutation  nobody says         -
+        exit code 0
+
+    "#]],
+    );
+    let told = place.json("connectors");
+    assert_eq!(told[0]["condition"], "as_accepted");
+    assert_eq!(told[0]["tools"][0]["reconciled_by"], "find_things");
+    assert!(!is_any_alive(&place));
+}
+
+#[test]
+fn a_changed_list_is_seen_and_accepted() {
+    let place = place();
+    assert_eq!(place.call("types").code, 0);
+    let changed = place.read("tools.json").replace("Adds a thing.", "Adds a thing for us.");
+    place.write("tools.json", changed.replace("\"look-around\"", "\"look-away\""));
+
+    place.expect(
+        &["connectors", "connectors --accept things", "connectors --accept thing"],
+        &expect![[r#"
+            $ windlass connectors
+            things: CHANGED
+              scripts say   Things
+              server        node server.js
+              accepted      [TIME] by tester
+              changed       add_thing: different description
+              changed       look-around: removed
+              changed       look-away: added
+              what to do    look at it; `windlass connectors --accept things` lets scripts use it
+            TOOL         SCRIPTS SAY  EFFECT    BECAUSE             LOOKED UP BY
+            add_thing    addThing     mutation  the server says so  find_things
+            find_things  findThings   read      the server says so  -
+            promised     promised     mutation  nobody says         -
+            look-around  lookAround   mutation  nobody says         -
+            large        large        read      the server says so  -
+            never        never        read      the server says so  -
+            change_list  changeList   mutation  nobody says         -
+            meet         meet         mutation  nobody says         -
+            exit code 3
+
+            $ windlass connectors --accept things
+            things: as accepted
+              scripts say   Things
+              server        node server.js
+              accepted      [TIME] by tester
+            TOOL         SCRIPTS SAY  EFFECT    BECAUSE             LOOKED UP BY
+            add_thing    addThing     mutation  the server says so  find_things
+            find_things  findThings   read      the server says so  -
+            promised     promised     mutation  nobody says         -
+            look-away    lookAway     mutation  nobody says         -
+            large        large        read      the server says so  -
+            never        never        read      the server says so  -
+            change_list  changeList   mutation  nobody says         -
+            meet         meet         mutation  nobody says         -
+            exit code 0
+
+            $ windlass connectors --accept thing
+            stderr:
+            error: there is no connector `thing`
+            hint: see `windlass connectors` for those that exist
+            exit code 2
+
+        "#]],
+    );
+    assert_eq!(place.call("connectors").code, 0);
+}
+
+#[test]
+fn what_scripts_can_call_is_known_without_the_server() {
+    let place = place();
+
+    let first = place.call("types");
+    let second = place.call("types");
+
+    assert!(first.stdout.contains("declare const Things: {"), "{}", first.stdout);
+    assert_eq!(first.stdout, second.stdout);
+    assert_eq!(place.read("pids").lines().count(), 1);
+    assert_eq!(place.call("check workflow.js").code, 0);
+}
+
+#[test]
+fn a_connector_that_cannot_be_asked_is_named() {
+    let place = Place::new();
+    place.write("windlass.toml", "[mcp.gone]\ncommand = \"./gone\"\n");
+    place.expect(&["connectors", "types"], &expect![[r#"
+        $ windlass connectors
+        gone: UNREACHABLE
+          scripts say   Gone
+          server        ./gone
+          problem       could not start `./gone` (No such file or directory (os error 2)): install it, or correct `[mcp.gone]`
+        exit code 1
+
+        $ windlass types
+        stderr:
+        error: could not ask the connector `gone` for its tools
+          caused by: could not start `./gone` (No such file or directory (os error 2)): install it, or correct `[mcp.gone]`
+        hint: mend it and see `windlass connectors`, or take it out of the configuration
+        exit code 1
+
+    "#]]);
+}
+
+#[test]
+fn a_lost_answer_of_a_connector_is_looked_up_and_the_run_goes_on() {
+    let place = place();
+    assert_eq!(place.call("deploy workflow.js --name things --activate").code, 0);
+
+    let ran = place.call("run things");
+
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    assert_eq!(place.read("things"), "lamp\n");
+    let outputs = place.json("outputs things");
+    assert_eq!(outputs[0]["status"], "applied", "{outputs}");
+    assert!(!is_any_alive(&place));
+}

@@ -1,0 +1,58 @@
+//! The program among other processes: signals and pipes.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::process::Stdio;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::cli::place::Place;
+
+#[test]
+fn up_works_until_it_is_told_to_stop() {
+    let place = Place::with_starter();
+    place.call("deploy workflow.js --name notes --activate");
+    let mut up = place.command("up").stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(up.stdout.take().unwrap()).lines().map(Result::unwrap);
+
+    let seen: Vec<_> = lines.by_ref().take_while(|line| !line.contains("Files.append")).collect();
+    kill_process(Pid::from_child(&up), Signal::TERM).unwrap();
+
+    assert!(seen.iter().any(|line| line == "Watching notes."), "{seen:?}");
+    assert_eq!(lines.last().as_deref(), Some("Stopped."));
+    assert_eq!(up.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn up_waits_for_a_database_that_does_not_answer_yet() {
+    let place = Place::new();
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("postgres://nobody@{}/windlass", server.local_addr().unwrap());
+    let mut command = place.command("up --database");
+    let mut up = command.arg(url).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+
+    for _attempt in 0..3 {
+        let (connection, _) = server.accept().unwrap();
+        drop(connection);
+    }
+    kill_process(Pid::from_child(&up), Signal::TERM).unwrap();
+
+    assert_eq!(up.wait().unwrap().code(), Some(0));
+    let output = up.wait_with_output().unwrap();
+    assert!(String::from_utf8(output.stdout).unwrap().ends_with("Stopped.\n"));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("cannot begin yet, trying again"), "{said}");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let place = Place::new();
+    let mut types =
+        place.command("types").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+
+    drop(types.stdout.take());
+
+    let output = types.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+}

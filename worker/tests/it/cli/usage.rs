@@ -1,0 +1,184 @@
+//! Command lines that make no sense.
+
+use expect_test::expect;
+
+use crate::cli::place::Place;
+
+#[test]
+fn wrong_usage_is_explained_on_stderr() {
+    Place::new().expect(
+        &[
+            "nonsense",
+            "deploy workflow.js",
+            "resolve mut_1",
+            "resolve mut_1 --skip --did-not-happen",
+        ],
+        &expect![[r#"
+            $ windlass nonsense
+            stderr:
+            error: unrecognized subcommand 'nonsense'
+
+            Usage: windlass [OPTIONS] <COMMAND>
+
+            For more information, try '--help'.
+            exit code 2
+
+            $ windlass deploy workflow.js
+            stderr:
+            error: the following required arguments were not provided:
+              --name <NAME>
+
+            Usage: windlass deploy --name <NAME> <FILE>
+
+            For more information, try '--help'.
+            exit code 2
+
+            $ windlass resolve mut_1
+            stderr:
+            error: the following required arguments were not provided:
+              <--did-not-happen|--skip|--try-again|--happened <RESULT>>
+
+            Usage: windlass resolve <--did-not-happen|--skip|--try-again|--happened <RESULT>> <MUTATION>
+
+            For more information, try '--help'.
+            exit code 2
+
+            $ windlass resolve mut_1 --skip --did-not-happen
+            stderr:
+            error: the argument '--skip' cannot be used with '--did-not-happen'
+
+            Usage: windlass resolve <--did-not-happen|--skip|--try-again|--happened <RESULT>> <MUTATION>
+
+            For more information, try '--help'.
+            exit code 2
+
+        "#]],
+    );
+}
+
+#[test]
+fn without_a_command_the_help_is_shown() {
+    let called = Place::new().call("");
+
+    assert_eq!(called.code, 2);
+    assert!(called.stderr.contains("Usage: windlass"), "{}", called.stderr);
+}
+
+#[test]
+fn help_and_version_are_answers() {
+    let place = Place::new();
+
+    let (help, version) = (place.call("--help"), place.call("--version"));
+
+    assert_eq!((help.code, version.code), (0, 0));
+    assert!(help.stdout.contains("Exit codes: 0 done, 1 the operation failed"), "{}", help.stdout);
+    assert!(version.stdout.starts_with("windlass 0."), "{}", version.stdout);
+}
+
+#[test]
+fn what_is_not_there_is_named_with_a_way_on() {
+    let place = Place::with_starter();
+    place.expect(
+        &["status nobody", "show run_1", "show x", "logs wf_1", "activate nobody@1.0"],
+        &expect![[r#"
+            $ windlass status nobody
+            stderr:
+            error: there is no workflow `nobody`
+            hint: see `windlass list` for those that exist
+            exit code 1
+
+            $ windlass show run_1
+            stderr:
+            error: there is no run `run_1`
+            hint: look for it with `windlass runs`, `events`, `inputs` or `outputs`
+            exit code 1
+
+            $ windlass show x
+            stderr:
+            error: there is no id that begins with `x`
+            hint: look for it with `windlass runs`, `events`, `inputs` or `outputs`
+            exit code 1
+
+            $ windlass logs wf_1
+            stderr:
+            error: there is no workflow `wf_1`
+            hint: see `windlass list` for those that exist
+            exit code 1
+
+            $ windlass activate nobody@1.0
+            stderr:
+            error: there is no workflow `nobody`
+            hint: see `windlass list` for those that exist
+            exit code 1
+
+        "#]],
+    );
+}
+
+#[test]
+fn a_mistyped_workspace_is_not_made_by_looking_for_it() {
+    let place = Place::with_starter();
+    place.call("deploy workflow.js --name notes --workspace team");
+    place.expect(
+        &["list --workspace taem", "pause notes --workspace taem --json", "list --workspace team"],
+        &expect![[r#"
+            $ windlass list --workspace taem
+            stderr:
+            error: there is no workspace `taem`
+            hint: there is `default`, `team`; the first `windlass deploy` makes another
+            exit code 1
+
+            $ windlass pause notes --workspace taem --json
+            {
+              "error": {
+                "code": "not_found",
+                "message": "there is no workspace `taem`",
+                "hint": "there is `default`, `team`; the first `windlass deploy` makes another"
+              }
+            }
+            exit code 1
+
+            $ windlass list --workspace team
+            NAME   STATUS  RUNS  NEWEST  ID
+            notes  ready   -     1.0     wf_[ID]
+            exit code 0
+
+        "#]],
+    );
+    for line in ["status", "events notes", "runs notes", "show run_1", "notifications", "doctor"] {
+        let called = place.call(&format!("{line} --workspace taem"));
+
+        assert_eq!(called.code, 1, "{line}: {}", called.stdout);
+        let said = format!("{}{}", called.stdout, called.stderr);
+        assert!(said.contains("there is no workspace `taem`"), "{line}: {said}");
+    }
+}
+
+#[test]
+fn a_missing_database_is_no_riddle() {
+    let place = Place::new();
+    place.expect(&["list", "status --json", "run notes"], &expect![[r#"
+        $ windlass list
+        stderr:
+        error: there is no database `[DIR]/.windlass/windlass.db` yet
+        hint: deploy a workflow first: `windlass deploy FILE --name NAME --activate`; or name the database with `--database`
+        exit code 1
+
+        $ windlass status --json
+        {
+          "error": {
+            "code": "no_database",
+            "message": "there is no database `[DIR]/.windlass/windlass.db` yet",
+            "hint": "deploy a workflow first: `windlass deploy FILE --name NAME --activate`; or name the database with `--database`"
+          }
+        }
+        exit code 1
+
+        $ windlass run notes
+        stderr:
+        error: there is no workflow `notes`
+        hint: see `windlass list` for those that exist
+        exit code 1
+
+    "#]]);
+}

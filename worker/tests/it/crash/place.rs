@@ -1,0 +1,289 @@
+//! A folder with a deployed workflow, and the binary to run it.
+
+use std::fs::File;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use windlass_store::testing::PostgresSchema;
+
+use crate::crash::counter::Counter;
+
+/// Which database a place uses.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Database {
+    Sqlite,
+    Postgres,
+}
+
+/// A folder, a database, a deployed workflow.
+pub(crate) struct Place {
+    folder: TempDir,
+    workflow: &'static str,
+    /// Dropped with the place.
+    schema: Option<PostgresSchema>,
+}
+
+const ONE_REQUEST: &str = r#"
+const workflow = {
+  topics: { orders: {} },
+  producers: {
+    poll: {
+      publishes: ["orders"], schedule: { interval: "1d" },
+      handler: async () => {
+        const inputId = await Topics.registerInput({ source: "System", type: "random", id: "1", title: "order 1" });
+        await Topics.publish({ topic: "orders", event: { messageId: "1", payload: {}, inputId } });
+      },
+    },
+  },
+  consumers: {
+    send: {
+      subscribe: ["orders"],
+      prepare: async () => {
+        const events = await Topics.peek({ topic: "orders", limit: 1 });
+        return { reservations: [{ topic: "orders", ids: events.map((event) => event.messageId) }] };
+      },
+      mutate: async () => { await Http.post({ url: "http://$ADDRESS/orders", body: { order: 1 } }); },
+      next: async (prepared, result) => ({ status: result.status }),
+    },
+  },
+};
+"#;
+
+/// A process that works until it is dropped, and then dies as by `kill -9`.
+pub(crate) struct Worker(Child);
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Place {
+    /// The receipts example with some of its mails, deployed; none where the database is not to be had.
+    pub(crate) fn receipts(database: Database, mails: &[&str]) -> Option<Self> {
+        let place = Self::empty(database, "receipts")?;
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/receipts");
+        place.copy(&example.join("workflow.js"), "workflow.js");
+        place.copy(&example.join("windlass.toml"), "windlass.toml");
+        std::fs::create_dir(place.path("inbox")).unwrap();
+        std::fs::create_dir(place.path("out")).unwrap();
+        for entry in std::fs::read_dir(example.join("inbox")).unwrap() {
+            let mail = entry.unwrap().path();
+            let name = mail.file_name().unwrap().to_str().unwrap().to_owned();
+            if mails.iter().any(|wanted| name.starts_with(wanted)) {
+                place.copy(&mail, &format!("inbox/{name}"));
+            }
+        }
+        place.deploy();
+        Some(place)
+    }
+
+    /// A workflow that makes one request of `counter`, deployed.
+    pub(crate) fn requests(database: Database, counter: &Counter) -> Option<Self> {
+        let place = Self::empty(database, "orders")?;
+        let address = counter.address().to_string();
+        std::fs::write(place.path("workflow.js"), ONE_REQUEST.replace("$ADDRESS", &address))
+            .unwrap();
+        std::fs::write(
+            place.path("windlass.toml"),
+            format!("[tools.http]\nallow = [\"{address}\"]\n"),
+        )
+        .unwrap();
+        place.deploy();
+        Some(place)
+    }
+
+    /// A folder without a workflow.
+    pub(crate) fn empty(database: Database, workflow: &'static str) -> Option<Self> {
+        let schema = match database {
+            Database::Sqlite => None,
+            Database::Postgres => {
+                Some(tokio::runtime::Runtime::new().unwrap().block_on(PostgresSchema::create())?)
+            }
+        };
+        Some(Self { folder: tempfile::tempdir().unwrap(), workflow, schema })
+    }
+
+    /// Deploys the workflow that stands in the folder.
+    pub(crate) fn deploy(&self) {
+        self.migrate();
+        self.must(&["deploy", "workflow.js", "--name", self.workflow, "--activate"]);
+    }
+
+    /// Makes the schema where nothing else does.
+    pub(crate) fn migrate(&self) {
+        if self.schema.is_some() {
+            self.must(&["migrate"]);
+        }
+    }
+
+    /// A worker for all workflows.
+    pub(crate) fn up(&self) -> Worker {
+        let log = File::options().create(true).append(true).open(self.path("up.log")).unwrap();
+        Worker(self.command(&["up"]).stdout(Stdio::null()).stderr(log).spawn().unwrap())
+    }
+
+    pub(crate) fn database_url(&self) -> String {
+        match &self.schema {
+            Some(schema) => schema.url(),
+            None => format!("sqlite:{}", self.path(".windlass/windlass.db").display()),
+        }
+    }
+
+    pub(crate) fn write(&self, path: &str, text: &str) {
+        std::fs::write(self.path(path), text).unwrap();
+    }
+
+    /// Runs the workflow undisturbed; returns the points it passed.
+    pub(crate) fn run_traced(&self) -> Vec<String> {
+        let trace = self.path("trace");
+        let run = self
+            .command(&["run", self.workflow])
+            .env("WINDLASS_FAULT_TRACE", &trace)
+            .output()
+            .unwrap();
+        assert!(run.status.success(), "{run:#?}");
+        let points = std::fs::read_to_string(trace).unwrap();
+        points.lines().map(str::to_owned).collect()
+    }
+
+    /// Runs the workflow until it dies at that point; `false` where it came to its end before: how often a process looks for work
+    /// depends on how busy the machine is.
+    pub(crate) fn run_killed_at(&self, point: usize) -> bool {
+        let run = self
+            .command(&["run", self.workflow])
+            .env("WINDLASS_FAULT_KILL", point.to_string())
+            .output()
+            .unwrap();
+        let is_killed = run.status.signal() == Some(9);
+        assert!(is_killed || run.status.success(), "not killed at point {point}: {run:#?}");
+        is_killed
+    }
+
+    /// Runs the workflow until it has nothing to do, or waits for a person.
+    pub(crate) fn run_to_rest(&self) {
+        for _ in 0..4 {
+            let run = self.run(&["run", self.workflow, "--json"]);
+            match run.status.code() {
+                Some(0 | 3) => {}
+                _ => panic!("{run:#?}"),
+            }
+            let waits_for_person = run.status.code() == Some(3);
+            let is_at_rest = self
+                .statuses()
+                .iter()
+                .all(|(_, status)| status == "consumed" || status == "skipped");
+            if waits_for_person || is_at_rest {
+                return;
+            }
+        }
+        panic!("does not come to rest: {:?}", self.statuses());
+    }
+
+    /// Message id and status of every event, in order.
+    pub(crate) fn statuses(&self) -> Vec<(String, String)> {
+        let events = self.json(&["events", self.workflow]);
+        let word =
+            |event: &Value, key: &str| event.get(key).and_then(Value::as_str).unwrap().to_owned();
+        let mut statuses: Vec<_> = events
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|event| {
+                (
+                    format!("{} {}", word(event, "topic"), word(event, "message_id")),
+                    word(event, "status"),
+                )
+            })
+            .collect();
+        statuses.sort();
+        statuses
+    }
+
+    /// The mutations nobody has settled.
+    pub(crate) fn in_doubt(&self) -> Vec<String> {
+        let outputs = self.json(&["outputs", self.workflow]);
+        let unsettled = outputs.as_array().unwrap().iter().filter(|output| {
+            !matches!(output.get("status").and_then(Value::as_str), Some("applied" | "failed"))
+        });
+        unsettled
+            .map(|output| output.get("id").and_then(Value::as_str).unwrap().to_owned())
+            .collect()
+    }
+
+    pub(crate) fn resolve(&self, mutation: &str, verdict: &str) {
+        self.must(&["resolve", mutation, verdict]);
+    }
+
+    pub(crate) fn make_folder(&self, path: &str) {
+        std::fs::create_dir(self.path(path)).unwrap();
+    }
+
+    /// The names and texts of the files in a folder.
+    pub(crate) fn files(&self, folder: &str) -> Vec<(String, String)> {
+        let entries = std::fs::read_dir(self.path(folder)).unwrap();
+        let mut files: Vec<_> = entries
+            .map(|entry| {
+                let entry = entry.unwrap();
+                let text = std::fs::read_to_string(entry.path()).unwrap();
+                (entry.file_name().into_string().unwrap(), text)
+            })
+            .collect();
+        files.sort();
+        files
+    }
+
+    /// How many messages its scripts have sent to people.
+    pub(crate) fn n_messages(&self) -> usize {
+        let notifications = self.json(&["notifications"]);
+        let is_message =
+            |it: &&Value| it.get("kind").and_then(Value::as_str) == Some("script_message");
+        notifications.as_array().unwrap().iter().filter(is_message).count()
+    }
+
+    /// The lines of a file.
+    pub(crate) fn lines(&self, path: &str) -> Vec<String> {
+        std::fs::read_to_string(self.path(path))
+            .unwrap_or_default()
+            .lines()
+            .map(str::to_owned)
+            .collect()
+    }
+
+    fn json(&self, words: &[&str]) -> Value {
+        let mut words = words.to_vec();
+        words.push("--json");
+        serde_json::from_slice(&self.must(&words).stdout).unwrap()
+    }
+
+    pub(crate) fn must(&self, words: &[&str]) -> Output {
+        let output = self.run(words);
+        assert!(output.status.success(), "{words:?}: {output:#?}");
+        output
+    }
+
+    fn run(&self, words: &[&str]) -> Output {
+        self.command(words).output().unwrap()
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_windlass"));
+        command.args(words).current_dir(self.folder.path());
+        if let Some(schema) = &self.schema {
+            command.args(["--database", &schema.url()]);
+        }
+        command
+    }
+
+    fn copy(&self, from: &Path, to: &str) {
+        std::fs::copy(from, self.path(to)).unwrap();
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+}

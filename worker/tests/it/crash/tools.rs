@@ -1,0 +1,169 @@
+//! Every tool that changes something, and the look-up of what it changed.
+
+use std::collections::BTreeMap;
+
+use crate::crash::counter::Counter;
+use crate::crash::place::{Database, Place};
+use crate::crash::{Kills, assert_reaches};
+
+/// One message for each tool; the message says which.
+const EVERY_TOOL: &str = r#"
+const workflow = {
+  topics: { wishes: {} },
+  producers: {
+    poll: {
+      publishes: ["wishes"], schedule: { interval: "1d" },
+      handler: async () => {
+        for (const id of ["append", "write", "remove", "tell", "post", "put", "patch", "delete"]) {
+          const inputId = await Topics.registerInput({ source: "System", type: "random", id, title: id });
+          await Topics.publish({ topic: "wishes", event: { messageId: id, payload: {}, inputId } });
+        }
+      },
+    },
+  },
+  consumers: {
+    fulfil: {
+      subscribe: ["wishes"],
+      prepare: async () => {
+        const [wish] = await Topics.peek({ topic: "wishes", limit: 1 });
+        if (!wish) return { reservations: [] };
+        return { reservations: [{ topic: "wishes", ids: [wish.messageId] }], data: wish.messageId, ui: { title: wish.messageId } };
+      },
+      mutate: async ({ data }) => {
+        const url = `http://$ADDRESS/${data}`;
+        if (data === "append") await Files.append({ path: "out/lines.txt", line: data, key: data });
+        if (data === "write") await Files.write({ path: "out/text.txt", text: data });
+        if (data === "remove") await Files.delete({ path: "out/old.txt" });
+        if (data === "tell") await User.notify({ title: data, text: "" });
+        if (data === "post") await Http.post({ url, body: { data } });
+        if (data === "put") await Http.put({ url, body: { data } });
+        if (data === "patch") await Http.patch({ url, body: { data } });
+        if (data === "delete") await Http.delete({ url });
+      },
+      next: async ({ data }, { status }) => ({ last: status }),
+    },
+  },
+};
+"#;
+
+/// What is to be seen outside and inside.
+#[derive(Debug, PartialEq)]
+struct Seen {
+    files: Vec<(String, String)>,
+    messages: usize,
+    /// How many keys each path was asked with: a service that knows keys does each once.
+    keys: BTreeMap<String, usize>,
+    statuses: Vec<(String, String)>,
+}
+
+fn place(database: Database, counter: &Counter) -> Option<Place> {
+    let place = Place::empty(database, "wishes")?;
+    let address = counter.address().to_string();
+    let config = format!(
+        "[tools.files]\nroots = [\"out\"]\n\
+         [tools.http]\nallow = [\"{address}\"]\n\
+         [[tools.http.endpoints]]\nurl = \"http://{address}/\"\nidempotent = true\n"
+    );
+    place.write("windlass.toml", &config);
+    place.write("workflow.js", &EVERY_TOOL.replace("$ADDRESS", &address));
+    place.make_folder("out");
+    place.write("out/old.txt", "old");
+    place.deploy();
+    Some(place)
+}
+
+fn seen(place: &Place, counter: &Counter) -> Seen {
+    Seen {
+        files: place.files("out"),
+        messages: place.n_messages(),
+        keys: counter.take_keys(),
+        statuses: place.statuses(),
+    }
+}
+
+#[test]
+fn crash_around_every_tool_on_sqlite() {
+    every_tool(Database::Sqlite);
+}
+
+#[test]
+fn crash_around_every_tool_on_postgres() {
+    every_tool(Database::Postgres);
+}
+
+/// The boundaries between them are those of the receipts; here it is killed around each ledger row and each call.
+fn every_tool(database: Database) {
+    let counter = Counter::start();
+    let Some(undisturbed) = place(database, &counter) else { return };
+    let points = undisturbed.run_traced();
+    let expected = seen(&undisturbed, &counter);
+    assert_eq!((expected.messages, expected.keys.len()), (1, 4), "{expected:?}");
+    assert_eq!(expected.files.len(), 2, "{expected:?}");
+    let tools = [
+        "Files.append",
+        "Files.write",
+        "Files.delete",
+        "User.notify",
+        "Http.post",
+        "Http.put",
+        "Http.patch",
+        "Http.delete",
+    ];
+    assert_reaches(&points, &tools);
+
+    let mut kills = Kills::default();
+    for (idx, point) in points.iter().enumerate() {
+        let is_call = tools.iter().any(|tool| point.starts_with(tool));
+        if !is_call && !point.contains("_mutation.") {
+            continue;
+        }
+        let place = place(database, &counter).unwrap();
+        kills.count(place.run_killed_at(idx + 1));
+        place.run_to_rest();
+
+        assert_eq!(seen(&place, &counter), expected, "killed at point {}, {point}", idx + 1);
+    }
+    kills.assert_most();
+}
+
+#[test]
+fn crash_anywhere_while_a_lost_answer_is_looked_up_on_sqlite() {
+    lookups(Database::Sqlite);
+}
+
+#[test]
+fn crash_anywhere_while_a_lost_answer_is_looked_up_on_postgres() {
+    lookups(Database::Postgres);
+}
+
+/// A process that dies between an effect and its answer, and then one that dies while it looks the effect up.
+fn lookups(database: Database) {
+    let counter = Counter::start();
+    let Some(undisturbed) = place(database, &counter) else { return };
+    let points = undisturbed.run_traced();
+    let expected = seen(&undisturbed, &counter);
+    let mut kills = Kills::default();
+    for call in ["Files.append.after", "Http.post.after", "Http.post.before"] {
+        let first = points.iter().position(|point| point == call).unwrap() + 1;
+        let twin = place(database, &counter).unwrap();
+        kills.count(twin.run_killed_at(first));
+        let looking = twin.run_traced();
+        assert_eq!(seen(&twin, &counter), expected, "killed at {call}");
+        assert_reaches(
+            &looking,
+            &["recover_runs", "claim_lookups", "reconcile.before", "settle_lookup"],
+        );
+
+        // Up to where the effect is settled; what follows is a run like any other.
+        let settled = looking.iter().position(|point| point == "settle_lookup.after").unwrap() + 1;
+        for (idx, point) in looking.iter().enumerate().take(settled) {
+            let place = place(database, &counter).unwrap();
+            kills.count(place.run_killed_at(first));
+            kills.count(place.run_killed_at(idx + 1));
+            place.run_to_rest();
+
+            assert_eq!(seen(&place, &counter), expected, "killed at {call}, then at {point}");
+        }
+    }
+    kills.assert_most();
+}

@@ -1,0 +1,42 @@
+//! Whole workflows through the public interface: a real script in V8, the real tools, a real database, and a clock that the
+//! test moves. Each scenario runs on SQLite and, where `WINDLASS_TEST_POSTGRES` names a server, on PostgreSQL.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test says what it relies on by failing"
+)]
+
+mod abuse;
+mod classes;
+mod doubts;
+mod failures;
+mod intake;
+mod odd;
+mod outside;
+mod timing;
+mod versions;
+mod workers;
+mod workshop;
+
+/// Makes each scenario a test on each database.
+macro_rules! scenarios {
+    ($($(#[$meta:meta])* async fn $name:ident($workshop:ident: Workshop) $body:block)+) => {
+        $($(#[$meta])* async fn $name($workshop: crate::scenarios::workshop::Workshop) $body)+
+
+        mod sqlite {
+            $(#[test]
+            fn $name() {
+                crate::scenarios::workshop::on_sqlite(super::$name);
+            })+
+        }
+
+        mod postgres {
+            $(#[test]
+            fn $name() {
+                crate::scenarios::workshop::on_postgres(super::$name);
+            })+
+        }
+    };
+}
+pub(crate) use scenarios;

@@ -1,0 +1,175 @@
+//! Several workers on one database.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use windlass_core::{MutationStatus, Phase, Status, WorkflowId};
+use windlass_store::{ClaimFilter, ClaimRuns, ClaimScope, RecoverRuns};
+
+use crate::scenarios::scenarios;
+use crate::scenarios::workshop::Workshop;
+
+const EVENTS: usize = 20;
+
+/// Publishes its events once and sends each to the outside.
+const SENDER: &str = r#"
+const workflow = {
+  topics: { orders: {} },
+  producers: {
+    poll: {
+      publishes: ["orders"], schedule: { interval: "1h" },
+      handler: async () => {
+        for (let n = 0; n < $EVENTS; n++) {
+          const inputId = await Topics.registerInput({ source: "System", type: "random", id: `${n}`, title: `order ${n}` });
+          await Topics.publish({ topic: "orders", event: { messageId: `${n}`, payload: {}, inputId } });
+        }
+      },
+    },
+  },
+  consumers: {
+    send: {
+      subscribe: ["orders"],
+      prepare: async () => {
+        const events = await Topics.peek({ topic: "orders", limit: 1 });
+        return { reservations: [{ topic: "orders", ids: events.map((event) => event.messageId) }], data: events[0]?.messageId };
+      },
+      mutate: async (prepared) => { await Http.post({ url: `$URL/$NAME/${prepared.data}` }); },
+    },
+  },
+};
+"#;
+
+async fn deploy_sender(shop: &Workshop, name: &str) -> WorkflowId {
+    let script = SENDER.replace("$EVENTS", &EVENTS.to_string()).replace("$NAME", name);
+    shop.deploy(name, &script).await
+}
+
+/// Waits until every event of the workflows is consumed.
+async fn all_consumed(shop: &Workshop, workflows: &[WorkflowId]) {
+    let mut changes = shop.store.wake_ups();
+    loop {
+        let mut consumed = 0;
+        for workflow in workflows {
+            consumed += shop
+                .statuses(*workflow, "orders")
+                .await
+                .iter()
+                .filter(|s| *s == "consumed")
+                .count();
+        }
+        if consumed == workflows.len() * EVENTS {
+            return;
+        }
+        // The last commit brings no work and so rings nobody.
+        let _rung_or_not = tokio::time::timeout(Duration::from_millis(50), changes.wait()).await;
+    }
+}
+
+scenarios! {
+    async fn two_workers_share_the_work_and_nothing_happens_twice(shop: Workshop) {
+        let names = ["a", "b", "c", "d", "e", "f"];
+        let mut workflows = Vec::new();
+        for name in names {
+            workflows.push(deploy_sender(&shop, name).await);
+        }
+        let shutdown = CancellationToken::new();
+        let workers: Vec<_> = (0..2)
+            .map(|_| {
+                let engine = shop.engine_elsewhere();
+                let shutdown = shutdown.clone();
+                tokio::spawn(async move { engine.await.serve(shutdown).await })
+            })
+            .collect();
+
+        tokio::time::timeout(Duration::from_secs(60), all_consumed(&shop, &workflows)).await.unwrap();
+        shutdown.cancel();
+        for worker in workers {
+            worker.await.unwrap().unwrap();
+        }
+
+        for (name, workflow) in names.iter().zip(&workflows) {
+            for n in 0..EVENTS {
+                assert_eq!(shop.outside.requests(&format!("{name}/{n}")), 1, "{name} {n}");
+            }
+            let runs = shop.runs(*workflow).await;
+            assert!(runs.iter().all(|run| run.status == Status::Committed), "{runs:#?}");
+        }
+    }
+
+    async fn a_worker_that_was_taken_for_dead_can_no_longer_write(shop: Workshop) {
+        let workflow = deploy_sender(&shop, "a").await;
+        shop.outside.answer("a/0", 200, "done");
+        // The lease ends while the request is out; another worker takes over, and the answer comes too late.
+        let (store, clock) = (Arc::clone(&shop.store), Arc::clone(&shop.clock));
+        shop.outside.before_answering("a/0", move || {
+            let (store, clock) = (Arc::clone(&store), Arc::clone(&clock));
+            Box::pin(async move {
+                clock.advance(Duration::from_secs(3_600));
+                let recovered = store.recover_runs(RecoverRuns { lost_workers: Vec::new(), limit: 10 }).await.unwrap();
+                assert_eq!(recovered.len(), 1);
+            })
+        });
+
+        shop.work().await;
+
+        let doubtful = shop.outputs(workflow).await.remove(0);
+        assert_eq!(doubtful.status, MutationStatus::Indeterminate, "the late answer changes nothing by itself");
+        assert!(doubtful.late_evidence.is_some(), "and is kept for the person who is asked");
+        let run = shop.store.run(shop.workspace, doubtful.handler_run_id).await.unwrap();
+        assert_eq!((run.phase, run.status), (Phase::Mutating, Status::PausedReconciliation));
+        assert_eq!(shop.outside.requests("a/0"), 1);
+    }
+
+    async fn a_run_that_a_worker_abandons_goes_on_as_soon_as_another_starts(shop: Workshop) {
+        let workflow = deploy_sender(&shop, "a").await;
+        // Claimed by a worker that goes in good order before it has done anything: on a full disk, for example.
+        let worker = shop.new_worker();
+        let leaving = shop.engine_of(worker);
+        let lease = Duration::from_secs(60);
+        let claim = ClaimRuns { worker, limit: 1, lease, scope: ClaimScope::Workflow(shop.workspace, workflow) };
+        shop.store.enqueue_due(1).await.unwrap();
+        assert_eq!(shop.store.claim_runs(claim).await.unwrap().len(), 1);
+        shop.work().await;
+        assert_eq!(shop.statuses(workflow, "orders").await.len(), 0, "it is in other hands while they live");
+        drop(leaving);
+
+        shop.work().await;
+
+        assert_eq!(shop.statuses(workflow, "orders").await, ["consumed"; EVENTS]);
+    }
+
+    async fn a_claimed_run_is_nobody_elses(shop: Workshop) {
+        deploy_sender(&shop, "a").await;
+        let claim = || {
+            let worker = shop.new_worker();
+            let lease = Duration::from_secs(60);
+            shop.store.claim_runs(ClaimRuns { worker, limit: 10, lease, scope: ClaimScope::Matching(ClaimFilter::default()) })
+        };
+
+        assert_eq!(claim().await.unwrap().len(), 1);
+        assert_eq!(claim().await.unwrap().len(), 0);
+    }
+    async fn a_slow_workflow_holds_up_no_other(shop: Workshop) {
+        let slow = deploy_sender(&shop, "slow").await;
+        let fast = deploy_sender(&shop, "fast").await;
+        // The first order of the one is answered when the last order of the other has come.
+        let done = Arc::new(Notify::new());
+        let waits = Arc::clone(&done);
+        shop.outside.before_answering("slow/0", move || {
+            let waits = Arc::clone(&waits);
+            Box::pin(async move { waits.notified().await })
+        });
+        shop.outside.before_answering(&format!("fast/{}", EVENTS - 1), move || {
+            done.notify_one();
+            Box::pin(async {})
+        });
+
+        shop.work().await;
+
+        for workflow in [slow, fast] {
+            assert_eq!(shop.statuses(workflow, "orders").await, ["consumed"; EVENTS]);
+        }
+    }
+}
