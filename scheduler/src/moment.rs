@@ -20,8 +20,8 @@ const NEVER_STANDS_STILL: ClockId = ClockId::Monotonic;
 pub(crate) struct Moment {
     /// On the clock that tasks sleep by.
     awake: Instant,
-    /// On the clock that never stands still.
-    machine: Duration,
+    /// On the clock that never stands still, in nanoseconds. Signed: a test may name a moment before the machine was started.
+    machine: i128,
 }
 
 impl Moment {
@@ -32,20 +32,21 @@ impl Moment {
 
     /// How long it is past, by whichever clock says more.
     pub(crate) fn elapsed(&self) -> Duration {
-        self.awake.elapsed().max(machine_time().saturating_sub(self.machine))
+        let machine = machine_time() - self.machine;
+        self.awake.elapsed().max(Duration::from_nanos(u64::try_from(machine).unwrap_or(0)))
     }
 
     /// The same moment, had the machine been suspended since for so long.
     #[cfg(test)]
     pub(crate) fn then_suspended_for(self, time: Duration) -> Self {
-        Self { machine: self.machine.saturating_sub(time), ..self }
+        let nanoseconds = i128::try_from(time.as_nanos()).unwrap_or(i128::MAX);
+        Self { machine: self.machine - nanoseconds, ..self }
     }
 }
 
-fn machine_time() -> Duration {
+fn machine_time() -> i128 {
     let time = clock_gettime(NEVER_STANDS_STILL);
-    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
+    i128::from(time.tv_sec) * 1_000_000_000 + i128::from(time.tv_nsec)
 }
 
 #[cfg(test)]
