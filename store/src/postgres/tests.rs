@@ -101,8 +101,12 @@ impl Operation for Announce {
 
 #[tokio::test]
 async fn a_commit_wakes_every_process_on_its_schema_and_nobody_else() {
-    let Some(schema) = PostgresSchema::migrated().await.unwrap() else { return };
-    let Some(elsewhere) = PostgresSchema::migrated().await.unwrap() else { return };
+    // Two schemas of one database: what is announced reaches every process that listens in it.
+    let Some(schema) = PostgresSchema::create().await else { return };
+    let Some(elsewhere) = PostgresSchema::create().await else { return };
+    for schema in [&schema, &elsewhere] {
+        PostgresStore::migrate(&schema.url()).await.unwrap();
+    }
     let (here, there) = (open(&schema).await, open(&schema).await);
     let other = open(&elsewhere).await;
     let mut heard = [here.subscribe(), there.subscribe()];

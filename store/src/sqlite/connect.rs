@@ -73,6 +73,7 @@ impl Place {
         if path.exists() { Ok(()) } else { Err(StoreError::not_found("database", self)) }
     }
 
+    #[expect(clippy::disallowed_methods, reason = "the pragmas say how long it waits for locks")]
     fn connect(&self, pragmas: &str) -> Result<SqliteConnection> {
         let path = self.path().unwrap_or_else(|| Path::new(":memory:"));
         let text = path.to_str().ok_or_else(|| StoreError::BadUrl {

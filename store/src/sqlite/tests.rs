@@ -5,13 +5,13 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
-use diesel::{Connection, SqliteConnection};
 use futures::future::join_all;
 use tempfile::TempDir;
 
 use super::*;
 use crate::error::StoreError;
 use crate::store::{Inspect, Store, WakeUps};
+use crate::testing::connect_sqlite;
 
 /// Any SQL as an operation that may bring work; `panic` is none.
 #[derive(Clone)]
@@ -61,7 +61,7 @@ fn names(folder: &TempDir) -> Vec<String> {
         #[diesel(sql_type = diesel::sql_types::Text)]
         name: String,
     }
-    let mut conn = SqliteConnection::establish(path(folder).to_str().unwrap()).unwrap();
+    let mut conn = connect_sqlite(&path(folder)).unwrap();
     let query = diesel::sql_query("SELECT name FROM workspaces ORDER BY name");
     let names: Vec<Name> = diesel::RunQueryDsl::load(query, &mut conn).unwrap();
     names.into_iter().map(|row| row.name).collect()
@@ -128,7 +128,7 @@ async fn another_process_that_keeps_the_lock_is_named_as_the_cause() {
     let folder = migrated().await;
     let store = open(&folder).await;
     store.write(RunSql("PRAGMA busy_timeout = 20".to_owned())).await.unwrap();
-    let mut other = SqliteConnection::establish(path(&folder).to_str().unwrap()).unwrap();
+    let mut other = connect_sqlite(&path(&folder)).unwrap();
     other.batch_execute("BEGIN IMMEDIATE").unwrap();
 
     let locked = store.write(make("a", "")).await.unwrap_err();
@@ -269,7 +269,7 @@ async fn an_empty_file_has_its_migrations_pending_and_stays_as_it_is() {
 #[tokio::test]
 async fn a_newer_schema_is_refused() {
     let folder = migrated().await;
-    let mut conn = SqliteConnection::establish(path(&folder).to_str().unwrap()).unwrap();
+    let mut conn = connect_sqlite(&path(&folder)).unwrap();
     let newer = "INSERT INTO __diesel_schema_migrations (version) VALUES ('99990101000000')";
     conn.batch_execute(newer).unwrap();
 

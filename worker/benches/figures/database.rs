@@ -10,9 +10,10 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use diesel::connection::SimpleConnection;
 use diesel::sql_types::BigInt;
-use diesel::{Connection, RunQueryDsl, SqliteConnection};
+use diesel::{RunQueryDsl, SqliteConnection};
 use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
+use windlass_store::testing::connect_sqlite;
 
 use crate::flushes;
 use crate::measure::{Repetition, as_f64};
@@ -161,13 +162,8 @@ impl Database {
         work: impl FnOnce(&mut SqliteConnection) -> anyhow::Result<T> + Send + 'static,
     ) -> anyhow::Result<T> {
         ensure!(self.kind == DatabaseKind::File, "a database in memory answers its store alone");
-        let path = self.folder.path().join("windlass.db").display().to_string();
-        let done = tokio::task::spawn_blocking(move || {
-            let mut conn = SqliteConnection::establish(&path)?;
-            conn.batch_execute("PRAGMA busy_timeout = 10000")?;
-            work(&mut conn)
-        });
-        done.await?
+        let path = self.folder.path().join("windlass.db");
+        tokio::task::spawn_blocking(move || work(&mut connect_sqlite(&path)?)).await?
     }
 
     /// Waits until the connections of a closed store have ended and reported their statistics.
