@@ -2,40 +2,43 @@
 
 use std::ffi::OsString;
 
-use xshell::Cmd;
+use xshell::{Cmd, Shell, cmd};
 
-/// What `cargo run` says of this package. Where another cargo hears it, some dependencies are built again.
-const OF_THIS_PACKAGE: [&str; 2] = ["CARGO_PKG_", "CARGO_MANIFEST_"];
+/// What `cargo run` tells of this package. A cargo that inherits it builds some dependencies again.
+const PREFIXES: [&str; 2] = ["CARGO_PKG_", "CARGO_MANIFEST_"];
 
-/// The same command, as if no package were running.
-pub(crate) fn of_nobody(command: Cmd<'_>) -> Cmd<'_> {
-    said_of_this_package().fold(command, Cmd::env_remove)
+/// The same command without the variables that `cargo run` set for this package.
+pub(crate) fn without_cargo_env(command: Cmd<'_>) -> Cmd<'_> {
+    cargo_env().fold(command, Cmd::env_remove)
 }
 
-/// The names of the variables that say something of this package.
-pub(crate) fn said_of_this_package() -> impl Iterator<Item = OsString> {
-    let is_ours = |name: &OsString| {
+/// The names of the variables that `cargo run` set for this package.
+pub(crate) fn cargo_env() -> impl Iterator<Item = OsString> {
+    let is_of_package = |name: &OsString| {
         let name = name.to_string_lossy();
-        OF_THIS_PACKAGE.iter().any(|prefix| name.starts_with(prefix))
+        PREFIXES.iter().any(|prefix| name.starts_with(prefix))
     };
-    std::env::vars_os().map(|(name, _)| name).filter(is_ours)
+    std::env::vars_os().map(|(name, _)| name).filter(is_of_package)
+}
+
+/// Whether there is a `cargo SUBCOMMAND`.
+pub(crate) fn has_subcommand(sh: &Shell, subcommand: &str) -> bool {
+    cmd!(sh, "cargo {subcommand} --version").quiet().ignore_stdout().ignore_stderr().run().is_ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use xshell::{Shell, cmd};
-
     use super::*;
 
     #[test]
-    fn a_cargo_within_hears_nothing_of_this_package() {
+    fn a_cargo_within_inherits_nothing_of_this_package() {
         let sh = Shell::new().unwrap();
-        // Cargo says so to the tests of a package too.
+        // Cargo sets them for the tests of a package too.
         assert!(std::env::var_os("CARGO_PKG_NAME").is_some());
 
-        let heard = of_nobody(cmd!(sh, "env")).quiet().read().unwrap();
+        let environment = without_cargo_env(cmd!(sh, "env")).quiet().read().unwrap();
 
-        assert!(!heard.lines().any(|line| line.starts_with("CARGO_PKG_")), "{heard}");
-        assert!(heard.lines().any(|line| line.starts_with("PATH=")), "{heard}");
+        assert!(!environment.lines().any(|line| line.starts_with("CARGO_PKG_")), "{environment}");
+        assert!(environment.lines().any(|line| line.starts_with("PATH=")), "{environment}");
     }
 }

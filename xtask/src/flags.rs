@@ -20,12 +20,22 @@ xflags::xflags! {
             repeated filter: String
         }
 
-        /// Runs many seeded histories of the scheduler under faults, over every database.
+        /// Lints everything, and tests the crates that changed since the branch left `main` and all that depend on them.
+        cmd check {
+            /// Compare with this revision instead.
+            optional --since revision: String
+            /// Leave out the tests that need PostgreSQL.
+            optional --no-postgres
+        }
+
+        /// Runs many seeded histories of the scheduler under faults, over every database, and many cases of each property.
         cmd soak {
             /// The number of histories. Default: 10,000.
             optional --histories histories: u64
             /// The seed of the first history. Default: 0.
             optional --seed seed: u64
+            /// The number of cases of each property. Default: 10,000.
+            optional --cases cases: u64
         }
 
         /// Runs many workers on one PostgreSQL, injects faults, and prints a scorecard.

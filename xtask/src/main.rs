@@ -9,9 +9,11 @@
 mod bench;
 mod cargo;
 mod chaos;
+mod check;
 mod flags;
 mod postgres;
 mod soak;
+mod steps;
 mod test;
 mod tidy;
 
@@ -40,6 +42,7 @@ fn run() -> anyhow::Result<()> {
     match Xtask::from_env_or_exit().subcommand {
         XtaskCmd::Demo(demo) => run_demo(&demo.argument),
         XtaskCmd::Test(test) => test::run(&shell_in_repository()?, &test),
+        XtaskCmd::Check(check) => check::run(&shell_in_repository()?, &check),
         XtaskCmd::Soak(soak) => soak::run(&shell_in_repository()?, &soak),
         XtaskCmd::Chaos(chaos) => chaos::run(&shell_in_repository()?, &chaos),
         XtaskCmd::Bench(bench) => bench::run(&shell_in_repository()?, &bench),
@@ -51,7 +54,7 @@ fn run() -> anyhow::Result<()> {
 /// Becomes `windlass demo`, in the folder of whoever calls, so that the demo's own folder appears there.
 fn run_demo(arguments: &[OsString]) -> anyhow::Result<()> {
     let mut cargo_run = Command::new("cargo");
-    cargo::said_of_this_package().for_each(|name| {
+    cargo::cargo_env().for_each(|name| {
         cargo_run.env_remove(name);
     });
     let error = cargo_run

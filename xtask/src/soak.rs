@@ -1,31 +1,45 @@
-//! `cargo xtask soak`: many seeded histories of the scheduler's simulation, over every database.
+//! `cargo xtask soak`: many seeded histories of the scheduler's simulation, and many cases of each property.
 
 use anyhow::ensure;
 use xshell::{Shell, cmd};
 
+use crate::flags;
 use crate::postgres::Postgres;
-use crate::test::POSTGRES_URL;
-use crate::{cargo, flags};
+use crate::steps::Steps;
+use crate::test::{POSTGRES_URL, run_command};
 
-/// How many histories there are where nobody says.
 const HISTORIES: u64 = 10_000;
-/// A tenth each is for SQLite on disk and for PostgreSQL.
+/// SQLite on disk and PostgreSQL get a tenth of the histories each.
 const FEWEST: u64 = 10;
+const CASES: u64 = 10_000;
 
-/// Which histories the simulation is asked for.
+/// The environment variables of the simulation.
 const SEED: &str = "WINDLASS_SIM_SEED";
 const COUNT: &str = "WINDLASS_SIM_HISTORIES";
+/// The environment variable of the tests of properties: of the core's state machines, and that both databases do the same.
+const PROPERTY_CASES: &str = "PROPTEST_CASES";
 
-/// Runs them until all are done or one is broken.
+/// Runs all histories and all cases. Each of the two ends at its first failure.
 pub(crate) fn run(sh: &Shell, flags: &flags::Soak) -> anyhow::Result<()> {
     let environment = environment(flags)?;
     let postgres = Postgres::start(sh)?;
-    println!("It says every 500 histories how long the rest may take; Ctrl-C ends it.");
-    let test = cmd!(sh, "cargo test --package windlass-scheduler --test simulation --")
-        .args(["histories_", "--test-threads=1", "--nocapture"])
-        .envs(environment)
-        .env(POSTGRES_URL, postgres.url());
-    Ok(cargo::of_nobody(test).run()?)
+    let mut steps = Steps::default();
+    steps.run("histories", || {
+        println!("It says every 500 histories how long the rest may take; Ctrl-C ends it.");
+        let test = cmd!(sh, "cargo test --workspace --test simulation -- histories_")
+            .args(["--test-threads=1", "--nocapture"])
+            .envs(environment)
+            .env(POSTGRES_URL, postgres.url());
+        run_command(test)
+    });
+    steps.run("properties", || {
+        let cases = flags.cases.unwrap_or(CASES);
+        let test = cmd!(sh, "cargo test --workspace --test it -- invariants:: differential::")
+            .env(PROPERTY_CASES, cases.to_string())
+            .env(POSTGRES_URL, postgres.url());
+        run_command(test)
+    });
+    steps.summarize()
 }
 
 fn environment(flags: &flags::Soak) -> anyhow::Result<[(&'static str, String); 2]> {

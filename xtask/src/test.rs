@@ -1,49 +1,56 @@
 //! `cargo xtask test`: every check and every test, exactly as CI runs them.
 
-use std::time::{Duration, Instant};
-
-use anyhow::bail;
 use xshell::{Cmd, Shell, cmd};
 
 use crate::postgres::Postgres;
+use crate::steps::Steps;
 use crate::{cargo, flags, tidy};
 
 /// Where tests find the PostgreSQL that they may use; without it, they leave out what needs one.
 pub(crate) const POSTGRES_URL: &str = "WINDLASS_TEST_POSTGRES";
 
-/// One check, how it ended and how long it took.
-struct Step {
-    name: &'static str,
-    result: anyhow::Result<()>,
-    elapsed: Duration,
+/// Runs all steps, also after one has failed.
+///
+/// All of them select the whole workspace: then cargo chooses the same features of all dependencies, and builds them once.
+pub(crate) fn run(sh: &Shell, flags: &flags::Test) -> anyhow::Result<()> {
+    let mut steps = Steps::default();
+    let is_whole = flags.filter.is_empty();
+    if is_whole {
+        steps.run("tidy", || tidy::run(sh));
+        steps.run("formatting", || check_formatting(sh));
+        steps.run("clippy", || check_lints(sh));
+        steps.run("docs", || check_docs(sh));
+        if cargo::has_subcommand(sh, "deny") {
+            steps.run("dependencies", || check_dependencies(sh));
+        }
+    }
+    let tests = Tests::find(sh);
+    if steps.run("build tests", || tests.build()) {
+        steps.run("run tests", || run_tests(sh, &tests, flags));
+        if is_whole && !flags.no_postgres {
+            steps.run("chaos", || run_chaos(sh));
+        }
+    }
+    if is_whole {
+        steps.run("doctests", || run_command(cmd!(sh, "cargo test --doc --workspace")));
+    }
+    steps.summarize()
 }
 
-/// Runs all steps, also after one has failed: whoever looks at CI wants to know everything that is wrong.
-pub(crate) fn run(sh: &Shell, flags: &flags::Test) -> anyhow::Result<()> {
-    let mut steps = Vec::new();
-    if flags.filter.is_empty() {
-        steps.push(step("tidy", || tidy::run(sh)));
-        steps.push(step("formatting", || run_command(cmd!(sh, "cargo fmt --all --check"))));
-        steps.push(step("clippy", || {
-            run_command(cmd!(sh, "cargo clippy --workspace --all-targets -- -D warnings"))
-        }));
-        steps.push(step("docs", || check_docs(sh)));
-        steps.extend(
-            is_installed(sh, "deny").then(|| step("dependencies", || check_dependencies(sh))),
-        );
-    }
-    steps.push(step("tests", || run_tests(sh, flags)));
-    if flags.filter.is_empty() && !flags.no_postgres {
-        steps.push(step("chaos", || run_chaos(sh)));
-    }
-    if flags.filter.is_empty() {
-        steps.push(step("doctests", || run_command(cmd!(sh, "cargo test --doc --workspace"))));
-    }
-    summarize(&steps)
+pub(crate) fn check_formatting(sh: &Shell) -> anyhow::Result<()> {
+    run_command(cmd!(sh, "cargo fmt --all --check"))
+}
+
+pub(crate) fn check_lints(sh: &Shell) -> anyhow::Result<()> {
+    run_command(cmd!(sh, "cargo clippy --workspace --all-targets -- -D warnings"))
 }
 
 fn check_docs(sh: &Shell) -> anyhow::Result<()> {
-    let command = cmd!(sh, "cargo doc --workspace --no-deps --document-private-items");
+    // With examples, of which there are none, cargo chooses the features of dependencies as for tests: clippy has built them.
+    let command = cmd!(
+        sh,
+        "cargo doc --workspace --no-deps --document-private-items --lib --bins --examples"
+    );
     run_command(command.env("RUSTDOCFLAGS", "-D warnings"))
 }
 
@@ -52,19 +59,53 @@ fn check_dependencies(sh: &Shell) -> anyhow::Result<()> {
     run_command(cmd!(sh, "cargo deny --offline check --hide-inclusion-graph bans licenses sources"))
 }
 
-fn run_tests(sh: &Shell, flags: &flags::Test) -> anyhow::Result<()> {
-    let filter = &flags.filter;
-    let tests = if is_installed(sh, "nextest") {
-        cmd!(sh, "cargo nextest run --workspace --profile ci {filter...}")
-    } else {
-        println!(
-            "cargo-nextest is missing, so this takes longer: `cargo install cargo-nextest --locked`"
-        );
-        cmd!(sh, "cargo test --workspace --lib --bins --tests -- {filter...}")
-    };
-    if flags.no_postgres {
-        return run_command(tests.env_remove(POSTGRES_URL));
+/// What builds and runs the tests.
+#[derive(Debug)]
+pub(crate) struct Tests<'a> {
+    sh: &'a Shell,
+    has_nextest: bool,
+}
+
+impl<'a> Tests<'a> {
+    pub(crate) fn find(sh: &'a Shell) -> Self {
+        let has_nextest = cargo::has_subcommand(sh, "nextest");
+        if !has_nextest {
+            println!(
+                "cargo-nextest is missing, so this takes longer: `cargo install cargo-nextest --locked`"
+            );
+        }
+        Self { sh, has_nextest }
     }
+
+    /// Builds the tests of all crates, and the binary.
+    pub(crate) fn build(&self) -> anyhow::Result<()> {
+        let Self { sh, has_nextest } = self;
+        run_command(match has_nextest {
+            true => cmd!(sh, "cargo nextest run --workspace --no-run"),
+            false => cmd!(sh, "cargo test --workspace --lib --bins --tests --no-run"),
+        })
+    }
+
+    /// Runs the tests whose names contain one of `names`, all where there are none.
+    fn command(&self, names: &[String]) -> Cmd<'a> {
+        let Self { sh, has_nextest } = self;
+        match has_nextest {
+            true => cmd!(sh, "cargo nextest run --workspace --profile ci {names...}"),
+            false => cmd!(sh, "cargo test --workspace --lib --bins --tests -- {names...}"),
+        }
+    }
+}
+
+fn run_tests(sh: &Shell, tests: &Tests<'_>, flags: &flags::Test) -> anyhow::Result<()> {
+    let command = tests.command(&flags.filter);
+    if flags.no_postgres {
+        return run_command(command.env_remove(POSTGRES_URL));
+    }
+    run_with_postgres(sh, command)
+}
+
+/// Runs tests with a PostgreSQL of their own.
+pub(crate) fn run_with_postgres(sh: &Shell, tests: Cmd<'_>) -> anyhow::Result<()> {
     let postgres = Postgres::start(sh)?;
     println!("PostgreSQL: {}", postgres.url());
     run_command(tests.env(POSTGRES_URL, postgres.url()))
@@ -76,78 +117,6 @@ fn run_chaos(sh: &Shell) -> anyhow::Result<()> {
     run_command(cmd!(sh, "{xtask} chaos --short"))
 }
 
-fn is_installed(sh: &Shell, subcommand: &str) -> bool {
-    cmd!(sh, "cargo {subcommand} --version").quiet().ignore_stdout().ignore_stderr().run().is_ok()
-}
-
-fn run_command(command: Cmd<'_>) -> anyhow::Result<()> {
-    Ok(cargo::of_nobody(command).run()?)
-}
-
-fn step(name: &'static str, action: impl FnOnce() -> anyhow::Result<()>) -> Step {
-    println!("\n── {name} ──");
-    let start = now();
-    let result = action();
-    let step = Step { name, result, elapsed: start.elapsed() };
-    if let Err(error) = &step.result {
-        println!("{error:#}");
-    }
-    println!("{}", line(&step));
-    step
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "tells a developer how long a step took, nothing else"
-)]
-fn now() -> Instant {
-    Instant::now()
-}
-
-fn summarize(steps: &[Step]) -> anyhow::Result<()> {
-    println!("\n── summary ──");
-    for step in steps {
-        println!("{}", line(step));
-    }
-    let failed: Vec<_> =
-        steps.iter().filter(|step| step.result.is_err()).map(|step| step.name).collect();
-    if failed.is_empty() {
-        return Ok(());
-    }
-    bail!("failed: {}", failed.join(", "))
-}
-
-fn line(step: &Step) -> String {
-    let seconds = step.elapsed.as_secs();
-    let verdict = if step.result.is_ok() { "ok" } else { "FAILED" };
-    format!("{:<12} {verdict:<6} {:>3} min {:02} s", step.name, seconds / 60, seconds % 60)
-}
-
-#[cfg(test)]
-mod tests {
-    use anyhow::anyhow;
-
-    use super::*;
-
-    fn ended(name: &'static str, result: anyhow::Result<()>, seconds: u64) -> Step {
-        Step { name, result, elapsed: Duration::from_secs(seconds) }
-    }
-
-    #[test]
-    fn a_failed_step_fails_the_whole_by_name() {
-        let steps = [
-            ended("tidy", Ok(()), 0),
-            ended("clippy", Err(anyhow!("exit code 101")), 1),
-            ended("tests", Ok(()), 2),
-        ];
-
-        let error = summarize(&steps).unwrap_err();
-
-        assert_eq!(error.to_string(), "failed: clippy");
-    }
-
-    #[test]
-    fn a_line_tells_minutes_and_seconds() {
-        assert_eq!(line(&ended("tests", Ok(()), 605)), "tests        ok      10 min 05 s");
-    }
+pub(crate) fn run_command(command: Cmd<'_>) -> anyhow::Result<()> {
+    Ok(cargo::without_cargo_env(command).run()?)
 }

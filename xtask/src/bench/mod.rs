@@ -41,7 +41,7 @@ pub(crate) fn run(sh: &Shell, flags: &flags::Bench) -> anyhow::Result<()> {
     let measure =
         cmd!(sh, "cargo bench --package windlass-worker --bench figures -- {arguments...}")
             .env(POSTGRES_URL, postgres.url());
-    let ended = read_output(cargo::of_nobody(measure).into(), &mut figures);
+    let ended = read_output(cargo::without_cargo_env(measure).into(), &mut figures);
 
     println!("{}", table::page(&figures));
     println!("{}", targets::page(&figures));

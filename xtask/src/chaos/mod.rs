@@ -28,8 +28,9 @@ use self::rng::Rng;
 use self::scorecard::Score;
 use self::service::{Demand, FakeService};
 use self::workers::{WorkerConfig, Workers};
+use crate::flags;
 use crate::postgres::Postgres;
-use crate::{cargo, flags};
+use crate::test::run_command;
 
 /// One kind of fault, injected while the load runs.
 struct Scenario {
@@ -191,12 +192,15 @@ fn select_scenarios(names: &[String]) -> anyhow::Result<Vec<&'static Scenario>> 
     names.iter().map(find).collect()
 }
 
-/// Builds the binary: the debug build for a short run, else the release build. Returns its path, beside this program.
+/// Builds the binary: that of the tests for a short run, else the release build. Returns its path, beside this program.
 fn build(sh: &Shell, flags: &flags::Chaos) -> anyhow::Result<PathBuf> {
-    let (options, profile): (&[&str], _) =
-        if flags.short { (&[], "debug") } else { (&["--release"], "release") };
-    let build = cmd!(sh, "cargo build --package windlass-worker --bin windlass {options...}");
-    cargo::of_nobody(build).run()?;
+    // With examples, of which there are none, cargo chooses the features of dependencies as for tests: nothing is built again.
+    let (build, profile) = if flags.short {
+        (cmd!(sh, "cargo build --workspace --bin windlass --examples"), "debug")
+    } else {
+        (cmd!(sh, "cargo build --package windlass-worker --bin windlass --release"), "release")
+    };
+    run_command(build)?;
     let this = std::env::current_exe()?;
     let target = this.parent().and_then(Path::parent).context("where are the programs built?")?;
     Ok(target.join(profile).join("windlass"))
