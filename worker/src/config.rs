@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use chrono_tz::Tz;
 use serde::{Deserialize, Deserializer};
 use windlass_core::{Policy, Prices, Retention};
+use windlass_store::Location;
 use windlass_tools::ToolsConfig;
 use windlass_tools::mcp::McpConfig;
 use windlass_tools::secrets::SecretsConfig;
@@ -276,6 +277,11 @@ pub(crate) fn anchored(url: &str, folder: &Path) -> Result<String, ConfigError> 
     }
 }
 
+/// A URL that may be shown.
+pub(crate) fn without_password(url: &str) -> String {
+    Location::from(url).to_string()
+}
+
 fn host_zone() -> Tz {
     iana_time_zone::get_timezone().ok().and_then(|name| name.parse().ok()).unwrap_or(Tz::UTC)
 }
@@ -367,5 +373,16 @@ mod tests {
             did_you_mean("unknown field `limit`, expected one of `tools`, `limits`"),
             Some("limits")
         );
+    }
+
+    #[test]
+    fn a_password_is_never_shown() {
+        assert_eq!(without_password("postgres://me:se@cret@host/db"), "postgres://me@host/db");
+        assert_eq!(
+            without_password("postgres://me@host/db?password=secret"),
+            "postgres://me@host/db"
+        );
+        assert_eq!(without_password("postgres://me@host/db"), "postgres://me@host/db");
+        assert_eq!(without_password("sqlite:a.db"), "sqlite:a.db");
     }
 }

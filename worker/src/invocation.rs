@@ -1,15 +1,14 @@
 //! From the words of the command line to an exit code.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::error::ErrorKind;
-use clap::parser::ValueSource;
-use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
+use clap::{CommandFactory as _, FromArgMatches as _};
+use windlass_api::text::TimeFormat;
 use windlass_core::{Clock as _, SystemClock};
-use windlass_store::Location;
 use windlass_tools::mcp::{Connectors, Places};
 use windlass_tools::secrets::Secrets;
 
@@ -18,14 +17,15 @@ use crate::commands::{self, Context};
 use crate::config::Settings;
 use crate::exit::{CommandError, Ending, Result};
 use crate::faults::Faults;
-use crate::output::{Form, Output, View, print_error};
+use crate::hint::CommandHint;
+use crate::output::{Form, Output, print_error};
 use crate::telemetry::{self, Log};
 
 /// A command line that makes sense.
 #[derive(Debug)]
 pub struct Invocation {
     cli: Cli,
-    echo: Echo,
+    hint: CommandHint,
 }
 
 impl Invocation {
@@ -40,8 +40,8 @@ impl Invocation {
             .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
         match parsed {
             Ok((cli, matches)) => {
-                let echo = Echo::new(words.first(), &cli, &matches);
-                Ok(Self { cli, echo })
+                let hint = CommandHint::new(words.first(), &cli, &matches);
+                Ok(Self { cli, hint })
             }
             Err(error) => Err(explain(&words, &error)),
         }
@@ -100,18 +100,18 @@ fn carry_out(invocation: Invocation, log: Log) -> Result<Ending> {
 
 impl Context {
     fn new(invocation: &Invocation, folder: &Path, log: Log) -> Result<Self> {
-        let Invocation { cli, echo } = invocation;
+        let Invocation { cli, hint } = invocation;
         let settings = Settings::load(&cli.global, folder)?;
         let secrets = Arc::new(Secrets::load(&settings.secrets, &settings.root));
         log.keep_out(&secrets);
         let connectors = connectors(&settings, &secrets);
-        let view = View { zone: settings.timezone, now: SystemClock.now() };
+        let times = TimeFormat { zone: settings.timezone, now: SystemClock.now() };
         Ok(Self {
-            output: Output::new(invocation.form(), view),
+            output: Output::new(invocation.form(), times),
             settings,
             secrets,
             connectors,
-            echo: echo.clone(),
+            hint: hint.clone(),
             global: cli.global.clone(),
             folder: folder.to_owned(),
             actor: actor(),
@@ -140,98 +140,21 @@ fn actor() -> String {
     std::env::var("USER").ok().filter(|user| !user.is_empty()).unwrap_or_else(|| "cli".to_owned())
 }
 
-/// What has to stand before a command so that it means the same as this command line.
-#[derive(Debug, Clone)]
-pub(crate) struct Echo {
-    program: String,
-    options: Vec<String>,
-}
-
-impl Echo {
-    fn new(program: Option<&OsString>, cli: &Cli, matches: &ArgMatches) -> Self {
-        let is_given = |name| matches.value_source(name) == Some(ValueSource::CommandLine);
-        let mut options = Vec::new();
-        if let Some(config) = &cli.global.config {
-            options.extend(["--config".to_owned(), quoted(&config.display().to_string())]);
-        }
-        if let Some(url) = cli.global.database.as_ref().filter(|_| is_given("database")) {
-            options.extend(["--database".to_owned(), quoted(&without_password(url))]);
-        }
-        if is_given("workspace") {
-            options.extend(["--workspace".to_owned(), quoted(cli.global.workspace())]);
-        }
-        let program = program.map_or_else(|| PathBuf::from("windlass"), PathBuf::from);
-        // From the current folder the shorter path means the same.
-        let folder = std::env::current_dir().unwrap_or_default();
-        let program = program.strip_prefix(folder).unwrap_or(&program).display().to_string();
-        Self { program, options }
-    }
-
-    /// Nothing but the program's name.
-    #[cfg(test)]
-    pub(crate) fn plain() -> Self {
-        Self { program: "windlass".to_owned(), options: Vec::new() }
-    }
-
-    /// The whole line for a command, as it can be pasted into a shell.
-    pub(crate) fn command(&self, words: &str) -> String {
-        let mut line = quoted(&self.program);
-        for option in &self.options {
-            line.push(' ');
-            line.push_str(option);
-        }
-        format!("{line} {words}")
-    }
-
-    /// The same for the deployment whose configuration is `config`.
-    pub(crate) fn with_config(&self, config: &Path) -> Self {
-        let mut options = vec!["--config".to_owned(), quoted(&config.display().to_string())];
-        options.extend(self.options.iter().cloned());
-        Self { program: self.program.clone(), options }
-    }
-}
-
-/// A word as a shell reads it.
-pub(crate) fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@=,+%".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
-/// A URL that may be shown.
-pub(crate) fn without_password(url: &str) -> String {
-    Location::from(url).to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn echo(words: &[&str]) -> String {
+    fn hint(words: &[&str]) -> String {
         let invocation = Invocation::parse(words.iter().map(OsString::from)).unwrap();
-        invocation.echo.command("status")
+        invocation.hint.command("status")
     }
 
     #[test]
     fn an_advised_command_means_the_same_deployment() {
-        assert_eq!(echo(&["windlass", "list"]), "windlass status");
+        assert_eq!(hint(&["windlass", "list"]), "windlass status");
         assert_eq!(
-            echo(&["./windlass", "list", "--config", "my dir/w.toml", "--workspace", "a"]),
+            hint(&["./windlass", "list", "--config", "my dir/w.toml", "--workspace", "a"]),
             "./windlass --config 'my dir/w.toml' --workspace a status"
         );
-    }
-
-    #[test]
-    fn a_password_is_never_shown() {
-        assert_eq!(without_password("postgres://me:se@cret@host/db"), "postgres://me@host/db");
-        assert_eq!(
-            without_password("postgres://me@host/db?password=secret"),
-            "postgres://me@host/db"
-        );
-        assert_eq!(without_password("postgres://me@host/db"), "postgres://me@host/db");
-        assert_eq!(without_password("sqlite:a.db"), "sqlite:a.db");
     }
 }

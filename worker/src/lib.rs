@@ -5,8 +5,10 @@ mod commands;
 mod config;
 mod exit;
 mod faults;
+mod hint;
 mod invocation;
 mod output;
 mod telemetry;
+mod wording;
 
 pub use invocation::{Invocation, run};

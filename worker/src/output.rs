@@ -2,12 +2,11 @@
 
 use std::fmt::{Display, Write as _};
 use std::io;
-use std::time::Duration;
 
-use chrono_tz::Tz;
 use comfy_table::{Table, presets};
 use serde::Serialize;
 use serde_json::Value;
+use windlass_api::text::{TimeFormat, crop};
 use windlass_core::{Problem, Timestamp};
 
 use crate::exit::{CommandError, Result};
@@ -22,7 +21,7 @@ pub(crate) trait Answer: Serialize {
 #[derive(Debug, Clone)]
 pub(crate) struct Output {
     form: Form,
-    view: View,
+    times: TimeFormat,
 }
 
 /// Whom the answer is for.
@@ -34,23 +33,14 @@ pub(crate) enum Form {
     Page,
 }
 
-/// From where a page looks at time.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct View {
-    /// The zone in which instants are shown.
-    pub(crate) zone: Tz,
-    /// What is the present.
-    pub(crate) now: Timestamp,
-}
-
 impl Output {
-    pub(crate) const fn new(form: Form, view: View) -> Self {
-        Self { form, view }
+    pub(crate) const fn new(form: Form, times: TimeFormat) -> Self {
+        Self { form, times }
     }
 
-    /// From where pages look at time.
-    pub(crate) const fn view(&self) -> View {
-        self.view
+    /// How pages word instants.
+    pub(crate) const fn times(&self) -> TimeFormat {
+        self.times
     }
 
     /// Whether the answer is one JSON document.
@@ -63,7 +53,7 @@ impl Output {
         let text = match self.form {
             Form::Json => json_text(answer),
             Form::Page => {
-                let mut page = Page::new(self.view);
+                let mut page = Page::new(self.times);
                 answer.write(&mut page);
                 page.text
             }
@@ -153,12 +143,12 @@ fn harmless(text: &str) -> String {
 #[derive(Debug)]
 pub(crate) struct Page {
     text: String,
-    view: View,
+    times: TimeFormat,
 }
 
 impl Page {
-    pub(crate) const fn new(view: View) -> Self {
-        Self { text: String::new(), view }
+    pub(crate) const fn new(times: TimeFormat) -> Self {
+        Self { text: String::new(), times }
     }
 
     /// What is written so far.
@@ -212,8 +202,7 @@ impl Page {
     /// Writes an instant and how far away it is.
     pub(crate) fn moment(&mut self, label: &str, instant: Option<Timestamp>) {
         if let Some(instant) = instant {
-            let text = format!("{} ({})", self.time(instant), self.distance(instant));
-            self.field(label, text);
+            self.field(label, self.times.time_and_distance(instant));
         }
     }
 
@@ -241,52 +230,12 @@ impl Page {
 
     /// An instant in the person's zone.
     pub(crate) fn time(&self, instant: Timestamp) -> String {
-        self.view.time(instant)
+        self.times.time(instant)
     }
 
     /// How far away an instant is.
     pub(crate) fn distance(&self, instant: Timestamp) -> String {
-        self.view.distance(instant)
-    }
-}
-
-impl View {
-    /// An instant in the person's zone, to the second.
-    pub(crate) fn time(&self, instant: Timestamp) -> String {
-        instant.to_utc().with_timezone(&self.zone).format("%Y-%m-%d %H:%M:%S").to_string()
-    }
-
-    /// How far away an instant is.
-    pub(crate) fn distance(&self, instant: Timestamp) -> String {
-        if instant > self.now {
-            format!("in {}", span(instant.since(self.now)))
-        } else {
-            format!("{} ago", span(self.now.since(instant)))
-        }
-    }
-}
-
-/// A span of time in its largest unit.
-pub(crate) fn span(duration: Duration) -> String {
-    match duration.as_secs() {
-        0 => format!("{} ms", duration.as_millis()),
-        s @ 1..120 => format!("{s} s"),
-        s @ 120..7_200 => format!("{} min", s / 60),
-        s @ 7_200..172_800 => format!("{} h", s / 3_600),
-        s => format!("{} d", s / 86_400),
-    }
-}
-
-/// The first `n_chars` of the first line, with a mark where something is left out.
-pub(crate) fn crop(text: &str, n_chars: usize) -> String {
-    let line = text.lines().next().unwrap_or_default();
-    let is_whole = line.len() == text.trim_end().len();
-    match line.char_indices().nth(n_chars.saturating_sub(1)) {
-        Some((end, _)) if line.chars().count() > n_chars => {
-            format!("{}…", line.get(..end).unwrap_or(line))
-        }
-        _ if is_whole => line.to_owned(),
-        _ => format!("{line}…"),
+        self.times.distance(instant)
     }
 }
 
@@ -312,22 +261,5 @@ mod tests {
     #[test]
     fn a_strangers_text_cannot_steer_the_terminal() {
         assert_eq!(harmless("a\u{1b}[2Jb\u{202e}c\td\n"), "a\\u{1b}[2Jb\\u{202e}c\td\n");
-    }
-
-    #[test]
-    fn a_cell_is_one_cropped_line() {
-        assert_eq!(crop("abcdef", 6), "abcdef");
-        assert_eq!(crop("abcdefg", 6), "abcde…");
-        assert_eq!(crop("äöüß", 3), "äö…");
-        assert_eq!(crop("one\ntwo", 9), "one…");
-        assert_eq!(crop("", 9), "");
-    }
-
-    #[test]
-    fn a_span_is_told_in_its_largest_unit() {
-        let texts: Vec<_> =
-            [0, 1, 119, 120, 7_200, 172_800].map(|s| span(Duration::from_secs(s))).into();
-
-        assert_eq!(texts, ["0 ms", "1 s", "119 s", "2 min", "2 h", "2 d"]);
     }
 }

@@ -35,7 +35,7 @@ pub(crate) async fn run(context: &Context, args: &ConnectorsArgs) -> Result<Endi
         () if has(Condition::Unreachable) => Ending::Failed,
         () => Ending::Done,
     };
-    let accept = context.echo.command("connectors --accept");
+    let accept = context.hint.command("connectors --accept");
     context.output.answer(&Surveys { connectors, accept })?;
     Ok(ending)
 }

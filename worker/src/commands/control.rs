@@ -2,12 +2,13 @@
 
 use clap::Args;
 use serde::Serialize;
+use windlass_api::service::Service;
 use windlass_core::{Action, ScriptId, WorkflowStatus};
 use windlass_store::{ActivateScript, ControlWorkflow, ScriptVersion, Workflow};
 
-use super::{Context, Opened};
+use super::Context;
 use crate::exit::{CommandError, Ending, Result};
-use crate::invocation::quoted;
+use crate::hint::quoted;
 use crate::output::{Answer, Page};
 
 #[derive(Debug, Args)]
@@ -46,21 +47,21 @@ impl Answer for Controlled {
 }
 
 pub(crate) async fn activate(context: &Context, args: &ActivateArgs) -> Result<Ending> {
-    let opened = context.open_existing().await?;
+    let service = context.open_existing().await?;
     let (name, version) = match args.workflow.rsplit_once('@') {
         Some((name, version)) => (name, Some(version)),
         None => (args.workflow.as_str(), None),
     };
-    let workflow = opened.store.find_workflow(opened.workspace, name).await?;
-    let scripts = opened.store.scripts(opened.workspace, workflow.id).await?;
+    let workflow = service.store.find_workflow(service.workspace, name).await?;
+    let scripts = service.store.scripts(service.workspace, workflow.id).await?;
     let script = choose(&workflow, &scripts, version)?;
-    let activated = activate_script(context, &opened, &workflow, script.id).await?;
+    let activated = activate_script(context, &service, &workflow, script.id).await?;
     context.output.answer(&Controlled {
         what: format!("`{}` runs version {} now.", activated.name, script.version()),
         next: Some(format!(
             "`{}` keeps it running; `{}` runs it once.",
-            context.echo.command("up"),
-            context.echo.command(&format!("run {}", quoted(&activated.name)))
+            context.hint.command("up"),
+            context.hint.command(&format!("run {}", quoted(&activated.name)))
         )),
         version: Some(script.version()),
         workflow: activated,
@@ -71,17 +72,17 @@ pub(crate) async fn activate(context: &Context, args: &ActivateArgs) -> Result<E
 /// Makes a version the one that runs.
 pub(crate) async fn activate_script(
     context: &Context,
-    opened: &Opened,
+    service: &Service,
     workflow: &Workflow,
     script: ScriptId,
 ) -> Result<Workflow> {
     let params = ActivateScript {
-        workspace: opened.workspace,
+        workspace: service.workspace,
         workflow: workflow.id,
         script,
         actor: context.actor.clone(),
     };
-    Ok(opened.store.activate_script(params).await?)
+    Ok(service.store.activate_script(params).await?)
 }
 
 fn choose<'a>(
@@ -127,17 +128,17 @@ pub(crate) async fn unarchive(context: &Context, args: &ControlArgs) -> Result<E
 }
 
 async fn control(context: &Context, args: &ControlArgs, action: Action) -> Result<Ending> {
-    let opened = context.open_existing().await?;
-    let workflow = opened.store.find_workflow(opened.workspace, &args.workflow).await?;
+    let service = context.open_existing().await?;
+    let workflow = service.store.find_workflow(service.workspace, &args.workflow).await?;
     let params = ControlWorkflow {
-        workspace: opened.workspace,
+        workspace: service.workspace,
         workflow: workflow.id,
         action,
         actor: context.actor.clone(),
     };
-    let workflow = opened.store.control_workflow(params).await?;
+    let workflow = service.store.control_workflow(params).await?;
     let version = match workflow.active_script_id {
-        Some(script) => Some(opened.store.script(opened.workspace, script).await?.version()),
+        Some(script) => Some(service.store.script(service.workspace, script).await?.version()),
         None => None,
     };
     context.output.answer(&Controlled {
@@ -157,5 +158,5 @@ fn what_follows(context: &Context, workflow: &Workflow) -> Option<String> {
         WorkflowStatus::Active => ("status", "says how it stands"),
         WorkflowStatus::Draft | WorkflowStatus::Ready => return None,
     };
-    Some(format!("`{}` {effect}.", context.echo.command(&format!("{verb} {name}"))))
+    Some(format!("`{}` {effect}.", context.hint.command(&format!("{verb} {name}"))))
 }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use include_dir::{Dir, include_dir};
 use serde::Serialize;
+use windlass_api::service::{Service, mutation_title};
+use windlass_api::text::crop;
 use windlass_core::SessionResult;
 use windlass_store::{Bump, Input, Mutation, Workflow};
 use windlass_tools::ensure_roots;
@@ -13,13 +15,11 @@ use super::control::activate_script;
 use super::deploy::{self, Change};
 use super::engine::Working;
 use super::records::mutation_mark;
-use super::standing::effect_title;
-use super::status::{self, WorkflowPage};
-use super::{Context, Opened, check, engine, run};
-use crate::config::FILE_NAME;
+use super::status::{self, StatusPage};
+use super::{Context, check, engine, run};
+use crate::config::{FILE_NAME, without_password};
 use crate::exit::{CommandError, Ending, Result};
-use crate::invocation::without_password;
-use crate::output::{Answer, Page, crop};
+use crate::output::{Answer, Page};
 
 static EXAMPLE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../examples/receipts");
 
@@ -49,7 +49,7 @@ struct Shown {
     lines: Vec<String>,
     next: Vec<NextCommand>,
     #[serde(skip)]
-    afterwards: WorkflowPage,
+    afterwards: StatusPage,
 }
 
 /// A command to go on with.
@@ -76,19 +76,19 @@ pub(crate) async fn run(outer: &Context, args: &DemoArgs) -> Result<Ending> {
     write_example(&outer.folder.join(&args.dir))?;
     let context = &outer.within(&args.dir)?;
     ensure_roots(&context.settings.tools.files.roots, &context.settings.root)?;
-    let opened = context.open_or_create().await?;
-    let workflow = deploy_example(context, &opened).await?;
+    let service = context.open_or_create().await?;
+    let workflow = deploy_example(context, &service).await?;
 
-    let inputs_before = opened.store.inputs(opened.workspace, workflow.id).await?.len();
-    let outputs_before = opened.store.mutations(opened.workspace, workflow.id).await?.len();
+    let inputs_before = service.store.inputs(service.workspace, workflow.id).await?.len();
+    let outputs_before = service.store.mutations(service.workspace, workflow.id).await?.len();
     greet(context, &args.dir, inputs_before);
-    run_to_the_end(context, &opened, &workflow).await?;
+    run_to_the_end(context, &service, &workflow).await?;
 
-    let afterwards = status::load(context, &opened, workflow.id).await?;
-    let inputs = opened.store.inputs(opened.workspace, workflow.id).await?;
-    let outputs = opened.store.mutations(opened.workspace, workflow.id).await?;
+    let afterwards = status::load(context, &service, workflow.id).await?;
+    let inputs = service.store.inputs(service.workspace, workflow.id).await?;
+    let outputs = service.store.mutations(service.workspace, workflow.id).await?;
     let file = args.dir.join("out/receipts.csv");
-    let waits = afterwards.standing.waits_for_person();
+    let waits = afterwards.health.waits_for_person;
     context.output.answer(&Shown {
         new_inputs: inputs.len().saturating_sub(inputs_before),
         new_outputs: outputs.len().saturating_sub(outputs_before),
@@ -137,16 +137,16 @@ fn write_missing(folder: &Path, file: &include_dir::File<'_>) -> Result<()> {
     std::fs::write(&path, file.contents()).map_err(CommandError::file("write", path))
 }
 
-async fn deploy_example(context: &Context, opened: &Opened) -> Result<Workflow> {
+async fn deploy_example(context: &Context, service: &Service) -> Result<Workflow> {
     let script = check::load(context, &context.settings.root.join("workflow.js")).await?;
     let grant = script.tools.clone();
     let change = Change { name: NAME, bump: Bump::Major, comment: "the example", grant };
-    let saved = deploy::save(context, opened, script, change).await?;
-    let workflow = opened.store.find_workflow(opened.workspace, NAME).await?;
+    let saved = deploy::save(context, service, script, change).await?;
+    let workflow = service.store.find_workflow(service.workspace, NAME).await?;
     if workflow.active_script_id == Some(saved.script.id) {
         return Ok(workflow);
     }
-    activate_script(context, opened, &workflow, saved.script.id).await
+    activate_script(context, service, &workflow, saved.script.id).await
 }
 
 fn greet(context: &Context, folder: &Path, inputs_before: usize) {
@@ -159,19 +159,19 @@ fn greet(context: &Context, folder: &Path, inputs_before: usize) {
 }
 
 /// Runs sessions until nothing is due: one session has a limited number of runs.
-async fn run_to_the_end(context: &Context, opened: &Opened, workflow: &Workflow) -> Result<()> {
-    run::refuse_stopped(context, opened, workflow.id).await?;
+async fn run_to_the_end(context: &Context, service: &Service, workflow: &Workflow) -> Result<()> {
+    run::refuse_stopped(context, service, workflow.id).await?;
     let engine = engine::assemble(
         context,
-        opened,
+        service,
         run::observer(&context.output),
         Working::of(&context.settings),
     )
     .await?;
     loop {
-        let session = engine.run_session(opened.workspace, workflow.id, &context.actor).await?;
-        let due_at = opened.store.overview(opened.workspace, workflow.id).await?.workflow.due_at;
-        let now = opened.store.now().await?;
+        let session = engine.run_session(service.workspace, workflow.id, &context.actor).await?;
+        let due_at = service.store.overview(service.workspace, workflow.id).await?.workflow.due_at;
+        let now = service.store.now().await?;
         let is_over = due_at.is_none_or(|due_at| due_at > now);
         if session.result != Some(SessionResult::Completed) || is_over {
             return Ok(());
@@ -193,7 +193,7 @@ fn shown_database(outer: &Context, context: &Context) -> String {
 }
 
 fn next_commands(context: &Context, outputs: &[Mutation]) -> Vec<NextCommand> {
-    let command = |words: &str| context.echo.command(words);
+    let command = |words: &str| context.hint.command(words);
     let mut next = vec![
         NextCommand { command: command("status receipts"), effect: "says how it stands" },
         NextCommand { command: command("outputs receipts"), effect: "lists what went out" },
@@ -236,14 +236,14 @@ impl Answer for Shown {
         }
         for output in others {
             let mark = mutation_mark(output.status);
-            page.line(format_args!("  {mark} {}", crop(&effect_title(output), 110)));
+            page.line(format_args!("  {mark} {}", crop(&mutation_title(output), 110)));
         }
         if self.new_inputs == 0 && self.new_outputs == 0 {
             page.heading("Nothing new came in, and nothing was done twice.");
         }
         let name = &self.afterwards.overview.workflow.name;
-        page.heading(format_args!("{name}: {}", self.afterwards.standing.badge));
-        self.afterwards.standing.write(page);
+        page.heading(format_args!("{name}: {}", self.afterwards.health.badge));
+        self.afterwards.health.write(page);
         page.heading(format_args!("Everything that happened is recorded in {}", self.database));
         page.heading("How to go on");
         for next in &self.next {

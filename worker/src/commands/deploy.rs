@@ -4,14 +4,15 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
+use windlass_api::service::Service;
 use windlass_core::{Capability, Grant, ScriptId, WorkflowId, WorkflowStatus};
 use windlass_store::{Bump, SaveScript, SavedScript, StoreError};
 
 use super::check::{self, ValidScript, write_grant};
 use super::control::activate_script;
-use super::{Context, Opened, grant};
+use super::{Context, grant};
 use crate::exit::{CommandError, Ending, Result};
-use crate::invocation::quoted;
+use crate::hint::quoted;
 use crate::output::{Answer, Page};
 
 #[derive(Debug, Args)]
@@ -68,16 +69,16 @@ struct DeployedScript {
 pub(crate) async fn run(context: &Context, args: &DeployArgs) -> Result<Ending> {
     check_name(&args.name)?;
     let script = check::load(context, &args.file).await?;
-    let opened = context.open_or_create().await?;
+    let service = context.open_or_create().await?;
     let bump = if args.fix { Bump::Minor } else { Bump::Major };
-    let earlier = earlier_grant(&opened, &args.name).await?;
+    let earlier = earlier_grant(&service, &args.name).await?;
     let grant = grant::choose(context, args.into(), &script.tools, earlier.as_ref())?;
     let refused = grant::refused(&grant, &script.tools);
     let change = Change { name: &args.name, bump, comment: &args.comment, grant };
-    let saved = save(context, &opened, script, change).await?;
-    let workflow = opened.store.find_workflow(opened.workspace, &args.name).await?;
+    let saved = save(context, &service, script, change).await?;
+    let workflow = service.store.find_workflow(service.workspace, &args.name).await?;
     let workflow = if args.activate {
-        activate_script(context, &opened, &workflow, saved.script.id).await?
+        activate_script(context, &service, &workflow, saved.script.id).await?
     } else {
         workflow
     };
@@ -86,12 +87,12 @@ pub(crate) async fn run(context: &Context, args: &DeployArgs) -> Result<Ending> 
     let next = if is_active {
         format!(
             "`{}` runs it once; `{}` keeps it running.",
-            context.echo.command(&format!("run {name}")),
-            context.echo.command("up")
+            context.hint.command(&format!("run {name}")),
+            context.hint.command("up")
         )
     } else {
         let version = saved.script.version();
-        format!("`{}` lets it run.", context.echo.command(&format!("activate {name}@{version}")))
+        format!("`{}` lets it run.", context.hint.command(&format!("activate {name}@{version}")))
     };
     context.output.answer(&Deployed {
         script: DeployedScript {
@@ -124,13 +125,13 @@ pub(crate) struct Change<'a> {
 }
 
 /// What the version that runs may call, or else the newest; none where the name is new.
-async fn earlier_grant(opened: &Opened, name: &str) -> Result<Option<Grant>> {
-    let workflow = match opened.store.find_workflow(opened.workspace, name).await {
+async fn earlier_grant(service: &Service, name: &str) -> Result<Option<Grant>> {
+    let workflow = match service.store.find_workflow(service.workspace, name).await {
         Ok(workflow) => workflow,
         Err(StoreError::NotFound { .. }) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    let versions = opened.store.scripts(opened.workspace, workflow.id).await?;
+    let versions = service.store.scripts(service.workspace, workflow.id).await?;
     let active = versions.iter().find(|version| Some(version.id) == workflow.active_script_id);
     Ok(active.or(versions.first()).map(|version| version.grant.clone()))
 }
@@ -144,12 +145,12 @@ impl<'a> From<&'a DeployArgs> for grant::Wish<'a> {
 /// Saves a valid script.
 pub(crate) async fn save(
     context: &Context,
-    opened: &Opened,
+    service: &Service,
     script: ValidScript,
     change: Change<'_>,
 ) -> Result<SavedScript> {
     let params = SaveScript {
-        workspace: opened.workspace,
+        workspace: service.workspace,
         name: change.name.to_owned(),
         file_name: script.file_name,
         source: script.source,
@@ -159,7 +160,7 @@ pub(crate) async fn save(
         bump: change.bump,
         actor: context.actor.clone(),
     };
-    Ok(opened.store.save_script(params).await?)
+    Ok(service.store.save_script(params).await?)
 }
 
 /// A name has to be distinguishable from an id, a version and an option.

@@ -5,18 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
+use windlass_api::service::Service;
+use windlass_api::text::{TimeFormat, duration};
 use windlass_core::{Clock as _, SystemClock, Timestamp, digest_text};
 use windlass_sandbox::Script;
 use windlass_scheduler::Registry;
 use windlass_tools as tools;
 use windlass_tools::secrets::{SecretOrigin, Secrets, Standing};
 
+use super::Context;
 use super::engine::{NoNotifier, described_builtin, roots_below, sandbox};
-use super::{Context, Opened};
-use crate::config::ConfigError;
+use crate::config::{ConfigError, without_password};
 use crate::exit::{CommandError, Ending, Result};
-use crate::invocation::without_password;
-use crate::output::{Answer, Form, Output, Page, View, span};
+use crate::output::{Answer, Form, Output, Page};
 
 /// Below this nothing can be kept for long.
 const DISK_LEAST_MIB: u64 = 64;
@@ -82,22 +83,21 @@ impl Finding {
 pub(crate) async fn run(context: &Context) -> Result<Ending> {
     let secrets = &context.secrets;
     let mut checks = vec![configuration(context)];
-    checks
-        .extend(secrets.standings().map(|(name, origin, standing)| secret(name, origin, standing)));
+    checks.extend(secrets.standings().map(|(name, origin, status)| secret(name, origin, status)));
     checks.push(tools(context, secrets));
-    let opened = open(context).await;
-    checks.push(database(context, &opened));
+    let service = open(context).await;
+    checks.push(database(context, &service));
     checks.push(disk(context));
     checks.push(v8(context).await);
-    checks.push(clock(opened.ok().flatten().as_ref()).await);
+    checks.push(clock(service.ok().flatten().as_ref()).await);
     conclude(&context.output, checks)
 }
 
 /// Where the configuration cannot be used, nothing else can be looked at.
 pub(crate) fn report_config(form: Form, error: &ConfigError) -> Result<Ending> {
-    let view = View { zone: chrono_tz::Tz::UTC, now: SystemClock.now() };
+    let times = TimeFormat { zone: chrono_tz::Tz::UTC, now: SystemClock.now() };
     let message = format!("{error}; nothing else was checked");
-    conclude(&Output::new(form, view), vec![Finding::fail("configuration", message, error.hint())])
+    conclude(&Output::new(form, times), vec![Finding::fail("configuration", message, error.hint())])
 }
 
 fn conclude(output: &Output, checks: Vec<Finding>) -> Result<Ending> {
@@ -114,8 +114,8 @@ fn configuration(context: &Context) -> Finding {
     }
 }
 
-fn secret(name: &str, origin: &SecretOrigin, standing: Standing) -> Finding {
-    match standing {
+fn secret(name: &str, origin: &SecretOrigin, status: Standing) -> Finding {
+    match status {
         Standing::Usable => Finding::ok("secret", format!("`{name}` is there, from {origin}")),
         Standing::TooShort => Finding::warn(
             "secret",
@@ -153,16 +153,16 @@ fn tools(context: &Context, secrets: &Arc<Secrets>) -> Finding {
 }
 
 /// Opens the database; none where it is not made yet.
-async fn open(context: &Context) -> Result<Option<Opened>> {
+async fn open(context: &Context) -> Result<Option<Service>> {
     if context.settings.database_file().is_some_and(|file| !file.exists()) {
         return Ok(None);
     }
     context.open_existing().await.map(Some)
 }
 
-fn database(context: &Context, opened: &Result<Option<Opened>>) -> Finding {
+fn database(context: &Context, service: &Result<Option<Service>>) -> Finding {
     let url = without_password(&context.settings.database);
-    match opened {
+    match service {
         Ok(Some(_)) => Finding::ok("database", format!("{url} answers, and its schema is current")),
         Ok(None) => Finding::warn(
             "database",
@@ -214,11 +214,11 @@ async fn v8(context: &Context) -> Finding {
     }
 }
 
-async fn clock(opened: Option<&Opened>) -> Finding {
+async fn clock(service: Option<&Service>) -> Finding {
     let hint = "set the clock of this machine, best by NTP";
     let before = SystemClock.now();
-    let database = match opened {
-        Some(opened) => match opened.store.now().await {
+    let database = match service {
+        Some(service) => match service.store.now().await {
             Ok(now) => Some(now),
             Err(error) => return Finding::error("clock", &error.into()),
         },
@@ -231,7 +231,7 @@ async fn clock(opened: Option<&Opened>) -> Finding {
     } else if after < before {
         Finding::warn("clock", "it went backwards just now", hint)
     } else if apart > CLOCKS_APART {
-        Finding::warn("clock", format!("{} away from the database's clock", span(apart)), hint)
+        Finding::warn("clock", format!("{} away from the database's clock", duration(apart)), hint)
     } else {
         Finding::ok("clock", after.to_string())
     }

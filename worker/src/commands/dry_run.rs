@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
+use windlass_api::service::Service;
 use windlass_core::{
     Clock as _, EventStatus, HandlerKind, Id as _, MutationId, MutationStatus, RunId,
     SessionResult, SystemClock, WorkerId, WorkflowId,
@@ -21,7 +22,7 @@ use windlass_store::{
 };
 
 use super::engine::Working;
-use super::{Context, Opened, engine, run};
+use super::{Context, engine, run};
 use crate::exit::{CommandError, Ending, Result};
 use crate::output::{Answer, Page};
 
@@ -67,10 +68,10 @@ struct Difference {
 /// Rehearses one session of a workflow.
 pub(crate) async fn run(
     context: &Context,
-    opened: &Opened,
+    service: &Service,
     workflow: WorkflowId,
 ) -> Result<Ending> {
-    let found = opened.store.overview(opened.workspace, workflow).await?.workflow;
+    let found = service.store.overview(service.workspace, workflow).await?.workflow;
     let Some(script) = found.active_script_id else {
         return Err(CommandError::Refused {
             code: "not_active",
@@ -78,19 +79,19 @@ pub(crate) async fn run(
             hint: "activate one first; a dry run takes the active version".to_owned(),
         });
     };
-    let script = opened.store.script(opened.workspace, script).await?;
-    let copy = Copy::make(context, opened, &script, &found.name).await?;
+    let script = service.store.script(service.workspace, script).await?;
+    let copy = Copy::make(context, service, &script, &found.name).await?;
     let engine = engine::assemble(
         &context.without_faults(),
-        &copy.opened,
+        &copy.service,
         run::observer(&context.output),
         Working { effects: Effects::Capture, ..Working::of(&context.settings) },
     )
     .await?;
-    let session = engine.run_session(copy.opened.workspace, copy.workflow, &context.actor).await?;
+    let session = engine.run_session(copy.service.workspace, copy.workflow, &context.actor).await?;
 
-    let captured = copy.opened.store.mutations(copy.opened.workspace, copy.workflow).await?;
-    let earlier = last_outputs(opened, workflow).await?;
+    let captured = copy.service.store.mutations(copy.service.workspace, copy.workflow).await?;
+    let earlier = last_outputs(service, workflow).await?;
     let rehearsed = Rehearsed {
         result: session.result,
         error: session.error,
@@ -105,7 +106,7 @@ pub(crate) async fn run(
 
 /// A workflow in a store of its own.
 struct Copy {
-    opened: Opened,
+    service: Service,
     workflow: WorkflowId,
     worker: WorkerId,
 }
@@ -113,7 +114,7 @@ struct Copy {
 impl Copy {
     async fn make(
         context: &Context,
-        from: &Opened,
+        from: &Service,
         script: &ScriptVersion,
         name: &str,
     ) -> Result<Self> {
@@ -121,7 +122,7 @@ impl Copy {
         let options = windlass_store::Options { policy, ..windlass_store::Options::default() };
         let store = windlass_store::open(IN_MEMORY, options).await?;
         let workspace = store.ensure_workspace(context.global.workspace()).await?;
-        let opened = Opened { store, workspace };
+        let service = Service { store, workspace, actor: context.actor.clone() };
         let actor = context.actor.clone();
         let params = SaveScript {
             workspace,
@@ -134,12 +135,12 @@ impl Copy {
             bump: Bump::Major,
             actor: actor.clone(),
         };
-        let saved = opened.store.save_script(params).await?.script;
+        let saved = service.store.save_script(params).await?.script;
         let params =
             ActivateScript { workspace, workflow: saved.workflow_id, script: saved.id, actor };
-        opened.store.activate_script(params).await?;
+        service.store.activate_script(params).await?;
         let worker = WorkerId::mint(SystemClock.now());
-        let copy = Self { opened, workflow: saved.workflow_id, worker };
+        let copy = Self { service, workflow: saved.workflow_id, worker };
         copy.fill(Original::read(from, script).await?).await?;
         Ok(copy)
     }
@@ -161,7 +162,7 @@ impl Copy {
                     logs: Vec::new(),
                     follow_up: None,
                 };
-                self.opened.store.commit_producer(params).await?;
+                self.service.store.commit_producer(params).await?;
             } else {
                 self.rest(&run, state, events).await?;
             }
@@ -170,15 +171,15 @@ impl Copy {
     }
 
     async fn claim(&self) -> Result<Option<ClaimedRun>> {
-        self.opened.store.enqueue_due(1).await?;
+        self.service.store.enqueue_due(1).await?;
         let lease = Duration::from_secs(60);
         let params = ClaimRuns {
             worker: self.worker,
             limit: 1,
             lease,
-            scope: ClaimScope::Workflow(self.opened.workspace, self.workflow),
+            scope: ClaimScope::Workflow(self.service.workspace, self.workflow),
         };
-        Ok(self.opened.store.claim_runs(params).await?.pop())
+        Ok(self.service.store.claim_runs(params).await?.pop())
     }
 
     async fn rest(
@@ -194,10 +195,10 @@ impl Copy {
             wake_at: None,
             logs: Vec::new(),
         };
-        self.opened.store.checkpoint_prepare(prepared).await?;
+        self.service.store.checkpoint_prepare(prepared).await?;
         let params =
             CommitConsumer { claim: run.claim, state, events, logs: Vec::new(), follow_up: None };
-        self.opened.store.commit_consumer(params).await?;
+        self.service.store.commit_consumer(params).await?;
         Ok(())
     }
 }
@@ -210,7 +211,7 @@ struct Original {
 }
 
 impl Original {
-    async fn read(from: &Opened, script: &ScriptVersion) -> Result<Self> {
+    async fn read(from: &Service, script: &ScriptVersion) -> Result<Self> {
         let workflow = script.workflow_id;
         let mut states: HashMap<_, _> = HashMap::new();
         let manifest = &script.manifest;
@@ -255,17 +256,17 @@ fn new_event(event: Event) -> NewEvent {
 }
 
 /// What went out in the last session that had anything to send.
-async fn last_outputs(opened: &Opened, workflow: WorkflowId) -> Result<Vec<Mutation>> {
-    let outputs = opened.store.mutations(opened.workspace, workflow).await?;
+async fn last_outputs(service: &Service, workflow: WorkflowId) -> Result<Vec<Mutation>> {
+    let outputs = service.store.mutations(service.workspace, workflow).await?;
     let Some(last) = outputs.last() else { return Ok(Vec::new()) };
-    let session = opened.store.run(opened.workspace, last.handler_run_id).await?.session_id;
+    let session = service.store.run(service.workspace, last.handler_run_id).await?.session_id;
     let filter = RunFilter {
-        workspace: opened.workspace,
+        workspace: service.workspace,
         workflow,
         session: Some(session),
         limit: u32::MAX,
     };
-    let runs: Vec<RunId> = opened.store.runs(filter).await?.iter().map(|run| run.id).collect();
+    let runs: Vec<RunId> = service.store.runs(filter).await?.iter().map(|run| run.id).collect();
     Ok(outputs.into_iter().filter(|it| runs.contains(&it.handler_run_id)).collect())
 }
 

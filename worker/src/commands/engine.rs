@@ -5,6 +5,7 @@ use std::path::{Component, Path};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use windlass_api::service::Service;
 use windlass_core::{Clock as _, Failure, Id as _, MutationId, SystemClock, WorkerId, WorkspaceId};
 use windlass_sandbox::Sandbox;
 use windlass_scheduler::{Effects, Engine, EngineParts, Observer, Registry, Tool};
@@ -12,7 +13,7 @@ use windlass_store::{ClaimFilter, ScriptMessage, SharedStore, StoreError, Worker
 use windlass_tools::secrets::{Secrets, Standing};
 use windlass_tools::{self as tools, Notification, Notifier, ToolsConfig, ensure_roots};
 
-use super::{Context, Opened};
+use super::Context;
 use crate::config::Settings;
 use crate::exit::Result;
 
@@ -38,14 +39,14 @@ impl Working {
 /// on a file for a moment, and until then no other worker may take this one for dead.
 pub(crate) async fn assemble(
     context: &Context,
-    opened: &Opened,
+    service: &Service,
     observer: Observer,
     working: Working,
 ) -> Result<&'static Engine> {
     let effects = working.effects;
     let settings = &context.settings;
     ensure_roots(&roots_below(settings), &settings.root)?;
-    let notifier = Arc::new(StoreNotifier { store: Arc::clone(&opened.store) });
+    let notifier = Arc::new(StoreNotifier { store: Arc::clone(&service.store) });
     let secrets = usable_secrets(context);
     let builtin = tools::builtin(&settings.tools, &secrets, &settings.root, notifier)?;
     let tools = with_connectors(context, builtin).await?;
@@ -55,7 +56,7 @@ pub(crate) async fn assemble(
     }
     let registry = Arc::new(Registry::new(tools)?);
     let engine = Engine::new(EngineParts {
-        store: Arc::clone(&opened.store),
+        store: Arc::clone(&service.store),
         sandbox: sandbox(context, &registry, working.slots),
         registry,
         policy: settings.policy.clone(),
@@ -93,8 +94,8 @@ pub(crate) fn roots_below(settings: &Settings) -> Vec<String> {
 
 /// The secrets of the configuration; those that are missing are said in the log.
 fn usable_secrets(context: &Context) -> Arc<Secrets> {
-    for (_, _, standing) in context.secrets.standings() {
-        if let Standing::Missing(error) = standing {
+    for (_, _, status) in context.secrets.standings() {
+        if let Standing::Missing(error) = status {
             tracing::warn!("{error}");
         }
     }

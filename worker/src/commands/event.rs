@@ -38,8 +38,9 @@ struct Settled {
 }
 
 pub(crate) async fn run(context: &Context, args: &EventArgs) -> Result<Ending> {
-    let opened = context.open_existing().await?;
-    let AnyId::Event(event) = opened.store.resolve_id(opened.workspace, &args.event).await? else {
+    let service = context.open_existing().await?;
+    let AnyId::Event(event) = service.store.resolve_id(service.workspace, &args.event).await?
+    else {
         return Err(CommandError::Usage {
             message: format!("`{}` is no event", args.event),
             hint: Some("give an id that begins with `evt_`; `windlass status` names it".to_owned()),
@@ -47,9 +48,9 @@ pub(crate) async fn run(context: &Context, args: &EventArgs) -> Result<Ending> {
     };
     let fate = if args.fate.skip { ParkedEventAction::Skip } else { ParkedEventAction::PutBack };
     let (actor, reason) = (context.actor.clone(), args.reason.clone());
-    let event = opened
+    let event = service
         .store
-        .settle_event(SettleEvent { workspace: opened.workspace, event, fate, actor, reason })
+        .settle_event(SettleEvent { workspace: service.workspace, event, fate, actor, reason })
         .await?;
     context.output.answer(&Settled { event })?;
     Ok(Ending::Done)

@@ -10,7 +10,7 @@ use windlass_tools::ensure_roots;
 use super::Context;
 use super::demo::NextCommand;
 use crate::exit::{CommandError, Ending, Result};
-use crate::invocation::quoted;
+use crate::hint::quoted;
 use crate::output::{Answer, Page};
 
 static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates");
@@ -67,7 +67,7 @@ fn all_files<'a>(folder: &'a Dir<'a>) -> Vec<&'a include_dir::File<'a>> {
 /// Beside the new configuration it is found without being named.
 fn next_commands(outer: &Context, context: &Context, args: &InitArgs) -> Vec<NextCommand> {
     let is_here = args.dir.as_os_str() == ".";
-    let echo = if is_here { &outer.echo } else { &context.echo };
+    let hint = if is_here { &outer.hint } else { &context.hint };
     let path = |name: &str| {
         let path = if is_here { PathBuf::from(name) } else { args.dir.join(name) };
         quoted(&path.display().to_string())
@@ -75,16 +75,16 @@ fn next_commands(outer: &Context, context: &Context, args: &InitArgs) -> Vec<Nex
     let script = path("workflow.js");
     vec![
         NextCommand {
-            command: echo.command(&format!("check {script}")),
+            command: hint.command(&format!("check {script}")),
             effect: "validates the script",
         },
         NextCommand {
-            command: echo.command(&format!("deploy {script} --name notes --activate")),
+            command: hint.command(&format!("deploy {script} --name notes --activate")),
             effect: "makes a workflow of it",
         },
-        NextCommand { command: echo.command("run notes"), effect: "runs it once" },
+        NextCommand { command: hint.command("run notes"), effect: "runs it once" },
         NextCommand {
-            command: format!("{} > {}", echo.command("types"), path("windlass.d.ts")),
+            command: format!("{} > {}", hint.command("types"), path("windlass.d.ts")),
             effect: "tells an editor what a script can call",
         },
     ]

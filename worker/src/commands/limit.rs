@@ -30,15 +30,15 @@ pub(crate) struct LimitArgs {
 struct Limits(Vec<Limit>);
 
 pub(crate) async fn run(context: &Context, args: &LimitArgs) -> Result<Ending> {
-    let opened = context.open_existing().await?;
-    let workspace = opened.workspace;
+    let service = context.open_existing().await?;
+    let workspace = service.workspace;
     let limit = RunLimit { at_once: args.at_once, rate: args.rate };
     let is_set = args.at_once.is_some() || args.rate.is_some();
     if let Some(key) = args.key.clone().filter(|_| is_set || args.none) {
         let (limit, actor) = (is_set.then_some(limit), context.actor.clone());
-        opened.store.set_limit(SetLimit { workspace, key, limit, actor }).await?;
+        service.store.set_limit(SetLimit { workspace, key, limit, actor }).await?;
     }
-    let mut limits = opened.store.limits(workspace).await?;
+    let mut limits = service.store.limits(workspace).await?;
     if let Some(key) = &args.key {
         limits.retain(|limit| limit.key == key.to_string());
     }

@@ -40,15 +40,15 @@ struct Workflows {
 }
 
 pub(crate) async fn run(context: &Context, args: &ListArgs) -> Result<Ending> {
-    let opened = context.open_existing().await?;
+    let service = context.open_existing().await?;
     let mut rows = Vec::new();
     let mut n_archived = 0;
-    for workflow in opened.store.workflows(opened.workspace).await? {
+    for workflow in service.store.workflows(service.workspace).await? {
         if workflow.status == WorkflowStatus::Archived && !args.all {
             n_archived += 1;
             continue;
         }
-        let scripts = opened.store.scripts(opened.workspace, workflow.id).await?;
+        let scripts = service.store.scripts(service.workspace, workflow.id).await?;
         let active = scripts.iter().find(|script| Some(script.id) == workflow.active_script_id);
         rows.push(Row {
             id: workflow.id,

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
+use windlass_api::service::Service;
 use windlass_core::RunId;
 use windlass_store::{AnyId, LogEntry, LogFilter};
 
-use super::{Context, Opened};
+use super::Context;
 use crate::exit::{CommandError, Ending, Result};
 use crate::output::{Answer, Page};
 
@@ -28,33 +29,35 @@ pub(crate) struct LogsArgs {
 struct Logs(Vec<LogEntry>);
 
 pub(crate) async fn run(context: &Context, args: &LogsArgs) -> Result<Ending> {
-    let opened = context.open_existing().await?;
-    let AnyId::Run(run) = opened.store.resolve_id(opened.workspace, &args.run).await? else {
+    let service = context.open_existing().await?;
+    let AnyId::Run(run) = service.store.resolve_id(service.workspace, &args.run).await? else {
         return Err(CommandError::Usage {
             message: format!("`{}` is no run", args.run),
             hint: Some("give an id that begins with `run_`; `windlass runs` lists them".to_owned()),
         });
     };
     if args.follow {
-        follow(context, &opened, run).await?;
+        follow(context, &service, run).await?;
     } else {
-        let logs =
-            opened.store.logs(LogFilter { workspace: opened.workspace, run, after_seq: 0 }).await?;
+        let logs = service
+            .store
+            .logs(LogFilter { workspace: service.workspace, run, after_seq: 0 })
+            .await?;
         context.output.answer(&Logs(logs))?;
     }
     Ok(Ending::Done)
 }
 
 /// Prints lines as they are checkpointed; for a program all of them at the end, as one document.
-async fn follow(context: &Context, opened: &Opened, run: RunId) -> Result<()> {
+async fn follow(context: &Context, service: &Service, run: RunId) -> Result<()> {
     let mut seen = Vec::new();
     let mut after_seq = 0;
-    let mut wake_ups = opened.store.wake_ups();
+    let mut wake_ups = service.store.wake_ups();
     loop {
         // Asked before the lines are read: what an ended run logged is there to be read.
-        let is_open = opened.store.run(opened.workspace, run).await?.status.is_open();
+        let is_open = service.store.run(service.workspace, run).await?.status.is_open();
         let fresh =
-            opened.store.logs(LogFilter { workspace: opened.workspace, run, after_seq }).await?;
+            service.store.logs(LogFilter { workspace: service.workspace, run, after_seq }).await?;
         after_seq = fresh.last().map_or(after_seq, |entry| entry.seq);
         if context.output.is_json() {
             seen.extend(fresh);

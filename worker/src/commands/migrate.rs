@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::Context;
+use crate::config::without_password;
 use crate::exit::{Ending, Result};
-use crate::invocation::without_password;
 use crate::output::{Answer, Page};
 
 #[derive(Debug, Serialize)]

@@ -23,7 +23,6 @@ pub(crate) mod resolve;
 pub(crate) mod route;
 pub(crate) mod run;
 pub(crate) mod show;
-mod standing;
 pub(crate) mod status;
 mod types;
 pub(crate) mod up;
@@ -32,6 +31,7 @@ mod workers;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use windlass_api::service::Service;
 use windlass_core::WorkspaceId;
 use windlass_store::{Location, PostgresEnvironment, SharedStore};
 use windlass_tools::mcp::Connectors;
@@ -41,7 +41,8 @@ use crate::cli::{Command, DEFAULT_WORKSPACE, Global};
 use crate::config::{FILE_NAME, Settings};
 use crate::exit::{CommandError, Ending, Result};
 use crate::faults::Faults;
-use crate::invocation::{self, Echo};
+use crate::hint::CommandHint;
+use crate::invocation;
 use crate::output::Output;
 use crate::telemetry::Log;
 
@@ -57,7 +58,7 @@ pub(crate) struct Context {
     /// Where it prints.
     pub(crate) output: Output,
     /// How it words commands that it advises.
-    pub(crate) echo: Echo,
+    pub(crate) hint: CommandHint,
     /// What the command line says for all commands.
     pub(crate) global: Global,
     /// The current folder.
@@ -68,13 +69,6 @@ pub(crate) struct Context {
     pub(crate) log: Log,
     /// Where this process dies on purpose.
     pub(crate) faults: Option<Arc<Faults>>,
-}
-
-/// An open database and the workspace in it.
-#[derive(Debug, Clone)]
-pub(crate) struct Opened {
-    pub(crate) store: SharedStore,
-    pub(crate) workspace: WorkspaceId,
 }
 
 /// Carries a command out. What it started has ended afterwards.
@@ -123,14 +117,14 @@ async fn carry_out(context: Context, command: Command) -> Result<Ending> {
 
 impl Context {
     /// Opens the database and the workspace, which have to be there already. Only the default workspace always is.
-    pub(crate) async fn open_existing(&self) -> Result<Opened> {
+    pub(crate) async fn open_existing(&self) -> Result<Service> {
         if let Some(file) = self.settings.database_file().filter(|file| !file.exists()) {
             return Err(CommandError::Refused {
                 code: "no_database",
                 message: format!("there is no database `{}` yet", file.display()),
                 hint: format!(
                     "deploy a workflow first: `{}`; or name the database with `--database`",
-                    self.echo.command("deploy FILE --name NAME --activate")
+                    self.hint.command("deploy FILE --name NAME --activate")
                 ),
             });
         }
@@ -138,10 +132,10 @@ impl Context {
         let known = store.workspaces().await?;
         let name = self.global.workspace();
         if let Some(workspace) = known.iter().find(|known| known.name == *name) {
-            return Ok(Opened { store, workspace: workspace.id });
+            return Ok(self.service(store, workspace.id));
         }
         if name == DEFAULT_WORKSPACE {
-            return with_workspace(store, name).await;
+            return self.with_workspace(store, name).await;
         }
         let names: Vec<_> = known.iter().map(|known| format!("`{}`", known.name)).collect();
         Err(CommandError::Refused {
@@ -156,11 +150,11 @@ impl Context {
     }
 
     /// Opens the database; one that is a file is made and brought up to date first.
-    pub(crate) async fn open_or_create(&self) -> Result<Opened> {
+    pub(crate) async fn open_or_create(&self) -> Result<Service> {
         if !self.settings.is_server() {
             windlass_store::migrate(self.location()).await?;
         }
-        with_workspace(self.open().await?, self.global.workspace()).await
+        self.with_workspace(self.open().await?, self.global.workspace()).await
     }
 
     /// The same for the deployment whose configuration is `folder/windlass.toml`.
@@ -171,8 +165,8 @@ impl Context {
         let secrets = Arc::new(Secrets::load(&settings.secrets, &settings.root));
         self.log.keep_out(&secrets);
         let connectors = invocation::connectors(&settings, &secrets);
-        let echo = self.echo.with_config(&config);
-        Ok(Self { settings, secrets, connectors, echo, global, ..self.clone() })
+        let hint = self.hint.with_config(&config);
+        Ok(Self { settings, secrets, connectors, hint, global, ..self.clone() })
     }
 
     /// Where the database is; what its URL leaves out, the environment says as it does to PostgreSQL's own programs.
@@ -191,10 +185,14 @@ impl Context {
         }
         Ok(store)
     }
-}
 
-/// Makes the workspace where it is missing.
-async fn with_workspace(store: SharedStore, name: &str) -> Result<Opened> {
-    let workspace = store.ensure_workspace(name).await?;
-    Ok(Opened { store, workspace })
+    /// Makes the workspace where it is missing.
+    async fn with_workspace(&self, store: SharedStore, name: &str) -> Result<Service> {
+        let workspace = store.ensure_workspace(name).await?;
+        Ok(self.service(store, workspace))
+    }
+
+    fn service(&self, store: SharedStore, workspace: WorkspaceId) -> Service {
+        Service { store, workspace, actor: self.actor.clone() }
+    }
 }

@@ -5,9 +5,9 @@ use serde::Serialize;
 use windlass_store::MovedTable;
 
 use super::Context;
+use crate::config::without_password;
 use crate::config::{anchored, sqlite_path};
 use crate::exit::{CommandError, Ending, Result};
-use crate::invocation::without_password;
 use crate::output::{Answer, Page};
 
 #[derive(Debug, Args)]

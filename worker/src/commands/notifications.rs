@@ -12,8 +12,8 @@ use crate::output::{Answer, Page};
 struct Notifications(Vec<Notification>);
 
 pub(crate) async fn run(context: &Context) -> Result<Ending> {
-    let opened = context.open_existing().await?;
-    let notifications = opened.store.notifications(opened.workspace).await?;
+    let service = context.open_existing().await?;
+    let notifications = service.store.notifications(service.workspace).await?;
     context.output.answer(&Notifications(notifications))?;
     Ok(Ending::Done)
 }

@@ -32,12 +32,12 @@ struct Kind {
 }
 
 pub(crate) async fn run(context: &Context, args: &PruneArgs) -> Result<Ending> {
-    let opened = context.open_existing().await?;
+    let service = context.open_existing().await?;
     let retention = &context.settings.policy.retention;
     let counts: RecordCounts = if args.dry_run {
-        windlass_scheduler::prunable(&*opened.store, retention).await?
+        windlass_scheduler::prunable(&*service.store, retention).await?
     } else {
-        windlass_scheduler::prune(&*opened.store, retention).await?
+        windlass_scheduler::prune(&*service.store, retention).await?
     };
     let kinds =
         counts.into_iter().map(|(kind, count)| Kind { kind, kept: retention.of(kind), count });

@@ -3,13 +3,14 @@
 use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
+use windlass_api::service::Service;
 use windlass_core::{
     EventId, EventStatus, FailureClass, HandlerKind, InputId, MutationId, MutationStatus, Outcome,
     Phase, ResolvedBy, RunId, SessionId, Status, Timestamp, WorkflowId,
 };
 use windlass_store::{Event, EventFilter, Input, InputStatus, Mutation, Run, RunFilter};
 
-use super::{Context, Opened};
+use super::Context;
 use crate::exit::{Ending, Result};
 use crate::output::{Answer, Page};
 
@@ -57,10 +58,10 @@ impl<T, U: From<T>> FromIterator<T> for Rows<U> {
     }
 }
 
-async fn find(context: &Context, name: &str) -> Result<(Opened, WorkflowId)> {
-    let opened = context.open_existing().await?;
-    let workflow = opened.store.find_workflow(opened.workspace, name).await?;
-    Ok((opened, workflow.id))
+async fn find(context: &Context, name: &str) -> Result<(Service, WorkflowId)> {
+    let service = context.open_existing().await?;
+    let workflow = service.store.find_workflow(service.workspace, name).await?;
+    Ok((service, workflow.id))
 }
 
 #[derive(Debug, Serialize)]
@@ -87,16 +88,16 @@ impl From<Event> for EventRow {
 }
 
 pub(crate) async fn events(context: &Context, args: &EventsArgs) -> Result<Ending> {
-    let (opened, workflow) = find(context, &args.workflow).await?;
+    let (service, workflow) = find(context, &args.workflow).await?;
     let filter = EventFilter {
-        workspace: opened.workspace,
+        workspace: service.workspace,
         workflow,
         topic: args.topic.clone(),
         status: args.status,
         message_ids: None,
         limit: args.limit,
     };
-    let rows: Rows<EventRow> = opened.store.events(filter).await?.into_iter().collect();
+    let rows: Rows<EventRow> = service.store.events(filter).await?.into_iter().collect();
     context.output.answer(&rows)?;
     Ok(Ending::Done)
 }
@@ -148,9 +149,9 @@ impl From<Input> for InputRow {
 }
 
 pub(crate) async fn inputs(context: &Context, args: &WorkflowArgs) -> Result<Ending> {
-    let (opened, workflow) = find(context, &args.workflow).await?;
+    let (service, workflow) = find(context, &args.workflow).await?;
     let rows: Rows<InputRow> =
-        opened.store.inputs(opened.workspace, workflow).await?.into_iter().collect();
+        service.store.inputs(service.workspace, workflow).await?.into_iter().collect();
     context.output.answer(&rows)?;
     Ok(Ending::Done)
 }
@@ -234,9 +235,9 @@ impl From<Mutation> for OutputRow {
 }
 
 pub(crate) async fn outputs(context: &Context, args: &WorkflowArgs) -> Result<Ending> {
-    let (opened, workflow) = find(context, &args.workflow).await?;
+    let (service, workflow) = find(context, &args.workflow).await?;
     let rows: Rows<OutputRow> =
-        opened.store.mutations(opened.workspace, workflow).await?.into_iter().collect();
+        service.store.mutations(service.workspace, workflow).await?.into_iter().collect();
     context.output.answer(&rows)?;
     Ok(Ending::Done)
 }
@@ -312,10 +313,10 @@ impl From<Run> for RunRow {
 }
 
 pub(crate) async fn runs(context: &Context, args: &RunsArgs) -> Result<Ending> {
-    let (opened, workflow) = find(context, &args.workflow).await?;
+    let (service, workflow) = find(context, &args.workflow).await?;
     let filter =
-        RunFilter { workspace: opened.workspace, workflow, session: None, limit: args.limit };
-    let rows: Rows<RunRow> = opened.store.runs(filter).await?.into_iter().collect();
+        RunFilter { workspace: service.workspace, workflow, session: None, limit: args.limit };
+    let rows: Rows<RunRow> = service.store.runs(filter).await?.into_iter().collect();
     context.output.answer(&rows)?;
     Ok(Ending::Done)
 }

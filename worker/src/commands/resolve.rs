@@ -8,7 +8,7 @@ use windlass_store::{self as store, AnyId, Mutation, ResolveMutation};
 use super::Context;
 use super::engine::described_registry;
 use crate::exit::{CommandError, Ending, Result};
-use crate::invocation::quoted;
+use crate::hint::quoted;
 use crate::output::{Answer, Page};
 
 #[derive(Debug, Args)]
@@ -50,8 +50,8 @@ struct Resolved {
 }
 
 pub(crate) async fn run(context: &Context, args: &ResolveArgs) -> Result<Ending> {
-    let opened = context.open_existing().await?;
-    let AnyId::Mutation(id) = opened.store.resolve_id(opened.workspace, &args.mutation).await?
+    let service = context.open_existing().await?;
+    let AnyId::Mutation(id) = service.store.resolve_id(service.workspace, &args.mutation).await?
     else {
         return Err(CommandError::Usage {
             message: format!("`{}` is no output", args.mutation),
@@ -59,18 +59,18 @@ pub(crate) async fn run(context: &Context, args: &ResolveArgs) -> Result<Ending>
         });
     };
     let resolution =
-        resolution(context, args, &opened.store.mutation(opened.workspace, id).await?).await?;
+        resolution(context, args, &service.store.mutation(service.workspace, id).await?).await?;
     let verdict = resolution.kind();
     let params = ResolveMutation {
-        workspace: opened.workspace,
+        workspace: service.workspace,
         mutation: id,
         resolution,
         actor: context.actor.clone(),
         reason: args.reason.clone(),
     };
-    let mutation = opened.store.resolve_mutation(params).await?;
-    let workflow = opened.store.overview(opened.workspace, mutation.workflow_id).await?.workflow;
-    let see = context.echo.command(&format!("status {}", quoted(&workflow.name)));
+    let mutation = service.store.resolve_mutation(params).await?;
+    let workflow = service.store.overview(service.workspace, mutation.workflow_id).await?.workflow;
+    let see = context.hint.command(&format!("status {}", quoted(&workflow.name)));
     context.output.answer(&Resolved { mutation, verdict, see })?;
     Ok(Ending::Done)
 }

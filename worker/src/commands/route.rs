@@ -30,11 +30,11 @@ pub(crate) struct RouteArgs {
 struct Routed(Workflow);
 
 pub(crate) async fn run(context: &Context, args: &RouteArgs) -> Result<Ending> {
-    let opened = context.open_existing().await?;
-    let workflow = opened.store.find_workflow(opened.workspace, &args.workflow).await?;
+    let service = context.open_existing().await?;
+    let workflow = service.store.find_workflow(service.workspace, &args.workflow).await?;
     let kept = workflow.label.filter(|_| !args.any_worker);
-    let routed = opened.store.route_workflow(RouteWorkflow {
-        workspace: opened.workspace,
+    let routed = service.store.route_workflow(RouteWorkflow {
+        workspace: service.workspace,
         workflow: workflow.id,
         label: args.label.clone().or(kept),
         priority: args.priority.unwrap_or(workflow.priority),

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
 use serde::Serialize;
+use windlass_api::service::Service;
 use windlass_core::{
     HandlerKind, Phase, RunId, SessionId, SessionResult, Status, Trigger, WorkflowId,
 };
@@ -12,12 +13,12 @@ use windlass_scheduler::{Observer, Progress, ProgressStep};
 use windlass_store::{Run, RunFilter, Session};
 
 use super::engine::Working;
-use super::standing::Standing;
-use super::status::{self, WorkflowPage};
-use super::{Context, Opened, dry_run, engine};
+use super::status::{self, StatusPage};
+use super::{Context, dry_run, engine};
 use crate::exit::{CommandError, Ending, Result};
-use crate::invocation::quoted;
+use crate::hint::quoted;
 use crate::output::{Answer, Output, Page};
+use crate::wording::HealthText;
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
@@ -33,7 +34,7 @@ pub(crate) struct RunArgs {
 struct Ran {
     session: SessionReport,
     #[serde(skip)]
-    afterwards: WorkflowPage,
+    afterwards: StatusPage,
     #[serde(skip)]
     see: String,
 }
@@ -57,32 +58,32 @@ struct RunReport {
 }
 
 pub(crate) async fn run(context: &Context, args: &RunArgs) -> Result<Ending> {
-    let opened = context.open_or_create().await?;
-    let workflow = opened.store.find_workflow(opened.workspace, &args.workflow).await?.id;
+    let service = context.open_or_create().await?;
+    let workflow = service.store.find_workflow(service.workspace, &args.workflow).await?.id;
     if args.dry_run {
-        return dry_run::run(context, &opened, workflow).await;
+        return dry_run::run(context, &service, workflow).await;
     }
-    refuse_stopped(context, &opened, workflow).await?;
+    refuse_stopped(context, &service, workflow).await?;
     let engine = engine::assemble(
         context,
-        &opened,
+        &service,
         observer(&context.output),
         Working::of(&context.settings),
     )
     .await?;
-    let session = engine.run_session(opened.workspace, workflow, &context.actor).await?;
+    let session = engine.run_session(service.workspace, workflow, &context.actor).await?;
 
-    let afterwards = status::load(context, &opened, workflow).await?;
+    let afterwards = status::load(context, &service, workflow).await?;
     let ending = match session.result {
-        _ if afterwards.standing.waits_for_person() => Ending::WaitsForPerson,
+        _ if afterwards.health.waits_for_person => Ending::WaitsForPerson,
         Some(SessionResult::Completed) => Ending::Done,
         Some(SessionResult::Failed) | None => Ending::Failed,
     };
     let name = quoted(&afterwards.overview.workflow.name);
     context.output.answer(&Ran {
-        session: report(&opened, session).await?,
+        session: report(&service, session).await?,
         afterwards,
-        see: context.echo.command(&format!("outputs {name}")),
+        see: context.hint.command(&format!("outputs {name}")),
     })?;
     Ok(ending)
 }
@@ -90,29 +91,29 @@ pub(crate) async fn run(context: &Context, args: &RunArgs) -> Result<Ending> {
 /// A workflow that waits for a person is not run: its status says what to do.
 pub(crate) async fn refuse_stopped(
     context: &Context,
-    opened: &Opened,
+    service: &Service,
     workflow: WorkflowId,
 ) -> Result<()> {
-    let page = status::load(context, opened, workflow).await?;
-    if !page.standing.waits_for_person() {
+    let page = status::load(context, service, workflow).await?;
+    if !page.health.waits_for_person {
         return Ok(());
     }
     let name = &page.overview.workflow.name;
-    let see = context.echo.command(&format!("status {}", quoted(name)));
+    let see = context.hint.command(&format!("status {}", quoted(name)));
     Err(CommandError::WaitsForPerson {
-        message: format!("`{name}` does not run: {}", page.standing.why),
+        message: format!("`{name}` does not run: {}", page.health.why),
         hint: format!("`{see}` says what to do"),
     })
 }
 
-async fn report(opened: &Opened, session: Session) -> Result<SessionReport> {
+async fn report(service: &Service, session: Session) -> Result<SessionReport> {
     let filter = RunFilter {
-        workspace: opened.workspace,
+        workspace: service.workspace,
         workflow: session.workflow_id,
         session: Some(session.id),
         limit: u32::MAX,
     };
-    let runs = opened.store.runs(filter).await?;
+    let runs = service.store.runs(filter).await?;
     Ok(SessionReport {
         id: session.id,
         result: session.result,
@@ -182,9 +183,9 @@ impl Answer for Ran {
             session.id,
             session.handler_runs.len()
         ));
-        let Standing { badge, .. } = &self.afterwards.standing;
+        let HealthText { badge, .. } = &self.afterwards.health;
         page.heading(format_args!("{}: {badge}", self.afterwards.overview.workflow.name));
-        self.afterwards.standing.write(page);
+        self.afterwards.health.write(page);
         page.heading(format_args!("`{}` lists what went out.", self.see));
     }
 }

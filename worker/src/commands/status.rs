@@ -1,18 +1,20 @@
-//! `status`: how workflows stand, and for whatever does not move why, and what to do.
+//! `status`: the health of workflows, and for each that does not move why, and what to do.
 
 use std::collections::BTreeMap;
 
 use clap::Args;
 use serde::Serialize;
-use windlass_core::{WorkflowId, WorkflowStatus};
+use windlass_api::service::{Service, WorkflowStatusReport};
+use windlass_core::WorkflowId;
 use windlass_store::{EventCounts, HandlerState, Limit, WorkflowOverview};
 
+use super::Context;
 use super::check::write_grant;
 use super::limit::{LIMIT_COLUMNS, limit_row};
-use super::standing::{Badge, Doubt, Look, Standing, in_doubt, standing};
-use super::{Context, Opened};
 use crate::exit::{Ending, Result};
+use crate::hint::CommandHint;
 use crate::output::{Answer, Page};
+use crate::wording::HealthText;
 
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
@@ -21,81 +23,46 @@ pub(crate) struct StatusArgs {
     workflow: Option<String>,
 }
 
-/// A workflow with the judgement of how it stands.
+/// A workflow with its health.
 #[derive(Debug, Serialize)]
-pub(crate) struct WorkflowPage {
+pub(crate) struct StatusPage {
     #[serde(flatten)]
     pub(crate) overview: WorkflowOverview,
-    pub(crate) standing: Standing,
+    #[serde(rename = "standing")]
+    pub(crate) health: HealthText,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
-struct AllPages(Vec<WorkflowPage>);
+struct AllPages(Vec<StatusPage>);
 
 pub(crate) async fn run(context: &Context, args: &StatusArgs) -> Result<Ending> {
-    let opened = context.open_existing().await?;
+    let service = context.open_existing().await?;
     let Some(name) = &args.workflow else {
-        let mut pages = Vec::new();
-        for workflow in opened.store.workflows(opened.workspace).await? {
-            if workflow.status != WorkflowStatus::Archived {
-                pages.push(load(context, &opened, workflow.id).await?);
-            }
-        }
-        context.output.answer(&AllPages(pages))?;
+        let reports = service.status_of_all(context.output.times()).await?;
+        let pages = reports.into_iter().map(|report| StatusPage::new(report, &context.hint));
+        context.output.answer(&AllPages(pages.collect()))?;
         return Ok(Ending::Done);
     };
-    let workflow = opened.store.find_workflow(opened.workspace, name).await?;
-    context.output.answer(&load(context, &opened, workflow.id).await?)?;
+    let workflow = service.store.find_workflow(service.workspace, name).await?;
+    context.output.answer(&load(context, &service, workflow.id).await?)?;
     Ok(Ending::Done)
 }
 
-/// Loads a workflow and judges how it stands.
+/// Loads a workflow, and words its health for the command line.
 pub(crate) async fn load(
     context: &Context,
-    opened: &Opened,
+    service: &Service,
     workflow: WorkflowId,
-) -> Result<WorkflowPage> {
-    let overview = opened.store.overview(opened.workspace, workflow).await?;
-    let mut doubts = Vec::new();
-    for mutation in in_doubt(&overview) {
-        let mut inputs = Vec::new();
-        for input in &mutation.inputs {
-            inputs.push(opened.store.input(opened.workspace, *input).await?);
-        }
-        doubts.push(Doubt { mutation: mutation.clone(), inputs });
-    }
-    let view = context.output.view();
-    let look = Look { overview: &overview, doubts: &doubts, echo: &context.echo, view };
-    let standing = standing(look);
-    Ok(WorkflowPage { overview, standing })
+) -> Result<StatusPage> {
+    let report = service.status(workflow, context.output.times()).await?;
+    Ok(StatusPage::new(report, &context.hint))
 }
 
-impl Standing {
-    /// Whether nothing goes on before a person has acted.
-    pub(crate) const fn waits_for_person(&self) -> bool {
-        matches!(self.badge, Badge::NeedsAttention | Badge::Fixing)
-    }
-
-    /// Writes the judgement for a person.
-    pub(crate) fn write(&self, page: &mut Page) {
-        page.line(format_args!("  {}", self.why));
-        for fact in &self.facts {
-            page.field(fact.label, &fact.text);
-        }
-        if self.to_do.is_empty() {
-            return;
-        }
-        page.heading("  What to do");
-        for advice in &self.to_do {
-            match &advice.command {
-                Some(command) => {
-                    page.line(format_args!("    {command}"));
-                    page.line(format_args!("        {}", advice.effect));
-                }
-                None => page.line(format_args!("    {}", advice.effect)),
-            }
-        }
+impl StatusPage {
+    fn new(report: WorkflowStatusReport, hint: &CommandHint) -> Self {
+        let WorkflowStatusReport { overview, health } = report;
+        Self { overview, health: HealthText::new(health, hint) }
     }
 }
 
@@ -113,25 +80,25 @@ impl Answer for AllPages {
         if self.0.is_empty() {
             return page.line("There are no workflows yet.");
         }
-        let row = |entry: &WorkflowPage| {
+        let row = |entry: &StatusPage| {
             let workflow = &entry.overview.workflow;
-            [workflow.name.clone(), entry.standing.badge.to_string(), entry.standing.why.clone()]
+            [workflow.name.clone(), entry.health.badge.to_string(), entry.health.why.clone()]
         };
         page.wide_table(110, ["NAME", "STATUS", "WHY"], self.0.iter().map(row).collect());
         write_limits(page, &self.limits());
-        let waiting = self.0.iter().filter(|entry| entry.standing.waits_for_person());
+        let waiting = self.0.iter().filter(|entry| entry.health.waits_for_person);
         for entry in waiting {
             page.heading(format_args!("{}:", entry.overview.workflow.name));
-            entry.standing.write(page);
+            entry.health.write(page);
         }
     }
 }
 
-impl Answer for WorkflowPage {
+impl Answer for StatusPage {
     fn write(&self, page: &mut Page) {
         let WorkflowOverview { workflow, active_version, latest_version, .. } = &self.overview;
-        page.line(format_args!("{}: {}", workflow.name, self.standing.badge));
-        self.standing.write(page);
+        page.line(format_args!("{}: {}", workflow.name, self.health.badge));
+        self.health.write(page);
 
         page.heading(version_line(active_version.as_deref(), latest_version.as_deref()));
         if let Some(grant) = &self.overview.grant {

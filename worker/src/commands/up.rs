@@ -6,13 +6,14 @@ use clap::Args;
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+use windlass_api::service::Service;
 use windlass_core::{Backoff, WorkflowStatus};
 use windlass_store::{ClaimFilter, Workflow};
 
 use super::engine::Working;
-use super::{Context, Opened, engine, run};
+use super::{Context, engine, run};
+use crate::config::without_password;
 use crate::exit::{CommandError, Ending, Result};
-use crate::invocation::without_password;
 use crate::output::{Answer, Page};
 
 #[derive(Debug, Serialize)]
@@ -44,10 +45,10 @@ pub(crate) async fn run(context: &Context, args: &UpArgs) -> Result<Ending> {
     };
     let is_tidy = match begun {
         None => true,
-        Some((opened, workflows)) => {
-            let working = working(context, args, &opened);
+        Some((service, workflows)) => {
+            let working = working(context, args, &service);
             let observer = run::observer(&context.output);
-            let engine = engine::assemble(context, &opened, observer, working).await?;
+            let engine = engine::assemble(context, &service, observer, working).await?;
             announce(context, &workflows);
             tokio::select! {
                 served = engine.serve(stop) => { served?; true }
@@ -59,11 +60,11 @@ pub(crate) async fn run(context: &Context, args: &UpArgs) -> Result<Ending> {
     Ok(if is_tidy { Ending::Done } else { Ending::Failed })
 }
 
-fn working(context: &Context, args: &UpArgs, opened: &Opened) -> Working {
+fn working(context: &Context, args: &UpArgs, service: &Service) -> Working {
     Working {
         slots: args.slots.unwrap_or(context.settings.slots),
         filter: ClaimFilter {
-            workspace: context.global.workspace.as_ref().map(|_| opened.workspace),
+            workspace: context.global.workspace.as_ref().map(|_| service.workspace),
             labels: args.labels.clone(),
         },
         ..Working::of(&context.settings)
@@ -72,7 +73,7 @@ fn working(context: &Context, args: &UpArgs, opened: &Opened) -> Working {
 
 /// Opens the database and looks for workflows. One that does not answer is waited for, as it is later on: whoever starts workers
 /// together with their database, or while it is restarted, need not start them again.
-async fn begin(context: &Context) -> Result<(Opened, Vec<Workflow>)> {
+async fn begin(context: &Context) -> Result<(Service, Vec<Workflow>)> {
     let mut failures = 0_u32;
     loop {
         let error = match try_begin(context).await {
@@ -86,10 +87,10 @@ async fn begin(context: &Context) -> Result<(Opened, Vec<Workflow>)> {
     }
 }
 
-async fn try_begin(context: &Context) -> Result<(Opened, Vec<Workflow>)> {
-    let opened = context.open_or_create().await?;
-    let workflows = opened.store.workflows(opened.workspace).await?;
-    Ok((opened, workflows))
+async fn try_begin(context: &Context) -> Result<(Service, Vec<Workflow>)> {
+    let service = context.open_or_create().await?;
+    let workflows = service.store.workflows(service.workspace).await?;
+    Ok((service, workflows))
 }
 
 /// Says what is watched.

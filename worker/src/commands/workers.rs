@@ -25,11 +25,11 @@ struct Listed {
 }
 
 pub(crate) async fn run(context: &Context) -> Result<Ending> {
-    let opened = context.open_existing().await?;
-    let workspace = context.global.workspace.as_ref().map(|_| opened.workspace);
-    let now = opened.store.now().await?;
+    let service = context.open_existing().await?;
+    let workspace = context.global.workspace.as_ref().map(|_| service.workspace);
+    let now = service.store.now().await?;
     let workers =
-        opened.store.workers(workspace).await?.into_iter().map(|worker| Listed {
+        service.store.workers(workspace).await?.into_iter().map(|worker| Listed {
             stale: now.since(worker.last_heartbeat_at) > STALE_AFTER,
             worker,
         });

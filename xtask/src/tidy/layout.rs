@@ -10,6 +10,7 @@ const TOP_LEVEL: &[&str] = &[
     "Cargo.toml",
     "README.md",
     "SAFETY.md",
+    "api",
     "core",
     "examples",
     "migrations",

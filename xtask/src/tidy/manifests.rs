@@ -9,7 +9,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sandbox", &["core"]),
     ("scheduler", &["core", "store", "sandbox"]),
     ("tools", &["core", "scheduler"]),
-    ("worker", &["core", "store", "sandbox", "scheduler", "tools"]),
+    ("api", &["core", "store", "sandbox", "scheduler"]),
+    ("worker", &["core", "store", "sandbox", "scheduler", "tools", "api"]),
     ("xtask", &[]),
 ];
 

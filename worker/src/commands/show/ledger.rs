@@ -4,10 +4,9 @@ use serde::Serialize;
 use windlass_core::{EventId, InputId, MutationId};
 use windlass_store::{Event, Input, JournalEntry, Mutation, Result, Run};
 
-use crate::commands::Opened;
 use crate::commands::records::{input_word, mutation_mark};
-use crate::commands::standing::effect_title;
 use crate::output::Page;
+use windlass_api::service::{Service, mutation_title};
 
 #[derive(Debug, Serialize)]
 pub(crate) struct EventPage {
@@ -19,7 +18,7 @@ pub(crate) struct EventPage {
 }
 
 pub(crate) async fn load_event(
-    Opened { store, workspace }: &Opened,
+    Service { store, workspace, .. }: &Service,
     id: EventId,
 ) -> Result<EventPage> {
     let event = store.event(*workspace, id).await?;
@@ -57,7 +56,7 @@ pub(crate) struct InputPage {
 }
 
 pub(crate) async fn load_input(
-    Opened { store, workspace }: &Opened,
+    Service { store, workspace, .. }: &Service,
     id: InputId,
 ) -> Result<InputPage> {
     let input = store.input(*workspace, id).await?;
@@ -85,7 +84,7 @@ impl InputPage {
         }
         for mutation in &self.outputs {
             let mark = mutation_mark(mutation.status);
-            let title = effect_title(mutation);
+            let title = mutation_title(mutation);
             page.line(format_args!("  {mark} {title} ({}, {})", mutation.status, mutation.id));
         }
     }
@@ -101,7 +100,7 @@ pub(crate) struct OutputPage {
 }
 
 pub(crate) async fn load_output(
-    Opened { store, workspace }: &Opened,
+    Service { store, workspace, .. }: &Service,
     id: MutationId,
 ) -> Result<OutputPage> {
     let mutation = store.mutation(*workspace, id).await?;
@@ -120,7 +119,7 @@ pub(crate) async fn load_output(
 
 impl OutputPage {
     pub(crate) fn write(&self, page: &mut Page) {
-        page.line(format_args!("{}: {}", self.mutation.id, effect_title(&self.mutation)));
+        page.line(format_args!("{}: {}", self.mutation.id, mutation_title(&self.mutation)));
         write_output(page, &self.mutation);
         page.field("run", run_line(&self.run));
         for input in &self.inputs {

@@ -9,7 +9,7 @@ use clap::Args;
 use serde::Serialize;
 use windlass_store::{AnyId, Notification};
 
-use super::status::{self, WorkflowPage};
+use super::status::{self, StatusPage};
 use super::{Context, notifications};
 use crate::exit::{Ending, Result};
 use crate::output::{Answer, Page};
@@ -24,7 +24,7 @@ pub(crate) struct ShowArgs {
 #[derive(Debug, Serialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
 enum Shown {
-    Workflow { workflow: Box<WorkflowPage> },
+    Workflow { workflow: Box<StatusPage> },
     Script(Box<script::ScriptPage>),
     Event(Box<ledger::EventPage>),
     Input(Box<ledger::InputPage>),
@@ -35,20 +35,20 @@ enum Shown {
 }
 
 pub(crate) async fn run(context: &Context, args: &ShowArgs) -> Result<Ending> {
-    let opened = context.open_existing().await?;
-    let store = &opened.store;
-    let shown = match store.resolve_id(opened.workspace, &args.id).await? {
+    let service = context.open_existing().await?;
+    let store = &service.store;
+    let shown = match store.resolve_id(service.workspace, &args.id).await? {
         AnyId::Workflow(id) => {
-            Shown::Workflow { workflow: Box::new(status::load(context, &opened, id).await?) }
+            Shown::Workflow { workflow: Box::new(status::load(context, &service, id).await?) }
         }
-        AnyId::Script(id) => Shown::Script(Box::new(script::load(&opened, id).await?)),
-        AnyId::Event(id) => Shown::Event(Box::new(ledger::load_event(&opened, id).await?)),
-        AnyId::Input(id) => Shown::Input(Box::new(ledger::load_input(&opened, id).await?)),
-        AnyId::Run(id) => Shown::Run(Box::new(run::load(&opened, id).await?)),
-        AnyId::Mutation(id) => Shown::Output(Box::new(ledger::load_output(&opened, id).await?)),
-        AnyId::Session(id) => Shown::Session(Box::new(session::load(&opened, id).await?)),
+        AnyId::Script(id) => Shown::Script(Box::new(script::load(&service, id).await?)),
+        AnyId::Event(id) => Shown::Event(Box::new(ledger::load_event(&service, id).await?)),
+        AnyId::Input(id) => Shown::Input(Box::new(ledger::load_input(&service, id).await?)),
+        AnyId::Run(id) => Shown::Run(Box::new(run::load(&service, id).await?)),
+        AnyId::Mutation(id) => Shown::Output(Box::new(ledger::load_output(&service, id).await?)),
+        AnyId::Session(id) => Shown::Session(Box::new(session::load(&service, id).await?)),
         AnyId::Notification(id) => {
-            let all = store.notifications(opened.workspace).await?;
+            let all = store.notifications(service.workspace).await?;
             let found = all.into_iter().find(|notification| notification.id == id);
             let missing = || windlass_store::StoreError::not_found("notification", &id);
             Shown::Notification { notification: Box::new(found.ok_or_else(missing)?) }

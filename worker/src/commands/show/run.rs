@@ -7,9 +7,9 @@ use windlass_store::{
 };
 
 use super::ledger::write_output;
-use crate::commands::Opened;
 use crate::commands::logs::write_entry;
 use crate::output::Page;
+use windlass_api::service::Service;
 
 #[derive(Debug, Serialize)]
 pub(crate) struct RunPage {
@@ -27,7 +27,7 @@ pub(crate) struct RunPage {
     logs: Vec<LogEntry>,
 }
 
-pub(crate) async fn load(Opened { store, workspace }: &Opened, id: RunId) -> Result<RunPage> {
+pub(crate) async fn load(Service { store, workspace, .. }: &Service, id: RunId) -> Result<RunPage> {
     let run = store.run(*workspace, id).await?;
     let everything = EventFilter {
         workspace: *workspace,

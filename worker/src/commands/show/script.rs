@@ -4,9 +4,9 @@ use serde::Serialize;
 use windlass_core::ScriptId;
 use windlass_store::{Result, ScriptVersion};
 
-use crate::commands::Opened;
 use crate::commands::check::write_manifest;
 use crate::output::Page;
+use windlass_api::service::Service;
 
 #[derive(Debug, Serialize)]
 pub(crate) struct ScriptPage {
@@ -15,7 +15,10 @@ pub(crate) struct ScriptPage {
     is_active: bool,
 }
 
-pub(crate) async fn load(Opened { store, workspace }: &Opened, id: ScriptId) -> Result<ScriptPage> {
+pub(crate) async fn load(
+    Service { store, workspace, .. }: &Service,
+    id: ScriptId,
+) -> Result<ScriptPage> {
     let script = store.script(*workspace, id).await?;
     let workflow = store.overview(*workspace, script.workflow_id).await?.workflow;
     let is_active = workflow.active_script_id == Some(id);

@@ -4,8 +4,8 @@ use serde::Serialize;
 use windlass_core::SessionId;
 use windlass_store::{Result, Run, RunFilter, Session};
 
-use crate::commands::Opened;
 use crate::output::Page;
+use windlass_api::service::Service;
 
 #[derive(Debug, Serialize)]
 pub(crate) struct SessionPage {
@@ -14,7 +14,7 @@ pub(crate) struct SessionPage {
 }
 
 pub(crate) async fn load(
-    Opened { store, workspace }: &Opened,
+    Service { store, workspace, .. }: &Service,
     id: SessionId,
 ) -> Result<SessionPage> {
     let session = store.session(*workspace, id).await?;

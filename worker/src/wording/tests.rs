@@ -4,16 +4,23 @@ use std::collections::BTreeMap;
 
 use expect_test::{Expect, expect};
 use serde_json::json;
+use windlass_api::service::{HealthInputs, MutationInDoubt, judge_health, mutations_in_doubt};
+use windlass_api::text::TimeFormat;
 use windlass_core::{
-    HandlerKind, Id, InputId, MutationId, Phase, RunId, Schedule, ScriptId, ScriptPosition,
-    SessionId, Status, WorkflowId, WorkspaceId,
+    FailureClass, HandlerKind, Id, InputId, MutationId, MutationStatus, Phase, RunId, Schedule,
+    ScriptId, ScriptPosition, SessionId, Status, Timestamp, WorkflowId, WorkflowStatus,
+    WorkspaceId,
 };
-use windlass_store::{EventCounts, Holder, InputStatus, Limit, Run, Workflow};
+use windlass_store::{
+    EventCounts, HandlerState, Holder, Input, InputStatus, Limit, Mutation, Run, Workflow,
+    WorkflowOverview,
+};
 
 use super::*;
-use crate::output::Page;
 
 const NOW: Timestamp = Timestamp::from_micros(1_772_434_800_000_000);
+
+const TIMES: TimeFormat = TimeFormat { zone: chrono_tz::Tz::UTC, now: NOW };
 
 fn in_seconds(seconds: i64) -> Timestamp {
     Timestamp::from_micros(NOW.as_micros() + seconds * 1_000_000)
@@ -144,18 +151,19 @@ fn input() -> Input {
     }
 }
 
-fn judge(overview: &WorkflowOverview) -> Standing {
-    let doubt = |mutation: &Mutation| Doubt { mutation: mutation.clone(), inputs: vec![input()] };
-    let doubts: Vec<_> = in_doubt(overview).map(doubt).collect();
-    let view = View { zone: chrono_tz::Tz::UTC, now: NOW };
-    standing(Look { overview, doubts: &doubts, echo: &Echo::plain(), view })
+fn judge(overview: &WorkflowOverview) -> HealthText {
+    let doubt =
+        |mutation: &Mutation| MutationInDoubt { mutation: mutation.clone(), inputs: vec![input()] };
+    let doubts: Vec<_> = mutations_in_doubt(overview).map(doubt).collect();
+    let health = judge_health(HealthInputs { overview, doubts: &doubts, times: TIMES });
+    HealthText::new(health, &CommandHint::plain())
 }
 
 fn check(overview: &WorkflowOverview, expected: &Expect) {
-    let standing = judge(overview);
-    let mut page = Page::new(View { zone: chrono_tz::Tz::UTC, now: NOW });
-    page.line(standing.badge);
-    standing.write(&mut page);
+    let health = judge(overview);
+    let mut page = Page::new(TIMES);
+    page.line(health.badge);
+    health.write(&mut page);
     expected.assert_eq(&page.into_text());
 }
 
@@ -340,9 +348,9 @@ fn every_class_of_error_says_who_must_act() {
         let mut overview = idle();
         overview.workflow.error = Some("refused".to_owned());
         overview.workflow.error_class = Some(*class);
-        let standing = judge(&overview);
-        let effects: Vec<_> = standing.to_do.iter().map(|advice| advice.effect.as_str()).collect();
-        format!("{class}: {} {} -> {}\n", standing.badge, standing.why, effects.join(" | "))
+        let health = judge(&overview);
+        let effects: Vec<_> = health.to_do.iter().map(|advice| advice.effect.as_str()).collect();
+        format!("{class}: {} {} -> {}\n", health.badge, health.why, effects.join(" | "))
     });
 
     expect![[r#"

@@ -1,77 +1,72 @@
-//! What is under way, and what waits for its turn: for a worker, or for others that a limit counts with it.
+//! What is running, and what waits: for a worker, or for a limit.
 
 use std::time::Duration;
 
 use windlass_core::{Status, Timestamp};
 use windlass_store::{Limit, Run};
 
-use super::{Badge, Look, Standing};
-use crate::invocation::quoted;
+use super::{Badge, HealthInputs, WorkflowHealth};
+use crate::service::NextStep;
 
-/// How long something may be due before it is likely that no worker is there to do it.
+/// How long something may be due before it is likely that no worker is running.
 const WORKER_ANSWERS_WITHIN: Duration = Duration::from_secs(15);
 
-impl Look<'_> {
-    pub(super) fn running(&self) -> Option<Standing> {
+impl HealthInputs<'_> {
+    pub(super) fn running(&self) -> Option<WorkflowHealth> {
         let run = self.overview.open_run.as_ref()?;
         if run.status == Status::Active {
             let why = format!("{} `{}` is in phase {}", run.kind, run.handler, run.phase);
             let since = run.started_at.map(|at| self.when(at));
             return Some(
-                Standing::new(Badge::Running, why)
+                WorkflowHealth::new(Badge::Running, why)
                     .fact("run", run.id.to_string())
                     .fact_if("worker", run.claimed_by.clone())
                     .fact_if("since", since),
             );
         }
-        self.held_up(run).or_else(|| {
+        self.waits_for_limit(run).or_else(|| {
             let what = format!("{} `{}` waits for a worker", run.kind, run.handler);
-            Some(self.due(run.created_at, what))
+            Some(self.waits_for_worker(run.created_at, what))
         })
     }
 
-    /// A run that may not begin before others end, or before a window does.
-    fn held_up(&self, run: &Run) -> Option<Standing> {
+    /// A run that may not begin before other runs end, or before the window of a rate limit does.
+    fn waits_for_limit(&self, run: &Run) -> Option<WorkflowHealth> {
         let limit = self.overview.limits.iter().find(|limit| limit.is_full)?;
         let why = format!(
             "{} `{}` waits, because of the limit of `{}`",
             run.kind, run.handler, limit.key
         );
-        let key = quoted(&limit.key);
         Some(
-            Standing::new(Badge::Idle, why)
+            WorkflowHealth::new(Badge::Idle, why)
                 .fact("limit", usage(limit))
                 .fact_if("held by", holders(limit))
                 .fact("waiting", format!("{} run(s), each in its turn", limit.queued))
                 .fact("since", self.when(run.created_at))
-                .advise_command(
-                    self.echo.command(&format!("limit {key}")),
-                    "shows it; `--at-once N`, `--rate N/TIME` or `--none` change it",
-                )
-                .advise_command(self.command("run"), "runs this one now, whatever the limit says"),
+                .advise_step(NextStep::Limit { key: limit.key.clone() }, "shows it")
+                .advise_step(self.run_once(), "runs this one now, whatever the limit says"),
         )
     }
 
-    /// Something should be taken by a worker about now.
-    pub(super) fn due(&self, since: Timestamp, what: String) -> Standing {
-        let label = self.overview.workflow.label.as_ref();
-        let what = match label {
+    /// Something that a worker should take about now.
+    pub(super) fn waits_for_worker(&self, since: Timestamp, what: String) -> WorkflowHealth {
+        let label = self.overview.workflow.label.clone();
+        let what = match &label {
             Some(label) => format!("{what} with the label `{label}`"),
             None => what,
         };
-        let is_late = self.view.now.since(since) > WORKER_ANSWERS_WITHIN;
+        let is_late = self.times.now.since(since) > WORKER_ANSWERS_WITHIN;
         let why = if is_late {
             format!("{what} since {}: it seems that none is running", self.when(since))
         } else {
             what
         };
-        let labels = label.map(|label| format!(" --labels {}", quoted(label)));
-        Standing::new(Badge::Idle, why)
-            .advise_command(
-                self.echo.command(&format!("up{}", labels.unwrap_or_default())),
+        WorkflowHealth::new(Badge::Idle, why)
+            .advise_step(
+                NextStep::StartWorker { label },
                 "starts a worker, which keeps all workflows running",
             )
-            .advise_command(self.command("run"), "runs this one once")
+            .advise_step(self.run_once(), "runs this one once")
     }
 }
 
@@ -84,7 +79,7 @@ fn usage(limit: &Limit) -> String {
     running.into_iter().chain(begun).collect::<Vec<_>>().join(", ")
 }
 
-/// Who has what a limit counts.
+/// The runs that a limit counts now.
 fn holders(limit: &Limit) -> Option<String> {
     let held_by: Vec<_> = limit.held_by.iter().map(ToString::to_string).collect();
     (!held_by.is_empty()).then(|| held_by.join(", "))

@@ -1,0 +1,20 @@
+//! What can be asked of Windlass and done with it, without HTTP or terminal.
+//!
+//! [`service`] has the operations. A [`Service`](service::Service) is an open store, a workspace in it and the person who acts;
+//! its methods return typed values that serialise to JSON. A face, such as the command line, parses what a person wants, calls
+//! one operation, and words the answer. Advice is data ([`service::NextStep`]): only the face knows which command does it.
+//!
+//! # How the modules fit
+//! ```text
+//! service/
+//!   status.rs   a workflow with everything that is known of it now
+//!   health.rs   judges from that whether it works, waits or needs a person (health/: doubts, the queue)
+//!   advice.rs   the steps that a judgement recommends
+//! text.rs       instants, durations and cropped lines in a person's words
+//! ```
+//!
+//! # What it does not do
+//! It prints nothing, reads no configuration and no environment, and names no command.
+
+pub mod service;
+pub mod text;

@@ -1,0 +1,57 @@
+//! A workflow with everything that is known of it now, and the judgement of its health.
+
+use serde::Serialize;
+use windlass_core::{WorkflowId, WorkflowStatus};
+use windlass_store::{Result, WorkflowOverview};
+
+use super::mutations_in_doubt;
+use super::{HealthInputs, MutationInDoubt, Service, WorkflowHealth, judge_health};
+use crate::text::TimeFormat;
+
+/// A workflow with the judgement of its health.
+#[derive(Debug, Serialize)]
+pub struct WorkflowStatusReport {
+    /// Everything that is known of it.
+    #[serde(flatten)]
+    pub overview: WorkflowOverview,
+    /// Whether it works, waits or needs a person.
+    pub health: WorkflowHealth,
+}
+
+impl Service {
+    /// Loads a workflow and judges its health. `times` says how instants are worded in it.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn status(
+        &self,
+        workflow: WorkflowId,
+        times: TimeFormat,
+    ) -> Result<WorkflowStatusReport> {
+        let overview = self.store.overview(self.workspace, workflow).await?;
+        let mut doubts = Vec::new();
+        for mutation in mutations_in_doubt(&overview) {
+            let mut inputs = Vec::new();
+            for input in &mutation.inputs {
+                inputs.push(self.store.input(self.workspace, *input).await?);
+            }
+            doubts.push(MutationInDoubt { mutation: mutation.clone(), inputs });
+        }
+        let health = judge_health(HealthInputs { overview: &overview, doubts: &doubts, times });
+        Ok(WorkflowStatusReport { overview, health })
+    }
+
+    /// The same for every workflow that is not archived.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn status_of_all(&self, times: TimeFormat) -> Result<Vec<WorkflowStatusReport>> {
+        let mut reports = Vec::new();
+        for workflow in self.store.workflows(self.workspace).await? {
+            if workflow.status != WorkflowStatus::Archived {
+                reports.push(self.status(workflow.id, times).await?);
+            }
+        }
+        Ok(reports)
+    }
+}
