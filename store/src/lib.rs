@@ -21,7 +21,7 @@
 //! - What a method has returned survives a crash of the machine.
 //! - A worker that lost its run changes nothing any more: every write names the claim's fencing number.
 //! - After each change it is decided what the workflow does next; nothing has to be put right afterwards.
-//! - Both databases mean the same. The contract is a list of tests, `conformance` (feature `testing`), that all pass.
+//! - Both databases mean the same. The contract is a list of tests, the crate `windlass-store-conformance`, that all pass.
 //!
 //! # What it does not do
 //! It runs nothing, keeps no time of its own and decides no transition. No type of Diesel is in its interface but the cause of
@@ -38,8 +38,6 @@
     reason = "the operations are one text, compiled once for each database's connection"
 )]
 
-#[cfg(feature = "testing")]
-pub mod conformance;
 mod convert;
 mod error;
 mod joined;
@@ -59,8 +57,6 @@ mod schema_check;
 mod sqlite;
 mod store;
 mod tenant;
-#[cfg(feature = "testing")]
-pub mod testing;
 
 pub use error::{Result, StoreError};
 pub use layer::{Layer, Layered, METHODS, Wrote};

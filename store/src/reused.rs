@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn sqlite_prepares_an_update_and_a_short_list_once() {
-        let mut conn = crate::testing::connect_sqlite(":memory:".as_ref()).unwrap();
+        let mut conn = windlass_store_conformance::connect_sqlite(":memory:".as_ref()).unwrap();
         let table = "CREATE TABLE counters (id INTEGER PRIMARY KEY, count INTEGER NOT NULL)";
         conn.batch_execute(table).unwrap();
         conn.batch_execute("INSERT INTO counters VALUES (1, 0), (2, 0)").unwrap();

@@ -16,10 +16,10 @@ use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_inst
 use diesel::sql_types::Text;
 use diesel::{RunQueryDsl, sql_query};
 use windlass_core::{Clock, EventStatus, FailureClass, ManualClock, ResolutionKind};
-use windlass_store::conformance::world::{LEASE, World, commit_consumer_of, event, reservation};
-use windlass_store::conformance::{Bench, policy, start};
-use windlass_store::testing::{PostgresSchema, connect_sqlite};
 use windlass_store::{CommitConsumer, EventFilter, Options, migrate, open};
+use windlass_store_conformance::world::{LEASE, World, commit_consumer_of, event, reservation};
+use windlass_store_conformance::{PostgresSchema, connect_sqlite};
+use windlass_store_conformance::{TestStore, policy, start};
 
 /// What is kept long after it is over.
 const GROWING: [&str; 12] = [
@@ -71,8 +71,8 @@ async fn live(url: &str) {
     let clock = Arc::new(ManualClock::new(start()));
     let for_store: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
     let options = Options { policy: policy(), clock: Some(for_store), ..Options::default() };
-    let bench = Bench { store: open(url, options).await.unwrap(), clock };
-    let world = World::with_mails(bench, &["m1", "m2", "m3", "m4", "m5"]).await;
+    let test_store = TestStore { store: open(url, options).await.unwrap(), clock };
+    let world = World::with_mails(test_store, &["m1", "m2", "m3", "m4", "m5"]).await;
 
     let peek = EventFilter {
         workspace: world.workspace,

@@ -6,8 +6,8 @@ use tempfile::TempDir;
 use windlass_core::{
     Backoff, Clock, EffectLimits, EventPolicy, LeasePolicy, LookupPolicy, ManualClock, Policy,
 };
-use windlass_store::testing::PostgresSchema;
 use windlass_store::{Options, SharedStore};
+use windlass_store_conformance::PostgresSchema;
 
 /// How many workers there are.
 pub(crate) const WORKERS: usize = 3;

@@ -7,13 +7,13 @@ use diesel::sql_types::Text;
 use futures::future::try_join;
 use tokio::sync::{Barrier, Notify};
 use windlass_core::Timestamp;
+use windlass_store_conformance::PostgresSchema;
 
 use super::ops::Tx;
 use super::*;
 use crate::joined::joined;
 use crate::reused::Reuse;
 use crate::store::Inspect as _;
-use crate::testing::PostgresSchema;
 
 async fn open(schema: &PostgresSchema) -> PostgresStore {
     PostgresStore::open(&schema.url(), Policy::default(), None, 4).await.unwrap()

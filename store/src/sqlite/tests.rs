@@ -7,11 +7,11 @@ use std::time::Duration;
 use diesel::connection::SimpleConnection;
 use futures::future::join_all;
 use tempfile::TempDir;
+use windlass_store_conformance::connect_sqlite;
 
 use super::*;
 use crate::error::StoreError;
 use crate::store::{Inspect, Store, WakeUps};
-use crate::testing::connect_sqlite;
 
 /// Any SQL as an operation that may bring work; `panic` is none.
 #[derive(Clone)]

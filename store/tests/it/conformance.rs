@@ -9,50 +9,50 @@
 use std::sync::Arc;
 
 use windlass_core::{Clock, ManualClock};
-use windlass_store::conformance::{Bench, policy, start};
-use windlass_store::testing::PostgresSchema;
 use windlass_store::{Options, migrate, open};
+use windlass_store_conformance::PostgresSchema;
+use windlass_store_conformance::{TestStore, policy, start};
 
-async fn bench(url: &str) -> Bench {
+async fn test_store(url: &str) -> TestStore {
     let clock = Arc::new(ManualClock::new(start()));
     let for_store: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
     let options = Options { policy: policy(), clock: Some(for_store), ..Options::default() };
-    Bench { store: open(url, options).await.unwrap(), clock }
+    TestStore { store: open(url, options).await.unwrap(), clock }
 }
 
 mod sqlite_file {
     use super::*;
 
-    async fn place() -> Option<(Bench, tempfile::TempDir)> {
+    async fn place() -> Option<(TestStore, tempfile::TempDir)> {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("windlass.db").display());
         migrate(&url).await.unwrap();
-        Some((bench(&url).await, folder))
+        Some((test_store(&url).await, folder))
     }
 
-    windlass_store::conformance!(crate::conformance::sqlite_file::place);
+    windlass_store_conformance::conformance_tests!(crate::conformance::sqlite_file::place);
 }
 
 mod sqlite_memory {
     use super::*;
 
-    async fn place() -> Option<(Bench, ())> {
-        Some((bench("sqlite::memory:").await, ()))
+    async fn place() -> Option<(TestStore, ())> {
+        Some((test_store("sqlite::memory:").await, ()))
     }
 
-    windlass_store::conformance!(crate::conformance::sqlite_memory::place);
+    windlass_store_conformance::conformance_tests!(crate::conformance::sqlite_memory::place);
 }
 
 mod postgres {
     use super::*;
 
-    async fn place() -> Option<(Bench, PostgresSchema)> {
+    async fn place() -> Option<(TestStore, PostgresSchema)> {
         let Some(schema) = PostgresSchema::migrated().await.unwrap() else {
             eprintln!("skipped: WINDLASS_TEST_POSTGRES names no server");
             return None;
         };
-        Some((bench(&schema.url()).await, schema))
+        Some((test_store(&schema.url()).await, schema))
     }
 
-    windlass_store::conformance!(crate::conformance::postgres::place);
+    windlass_store_conformance::conformance_tests!(crate::conformance::postgres::place);
 }

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use diesel::connection::SimpleConnection;
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 use windlass_core::{Clock, FailureClass, ManualClock, ResolutionKind};
-use windlass_store::conformance::world::World;
-use windlass_store::conformance::{Bench, policy, start};
-use windlass_store::testing::{PostgresSchema, connect_sqlite};
 use windlass_store::{Options, migrate, open};
+use windlass_store_conformance::world::World;
+use windlass_store_conformance::{PostgresSchema, connect_sqlite};
+use windlass_store_conformance::{TestStore, policy, start};
 
 /// Which guard has to refuse.
 #[derive(Clone, Copy)]
@@ -159,8 +159,8 @@ async fn set_up(url: &str) {
     let clock = Arc::new(ManualClock::new(start()));
     let for_store: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
     let options = Options { policy: policy(), clock: Some(for_store), ..Options::default() };
-    let bench = Bench { store: open(url, options).await.unwrap(), clock };
-    let world = World::with_mails(bench, &["m1", "m2", "m3", "m4"]).await;
+    let test_store = TestStore { store: open(url, options).await.unwrap(), clock };
+    let world = World::with_mails(test_store, &["m1", "m2", "m3", "m4"]).await;
     let (run, _) = world.mutated(&["m1"]).await;
     world.commit(&run, Vec::new()).await.unwrap();
     let (_, mutation) = world.doubtful(&["m2"]).await;

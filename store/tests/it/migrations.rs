@@ -14,8 +14,8 @@ use diesel::sqlite::Sqlite;
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl as AsyncRunQueryDsl};
 use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 use windlass_core::Policy;
-use windlass_store::testing::{PostgresSchema, connect_sqlite};
 use windlass_store::{PostgresStore, StoreError};
+use windlass_store_conformance::{PostgresSchema, connect_sqlite};
 
 fn folder(database: &str) -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations").join(database)

@@ -11,13 +11,13 @@ use windlass_core::{
     Action, Age, Clock, FailureClass, HandlerKind, ManualClock, Phase, RecordKind, ResolutionKind,
     Retention,
 };
-use windlass_store::conformance::world::{World, event, log, seconds};
-use windlass_store::conformance::{Bench, policy, start};
-use windlass_store::testing::{PostgresSchema, connect_sqlite};
 use windlass_store::{
     CheckpointPrepare, EventFilter, LogFilter, MovedTable, Options, Prune, RecoverRuns, RunFilter,
     SharedStore, StoreError, migrate, move_instance, open,
 };
+use windlass_store_conformance::world::{World, event, log, seconds};
+use windlass_store_conformance::{PostgresSchema, connect_sqlite};
+use windlass_store_conformance::{TestStore, policy, start};
 
 /// A database of its own, with the schema and nothing in it.
 struct Place {
@@ -39,15 +39,15 @@ async fn server() -> Option<Place> {
     Some(Place { url: schema.url(), _folder: None, _schema: Some(schema) })
 }
 
-async fn bench(url: &str, clock: &Arc<ManualClock>) -> Bench {
+async fn test_store(url: &str, clock: &Arc<ManualClock>) -> TestStore {
     let for_store: Arc<dyn Clock> = Arc::<ManualClock>::clone(clock);
     let options = Options { policy: policy(), clock: Some(for_store), connections: 2 };
-    Bench { store: open(url, options).await.unwrap(), clock: Arc::clone(clock) }
+    TestStore { store: open(url, options).await.unwrap(), clock: Arc::clone(clock) }
 }
 
 /// An instance that stopped in the middle of everything; its workflows in the order of their names.
 async fn stopped(url: &str, clock: &Arc<ManualClock>) {
-    let world = World::empty(bench(url, clock).await).await;
+    let world = World::empty(test_store(url, clock).await).await;
     let over = world.polled("a over", &["m0", "m1", "m2"]).await;
     let (run, _) = over.mutated(&["m0"]).await;
     over.commit(&run, Vec::new()).await.unwrap();
@@ -97,7 +97,7 @@ async fn prune(store: &SharedStore) {
 
 /// The worlds of all workflows of an instance, by name.
 async fn worlds(url: &str, clock: &Arc<ManualClock>) -> BTreeMap<String, World> {
-    let world = World::empty(bench(url, clock).await).await;
+    let world = World::empty(test_store(url, clock).await).await;
     let workflows = world.store.workflows(world.workspace).await.unwrap();
     let of = |workflow: windlass_store::Workflow| {
         (workflow.name, World { workflow: workflow.id, ..world.clone() })
@@ -267,7 +267,7 @@ async fn what_was_moved_away_is_opened_and_changed_no_more() {
         let clock = Arc::new(ManualClock::new(start()));
         stopped(&from.url, &clock).await;
         let straggler = match from.url.starts_with("sqlite") {
-            true => Some(World::empty(bench(&from.url, &clock).await).await),
+            true => Some(World::empty(test_store(&from.url, &clock).await).await),
             // A server does not let it go so far.
             false => None,
         };
@@ -293,8 +293,8 @@ async fn what_was_moved_away_is_opened_and_changed_no_more() {
 async fn a_server_that_is_in_use_is_not_moved() {
     let (Some(from), to) = (server().await, file().await) else { return };
     let store = open(&from.url, Options { policy: policy(), ..Options::default() }).await.unwrap();
-    let bench = Bench { store, clock: Arc::new(ManualClock::new(start())) };
-    let world = World::pipeline(bench).await;
+    let test_store = TestStore { store, clock: Arc::new(ManualClock::new(start())) };
+    let world = World::pipeline(test_store).await;
     let run = world.claim().await.unwrap();
 
     let open = move_instance(&from.url, &to.url).await.unwrap_err().to_string();

@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use windlass_core::Policy;
-use windlass_store::testing::PostgresSchema;
 use windlass_store::{PostgresStore, StoreError};
+use windlass_store_conformance::PostgresSchema;
 
 /// When a client gives its session back.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -14,14 +14,14 @@ use serde_json::json;
 use windlass_core::{
     Clock, EventStatus, HandlerKind, Id, RunId, SystemClock, WorkerId, WorkflowId, WorkspaceId,
 };
-use windlass_store::conformance::worker_info;
-use windlass_store::conformance::world::{commit_consumer_of, commit_of, event, manifest};
-use windlass_store::testing::PostgresSchema;
 use windlass_store::{
     ActivateScript, ApplyMutation, BeginMutation, Bump, CheckpointPrepare, ClaimFilter, ClaimRuns,
     ClaimScope, ClaimedRun, CommitProducer, EndedRuns, EventFilter, Heartbeat, LeaseRenewal,
     Options, RecoverRuns, Reservation, SaveScript, SharedStore, open,
 };
+use windlass_store_conformance::PostgresSchema;
+use windlass_store_conformance::worker_info;
+use windlass_store_conformance::world::{commit_consumer_of, commit_of, event, manifest};
 
 const WORKFLOWS: usize = 12;
 const MAILS: u32 = 5;

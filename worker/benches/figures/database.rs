@@ -13,7 +13,7 @@ use diesel::sql_types::BigInt;
 use diesel::{RunQueryDsl, SqliteConnection};
 use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
-use windlass_store::testing::connect_sqlite;
+use windlass_store_conformance::connect_sqlite;
 
 use crate::flushes;
 use crate::measure::{Repetition, as_f64};

@@ -6,6 +6,7 @@ use super::{File, Problem, Repository};
 const ALLOWED: &[(&str, &[&str])] = &[
     ("core", &[]),
     ("store", &["core"]),
+    ("store/conformance", &["core", "store"]),
     ("sandbox", &["core"]),
     ("scheduler", &["core", "store", "sandbox"]),
     ("tools", &["core", "scheduler"]),
@@ -13,6 +14,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("worker", &["core", "store", "sandbox", "scheduler", "tools", "api"]),
     ("xtask", &[]),
 ];
+
+/// Only tests may depend on this one of our crates.
+const FOR_TESTS: &str = "store-conformance";
 
 const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
@@ -52,10 +56,13 @@ fn check_manifest(file: &File, folder: &str) -> Vec<Problem> {
     let forbidden = entries
         .iter()
         .filter(|entry| entry.section.ends_with("dependencies"))
-        .filter_map(|entry| Some((entry.line, our_crate(&entry.key)?)))
-        .filter(|(_, name)| *name != folder && !allowed.contains(name))
-        .map(|(line, name)| {
-            file.problem(Some(line), format!("`{folder}` must not depend on `{name}`"))
+        .filter_map(|entry| Some((entry, our_crate(&entry.key)?)))
+        .filter(|(entry, name)| {
+            let is_for_tests = *name == FOR_TESTS && entry.section.ends_with("dev-dependencies");
+            *name != folder && !allowed.contains(name) && !is_for_tests
+        })
+        .map(|(entry, name)| {
+            file.problem(Some(entry.line), format!("`{folder}` must not depend on `{name}`"))
         });
     lints.into_iter().chain(forbidden).collect()
 }
@@ -134,6 +141,15 @@ mod tests {
             complaints(check_manifests, &[("xtask/Cargo.toml", &xtask)]),
             ["xtask/Cargo.toml:4", "xtask/Cargo.toml:5"]
         );
+    }
+
+    #[test]
+    fn only_tests_depend_on_the_conformance_suite() {
+        let store = manifest("[dev-dependencies]\nwindlass-store-conformance.workspace = true\n");
+        let worker = manifest("[dependencies]\nwindlass-store-conformance.workspace = true\n");
+        let files = [("store/Cargo.toml", &*store), ("worker/Cargo.toml", &*worker)];
+
+        assert_eq!(complaints(check_manifests, &files), ["worker/Cargo.toml:4"]);
     }
 
     #[test]

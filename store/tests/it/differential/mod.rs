@@ -22,8 +22,8 @@ use proptest::test_runner::{
     Config, FileFailurePersistence, TestCaseError, TestCaseResult, TestRunner,
 };
 use windlass_core::{Clock, ManualClock, Timestamp};
-use windlass_store::testing::PostgresSchema;
 use windlass_store::{Options, open};
+use windlass_store_conformance::PostgresSchema;
 
 use self::command::{Command, history};
 use self::side::Side;
@@ -126,7 +126,7 @@ async fn compare(schema: &PostgresSchema, history: &[Command]) -> TestCaseResult
 
 async fn side(url: &str, clock: &Arc<ManualClock>) -> Side {
     let for_store: Arc<dyn Clock> = Arc::<ManualClock>::clone(clock);
-    let policy = windlass_store::conformance::policy();
+    let policy = windlass_store_conformance::policy();
     let options = Options { clock: Some(for_store), connections: 2, policy };
     Side::new(open(url, options).await.unwrap(), Arc::clone(clock)).await
 }

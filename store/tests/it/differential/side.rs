@@ -10,12 +10,12 @@ use windlass_core::{
     Action, Age, Clock, EventStatus, Failure, Grant, Id, ManualClock, MutationId, RecordKind,
     ResolutionKind, Retention, WorkerId, WorkflowId, WorkspaceId,
 };
-use windlass_store::conformance::{resolution, worker_info};
 use windlass_store::{
     ActivateScript, Bump, Claim, ClaimFilter, ClaimLookups, ClaimRuns, ClaimScope, ControlWorkflow,
     EndedRuns, Finding, Heartbeat, ParkedEventAction, Prune, RecoverRuns, ResolveMutation, Result,
     SaveScript, ScriptMessage, SettleEvent, SettleLookup, StartSession, Store, StoreError,
 };
+use windlass_store_conformance::{resolution, worker_info};
 
 use crate::differential::command::Command;
 use crate::differential::names::Names;

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process};
-use windlass_store::testing::PostgresSchema;
+use windlass_store_conformance::PostgresSchema;
 
 use crate::cli::place::Place;
 

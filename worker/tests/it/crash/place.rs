@@ -7,7 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use windlass_store::testing::PostgresSchema;
+use windlass_store_conformance::PostgresSchema;
 
 use crate::crash::counter::Counter;
 

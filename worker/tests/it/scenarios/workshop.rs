@@ -13,11 +13,11 @@ use windlass_core::{
 };
 use windlass_sandbox::{Sandbox, Script};
 use windlass_scheduler::{Callable, Effects, Engine, EngineParts, Registry, Tool};
-use windlass_store::testing::PostgresSchema;
 use windlass_store::{
     ActivateScript, Bump, ClaimFilter, ControlWorkflow, Event, EventFilter, Input, Layer, Layered,
     LogFilter, Mutation, Run, RunFilter, SaveScript, Session, SharedStore, WorkerInfo, Workflow,
 };
+use windlass_store_conformance::PostgresSchema;
 use windlass_tools::{self as tools, FilesConfig, HttpConfig, Notification, Notifier, ToolsConfig};
 
 use crate::scenarios::odd::{self, Odd};
