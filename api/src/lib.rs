@@ -7,10 +7,21 @@
 //! # How the modules fit
 //! ```text
 //! service/
-//!   status.rs   a workflow with everything that is known of it now
-//!   health.rs   judges from that whether it works, waits or needs a person (health/: doubts, the queue)
-//!   advice.rs   the steps that a judgement recommends
-//! text.rs       instants, durations and cropped lines in a person's words
+//!   status.rs       a workflow with everything that is known of it now
+//!   health.rs       judges from that whether it works, waits or needs a person (health/: doubts, the queue)
+//!   advice.rs       the steps that a judgement recommends
+//!   check.rs        validates a script
+//!   deploy.rs       saves a script as a version, with what it may call
+//!   dry_run.rs      runs a copy of a workflow whose effects are captured (dry_run/copy.rs makes the copy)
+//!   session.rs      what a session did, and whether one may begin
+//!   settle.rs       settles a mutation in doubt or a parked event
+//!   control.rs      activates, pauses, resumes, archives, routes and limits
+//!   records.rs      lists events, inputs, outputs, runs and notifications
+//!   details.rs      everything about one thing, by its id
+//!   instance.rs     lists workflows and workers, removes old records
+//!   examination.rs  checks the disk, V8 and the clock
+//!   error.rs        why an operation cannot be done
+//! text.rs           instants, durations and cropped lines in a person's words
 //! ```
 //!
 //! # What it does not do

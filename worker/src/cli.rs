@@ -1,15 +1,28 @@
 //! What may stand on the command line.
 
+mod control;
+mod database;
+mod records;
+mod running;
+mod scripts;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{
-    check, connectors, control, demo, deploy, event, init, limit, list, logs, moving, prune,
-    records, resolve, route, run, show, status, up,
+pub(crate) use self::control::{
+    ActivateArgs, ControlArgs, EventArgs, LimitArgs, ResolutionArgs, ResolveArgs, RouteArgs,
 };
+pub(crate) use self::database::{MoveArgs, PruneArgs};
+pub(crate) use self::records::{
+    EventsArgs, ListArgs, LogsArgs, RunsArgs, ShowArgs, StatusArgs, WorkflowArgs,
+};
+pub(crate) use self::running::{RunArgs, UpArgs};
+pub(crate) use self::scripts::{CheckArgs, ConnectorsArgs, DemoArgs, DeployArgs, InitArgs};
 
-/// The workspace of who names none.
+use crate::config::SettingsSource;
+
+/// The workspace where the command line names none.
 pub(crate) const DEFAULT_WORKSPACE: &str = "default";
 
 /// Runs automations durably: every outside effect happens once, and everything that happened can be seen.
@@ -52,69 +65,74 @@ impl Global {
     pub(crate) fn workspace(&self) -> &str {
         self.workspace.as_deref().unwrap_or(DEFAULT_WORKSPACE)
     }
+
+    /// Where the configuration is read from.
+    pub(crate) fn settings_source(&self) -> SettingsSource<'_> {
+        SettingsSource { config: self.config.as_deref(), database: self.database.as_deref() }
+    }
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Set up a folder with an example, run it to its end and show what came of it
-    Demo(demo::DemoArgs),
+    Demo(DemoArgs),
     /// Write a commented workflow and configuration to start from
-    Init(init::InitArgs),
+    Init(InitArgs),
     /// Validate a workflow script without running it
-    Check(check::CheckArgs),
+    Check(CheckArgs),
     /// Print the TypeScript declarations of everything that a script can call
     Types,
     /// Say what connectors offer, and what of it has changed
-    Connectors(connectors::ConnectorsArgs),
+    Connectors(ConnectorsArgs),
     /// Save a script as a new version of a workflow
-    Deploy(deploy::DeployArgs),
+    Deploy(DeployArgs),
     /// Choose the version of a workflow that runs, and let it run
-    Activate(control::ActivateArgs),
+    Activate(ActivateArgs),
     /// Stop a workflow for now; a handler under way finishes
-    Pause(control::ControlArgs),
+    Pause(ControlArgs),
     /// Let a workflow go on, once what stopped it is mended
-    Resume(control::ControlArgs),
+    Resume(ControlArgs),
     /// Put a workflow away
-    Archive(control::ControlArgs),
+    Archive(ControlArgs),
     /// Take a workflow back; it is paused then
-    Unarchive(control::ControlArgs),
+    Unarchive(ControlArgs),
     /// List the workflows
-    List(list::ListArgs),
+    List(ListArgs),
     /// Run a workflow now: one session, to its end
-    Run(run::RunArgs),
+    Run(RunArgs),
     /// Run all active workflows until SIGINT or SIGTERM; any number of these share the work
     #[command(visible_alias = "worker")]
-    Up(up::UpArgs),
+    Up(UpArgs),
     /// List the workers: where they are, what they do, and when they were last heard of
     Workers,
     /// Limit how much runs at a time of what workflows have in common, or list the limits and who holds what
-    Limit(limit::LimitArgs),
+    Limit(LimitArgs),
     /// Say which workers may take a workflow's runs, and how urgent those are
-    Route(route::RouteArgs),
+    Route(RouteArgs),
     /// Say how workflows stand, and for whatever does not move why, and what to do
-    Status(status::StatusArgs),
+    Status(StatusArgs),
     /// List the events of a workflow
-    Events(records::EventsArgs),
+    Events(EventsArgs),
     /// List what came in: the outside things that caused work
-    Inputs(records::WorkflowArgs),
+    Inputs(WorkflowArgs),
     /// List what went out: the effects on the outside world
-    Outputs(records::WorkflowArgs),
+    Outputs(WorkflowArgs),
     /// List the handler runs of a workflow, newest first
-    Runs(records::RunsArgs),
+    Runs(RunsArgs),
     /// Show everything about one thing, whatever its id stands for
-    Show(show::ShowArgs),
+    Show(ShowArgs),
     /// Print what a run's script logged
-    Logs(logs::LogsArgs),
+    Logs(LogsArgs),
     /// List what a person should know
     Notifications,
     /// Put an event back that was taken out of the way, or skip it
-    Event(event::EventArgs),
+    Event(EventArgs),
     /// Settle an effect of which nobody knows whether it happened
-    Resolve(resolve::ResolveArgs),
+    Resolve(ResolveArgs),
     /// Remove what is over and older than `[retention]` keeps it; a running worker does so by itself
-    Prune(prune::PruneArgs),
+    Prune(PruneArgs),
     /// Carry a stopped instance over to another, empty database
-    Move(moving::MoveArgs),
+    Move(MoveArgs),
     /// Bring the schema of the database up to date
     Migrate,
     /// Check configuration, database, disk, V8 and clock

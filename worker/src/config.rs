@@ -10,8 +10,6 @@ use windlass_tools::ToolsConfig;
 use windlass_tools::mcp::McpConfig;
 use windlass_tools::secrets::SecretsConfig;
 
-use crate::cli::Global;
-
 /// The name that is looked for in the current folder.
 pub(crate) const FILE_NAME: &str = "windlass.toml";
 
@@ -47,7 +45,7 @@ impl ConfigError {
     }
 }
 
-/// What the program goes by.
+/// The configuration of this process, complete.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Settings {
     /// The configuration that was read.
@@ -70,6 +68,15 @@ pub(crate) struct Settings {
     pub(crate) secrets: SecretsConfig,
     /// The servers that are asked for tools.
     pub(crate) mcp: McpConfig,
+}
+
+/// Where the configuration is read from, and what comes before it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct SettingsSource<'a> {
+    /// The file; without it `windlass.toml` of the folder, where it is there.
+    pub(crate) config: Option<&'a Path>,
+    /// The database, before that of the file.
+    pub(crate) database: Option<&'a str>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -117,8 +124,8 @@ impl Settings {
     ///
     /// # Errors
     /// [`ConfigError`] where it cannot be read or makes no sense.
-    pub(crate) fn load(global: &Global, folder: &Path) -> Result<Self, ConfigError> {
-        let path = match &global.config {
+    pub(crate) fn load(source: SettingsSource<'_>, folder: &Path) -> Result<Self, ConfigError> {
+        let path = match source.config {
             Some(path) => Some(folder.join(path)),
             None => Some(folder.join(FILE_NAME)).filter(|path| path.exists()),
         };
@@ -126,7 +133,7 @@ impl Settings {
             Some(path) => (read(path)?, path.parent().unwrap_or(folder).to_owned()),
             None => (ConfigFile::default(), folder.to_owned()),
         };
-        let database = match (&global.database, &file.database) {
+        let database = match (source.database, &file.database) {
             (Some(url), _) => anchored(url, folder)?,
             (None, Some(url)) => anchored(url, &root)?,
             (None, None) => sqlite_url(&root.join(STATE_FOLDER).join("windlass.db")),
@@ -295,9 +302,7 @@ mod tests {
     fn load(text: &str) -> Result<Settings, String> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(FILE_NAME), text).unwrap();
-        let global = Global { database: None, config: None, workspace: None, json: false };
-
-        Settings::load(&global, folder.path()).map_err(|error| {
+        Settings::load(SettingsSource::default(), folder.path()).map_err(|error| {
             let hint = error.hint().map(|hint| format!(" | {hint}")).unwrap_or_default();
             let text = format!("{error}{hint}");
             text.replace(&folder.path().display().to_string(), "DIR")

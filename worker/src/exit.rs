@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde::Serialize;
+use windlass_api::service::{RecordName, ServiceError};
 use windlass_core::Problem;
 use windlass_scheduler::{EngineError, RegistryError};
 use windlass_store::StoreError;
@@ -61,6 +62,9 @@ pub(crate) enum CommandError {
     /// The engine ended.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// An operation cannot be done, for another reason.
+    #[error(transparent)]
+    Service(ServiceError),
     /// The tools cannot be offered to scripts.
     #[error("cannot set up the tools")]
     Registry(#[from] RegistryError),
@@ -87,6 +91,16 @@ pub(crate) enum CommandError {
     /// The operating system does not give what the program needs.
     #[error("cannot {attempt}")]
     System { attempt: &'static str, source: io::Error },
+}
+
+impl From<ServiceError> for CommandError {
+    fn from(error: ServiceError) -> Self {
+        match error {
+            ServiceError::Store(error) => Self::Store(error),
+            ServiceError::Engine(error) => Self::Engine(error),
+            other => Self::Service(other),
+        }
+    }
 }
 
 /// An error as `--json` prints it.
@@ -125,6 +139,11 @@ impl CommandError {
             Self::Usage { .. }
             | Self::Config(_)
             | Self::Tools(_)
+            | Self::Service(
+                ServiceError::WrongKind { .. }
+                | ServiceError::BadName { .. }
+                | ServiceError::WrongResult { .. },
+            )
             | Self::Connector(
                 ConnectorError::Config { .. }
                 | ConnectorError::Clash { .. }
@@ -132,11 +151,13 @@ impl CommandError {
                 | ConnectorError::Unknown { .. },
             ) => Ending::WrongUsage,
             Self::WaitsForPerson { .. }
+            | Self::Service(ServiceError::WaitsForPerson { .. })
             | Self::Store(StoreError::InDoubt { .. } | StoreError::WaitsForPerson { .. })
             | Self::Engine(EngineError::Store(
                 StoreError::InDoubt { .. } | StoreError::WaitsForPerson { .. },
             )) => Ending::WaitsForPerson,
             Self::Refused { .. }
+            | Self::Service(_)
             | Self::Store(_)
             | Self::Engine(_)
             | Self::Registry(_)
@@ -186,6 +207,7 @@ impl CommandError {
             Self::WaitsForPerson { .. } => "waits_for_person",
             Self::Config(_) | Self::Tools(_) => "config",
             Self::Store(error) | Self::Engine(EngineError::Store(error)) => store_code(error),
+            Self::Service(error) => service_code(error),
             Self::Engine(_) | Self::Registry(_) => "engine",
             Self::Connector(_) => "connector",
             Self::InvalidScript { .. } => "invalid_script",
@@ -200,6 +222,7 @@ impl CommandError {
             Self::Refused { hint, .. } | Self::WaitsForPerson { hint, .. } => Some(hint.clone()),
             Self::Config(error) => error.hint(),
             Self::Store(error) | Self::Engine(EngineError::Store(error)) => store_hint(error),
+            Self::Service(error) => service_hint(error),
             Self::InvalidScript { .. } => {
                 Some("mend them, then see with `windlass check` that none is left".to_owned())
             }
@@ -217,6 +240,53 @@ impl CommandError {
 fn causes(error: &CommandError) -> Vec<String> {
     let first = std::error::Error::source(error);
     std::iter::successors(first, |error| error.source()).map(ToString::to_string).collect()
+}
+
+const fn service_code(error: &ServiceError) -> &'static str {
+    match error {
+        ServiceError::Store(error) | ServiceError::Engine(EngineError::Store(error)) => {
+            store_code(error)
+        }
+        ServiceError::Engine(_) => "engine",
+        ServiceError::WrongKind { .. }
+        | ServiceError::BadName { .. }
+        | ServiceError::WrongResult { .. } => "usage",
+        ServiceError::NoSuchVersion { .. } | ServiceError::NoScript { .. } => "not_found",
+        ServiceError::NotActive { .. } => "not_active",
+        ServiceError::WaitsForPerson { .. } => "waits_for_person",
+        ServiceError::WiderGrant { .. } => "wider_grant",
+    }
+}
+
+/// What to do on the command line about an operation that cannot be done.
+fn service_hint(error: &ServiceError) -> Option<String> {
+    let hint = match error {
+        ServiceError::Store(error) | ServiceError::Engine(EngineError::Store(error)) => {
+            return store_hint(error);
+        }
+        ServiceError::Engine(_) => return None,
+        ServiceError::WrongKind { expected, .. } => match expected {
+            RecordName::Output => "give an id that begins with `mut_`; `windlass status` names it",
+            RecordName::Event => "give an id that begins with `evt_`; `windlass status` names it",
+            RecordName::Run => "give an id that begins with `run_`; `windlass runs` lists them",
+        },
+        ServiceError::BadName { .. } => {
+            "take up to 200 characters without `@`, and no name that begins with `wf_`"
+        }
+        ServiceError::WrongResult { expected, .. } => {
+            return Some(format!("its answers look like this: {expected}"));
+        }
+        ServiceError::NoSuchVersion { known, .. } if !known.is_empty() => {
+            return Some(format!("it has {}", known.join(", ")));
+        }
+        ServiceError::NoSuchVersion { .. } | ServiceError::NoScript { .. } => "deploy one first",
+        ServiceError::NotActive { .. } => "activate one first; a dry run takes the active version",
+        ServiceError::WaitsForPerson { .. } => "`windlass status` says what to do",
+        ServiceError::WiderGrant { .. } => {
+            "look at what it does with it, then deploy it with `--yes`, or say with `--allow` what it may call"
+        }
+    };
+    Some(hint.to_owned())
 }
 
 const fn store_code(error: &StoreError) -> &'static str {

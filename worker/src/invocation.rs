@@ -9,12 +9,12 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _};
 use windlass_api::text::TimeFormat;
 use windlass_core::{Clock as _, SystemClock};
-use windlass_tools::mcp::{Connectors, Places};
 use windlass_tools::secrets::Secrets;
 
 use crate::cli::{Cli, Command};
-use crate::commands::{self, Context};
+use crate::commands;
 use crate::config::Settings;
+use crate::context::{Context, connectors};
 use crate::exit::{CommandError, Ending, Result};
 use crate::faults::Faults;
 use crate::hint::CommandHint;
@@ -71,12 +71,12 @@ fn explain(words: &[OsString], error: &clap::Error) -> ExitCode {
     if is_answer { Ending::Done.into() } else { Ending::WrongUsage.into() }
 }
 
-/// Carries a command out. To be called from `main`, after V8 was initialised and before any other thread exists.
+/// Runs a command. To be called from `main`, after V8 was initialised and before any other thread exists.
 #[must_use]
 pub fn run(invocation: Invocation) -> ExitCode {
     let log = telemetry::start();
     let form = invocation.form();
-    match carry_out(invocation, log) {
+    match execute(invocation, log) {
         Ok(ending) => ending.into(),
         Err(error) => {
             print_error(form, &error);
@@ -85,12 +85,12 @@ pub fn run(invocation: Invocation) -> ExitCode {
     }
 }
 
-fn carry_out(invocation: Invocation, log: Log) -> Result<Ending> {
+fn execute(invocation: Invocation, log: Log) -> Result<Ending> {
     let system = |attempt| move |source| CommandError::System { attempt, source };
     let folder = std::env::current_dir().map_err(system("find out the current folder"))?;
     let runtime = tokio::runtime::Runtime::new().map_err(system("start the runtime"))?;
-    match Context::new(&invocation, &folder, log) {
-        Ok(context) => runtime.block_on(commands::dispatch(context, invocation.cli.command)),
+    match new_context(&invocation, &folder, log) {
+        Ok(context) => runtime.block_on(commands::run_command(context, invocation.cli.command)),
         Err(CommandError::Config(error)) if matches!(invocation.cli.command, Command::Doctor) => {
             commands::doctor::report_config(invocation.form(), &error)
         }
@@ -98,40 +98,30 @@ fn carry_out(invocation: Invocation, log: Log) -> Result<Ending> {
     }
 }
 
-impl Context {
-    fn new(invocation: &Invocation, folder: &Path, log: Log) -> Result<Self> {
-        let Invocation { cli, hint } = invocation;
-        let settings = Settings::load(&cli.global, folder)?;
-        let secrets = Arc::new(Secrets::load(&settings.secrets, &settings.root));
-        log.keep_out(&secrets);
-        let connectors = connectors(&settings, &secrets);
-        let times = TimeFormat { zone: settings.timezone, now: SystemClock.now() };
-        Ok(Self {
-            output: Output::new(invocation.form(), times),
-            settings,
-            secrets,
-            connectors,
-            hint: hint.clone(),
-            global: cli.global.clone(),
-            folder: folder.to_owned(),
-            actor: actor(),
-            log,
-            faults: Faults::from_environment().map_err(|source| CommandError::System {
-                attempt: "open the trace of fault points",
-                source,
-            })?,
-        })
-    }
-}
-
-/// The connectors of a deployment.
-pub(crate) fn connectors(settings: &Settings, secrets: &Arc<Secrets>) -> Connectors {
-    let places = Places {
-        root: settings.root.clone(),
-        snapshots: settings.connectors_folder(),
-        actor: actor(),
-    };
-    Connectors::new(&settings.mcp, secrets, places)
+/// Reads the configuration and the secrets.
+fn new_context(invocation: &Invocation, folder: &Path, log: Log) -> Result<Context> {
+    let Invocation { cli, hint } = invocation;
+    let settings = Settings::load(cli.global.settings_source(), folder)?;
+    let secrets = Arc::new(Secrets::load(&settings.secrets, &settings.root));
+    log.keep_out(&secrets);
+    let actor = actor();
+    let connectors = connectors(&settings, &secrets, &actor);
+    let times = TimeFormat { zone: settings.timezone, now: SystemClock.now() };
+    Ok(Context {
+        output: Output::new(invocation.form(), times),
+        settings,
+        secrets,
+        connectors,
+        hint: hint.clone(),
+        global: cli.global.clone(),
+        folder: folder.to_owned(),
+        actor,
+        log,
+        faults: Faults::from_environment().map_err(|source| CommandError::System {
+            attempt: "open the trace of fault points",
+            source,
+        })?,
+    })
 }
 
 /// Who is at the command line, for the journal.

@@ -3,6 +3,7 @@
 mod cli;
 mod commands;
 mod config;
+mod context;
 mod exit;
 mod faults;
 mod hint;

@@ -1,17 +1,45 @@
 //! The operations, each a method of [`Service`].
 
 mod advice;
+mod check;
+mod control;
+mod deploy;
+mod details;
+mod dry_run;
+mod error;
+mod examination;
 mod health;
+mod instance;
+mod records;
+mod session;
+mod settle;
 mod status;
 
 use windlass_core::WorkspaceId;
 use windlass_store::SharedStore;
 
 pub use self::advice::{Advice, Fact, NextStep};
+pub use self::check::{CheckReport, ScriptChecker, ValidScript, start_sandbox};
+pub use self::control::{ControlledWorkflow, LabelChange};
+pub use self::deploy::{
+    Activation, Confirmation, DeployReport, DeployedScript, DeployedWorkflow, Deployment,
+    GrantProposal, check_workflow_name,
+};
+pub use self::details::{
+    EventDetails, InputDetails, OutputDetails, RecordDetails, RunDetails, ScriptDetails,
+    SessionDetails,
+};
+pub use self::dry_run::{CapturedMutation, DryRunReport, OutputDifference, WorkflowCopy};
+pub use self::error::{RecordName, Result, ServiceError, list_grant};
+pub use self::examination::{Check, CheckResult, Examination, check_clock, check_disk, check_v8};
 pub use self::health::{
     Badge, HealthInputs, MutationInDoubt, WorkflowHealth, judge_health, mutation_title,
     mutations_in_doubt,
 };
+pub use self::instance::{PruneMode, PruneReport, PrunedKind, WorkerRow, WorkflowRow};
+pub use self::records::{EventQuery, EventRow, InputRow, OutputRow, RunRow};
+pub use self::session::{SessionReport, SessionRun};
+pub use self::settle::check_result;
 pub use self::status::WorkflowStatusReport;
 
 /// An open store, a workspace in it, and the person who acts.

@@ -31,10 +31,7 @@ impl Service {
         let overview = self.store.overview(self.workspace, workflow).await?;
         let mut doubts = Vec::new();
         for mutation in mutations_in_doubt(&overview) {
-            let mut inputs = Vec::new();
-            for input in &mutation.inputs {
-                inputs.push(self.store.input(self.workspace, *input).await?);
-            }
+            let inputs = self.inputs_of(mutation).await?;
             doubts.push(MutationInDoubt { mutation: mutation.clone(), inputs });
         }
         let health = judge_health(HealthInputs { overview: &overview, doubts: &doubts, times });

@@ -1,19 +1,12 @@
 //! `connectors`: what the servers offer that lend tools, and what of it has changed.
 
-use clap::Args;
 use serde::Serialize;
 use windlass_tools::mcp::{Condition, Survey, ToolSurvey};
 
-use super::Context;
+use crate::cli::ConnectorsArgs;
+use crate::context::Context;
 use crate::exit::{Ending, Result};
 use crate::output::{Answer, Page};
-
-#[derive(Debug, Args)]
-pub(crate) struct ConnectorsArgs {
-    /// Let scripts use what this connector offers now
-    #[arg(long, value_name = "NAME")]
-    accept: Option<String>,
-}
 
 #[derive(Debug, Serialize)]
 #[serde(transparent)]

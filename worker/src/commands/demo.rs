@@ -1,23 +1,23 @@
 //! `demo`: sets up a folder with an example, runs it to its end, and shows what came of it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use clap::Args;
 use include_dir::{Dir, include_dir};
 use serde::Serialize;
-use windlass_api::service::{Service, mutation_title};
+use windlass_api::service::{Activation, Deployment, Service, mutation_title};
 use windlass_api::text::crop;
-use windlass_core::SessionResult;
-use windlass_store::{Bump, Input, Mutation, Workflow};
+use windlass_core::{SessionResult, WorkflowId};
+use windlass_store::{Bump, Input, Mutation};
 use windlass_tools::ensure_roots;
 
-use super::control::activate_script;
-use super::deploy::{self, Change};
-use super::engine::Working;
+use super::engine::EngineOptions;
 use super::records::mutation_mark;
 use super::status::{self, StatusPage};
-use super::{Context, check, engine, run};
+use super::{check, engine, run};
+use crate::cli::DemoArgs;
 use crate::config::{FILE_NAME, without_password};
+use crate::context::Context;
 use crate::exit::{CommandError, Ending, Result};
 use crate::output::{Answer, Page};
 
@@ -29,16 +29,9 @@ const PARTS: [&str; 4] = [FILE_NAME, "workflow.js", "README.md", "inbox"];
 /// The example's name as a workflow.
 const NAME: &str = "receipts";
 
-#[derive(Debug, Args)]
-pub(crate) struct DemoArgs {
-    /// The folder, which is made where it is missing
-    #[arg(long, default_value = "windlass-demo")]
-    dir: PathBuf,
-}
-
 /// What the example did, now and before.
 #[derive(Debug, Serialize)]
-struct Shown {
+struct DemoOutput {
     folder: PathBuf,
     database: String,
     new_inputs: usize,
@@ -79,17 +72,17 @@ pub(crate) async fn run(outer: &Context, args: &DemoArgs) -> Result<Ending> {
     let service = context.open_or_create().await?;
     let workflow = deploy_example(context, &service).await?;
 
-    let inputs_before = service.store.inputs(service.workspace, workflow.id).await?.len();
-    let outputs_before = service.store.mutations(service.workspace, workflow.id).await?.len();
+    let inputs_before = service.store.inputs(service.workspace, workflow).await?.len();
+    let outputs_before = service.store.mutations(service.workspace, workflow).await?.len();
     greet(context, &args.dir, inputs_before);
-    run_to_the_end(context, &service, &workflow).await?;
+    run_to_the_end(context, &service, workflow).await?;
 
-    let afterwards = status::load(context, &service, workflow.id).await?;
-    let inputs = service.store.inputs(service.workspace, workflow.id).await?;
-    let outputs = service.store.mutations(service.workspace, workflow.id).await?;
+    let afterwards = status::load(context, &service, workflow).await?;
+    let inputs = service.store.inputs(service.workspace, workflow).await?;
+    let outputs = service.store.mutations(service.workspace, workflow).await?;
     let file = args.dir.join("out/receipts.csv");
     let waits = afterwards.health.waits_for_person;
-    context.output.answer(&Shown {
+    context.output.answer(&DemoOutput {
         new_inputs: inputs.len().saturating_sub(inputs_before),
         new_outputs: outputs.len().saturating_sub(outputs_before),
         lines: lines_of(&outer.folder.join(&file)),
@@ -137,16 +130,21 @@ fn write_missing(folder: &Path, file: &include_dir::File<'_>) -> Result<()> {
     std::fs::write(&path, file.contents()).map_err(CommandError::file("write", path))
 }
 
-async fn deploy_example(context: &Context, service: &Service) -> Result<Workflow> {
+async fn deploy_example(context: &Context, service: &Service) -> Result<WorkflowId> {
     let script = check::load(context, &context.settings.root.join("workflow.js")).await?;
-    let grant = script.tools.clone();
-    let change = Change { name: NAME, bump: Bump::Major, comment: "the example", grant };
-    let saved = deploy::save(context, service, script, change).await?;
-    let workflow = service.store.find_workflow(service.workspace, NAME).await?;
-    if workflow.active_script_id == Some(saved.script.id) {
-        return Ok(workflow);
+    let deployment = Deployment {
+        name: NAME.to_owned(),
+        grant: script.tools.clone(),
+        script,
+        bump: Bump::Major,
+        comment: "the example".to_owned(),
+        activation: Activation::Later,
+    };
+    let report = service.deploy(deployment).await?;
+    if !report.script.is_active {
+        service.activate_script(report.workflow.id, report.script.id).await?;
     }
-    activate_script(context, service, &workflow, saved.script.id).await
+    Ok(report.workflow.id)
 }
 
 fn greet(context: &Context, folder: &Path, inputs_before: usize) {
@@ -159,18 +157,18 @@ fn greet(context: &Context, folder: &Path, inputs_before: usize) {
 }
 
 /// Runs sessions until nothing is due: one session has a limited number of runs.
-async fn run_to_the_end(context: &Context, service: &Service, workflow: &Workflow) -> Result<()> {
-    run::refuse_stopped(context, service, workflow.id).await?;
+async fn run_to_the_end(context: &Context, service: &Service, workflow: WorkflowId) -> Result<()> {
+    run::require_runnable(context, service, workflow).await?;
     let engine = engine::assemble(
         context,
-        service,
+        Arc::clone(&service.store),
         run::observer(&context.output),
-        Working::of(&context.settings),
+        EngineOptions::from(&context.settings),
     )
     .await?;
     loop {
-        let session = engine.run_session(service.workspace, workflow.id, &context.actor).await?;
-        let due_at = service.store.overview(service.workspace, workflow.id).await?.workflow.due_at;
+        let session = engine.run_session(service.workspace, workflow, &context.actor).await?;
+        let due_at = service.store.overview(service.workspace, workflow).await?.workflow.due_at;
         let now = service.store.now().await?;
         let is_over = due_at.is_none_or(|due_at| due_at > now);
         if session.result != Some(SessionResult::Completed) || is_over {
@@ -211,7 +209,7 @@ fn next_commands(context: &Context, outputs: &[Mutation]) -> Vec<NextCommand> {
     next
 }
 
-impl Answer for Shown {
+impl Answer for DemoOutput {
     fn write(&self, page: &mut Page) {
         // Above stands what was told while it ran.
         page.line("");

@@ -1,24 +1,22 @@
 //! Puts the parts of an engine together.
 
-use std::num::NonZeroUsize;
 use std::path::{Component, Path};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use windlass_api::service::Service;
+use windlass_api::service::start_sandbox;
 use windlass_core::{Clock as _, Failure, Id as _, MutationId, SystemClock, WorkerId, WorkspaceId};
-use windlass_sandbox::Sandbox;
 use windlass_scheduler::{Effects, Engine, EngineParts, Observer, Registry, Tool};
 use windlass_store::{ClaimFilter, ScriptMessage, SharedStore, StoreError, WorkerInfo};
 use windlass_tools::secrets::{Secrets, Standing};
 use windlass_tools::{self as tools, Notification, Notifier, ToolsConfig, ensure_roots};
 
-use super::Context;
 use crate::config::Settings;
+use crate::context::Context;
 use crate::exit::Result;
 
-/// How an engine works.
-pub(crate) struct Working {
+/// What an engine does, and how much at a time.
+pub(crate) struct EngineOptions {
     /// How many runs it drives at a time.
     pub(crate) slots: u32,
     /// Which runs it takes.
@@ -28,9 +26,8 @@ pub(crate) struct Working {
     pub(crate) effects: Effects,
 }
 
-impl Working {
-    /// As the configuration says.
-    pub(crate) fn of(settings: &Settings) -> Self {
+impl From<&Settings> for EngineOptions {
+    fn from(settings: &Settings) -> Self {
         Self { slots: settings.slots, filter: ClaimFilter::default(), effects: Effects::Make }
     }
 }
@@ -39,14 +36,14 @@ impl Working {
 /// on a file for a moment, and until then no other worker may take this one for dead.
 pub(crate) async fn assemble(
     context: &Context,
-    service: &Service,
+    store: SharedStore,
     observer: Observer,
-    working: Working,
+    options: EngineOptions,
 ) -> Result<&'static Engine> {
-    let effects = working.effects;
+    let effects = options.effects;
     let settings = &context.settings;
     ensure_roots(&roots_below(settings), &settings.root)?;
-    let notifier = Arc::new(StoreNotifier { store: Arc::clone(&service.store) });
+    let notifier = Arc::new(StoreNotifier { store: Arc::clone(&store) });
     let secrets = usable_secrets(context);
     let builtin = tools::builtin(&settings.tools, &secrets, &settings.root, notifier)?;
     let tools = with_connectors(context, builtin).await?;
@@ -56,12 +53,12 @@ pub(crate) async fn assemble(
     }
     let registry = Arc::new(Registry::new(tools)?);
     let engine = Engine::new(EngineParts {
-        store: Arc::clone(&service.store),
-        sandbox: sandbox(context, &registry, working.slots),
+        store,
+        sandbox: start_sandbox(&registry, &settings.policy.script, options.slots),
         registry,
         policy: settings.policy.clone(),
         prices: settings.prices.clone(),
-        worker: card(working),
+        worker: worker_info(options),
         effects,
         workers_dir: (effects == Effects::Make).then(|| settings.state_folder()),
         observer: Some(observer),
@@ -70,15 +67,15 @@ pub(crate) async fn assemble(
 }
 
 /// This process as a worker.
-fn card(working: Working) -> WorkerInfo {
+fn worker_info(options: EngineOptions) -> WorkerInfo {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     WorkerInfo {
         id: WorkerId::mint(SystemClock.now()),
         host,
         pid: std::process::id(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        slots: working.slots,
-        filter: working.filter,
+        slots: options.slots,
+        filter: options.filter,
     }
 }
 
@@ -123,16 +120,6 @@ async fn with_connectors(
     Ok(builtin.into_iter().chain(connected).collect())
 }
 
-/// A sandbox whose scripts find what `registry` offers.
-pub(crate) fn sandbox(context: &Context, registry: &Registry, slots: u32) -> Sandbox {
-    Sandbox::start(windlass_sandbox::Options {
-        limits: context.settings.policy.script.clone(),
-        functions: registry.functions(),
-        max_threads: usize::try_from(slots).unwrap_or(usize::MAX),
-        cores: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
-    })
-}
-
 /// Keeps the messages of scripts in the store.
 #[derive(Debug)]
 struct StoreNotifier {
@@ -164,7 +151,7 @@ fn failure(error: &StoreError) -> Failure {
     }
 }
 
-/// Is there where nothing is called.
+/// For tools that are described and never called.
 #[derive(Debug)]
 pub(crate) struct NoNotifier;
 

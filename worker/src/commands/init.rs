@@ -2,28 +2,21 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
 use include_dir::{Dir, include_dir};
 use serde::Serialize;
 use windlass_tools::ensure_roots;
 
-use super::Context;
 use super::demo::NextCommand;
+use crate::cli::InitArgs;
+use crate::context::Context;
 use crate::exit::{CommandError, Ending, Result};
 use crate::hint::quoted;
 use crate::output::{Answer, Page};
 
 static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 
-#[derive(Debug, Args)]
-pub(crate) struct InitArgs {
-    /// The folder, which is made where it is missing
-    #[arg(default_value = ".")]
-    dir: PathBuf,
-}
-
 #[derive(Debug, Serialize)]
-struct Written {
+struct InitOutput {
     files: Vec<PathBuf>,
     next: Vec<NextCommand>,
 }
@@ -55,7 +48,7 @@ pub(crate) async fn run(outer: &Context, args: &InitArgs) -> Result<Ending> {
     let written = files.iter().map(|file| args.dir.join(file.path())).collect();
     context
         .output
-        .answer(&Written { files: written, next: next_commands(outer, &context, args) })?;
+        .answer(&InitOutput { files: written, next: next_commands(outer, &context, args) })?;
     Ok(Ending::Done)
 }
 
@@ -90,7 +83,7 @@ fn next_commands(outer: &Context, context: &Context, args: &InitArgs) -> Vec<Nex
     ]
 }
 
-impl Answer for Written {
+impl Answer for InitOutput {
     fn write(&self, page: &mut Page) {
         for file in &self.files {
             page.line(format_args!("Wrote {}", file.display()));

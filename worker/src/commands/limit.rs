@@ -1,29 +1,13 @@
 //! `limit`: how much runs at a time, or begins in a while, of what workflows have in common.
 
-use clap::Args;
 use serde::Serialize;
-use windlass_core::{LimitKey, Rate, RunLimit};
-use windlass_store::{Holder, Limit, SetLimit};
+use windlass_core::RunLimit;
+use windlass_store::{Holder, Limit};
 
-use super::Context;
+use crate::cli::LimitArgs;
+use crate::context::Context;
 use crate::exit::{Ending, Result};
 use crate::output::{Answer, Page};
-
-#[derive(Debug, Args)]
-pub(crate) struct LimitArgs {
-    /// What is limited: `workflow:NAME`, `connector:Http` or `host:api.example.com`; without it, all limits are listed
-    #[arg(value_name = "KEY")]
-    key: Option<LimitKey>,
-    /// How many runs at a time, of all workers together
-    #[arg(long, value_name = "N", requires = "key", value_parser = clap::value_parser!(u32).range(1..))]
-    at_once: Option<u32>,
-    /// How many runs may begin in a window, for example `60/1m`
-    #[arg(long, value_name = "N/TIME", requires = "key")]
-    rate: Option<Rate>,
-    /// Take the limit away
-    #[arg(long, requires = "key", conflicts_with_all = ["at_once", "rate"])]
-    none: bool,
-}
 
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
@@ -31,18 +15,12 @@ struct Limits(Vec<Limit>);
 
 pub(crate) async fn run(context: &Context, args: &LimitArgs) -> Result<Ending> {
     let service = context.open_existing().await?;
-    let workspace = service.workspace;
     let limit = RunLimit { at_once: args.at_once, rate: args.rate };
     let is_set = args.at_once.is_some() || args.rate.is_some();
     if let Some(key) = args.key.clone().filter(|_| is_set || args.none) {
-        let (limit, actor) = (is_set.then_some(limit), context.actor.clone());
-        service.store.set_limit(SetLimit { workspace, key, limit, actor }).await?;
+        service.set_limit(key, is_set.then_some(limit)).await?;
     }
-    let mut limits = service.store.limits(workspace).await?;
-    if let Some(key) = &args.key {
-        limits.retain(|limit| limit.key == key.to_string());
-    }
-    context.output.answer(&Limits(limits))?;
+    context.output.answer(&Limits(service.limits(args.key.as_ref()).await?))?;
     Ok(Ending::Done)
 }
 

@@ -1,68 +1,30 @@
 //! `list`: the workflows of a workspace.
 
-use clap::Args;
 use serde::Serialize;
-use windlass_core::{FailureClass, Timestamp, WorkflowId, WorkflowStatus};
-use windlass_store::ScriptVersion;
+use windlass_api::service::WorkflowRow;
+use windlass_core::WorkflowStatus;
 
-use super::Context;
+use crate::cli::ListArgs;
+use crate::context::Context;
 use crate::exit::{Ending, Result};
 use crate::output::{Answer, Page};
-
-#[derive(Debug, Args)]
-pub(crate) struct ListArgs {
-    /// Also those that are put away
-    #[arg(long)]
-    all: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct Row {
-    id: WorkflowId,
-    name: String,
-    title: String,
-    status: WorkflowStatus,
-    error: Option<String>,
-    error_class: Option<FailureClass>,
-    maintenance: bool,
-    active_version: Option<String>,
-    latest_version: Option<String>,
-    created_at: Timestamp,
-}
 
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
 struct Workflows {
-    rows: Vec<Row>,
-    /// How many are put away and not shown.
+    rows: Vec<WorkflowRow>,
+    /// How many are archived and not shown.
     #[serde(skip)]
     n_archived: usize,
 }
 
 pub(crate) async fn run(context: &Context, args: &ListArgs) -> Result<Ending> {
     let service = context.open_existing().await?;
-    let mut rows = Vec::new();
-    let mut n_archived = 0;
-    for workflow in service.store.workflows(service.workspace).await? {
-        if workflow.status == WorkflowStatus::Archived && !args.all {
-            n_archived += 1;
-            continue;
-        }
-        let scripts = service.store.scripts(service.workspace, workflow.id).await?;
-        let active = scripts.iter().find(|script| Some(script.id) == workflow.active_script_id);
-        rows.push(Row {
-            id: workflow.id,
-            name: workflow.name,
-            title: workflow.title,
-            status: workflow.status,
-            error: workflow.error,
-            error_class: workflow.error_class,
-            maintenance: workflow.maintenance,
-            active_version: active.map(ScriptVersion::version),
-            latest_version: scripts.first().map(ScriptVersion::version),
-            created_at: workflow.created_at,
-        });
-    }
+    let all = service.workflows().await?;
+    let n_all = all.len();
+    let is_shown = |row: &WorkflowRow| args.all || row.status != WorkflowStatus::Archived;
+    let rows: Vec<_> = all.into_iter().filter(is_shown).collect();
+    let n_archived = n_all - rows.len();
     context.output.answer(&Workflows { rows, n_archived })?;
     Ok(Ending::Done)
 }

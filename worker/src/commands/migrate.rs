@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::Context;
 use crate::config::without_password;
+use crate::context::Context;
 use crate::exit::{Ending, Result};
 use crate::output::{Answer, Page};
 

@@ -1,24 +1,14 @@
 //! `move`: carries a stopped instance from one database to another.
 
-use clap::Args;
 use serde::Serialize;
 use windlass_store::MovedTable;
 
-use super::Context;
+use crate::cli::MoveArgs;
 use crate::config::without_password;
 use crate::config::{anchored, sqlite_path};
+use crate::context::Context;
 use crate::exit::{CommandError, Ending, Result};
 use crate::output::{Answer, Page};
-
-#[derive(Debug, Args)]
-pub(crate) struct MoveArgs {
-    /// The database that everything is in: `sqlite:PATH` or `postgres://…`
-    #[arg(long, value_name = "URL")]
-    from: String,
-    /// The empty database that everything goes to
-    #[arg(long, value_name = "URL")]
-    to: String,
-}
 
 #[derive(Debug, Serialize)]
 struct Moved {

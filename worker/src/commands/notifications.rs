@@ -3,7 +3,7 @@
 use serde::Serialize;
 use windlass_store::{Notification, NotificationKind};
 
-use super::Context;
+use crate::context::Context;
 use crate::exit::{Ending, Result};
 use crate::output::{Answer, Page};
 
@@ -13,8 +13,7 @@ struct Notifications(Vec<Notification>);
 
 pub(crate) async fn run(context: &Context) -> Result<Ending> {
     let service = context.open_existing().await?;
-    let notifications = service.store.notifications(service.workspace).await?;
-    context.output.answer(&Notifications(notifications))?;
+    context.output.answer(&Notifications(service.notifications().await?))?;
     Ok(Ending::Done)
 }
 

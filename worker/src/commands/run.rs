@@ -3,58 +3,28 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use clap::Args;
 use serde::Serialize;
-use windlass_api::service::Service;
-use windlass_core::{
-    HandlerKind, Phase, RunId, SessionId, SessionResult, Status, Trigger, WorkflowId,
-};
+use windlass_api::service::{Service, ServiceError, SessionReport};
+use windlass_core::{HandlerKind, RunId, SessionResult, Status, WorkflowId};
 use windlass_scheduler::{Observer, Progress, ProgressStep};
-use windlass_store::{Run, RunFilter, Session};
 
-use super::engine::Working;
+use super::engine::EngineOptions;
 use super::status::{self, StatusPage};
-use super::{Context, dry_run, engine};
+use super::{dry_run, engine};
+use crate::cli::RunArgs;
+use crate::context::Context;
 use crate::exit::{CommandError, Ending, Result};
 use crate::hint::quoted;
 use crate::output::{Answer, Output, Page};
 use crate::wording::HealthText;
 
-#[derive(Debug, Args)]
-pub(crate) struct RunArgs {
-    /// The workflow's name or id
-    #[arg(value_name = "NAME")]
-    workflow: String,
-    /// Rehearse it: the real script on real inputs, but nothing leaves and nothing changes
-    #[arg(long)]
-    dry_run: bool,
-}
-
 #[derive(Debug, Serialize)]
-struct Ran {
+struct RunOutput {
     session: SessionReport,
     #[serde(skip)]
     afterwards: StatusPage,
     #[serde(skip)]
-    see: String,
-}
-
-#[derive(Debug, Serialize)]
-struct SessionReport {
-    id: SessionId,
-    result: Option<SessionResult>,
-    trigger: Trigger,
-    handler_runs: Vec<RunReport>,
-}
-
-#[derive(Debug, Serialize)]
-struct RunReport {
-    id: RunId,
-    handler: String,
-    kind: HandlerKind,
-    phase: Phase,
-    status: Status,
-    error: Option<String>,
+    outputs_command: String,
 }
 
 pub(crate) async fn run(context: &Context, args: &RunArgs) -> Result<Ending> {
@@ -63,12 +33,12 @@ pub(crate) async fn run(context: &Context, args: &RunArgs) -> Result<Ending> {
     if args.dry_run {
         return dry_run::run(context, &service, workflow).await;
     }
-    refuse_stopped(context, &service, workflow).await?;
+    require_runnable(context, &service, workflow).await?;
     let engine = engine::assemble(
         context,
-        &service,
+        Arc::clone(&service.store),
         observer(&context.output),
-        Working::of(&context.settings),
+        EngineOptions::from(&context.settings),
     )
     .await?;
     let session = engine.run_session(service.workspace, workflow, &context.actor).await?;
@@ -80,59 +50,27 @@ pub(crate) async fn run(context: &Context, args: &RunArgs) -> Result<Ending> {
         Some(SessionResult::Failed) | None => Ending::Failed,
     };
     let name = quoted(&afterwards.overview.workflow.name);
-    context.output.answer(&Ran {
-        session: report(&service, session).await?,
+    context.output.answer(&RunOutput {
+        session: service.session_report(&session).await?,
         afterwards,
-        see: context.hint.command(&format!("outputs {name}")),
+        outputs_command: context.hint.command(&format!("outputs {name}")),
     })?;
     Ok(ending)
 }
 
-/// A workflow that waits for a person is not run: its status says what to do.
-pub(crate) async fn refuse_stopped(
+/// Refuses to run a workflow that waits for a person: its status says what to do.
+pub(crate) async fn require_runnable(
     context: &Context,
     service: &Service,
     workflow: WorkflowId,
 ) -> Result<()> {
-    let page = status::load(context, service, workflow).await?;
-    if !page.health.waits_for_person {
+    let Err(error) = service.require_runnable(workflow, context.output.times()).await else {
         return Ok(());
-    }
-    let name = &page.overview.workflow.name;
-    let see = context.hint.command(&format!("status {}", quoted(name)));
-    Err(CommandError::WaitsForPerson {
-        message: format!("`{name}` does not run: {}", page.health.why),
-        hint: format!("`{see}` says what to do"),
-    })
-}
-
-async fn report(service: &Service, session: Session) -> Result<SessionReport> {
-    let filter = RunFilter {
-        workspace: service.workspace,
-        workflow: session.workflow_id,
-        session: Some(session.id),
-        limit: u32::MAX,
     };
-    let runs = service.store.runs(filter).await?;
-    Ok(SessionReport {
-        id: session.id,
-        result: session.result,
-        trigger: session.trigger,
-        handler_runs: runs.into_iter().rev().map(RunReport::from).collect(),
-    })
-}
-
-impl From<Run> for RunReport {
-    fn from(run: Run) -> Self {
-        Self {
-            id: run.id,
-            handler: run.handler,
-            kind: run.kind,
-            phase: run.phase,
-            status: run.status,
-            error: run.error,
-        }
-    }
+    let ServiceError::WaitsForPerson { workflow, .. } = &error else { return Err(error.into()) };
+    let status = context.hint.command(&format!("status {}", quoted(workflow)));
+    let hint = format!("`{status}` says what to do");
+    Err(CommandError::WaitsForPerson { message: error.to_string(), hint })
 }
 
 /// Tells of each run as it ends: what it did, or why it stopped. A consumer that found nothing to do is passed over.
@@ -170,7 +108,7 @@ fn line(progress: &Progress, effects: &mut HashMap<RunId, String>) -> Option<Str
     Some(format!("{workflow_name} · {handler} · {what}"))
 }
 
-impl Answer for Ran {
+impl Answer for RunOutput {
     fn write(&self, page: &mut Page) {
         let session = &self.session;
         let n_committed =
@@ -186,6 +124,6 @@ impl Answer for Ran {
         let HealthText { badge, .. } = &self.afterwards.health;
         page.heading(format_args!("{}: {badge}", self.afterwards.overview.workflow.name));
         self.afterwards.health.write(page);
-        page.heading(format_args!("`{}` lists what went out.", self.see));
+        page.heading(format_args!("`{}` lists what went out.", self.outputs_command));
     }
 }

@@ -2,26 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use clap::Args;
 use serde::Serialize;
 use windlass_api::service::{Service, WorkflowStatusReport};
 use windlass_core::WorkflowId;
 use windlass_store::{EventCounts, HandlerState, Limit, WorkflowOverview};
 
-use super::Context;
 use super::check::write_grant;
 use super::limit::{LIMIT_COLUMNS, limit_row};
+use crate::cli::StatusArgs;
+use crate::context::Context;
 use crate::exit::{Ending, Result};
 use crate::hint::CommandHint;
 use crate::output::{Answer, Page};
 use crate::wording::HealthText;
-
-#[derive(Debug, Args)]
-pub(crate) struct StatusArgs {
-    /// The workflow's name or id; without one all of them
-    #[arg(value_name = "NAME")]
-    workflow: Option<String>,
-}
 
 /// A workflow with its health.
 #[derive(Debug, Serialize)]
@@ -60,7 +53,7 @@ pub(crate) async fn load(
 }
 
 impl StatusPage {
-    fn new(report: WorkflowStatusReport, hint: &CommandHint) -> Self {
+    pub(crate) fn new(report: WorkflowStatusReport, hint: &CommandHint) -> Self {
         let WorkflowStatusReport { overview, health } = report;
         Self { overview, health: HealthText::new(health, hint) }
     }

@@ -3,8 +3,8 @@
 use serde::Serialize;
 use windlass_tools::typescript;
 
-use super::Context;
 use super::engine::described_registry;
+use crate::context::Context;
 use crate::exit::{Ending, Result};
 use crate::output::{Answer, Page};
 

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use clap::Args;
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -10,9 +9,11 @@ use windlass_api::service::Service;
 use windlass_core::{Backoff, WorkflowStatus};
 use windlass_store::{ClaimFilter, Workflow};
 
-use super::engine::Working;
-use super::{Context, engine, run};
+use super::engine::EngineOptions;
+use super::{engine, run};
+use crate::cli::UpArgs;
 use crate::config::without_password;
+use crate::context::Context;
 use crate::exit::{CommandError, Ending, Result};
 use crate::output::{Answer, Page};
 
@@ -21,16 +22,6 @@ struct Stopped {
     /// Whether everything under way ended first.
     #[serde(rename = "tidy")]
     is_tidy: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct UpArgs {
-    /// How many handlers run at once; without it `[worker] slots` of the configuration
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    slots: Option<u32>,
-    /// Also take the runs of workflows that ask for one of these labels
-    #[arg(long, value_name = "A,B", value_delimiter = ',')]
-    labels: Vec<String>,
 }
 
 /// How long to wait after the first, second, … attempt to open a database that does not answer.
@@ -46,9 +37,9 @@ pub(crate) async fn run(context: &Context, args: &UpArgs) -> Result<Ending> {
     let is_tidy = match begun {
         None => true,
         Some((service, workflows)) => {
-            let working = working(context, args, &service);
+            let options = options(context, args, &service);
             let observer = run::observer(&context.output);
-            let engine = engine::assemble(context, &service, observer, working).await?;
+            let engine = engine::assemble(context, service.store, observer, options).await?;
             announce(context, &workflows);
             tokio::select! {
                 served = engine.serve(stop) => { served?; true }
@@ -60,14 +51,14 @@ pub(crate) async fn run(context: &Context, args: &UpArgs) -> Result<Ending> {
     Ok(if is_tidy { Ending::Done } else { Ending::Failed })
 }
 
-fn working(context: &Context, args: &UpArgs, service: &Service) -> Working {
-    Working {
+fn options(context: &Context, args: &UpArgs, service: &Service) -> EngineOptions {
+    EngineOptions {
         slots: args.slots.unwrap_or(context.settings.slots),
         filter: ClaimFilter {
             workspace: context.global.workspace.as_ref().map(|_| service.workspace),
             labels: args.labels.clone(),
         },
-        ..Working::of(&context.settings)
+        ..EngineOptions::from(&context.settings)
     }
 }
 
@@ -108,8 +99,8 @@ fn announce(context: &Context, workflows: &[Workflow]) {
     ));
     for workflow in workflows {
         if workflow.status == WorkflowStatus::Active {
-            let held = workflow.maintenance || workflow.error.is_some();
-            let note = if held { ", which waits for you" } else { "" };
+            let is_stopped = workflow.maintenance || workflow.error.is_some();
+            let note = if is_stopped { ", which waits for you" } else { "" };
             output.progress(format_args!("Watching {}{note}.", workflow.name));
         }
     }

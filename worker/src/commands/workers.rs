@@ -1,39 +1,20 @@
-//! `workers`: who works, where, and when it was last heard of.
-
-use std::time::Duration;
+//! `workers`: the workers, and when each was last heard of.
 
 use serde::Serialize;
-use windlass_store::Worker;
+use windlass_api::service::WorkerRow;
 
-use super::Context;
+use crate::context::Context;
 use crate::exit::{Ending, Result};
 use crate::output::{Answer, Page};
 
-/// Whoever was not heard of for so long has missed three heartbeats.
-const STALE_AFTER: Duration = Duration::from_secs(60);
-
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
-struct Workers(Vec<Listed>);
-
-#[derive(Debug, Serialize)]
-struct Listed {
-    /// Whether it may be lost.
-    stale: bool,
-    #[serde(flatten)]
-    worker: Worker,
-}
+struct Workers(Vec<WorkerRow>);
 
 pub(crate) async fn run(context: &Context) -> Result<Ending> {
     let service = context.open_existing().await?;
     let workspace = context.global.workspace.as_ref().map(|_| service.workspace);
-    let now = service.store.now().await?;
-    let workers =
-        service.store.workers(workspace).await?.into_iter().map(|worker| Listed {
-            stale: now.since(worker.last_heartbeat_at) > STALE_AFTER,
-            worker,
-        });
-    context.output.answer(&Workers(workers.collect()))?;
+    context.output.answer(&Workers(service.workers(workspace).await?))?;
     Ok(Ending::Done)
 }
 
@@ -42,7 +23,7 @@ impl Answer for Workers {
         if self.0.is_empty() {
             return page.line("Nobody works here now; `windlass up` does.");
         }
-        let rows = self.0.iter().map(|Listed { stale, worker }| {
+        let rows = self.0.iter().map(|WorkerRow { stale, worker }| {
             [
                 worker.id.to_string(),
                 format!("{} {}", worker.host, worker.pid),

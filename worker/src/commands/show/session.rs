@@ -1,48 +1,23 @@
 //! A session: its runs in the order in which they began.
 
-use serde::Serialize;
-use windlass_core::SessionId;
-use windlass_store::{Result, Run, RunFilter, Session};
+use windlass_api::service::SessionDetails;
+use windlass_store::Run;
 
 use crate::output::Page;
-use windlass_api::service::Service;
 
-#[derive(Debug, Serialize)]
-pub(crate) struct SessionPage {
-    session: Session,
-    handler_runs: Vec<Run>,
-}
-
-pub(crate) async fn load(
-    Service { store, workspace, .. }: &Service,
-    id: SessionId,
-) -> Result<SessionPage> {
-    let session = store.session(*workspace, id).await?;
-    let filter = RunFilter {
-        workspace: *workspace,
-        workflow: session.workflow_id,
-        session: Some(id),
-        limit: u32::MAX,
-    };
-    let mut handler_runs = store.runs(filter).await?;
-    handler_runs.reverse();
-    Ok(SessionPage { session, handler_runs })
-}
-
-impl SessionPage {
-    pub(crate) fn write(&self, page: &mut Page) {
-        let session = &self.session;
-        page.line(format_args!("{}: session, trigger {}", session.id, session.trigger));
-        let result = session.result.map_or_else(|| "not ended yet".to_owned(), |it| it.to_string());
-        page.field("result", result);
-        page.money("cost", session.cost);
-        page.field_if("error", session.error.as_ref());
-        page.field_if("class", session.error_class);
-        page.field("workflow", session.workflow_id);
-        page.moment("began", Some(session.created_at));
-        page.moment("ended", session.ended_at);
-        write_runs(page, &self.handler_runs);
-    }
+/// Writes a session.
+pub(super) fn write_session(page: &mut Page, details: &SessionDetails) {
+    let session = &details.session;
+    page.line(format_args!("{}: session, trigger {}", session.id, session.trigger));
+    let result = session.result.map_or_else(|| "not ended yet".to_owned(), |it| it.to_string());
+    page.field("result", result);
+    page.money("cost", session.cost);
+    page.field_if("error", session.error.as_ref());
+    page.field_if("class", session.error_class);
+    page.field("workflow", session.workflow_id);
+    page.moment("began", Some(session.created_at));
+    page.moment("ended", session.ended_at);
+    write_runs(page, &details.handler_runs);
 }
 
 /// Writes a table of runs.

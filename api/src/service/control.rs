@@ -1,0 +1,147 @@
+//! What a person orders of a workflow: which version runs, whether it runs, where and how urgently.
+
+use serde::Serialize;
+use windlass_core::{Action, LimitKey, RunLimit, ScriptId, WorkflowId};
+use windlass_store::{
+    ActivateScript, ControlWorkflow, Limit, RouteWorkflow, ScriptVersion, SetLimit, Workflow,
+};
+
+use super::Service;
+use super::error::{Result, ServiceError};
+
+/// A workflow after it was controlled, and the version that runs.
+#[derive(Debug, Serialize)]
+pub struct ControlledWorkflow {
+    /// The workflow.
+    #[serde(flatten)]
+    pub workflow: Workflow,
+    /// Its active version, `major.minor`.
+    pub version: Option<String>,
+}
+
+/// Which workers may take a workflow's runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LabelChange {
+    /// The same as before.
+    Keep,
+    /// Any worker.
+    AnyWorker,
+    /// Only workers with this label.
+    Only(String),
+}
+
+impl Service {
+    /// Makes a version of a workflow the one that runs; without `version` the newest.
+    ///
+    /// # Errors
+    /// [`ServiceError::NoSuchVersion`], [`ServiceError::NoScript`], and those of the store.
+    pub async fn activate(
+        &self,
+        name_or_id: &str,
+        version: Option<&str>,
+    ) -> Result<ControlledWorkflow> {
+        let workflow = self.store.find_workflow(self.workspace, name_or_id).await?;
+        let scripts = self.store.scripts(self.workspace, workflow.id).await?;
+        let script = choose_version(&workflow, &scripts, version)?;
+        let workflow = self.activate_script(workflow.id, script.id).await?;
+        Ok(ControlledWorkflow { workflow, version: Some(script.version()) })
+    }
+
+    /// Makes a script version the one that runs.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn activate_script(
+        &self,
+        workflow: WorkflowId,
+        script: ScriptId,
+    ) -> Result<Workflow> {
+        let (workspace, actor) = (self.workspace, self.actor.clone());
+        let params = ActivateScript { workspace, workflow, script, actor };
+        Ok(self.store.activate_script(params).await?)
+    }
+
+    /// Pauses, resumes, archives or unarchives a workflow.
+    ///
+    /// # Errors
+    /// Those of the store, for example that the action does not fit the workflow's state.
+    pub async fn control(&self, name_or_id: &str, action: Action) -> Result<ControlledWorkflow> {
+        let found = self.store.find_workflow(self.workspace, name_or_id).await?;
+        let params = ControlWorkflow {
+            workspace: self.workspace,
+            workflow: found.id,
+            action,
+            actor: self.actor.clone(),
+        };
+        let workflow = self.store.control_workflow(params).await?;
+        let version = match workflow.active_script_id {
+            Some(script) => Some(self.store.script(self.workspace, script).await?.version()),
+            None => None,
+        };
+        Ok(ControlledWorkflow { workflow, version })
+    }
+
+    /// Says which workers may take a workflow's runs, and how urgent those are; without `priority` as before.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn route(
+        &self,
+        name_or_id: &str,
+        label: LabelChange,
+        priority: Option<i32>,
+    ) -> Result<Workflow> {
+        let workflow = self.store.find_workflow(self.workspace, name_or_id).await?;
+        let params = RouteWorkflow {
+            workspace: self.workspace,
+            workflow: workflow.id,
+            label: match label {
+                LabelChange::Keep => workflow.label,
+                LabelChange::AnyWorker => None,
+                LabelChange::Only(label) => Some(label),
+            },
+            priority: priority.unwrap_or(workflow.priority),
+            actor: self.actor.clone(),
+        };
+        Ok(self.store.route_workflow(params).await?)
+    }
+
+    /// Sets the limit of a key, or removes it.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn set_limit(&self, key: LimitKey, limit: Option<RunLimit>) -> Result<()> {
+        let (workspace, actor) = (self.workspace, self.actor.clone());
+        Ok(self.store.set_limit(SetLimit { workspace, key, limit, actor }).await?)
+    }
+
+    /// The limits of the workspace with how much of them is used; with `key` only that one.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn limits(&self, key: Option<&LimitKey>) -> Result<Vec<Limit>> {
+        let mut limits = self.store.limits(self.workspace).await?;
+        if let Some(key) = key {
+            limits.retain(|limit| limit.key == key.to_string());
+        }
+        Ok(limits)
+    }
+}
+
+fn choose_version<'a>(
+    workflow: &Workflow,
+    scripts: &'a [ScriptVersion],
+    version: Option<&str>,
+) -> Result<&'a ScriptVersion> {
+    let name = || workflow.name.clone();
+    let Some(version) = version else {
+        return scripts.first().ok_or_else(|| ServiceError::NoScript { workflow: name() });
+    };
+    scripts.iter().find(|script| script.version() == version).ok_or_else(|| {
+        ServiceError::NoSuchVersion {
+            workflow: name(),
+            version: version.to_owned(),
+            known: scripts.iter().map(ScriptVersion::version).collect(),
+        }
+    })
+}

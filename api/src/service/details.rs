@@ -1,0 +1,281 @@
+//! Everything about one thing, whatever its id stands for.
+
+use serde::Serialize;
+use windlass_core::{EventId, InputId, MutationId, RunId, ScriptId, SessionId};
+use windlass_store::{
+    AnyId, Event, EventFilter, Input, JournalEntry, LogEntry, LogFilter, Mutation, Notification,
+    Result, Run, RunFilter, ScriptVersion, Session, StoreError,
+};
+
+use super::{Service, WorkflowStatusReport};
+use crate::text::TimeFormat;
+
+/// What an id stands for, with everything around it. `W` is how a workflow's state and health are told.
+#[derive(Debug, Serialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum RecordDetails<W = WorkflowStatusReport> {
+    /// A workflow.
+    Workflow {
+        /// Its state and health.
+        workflow: Box<W>,
+    },
+    /// A script version.
+    Script(Box<ScriptDetails>),
+    /// An event.
+    Event(Box<EventDetails>),
+    /// An input.
+    Input(Box<InputDetails>),
+    /// A handler run.
+    Run(Box<RunDetails>),
+    /// A mutation.
+    Output(Box<OutputDetails>),
+    /// A session.
+    Session(Box<SessionDetails>),
+    /// A notification.
+    Notification {
+        /// The notification.
+        notification: Box<Notification>,
+    },
+}
+
+/// A script version: where it came from, what it declares, and its text.
+#[derive(Debug, Serialize)]
+pub struct ScriptDetails {
+    /// The version.
+    pub script: ScriptVersion,
+    /// The name of its workflow.
+    pub workflow_name: String,
+    /// Whether it is the version that runs.
+    pub is_active: bool,
+}
+
+/// An event and the runs that had it.
+#[derive(Debug, Serialize)]
+pub struct EventDetails {
+    /// The event.
+    pub event: Event,
+    /// The run that published it first.
+    pub published_by: Run,
+    /// The run that has it, or had it last.
+    pub taken_by: Option<Run>,
+}
+
+/// An input and its effects.
+#[derive(Debug, Serialize)]
+pub struct InputDetails {
+    /// The input.
+    pub input: Input,
+    /// The run that registered it.
+    pub registered_by: Option<Run>,
+    /// What happened because of it.
+    pub outputs: Vec<Mutation>,
+}
+
+/// An effect, its causes, and what was done about it.
+#[derive(Debug, Serialize)]
+pub struct OutputDetails {
+    /// The mutation.
+    pub mutation: Mutation,
+    /// The run that made it.
+    pub run: Run,
+    /// The inputs that caused it.
+    pub inputs: Vec<Input>,
+    /// What was done about it, by whom and why.
+    pub journal: Vec<JournalEntry>,
+}
+
+/// A handler run: how far it came, what it took and gave, and why it stopped.
+#[derive(Debug, Serialize)]
+pub struct RunDetails {
+    /// The run.
+    pub run: Run,
+    /// The session that it belongs to.
+    pub session: Session,
+    /// The events that it reserved, consumed or skipped.
+    pub took: Vec<Event>,
+    /// The events that it published first.
+    pub published: Vec<Event>,
+    /// Its effect.
+    pub mutation: Option<Mutation>,
+    /// The runs that it continues, the nearest first.
+    pub continues: Vec<Run>,
+    /// The runs that continue it.
+    pub continued_by: Vec<RunId>,
+    /// What its script logged.
+    pub logs: Vec<LogEntry>,
+}
+
+/// A session and its runs.
+#[derive(Debug, Serialize)]
+pub struct SessionDetails {
+    /// The session.
+    pub session: Session,
+    /// Its runs in the order in which they began.
+    pub handler_runs: Vec<Run>,
+}
+
+impl<W> RecordDetails<W> {
+    /// Tells the state and health of a workflow in another way.
+    pub fn map_workflow<V>(self, map: impl FnOnce(W) -> V) -> RecordDetails<V> {
+        match self {
+            Self::Workflow { workflow } => {
+                RecordDetails::Workflow { workflow: Box::new(map(*workflow)) }
+            }
+            Self::Script(script) => RecordDetails::Script(script),
+            Self::Event(event) => RecordDetails::Event(event),
+            Self::Input(input) => RecordDetails::Input(input),
+            Self::Run(run) => RecordDetails::Run(run),
+            Self::Output(output) => RecordDetails::Output(output),
+            Self::Session(session) => RecordDetails::Session(session),
+            Self::Notification { notification } => RecordDetails::Notification { notification },
+        }
+    }
+}
+
+impl Service {
+    /// Everything about the thing that an id, or the beginning of one, stands for. `times` says how instants are worded in the
+    /// health of a workflow.
+    ///
+    /// # Errors
+    /// Those of the store, among them that no id or several ids begin so.
+    pub async fn details(&self, id: &str, times: TimeFormat) -> Result<RecordDetails> {
+        Ok(match self.store.resolve_id(self.workspace, id).await? {
+            AnyId::Workflow(id) => {
+                RecordDetails::Workflow { workflow: Box::new(self.status(id, times).await?) }
+            }
+            AnyId::Script(id) => RecordDetails::Script(Box::new(self.script_details(id).await?)),
+            AnyId::Event(id) => RecordDetails::Event(Box::new(self.event_details(id).await?)),
+            AnyId::Input(id) => RecordDetails::Input(Box::new(self.input_details(id).await?)),
+            AnyId::Run(id) => RecordDetails::Run(Box::new(self.run_details(id).await?)),
+            AnyId::Mutation(id) => RecordDetails::Output(Box::new(self.output_details(id).await?)),
+            AnyId::Session(id) => RecordDetails::Session(Box::new(self.session_details(id).await?)),
+            AnyId::Notification(id) => {
+                let all = self.notifications().await?;
+                let found = all.into_iter().find(|notification| notification.id == id);
+                let missing = || StoreError::not_found("notification", &id);
+                let notification = Box::new(found.ok_or_else(missing)?);
+                RecordDetails::Notification { notification }
+            }
+        })
+    }
+
+    async fn script_details(&self, id: ScriptId) -> Result<ScriptDetails> {
+        let script = self.store.script(self.workspace, id).await?;
+        let workflow = self.store.overview(self.workspace, script.workflow_id).await?.workflow;
+        let is_active = workflow.active_script_id == Some(id);
+        Ok(ScriptDetails { script, workflow_name: workflow.name, is_active })
+    }
+
+    async fn event_details(&self, id: EventId) -> Result<EventDetails> {
+        let event = self.store.event(self.workspace, id).await?;
+        let published_by = self.store.run(self.workspace, event.created_by_run_id).await?;
+        let taken_by = self.run_if(event.reserved_by_run_id).await?;
+        Ok(EventDetails { event, published_by, taken_by })
+    }
+
+    async fn input_details(&self, id: InputId) -> Result<InputDetails> {
+        let input = self.store.input(self.workspace, id).await?;
+        let mut outputs = self.store.mutations(self.workspace, input.workflow_id).await?;
+        outputs.retain(|mutation| mutation.inputs.contains(&id));
+        let registered_by = self.run_if(input.created_by_run_id).await?;
+        Ok(InputDetails { input, registered_by, outputs })
+    }
+
+    async fn output_details(&self, id: MutationId) -> Result<OutputDetails> {
+        let mutation = self.store.mutation(self.workspace, id).await?;
+        let inputs = self.inputs_of(&mutation).await?;
+        let about = id.to_string();
+        let journal = self.store.journal_for(self.workspace, mutation.workflow_id, &about).await?;
+        let run = self.store.run(self.workspace, mutation.handler_run_id).await?;
+        Ok(OutputDetails { mutation, run, inputs, journal })
+    }
+
+    async fn run_details(&self, id: RunId) -> Result<RunDetails> {
+        let run = self.store.run(self.workspace, id).await?;
+        let all_events = EventFilter {
+            workspace: self.workspace,
+            workflow: run.workflow_id,
+            topic: None,
+            status: None,
+            message_ids: None,
+            limit: u32::MAX,
+        };
+        let events = self.store.events(all_events).await?;
+        let mutation = match run.mutation_id {
+            Some(mutation) => Some(self.store.mutation(self.workspace, mutation).await?),
+            None => None,
+        };
+        let mut continues = Vec::new();
+        let mut earlier = run.retry_of;
+        while let Some(id) = earlier {
+            let run = self.store.run(self.workspace, id).await?;
+            earlier = run.retry_of;
+            continues.push(run);
+        }
+        let all_runs = RunFilter {
+            workspace: self.workspace,
+            workflow: run.workflow_id,
+            session: None,
+            limit: u32::MAX,
+        };
+        let runs = self.store.runs(all_runs).await?;
+        let later = runs.into_iter().filter(|later| later.retry_of == Some(id));
+        Ok(RunDetails {
+            session: self.store.session(self.workspace, run.session_id).await?,
+            took: filtered(&events, |event| event.reserved_by_run_id == Some(id)),
+            published: filtered(&events, |event| event.created_by_run_id == id),
+            mutation,
+            continues,
+            continued_by: later.map(|run| run.id).collect(),
+            logs: self.logs(id, 0).await?,
+            run,
+        })
+    }
+
+    async fn session_details(&self, id: SessionId) -> Result<SessionDetails> {
+        let session = self.store.session(self.workspace, id).await?;
+        let handler_runs = self.runs_of_session(&session).await?;
+        Ok(SessionDetails { session, handler_runs })
+    }
+
+    /// The runs of a session in the order in which they began.
+    pub(crate) async fn runs_of_session(&self, session: &Session) -> Result<Vec<Run>> {
+        let filter = RunFilter {
+            workspace: self.workspace,
+            workflow: session.workflow_id,
+            session: Some(session.id),
+            limit: u32::MAX,
+        };
+        let mut runs = self.store.runs(filter).await?;
+        runs.reverse();
+        Ok(runs)
+    }
+
+    /// The inputs that caused a mutation.
+    pub(crate) async fn inputs_of(&self, mutation: &Mutation) -> Result<Vec<Input>> {
+        let mut inputs = Vec::new();
+        for input in &mutation.inputs {
+            inputs.push(self.store.input(self.workspace, *input).await?);
+        }
+        Ok(inputs)
+    }
+
+    async fn run_if(&self, run: Option<RunId>) -> Result<Option<Run>> {
+        match run {
+            Some(run) => Ok(Some(self.store.run(self.workspace, run).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// What a run's script logged after the line with this number.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn logs(&self, run: RunId, after_seq: u32) -> Result<Vec<LogEntry>> {
+        self.store.logs(LogFilter { workspace: self.workspace, run, after_seq }).await
+    }
+}
+
+fn filtered(events: &[Event], is_wanted: impl Fn(&&Event) -> bool) -> Vec<Event> {
+    events.iter().filter(is_wanted).cloned().collect()
+}

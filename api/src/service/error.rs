@@ -1,0 +1,105 @@
+//! Why an operation cannot be done.
+
+use serde_json::Value;
+use windlass_core::Grant;
+use windlass_scheduler::EngineError;
+use windlass_store::StoreError;
+
+/// The result of an operation.
+pub type Result<T, E = ServiceError> = std::result::Result<T, E>;
+
+/// Why an operation cannot be done. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// The store refuses, or does not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The engine ended.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// An id stands for another kind of record.
+    #[error("`{id}` is no {expected}")]
+    WrongKind {
+        /// The id, as it was given.
+        id: String,
+        /// What it should stand for.
+        expected: RecordName,
+    },
+    /// A workflow cannot have this name.
+    #[error("`{name}` cannot be the name of a workflow")]
+    BadName {
+        /// The name.
+        name: String,
+    },
+    /// The workflow has no such version.
+    #[error("`{workflow}` has no version `{version}`")]
+    NoSuchVersion {
+        /// The workflow's name.
+        workflow: String,
+        /// The version.
+        version: String,
+        /// Those that it has, the newest first.
+        known: Vec<String>,
+    },
+    /// The workflow has no script.
+    #[error("`{workflow}` has no script yet")]
+    NoScript {
+        /// The workflow's name.
+        workflow: String,
+    },
+    /// No version of the workflow is active.
+    #[error("no version of `{workflow}` runs")]
+    NotActive {
+        /// The workflow's name.
+        workflow: String,
+    },
+    /// The workflow waits for a person.
+    #[error("`{workflow}` does not run: {why}")]
+    WaitsForPerson {
+        /// The workflow's name.
+        workflow: String,
+        /// For what it waits.
+        why: String,
+    },
+    /// The script calls more than the version before it was allowed, and nobody confirmed that.
+    #[error("the script calls {}, which the version before it was not allowed", list_grant(.beyond))]
+    WiderGrant {
+        /// What it calls beyond that.
+        beyond: Grant,
+    },
+    /// A result is none that the tool can answer with.
+    #[error("{problem}")]
+    WrongResult {
+        /// What is wrong with it.
+        problem: String,
+        /// The schema of the tool's answers.
+        expected: Value,
+    },
+}
+
+/// A kind of record that an operation acts on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordName {
+    /// A mutation.
+    Output,
+    /// An event.
+    Event,
+    /// A handler run.
+    Run,
+}
+
+impl std::fmt::Display for RecordName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Output => "output",
+            Self::Event => "event",
+            Self::Run => "run",
+        })
+    }
+}
+
+/// The tools of a grant in one line.
+#[must_use]
+pub fn list_grant(grant: &Grant) -> String {
+    grant.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,134 @@
+//! What concerns a whole workspace or instance: its workflows, its workers, and what of its past is kept.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use windlass_core::{
+    Age, FailureClass, RecordKind, Retention, Timestamp, WorkflowId, WorkflowStatus, WorkspaceId,
+};
+use windlass_scheduler::RecordCounts;
+use windlass_store::{ScriptVersion, Worker};
+
+use super::Service;
+use super::error::Result;
+
+/// A worker that was not heard of for so long has missed three heartbeats.
+const STALE_AFTER: Duration = Duration::from_secs(60);
+
+/// A workflow in a list.
+#[derive(Debug, Serialize)]
+pub struct WorkflowRow {
+    /// Its id.
+    pub id: WorkflowId,
+    /// Its name.
+    pub name: String,
+    /// What its script calls it.
+    pub title: String,
+    /// What a person ordered of it.
+    pub status: WorkflowStatus,
+    /// Why it is stopped.
+    pub error: Option<String>,
+    /// What kind of failure that was.
+    pub error_class: Option<FailureClass>,
+    /// Whether its script has to be repaired.
+    pub maintenance: bool,
+    /// The version that runs, `major.minor`.
+    pub active_version: Option<String>,
+    /// The newest version, `major.minor`.
+    pub latest_version: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// A worker, and whether it is still heard of.
+#[derive(Debug, Serialize)]
+pub struct WorkerRow {
+    /// Whether its heartbeats stopped, so that it may be lost.
+    pub stale: bool,
+    /// The worker.
+    #[serde(flatten)]
+    pub worker: Worker,
+}
+
+/// Whether records are removed, or only counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PruneMode {
+    /// They are removed.
+    Remove,
+    /// Nothing changes.
+    Count,
+}
+
+/// How many records were removed, or would be.
+#[derive(Debug, Serialize)]
+pub struct PruneReport {
+    /// Whether nothing was removed.
+    pub dry_run: bool,
+    /// The counts of each kind.
+    pub kinds: Vec<PrunedKind>,
+}
+
+/// How many records of one kind were removed, or would be.
+#[derive(Debug, Serialize)]
+pub struct PrunedKind {
+    /// The kind.
+    pub kind: RecordKind,
+    /// How long such records are kept after they were over.
+    pub kept: Age,
+    /// How many.
+    pub count: u64,
+}
+
+impl Service {
+    /// The workflows of the workspace, archived ones included.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn workflows(&self) -> Result<Vec<WorkflowRow>> {
+        let mut rows = Vec::new();
+        for workflow in self.store.workflows(self.workspace).await? {
+            let scripts = self.store.scripts(self.workspace, workflow.id).await?;
+            let active = scripts.iter().find(|script| Some(script.id) == workflow.active_script_id);
+            rows.push(WorkflowRow {
+                id: workflow.id,
+                name: workflow.name,
+                title: workflow.title,
+                status: workflow.status,
+                error: workflow.error,
+                error_class: workflow.error_class,
+                maintenance: workflow.maintenance,
+                active_version: active.map(ScriptVersion::version),
+                latest_version: scripts.first().map(ScriptVersion::version),
+                created_at: workflow.created_at,
+            });
+        }
+        Ok(rows)
+    }
+
+    /// The workers of the instance; with `workspace` those that work for it.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn workers(&self, workspace: Option<WorkspaceId>) -> Result<Vec<WorkerRow>> {
+        let now = self.store.now().await?;
+        let is_stale = |worker: &Worker| now.since(worker.last_heartbeat_at) > STALE_AFTER;
+        let workers = self.store.workers(workspace).await?.into_iter();
+        Ok(workers.map(|worker| WorkerRow { stale: is_stale(&worker), worker }).collect())
+    }
+
+    /// Removes what is over and older than `retention` keeps it, or only counts it.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn prune(&self, retention: &Retention, mode: PruneMode) -> Result<PruneReport> {
+        let counts: RecordCounts = match mode {
+            PruneMode::Count => windlass_scheduler::prunable(&*self.store, retention).await?,
+            PruneMode::Remove => windlass_scheduler::prune(&*self.store, retention).await?,
+        };
+        let kinds = counts.into_iter().map(|(kind, count)| {
+            let kept = retention.of(kind);
+            PrunedKind { kind, kept, count }
+        });
+        Ok(PruneReport { dry_run: mode == PruneMode::Count, kinds: kinds.collect() })
+    }
+}

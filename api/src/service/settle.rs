@@ -1,0 +1,96 @@
+//! A person settles what stopped: a mutation in doubt, or a parked event.
+
+use serde_json::Value;
+use windlass_core::{EventId, MutationId, RunId};
+use windlass_scheduler::Registry;
+use windlass_store::{
+    AnyId, Event, Mutation, ParkedEventAction, Resolution, ResolveMutation, SettleEvent,
+};
+
+use super::Service;
+use super::error::{RecordName, Result, ServiceError};
+
+impl Service {
+    /// The mutation that an id, or the beginning of one, stands for.
+    ///
+    /// # Errors
+    /// [`ServiceError::WrongKind`] where it stands for something else, and those of the store.
+    pub async fn find_output(&self, id: &str) -> Result<Mutation> {
+        if let AnyId::Mutation(id) = self.store.resolve_id(self.workspace, id).await? {
+            Ok(self.store.mutation(self.workspace, id).await?)
+        } else {
+            Err(wrong_kind(id, RecordName::Output))
+        }
+    }
+
+    /// The event that an id, or the beginning of one, stands for.
+    ///
+    /// # Errors
+    /// [`ServiceError::WrongKind`] where it stands for something else, and those of the store.
+    pub async fn find_event(&self, id: &str) -> Result<EventId> {
+        if let AnyId::Event(id) = self.store.resolve_id(self.workspace, id).await? {
+            Ok(id)
+        } else {
+            Err(wrong_kind(id, RecordName::Event))
+        }
+    }
+
+    /// The run that an id, or the beginning of one, stands for.
+    ///
+    /// # Errors
+    /// [`ServiceError::WrongKind`] where it stands for something else, and those of the store.
+    pub async fn find_run(&self, id: &str) -> Result<RunId> {
+        if let AnyId::Run(id) = self.store.resolve_id(self.workspace, id).await? {
+            Ok(id)
+        } else {
+            Err(wrong_kind(id, RecordName::Run))
+        }
+    }
+
+    /// Settles a mutation in doubt. The result that a person gives is to be checked with [`check_result`] first.
+    ///
+    /// # Errors
+    /// Those of the store, for example that the mutation is not in doubt.
+    pub async fn resolve_mutation(
+        &self,
+        mutation: MutationId,
+        resolution: Resolution,
+        reason: Option<String>,
+    ) -> Result<Mutation> {
+        let (workspace, actor) = (self.workspace, self.actor.clone());
+        let params = ResolveMutation { workspace, mutation, resolution, actor, reason };
+        Ok(self.store.resolve_mutation(params).await?)
+    }
+
+    /// Puts a parked event back into its queue, or skips it.
+    ///
+    /// # Errors
+    /// Those of the store, for example that the event is not parked.
+    pub async fn settle_event(
+        &self,
+        event: EventId,
+        fate: ParkedEventAction,
+        reason: Option<String>,
+    ) -> Result<Event> {
+        let (workspace, actor) = (self.workspace, self.actor.clone());
+        Ok(self.store.settle_event(SettleEvent { workspace, event, fate, actor, reason }).await?)
+    }
+}
+
+/// Checks that a mutation's tool could have answered with `result`. Where the tool is not there any more, nothing is checked.
+///
+/// # Errors
+/// [`ServiceError::WrongResult`] where it could not.
+pub fn check_result(registry: &Registry, mutation: &Mutation, result: &Value) -> Result<()> {
+    let Some(tool) = registry.find(&mutation.tool_namespace, &mutation.tool_method) else {
+        return Ok(());
+    };
+    tool.check_output(result).map_err(|failure| ServiceError::WrongResult {
+        problem: failure.message,
+        expected: tool.spec().output.clone(),
+    })
+}
+
+fn wrong_kind(id: &str, expected: RecordName) -> ServiceError {
+    ServiceError::WrongKind { id: id.to_owned(), expected }
+}

@@ -1,0 +1,23 @@
+//! The arguments of commands that run workflows.
+
+use clap::Args;
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The workflow's name or id
+    #[arg(value_name = "NAME")]
+    pub(crate) workflow: String,
+    /// Rehearse it: the real script on real inputs, but nothing leaves and nothing changes
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UpArgs {
+    /// How many handlers run at once; without it `[worker] slots` of the configuration
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) slots: Option<u32>,
+    /// Also take the runs of workflows that ask for one of these labels
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub(crate) labels: Vec<String>,
+}

@@ -1,0 +1,57 @@
+//! The arguments of commands about scripts: set up, check, deploy.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use windlass_core::Capability;
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// The folder, which is made where it is missing
+    #[arg(default_value = ".")]
+    pub(crate) dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// The folder, which is made where it is missing
+    #[arg(long, default_value = "windlass-demo")]
+    pub(crate) dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// The script
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeployArgs {
+    /// The script
+    pub(crate) file: PathBuf,
+    /// The workflow's name; the first script of a name makes the workflow
+    #[arg(long)]
+    pub(crate) name: String,
+    /// Also let this version run
+    #[arg(long)]
+    pub(crate) activate: bool,
+    /// What the script may call, for example Files.append,Http.post:api.example.com; without it what it is seen to call
+    #[arg(long, value_name = "TOOLS", value_delimiter = ',')]
+    pub(crate) allow: Vec<Capability>,
+    /// Allow what it calls without asking
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// It is a repair: same topics, schedules and message ids
+    #[arg(long)]
+    pub(crate) fix: bool,
+    /// What is new in it
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub(crate) comment: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConnectorsArgs {
+    /// Let scripts use what this connector offers now
+    #[arg(long, value_name = "NAME")]
+    pub(crate) accept: Option<String>,
+}
