@@ -1,4 +1,5 @@
-//! From rows, as they are stored, to the records that the store hands out.
+//! Converts rows to the records that the store returns, and numbers between their stored and their public types: the databases
+//! have no unsigned numbers.
 
 use windlass_core::{InputId, MutationStatus};
 
@@ -23,24 +24,29 @@ fn instant(stored: Option<At>) -> Option<windlass_core::Timestamp> {
     stored.map(|At(instant)| instant)
 }
 
-/// A span of time as it is stored, in microseconds.
-pub(crate) fn stored_micros(span: std::time::Duration) -> i64 {
-    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
+/// A duration as stored: in microseconds.
+pub(crate) fn to_micros(duration: std::time::Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// A large count as it is stored.
-pub(crate) fn stored_count(count: u64) -> i64 {
+/// A count as stored.
+pub(crate) fn to_i32(count: u32) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+/// A large count as stored.
+pub(crate) fn to_i64(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// A large count.
-pub(crate) fn large_count(stored: i64) -> u64 {
-    u64::try_from(stored).unwrap_or(0)
+/// A stored count.
+pub(crate) fn to_u32(stored: i32) -> u32 {
+    u32::try_from(stored).unwrap_or(0)
 }
 
-/// A count.
-pub(crate) fn count(stored: i32) -> u32 {
-    u32::try_from(stored).unwrap_or(0)
+/// A stored large count.
+pub(crate) fn to_u64(stored: i64) -> u64 {
+    u64::try_from(stored).unwrap_or(0)
 }
 
 impl From<WorkflowRow> for Workflow {
@@ -59,7 +65,7 @@ impl From<WorkflowRow> for Workflow {
             active_script_id: value(row.active_script_id),
             label: row.label,
             priority: row.priority,
-            transient_failures: count(row.transient_failures),
+            transient_failures: to_u32(row.transient_failures),
             backoff_until: instant(row.backoff_until),
             due_at: instant(row.due_at),
             created_at: row.created_at.0,
@@ -72,8 +78,8 @@ impl From<ScriptRow> for ScriptVersion {
         Self {
             id: row.id.0,
             workflow_id: row.workflow_id.0,
-            major: count(row.major),
-            minor: count(row.minor),
+            major: to_u32(row.major),
+            minor: to_u32(row.minor),
             file_name: row.file_name,
             source: row.source,
             digest: row.digest,
@@ -139,7 +145,7 @@ impl From<SessionRow> for Session {
             result: value(row.result),
             error: row.error,
             error_class: value(row.error_class),
-            handler_run_count: count(row.handler_run_count),
+            handler_run_count: to_u32(row.handler_run_count),
             cost: row.cost,
             created_at: row.created_at.0,
             ended_at: instant(row.ended_at),
@@ -150,7 +156,7 @@ impl From<SessionRow> for Session {
 impl From<LogRow> for LogEntry {
     fn from(row: LogRow) -> Self {
         Self {
-            seq: count(row.seq),
+            seq: to_u32(row.seq),
             level: row.level.0,
             message: row.message,
             created_at: row.created_at.0,
@@ -181,8 +187,8 @@ impl EventRow {
             topic,
             message_id: self.message_id,
             status: self.status.0,
-            attempt_number: count(self.attempt_number),
-            blamed: count(self.blamed),
+            attempt_number: to_u32(self.attempt_number),
+            blamed: to_u32(self.blamed),
             blamed_for: self.blamed_for,
             payload: self.payload.0,
             reserved_by_run_id: value(self.reserved_by_run_id),
@@ -228,7 +234,7 @@ impl MutationRow {
             error: self.error,
             error_class: value(self.error_class),
             reconcilable: self.reconcilable,
-            reconcile_attempts: count(self.reconcile_attempts),
+            reconcile_attempts: to_u32(self.reconcile_attempts),
             next_reconcile_at: instant(self.next_reconcile_at),
             resolved_by: value(self.resolved_by),
             resolved_at: instant(self.resolved_at),
@@ -270,10 +276,10 @@ impl From<WorkerRow> for Worker {
             pid: row.pid,
             version: row.version,
             labels,
-            slots: count(row.slots),
-            running: count(row.running),
-            done: large_count(row.done),
-            failed: large_count(row.failed),
+            slots: to_u32(row.slots),
+            running: to_u32(row.running),
+            done: to_u64(row.done),
+            failed: to_u64(row.failed),
             started_at: row.started_at.0,
             last_heartbeat_at: row.last_heartbeat_at.0,
         }

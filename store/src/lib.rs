@@ -38,9 +38,9 @@
     reason = "the operations are one text, compiled once for each database's connection"
 )]
 
+mod cached;
 mod convert;
 mod error;
-mod joined;
 mod layer;
 mod literals;
 mod location;
@@ -48,9 +48,9 @@ mod model;
 mod moving;
 mod open;
 mod params;
+mod pipeline;
 mod postgres;
 mod queue;
-mod reused;
 mod rows;
 mod schema;
 mod schema_check;
@@ -60,7 +60,7 @@ mod tenant;
 
 pub use error::{Result, StoreError};
 pub use layer::{Layer, Layered, METHODS, Wrote};
-pub use location::Location;
+pub use location::{Location, PostgresEnvironment};
 pub use model::{
     Agenda, BegunMutation, Claim, ClaimedRun, Committed, DueLookup, Event, EventCounts,
     HandlerState, Holder, Input, InputStatus, JournalEntry, LeaseRenewal, Limit, LogEntry,
@@ -78,6 +78,6 @@ pub use params::{
     RunFilter, SaveScript, ScriptMessage, SetLimit, SettleEvent, SettleLookup, StartSession,
     StopRun, WorkerInfo,
 };
-pub use postgres::{PostgresEnvironment, PostgresStore};
+pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
 pub use store::{AnyId, Inspect, SharedStore, Store, WakeUps};

@@ -1,5 +1,5 @@
-//! Conditions that are written out instead of bound, so that both planners see that a partial index fits them. SQLite would also
-//! look at a bound value for that, and plan the statement anew for each.
+//! Conditions with literal instead of bound values, so that both query planners see that a partial index matches them. With a
+//! bound value, SQLite would plan the statement again for each value.
 
 use diesel::backend::Backend;
 use diesel::expression::{AppearsOnTable, Expression, ValidGrouping, is_aggregate};
@@ -35,21 +35,21 @@ macro_rules! literals {
 }
 
 literals! {
-    /// The event waits to be reserved.
+    /// The event is pending.
     IsPending on events = "events.status = 'pending'";
-    /// A run has the event for itself.
+    /// A run has reserved the event.
     IsReserved on events = "events.status = 'reserved'";
     /// The event is consumed or skipped.
     IsOver on events = "events.status IN ('consumed', 'skipped')";
-    /// The event was taken out of the way.
+    /// The event is parked.
     IsParked on events = "events.status = 'parked'";
-    /// The run waits for a worker or has one.
+    /// The run is queued or active.
     IsOpen on handler_runs = "handler_runs.status IN ('queued', 'active')";
-    /// The run waits for a worker.
+    /// The run is queued.
     IsQueued on handler_runs = "handler_runs.status = 'queued'";
-    /// A worker has the run.
+    /// The run is active.
     IsActive on handler_runs = "handler_runs.status = 'active'";
-    /// The mutation's effect waits to be looked up.
+    /// The mutation waits for a lookup.
     IsLookedUp on mutations = "mutations.status = 'needs_reconcile'";
     /// The mutation did not happen.
     IsFailed on mutations = "mutations.status = 'failed'";

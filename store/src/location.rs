@@ -1,10 +1,15 @@
-//! Where a database is.
+//! The location of a database.
+
+mod environment;
+pub(crate) mod parameters;
 
 use std::fmt;
 
-use crate::postgres::{PostgresEnvironment, without_password};
+pub(crate) use self::environment::Passwords;
+pub use self::environment::PostgresEnvironment;
+pub(crate) use self::parameters::Parameters;
 
-/// Where a database is: its URL, and for a PostgreSQL server what the environment says of what the URL leaves out.
+/// The location of a database: its URL, and for a PostgreSQL server the settings of the environment for what the URL leaves out.
 #[derive(Clone)]
 pub struct Location {
     url: String,
@@ -12,7 +17,7 @@ pub struct Location {
 }
 
 impl Location {
-    /// The same place, with an environment.
+    /// The same location with an environment.
     #[must_use]
     pub fn with_environment(self, environment: PostgresEnvironment) -> Self {
         Self { environment, ..self }
@@ -47,7 +52,7 @@ impl From<&String> for Location {
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.is_postgres() {
-            true => f.write_str(&without_password(&self.url)),
+            true => f.write_str(&parameters::without_password(&self.url)),
             false => f.write_str(&self.url),
         }
     }

@@ -1,9 +1,9 @@
-//! Carries a stopped instance from one database to another.
+//! Moves a stopped instance from one database to another.
 //!
-//! Both databases have the same tables and columns, and every value is a text, a whole number, a truth or nothing. So a row
-//! travels as one JSON array, whatever its table. The target gets everything in one transaction, or nothing. The source is
-//! marked as moved before the target commits: at no moment are there two of which both would work. Where the process dies in
-//! between, the target is still empty, and the same move may be begun again.
+//! Both databases have the same tables and columns, and every value is a text, an integer, a boolean or null. So each row is copied as
+//! one JSON array, whatever its table. The target gets everything in one transaction. The source is marked as moved before the target
+//! commits, so that never both instances work. If the process dies in between, the target is still empty, and the move can be
+//! repeated.
 
 mod side;
 mod sql;
@@ -19,8 +19,8 @@ use self::sql::Columns;
 use crate::error::{Result, StoreError};
 use crate::location::Location;
 
-/// The tables that are carried over. What a row refers to stands before it, or the reference is looked at in the end.
-pub(crate) const CARRIED: &[&str] = &[
+/// The tables that are moved. A table stands after those that it refers to, or the reference is checked at the commit.
+pub(crate) const MOVED_TABLES: &[&str] = &[
     "workspaces",
     "workflows",
     "scripts",
@@ -43,13 +43,13 @@ pub(crate) const CARRIED: &[&str] = &[
     "journal",
 ];
 
-/// The tables that belong to the place and not to what is in it.
-pub(crate) const OF_THE_PLACE: &[&str] = &["instance", "workers"];
+/// The tables that belong to the database and not to the instance in it.
+pub(crate) const LOCAL_TABLES: &[&str] = &["instance", "workers"];
 
-/// How many rows travel together.
+/// How many rows are copied at once.
 const PAGE: usize = 100;
 
-/// A table that was carried over, as both databases hold it.
+/// A moved table, the same in both databases.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MovedTable {
     /// Its name.
@@ -60,49 +60,49 @@ pub struct MovedTable {
     pub digest: String,
 }
 
-/// Carries everything from the database at `from` to the one at `to`, which has the schema and is empty.
+/// Moves everything from the database at `from` to the one at `to`, which has the schema and is empty.
 ///
-/// What the two hold is read back and compared before it counts. Afterwards the source refuses to be opened or changed.
+/// Before the commit, the rows of both databases are read again and compared. Afterwards the source can be neither opened nor changed.
 ///
 /// # Errors
-/// [`StoreError::NotNow`] where one of them is in use or the target holds something, [`StoreError::Corrupt`] where what arrived is
-/// not what was sent, and whatever the databases say. Then the target is as it was.
+/// [`StoreError::NotNow`] if one of them is in use or the target is not empty, [`StoreError::Corrupt`] if the copies differ, and any
+/// error of the databases. Then the target is unchanged.
 pub async fn move_instance(
     from: impl Into<Location>,
     to: impl Into<Location>,
 ) -> Result<Vec<MovedTable>> {
     let (from, to) = (from.into(), to.into());
     let runtime = tokio::runtime::Handle::current();
-    // SQLite's side of it blocks.
-    let moved = tokio::task::spawn_blocking(move || runtime.block_on(carry(&from, &to)));
+    // SQLite's statements block.
+    let moved = tokio::task::spawn_blocking(move || runtime.block_on(lock_and_move(&from, &to)));
     moved.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
 
-async fn carry(from: &Location, to: &Location) -> Result<Vec<MovedTable>> {
+async fn lock_and_move(from: &Location, to: &Location) -> Result<Vec<MovedTable>> {
     let mut source = Side::begin(from).await?;
     let moved = match Side::begin(to).await {
         Ok(mut target) => {
             let moved = transfer(&mut source, &mut target).await;
-            target.let_go().await;
+            target.release().await;
             moved
         }
         Err(error) => Err(error),
     };
-    source.let_go().await;
+    source.release().await;
     moved
 }
 
 async fn transfer(source: &mut Side, target: &mut Side) -> Result<Vec<MovedTable>> {
     refuse_elsewhere(source, target.shown()).await?;
-    know_all_tables(source).await?;
+    refuse_unknown_tables(source).await?;
     require_empty(target).await?;
-    target.execute(target.late_references()).await?;
-    for table in CARRIED {
+    target.execute(target.defer_references()).await?;
+    for table in MOVED_TABLES {
         let columns = Columns::of_both(table, source, target).await?;
         copy(table, &columns, source, target).await?;
     }
-    let mut moved = Vec::with_capacity(CARRIED.len());
-    for table in CARRIED {
+    let mut moved = Vec::with_capacity(MOVED_TABLES.len());
+    for table in MOVED_TABLES {
         let columns = Columns::of_both(table, source, target).await?;
         let sent = sum(table, &columns.source, source).await?;
         let arrived = sum(table, &columns.target, target).await?;
@@ -121,7 +121,7 @@ async fn transfer(source: &mut Side, target: &mut Side) -> Result<Vec<MovedTable
     Ok(moved)
 }
 
-/// A move that was cut short may be begun again, but to the same place only.
+/// Refuses to repeat an interrupted move with another target.
 async fn refuse_elsewhere(source: &mut Side, to: &str) -> Result<()> {
     let query = "SELECT moved_to AS line FROM instance WHERE moved_to IS NOT NULL";
     match source.texts(query, None).await?.pop() {
@@ -130,10 +130,11 @@ async fn refuse_elsewhere(source: &mut Side, to: &str) -> Result<()> {
     }
 }
 
-/// Refuses a database with a table that this text does not know.
-async fn know_all_tables(side: &mut Side) -> Result<()> {
-    let known =
-        |name: &String| CARRIED.contains(&name.as_str()) || OF_THE_PLACE.contains(&name.as_str());
+/// Refuses a database with an unknown table.
+async fn refuse_unknown_tables(side: &mut Side) -> Result<()> {
+    let known = |name: &String| {
+        MOVED_TABLES.contains(&name.as_str()) || LOCAL_TABLES.contains(&name.as_str())
+    };
     match side.tables().await?.iter().find(|name| !known(name)) {
         None => Ok(()),
         Some(name) => Err(StoreError::NotNow {
@@ -144,22 +145,22 @@ async fn know_all_tables(side: &mut Side) -> Result<()> {
 }
 
 async fn require_empty(target: &mut Side) -> Result<()> {
-    let mut held = String::new();
-    for table in CARRIED {
+    let mut found = String::new();
+    for table in MOVED_TABLES {
         let count = target
             .texts(&format!("SELECT CAST(count(*) AS TEXT) AS line FROM {table}"), None)
             .await?;
         let count = count.first().map_or("0", String::as_str);
         if count != "0" {
-            let separator = if held.is_empty() { "" } else { ", " };
-            let _infallible = write!(held, "{separator}{count} {table}");
+            let separator = if found.is_empty() { "" } else { ", " };
+            let _infallible = write!(found, "{separator}{count} {table}");
         }
     }
-    if held.is_empty() {
+    if found.is_empty() {
         return Ok(());
     }
     Err(StoreError::NotNow {
-        what: format!("`{}` is not empty: it holds {held}", target.shown()),
+        what: format!("`{}` is not empty: it holds {found}", target.shown()),
         hint: "move to a database that holds nothing yet".to_owned(),
     })
 }

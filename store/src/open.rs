@@ -1,4 +1,4 @@
-//! A store by its URL.
+//! Opens a store by its URL.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use crate::postgres::PostgresStore;
 use crate::sqlite::SqliteStore;
 use crate::store::SharedStore;
 
-/// How a store is opened.
+/// The options of a store.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The limits that its decisions keep to.
+    /// The configured limits.
     pub policy: Policy,
-    /// Where instants come from; without one from the database's machine.
+    /// The clock; without one, the time comes from the database's machine.
     pub clock: Option<Arc<dyn Clock>>,
-    /// How many connections to a PostgreSQL server at the most.
+    /// The most connections to a PostgreSQL server.
     pub connections: usize,
 }
 
@@ -41,8 +41,7 @@ pub async fn open(at: impl Into<Location>, options: Options) -> Result<SharedSto
     })
 }
 
-/// Makes the database where it is a file and missing, and brings its schema up to date; returns the names of the migrations
-/// that it took.
+/// Runs the pending migrations and returns their names. Creates the database if it is a missing file.
 ///
 /// # Errors
 /// As [`PostgresStore::migrate`] and [`SqliteStore::migrate`].
@@ -55,7 +54,7 @@ pub async fn migrate(at: impl Into<Location>) -> Result<Vec<String>> {
     }
 }
 
-/// Takes the whole schema out of the database, with everything in it.
+/// Removes the whole schema with all its data.
 ///
 /// # Errors
 /// As [`PostgresStore::revert`] and [`SqliteStore::revert`].

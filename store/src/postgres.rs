@@ -1,6 +1,6 @@
 //! The store on PostgreSQL: many workers on many machines.
 
-/// The advisory lock of this schema, as arguments: whoever works on it shares it, and whoever changes or carries it holds it alone.
+/// The arguments of the schema's advisory lock: an open store shares it; a migration or a move takes it exclusively.
 macro_rules! schema_lock {
     () => {
         "1801675074, hashtext(current_schema()::text)"
@@ -10,14 +10,12 @@ macro_rules! schema_lock {
 mod address;
 mod connect;
 mod dialect;
-mod environment;
 mod failure;
 mod listener;
 mod migrations;
-mod parameters;
 mod pool;
+mod pooler_check;
 mod query;
-mod sessions;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -30,36 +28,32 @@ mod reads;
 
 use std::sync::Arc;
 
-use diesel::QueryDsl;
+use diesel_async::AsyncPgConnection;
 use diesel_async::pooled_connection::deadpool::Object;
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use tokio::sync::watch;
 use windlass_core::{Backoff, Clock, Policy};
 
 use self::address::Address;
-pub use self::environment::PostgresEnvironment;
-pub(crate) use self::failure::is_consequence;
+pub(crate) use self::failure::is_aborted_transaction;
 use self::listener::Listener;
 use self::ops::{Operation, Query, Staged};
-pub(crate) use self::parameters::without_password;
 use self::pool::Connections;
-use self::transaction::{Kind, Transaction};
+use self::transaction::{Access, Transaction};
 use crate::error::{Result, StoreError};
 use crate::location::Location;
-use crate::schema::instance;
 
-/// How often, and after which delays, a transaction is tried again that the server undid because of others.
+/// How often, and after which delays, a transaction is retried that the server aborted because of other transactions.
 const COLLISIONS: Backoff = Backoff { base_ms: 5, cap_ms: 100, tries: 8, jitter_percent: 0 };
 
 /// A store in a PostgreSQL database.
 ///
-/// The transactions are short and `READ COMMITTED`; what belongs to one workflow is put in order by the lock on its row.
+/// The transactions are short and `READ COMMITTED`; a lock on the workflow's row orders the transactions of one workflow.
 #[derive(Debug)]
 pub struct PostgresStore {
     connections: Connections,
     listener: Listener,
     policy: Policy,
-    /// A clock instead of the server's.
+    /// Replaces the server's clock.
     clock: Option<Arc<dyn Clock>>,
 }
 
@@ -83,16 +77,16 @@ impl PostgresStore {
         Ok(Self { connections, listener, policy, clock })
     }
 
-    /// Brings the schema of the database up to date, or makes it; returns the names of the migrations that it took.
+    /// Runs the pending migrations; returns their names.
     ///
     /// # Errors
-    /// [`StoreError::BadUrl`], [`StoreError::Unavailable`], and whatever the server says of a migration: then none after the
-    /// last whole one is taken.
+    /// [`StoreError::BadUrl`], [`StoreError::Unavailable`], and the server's error if a migration fails: then the migrations before
+    /// it are kept.
     pub async fn migrate(at: impl Into<Location>) -> Result<Vec<String>> {
         migrations::run_pending(&Address::parse(&at.into())?).await
     }
 
-    /// Takes the whole schema out of the database, with everything in it.
+    /// Removes the whole schema with all its data.
     ///
     /// # Errors
     /// As [`migrate`](Self::migrate).
@@ -104,22 +98,22 @@ impl PostgresStore {
         self.listener.subscribe()
     }
 
-    /// Runs an operation that only looks, on one snapshot.
+    /// Runs a read-only operation on one snapshot.
     async fn read<O: Operation>(&self, operation: O) -> Result<O::Output> {
-        self.once(Kind::Reading, operation).await.map_err(|error| self.classify(error))
+        self.once(Access::ReadOnly, operation).await.map_err(|error| self.classify(error))
     }
 
-    /// Makes a look.
-    async fn query<L: Query>(&self, query: L) -> Result<L::Output> {
+    /// Runs a query.
+    async fn query<Q: Query>(&self, query: Q) -> Result<Q::Output> {
         let conn = self.connection().await?;
         query.run(&conn).await.map_err(|error| self.classify(error))
     }
 
-    /// Runs an operation, again where it only collided with another.
+    /// Runs an operation, and retries it if it only collided with another transaction.
     async fn write<O: Staged + Clone>(&self, operation: O) -> Result<O::Output> {
         let mut collisions = 0;
         loop {
-            let error = match self.once(Kind::Writing, operation.clone()).await {
+            let error = match self.once(Access::Write, operation.clone()).await {
                 Ok(output) => return Ok(output),
                 Err(error) => error,
             };
@@ -131,17 +125,17 @@ impl PostgresStore {
         }
     }
 
-    async fn once<O: Staged>(&self, kind: Kind, operation: O) -> Result<O::Output> {
+    async fn once<O: Staged>(&self, access: Access, operation: O) -> Result<O::Output> {
         let conn = self.connection().await?;
         let clock = self.clock.as_deref();
-        let (transaction, seen) = Transaction::begin(conn, kind, clock, &operation).await?;
+        let (transaction, preloaded) = Transaction::begin(conn, access, clock, &operation).await?;
         let tx = transaction.tx(&self.policy);
-        let ran = match seen {
-            Ok(seen) => operation.execute(&tx, seen).await,
+        let result = match preloaded {
+            Ok(preloaded) => operation.execute(&tx, preloaded).await,
             Err(error) => Err(error),
         };
         let wakes = tx.wakes.into_inner();
-        match ran {
+        match result {
             Ok(output) => transaction.commit(wakes).await.map(|()| output),
             Err(error) => {
                 transaction.roll_back().await;
@@ -153,7 +147,7 @@ impl PostgresStore {
     async fn connection(&self) -> Result<Object<AsyncPgConnection>> {
         let mut conn = self.connections.get().await?;
         if self.listener.is_outdated() {
-            check(&mut conn).await?;
+            migrations::check(&mut conn).await?;
         }
         Ok(conn)
     }
@@ -163,27 +157,20 @@ impl PostgresStore {
     }
 }
 
-/// Refuses a schema that this program does not know, and a database of which everything was carried to another.
-async fn check(conn: &mut AsyncPgConnection) -> Result<()> {
-    migrations::check(conn).await?;
-    let moved_to: Option<String> = instance::table.select(instance::moved_to).first(conn).await?;
-    moved_to.map_or(Ok(()), |to| Err(StoreError::Moved { to }))
-}
-
-/// Takes the lock that whoever has a store open shares; says whether nobody has.
-pub(crate) const TAKE_ALONE: &str =
+/// Tries to take the lock that every open store shares; returns whether no store is open.
+pub(crate) const TRY_LOCK_EXCLUSIVELY: &str =
     concat!("SELECT CAST(pg_try_advisory_lock(", schema_lock!(), ") AS TEXT) AS line");
 
-/// A connection for carrying everything away or here, and how the database is shown.
+/// A connection for moving an instance, and how the database is shown.
 pub(crate) async fn for_moving(at: &Location) -> Result<(AsyncPgConnection, String)> {
     let address = Address::parse(at)?;
     let mut conn = connect::connect(&address).await?;
-    let checked = migrations::check(&mut conn).await;
+    let checked = migrations::check_version(&mut conn).await;
     checked.map_err(|error| failure::classify(error, address.shown()))?;
     Ok((conn, address.shown().to_owned()))
 }
 
-/// Sorts what the database said.
+/// Classifies an error of the database.
 pub(crate) fn classify(error: diesel::result::Error, shown: &str) -> StoreError {
     failure::classify(StoreError::Database(error), shown)
 }

@@ -1,13 +1,13 @@
-//! What waits for a worker, as queries that each backend locks in its own way.
+//! Queries for queued runs and due workflows, which each backend locks in its own way.
 
-/// Queued runs of runnable workflows, those for `$which`, in the order of their ranks.
+/// Queued runs of runnable workflows that match `$condition`, in the order of their ranks.
 macro_rules! queued_runs {
-    ($now:expr, $which:expr) => {{
+    ($condition:expr) => {{
         use diesel::prelude::*;
         use windlass_core::WorkflowStatus;
 
         use crate::literals::IsQueued;
-        use crate::rows::{At, Db, RunRow};
+        use crate::rows::{Db, RunRow};
         use crate::schema::{handler_runs, mutations, workflows};
 
         let mutation = mutations::table
@@ -17,16 +17,15 @@ macro_rules! queued_runs {
         handler_runs::table
             .inner_join(workflows::table)
             .filter(IsQueued)
-            .filter(handler_runs::available_at.le(At($now)))
             .filter(workflows::status.eq(Db(WorkflowStatus::Active)))
             .filter(workflows::error.is_null().and(workflows::maintenance.eq(false)))
-            .filter($which)
+            .filter($condition)
             .order((handler_runs::rank, handler_runs::id))
             .select((RunRow::as_select(), workflows::name, mutation))
     }};
 }
 
-/// Workflows that are due, longest first.
+/// Workflows that are due, those that have been due longest first.
 macro_rules! due_workflows {
     ($now:expr, $limit:expr) => {{
         use diesel::prelude::*;
@@ -41,37 +40,35 @@ macro_rules! due_workflows {
     }};
 }
 
-/// Makes `$then` of the queued runs that are taken from there.
+/// Evaluates `$then` with the query for the queued runs that match a [`QueueFilter`].
 ///
-/// Where no limit is used up, which is nearly always, the query does not look at what workflows have in common.
-macro_rules! queued_from {
-    ($now:expr, $from:expr, |$queued:ident| $then:expr) => {{
+/// If no limit is reached, which is nearly always so, the query does not read limit keys.
+macro_rules! with_queued_runs {
+    ($filter:expr, |$queued:ident| $then:expr) => {{
         use diesel::{BoolExpressionMethods, ExpressionMethods};
 
         use crate::rows::Db;
         use crate::schema::handler_runs;
 
-        let from: &crate::queue::From<'_> = $from;
-        let theirs = handler_runs::workspace_id
-            .eq(Db(from.workspace))
-            .and(handler_runs::label.is_null().or(handler_runs::label.eq_any(from.labels)))
-            .and(handler_runs::id.ne_all(from.besides));
-        if from.full.is_empty() {
-            let $queued = crate::queue::queued_runs!($now, theirs);
+        let filter: &crate::queue::QueueFilter<'_> = $filter;
+        let matches = handler_runs::workspace_id
+            .eq(Db(filter.workspace))
+            .and(handler_runs::label.is_null().or(handler_runs::label.eq_any(filter.labels)))
+            .and(handler_runs::id.ne_all(filter.except));
+        if filter.full_keys.is_empty() {
+            let $queued = crate::queue::queued_runs!(matches);
             $then
         } else {
-            let full = crate::queue::with_keys(from.full);
-            let $queued = crate::queue::queued_runs!(
-                $now,
-                theirs.and(handler_runs::workflow_id.ne_all(full))
-            );
+            let full = crate::queue::workflows_with_keys(filter.full_keys);
+            let $queued =
+                crate::queue::queued_runs!(matches.and(handler_runs::workflow_id.ne_all(full)));
             $then
         }
     }};
 }
 
-/// Whether a run is of that workflow, in that workspace.
-macro_rules! queue_of {
+/// The condition that a run belongs to a workflow of a workspace.
+macro_rules! run_of_workflow {
     ($workspace:expr, $workflow:expr) => {{
         use diesel::prelude::*;
 
@@ -84,8 +81,8 @@ macro_rules! queue_of {
     }};
 }
 
-/// That workflow, where it is one of that workspace.
-macro_rules! one_workflow {
+/// The row of a workflow of a workspace.
+macro_rules! workflow_row {
     ($workspace:expr, $workflow:expr) => {{
         use diesel::prelude::*;
 
@@ -100,30 +97,30 @@ macro_rules! one_workflow {
 
 use diesel::prelude::*;
 use windlass_core::{MutationStatus, RunId, WorkspaceId};
-pub(crate) use {due_workflows, one_workflow, queue_of, queued_from, queued_runs};
+pub(crate) use {due_workflows, queued_runs, run_of_workflow, with_queued_runs, workflow_row};
 
 use crate::rows::{Db, RunRow};
 use crate::schema::workflow_keys;
 
-/// A queued run, what its workflow is called, and the status of its mutation.
+/// A queued run, the name of its workflow, and the status of its mutation.
 pub(crate) type QueuedRun = (RunRow, String, Option<Db<MutationStatus>>);
 
-/// Where queued runs are taken from.
+/// Which queued runs to find.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct From<'a> {
-    /// The workspace.
+pub(crate) struct QueueFilter<'a> {
+    /// Their workspace.
     pub(crate) workspace: WorkspaceId,
-    /// The labels that they may ask for.
+    /// Their label is one of these, or they have none.
     pub(crate) labels: &'a [String],
-    /// Runs that were found already.
-    pub(crate) besides: &'a [Db<RunId>],
-    /// What they may not have in common with others now.
-    pub(crate) full: &'a [String],
+    /// All but these.
+    pub(crate) except: &'a [Db<RunId>],
+    /// They have none of these keys, whose limit is reached.
+    pub(crate) full_keys: &'a [String],
 }
 
-/// The workflows whose runs have one of those keys.
+/// The workflows whose runs have one of the keys.
 #[diesel::dsl::auto_type(no_type_alias)]
-pub(crate) fn with_keys(keys: &[String]) -> _ {
+pub(crate) fn workflows_with_keys(keys: &[String]) -> _ {
     let with_one: diesel::dsl::EqAny<workflow_keys::key, &[String]> =
         workflow_keys::key.eq_any(keys);
     workflow_keys::table.filter(with_one).select(workflow_keys::workflow_id)

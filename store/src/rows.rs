@@ -182,7 +182,6 @@ rows! {
         claimed_by: Option<Db<WorkerId>>,
         lease_expires_at: Option<At>,
         fence: i64,
-        available_at: At,
         label: Option<String>,
         priority: i32,
         rank: At,
@@ -301,7 +300,6 @@ rows! {
         title: String,
         body: String,
         created_at: At,
-        acknowledged_at: Option<At>,
         resolved_at: Option<At>,
     }
 

@@ -156,7 +156,6 @@ diesel::table! {
         claimed_by -> Nullable<Text>,
         lease_expires_at -> Nullable<BigInt>,
         fence -> BigInt,
-        available_at -> BigInt,
         label -> Nullable<Text>,
         priority -> Integer,
         rank -> BigInt,
@@ -303,7 +302,6 @@ diesel::table! {
         title -> Text,
         body -> Text,
         created_at -> BigInt,
-        acknowledged_at -> Nullable<BigInt>,
         resolved_at -> Nullable<BigInt>,
     }
 }

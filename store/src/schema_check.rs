@@ -1,11 +1,11 @@
-//! Whether a program and a schema belong together: both have the same migrations.
+//! Checks that the schema has the migrations of this program.
 
 use crate::error::{Result, StoreError};
 
-/// How many of the migrations that this program knows a database lacks.
+/// How many of this program's migrations are pending.
 ///
 /// # Errors
-/// [`StoreError::NewerSchema`] where it has one that this program does not know.
+/// [`StoreError::NewerSchema`] if the database has a migration that this program does not know.
 pub(crate) fn count_pending(known: &[String], applied: &[String]) -> Result<usize> {
     if let Some(version) = applied.iter().find(|version| !known.contains(version)) {
         return Err(StoreError::NewerSchema { version: version.clone(), known: newest(known) });
@@ -13,7 +13,7 @@ pub(crate) fn count_pending(known: &[String], applied: &[String]) -> Result<usiz
     Ok(known.iter().filter(|version| !applied.contains(version)).count())
 }
 
-/// Refuses a schema that is older or newer than this program.
+/// Refuses a schema that is older or newer than this program's.
 ///
 /// # Errors
 /// [`StoreError::NewerSchema`] and [`StoreError::MigrationPending`].

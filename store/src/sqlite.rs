@@ -1,14 +1,14 @@
-//! The store on SQLite: one file, one writer, several readers.
+//! The store on SQLite: one file, one writer thread, several readers.
 
 mod connect;
 mod dialect;
 mod failure;
+mod file_watcher;
 mod migrations;
+mod query;
 mod readers;
-mod ready;
 #[cfg(test)]
 mod tests;
-mod watch;
 mod writer;
 
 #[path = "ops/mod.rs"]
@@ -23,25 +23,25 @@ use diesel::{QueryDsl, SqliteConnection};
 use tokio::sync::watch as channel;
 use windlass_core::{Clock, Policy, SystemClock};
 
-use self::connect::Place;
+use self::connect::DatabasePath;
+use self::file_watcher::FileWatcher;
 use self::ops::{Operation, Query, Staged, Tx};
+use self::query::Conn;
 use self::readers::Readers;
-use self::ready::Conn;
-use self::watch::Watch;
 use self::writer::Writer;
 use crate::error::{Result, StoreError};
 use crate::schema::instance;
 
 /// A store in a SQLite file.
 ///
-/// A commit survives the loss of power. Several processes may use one file; each has a writer of its own, and they take turns.
+/// A commit survives a power failure. Several processes may use one file; each has its own writer, and they take turns.
 #[derive(Debug)]
 pub struct SqliteStore {
     writer: Writer,
-    /// None for a database in memory, which has one connection for everything.
+    /// None for a database in memory, which has only one connection.
     readers: Option<Readers>,
-    /// Rings when another process has committed.
-    _watch: Option<Watch>,
+    /// Notices when another process has committed.
+    _file_watcher: Option<FileWatcher>,
     wake_ups: channel::Sender<u64>,
 }
 
@@ -55,54 +55,60 @@ impl SqliteStore {
     /// schema is not this program's, [`Corrupt`](crate::StoreError::Corrupt), [`ReadOnly`](crate::StoreError::ReadOnly) and
     /// [`Unavailable`](crate::StoreError::Unavailable).
     pub async fn open(url: &str, policy: Policy, clock: Option<Arc<dyn Clock>>) -> Result<Self> {
-        let place = Place::parse(url)?;
-        connect::blocking(move || Self::open_blocking(&place, policy, clock)).await
+        let database = DatabasePath::parse(url)?;
+        connect::blocking(move || Self::open_blocking(&database, policy, clock)).await
     }
 
-    fn open_blocking(place: &Place, policy: Policy, clock: Option<Arc<dyn Clock>>) -> Result<Self> {
+    fn open_blocking(
+        database: &DatabasePath,
+        policy: Policy,
+        clock: Option<Arc<dyn Clock>>,
+    ) -> Result<Self> {
         let clock = clock.unwrap_or_else(|| Arc::new(SystemClock));
-        let mut conn = connect::for_writing(place)?;
-        let checked = match place {
-            Place::Memory => migrations::run_pending(&mut conn).map(drop),
-            Place::File(_) => migrations::check(&mut conn).and_then(|()| refuse_moved(&mut conn)),
-        };
-        checked.map_err(|error| failure::classify(error, place))?;
-        let (wake_ups, _) = channel::channel(0);
-        let surroundings = Surroundings { place: place.clone(), policy: Arc::new(policy), clock };
-        let writer = Writer::start(Conn::new(conn), surroundings.clone(), wake_ups.clone())?;
-        let (readers, watch) = match place {
-            Place::Memory => (None, None),
-            Place::File(path) => {
-                (Some(Readers::new(surroundings)), Some(Watch::start(path, writer.handle())?))
+        let mut conn = connect::for_writing(database)?;
+        let checked = match database {
+            DatabasePath::Memory => migrations::run_pending(&mut conn).map(drop),
+            DatabasePath::File(_) => {
+                migrations::check(&mut conn).and_then(|()| refuse_moved(&mut conn))
             }
         };
-        Ok(Self { writer, readers, _watch: watch, wake_ups })
+        checked.map_err(|error| failure::classify(error, database))?;
+        let (wake_ups, _) = channel::channel(0);
+        let context =
+            OperationContext { database: database.clone(), policy: Arc::new(policy), clock };
+        let writer = Writer::start(Conn::new(conn), context.clone(), wake_ups.clone())?;
+        let (readers, file_watcher) = match database {
+            DatabasePath::Memory => (None, None),
+            DatabasePath::File(path) => {
+                (Some(Readers::new(context)), Some(FileWatcher::start(path, writer.handle())?))
+            }
+        };
+        Ok(Self { writer, readers, _file_watcher: file_watcher, wake_ups })
     }
 
-    /// Makes the database where there is none, and brings its schema up to date; returns the names of the migrations that it
-    /// took.
+    /// Creates the database if it is missing, and runs the pending migrations; returns their names.
     ///
     /// # Errors
     /// As [`open`](Self::open).
     pub async fn migrate(url: &str) -> Result<Vec<String>> {
-        let place = Place::parse(url)?;
+        let database = DatabasePath::parse(url)?;
         connect::blocking(move || {
-            connect::create(&place)?;
-            let ran = migrations::run_pending(&mut connect::for_writing(&place)?);
-            ran.map_err(|error| failure::classify(error, &place))
+            connect::create(&database)?;
+            let ran = migrations::run_pending(&mut connect::for_writing(&database)?);
+            ran.map_err(|error| failure::classify(error, &database))
         })
         .await
     }
 
-    /// Takes the whole schema out of the database, with everything in it.
+    /// Removes the whole schema with all its data.
     ///
     /// # Errors
     /// As [`open`](Self::open).
     pub async fn revert(url: &str) -> Result<()> {
-        let place = Place::parse(url)?;
+        let database = DatabasePath::parse(url)?;
         connect::blocking(move || {
-            let reverted = migrations::revert_all(&mut connect::for_writing(&place)?);
-            reverted.map_err(|error| failure::classify(error, &place))
+            let reverted = migrations::revert_all(&mut connect::for_writing(&database)?);
+            reverted.map_err(|error| failure::classify(error, &database))
         })
         .await
     }
@@ -111,7 +117,7 @@ impl SqliteStore {
         self.wake_ups.subscribe()
     }
 
-    /// Runs an operation that only looks, on one snapshot.
+    /// Runs a read-only operation on one snapshot.
     async fn read<O: Operation + Clone>(&self, operation: O) -> Result<O::Output> {
         match &self.readers {
             Some(readers) => readers.run(operation).await,
@@ -119,8 +125,8 @@ impl SqliteStore {
         }
     }
 
-    /// Makes a look.
-    async fn query<L: Query + Clone>(&self, query: L) -> Result<L::Output> {
+    /// Runs a query.
+    async fn query<Q: Query + Clone>(&self, query: Q) -> Result<Q::Output> {
         self.read(QueryOperation(query)).await
     }
 
@@ -130,67 +136,67 @@ impl SqliteStore {
     }
 }
 
-/// A look as an operation.
+/// A query as an operation.
 #[derive(Clone)]
-struct QueryOperation<L>(L);
+struct QueryOperation<Q>(Q);
 
-impl<L: Query> Operation for QueryOperation<L> {
-    type Output = L::Output;
+impl<Q: Query> Operation for QueryOperation<Q> {
+    type Output = Q::Output;
 
-    async fn run(self, tx: &Tx<'_>) -> Result<L::Output> {
+    async fn run(self, tx: &Tx<'_>) -> Result<Q::Output> {
         self.0.run(tx.conn).await
     }
 }
 
-/// A connection for carrying everything away or here, and how the database is shown.
+/// A connection for moving an instance, and how the database is shown.
 pub(crate) fn for_moving(url: &str) -> Result<(SqliteConnection, String)> {
-    let place = Place::parse(url)?;
-    if place == Place::Memory {
-        let reason = "what is in memory ends with its process: name a file".to_owned();
+    let database = DatabasePath::parse(url)?;
+    if database == DatabasePath::Memory {
+        let reason = "a database in memory ends with its process: name a file".to_owned();
         return Err(StoreError::BadUrl { url: url.to_owned(), reason });
     }
-    let mut conn = connect::for_writing(&place)?;
-    migrations::check(&mut conn).map_err(|error| failure::classify(error, &place))?;
-    Ok((conn, format!("sqlite:{place}")))
+    let mut conn = connect::for_writing(&database)?;
+    migrations::check(&mut conn).map_err(|error| failure::classify(error, &database))?;
+    Ok((conn, format!("sqlite:{database}")))
 }
 
-/// Sorts what the database said.
+/// Classifies an error of the database.
 pub(crate) fn classify(error: diesel::result::Error, shown: &str) -> StoreError {
-    let place = Place::parse(shown).unwrap_or(Place::Memory);
-    failure::classify(StoreError::Database(error), &place)
+    let database = DatabasePath::parse(shown).unwrap_or(DatabasePath::Memory);
+    failure::classify(StoreError::Database(error), &database)
 }
 
-/// Refuses a database of which everything was carried to another.
+/// Refuses a database whose instance was moved to another one.
 fn refuse_moved(conn: &mut SqliteConnection) -> Result<()> {
     let moved_to = instance::table.select(instance::moved_to);
     let moved_to: Option<String> = diesel::RunQueryDsl::first(moved_to, conn)?;
     moved_to.map_or(Ok(()), |to| Err(StoreError::Moved { to }))
 }
 
-/// What an operation needs beside a connection.
+/// What an operation needs besides a connection.
 #[derive(Debug, Clone)]
-struct Surroundings {
-    place: Place,
+struct OperationContext {
+    database: DatabasePath,
     policy: Arc<Policy>,
     clock: Arc<dyn Clock>,
 }
 
-/// What an operation came to, and whether it may have brought work.
-struct Ran<T> {
+/// The result of an operation, and whether it may have created work.
+struct OperationOutcome<T> {
     result: Result<T>,
     wakes: bool,
 }
 
-impl Surroundings {
-    /// Runs an operation to its end, in the transaction that is open on `conn`.
-    fn run<O: Staged>(&self, conn: &Conn, operation: O) -> Ran<O::Output> {
+impl OperationContext {
+    /// Runs an operation in the transaction that is open on `conn`.
+    fn run<O: Staged>(&self, conn: &Conn, operation: O) -> OperationOutcome<O::Output> {
         let wakes = AtomicBool::new(false);
         let tx = Tx { conn, now: self.clock.now(), policy: &self.policy, wakes };
-        // Every await in it is ready at once.
+        // Its futures never wait.
         let result = futures::executor::block_on(async {
-            let seen = operation.preload(conn).await?;
-            operation.execute(&tx, seen).await
+            let preloaded = operation.preload(conn).await?;
+            operation.execute(&tx, preloaded).await
         });
-        Ran { result, wakes: tx.wakes.into_inner() }
+        OperationOutcome { result, wakes: tx.wakes.into_inner() }
     }
 }

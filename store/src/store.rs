@@ -51,7 +51,7 @@ pub trait Store: Inspect {
     /// while an effect is in doubt.
     async fn control_workflow(&self, params: ControlWorkflow) -> Result<Workflow>;
 
-    /// Begins a manual session: every producer is due, a back-off is over. A session whose run still waits for a worker is joined
+    /// Begins a manual session: every producer is due, a back-off is over. A session whose run still waits for a worker is pipeline
     /// and becomes manual. Refused while a run is active or the workflow does not run.
     async fn start_session(&self, params: StartSession) -> Result<SessionId>;
 

@@ -1,8 +1,8 @@
 //! The boundary between workspaces.
 
-/// Whether that workflow is one of that workspace, as a condition that stands in the query itself; the workflow is a value, or the
-/// column of the table that is asked.
-macro_rules! is_of {
+/// The condition that a workflow belongs to a workspace, as part of the query itself. The workflow is a value or a column of the
+/// queried table.
+macro_rules! in_workspace {
     ($workspace:expr, $workflow:expr) => {{
         use diesel::dsl::exists;
         use diesel::prelude::*;
@@ -18,4 +18,4 @@ macro_rules! is_of {
     }};
 }
 
-pub(crate) use is_of;
+pub(crate) use in_workspace;

@@ -201,7 +201,6 @@ CREATE TABLE handler_runs (
     claimed_by TEXT,
     lease_expires_at BIGINT,
     fence BIGINT NOT NULL DEFAULT 0,
-    available_at BIGINT NOT NULL,
     -- Its workflow's label and priority when it was enqueued, and its place in the queue: an instant, earlier by its priority.
     label TEXT,
     priority INTEGER NOT NULL DEFAULT 0,
@@ -441,7 +440,6 @@ CREATE TABLE notifications (
     title TEXT NOT NULL,
     body TEXT NOT NULL,
     created_at BIGINT NOT NULL,
-    acknowledged_at BIGINT,
     resolved_at BIGINT
 );
 CREATE UNIQUE INDEX notifications_message ON notifications (mutation_id) WHERE kind = 'script_message';

@@ -181,7 +181,6 @@ CREATE TABLE handler_runs (
     claimed_by TEXT,
     lease_expires_at INTEGER,
     fence INTEGER NOT NULL DEFAULT 0,
-    available_at INTEGER NOT NULL,
     -- Its workflow's label and priority when it was enqueued, and its place in the queue: an instant, earlier by its priority.
     label TEXT,
     priority INTEGER NOT NULL DEFAULT 0,
@@ -408,7 +407,6 @@ CREATE TABLE notifications (
     title TEXT NOT NULL,
     body TEXT NOT NULL,
     created_at INTEGER NOT NULL,
-    acknowledged_at INTEGER,
     resolved_at INTEGER
 ) STRICT;
 CREATE UNIQUE INDEX notifications_message ON notifications (mutation_id) WHERE kind = 'script_message';

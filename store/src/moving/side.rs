@@ -1,4 +1,4 @@
-//! One of the two databases, held still.
+//! One of the two databases of a move, locked against writes.
 
 use diesel::connection::SimpleConnection;
 use diesel::sql_types::{Nullable, Text};
@@ -16,7 +16,7 @@ pub(super) enum Kind {
     Postgres,
 }
 
-/// A database in a transaction that keeps everyone else from writing.
+/// A database in a transaction that locks out all other writers.
 pub(super) struct Side {
     conn: Conn,
     shown: String,
@@ -33,10 +33,10 @@ struct Line {
     line: Option<String>,
 }
 
-/// A server's side waits for nothing and is not hurried.
-const UNHURRIED: &str = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0;";
+/// A move may take long.
+const NO_TIMEOUTS: &str = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0;";
 
-/// Whether a run has a worker that may still be at work on it.
+/// The active runs with a valid lease: their worker may still work on them.
 const LEASED: &str = "SELECT claimed_by || ', which has run ' || id AS line FROM handler_runs \
     WHERE status = 'active' AND lease_expires_at > extract(epoch FROM clock_timestamp()) * 1000000";
 
@@ -54,7 +54,7 @@ const SQLITE_TABLES: &str = "SELECT name AS line FROM sqlite_master WHERE type =
 const POSTGRES_TABLES: &str = "SELECT tablename::text AS line FROM pg_tables \
     WHERE schemaname = current_schema() AND tablename NOT LIKE '\\_\\_diesel%'";
 
-/// After this nobody changes it any more, also who has it open.
+/// Prevents changes after the move, also by processes that have the database open.
 const SQLITE_SEAL: &str = "
     CREATE TRIGGER IF NOT EXISTS moved_runs_new BEFORE INSERT ON handler_runs
     BEGIN SELECT RAISE(ABORT, 'this instance was moved'); END;
@@ -71,7 +71,7 @@ const POSTGRES_SEAL: &str = "
     CREATE TRIGGER moved_workflows BEFORE UPDATE ON workflows FOR EACH ROW EXECUTE FUNCTION instance_was_moved();";
 
 impl Side {
-    /// Opens the database and keeps everyone else from writing; refuses one that is in use.
+    /// Opens the database and locks out all other writers; refuses a database that is in use.
     pub(super) async fn begin(at: &Location) -> Result<Self> {
         if at.is_postgres() {
             let (conn, shown) = postgres::for_moving(at).await?;
@@ -79,7 +79,7 @@ impl Side {
             match side.begin_postgres().await {
                 Ok(()) => Ok(side),
                 Err(error) => {
-                    side.let_go().await;
+                    side.release().await;
                     Err(error)
                 }
             }
@@ -92,8 +92,8 @@ impl Side {
     }
 
     async fn begin_postgres(&mut self) -> Result<()> {
-        self.execute(UNHURRIED).await?;
-        let alone = self.texts(postgres::TAKE_ALONE, None).await?;
+        self.execute(NO_TIMEOUTS).await?;
+        let alone = self.texts(postgres::TRY_LOCK_EXCLUSIVELY, None).await?;
         if alone.first().map(String::as_str) != Some("true") {
             return Err(self.in_use("other processes have it open"));
         }
@@ -106,9 +106,9 @@ impl Side {
         }
     }
 
-    /// Undoes what is not committed, and lets others in.
-    pub(super) async fn let_go(&mut self) {
-        // What cannot be undone now is undone by the end of the connection.
+    /// Rolls back what is not committed, and releases the locks.
+    pub(super) async fn release(&mut self) {
+        // If the rollback fails, the end of the connection does it.
         let _undone = self.execute("ROLLBACK").await;
         if self.kind() == Kind::Postgres {
             let _unlocked = self.execute("SELECT pg_advisory_unlock_all()").await;
@@ -142,8 +142,8 @@ impl Side {
         }
     }
 
-    /// Lets references be looked at by the commit.
-    pub(super) const fn late_references(&self) -> &'static str {
+    /// The statement that defers the check of references to the commit.
+    pub(super) const fn defer_references(&self) -> &'static str {
         match self.conn {
             Conn::Sqlite(_) => "PRAGMA defer_foreign_keys = ON",
             Conn::Postgres(_) => "SET CONSTRAINTS ALL DEFERRED",
@@ -159,7 +159,7 @@ impl Side {
         self.texts(query, None).await
     }
 
-    /// From the commit on, nobody opens it or changes it.
+    /// Marks the database as moved: after the commit, it can be neither opened nor changed.
     pub(super) async fn mark_as_moved(&mut self, to: &str) -> Result<()> {
         self.texts("UPDATE instance SET moved_to = $1 RETURNING moved_to AS line", Some(to))
             .await?;
@@ -178,7 +178,7 @@ impl Side {
         done.map_err(|error| self.classify(error))
     }
 
-    /// What a query says in its column `line`, which may have one bound text.
+    /// The values of a query's column `line`. The query may have one bound text.
     pub(super) async fn texts(&mut self, query: &str, bound: Option<&str>) -> Result<Vec<String>> {
         let query = diesel::sql_query(query);
         let lines: diesel::QueryResult<Vec<Line>> = match (&mut self.conn, bound) {

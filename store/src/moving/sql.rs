@@ -1,11 +1,11 @@
-//! Statements for tables of which only the catalogue is known.
+//! Generates statements for tables from the database's catalogue.
 
 use serde_json::Value;
 
 use super::side::{Kind, Side};
 use crate::error::{Result, StoreError};
 
-/// The columns of a table in both databases, in the order in which they travel.
+/// The columns of a table in both databases, in the order in which they are copied.
 pub(super) struct Columns {
     pub(super) source: OneSide,
     pub(super) target: OneSide,
@@ -20,9 +20,9 @@ pub(super) struct OneSide {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Column {
     name: String,
-    /// As the database calls it.
-    sort: String,
-    /// Its place in the primary key, from 1; 0 where it is not in it.
+    /// The database's name of its type.
+    sql_type: String,
+    /// Its position in the primary key, from 1; 0 if it is not part of it.
     key: i64,
 }
 
@@ -47,9 +47,9 @@ impl OneSide {
     async fn read(table: &str, side: &mut Side) -> Result<Self> {
         let mut columns = Vec::new();
         for line in side.texts(side.columns_query(), Some(table)).await? {
-            let (name, sort, key): (String, String, i64) =
+            let (name, sql_type, key): (String, String, i64) =
                 serde_json::from_str(&line).map_err(unreadable)?;
-            columns.push(Column { name, sort: sort.to_lowercase(), key });
+            columns.push(Column { name, sql_type: sql_type.to_lowercase(), key });
         }
         columns.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(Self { kind: side.kind(), columns })
@@ -62,9 +62,9 @@ impl OneSide {
         keys
     }
 
-    /// The next rows by the primary key, each as a JSON array; the key after which they come is bound.
+    /// The query for the next rows by primary key, each as a JSON array. The last key of the previous rows is bound.
     pub(super) fn page(&self, table: &str, is_further: bool, limit: usize) -> String {
-        let values = self.columns.iter().map(|column| match column.sort.as_str() {
+        let values = self.columns.iter().map(|column| match column.sql_type.as_str() {
             "boolean" => format!("CAST(\"{}\" AS INTEGER)", column.name),
             _ => format!("\"{}\"", column.name),
         });
@@ -83,16 +83,16 @@ impl OneSide {
         format!("SELECT {row} AS line FROM \"{table}\" {condition} ORDER BY {names} LIMIT {limit}")
     }
 
-    /// The part of a bound JSON array, as the column's type.
+    /// One value of a JSON array, as the column's type.
     fn bound(&self, array: &str, nth: usize, column: &Column) -> String {
-        match (self.kind, column.sort.as_str()) {
+        match (self.kind, column.sql_type.as_str()) {
             (Kind::Sqlite, _) => format!("json_extract({array}, '$[{nth}]')"),
             (Kind::Postgres, "boolean") => format!("(({array}::json->>{nth})::integer)::boolean"),
-            (Kind::Postgres, sort) => format!("({array}::json->>{nth})::{sort}"),
+            (Kind::Postgres, sql_type) => format!("({array}::json->>{nth})::{sql_type}"),
         }
     }
 
-    /// Inserts an array of rows.
+    /// The statement that inserts a bound array of rows.
     pub(super) fn insert(&self, table: &str) -> String {
         let names = self.columns.iter().map(|column| format!("\"{}\"", column.name));
         let names = names.collect::<Vec<_>>().join(", ");

@@ -1,4 +1,4 @@
-//! Makes a script version the one that runs.
+//! Activates a script version.
 
 use diesel::prelude::*;
 use serde_json::json;
@@ -6,8 +6,8 @@ use windlass_core::{Action, HandlerKind, Id, LimitKey, Manifest, Schedule, Statu
 
 use super::advance::advance_workflow;
 use super::dialect::RunQueryDsl;
-use super::notices::{self, Entry};
-use super::{BATCH, Operation, Tx, limits, sessions};
+use super::journal::{self, Entry};
+use super::{BATCH, Operation, Tx, limits, notifications, sessions};
 use crate::error::{Result, StoreError};
 use crate::literals::{IsOpen, IsQueued};
 use crate::model::Workflow;
@@ -37,15 +37,15 @@ impl Operation for ActivateScript {
         limits::store_limit_keys(tx, &workflow, LimitKey::of(&workflow.name, &version.granted.0))
             .await?;
         revise_queued_run(tx, &workflow).await?;
-        notices::resolve(tx, workflow.id, notices::OF_A_REPAIR).await?;
+        notifications::resolve(tx, workflow.id, notifications::OF_FAILED_SCRIPT).await?;
         let entry = Entry::by(&self.actor, "script.activated", &self.script)
             .with(json!({ "version": format!("{}.{}", version.major, version.minor) }));
-        notices::journal(tx, &workflow, entry).await?;
+        journal::add(tx, &workflow, entry).await?;
         Ok(advance_workflow(tx, workflow).await?.workflow.into())
     }
 }
 
-/// Handlers, subscriptions and topics follow the version. A handler's state outlives a version that does not declare it.
+/// Makes handlers, subscriptions and topics match the version. A handler's state is kept even if the version does not declare it.
 async fn sync_handlers(tx: &Tx<'_>, workflow: &WorkflowRow, manifest: &Manifest) -> Result<()> {
     diesel::update(handler_state::table.filter(handler_state::workflow_id.eq(workflow.id)))
         .set((
@@ -63,10 +63,10 @@ async fn sync_handlers(tx: &Tx<'_>, workflow: &WorkflowRow, manifest: &Manifest)
         declare(tx, workflow, name, None).await?;
     }
     subscribe(tx, workflow, manifest).await?;
-    make_topics(tx, workflow, manifest).await
+    create_topics(tx, workflow, manifest).await
 }
 
-/// A producer, which has a schedule, is due now; a consumer has work.
+/// Declares a handler: a producer, which has a schedule, is due now; a consumer has work.
 async fn declare(
     tx: &Tx<'_>,
     workflow: &WorkflowRow,
@@ -122,8 +122,8 @@ async fn subscribe(tx: &Tx<'_>, workflow: &WorkflowRow, manifest: &Manifest) -> 
     Ok(())
 }
 
-/// The topics that the version declares; older ones stay, with their events.
-async fn make_topics(tx: &Tx<'_>, workflow: &WorkflowRow, manifest: &Manifest) -> Result<()> {
+/// Creates the topics that the version declares; older ones are kept, with their events.
+async fn create_topics(tx: &Tx<'_>, workflow: &WorkflowRow, manifest: &Manifest) -> Result<()> {
     for name in &manifest.topics {
         let row = TopicRow {
             id: Db(TopicId::mint(tx.now)),
@@ -141,16 +141,16 @@ async fn make_topics(tx: &Tx<'_>, workflow: &WorkflowRow, manifest: &Manifest) -
     Ok(())
 }
 
-/// A run that nobody has begun belongs to the new version: a retry is pinned to it, any other is withdrawn, and what is due is
-/// decided anew.
+/// Moves a queued run to the new version: a retry gets the new script; any other run is deleted, and the workflow decides anew
+/// what is due.
 async fn revise_queued_run(tx: &Tx<'_>, workflow: &WorkflowRow) -> Result<()> {
-    // That it is open says nothing more, but which index knows it.
+    // `IsOpen` adds nothing but the index to use.
     let queued = RunRow::query()
         .filter(handler_runs::workflow_id.eq(workflow.id))
         .filter(IsOpen)
         .filter(IsQueued);
     let Some(run) = queued.first(tx.conn).await.optional()? else { return Ok(()) };
-    // A worker may claim it at this moment: then it stays as it is.
+    // A worker may claim it at this moment: then it keeps its version.
     let still_queued = handler_runs::id.eq(run.id).and(handler_runs::status.eq(Db(Status::Queued)));
     if run.retry_of.is_some() {
         diesel::update(handler_runs::table.filter(still_queued))

@@ -1,23 +1,25 @@
-//! What a workflow does next: decided by the core, written here, at the end of every operation that changes a workflow.
+//! Decides what a workflow does next, with `windlass-core`, and writes it: the last step of every operation that changes a
+//! workflow.
 
 use std::collections::HashMap;
 
 use diesel::prelude::*;
-use futures::future::Either;
+use futures::FutureExt;
 use windlass_core::{
-    ConsumerDue, DueView, HandlerKind, NextStep, PendingRetryView, ProducerDue, RunId, Step,
-    Timestamp, TopicId, WorkflowId, next_step,
+    ConsumerDue, DueView, HandlerKind, NextStep, PendingRetryView, ProducerDue, RunId, SessionId,
+    Step, Timestamp, TopicId, WorkflowId, next_step,
 };
 
 use super::dialect::{self, RunQueryDsl};
 use super::queue::{self, Enqueued};
 use super::sessions::{self, SessionProgress};
-use super::{Operation, Tx, window};
+use super::{Operation, Tx, effect_window};
+use crate::cached::CacheStatement;
+use crate::convert::to_i32;
 use crate::error::Result;
-use crate::joined::joined;
 use crate::literals::{IsOpen, IsPending};
 use crate::params::FollowUp;
-use crate::reused::Reuse;
+use crate::pipeline::pipeline;
 use crate::rows::{At, Db, SessionHead, WorkflowRow};
 use crate::schema::{events, handler_runs, handler_state, subscriptions, topics, workflows};
 
@@ -40,192 +42,208 @@ impl Operation for EnqueueDue {
     }
 }
 
-/// What a workflow came to.
+/// An advanced workflow.
 pub(super) struct Advanced {
-    /// As it is saved.
+    /// The workflow as saved.
     pub(super) workflow: WorkflowRow,
     /// The run that was enqueued.
     pub(super) enqueued: Option<Enqueued>,
 }
 
-/// What is under way in a workflow.
-struct Open {
-    has_run: bool,
+/// A workflow's open run and session, and its handlers.
+struct CurrentWork {
+    has_open_run: bool,
     session: Option<SessionHead>,
-    /// How many runs of the session have just committed, which is not written yet.
+    /// How many runs of the session have just committed; the session's row does not count them yet.
     n_committed: i32,
+    handlers: Vec<DueHandler>,
 }
 
-/// Saves the workflow and decides what it does next: a run is enqueued in a session, or the open session is completed and the
-/// workflow notes when it has to be looked at again.
+/// Saves the workflow and decides what it does next: either enqueues a run in a session, or completes the open session and sets
+/// when the workflow is due.
 pub(super) async fn advance_workflow(tx: &Tx<'_>, workflow: WorkflowRow) -> Result<Advanced> {
-    let (has_run, session, handlers) = joined!(
+    let (has_open_run, session, handlers) = pipeline!(
         has_open_run(tx, workflow.id),
         sessions::find_open(tx, workflow.id),
         handlers(tx, workflow.id),
     )?;
-    decide(tx, workflow, (Open { has_run, session, n_committed: 0 }, handlers), None).await
+    let work = CurrentWork { has_open_run, session, n_committed: 0, handlers };
+    take_next_step(tx, workflow, work, None).await
 }
 
-/// The same where the workflow's open run has just committed, in that session and leaving the handlers like that, and its worker
-/// may go on with the next one.
+/// A run that has just committed.
+pub(super) struct CommittedRun {
+    /// Its session, whose row does not count the commit yet.
+    pub(super) session: SessionHead,
+    /// The workflow's handlers after the commit.
+    pub(super) handlers: Vec<DueHandler>,
+    /// How its worker claims the next run.
+    pub(super) follow_up: Option<FollowUp>,
+}
+
+/// Does the same as [`advance_workflow`] after the workflow's open run has committed.
 pub(super) async fn advance_workflow_after_commit(
     tx: &Tx<'_>,
     workflow: WorkflowRow,
-    (session, handlers): (SessionHead, Vec<DueHandler>),
-    taker: Option<FollowUp>,
+    CommittedRun { session, handlers, follow_up }: CommittedRun,
 ) -> Result<Advanced> {
-    let open = Open { has_run: false, session: Some(session), n_committed: 1 };
-    decide(tx, workflow, (open, handlers), taker).await
+    let work =
+        CurrentWork { has_open_run: false, session: Some(session), n_committed: 1, handlers };
+    take_next_step(tx, workflow, work, follow_up).await
 }
 
-async fn decide(
+async fn take_next_step(
     tx: &Tx<'_>,
     mut workflow: WorkflowRow,
-    (open, handlers): (Open, Vec<DueHandler>),
-    taker: Option<FollowUp>,
+    work: CurrentWork,
+    follow_up: Option<FollowUp>,
 ) -> Result<Advanced> {
-    let view = due_view(tx, &workflow, open.has_run, handlers).await?;
+    let view = due_view(tx, &workflow, &work).await?;
     let was_due_at = workflow.due_at;
     workflow.due_at = None;
     let enqueued = match next_step(&view, tx.now) {
-        NextStep::Run(step) => Some(enqueue(tx, &mut workflow, &open, &step, taker).await?),
+        NextStep::Run(step) => Some(enqueue(tx, &mut workflow, &work, &step, follow_up).await?),
         NextStep::At(instant) => {
             workflow.due_at = Some(At(instant));
-            end(tx, &mut workflow, &open).await?;
+            complete_session(tx, &mut workflow, &work).await?;
             None
         }
-        NextStep::Idle if open.has_run => {
+        NextStep::Idle if work.has_open_run => {
             save(tx, &mut workflow).await?;
             None
         }
         NextStep::Idle => {
-            end(tx, &mut workflow, &open).await?;
+            complete_session(tx, &mut workflow, &work).await?;
             None
         }
     };
-    tx.wake_if(enqueued.is_some() && taker.is_none());
+    tx.wake_if(enqueued.is_some() && follow_up.is_none());
     tx.wake_if(workflow.due_at.is_some() && workflow.due_at != was_due_at);
     Ok(Advanced { workflow, enqueued })
 }
 
-/// Enqueues the next run in the open session, while its budget lasts, or else in a new one.
+/// Enqueues the next run, in the open session if its budget allows, otherwise in a new one.
 async fn enqueue(
     tx: &Tx<'_>,
     workflow: &mut WorkflowRow,
-    open: &Open,
+    work: &CurrentWork,
     step: &Step,
-    taker: Option<FollowUp>,
+    follow_up: Option<FollowUp>,
 ) -> Result<Enqueued> {
-    let budget = super::stored(tx.policy.session.handler_runs);
-    let goes_on =
+    let budget = to_i32(tx.policy.session.handler_runs);
+    let has_budget =
         |session: &SessionHead| session.result.is_none() && session.begun_run_count < budget;
-    let (id, session) = match open.session.filter(goes_on) {
+    let (id, write_sessions) = match work.session.filter(has_budget) {
         Some(SessionHead { id, .. }) => {
-            let course =
-                SessionProgress { n_committed: open.n_committed, n_begun: 1, is_done: false };
-            (id, Either::Left(sessions::record_progress(tx, id, course)))
+            let progress = SessionProgress {
+                n_committed: work.n_committed,
+                n_begun: 1,
+                ..SessionProgress::default()
+            };
+            (id, sessions::record_progress(tx, id, progress).boxed())
         }
         None => {
-            let completed = complete(tx, workflow, open);
-            let fresh = sessions::fresh(tx, workflow.id, step.trigger, 1);
-            let id = fresh.id;
-            let begun = async move {
-                joined!(completed, sessions::insert(tx, &fresh))?;
+            let completed = completed(workflow, work);
+            let session = sessions::fresh(tx, workflow.id, step.trigger, 1);
+            let id = session.id;
+            let write_both = async move {
+                pipeline!(record(tx, completed), sessions::insert(tx, &session))?;
                 Ok(())
             };
-            (id, Either::Right(begun))
+            (id, write_both.boxed())
         }
     };
-    let mut enqueued = queue::next_run(tx, workflow, step, id, taker).await?;
+    let mut enqueued = queue::next_run(tx, workflow, step, id, follow_up).await?;
     if step.retry_of.is_some() {
         workflow.pending_retry_run_id = None;
     }
-    joined!(session, queue::insert(tx, &mut enqueued.run), save(tx, workflow))?;
+    pipeline!(write_sessions, queue::insert(tx, &mut enqueued.run), save(tx, workflow))?;
     Ok(enqueued)
 }
 
-/// Ends the session, for now there is nothing to do.
-async fn end(tx: &Tx<'_>, workflow: &mut WorkflowRow, open: &Open) -> Result<()> {
-    let completed = complete(tx, workflow, open);
-    joined!(completed, save(tx, workflow))?;
+/// Completes the session because there is nothing to do now, and saves the workflow.
+async fn complete_session(
+    tx: &Tx<'_>,
+    workflow: &mut WorkflowRow,
+    work: &CurrentWork,
+) -> Result<()> {
+    let completed = completed(workflow, work);
+    pipeline!(record(tx, completed), save(tx, workflow))?;
     Ok(())
 }
 
-/// Writes all of the row that may change: it was read under the lock that is still held.
+/// Writes all columns that may change: the row was read under the lock that is still held.
 async fn save(tx: &Tx<'_>, workflow: &mut WorkflowRow) -> Result<()> {
     workflow.updated_at = At(tx.now);
     diesel::update(workflows::table.filter(workflows::id.eq(workflow.id)))
         .set(&*workflow)
-        .reused()
+        .cached()
         .execute(tx.conn)
         .await?;
     Ok(())
 }
 
-/// Completes the session, unless it is over. One that ends well ends a row of network failures.
-fn complete<'tx>(
-    tx: &'tx Tx<'_>,
+/// The progress of the session when it completes. A session that completes resets the workflow's back-off.
+fn completed(
     workflow: &mut WorkflowRow,
-    open: &Open,
-) -> impl Future<Output = Result<()>> + use<'tx> {
-    let is_done = open.session.is_some_and(|session| session.result.is_none());
+    work: &CurrentWork,
+) -> Option<(Db<SessionId>, SessionProgress)> {
+    let session = work.session?;
+    let is_done = session.result.is_none();
     if is_done {
         workflow.transient_failures = 0;
         workflow.backoff_until = None;
     }
-    let session = open.session.map(|session| session.id);
-    let course = SessionProgress { n_committed: open.n_committed, n_begun: 0, is_done };
-    async move {
-        match session {
-            Some(id) => sessions::record_progress(tx, id, course).await,
-            None => Ok(()),
-        }
+    Some((session.id, SessionProgress { n_committed: work.n_committed, n_begun: 0, is_done }))
+}
+
+async fn record(tx: &Tx<'_>, completed: Option<(Db<SessionId>, SessionProgress)>) -> Result<()> {
+    match completed {
+        Some((session, progress)) => sessions::record_progress(tx, session, progress).await,
+        None => Ok(()),
     }
 }
 
-/// A handler as far as it may be due: kind, name, whether it has work, when it wakes, when it runs.
-pub(super) type DueHandler = (Db<HandlerKind>, String, bool, Option<At>, Option<At>);
+/// What decides whether a handler is due.
+#[derive(HasQuery)]
+#[diesel(table_name = handler_state)]
+pub(super) struct DueHandler {
+    kind: Db<HandlerKind>,
+    name: String,
+    has_work: bool,
+    wake_at: Option<At>,
+    next_run_at: Option<At>,
+}
 
 /// The handlers of the active version.
 pub(super) async fn handlers(tx: &Tx<'_>, workflow: Db<WorkflowId>) -> Result<Vec<DueHandler>> {
-    let handlers = handler_state::table
+    let handlers = DueHandler::query()
         .filter(handler_state::workflow_id.eq(workflow).and(handler_state::declared.eq(true)))
-        .order(handler_state::name)
-        .select((
-            handler_state::kind,
-            handler_state::name,
-            handler_state::has_work,
-            handler_state::wake_at,
-            handler_state::next_run_at,
-        ));
+        .order(handler_state::name);
     Ok(handlers.load(tx.conn).await?)
 }
 
-async fn due_view(
-    tx: &Tx<'_>,
-    workflow: &WorkflowRow,
-    has_open_run: bool,
-    handlers: Vec<DueHandler>,
-) -> Result<DueView> {
-    let mut oldest = oldest_pending(tx, workflow.id, &handlers).await?;
+async fn due_view(tx: &Tx<'_>, workflow: &WorkflowRow, work: &CurrentWork) -> Result<DueView> {
+    let mut oldest = oldest_pending(tx, workflow.id, &work.handlers).await?;
     let mut view = DueView {
         status: workflow.status.0,
         has_error: workflow.error.is_some(),
         in_maintenance: workflow.maintenance,
         backoff_until: workflow.backoff_until.map(|At(until)| until),
-        effects_paused_until: window::paused_until(workflow, &tx.policy.effects),
-        has_open_run,
+        effects_paused_until: effect_window::paused_until(workflow, &tx.policy.effects),
+        has_open_run: work.has_open_run,
         pending_retry: pending_retry(tx, workflow).await?,
         consumers: Vec::new(),
         producers: Vec::new(),
     };
-    for (Db(kind), name, has_work, wake_at, next_run_at) in handlers {
-        if kind == HandlerKind::Producer {
-            let next_run_at = next_run_at.map(|At(next)| next);
+    for handler in &work.handlers {
+        let name = handler.name.clone();
+        if handler.kind.0 == HandlerKind::Producer {
+            let next_run_at = handler.next_run_at.map(|At(next)| next);
             view.producers.push(ProducerDue { name, next_run_at });
         } else {
-            let wake_at = wake_at.map(|At(wake)| wake);
+            let has_work = handler.has_work;
+            let wake_at = handler.wake_at.map(|At(wake)| wake);
             let oldest_pending = oldest.remove(&name);
             view.consumers.push(ConsumerDue { name, has_work, wake_at, oldest_pending });
         }
@@ -248,18 +266,14 @@ async fn pending_retry(tx: &Tx<'_>, workflow: &WorkflowRow) -> Result<Option<Pen
     Ok(Some(PendingRetryView { run, handler }))
 }
 
-/// When the oldest pending event of each consumer that has work was published. One look into an index per topic, however many
-/// events wait; none where there is nothing to choose.
+/// When the oldest pending event of each consumer with work was published. It reads one index entry per topic, however many
+/// events are pending, and nothing if fewer than two consumers have work.
 async fn oldest_pending(
     tx: &Tx<'_>,
     workflow: Db<WorkflowId>,
     handlers: &[DueHandler],
 ) -> Result<HashMap<String, Timestamp>> {
-    let busy: Vec<&String> = handlers
-        .iter()
-        .filter(|(_, _, has_work, ..)| *has_work)
-        .map(|(_, name, ..)| name)
-        .collect();
+    let busy: Vec<&String> = handlers.iter().filter(|it| it.has_work).map(|it| &it.name).collect();
     let mut oldest = HashMap::new();
     if busy.len() < 2 {
         return Ok(oldest);

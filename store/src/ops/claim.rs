@@ -1,4 +1,4 @@
-//! Workers take runs, and keep them.
+//! Workers claim runs.
 
 use std::time::Duration;
 
@@ -8,16 +8,16 @@ use serde_json::Value;
 use windlass_core::{MutationStatus, RunState, WorkerId};
 
 use super::dialect::{self, RunQueryDsl};
-use super::limits::{Admitted, LimitTable};
+use super::limits::{AdmittedRun, LimitTable};
 use super::queue::Enqueued;
 use super::reads::{self, Workspaces};
 use super::{Operation, Tx};
+use crate::cached::CacheStatement;
 use crate::error::Result;
-use crate::joined::Parts;
 use crate::model::{Claim, ClaimedRun};
 use crate::params::{ClaimFilter, ClaimRuns, ClaimScope};
-use crate::queue::From;
-use crate::reused::Reuse;
+use crate::pipeline::Pipeline;
+use crate::queue::QueueFilter;
 use crate::rows::{At, Db, Json, RunRow};
 use crate::schema::{handler_runs, mutations};
 
@@ -27,23 +27,22 @@ impl Operation for ClaimRuns {
     async fn run(self, tx: &Tx<'_>) -> Result<Vec<ClaimedRun>> {
         let queued = match &self.scope {
             ClaimScope::Workflow(workspace, workflow) => {
-                let of = (*workspace, *workflow);
-                let queued = dialect::lock_queued_run(tx.conn, tx.now, of).await?;
-                queued.into_iter().map(Admitted::unlimited).collect()
+                let queued = dialect::lock_queued_run(tx.conn, *workspace, *workflow).await?;
+                queued.into_iter().map(AdmittedRun::unlimited).collect()
             }
-            ClaimScope::Matching(filter) => in_turn(tx, filter, self.limit).await?,
+            ClaimScope::Matching(filter) => admit_fairly(tx, filter, self.limit).await?,
         };
-        let parts = Parts::default();
-        let taken =
-            queued.into_iter().map(|run| parts.part(take(tx, run, self.worker, self.lease)));
-        try_join_all(taken).await
+        let pipeline = Pipeline::default();
+        let claimed =
+            queued.into_iter().map(|run| pipeline.add(claim(tx, run, self.worker, self.lease)));
+        try_join_all(claimed).await
     }
 }
 
-/// Queued runs of all workspaces in turn: who has much to do takes no more than its share while others wait.
-async fn in_turn(tx: &Tx<'_>, filter: &ClaimFilter, limit: u32) -> Result<Vec<Admitted>> {
+/// Queued runs of all workspaces in turn, so that a busy workspace gets no more than its share while others wait.
+async fn admit_fairly(tx: &Tx<'_>, filter: &ClaimFilter, limit: u32) -> Result<Vec<AdmittedRun>> {
     let Workspaces { all: mut workspaces, limited } = reads::workspaces(tx.conn, filter).await?;
-    // Who goes first changes all the time, so that a single free slot is nobody's privilege.
+    // The first workspace changes with the time, so that a single free slot does not always go to the same one.
     let n_workspaces = i64::try_from(workspaces.len()).unwrap_or(i64::MAX).max(1);
     let first = usize::try_from(tx.now.as_micros().rem_euclid(n_workspaces)).unwrap_or(0);
     workspaces.rotate_left(first);
@@ -55,9 +54,10 @@ async fn in_turn(tx: &Tx<'_>, filter: &ClaimFilter, limit: u32) -> Result<Vec<Ad
         let mut with_more = Vec::new();
         for workspace in workspaces {
             let wanted = share.min(left);
-            let full = limits.full(tx, workspace);
-            let from = From { workspace, labels: &filter.labels, besides: &found, full: &full };
-            let runs = dialect::lock_queued_runs(tx.conn, tx.now, &from, wanted).await?;
+            let full_keys = limits.full_keys(tx, workspace);
+            let labels = &filter.labels;
+            let queue = QueueFilter { workspace, labels, except: &found, full_keys: &full_keys };
+            let runs = dialect::lock_queued_runs(tx.conn, &queue, wanted).await?;
             if runs.len() == usize::try_from(wanted).unwrap_or(usize::MAX) {
                 with_more.push(workspace);
             }
@@ -72,9 +72,9 @@ async fn in_turn(tx: &Tx<'_>, filter: &ClaimFilter, limit: u32) -> Result<Vec<Ad
     Ok(admitted)
 }
 
-async fn take(
+async fn claim(
     tx: &Tx<'_>,
-    Admitted { run: (row, workflow_name, mutation), limited }: Admitted,
+    AdmittedRun { run: (row, workflow_name, mutation), limited }: AdmittedRun,
     worker: WorkerId,
     lease: Duration,
 ) -> Result<ClaimedRun> {
@@ -97,13 +97,13 @@ async fn take(
             handler_runs::limited.eq(limited),
             handler_runs::started_at.eq(Some(At(tx.now))),
         ))
-        .reused()
+        .cached()
         .execute(tx.conn)
         .await?;
     claimed(tx, Enqueued { run: row, state }, workflow_name).await
 }
 
-/// A run that was claimed, as its worker needs it.
+/// A claimed run with everything that its worker needs.
 pub(super) async fn claimed(
     tx: &Tx<'_>,
     Enqueued { run, state }: Enqueued,
@@ -124,7 +124,7 @@ pub(super) async fn claimed(
     })
 }
 
-/// What the effect returned that this run continues after.
+/// The result of the run's mutation, if it was applied.
 async fn mutation_result(tx: &Tx<'_>, run: &RunRow) -> Result<Option<Value>> {
     let Some(mutation) = run.mutation_id else { return Ok(None) };
     let applied = mutations::table

@@ -1,4 +1,4 @@
-//! What a person does with a workflow.
+//! Pauses, resumes and archives workflows, and starts manual sessions.
 
 use diesel::prelude::*;
 use windlass_core::{
@@ -8,8 +8,8 @@ use windlass_core::{
 
 use super::advance::advance_workflow;
 use super::dialect::RunQueryDsl;
-use super::notices::{self, Entry};
-use super::{Operation, Tx, sessions, window};
+use super::journal::{self, Entry};
+use super::{Operation, Tx, effect_window, notifications, sessions};
 use crate::error::{Result, StoreError};
 use crate::literals::IsUnsettled;
 use crate::model::Workflow;
@@ -37,15 +37,16 @@ impl Operation for ControlWorkflow {
         let has_script = workflow.active_script_id.is_some();
         workflow.status = Db(workflow.status.0.after(self.action, has_script)?);
         if self.action == Action::Resume {
-            lift(tx, &mut workflow).await?;
+            clear_stop(tx, &mut workflow).await?;
         }
-        notices::journal(tx, &workflow, Entry::by(&self.actor, action, &workflow.id.0)).await?;
+        journal::add(tx, &workflow, Entry::by(&self.actor, action, &workflow.id.0)).await?;
         Ok(advance_workflow(tx, workflow).await?.workflow.into())
     }
 }
 
-/// Whoever resumes a workflow asserts that what stopped it is mended; an effect in doubt has to be settled by itself.
-async fn lift(tx: &Tx<'_>, workflow: &mut WorkflowRow) -> Result<()> {
+/// Clears what stopped the workflow: the person who resumes it asserts that the cause is fixed. A mutation in doubt has to be
+/// resolved separately.
+async fn clear_stop(tx: &Tx<'_>, workflow: &mut WorkflowRow) -> Result<()> {
     if let Some((mutation, _)) = in_doubt(tx, workflow).await? {
         return Err(StoreError::InDoubt { mutation });
     }
@@ -56,11 +57,11 @@ async fn lift(tx: &Tx<'_>, workflow: &mut WorkflowRow) -> Result<()> {
     workflow.transient_failures = 0;
     workflow.backoff_until = None;
     workflow.lost_runs = 0;
-    window::forget(workflow);
-    notices::resolve(tx, workflow.id, notices::OF_ANY_STOP).await
+    effect_window::reset(workflow);
+    notifications::resolve(tx, workflow.id, notifications::OF_ANY_STOP).await
 }
 
-/// A mutation that nobody knows the outcome of, and when it is looked up next. One that its worker still waits for is not in doubt.
+/// A mutation in doubt, and when it is looked up next. A mutation whose worker still waits for the answer is not in doubt.
 async fn in_doubt(
     tx: &Tx<'_>,
     workflow: &WorkflowRow,
@@ -80,7 +81,7 @@ impl Operation for StartSession {
 
     async fn run(self, tx: &Tx<'_>) -> Result<SessionId> {
         let mut workflow = tx.lock(self.workspace, self.workflow).await?;
-        refuse_hindered(tx, &workflow).await?;
+        require_runnable(tx, &workflow).await?;
         workflow.transient_failures = 0;
         workflow.backoff_until = None;
         let producers = handler_state::workflow_id
@@ -93,13 +94,13 @@ impl Operation for StartSession {
             .await?;
         let session = manual_session(tx, workflow.id).await?;
         let entry = Entry::by(&self.actor, "session.started", &session.0);
-        notices::journal(tx, &workflow, entry).await?;
+        journal::add(tx, &workflow, entry).await?;
         advance_workflow(tx, workflow).await?;
         Ok(session.0)
     }
 }
 
-/// A session for a person: the one whose first run still waits for a worker, or a new one.
+/// The manual session: the open one, whose first run is still queued, or a new one.
 async fn manual_session(tx: &Tx<'_>, workflow: Db<WorkflowId>) -> Result<Db<SessionId>> {
     match sessions::find_open(tx, workflow).await? {
         Some(session) => sessions::make_manual(tx, session).await,
@@ -112,7 +113,7 @@ async fn manual_session(tx: &Tx<'_>, workflow: Db<WorkflowId>) -> Result<Db<Sess
 }
 
 /// Refuses a session that cannot be now, with what to do about it.
-async fn refuse_hindered(tx: &Tx<'_>, workflow: &WorkflowRow) -> Result<()> {
+async fn require_runnable(tx: &Tx<'_>, workflow: &WorkflowRow) -> Result<()> {
     let name = &workflow.name;
     let not_now = |reason: &str, hint: String| {
         let what = format!("`{name}` cannot run now, because {reason}");

@@ -1,20 +1,20 @@
-//! Events that were taken out of the way.
+//! Puts parked events back or skips them.
 
 use diesel::prelude::*;
 use windlass_core::{EventStatus, TopicId, WorkflowId};
 
 use super::advance::advance_workflow;
 use super::dialect::RunQueryDsl;
-use super::notices::{self, Entry};
+use super::journal::{self, Entry};
 use super::publish::mark_work;
-use super::{Operation, Tx, reads};
+use super::{Operation, Tx, notifications, reads};
 use crate::error::{Result, StoreError};
 use crate::literals::IsParked;
 use crate::model::{Event, NotificationKind};
 use crate::params::{ParkedEventAction, SettleEvent};
 use crate::rows::{At, Db, EventRow};
 use crate::schema::{events, topics};
-use crate::tenant::is_of;
+use crate::tenant::in_workspace;
 
 impl Operation for SettleEvent {
     type Output = Event;
@@ -24,12 +24,12 @@ impl Operation for SettleEvent {
         let query = || {
             EventRow::query()
                 .filter(events::id.eq(Db(self.event)))
-                .filter(is_of!(self.workspace, events::workflow_id))
+                .filter(in_workspace!(self.workspace, events::workflow_id))
         };
         let found: Option<EventRow> = query().first(tx.conn).await.optional()?;
         let Db(workflow) = found.ok_or_else(not_found)?.workflow_id;
         let workflow = tx.lock(self.workspace, workflow).await?;
-        // Read again: whoever held the lock may have settled it.
+        // Read again under the lock: it may have changed.
         let event: EventRow = query().first(tx.conn).await?;
         if event.status.0 != EventStatus::Parked {
             return Err(StoreError::NotNow {
@@ -54,10 +54,10 @@ impl Operation for SettleEvent {
             mark_work(tx, workflow.id.0, &[topic]).await?;
         }
         if !has_parked(tx, workflow.id).await? {
-            notices::resolve(tx, workflow.id, &[NotificationKind::EventParked]).await?;
+            notifications::resolve(tx, workflow.id, &[NotificationKind::EventParked]).await?;
         }
-        let entry = Entry::by(&self.actor, action, &self.event).context(self.reason);
-        notices::journal(tx, &workflow, entry).await?;
+        let entry = Entry::by(&self.actor, action, &self.event).because(self.reason);
+        journal::add(tx, &workflow, entry).await?;
         advance_workflow(tx, workflow).await?;
         reads::event(tx.conn, self.workspace, self.event).await
     }

@@ -1,4 +1,4 @@
-//! The input ledger: the outside things that cause work, each entered once.
+//! The input ledger: the outside things that cause work, each registered once.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -13,10 +13,10 @@ use crate::params::{NewEvent, NewInput};
 use crate::rows::{At, Db, InputRow, storable};
 use crate::schema::{inputs, past_inputs};
 
-/// Which input each id stands for that the script was given: an entry that was there before keeps its own id and title.
+/// Maps each id that the script was given to the id in the ledger: an existing input keeps its own id and title.
 pub(super) struct Registered(HashMap<InputId, InputId>);
 
-/// Enters the inputs that the workflow does not have yet.
+/// Registers the inputs that the workflow does not have yet.
 pub(super) async fn register(
     tx: &Tx<'_>,
     locked: &LockedRun,
@@ -37,9 +37,9 @@ pub(super) async fn register(
             .do_nothing()
             .execute(tx.conn)
             .await?;
-        let entered = entered(tx, locked, batch).await?;
+        let registered = registered(tx, locked, batch).await?;
         for input in batch {
-            let id = entered
+            let id = registered
                 .get(&natural_key(input))
                 .ok_or_else(|| StoreError::not_found("input", &input.id))?;
             ids.insert(input.id, *id);
@@ -48,7 +48,7 @@ pub(super) async fn register(
     Ok(Registered(ids))
 }
 
-/// Leaves out inputs that were over and are no longer kept, where nothing new is caused by them: they stay over.
+/// Drops inputs that were pruned already and that cause no new event.
 pub(super) async fn drop_unused_inputs(
     tx: &Tx<'_>,
     locked: &LockedRun,
@@ -77,7 +77,7 @@ fn natural_key(input: &NewInput) -> NaturalKey {
 }
 
 impl Registered {
-    /// Replaces the ids that the script was given by those that count.
+    /// Replaces the ids that the script was given by those in the ledger.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] where an event names an input that the workflow does not have.
@@ -123,12 +123,12 @@ fn row(tx: &Tx<'_>, locked: &LockedRun, input: &NewInput) -> InputRow {
 
 type NaturalKey = (String, String, String);
 
-async fn entered(
+async fn registered(
     tx: &Tx<'_>,
     locked: &LockedRun,
     batch: &[NewInput],
 ) -> Result<HashMap<NaturalKey, InputId>> {
-    // By all columns of the key, or else all inputs that the workflow ever had are read; what is found besides is not asked for.
+    // By all columns of the key, or else every input of the workflow is read. It may find more inputs than those of the batch.
     let sources: BTreeSet<&String> = batch.iter().map(|input| &input.source).collect();
     let types: BTreeSet<&String> = batch.iter().map(|input| &input.input_type).collect();
     let names = batch.iter().map(|input| &input.external_id);

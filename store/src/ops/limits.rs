@@ -1,30 +1,30 @@
-//! Limits on what runs have in common: how many are taken at once, and in a while.
+//! Limits on runs with the same key: how many may run at once, and how many may start in a time window.
 //!
-//! How many run is counted, never kept: it cannot come apart from what runs. Whoever takes runs holds the limits of those
-//! workspaces locked, so that two do not both count the last free place. Whoever ends a run needs no lock: it only frees one.
+//! The number of running runs is counted, never stored, so it cannot be wrong. Claiming runs locks the limits of their workspaces,
+//! so that two workers cannot both take the last free place. Ending a run needs no lock: it only frees a place.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use diesel::dsl::count_star;
 use diesel::prelude::*;
 use serde_json::json;
 use windlass_core::{LimitKey, LimitUsage, RunId, WorkspaceId};
 
 use super::dialect::{self, RunQueryDsl};
-use super::notices::{self, Entry};
-use super::{Operation, Tx, reads, stored};
+use super::journal::{self, Entry};
+use super::{Operation, Tx, reads};
+use crate::cached::CacheStatement;
+use crate::convert::{to_i32, to_micros};
 use crate::error::Result;
 use crate::literals::IsActive;
 use crate::params::SetLimit;
 use crate::queue::QueuedRun;
-use crate::reused::Reuse;
 use crate::rows::{At, Db, LimitRow, WorkflowKeyRow, WorkflowRow};
 use crate::schema::{handler_runs, limits, workflow_keys};
 
-/// The limits of some workspaces, locked, and how much of each is used.
+/// The locked limits of some workspaces, and how much of each is used.
 #[derive(Debug, Default)]
 pub(super) struct LimitTable {
-    states: BTreeMap<(WorkspaceId, String), LimitUsage>,
+    usages: BTreeMap<(WorkspaceId, String), LimitUsage>,
     changed: BTreeSet<(WorkspaceId, String)>,
 }
 
@@ -34,26 +34,26 @@ impl LimitTable {
             return Ok(Self::default());
         }
         let limits = dialect::lock_limits(tx.conn, workspaces).await?;
-        let states = reads::limit_usages(tx.conn, limits).await?;
-        Ok(Self { states, changed: BTreeSet::new() })
+        let usages = reads::limit_usages(tx.conn, limits).await?;
+        Ok(Self { usages, changed: BTreeSet::new() })
     }
 
-    /// The keys that no run of the workspace may have now.
-    pub(super) fn full(&self, tx: &Tx<'_>, workspace: WorkspaceId) -> Vec<String> {
-        let of_workspace = self.states.iter().filter(|((of, _), _)| *of == workspace);
-        let full = of_workspace.filter(|(_, state)| state.reached(tx.now).is_some());
+    /// The keys of the workspace whose limit is reached.
+    pub(super) fn full_keys(&self, tx: &Tx<'_>, workspace: WorkspaceId) -> Vec<String> {
+        let of_workspace = self.usages.iter().filter(|((of, _), _)| *of == workspace);
+        let full = of_workspace.filter(|(_, usage)| usage.reached(tx.now).is_some());
         full.map(|((_, key), _)| key.clone()).collect()
     }
 
-    /// Which of the runs may begin, one after the other, and whether a limit knows of them.
+    /// Admits the runs that may start, one after the other, and counts them.
     pub(super) async fn admit(
         &mut self,
         tx: &Tx<'_>,
         workspace: WorkspaceId,
         runs: Vec<QueuedRun>,
-    ) -> Result<Vec<Admitted>> {
-        if !self.states.keys().any(|(of, _)| *of == workspace) {
-            return Ok(runs.into_iter().map(Admitted::unlimited).collect());
+    ) -> Result<Vec<AdmittedRun>> {
+        if !self.usages.keys().any(|(of, _)| *of == workspace) {
+            return Ok(runs.into_iter().map(AdmittedRun::unlimited).collect());
         }
         let ids: Vec<_> = runs.iter().map(|(run, ..)| run.id).collect();
         let keys = handler_runs::table
@@ -67,15 +67,15 @@ impl LimitTable {
         for run in runs {
             let of_run = keys.iter().filter(|(of, _)| *of == run.0.id);
             let of_run = of_run.map(|(_, key)| (workspace, key.clone()));
-            let known: Vec<_> = of_run.filter(|key| self.states.contains_key(key)).collect();
-            let is_full = |key| self.states.get(key).is_some_and(|it| it.reached(tx.now).is_some());
-            if known.iter().any(is_full) {
+            let limited: Vec<_> = of_run.filter(|key| self.usages.contains_key(key)).collect();
+            let is_full = |key| self.usages.get(key).is_some_and(|it| it.reached(tx.now).is_some());
+            if limited.iter().any(is_full) {
                 continue;
             }
-            admitted.push(Admitted { run, limited: !known.is_empty() });
-            for key in known {
-                if let Some(state) = self.states.get_mut(&key) {
-                    *state = state.with_one_more_run(tx.now);
+            admitted.push(AdmittedRun { run, limited: !limited.is_empty() });
+            for key in limited {
+                if let Some(usage) = self.usages.get_mut(&key) {
+                    *usage = usage.with_one_more_run(tx.now);
                 }
                 self.changed.insert(key);
             }
@@ -83,19 +83,19 @@ impl LimitTable {
         Ok(admitted)
     }
 
-    /// Writes how much of the rates is used.
+    /// Saves how much of each rate is used.
     pub(super) async fn save(self, tx: &Tx<'_>) -> Result<()> {
         for (workspace, key) in self.changed {
-            let Some(state) = self.states.get(&(workspace, key.clone())) else { continue };
-            if state.limit.rate.is_none() {
+            let Some(usage) = self.usages.get(&(workspace, key.clone())) else { continue };
+            if usage.limit.rate.is_none() {
                 continue;
             }
             diesel::update(limits::table.find((Db(workspace), key)))
                 .set((
-                    limits::window_started_at.eq(state.window_started_at.map(At)),
-                    limits::taken.eq(stored(state.taken)),
+                    limits::window_started_at.eq(usage.window_started_at.map(At)),
+                    limits::taken.eq(to_i32(usage.taken)),
                 ))
-                .reused()
+                .cached()
                 .execute(tx.conn)
                 .await?;
         }
@@ -103,21 +103,21 @@ impl LimitTable {
     }
 }
 
-/// A run that may begin.
-pub(super) struct Admitted {
+/// A queued run that no limit keeps from starting.
+pub(super) struct AdmittedRun {
     pub(super) run: QueuedRun,
-    /// Whether others may wait for its end.
+    /// Whether it counts against a limit, so that other runs may wait for its end.
     pub(super) limited: bool,
 }
 
-impl Admitted {
-    /// One that nothing limits.
+impl AdmittedRun {
+    /// A run without limits.
     pub(super) const fn unlimited(run: QueuedRun) -> Self {
         Self { run, limited: false }
     }
 }
 
-/// Writes what the workflow's runs have in common with others, by what its script may call.
+/// Stores the limit keys of the workflow's runs: they follow from what its script may call.
 pub(super) async fn store_limit_keys(
     tx: &Tx<'_>,
     workflow: &WorkflowRow,
@@ -148,15 +148,15 @@ impl Operation for SetLimit {
             let row = LimitRow {
                 workspace_id: workspace,
                 key: key.clone(),
-                at_once: limit.at_once.map(stored),
-                rate: limit.rate.map(|rate| stored(rate.runs)),
-                rate_window: limit.rate.map(|rate| crate::convert::stored_micros(rate.per)),
+                at_once: limit.at_once.map(to_i32),
+                rate: limit.rate.map(|rate| to_i32(rate.runs)),
+                rate_window: limit.rate.map(|rate| to_micros(rate.per)),
                 window_started_at: None,
                 taken: 0,
             };
             diesel::insert_into(limits::table).values(&row).execute(tx.conn).await?;
         }
-        // What runs already is followed by nobody without being counted.
+        // A worker may not claim the next run of a running one without counting it.
         let with_key = workflow_keys::table.filter(workflow_keys::key.eq(&key));
         let with_key = with_key.select(workflow_keys::workflow_id);
         let concerned = handler_runs::workspace_id
@@ -167,31 +167,8 @@ impl Operation for SetLimit {
             .execute(tx.conn)
             .await?;
         let entry = Entry::on(&self.actor, "limit.set", key).with(details);
-        notices::journal_of(tx, (workspace, None), entry).await?;
-        tx.wake_if(true);
+        journal::add_to_workspace(tx, workspace, entry).await?;
+        tx.wake();
         Ok(())
     }
-}
-
-/// How many runs have each key, by their status.
-pub(in super::super) async fn count_by_key(
-    conn: &dialect::Conn,
-    workspaces: &[WorkspaceId],
-    active: bool,
-) -> Result<Vec<(Db<WorkspaceId>, String, i64)>> {
-    let workspaces: Vec<_> = workspaces.iter().copied().map(Db).collect();
-    let with_keys = || {
-        handler_runs::table
-            .inner_join(
-                workflow_keys::table.on(workflow_keys::workflow_id.eq(handler_runs::workflow_id)),
-            )
-            .filter(handler_runs::workspace_id.eq_any(&workspaces))
-            .group_by((handler_runs::workspace_id, workflow_keys::key))
-            .select((handler_runs::workspace_id, workflow_keys::key, count_star()))
-    };
-    Ok(if active {
-        with_keys().filter(IsActive).load(conn).await?
-    } else {
-        with_keys().filter(crate::literals::IsQueued).load(conn).await?
-    })
 }

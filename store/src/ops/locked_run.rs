@@ -1,4 +1,4 @@
-//! A run together with what its state depends on, and a worker's right to write to it.
+//! Locks a run's workflow and reads the run with its state, for a worker with a claim or for the engine.
 
 use diesel::prelude::*;
 use windlass_core::{
@@ -8,10 +8,10 @@ use windlass_core::{
 
 use super::Tx;
 use super::dialect::{self, Conn, RunQueryDsl};
-use crate::convert::count;
+use crate::convert::to_u32;
 use crate::error::Result;
-use crate::joined::joined;
 use crate::model::Claim;
+use crate::pipeline::pipeline;
 use crate::rows::{Db, RunHead, SessionHead, WorkflowRow};
 use crate::schema::{handler_runs, mutations, sessions};
 
@@ -21,51 +21,51 @@ pub(in super::super) struct LockedRun {
     pub(super) run: RunHead,
     pub(super) session: SessionHead,
     pub(super) state: RunState,
-    /// What can be done about its mutation, should it be in doubt.
+    /// How its mutation is settled if it is in doubt.
     pub(super) recourse: Recourse,
-    /// What its mutation costs if it happens, in microdollars.
+    /// What its mutation costs if it is applied, in microdollars.
     pub(super) price: i64,
 }
 
 impl LockedRun {
-    /// The run, where it is one of that workflow.
-    fn new(workflow: WorkflowRow, loaded: Loaded) -> Option<Self> {
-        let Loaded { run, session, state, recourse, price } = loaded;
-        let is_its = run.workflow_id == workflow.id;
-        is_its.then_some(Self { workflow, run, session, state, recourse, price })
+    /// The run, if it belongs to the workflow.
+    fn new(workflow: WorkflowRow, loaded: LoadedRun) -> Option<Self> {
+        let LoadedRun { run, session, state, recourse, price } = loaded;
+        let is_its_own = run.workflow_id == workflow.id;
+        is_its_own.then_some(Self { workflow, run, session, state, recourse, price })
     }
 
-    /// What a stop depends on.
+    /// What the transition of a stop depends on.
     pub(super) fn stop_context<'a>(&self, policy: &'a Policy) -> StopContext<'a> {
         StopContext {
-            transient_failures: count(self.workflow.transient_failures),
+            transient_failures: to_u32(self.workflow.transient_failures),
             backoff: &policy.transient,
             seed: self.run.id.0.seed(),
             recourse: self.recourse,
         }
     }
 
-    /// Whether that worker drives the run.
-    pub(super) fn is_held_by(&self, worker: WorkerId) -> bool {
+    /// Whether the worker has claimed the run.
+    pub(super) fn is_claimed_by(&self, worker: WorkerId) -> bool {
         self.state.status == Status::Active && self.run.claimed_by == Some(Db(worker))
     }
 
-    /// Whether the run belongs to the script version that is active now.
+    /// Whether the run's script version is the active one.
     ///
-    /// A run of an older version, which was under way when the new one was activated, does not answer what the activation asked
-    /// for: every producer is still due, and every consumer still has work.
+    /// A run of an older version, which was active when the new one was activated, does not count as a run of the new one: every
+    /// producer is still due, and every consumer still has work.
     pub(super) fn is_current(&self) -> bool {
         self.workflow.active_script_id == Some(self.run.script_id)
     }
 }
 
-/// The run that `claim` gives the right to write to, with its workflow locked; none where the claim is lost.
+/// Locks the workflow of a claimed run and reads the run; returns nothing if the claim is lost.
 ///
-/// A lease that has expired does not lose it: only that another worker claimed the run, or that it was stopped in the meantime.
-/// So a worker that was merely slow loses nothing while nobody missed it.
+/// A claim is lost when the run was recovered or stopped, not when its lease expires: a worker that was merely slow keeps its run
+/// until another one takes it over.
 pub(super) async fn lock_claimed_run(conn: &Conn, claim: Claim) -> Result<Option<LockedRun>> {
-    // The run is looked at when the lock is taken.
-    let (workflow, run) = joined!(
+    // The run is read after the lock is taken.
+    let (workflow, run) = pipeline!(
         dialect::lock_workflow(conn, claim.workspace, claim.workflow),
         load(conn, claim.run),
     )?;
@@ -74,7 +74,7 @@ pub(super) async fn lock_claimed_run(conn: &Conn, claim: Claim) -> Result<Option
     Ok(locked.filter(|locked| locked.run.fence == claim.fence && is_active(locked)))
 }
 
-/// The run of that workspace, with its workflow locked.
+/// Locks the workflow of a run and reads the run.
 pub(super) async fn find(
     tx: &Tx<'_>,
     workspace: WorkspaceId,
@@ -85,7 +85,7 @@ pub(super) async fn find(
     with_run(tx, locked, run).await
 }
 
-/// The same, but none where somebody has locked the workflow just now.
+/// Does the same, but returns nothing if another transaction has locked the workflow.
 pub(super) async fn find_free(
     tx: &Tx<'_>,
     workspace: WorkspaceId,
@@ -115,12 +115,12 @@ async fn with_run(
     run: RunId,
 ) -> Result<Option<LockedRun>> {
     let Some(workflow) = locked else { return Ok(None) };
-    // Read only now: whoever held the lock may have changed the run.
+    // Read under the lock: the run may have changed before.
     Ok(load(tx.conn, run).await?.and_then(|loaded| LockedRun::new(workflow, loaded)))
 }
 
-/// A run and what its state depends on.
-pub(super) struct Loaded {
+/// A run with its state.
+pub(super) struct LoadedRun {
     pub(super) run: RunHead,
     session: SessionHead,
     pub(super) state: RunState,
@@ -128,13 +128,13 @@ pub(super) struct Loaded {
     price: i64,
 }
 
-/// What a ledger row says of its mutation's fate, whether its tool can look it up, and what it costs.
+/// The status of a mutation, whether its tool can look it up, and its cost.
 type LedgerState = (Db<MutationStatus>, bool, i64);
 
-/// A run without what its script made, its session and its ledger row.
+/// A run without its values, its session and its mutation.
 type HeadRow = (RunHead, SessionHead, Option<LedgerState>);
 
-impl From<HeadRow> for Loaded {
+impl From<HeadRow> for LoadedRun {
     fn from((run, session, mutation): HeadRow) -> Self {
         let state = RunState {
             kind: run.kind.0,
@@ -150,8 +150,8 @@ impl From<HeadRow> for Loaded {
     }
 }
 
-/// The run and its state.
-pub(super) async fn load(conn: &Conn, run: RunId) -> Result<Option<Loaded>> {
+/// Reads a run and its state.
+pub(super) async fn load(conn: &Conn, run: RunId) -> Result<Option<LoadedRun>> {
     let mutation = (mutations::status, mutations::reconcilable, mutations::cost);
     let head = handler_runs::table
         .inner_join(sessions::table)
@@ -159,5 +159,5 @@ pub(super) async fn load(conn: &Conn, run: RunId) -> Result<Option<Loaded>> {
         .filter(handler_runs::id.eq(Db(run)))
         .select((RunHead::as_select(), SessionHead::as_select(), mutation.nullable()));
     let found: Option<HeadRow> = head.first(conn).await.optional()?;
-    Ok(found.map(Loaded::from))
+    Ok(found.map(LoadedRun::from))
 }

@@ -1,4 +1,4 @@
-//! What scripts log, checkpointed with what they did.
+//! Log lines of scripts, written with the run's checkpoints.
 
 use diesel::dsl::max;
 use diesel::prelude::*;
@@ -11,7 +11,7 @@ use crate::params::NewLog;
 use crate::rows::{At, Db, LogRow, storable};
 use crate::schema::run_logs;
 
-/// Adds lines after those that the run has.
+/// Appends lines to the run's log.
 pub(super) async fn append(tx: &Tx<'_>, run: Db<RunId>, lines: Vec<NewLog>) -> Result<()> {
     if lines.is_empty() {
         return Ok(());

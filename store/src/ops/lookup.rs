@@ -1,16 +1,16 @@
-//! Effects in doubt that a tool can look up.
+//! Lookups of mutations in doubt.
 
 use diesel::prelude::*;
 use serde_json::json;
 use windlass_core::{Failure, MutationId, MutationStatus, ResolvedBy, WorkspaceId};
 
 use super::dialect::RunQueryDsl;
+use super::doubt::{lock_run_in_doubt, settle};
+use super::journal::{self, Entry};
 use super::locked_run::LockedRun;
-use super::notices::{self, Entry};
 use super::outcome::{NextLookup, TransitionContext};
-use super::resolve::{find_doubtful, settle};
 use super::{Operation, Tx, reads};
-use crate::convert::count;
+use crate::convert::to_u32;
 use crate::error::Result;
 use crate::literals::IsLookedUp;
 use crate::model::DueLookup;
@@ -46,7 +46,7 @@ impl Operation for ClaimLookups {
         let due: Vec<Due> = due.load(tx.conn).await?;
         let mut claimed = Vec::new();
         for (mutation, due_at, Db(workspace), workflow_name) in due {
-            // Who else saw the same row due finds another instant in it.
+            // If another worker found the same row, one of the two updates matches nothing.
             let still_due = mutations::id.eq(mutation).and(mutations::next_reconcile_at.eq(due_at));
             let n_claimed = diesel::update(mutations::table.filter(still_due))
                 .filter(IsLookedUp)
@@ -71,31 +71,31 @@ impl Operation for SettleLookup {
     type Output = MutationStatus;
 
     async fn run(self, tx: &Tx<'_>) -> Result<MutationStatus> {
-        let locked = find_doubtful(tx, self.workspace, self.mutation).await?;
+        let locked = lock_run_in_doubt(tx, self.workspace, self.mutation).await?;
         let row = MutationRow::query().filter(mutations::id.eq(Db(self.mutation)));
         let row: MutationRow = row.first(tx.conn).await?;
         match self.finding {
             Finding::Applied(result) => reconciled(tx, locked, self.mutation, Some(&result)).await,
-            // Whoever looks it up meanwhile, or the person who settled it otherwise, has the say.
-            _ if count(row.reconcile_attempts) != self.attempt => Ok(row.status.0),
+            // A newer attempt, or the person who resolved it, decides.
+            _ if to_u32(row.reconcile_attempts) != self.attempt => Ok(row.status.0),
             Finding::Absent { counts_after } => {
-                // The request may have left as late as that, and what was seen is as old as the attempt.
+                // The request left before the run ended, and the answer is as old as the start of the attempt.
                 let At(left_by) = locked.run.ended_at.unwrap_or(At(tx.now));
                 let At(looked_at) = row.last_reconcile_at.unwrap_or(At(tx.now));
                 let counts_at = left_by.after(counts_after);
                 if counts_at <= looked_at {
                     return reconciled(tx, locked, self.mutation, None).await;
                 }
-                // It was no attempt: nothing could be seen so early.
+                // It does not count as an attempt: it was too early.
                 let attempts = row.reconcile_attempts.saturating_sub(1);
-                look_again(tx, row.id, NextLookup { attempts, at: At(counts_at) }).await?;
+                end_attempt(tx, row.id, NextLookup { attempts, at: At(counts_at) }).await?;
                 Ok(row.status.0)
             }
             Finding::Unknown(failure) => match tx.policy.lookup.delay(self.attempt) {
                 Some(delay) => {
                     let attempts = row.reconcile_attempts;
                     let at = At(tx.now.after(delay));
-                    look_again(tx, row.id, NextLookup { attempts, at }).await?;
+                    end_attempt(tx, row.id, NextLookup { attempts, at }).await?;
                     Ok(row.status.0)
                 }
                 None => give_up(tx, locked, self.mutation, failure).await,
@@ -104,27 +104,27 @@ impl Operation for SettleLookup {
     }
 }
 
-/// The first look, which the worker made that sent the request, told nothing that counts.
-pub(super) fn after_first(tx: &Tx<'_>, counts_after: std::time::Duration) -> NextLookup {
+/// The lookup after the first one, which the worker that sent the request has made without a definite answer.
+pub(super) fn second(tx: &Tx<'_>, counts_after: std::time::Duration) -> NextLookup {
     let delay = tx.policy.lookup.delay(1).unwrap_or_default();
     NextLookup { attempts: 1, at: At(tx.now.after(counts_after.max(delay))) }
 }
 
-/// A person wants it looked up at once, from the first attempt.
+/// Makes a mutation due for a lookup now, with all attempts left.
 pub(super) async fn restart(tx: &Tx<'_>, mutation: MutationId) -> Result<()> {
-    look_at(tx, Db(mutation), NextLookup { attempts: 0, at: At(tx.now) }).await
+    schedule(tx, Db(mutation), NextLookup { attempts: 0, at: At(tx.now) }).await
 }
 
-/// The attempt is over, and told nothing that counts.
-async fn look_again(tx: &Tx<'_>, mutation: Db<MutationId>, next: NextLookup) -> Result<()> {
+/// Ends an attempt without a definite answer, and schedules the next one.
+async fn end_attempt(tx: &Tx<'_>, mutation: Db<MutationId>, next: NextLookup) -> Result<()> {
     diesel::update(mutations::table.filter(mutations::id.eq(mutation)).filter(IsLookedUp))
         .set(mutations::looked_up_until.eq(None::<At>))
         .execute(tx.conn)
         .await?;
-    look_at(tx, mutation, next).await
+    schedule(tx, mutation, next).await
 }
 
-async fn look_at(tx: &Tx<'_>, mutation: Db<MutationId>, next: NextLookup) -> Result<()> {
+async fn schedule(tx: &Tx<'_>, mutation: Db<MutationId>, next: NextLookup) -> Result<()> {
     diesel::update(mutations::table.filter(mutations::id.eq(mutation)).filter(IsLookedUp))
         .set((
             mutations::reconcile_attempts.eq(next.attempts),
@@ -133,7 +133,7 @@ async fn look_at(tx: &Tx<'_>, mutation: Db<MutationId>, next: NextLookup) -> Res
         ))
         .execute(tx.conn)
         .await?;
-    tx.wake_if(true);
+    tx.wake();
     Ok(())
 }
 
@@ -143,12 +143,12 @@ async fn reconciled(
     mutation: MutationId,
     found: Option<&serde_json::Value>,
 ) -> Result<MutationStatus> {
-    let breaker = tx.policy.effects.breaker(count(locked.workflow.window_doubts));
+    let breaker = tx.policy.effects.breaker(to_u32(locked.workflow.window_doubts));
     let changes = locked.state.reconcile(found.is_some())?.held_by(breaker);
     let settled = changes.run.mutation.unwrap_or(MutationStatus::Failed);
     let entry = Entry::by_windlass("mutation.reconciled", &mutation)
         .with(json!({ "happened": found.is_some(), "run": locked.run.id.0 }));
-    notices::journal(tx, &locked.workflow, entry).await?;
+    journal::add(tx, &locked.workflow, entry).await?;
     let resolved_by = Some(ResolvedBy::Reconciliation);
     let context = TransitionContext { result: found, resolved_by, ..TransitionContext::default() };
     settle(tx, locked, changes, &context).await?;
@@ -172,7 +172,7 @@ async fn give_up(
     let changes = locked.state.give_up_lookup(&failure)?;
     let entry = Entry::by_windlass("mutation.lookup_given_up", &mutation)
         .with(json!({ "attempts": attempts, "error": failure.message, "run": locked.run.id.0 }));
-    notices::journal(tx, &locked.workflow, entry).await?;
+    journal::add(tx, &locked.workflow, entry).await?;
     settle(tx, locked, changes, &TransitionContext::failed(&failure)).await?;
     Ok(MutationStatus::Indeterminate)
 }

@@ -1,21 +1,21 @@
-//! The operations, once: the body of each transaction, written over a `Conn` and a `RunQueryDsl` that the backend provides in
-//! its module `dialect`. This folder is mounted by both backends.
+//! The write operations. Each operation is the body of one transaction, written over the `Conn` and the `RunQueryDsl` of the
+//! backend's module `dialect`. Both backends mount this folder, so it is compiled once for each.
 //!
-//! An operation that changes a workflow locks the workflow's row first and reads afterwards, so that what happens to one
-//! workflow happens one after the other. Then it asks the core, and writes what the core answers with [`outcome::write`]. At
-//! its end stands [`advance::advance_workflow`], which decides what the workflow does next.
+//! An operation that changes a workflow first locks the workflow's row and then reads, so the operations on one workflow run one
+//! after the other. It asks `windlass-core` for the state transition and writes the result with [`outcome::write`]. At the end,
+//! [`advance::advance_workflow`] decides what the workflow does next.
 //!
-//! Statements that do not need one another's answers are joined, which on PostgreSQL saves the waiting between them. They happen
-//! in the order in which they stand there: `joined!` polls the first one first. Of a part that has more than one statement only
-//! the first is sure to happen before what stands after it.
+//! Statements that do not need one another's answers are sent in one `pipeline!`, which saves round trips on PostgreSQL. It polls
+//! them in the order in which they are written. If one of its futures runs several statements, only the first of them is sure to
+//! run before the next future's.
 
-/// Inserts rows; a single one by a statement that is prepared once, as that of a list is not.
+/// Inserts rows. A single row uses a statement that is prepared once; the statement for a list is not cached.
 macro_rules! insert_all {
     ($tx:expr, $table:expr, $rows:expr) => {
         for batch in $rows.chunks(super::BATCH) {
             match batch {
-                [one] => diesel::insert_into($table).values(one).execute($tx.conn).await?,
-                many => diesel::insert_into($table).values(many).execute($tx.conn).await?,
+                [row] => diesel::insert_into($table).values(row).execute($tx.conn).await?,
+                rows => diesel::insert_into($table).values(rows).execute($tx.conn).await?,
             };
         }
     };
@@ -26,14 +26,17 @@ mod advance;
 mod claim;
 mod commit;
 mod control;
+mod doubt;
+pub(super) mod effect_window;
 mod event;
 mod inputs;
+mod journal;
 pub(super) mod limits;
 mod locked_run;
 mod logs;
 mod lookup;
 mod mutate;
-mod notices;
+mod notifications;
 mod outcome;
 mod prepare;
 pub(super) mod prune;
@@ -48,7 +51,6 @@ mod script;
 mod sessions;
 mod stop;
 mod store;
-pub(super) mod window;
 mod worker;
 mod workspace;
 
@@ -60,37 +62,37 @@ use super::{dialect, reads};
 use crate::error::{Result, StoreError};
 use crate::rows::WorkflowRow;
 
-/// How many rows go into one statement: SQLite and PostgreSQL both bind a limited number of values.
+/// The most rows in one statement: both databases limit the number of bound values.
 const BATCH: usize = 500;
 
-/// What happens, or is looked at, in one transaction. The parameters of an operation are the operation.
+/// The body of one transaction. The struct with its parameters is the operation.
 ///
-/// A backend runs a writing one with `write`, and a looking one with `read`, which sees one snapshot.
+/// A backend runs it with `write`, or, if it only reads, with `read`, on one snapshot.
 pub(super) trait Operation: Send + Sync + 'static {
-    /// What comes of it.
+    /// What it returns.
     type Output: Send + 'static;
 
-    /// The body. An `Err` undoes all of it.
+    /// Runs it. An `Err` rolls the transaction back.
     fn run(self, tx: &Tx<'_>) -> impl Future<Output = Result<Self::Output>> + Send;
 }
 
-/// An operation that begins with a look which needs no instant: PostgreSQL is sent the look along with what begins the
-/// transaction, and has answered both before the operation acts.
+/// An operation whose first reads do not need the transaction's time: PostgreSQL gets them together with `BEGIN`, in one round
+/// trip.
 pub(super) trait Staged: Send + Sync + 'static {
-    /// What comes of it.
+    /// What it returns.
     type Output: Send + 'static;
-    /// What it sees at first.
+    /// What it reads first.
     type Preloaded: Send;
 
-    /// The look; it belongs to the transaction.
+    /// Reads in the transaction, before its time is known.
     fn preload(&self, conn: &dialect::Conn)
     -> impl Future<Output = Result<Self::Preloaded>> + Send;
 
-    /// The rest. An `Err` of either undoes all of it.
+    /// Does the rest. An `Err` of either part rolls the transaction back.
     fn execute(
         self,
         tx: &Tx<'_>,
-        seen: Self::Preloaded,
+        preloaded: Self::Preloaded,
     ) -> impl Future<Output = Result<Self::Output>> + Send;
 }
 
@@ -107,41 +109,41 @@ impl<O: Operation> Staged for O {
     }
 }
 
-/// What one statement sees: it needs no transaction around it.
+/// A read of one statement: it needs no transaction.
 pub(super) trait Query: Send + Sync + 'static {
-    /// What it sees.
+    /// What it returns.
     type Output: Send + 'static;
 
-    /// The statement.
+    /// Runs the statement.
     fn run(self, conn: &dialect::Conn) -> impl Future<Output = Result<Self::Output>> + Send;
 }
 
 /// An open transaction.
 pub(super) struct Tx<'conn> {
-    /// The connection; everything on it belongs to the transaction.
+    /// Its connection.
     pub(super) conn: &'conn dialect::Conn,
-    /// The instant of the transaction.
+    /// The time of the transaction.
     pub(super) now: Timestamp,
-    /// The limits.
+    /// The configured limits.
     pub(super) policy: &'conn Policy,
-    /// Whether the commit may bring work: then whoever waits for some is woken.
+    /// Whether the commit may give workers something to do: then it wakes them.
     pub(super) wakes: AtomicBool,
 }
 
 impl Tx<'_> {
-    /// The commit may bring work, where that is so.
-    fn wake_if(&self, it_may: bool) {
-        self.wakes.fetch_or(it_may, Ordering::Relaxed);
+    /// Lets the commit wake the workers if there is `new_work`.
+    fn wake_if(&self, new_work: bool) {
+        self.wakes.fetch_or(new_work, Ordering::Relaxed);
     }
 
-    /// The workflow of that workspace, which nobody else changes until this transaction ends.
+    /// Lets the commit wake the workers.
+    fn wake(&self) {
+        self.wake_if(true);
+    }
+
+    /// Locks a workflow of a workspace until the transaction ends.
     async fn lock(&self, workspace: WorkspaceId, workflow: WorkflowId) -> Result<WorkflowRow> {
         let row = dialect::lock_workflow(self.conn, workspace, workflow).await?;
         row.ok_or_else(|| StoreError::not_found("workflow", &workflow))
     }
-}
-
-/// A count as it is stored; the databases have no unsigned numbers.
-fn stored(count: u32) -> i32 {
-    i32::try_from(count).unwrap_or(i32::MAX)
 }

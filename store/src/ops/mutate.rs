@@ -1,4 +1,4 @@
-//! The ledger row of an active run: written before the request leaves, settled by its answer.
+//! The mutation of an active run: its ledger row is written before the request is sent, and settled by the answer.
 
 use diesel::prelude::*;
 use serde_json::json;
@@ -8,18 +8,18 @@ use windlass_core::{
 
 use super::advance::advance_workflow;
 use super::dialect::{Conn, RunQueryDsl};
+use super::journal::{self, Entry};
 use super::locked_run::{LockedRun, lock_claimed_run};
-use super::notices::{self, Entry};
 use super::outcome::{NextLookup, TransitionContext};
 use super::{Staged, Tx, locked_run, logs, lookup, outcome, replay, reservations};
 use crate::error::{Result, StoreError};
-use crate::joined::joined;
 use crate::literals::IsFailed;
 use crate::model::{BegunMutation, Claim};
 use crate::params::{ApplyMutation, BeginMutation, CaptureMutation, DoubtMutation, FailMutation};
+use crate::pipeline::pipeline;
 use crate::rows::{At, Db, Json, MutationRow, storable};
 use crate::schema::mutations;
-use crate::tenant::is_of;
+use crate::tenant::in_workspace;
 
 impl Staged for BeginMutation {
     type Output = BegunMutation;
@@ -27,7 +27,7 @@ impl Staged for BeginMutation {
     type Preloaded = (Option<LockedRun>, Vec<EventId>);
 
     async fn preload(&self, conn: &Conn) -> Result<Self::Preloaded> {
-        joined!(lock_claimed_run(conn, self.claim), reservations::ids(conn, self.claim.run))
+        pipeline!(lock_claimed_run(conn, self.claim), reservations::ids(conn, self.claim.run))
     }
 
     async fn execute(
@@ -42,14 +42,14 @@ impl Staged for BeginMutation {
         let changes = locked.state.begin_mutation(events.len())?;
         let claim = self.claim;
         let params_digest = digest(&self.params);
-        let question = OperationKey {
+        let key = OperationKey {
             workflow: locked.workflow.id.0,
             handler: &locked.run.handler_name,
             tool: &format!("{}.{}", self.tool_namespace, self.tool_method),
             digest: &params_digest,
             events,
         };
-        let operation_id = question.operation_id();
+        let operation_id = key.operation_id();
         let n_refusals = refusals(tx, &operation_id).await?;
         let row = MutationRow {
             id: Db(MutationId::mint(tx.now)),
@@ -57,7 +57,7 @@ impl Staged for BeginMutation {
             handler_run_id: Db(claim.run),
             idempotency_key: idempotency_key(&operation_id, n_refusals),
             operation_id,
-            event_ids: Json(question.events),
+            event_ids: Json(key.events),
             tool_namespace: self.tool_namespace,
             tool_method: self.tool_method,
             params_digest,
@@ -80,10 +80,10 @@ impl Staged for BeginMutation {
             created_at: At(tx.now),
             updated_at: At(tx.now),
         };
-        // It is written here.
+        // The row below has this status already.
         locked.state.mutation = changes.run.mutation;
         let context = TransitionContext { mutation: Some(row.id), ..TransitionContext::default() };
-        joined!(
+        pipeline!(
             insert(tx, &row),
             logs::append(tx, locked.run.id, self.logs),
             outcome::write_rows(tx, &locked, &changes, &context),
@@ -98,29 +98,29 @@ async fn insert(tx: &Tx<'_>, row: &MutationRow) -> Result<()> {
     Ok(())
 }
 
-/// How often the operation was definitely refused.
+/// How often the provider has refused the operation.
 async fn refusals(tx: &Tx<'_>, operation_id: &str) -> Result<usize> {
     let refused = mutations::table
         .filter(mutations::operation_id.eq(operation_id))
         .filter(IsFailed)
-        // A doubt that was settled as "it is not there" is no answer of the provider.
+        // A doubt that was resolved as "did not happen" is no answer of the provider.
         .filter(mutations::resolved_by.is_null())
         .count();
     let refused: i64 = refused.get_result(tx.conn).await?;
     Ok(usize::try_from(refused).unwrap_or(0))
 }
 
-/// Whether an answer still counted.
-pub(in super::super) enum Answered {
-    /// It is written.
+/// Whether the outcome of a mutation was recorded.
+pub(in super::super) enum Recorded {
+    /// It was.
     InTime,
-    /// The claim is lost: what the worker knows is kept as evidence, and nothing else happened.
+    /// The claim is lost: only the evidence was kept.
     Late(RunId),
 }
 
-impl Answered {
-    /// The answer's fate as the worker is told of it.
-    pub(super) fn in_time(self) -> Result<()> {
+impl Recorded {
+    /// The result for the worker: an error if its claim is lost. The transaction is committed either way, to keep the evidence.
+    pub(super) fn require_in_time(self) -> Result<()> {
         match self {
             Self::InTime => Ok(()),
             Self::Late(run) => Err(StoreError::ClaimLost { run }),
@@ -129,20 +129,20 @@ impl Answered {
 }
 
 impl Staged for ApplyMutation {
-    type Output = Answered;
+    type Output = Recorded;
     type Preloaded = Option<LockedRun>;
 
     async fn preload(&self, conn: &Conn) -> Result<Option<LockedRun>> {
-        hold_mutation(conn, self.claim, self.mutation).await
+        lock_mutating_run(conn, self.claim, self.mutation).await
     }
 
-    async fn execute(self, tx: &Tx<'_>, locked: Option<LockedRun>) -> Result<Answered> {
+    async fn execute(self, tx: &Tx<'_>, locked: Option<LockedRun>) -> Result<Recorded> {
         let Some(mut locked) = locked else {
             let evidence = json!({ "applied": self.result }).to_string();
             return keep_evidence(tx, self.claim, self.mutation, evidence).await;
         };
         if replay::is_applied(tx, &locked, &self.result).await? {
-            return Ok(Answered::InTime);
+            return Ok(Recorded::InTime);
         }
         let changes = locked.state.apply_mutation()?;
         let context = TransitionContext {
@@ -151,7 +151,7 @@ impl Staged for ApplyMutation {
             ..TransitionContext::default()
         };
         outcome::write(tx, &mut locked, changes, &context).await?;
-        Ok(Answered::InTime)
+        Ok(Recorded::InTime)
     }
 }
 
@@ -174,18 +174,18 @@ impl Staged for CaptureMutation {
 }
 
 impl Staged for FailMutation {
-    type Output = Answered;
+    type Output = Recorded;
     type Preloaded = Option<LockedRun>;
 
     async fn preload(&self, conn: &Conn) -> Result<Option<LockedRun>> {
-        hold_mutation(conn, self.claim, self.mutation).await
+        lock_mutating_run(conn, self.claim, self.mutation).await
     }
 
-    async fn execute(self, tx: &Tx<'_>, locked: Option<LockedRun>) -> Result<Answered> {
+    async fn execute(self, tx: &Tx<'_>, locked: Option<LockedRun>) -> Result<Recorded> {
         let Some(mut locked) = locked else {
-            let of = (self.claim, self.mutation);
-            if replay::is_settled(tx, of, &[MutationStatus::Failed], &self.failure).await? {
-                return Ok(Answered::InTime);
+            let failed = [MutationStatus::Failed];
+            if replay::has_failed(tx, self.claim, self.mutation, &failed, &self.failure).await? {
+                return Ok(Recorded::InTime);
             }
             let evidence = json!({ "failed": self.failure.message }).to_string();
             return keep_evidence(tx, self.claim, self.mutation, evidence).await;
@@ -198,31 +198,30 @@ impl Staged for FailMutation {
         };
         outcome::write(tx, &mut locked, changes, &context).await?;
         advance_workflow(tx, locked.workflow).await?;
-        Ok(Answered::InTime)
+        Ok(Recorded::InTime)
     }
 }
 
 impl Staged for DoubtMutation {
-    type Output = Answered;
+    type Output = Recorded;
     type Preloaded = Option<LockedRun>;
 
     async fn preload(&self, conn: &Conn) -> Result<Option<LockedRun>> {
-        hold_mutation(conn, self.claim, self.mutation).await
+        lock_mutating_run(conn, self.claim, self.mutation).await
     }
 
-    async fn execute(self, tx: &Tx<'_>, locked: Option<LockedRun>) -> Result<Answered> {
+    async fn execute(self, tx: &Tx<'_>, locked: Option<LockedRun>) -> Result<Recorded> {
         let Some(mut locked) = locked else {
-            let of = (self.claim, self.mutation);
             let in_doubt = [MutationStatus::NeedsReconcile, MutationStatus::Indeterminate];
-            if replay::is_settled(tx, of, &in_doubt, &self.failure).await? {
-                return Ok(Answered::InTime);
+            if replay::has_failed(tx, self.claim, self.mutation, &in_doubt, &self.failure).await? {
+                return Ok(Recorded::InTime);
             }
             let evidence = json!({ "in_doubt": self.failure.message }).to_string();
             return keep_evidence(tx, self.claim, self.mutation, evidence).await;
         };
         let changes = locked.state.doubt_mutation(&self.failure, locked.recourse)?;
         let next_lookup = match self.looked_up {
-            Some(counts_after) => lookup::after_first(tx, counts_after),
+            Some(counts_after) => lookup::second(tx, counts_after),
             None => NextLookup { attempts: 0, at: At(tx.now) },
         };
         let context = TransitionContext {
@@ -231,12 +230,12 @@ impl Staged for DoubtMutation {
         };
         outcome::write(tx, &mut locked, changes, &context).await?;
         advance_workflow(tx, locked.workflow).await?;
-        Ok(Answered::InTime)
+        Ok(Recorded::InTime)
     }
 }
 
-/// The run whose mutation is answered; none where the claim is lost.
-async fn hold_mutation(
+/// Locks the workflow of a mutation's run and reads the run; returns nothing if the claim is lost.
+async fn lock_mutating_run(
     conn: &Conn,
     claim: Claim,
     mutation: MutationId,
@@ -248,17 +247,17 @@ async fn hold_mutation(
     Ok(locked)
 }
 
-/// Keeps what a worker knows that lost its run: it helps the person who is asked.
+/// Keeps what a worker knows that lost its claim: it helps the person who resolves the mutation.
 async fn keep_evidence(
     tx: &Tx<'_>,
     claim: Claim,
     mutation: MutationId,
     evidence: String,
-) -> Result<Answered> {
+) -> Result<Recorded> {
     let its_own = mutations::id
         .eq(Db(mutation))
         .and(mutations::handler_run_id.eq(Db(claim.run)))
-        .and(is_of!(claim.workspace, mutations::workflow_id));
+        .and(in_workspace!(claim.workspace, mutations::workflow_id));
     let n_kept = diesel::update(mutations::table.filter(its_own))
         .set((mutations::late_evidence.eq(Some(&evidence)), mutations::updated_at.eq(At(tx.now))))
         .execute(tx.conn)
@@ -268,7 +267,7 @@ async fn keep_evidence(
     {
         let entry = Entry::by_windlass("mutation.answered_late", &mutation)
             .with(json!({ "run": claim.run, "evidence": evidence }));
-        notices::journal(tx, &locked.workflow, entry).await?;
+        journal::add(tx, &locked.workflow, entry).await?;
     }
-    Ok(Answered::Late(claim.run))
+    Ok(Recorded::Late(claim.run))
 }

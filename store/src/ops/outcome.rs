@@ -1,4 +1,4 @@
-//! Writes what the core decided: everything that one transition changes.
+//! Writes a state transition of a run.
 
 use diesel::prelude::*;
 use serde_json::Value;
@@ -8,33 +8,33 @@ use windlass_core::{
 };
 
 use super::locked_run::LockedRun;
-use super::{Tx, notices, reservations, sessions, window};
+use super::{Tx, effect_window, journal, notifications, reservations, sessions};
+use crate::cached::CacheStatement;
 use crate::error::Result;
-use crate::joined::joined;
-use crate::reused::Reuse;
+use crate::pipeline::pipeline;
 use crate::rows::{At, Db, Json, storable};
 use crate::schema::{self, handler_runs, mutations};
 
-/// What a transition is because of, and what comes with it.
+/// The values that a transition writes besides the states.
 #[derive(Default)]
 pub(super) struct TransitionContext<'a> {
-    /// Why it stops.
+    /// Why the run stops.
     pub(super) cause: Option<Cause>,
-    /// What `prepare` returned.
+    /// The result of `prepare`.
     pub(super) prepared: Option<&'a Value>,
-    /// The ledger row that the run has from now on.
+    /// The mutation that the run begins.
     pub(super) mutation: Option<Db<MutationId>>,
     /// The state that the handler returned.
     pub(super) state: Option<&'a Value>,
-    /// The tool's answer, where a mutation is applied.
+    /// The tool's answer, if a mutation is applied.
     pub(super) result: Option<&'a Value>,
-    /// Who settled a mutation that was in doubt.
+    /// Who resolved a mutation in doubt.
     pub(super) resolved_by: Option<ResolvedBy>,
-    /// When an effect in doubt is looked up; none for at once.
+    /// When a mutation in doubt is looked up; none for now.
     pub(super) next_lookup: Option<NextLookup>,
 }
 
-/// How often an effect was looked up, and when it is looked up again.
+/// How often a mutation was looked up, and when it is looked up next.
 #[derive(Clone, Copy)]
 pub(super) struct NextLookup {
     pub(super) attempts: i32,
@@ -64,8 +64,8 @@ impl TransitionContext<'_> {
     }
 }
 
-/// Writes `changes` to the run, its ledger row, its reserved events, its session and, in memory, its workflow, which
-/// [`go_on`](super::advance::advance_workflow) saves.
+/// Writes `changes` to the run, its mutation, its reserved events and its session. The workflow is changed in memory;
+/// [`advance_workflow`](super::advance::advance_workflow) saves it.
 pub(super) async fn write(
     tx: &Tx<'_>,
     locked: &mut LockedRun,
@@ -76,23 +76,23 @@ pub(super) async fn write(
     apply_workflow_changes(tx, locked, changes, context).await
 }
 
-/// The first half of [`write()`], which can be joined with what else an operation writes: the run, its ledger row, its events.
+/// The first half of [`write()`], which can be part of a larger pipeline: the run, its mutation and its events.
 pub(super) async fn write_rows(
     tx: &Tx<'_>,
     locked: &LockedRun,
     changes: &Changes,
     context: &TransitionContext<'_>,
 ) -> Result<()> {
-    let why = context.cause.as_ref().map(|cause| cause.message.as_str());
-    joined!(
+    let error = context.cause.as_ref().map(|cause| cause.message.as_str());
+    pipeline!(
         write_mutation(tx, locked, changes.run.mutation, context),
         write_run(tx, locked, changes, context),
-        reservations::dispose(tx, locked, changes.reservations, why),
+        reservations::settle(tx, locked, changes.reservations, error),
     )?;
     Ok(())
 }
 
-/// The second half: the session, and in memory the workflow and the run's state.
+/// The second half of [`write()`]: the session, and in memory the workflow and the run's state.
 pub(super) async fn apply_workflow_changes(
     tx: &Tx<'_>,
     locked: &mut LockedRun,
@@ -107,14 +107,14 @@ pub(super) async fn apply_workflow_changes(
     if changes.session == Some(SessionResult::Failed) {
         sessions::fail(tx, locked.run.session_id, context.cause.as_ref()).await?;
     }
-    window::count(tx, locked, changes.run);
-    // Others may wait for its place.
+    effect_window::count_mutation(tx, locked, changes.run);
+    // Other runs may wait for its place.
     tx.wake_if(locked.run.limited && !changes.run.status.is_open());
     if !changes.run.status.is_open() && changes.run.status != Status::Crashed {
         locked.workflow.lost_runs = 0;
     }
     locked.state = changes.run;
-    hold_workflow(tx, locked, changes.hold).await
+    apply_workflow_change(tx, locked, changes.hold).await
 }
 
 async fn write_mutation(
@@ -148,31 +148,31 @@ async fn write_mutation(
             resolved,
             mutations::updated_at.eq(At(tx.now)),
         ))
-        .reused()
+        .cached()
         .execute(tx.conn)
         .await?;
     if status == MutationStatus::Applied && locked.price > 0 {
-        charge(tx, locked).await?;
+        record_cost(tx, locked).await?;
     }
     Ok(())
 }
 
-/// The run and its session bear what the effect costs.
-async fn charge(tx: &Tx<'_>, locked: &LockedRun) -> Result<()> {
+/// Adds the cost of the mutation to the run and its session.
+async fn record_cost(tx: &Tx<'_>, locked: &LockedRun) -> Result<()> {
     diesel::update(handler_runs::table.filter(handler_runs::id.eq(locked.run.id)))
         .set(handler_runs::cost.eq(locked.price))
-        .reused()
+        .cached()
         .execute(tx.conn)
         .await?;
     diesel::update(schema::sessions::table.filter(schema::sessions::id.eq(locked.run.session_id)))
         .set(schema::sessions::cost.eq(schema::sessions::cost + locked.price))
-        .reused()
+        .cached()
         .execute(tx.conn)
         .await?;
     Ok(())
 }
 
-/// Writes only what is another than before: indexes follow a column that is written, and a phase is in none.
+/// Writes the run. The status only if it changes: a written column updates its indexes, and the phase has none.
 async fn write_run(
     tx: &Tx<'_>,
     locked: &LockedRun,
@@ -184,7 +184,7 @@ async fn write_run(
         let ended_at = (!run.status.is_open()).then(|| locked.run.ended_at.unwrap_or(At(tx.now)));
         (handler_runs::status.eq(Db(run.status)), handler_runs::ended_at.eq(ended_at))
     });
-    let made = (
+    let values = (
         context.prepared.map(|value| handler_runs::prepare_result.eq(Some(Json(value)))),
         context.mutation.map(|mutation| handler_runs::mutation_id.eq(Some(mutation))),
         context.state.map(|value| handler_runs::output_state.eq(Some(Json(value)))),
@@ -201,18 +201,22 @@ async fn write_run(
             handler_runs::phase.eq(Db(run.phase)),
             handler_runs::mutation_outcome.eq(run.outcome.map(Db)),
             status,
-            made,
+            values,
             error,
         ))
-        .reused()
+        .cached()
         .execute(tx.conn)
         .await?;
     Ok(())
 }
 
-async fn hold_workflow(tx: &Tx<'_>, locked: &mut LockedRun, hold: WorkflowChange) -> Result<()> {
+async fn apply_workflow_change(
+    tx: &Tx<'_>,
+    locked: &mut LockedRun,
+    change: WorkflowChange,
+) -> Result<()> {
     let workflow = &mut locked.workflow;
-    match hold {
+    match change {
         WorkflowChange::Keep => {}
         WorkflowChange::Unblock => {
             workflow.error = None;
@@ -220,7 +224,7 @@ async fn hold_workflow(tx: &Tx<'_>, locked: &mut LockedRun, hold: WorkflowChange
             if !workflow.maintenance {
                 workflow.stopped_by_run_id = None;
             }
-            notices::resolve(tx, workflow.id, notices::OF_AN_ERROR).await?;
+            notifications::resolve(tx, workflow.id, notifications::OF_ERROR).await?;
         }
         WorkflowChange::BackOff(delay) => {
             workflow.transient_failures = workflow.transient_failures.saturating_add(1);
@@ -230,18 +234,18 @@ async fn hold_workflow(tx: &Tx<'_>, locked: &mut LockedRun, hold: WorkflowChange
             workflow.error = Some(storable(failure.message.clone()));
             workflow.error_class = Some(Db(failure.class));
             workflow.stopped_by_run_id = Some(locked.run.id);
-            notices::journal_stop(tx, locked, &failure).await?;
+            journal::add_stop(tx, locked, &failure).await?;
         }
         WorkflowChange::Maintenance(failure) => {
             workflow.maintenance = true;
             workflow.stopped_by_run_id = Some(locked.run.id);
-            notices::stopped(tx, locked, &failure).await?;
+            notifications::workflow_stopped(tx, locked, &failure).await?;
         }
         WorkflowChange::Block(failure) => {
             workflow.error = Some(storable(failure.message.clone()));
             workflow.error_class = Some(Db(failure.class));
             workflow.stopped_by_run_id = Some(locked.run.id);
-            notices::stopped(tx, locked, &failure).await?;
+            notifications::workflow_stopped(tx, locked, &failure).await?;
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Checkpoints what `prepare` returned.
+//! Checkpoints the result of `prepare`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,11 +11,11 @@ use super::dialect::{Conn, RunQueryDsl};
 use super::locked_run::{LockedRun, lock_claimed_run};
 use super::outcome::TransitionContext;
 use super::{BATCH, Staged, Tx, logs, outcome, replay};
+use crate::cached::CacheStatement;
 use crate::error::{Result, StoreError};
-use crate::joined::joined;
 use crate::literals::{IsPending, IsReserved};
 use crate::params::{CheckpointPrepare, Reservation};
-use crate::reused::Reuse;
+use crate::pipeline::pipeline;
 use crate::rows::{At, Db, Json, storable};
 use crate::schema::{
     event_inputs, events, handler_state, run_inputs, scripts, subscriptions, topics,
@@ -37,7 +37,7 @@ impl Staged for CheckpointPrepare {
         let changes = locked.state.prepared()?;
         let context =
             TransitionContext { prepared: Some(&self.result), ..TransitionContext::default() };
-        joined!(
+        pipeline!(
             reserve(tx, &locked, self.reservations),
             update_wake_at(tx, &locked, self.wake_at.as_deref()),
             logs::append(tx, locked.run.id, self.logs),
@@ -47,20 +47,20 @@ impl Staged for CheckpointPrepare {
     }
 }
 
-/// The consumer is woken when this `prepare` says so, and no longer when an earlier one said so.
+/// Sets when the consumer wakes up: this `prepare` replaces the time of an earlier one.
 async fn update_wake_at(tx: &Tx<'_>, locked: &LockedRun, wanted: Option<&str>) -> Result<()> {
     let wake_at = wanted.and_then(|text| wake_at(text, tx.now, &tx.policy.session));
     let consumer =
         handler_state::table.find((locked.workflow.id, locked.run.kind, &locked.run.handler_name));
     diesel::update(consumer)
         .set(handler_state::wake_at.eq(wake_at.map(At)))
-        .reused()
+        .cached()
         .execute(tx.conn)
         .await?;
     Ok(())
 }
 
-/// Reserves all of the events, or says which one cannot be; what caused them is kept with the run.
+/// Reserves all events, or returns an error for the first one that cannot be reserved. Their inputs become the run's inputs.
 async fn reserve(tx: &Tx<'_>, locked: &LockedRun, wanted: Vec<Reservation>) -> Result<()> {
     let mut by_topic: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for Reservation { topic, ids } in wanted {
@@ -81,7 +81,7 @@ async fn reserve(tx: &Tx<'_>, locked: &LockedRun, wanted: Vec<Reservation>) -> R
     if wants_any { record_run_inputs(tx, locked).await } else { Ok(()) }
 }
 
-/// Whether the consumer may have events of the topic as the run's own script version says, where another one is active by now.
+/// Whether the consumer subscribes to the topic in the run's own script version, which is no longer the active one.
 async fn did_subscribe(tx: &Tx<'_>, locked: &LockedRun, topic: &str) -> Result<bool> {
     let manifest = scripts::table.find(locked.run.script_id).select(scripts::manifest);
     let Json::<Manifest>(manifest) = manifest.first(tx.conn).await?;
@@ -89,7 +89,7 @@ async fn did_subscribe(tx: &Tx<'_>, locked: &LockedRun, topic: &str) -> Result<b
     Ok(consumer.is_some_and(|consumer| consumer.subscribe.contains(topic)))
 }
 
-/// Reserves events of a topic that the consumer subscribes, unless another version is active: then it did, which is known.
+/// Reserves events of a topic that the consumer subscribes to. For a run of an older version the caller has checked that.
 async fn reserve_batch(tx: &Tx<'_>, locked: &LockedRun, topic: &str, ids: &[String]) -> Result<()> {
     let of_topic = topics::table
         .filter(topics::workflow_id.eq(locked.workflow.id).and(topics::name.eq(topic)))
@@ -103,7 +103,7 @@ async fn reserve_batch(tx: &Tx<'_>, locked: &LockedRun, topic: &str, ids: &[Stri
             events::updated_at.eq(At(tx.now)),
         ))
         .returning(events::message_id);
-    let reserved: Vec<String> = reserved.reused_for(ids.len()).load(tx.conn).await?;
+    let reserved: Vec<String> = reserved.cached_if_short(ids.len()).load(tx.conn).await?;
     match ids.iter().find(|id| !reserved.contains(id)) {
         None => Ok(()),
         Some(missing) => Err(refused(topic, missing, why_not(tx, locked, topic, missing).await?)),
@@ -127,7 +127,7 @@ async fn why_not(tx: &Tx<'_>, locked: &LockedRun, topic: &str, message_id: &str)
     })
 }
 
-/// The consumer's subscription of the topic, as the active version says.
+/// The consumer's subscription of the topic in the active version.
 fn subscription<'a>(
     locked: &'a LockedRun,
     topic: &'a str,
@@ -147,7 +147,7 @@ fn refused(topic: &str, message_id: &str, reason: String) -> StoreError {
     }
 }
 
-/// The inputs behind the reserved events are kept with the run: the events may move on to another.
+/// Records the inputs of the reserved events for the run: the events may move to a retry later.
 async fn record_run_inputs(tx: &Tx<'_>, locked: &LockedRun) -> Result<()> {
     let causes = event_inputs::table
         .inner_join(events::table)

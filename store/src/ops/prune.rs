@@ -1,14 +1,16 @@
-//! Removes what is over and old, a bounded number of records in each transaction.
+//! Removes old records, a bounded number in each transaction.
 //!
-//! A step looks at the next records of one kind that are old enough, youngest first, and removes those that nothing refers to any
-//! more. What a workflow depends on cannot change meanwhile: its row is locked, and a workflow that somebody else has locked is
-//! left for the next time. The same text tells what would be removed: then what would have gone before counts as gone.
+//! A step reads the next records of one kind that are old enough, newest first, and removes those that nothing refers to. Their
+//! workflows are locked, so that no reference appears meanwhile; a workflow that another transaction has locked is skipped until
+//! the next time. The same code counts what would be removed: then it treats records that earlier steps would remove as removed.
 //!
-//! What stays of a removed event or input is its name, without which it would be taken for new when it is shown again.
+//! A removed event or input leaves its key in `past_events` or `past_inputs`. Otherwise it would count as new when it is published
+//! or registered again.
 
 mod events;
-mod notes;
-mod pins;
+mod journal;
+mod notifications;
+mod references;
 mod runs;
 
 use std::collections::HashSet;
@@ -24,7 +26,7 @@ use crate::params::{Prune, PruneCursor, Pruned};
 use crate::rows::{At, Db};
 use crate::schema::instance;
 
-/// Whether one of many workers may begin to prune: only one in a while.
+/// Lets one of all workers prune, once in `every`.
 #[derive(Clone)]
 pub(in super::super) struct BeginPruning {
     pub(in super::super) every: Duration,
@@ -36,7 +38,7 @@ impl Operation for BeginPruning {
     async fn run(self, tx: &Tx<'_>) -> Result<bool> {
         let earlier = windlass_core::Age::Span(self.every).cutoff(tx.now).map(At);
         let is_due = instance::pruned_at.le(earlier.unwrap_or(At(tx.now)));
-        // Also where the clock was wrong then.
+        // Also if the stored time is in the future, because a clock was wrong.
         let is_due = is_due.or(instance::pruned_at.gt(At(tx.now)));
         let begun = diesel::update(instance::table.filter(is_due))
             .set(instance::pruned_at.eq(At(tx.now)))
@@ -50,11 +52,11 @@ impl Operation for Prune {
     type Output = Pruned;
 
     async fn run(self, tx: &Tx<'_>) -> Result<Pruned> {
-        step(tx, &self, Way::Remove).await
+        step(tx, &self, Mode::Remove).await
     }
 }
 
-/// Tells what would be removed.
+/// Counts what would be removed.
 #[derive(Clone)]
 pub(in super::super) struct Prunable(pub(in super::super) Prune);
 
@@ -62,41 +64,44 @@ impl Operation for Prunable {
     type Output = Pruned;
 
     async fn run(self, tx: &Tx<'_>) -> Result<Pruned> {
-        step(tx, &self.0, Way::Query).await
+        step(tx, &self.0, Mode::Count).await
     }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+enum Mode {
     Remove,
-    Query,
+    /// Count what `Remove` would remove.
+    Count,
 }
 
-/// A step, and from when on something is old.
+/// One step of pruning.
 struct Step<'a> {
-    way: Way,
+    mode: Mode,
     params: &'a Prune,
+    /// Records of the step's kind are old up to this time.
     cutoff: At,
-    gone: Gone,
+    removed: RemovedUntil,
 }
 
-/// What counts as gone though it is there: everything over that was so until then.
-struct Gone {
-    way: Way,
+/// Up to when records of other kinds count as removed: when counting, those that earlier steps would have removed; when removing,
+/// none.
+struct RemovedUntil {
+    mode: Mode,
     events: At,
     notifications: At,
     mutations: At,
     runs: At,
 }
 
-impl Gone {
-    fn new(params: &Prune, way: Way, now: Timestamp) -> Self {
+impl RemovedUntil {
+    fn new(params: &Prune, mode: Mode, now: Timestamp) -> Self {
         let until = |kind| {
-            let cutoff = params.retention.of(kind).cutoff(now).filter(|_| way == Way::Query);
+            let cutoff = params.retention.of(kind).cutoff(now).filter(|_| mode == Mode::Count);
             At(cutoff.unwrap_or(Timestamp::from_micros(i64::MIN)))
         };
         Self {
-            way,
+            mode,
             events: until(RecordKind::Events),
             notifications: until(RecordKind::Notifications),
             mutations: until(RecordKind::Mutations),
@@ -105,44 +110,45 @@ impl Gone {
     }
 }
 
-async fn step(tx: &Tx<'_>, params: &Prune, way: Way) -> Result<Pruned> {
+async fn step(tx: &Tx<'_>, params: &Prune, mode: Mode) -> Result<Pruned> {
     let Some(cutoff) = params.retention.of(params.kind).cutoff(tx.now) else {
         return Ok(Pruned::default());
     };
-    let step = Step { way, params, cutoff: At(cutoff), gone: Gone::new(params, way, tx.now) };
+    let removed = RemovedUntil::new(params, mode, tx.now);
+    let step = Step { mode, params, cutoff: At(cutoff), removed };
     match params.kind {
         RecordKind::Events => events::events(tx, &step).await,
-        RecordKind::Notifications => notes::notifications(tx, &step).await,
+        RecordKind::Notifications => notifications::notifications(tx, &step).await,
         RecordKind::Mutations => runs::mutations(tx, &step).await,
         RecordKind::Runs => runs::runs(tx, &step).await,
         RecordKind::Inputs => events::inputs(tx, &step).await,
         RecordKind::Sessions => runs::sessions(tx, &step).await,
-        RecordKind::Journal => notes::journal(tx, &step).await,
+        RecordKind::Journal => journal::journal(tx, &step).await,
         RecordKind::Keys => events::keys(tx, &step).await,
     }
 }
 
 impl Step<'_> {
-    /// From when on the walk goes down.
-    fn from(&self) -> At {
-        self.params.after.as_ref().map_or(self.cutoff, |place| self.cutoff.min(At(place.at)))
+    /// The time of the newest record to read.
+    fn newest(&self) -> At {
+        self.params.after.as_ref().map_or(self.cutoff, |cursor| self.cutoff.min(At(cursor.at)))
     }
 
-    /// What the step came to that looked at `looked_at` records, the last of which stands there.
-    fn pruned(&self, count: usize, looked_at: usize, last: Option<PruneCursor>) -> Pruned {
-        let is_full = u32::try_from(looked_at).is_ok_and(|n| n >= self.params.limit);
+    /// The result of a step that read `n_read` records, the last of them at `last`.
+    fn pruned(&self, count: usize, n_read: usize, last: Option<PruneCursor>) -> Pruned {
+        let is_full = u32::try_from(n_read).is_ok_and(|n| n >= self.params.limit);
         let count = u64::try_from(count).unwrap_or(u64::MAX);
         Pruned { count, next: last.filter(|_| is_full) }
     }
 
-    /// Those of the workflows that nobody else changes until this transaction ends; to look, all.
+    /// Locks the workflows until the transaction ends and returns those that were free; to count, returns all.
     async fn lock(
         &self,
         tx: &Tx<'_>,
         workflows: impl Iterator<Item = Db<WorkflowId>>,
     ) -> Result<HashSet<Db<WorkflowId>>> {
         let wanted: HashSet<_> = workflows.collect();
-        if self.way == Way::Query {
+        if self.mode == Mode::Count {
             return Ok(wanted);
         }
         let wanted: Vec<_> = wanted.into_iter().collect();
@@ -154,13 +160,13 @@ impl Step<'_> {
     }
 }
 
-/// The next records of a table that are old enough, youngest first: id, instant, and what else is asked for.
-macro_rules! old {
+/// The next old records of a table, newest first: id, time, and the columns that are asked for.
+macro_rules! old_records {
     ($tx:expr, $step:expr, $table:ident.$instant:ident where $filter:expr, $($column:expr),+) => {{
         let step: &super::Step<'_> = $step;
         let mut query = $table::table
             .filter($filter)
-            .filter($table::$instant.le(step.from()))
+            .filter($table::$instant.le(step.newest()))
             .order(($table::$instant.desc(), $table::id.desc()))
             .limit(i64::from(step.params.limit))
             .select(($table::id, $table::$instant, $($column),+))
@@ -172,9 +178,9 @@ macro_rules! old {
         query.load($tx.conn).await?
     }};
 }
-pub(super) use old;
+pub(super) use old_records;
 
-/// Where a walk stands after a record.
-fn place<I: windlass_core::Text>(Db(id): &Db<I>, at: Option<At>) -> Option<PruneCursor> {
+/// The cursor after a record.
+fn cursor_after<I: windlass_core::Text>(Db(id): &Db<I>, at: Option<At>) -> Option<PruneCursor> {
     at.map(|At(at)| PruneCursor { at, id: id.to_text() })
 }

@@ -1,7 +1,7 @@
 //! Publishes events.
 //!
-//! An event is known by its message id in its topic: the unique key of the rows that are kept, and the name that a removed event
-//! left. Only one that neither has is new.
+//! A topic has at most one event of each message id. An event is new if neither `events` nor `past_events`, which keeps the message
+//! ids of pruned events, has it.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -12,10 +12,10 @@ use windlass_core::{EventId, EventStatus, HandlerKind, Id, InputId, TopicId, Wor
 use super::dialect::{Conn, RunQueryDsl};
 use super::locked_run::LockedRun;
 use super::{BATCH, Tx};
+use crate::cached::CacheStatement;
 use crate::error::{Result, StoreError};
-use crate::joined::joined;
 use crate::params::NewEvent;
-use crate::reused::Reuse;
+use crate::pipeline::pipeline;
 use crate::rows::{At, Db, EventInputRow, EventRow, Json, storable};
 use crate::schema::{event_inputs, events, handler_state, past_events, subscriptions, topics};
 
@@ -26,46 +26,46 @@ struct Message {
     causes: BTreeSet<InputId>,
 }
 
-/// The topics of what is to be published, and what they have or had of it.
+/// The topics of the events to publish, and which of those events exist or existed.
 pub(super) struct Topics {
     ids: HashMap<String, Db<TopicId>>,
-    /// By topic and message id, what is over and no longer kept.
-    past: HashSet<(String, String)>,
-    known: HashMap<Place, Known>,
+    /// Topic and message id of pruned events.
+    pruned: HashSet<(String, String)>,
+    existing: HashMap<EventKey, ExistingEvent>,
 }
 
-/// Where an event stands: its topic, and its message id there.
-type Place = (Db<TopicId>, String);
+/// The topic and message id of an event.
+type EventKey = (Db<TopicId>, String);
 
-/// An event that is kept.
+/// An event that is stored already.
 #[derive(Queryable)]
-struct Known {
+struct ExistingEvent {
     id: Db<EventId>,
     status: Db<EventStatus>,
     payload: Json,
 }
 
 impl Topics {
-    /// Looks them up. It depends on nothing but the workflow, so it can be joined with the look at the run.
+    /// Reads them. It needs only the workflow, so it can be sent together with the query for the run.
     pub(super) async fn of(conn: &Conn, workflow: WorkflowId, events: &[NewEvent]) -> Result<Self> {
         let names: BTreeSet<&String> = events.iter().flat_map(|event| &event.topics).collect();
         let names: Vec<&String> = names.into_iter().collect();
         let messages: BTreeSet<String> =
             events.iter().map(|event| storable(event.message_id.clone())).collect();
         let messages: Vec<String> = messages.into_iter().collect();
-        let (ids, past, known) = joined!(
+        let (ids, pruned, existing) = pipeline!(
             ids(conn, workflow, &names),
-            past(conn, workflow, &names, &messages),
-            known(conn, workflow, &names, &messages),
+            pruned(conn, workflow, &names, &messages),
+            existing(conn, workflow, &names, &messages),
         )?;
-        Ok(Self { ids, past, known })
+        Ok(Self { ids, pruned, existing })
     }
 
-    /// Leaves out what was published, is over and is no longer kept: it stays over.
+    /// Drops events that were published, consumed and pruned already.
     pub(super) fn drop_pruned_events(&self, events: &mut Vec<NewEvent>) {
         for event in events.iter_mut() {
             let name = storable(event.message_id.clone());
-            event.topics.retain(|topic| !self.past.contains(&(topic.clone(), name.clone())));
+            event.topics.retain(|topic| !self.pruned.contains(&(topic.clone(), name.clone())));
         }
         events.retain(|event| !event.topics.is_empty());
     }
@@ -86,17 +86,17 @@ async fn ids(
     let found = topics::table
         .filter(topics::workflow_id.eq(Db(workflow)).and(topics::name.eq_any(names)))
         .select((topics::name, topics::id));
-    let found: Vec<(String, Db<TopicId>)> = found.reused_for(names.len()).load(conn).await?;
+    let found: Vec<(String, Db<TopicId>)> = found.cached_if_short(names.len()).load(conn).await?;
     Ok(found.into_iter().collect())
 }
 
-async fn past(
+async fn pruned(
     conn: &Conn,
     workflow: WorkflowId,
     names: &[&String],
     messages: &[String],
 ) -> Result<HashSet<(String, String)>> {
-    let mut past = HashSet::new();
+    let mut pruned = HashSet::new();
     for batch in messages.chunks(BATCH) {
         let found = past_events::table
             .inner_join(topics::table)
@@ -104,19 +104,19 @@ async fn past(
             .filter(past_events::message_id.eq_any(batch))
             .select((topics::name, past_events::message_id));
         let n_values = names.len().max(batch.len());
-        let found: Vec<(String, String)> = found.reused_for(n_values).load(conn).await?;
-        past.extend(found);
+        let found: Vec<(String, String)> = found.cached_if_short(n_values).load(conn).await?;
+        pruned.extend(found);
     }
-    Ok(past)
+    Ok(pruned)
 }
 
-async fn known(
+async fn existing(
     conn: &Conn,
     workflow: WorkflowId,
     names: &[&String],
     messages: &[String],
-) -> Result<HashMap<Place, Known>> {
-    let mut known = HashMap::new();
+) -> Result<HashMap<EventKey, ExistingEvent>> {
+    let mut existing = HashMap::new();
     for batch in messages.chunks(BATCH) {
         let found = events::table
             .inner_join(topics::table)
@@ -127,26 +127,27 @@ async fn known(
                 (events::id, events::status, events::payload),
             ));
         let n_values = names.len().max(batch.len());
-        let found: Vec<(Place, Known)> = found.reused_for(n_values).load(conn).await?;
-        known.extend(found);
+        let found: Vec<(EventKey, ExistingEvent)> =
+            found.cached_if_short(n_values).load(conn).await?;
+        existing.extend(found);
     }
-    Ok(known)
+    Ok(existing)
 }
 
-/// What publishing events comes to.
+/// The rows to write for published events.
 #[derive(Default)]
 pub(super) struct Publication {
     fresh: Vec<EventRow>,
-    /// Pending events that say something else from now on.
+    /// Pending events with their new payload.
     corrected: Vec<(Db<EventId>, Value)>,
     causes: Vec<EventInputRow>,
-    /// The topics in which there is anything new to look at, for [`mark_work`].
+    /// The topics with new or changed events, for [`mark_work`].
     pub(super) changed: Vec<String>,
 }
 
 impl Publication {
-    /// Of `events`; of several with one id in one topic the last one counts.
-    pub(super) fn of(
+    /// Prepares the rows for `events`. Of several events with one message id in one topic, the last one counts.
+    pub(super) fn new(
         tx: &Tx<'_>,
         locked: &LockedRun,
         topics: &Topics,
@@ -157,7 +158,7 @@ impl Publication {
             let id = topics.id(&topic)?;
             let mut is_changed = false;
             for message in messages {
-                is_changed |= publication.add(tx, locked, (topics, id), message);
+                is_changed |= publication.add(tx, locked, topics, id, message);
             }
             if is_changed {
                 publication.changed.push(topic);
@@ -166,24 +167,25 @@ impl Publication {
         Ok(publication)
     }
 
-    /// Whether a subscriber has anything new to look at.
+    /// Adds an event; returns whether it is new or changed.
     fn add(
         &mut self,
         tx: &Tx<'_>,
         locked: &LockedRun,
-        (topics, topic): (&Topics, Db<TopicId>),
+        topics: &Topics,
+        topic: Db<TopicId>,
         Message { message_id, payload, causes }: Message,
     ) -> bool {
-        let place = (topic, message_id);
-        let (event, is_changed) = match topics.known.get(&place) {
-            Some(known) if !known.status.0.takes_correction() => return false,
-            Some(known) => {
-                let is_changed = known.payload.0 != payload;
-                self.corrected.push((known.id, payload));
-                (known.id, is_changed)
+        let key = (topic, message_id);
+        let (event, is_changed) = match topics.existing.get(&key) {
+            Some(existing) if !existing.status.0.takes_correction() => return false,
+            Some(existing) => {
+                let is_changed = existing.payload.0 != payload;
+                self.corrected.push((existing.id, payload));
+                (existing.id, is_changed)
             }
             None => {
-                let row = event(tx, locked, place, payload);
+                let row = event(tx, locked, key, payload);
                 let id = row.id;
                 self.fresh.push(row);
                 (id, true)
@@ -194,7 +196,7 @@ impl Publication {
         is_changed
     }
 
-    /// Writes it.
+    /// Writes the rows.
     pub(super) async fn write(&self, tx: &Tx<'_>) -> Result<()> {
         for (event, payload) in &self.corrected {
             correct(tx, *event, payload).await?;
@@ -236,7 +238,7 @@ fn by_topic(events: Vec<NewEvent>) -> Vec<(String, Vec<Message>)> {
 fn event(
     tx: &Tx<'_>,
     locked: &LockedRun,
-    (topic_id, message_id): Place,
+    (topic_id, message_id): EventKey,
     payload: Value,
 ) -> EventRow {
     EventRow {
@@ -256,11 +258,11 @@ fn event(
     }
 }
 
-/// A pending event says from now on what was published last.
+/// Replaces the payload of a pending event.
 async fn correct(tx: &Tx<'_>, event: Db<EventId>, payload: &Value) -> Result<()> {
     diesel::update(events::table.filter(events::id.eq(event)))
         .set((events::payload.eq(Json(payload)), events::updated_at.eq(At(tx.now))))
-        .reused()
+        .cached()
         .execute(tx.conn)
         .await?;
     diesel::delete(event_inputs::table.filter(event_inputs::event_id.eq(event)))
@@ -269,7 +271,7 @@ async fn correct(tx: &Tx<'_>, event: Db<EventId>, payload: &Value) -> Result<()>
     Ok(())
 }
 
-/// Whoever subscribes one of the topics has work.
+/// Marks the consumers that subscribe to one of the topics as having work.
 pub(super) async fn mark_work(tx: &Tx<'_>, workflow: WorkflowId, changed: &[String]) -> Result<()> {
     if changed.is_empty() {
         return Ok(());
@@ -285,7 +287,7 @@ pub(super) async fn mark_work(tx: &Tx<'_>, workflow: WorkflowId, changed: &[Stri
         .and(handler_state::name.eq_any(subscribers));
     diesel::update(handler_state::table.filter(consumers))
         .set(handler_state::has_work.eq(true))
-        .reused_for(n_topics)
+        .cached_if_short(n_topics)
         .execute(tx.conn)
         .await?;
     Ok(())

@@ -1,4 +1,4 @@
-//! Runs that wait for a worker.
+//! Enqueues runs.
 
 use diesel::prelude::*;
 use diesel::sql_types::Text;
@@ -11,29 +11,28 @@ use crate::params::FollowUp;
 use crate::rows::{At, Db, RunRow, WorkflowRow};
 use crate::schema::{handler_runs, handler_state, run_inputs};
 
-/// A run that was enqueued just now.
+/// An enqueued run.
 pub(super) struct Enqueued {
     pub(super) run: RunRow,
     pub(super) state: RunState,
 }
 
-/// The run that `step` says, in that session, pinned to the active script version; where a worker goes on with it, that worker
-/// has it at once.
+/// The run for `step`, in a session, with the active script version. With a `follow_up`, its worker has claimed it already.
 pub(super) async fn next_run(
     tx: &Tx<'_>,
     workflow: &WorkflowRow,
     step: &Step,
     session: Db<SessionId>,
-    taker: Option<FollowUp>,
+    follow_up: Option<FollowUp>,
 ) -> Result<Enqueued> {
     let no_script = || StoreError::not_found("active script of workflow", &workflow.id.0);
     let script = workflow.active_script_id.ok_or_else(no_script)?;
-    let run = fresh(tx, workflow, (session, script), step);
+    let run = fresh(tx, workflow, session, script, step);
     let Enqueued { mut run, mut state } = match step.retry_of {
         None => Enqueued { state: RunState::queued(run.kind.0), run },
         Some(stopped) => from_stopped(tx, run, stopped).await?,
     };
-    if let Some(FollowUp { worker, lease }) = taker {
+    if let Some(FollowUp { worker, lease }) = follow_up {
         state = state.claim()?.run;
         run = RunRow {
             claimed_by: Some(Db(worker)),
@@ -48,8 +47,8 @@ pub(super) async fn next_run(
     Ok(Enqueued { run, state })
 }
 
-/// Enqueues it; what continues a run gets all that that one had. Another begins with the handler's state as it is: nothing
-/// changes it before this run commits.
+/// Inserts the run. A retry takes over the inputs and reservations of the stopped run. Any other run starts with the handler's
+/// current state, which nothing changes before this run commits.
 pub(super) async fn insert(tx: &Tx<'_>, run: &mut RunRow) -> Result<()> {
     let Some(stopped) = run.retry_of else {
         let state = handler_state::table
@@ -73,7 +72,8 @@ pub(super) async fn insert(tx: &Tx<'_>, run: &mut RunRow) -> Result<()> {
 fn fresh(
     tx: &Tx<'_>,
     workflow: &WorkflowRow,
-    (session, script): (Db<SessionId>, Db<ScriptId>),
+    session: Db<SessionId>,
+    script: Db<ScriptId>,
     step: &Step,
 ) -> RunRow {
     let RunState { kind, phase, status, .. } = RunState::queued(step.kind);
@@ -100,7 +100,6 @@ fn fresh(
         claimed_by: None,
         lease_expires_at: None,
         fence: 0,
-        available_at: At(tx.now),
         label: workflow.label.clone(),
         priority: workflow.priority,
         rank: At(queue_rank(tx.now, workflow.priority)),
@@ -111,7 +110,7 @@ fn fresh(
     }
 }
 
-/// From where the stopped run had come to, with all that it had.
+/// A retry of a stopped run: it continues from that run's phase, with its values.
 async fn from_stopped(tx: &Tx<'_>, run: RunRow, stopped: RunId) -> Result<Enqueued> {
     let found = locked_run::load(tx.conn, stopped).await?;
     let found = found.ok_or_else(|| StoreError::not_found("run", &stopped))?;
@@ -126,7 +125,7 @@ async fn from_stopped(tx: &Tx<'_>, run: RunRow, stopped: RunId) -> Result<Enqueu
     Ok(Enqueued { run, state })
 }
 
-/// What caused the one run caused the other.
+/// Copies the inputs of one run to another.
 async fn copy_inputs(tx: &Tx<'_>, from: Db<RunId>, to: Db<RunId>) -> Result<()> {
     let inputs = run_inputs::table
         .filter(run_inputs::run_id.eq(from))

@@ -1,4 +1,4 @@
-//! Takes runs from workers that are lost.
+//! Recovers the runs of lost workers.
 
 use diesel::prelude::*;
 use serde_json::json;
@@ -6,11 +6,11 @@ use windlass_core::{Changes, RunId, Status, WorkflowChange, WorkflowId, Workspac
 
 use super::advance::advance_workflow;
 use super::dialect::RunQueryDsl;
+use super::journal::{self, Entry};
 use super::locked_run::{self, LockedRun};
-use super::notices::{self, Entry};
 use super::outcome::{Cause, TransitionContext};
 use super::{Operation, Tx, outcome};
-use crate::convert::count;
+use crate::convert::to_u32;
 use crate::error::Result;
 use crate::literals::IsActive;
 use crate::model::RecoveredRun;
@@ -24,7 +24,7 @@ impl Operation for RecoverRuns {
     async fn run(self, tx: &Tx<'_>) -> Result<Vec<RecoveredRun>> {
         let mut recovered = Vec::new();
         for (workspace, run) in lost_runs(tx, &self).await? {
-            // Whoever has the workflow locked may be the worker itself, and must not hold up all others.
+            // Without waiting for the lock: the worker itself may have it, and the other runs must not wait for it.
             let Some(locked) = locked_run::find_free(tx, workspace, run).await? else { continue };
             if is_lost(tx, &locked, &self) {
                 recovered.push(recover(tx, locked).await?);
@@ -34,8 +34,8 @@ impl Operation for RecoverRuns {
     }
 }
 
-/// Those that look lost, the longest first: so they are found among the leases alone. In the order of their workflows, so that
-/// two who recover lock them in the same order.
+/// The runs whose lease has expired or whose worker is lost, at most `limit`, those that expired first. They are returned in the
+/// order of their workflows, so that two workers that recover runs lock them in the same order.
 async fn lost_runs(tx: &Tx<'_>, params: &RecoverRuns) -> Result<Vec<(WorkspaceId, RunId)>> {
     let workers: Vec<_> = params.lost_workers.iter().map(|worker| Db(*worker)).collect();
     let lost =
@@ -51,7 +51,7 @@ async fn lost_runs(tx: &Tx<'_>, params: &RecoverRuns) -> Result<Vec<(WorkspaceId
     Ok(runs.into_iter().map(|(_, Db(workspace), Db(run))| (workspace, run)).collect())
 }
 
-/// Whether it still is, now that nobody else can change it: its worker may have renewed or ended it.
+/// Whether the run is still lost, now that it is locked: its worker may have renewed or ended it.
 fn is_lost(tx: &Tx<'_>, locked: &LockedRun, params: &RecoverRuns) -> bool {
     let has_expired = locked.run.lease_expires_at.is_some_and(|At(end)| end <= tx.now);
     let is_dead = locked.run.claimed_by.is_some_and(|Db(by)| params.lost_workers.contains(&by));
@@ -60,13 +60,13 @@ fn is_lost(tx: &Tx<'_>, locked: &LockedRun, params: &RecoverRuns) -> bool {
 
 async fn recover(tx: &Tx<'_>, mut locked: LockedRun) -> Result<RecoveredRun> {
     locked.workflow.lost_runs = locked.workflow.lost_runs.saturating_add(1);
-    let limit = tx.policy.runs.gives_up(count(locked.workflow.lost_runs));
+    let limit = tx.policy.runs.gives_up(to_u32(locked.workflow.lost_runs));
     let changes = locked.state.crash(locked.recourse)?.held_by(limit);
     let lost = "the worker that had this run was lost";
     write(tx, locked, changes, lost).await
 }
 
-/// The worker that has it stops.
+/// Hands back a run whose worker stops.
 pub(super) async fn hand_back(tx: &Tx<'_>, locked: LockedRun) -> Result<RecoveredRun> {
     let changes = locked.state.hand_back(locked.recourse)?;
     write(tx, locked, changes, "the worker that had this run stopped before it ended").await
@@ -93,7 +93,7 @@ async fn write(
         "phase": locked.state.phase,
         "status": locked.state.status,
     }));
-    notices::journal(tx, &locked.workflow, entry).await?;
+    journal::add(tx, &locked.workflow, entry).await?;
     let recovered = RecoveredRun {
         run: locked.run.id.0,
         workflow: locked.workflow.id.0,

@@ -1,8 +1,8 @@
-//! What is called again because its first answer was lost with the connection: it is answered as the first time, and nothing
-//! is written twice.
+//! Detects repeated calls: an operation whose answer was lost with the connection is called again, returns the same answer, and
+//! writes nothing.
 //!
-//! Only whoever holds the claim does these things, and does each of them once: what is written already as it is asked for now
-//! was written by the same caller. Everything else stays refused.
+//! Only the worker with the claim calls these operations, and each of them once. So if the requested state is stored already, the
+//! same caller has written it. Any other repeated call is refused.
 
 use diesel::dsl::{exists, select};
 use diesel::prelude::*;
@@ -20,9 +20,9 @@ use crate::model::{BegunMutation, Claim, ClaimedRun, Committed};
 use crate::params::{BeginMutation, FollowUp, StopRun};
 use crate::rows::{At, Db, Json, RunRow, storable};
 use crate::schema::{handler_runs, mutations, workflows};
-use crate::tenant::is_of;
+use crate::tenant::in_workspace;
 
-/// Whether `prepare` is checkpointed with that result.
+/// Whether `prepare` is checkpointed with this result.
 pub(super) async fn is_prepared(tx: &Tx<'_>, locked: &LockedRun, result: &Value) -> Result<bool> {
     if locked.state.phase != Phase::Prepared {
         return Ok(false);
@@ -33,7 +33,7 @@ pub(super) async fn is_prepared(tx: &Tx<'_>, locked: &LockedRun, result: &Value)
     Ok(select(exists(same)).get_result(tx.conn).await?)
 }
 
-/// The run's mutation, where it is the one that is to begin and its request has not left.
+/// The run's mutation, if it has the wanted parameters and is still in flight.
 pub(super) async fn begun(
     tx: &Tx<'_>,
     locked: &LockedRun,
@@ -54,7 +54,7 @@ pub(super) async fn begun(
     Ok(key.map(|idempotency_key| BegunMutation { id: mutation.0, idempotency_key }))
 }
 
-/// Whether the mutation of a run that goes on was applied with that result.
+/// Whether the run's mutation is applied with this result.
 pub(super) async fn is_applied(tx: &Tx<'_>, locked: &LockedRun, result: &Value) -> Result<bool> {
     let Some(mutation) = locked.run.mutation_id.filter(|_| locked.state.phase == Phase::Mutated)
     else {
@@ -67,10 +67,11 @@ pub(super) async fn is_applied(tx: &Tx<'_>, locked: &LockedRun, result: &Value) 
     Ok(select(exists(same)).get_result(tx.conn).await?)
 }
 
-/// Whether the mutation stopped the run by that failure, and is still so.
-pub(super) async fn is_settled(
+/// Whether the mutation has one of the statuses because of this failure.
+pub(super) async fn has_failed(
     tx: &Tx<'_>,
-    (claim, mutation): (Claim, MutationId),
+    claim: Claim,
+    mutation: MutationId,
     as_one_of: &[MutationStatus],
     failure: &Failure,
 ) -> Result<bool> {
@@ -81,13 +82,13 @@ pub(super) async fn is_settled(
     }
     let same = mutations::table
         .find(Db(mutation))
-        .filter(is_of!(claim.workspace, mutations::workflow_id))
+        .filter(in_workspace!(claim.workspace, mutations::workflow_id))
         .filter(mutations::error.eq(storable(failure.message.clone())))
         .filter(mutations::error_class.eq(Db(failure.class)));
     Ok(select(exists(same)).get_result(tx.conn).await?)
 }
 
-/// Whether the run was stopped by that failure.
+/// Whether the run is stopped because of this failure.
 pub(super) async fn is_stopped(tx: &Tx<'_>, wanted: &StopRun) -> Result<bool> {
     let StopRun { claim, failure, .. } = wanted;
     let same = handler_runs::table
@@ -101,8 +102,8 @@ pub(super) async fn is_stopped(tx: &Tx<'_>, wanted: &StopRun) -> Result<bool> {
     Ok(select(exists(same)).get_result(tx.conn).await?)
 }
 
-/// What the commit of the run brought about, where it is committed, or else the claim is lost; its worker has the next run, if it
-/// still has it, for a lease from now.
+/// The result of the run's earlier commit, or [`StoreError::ClaimLost`] if it is not committed. If the commit gave the worker a next
+/// run, its lease is renewed.
 pub(super) async fn committed(
     tx: &Tx<'_>,
     claim: Claim,
@@ -119,15 +120,15 @@ pub(super) async fn committed(
         return Err(StoreError::ClaimLost { run: claim.run });
     }
     let follow_up = match wanted {
-        Some(wanted) => taken(tx, claim, wanted).await?,
+        Some(wanted) => next_claim(tx, claim, wanted).await?,
         None => None,
     };
     Ok(Committed { follow_up })
 }
 
-/// The run that the worker took with the commit and has not heard of: a workflow has one open run, and none that the worker
-/// knows of, for the one that it drove is committed.
-async fn taken(
+/// The run that the worker claimed with the commit: the workflow's open run, if this worker has it. The worker cannot know of it
+/// otherwise, because its own run is committed.
+async fn next_claim(
     tx: &Tx<'_>,
     claim: Claim,
     FollowUp { worker, lease }: FollowUp,

@@ -1,4 +1,4 @@
-//! Events that a run has for itself.
+//! The events that a run has reserved.
 
 use diesel::prelude::*;
 use windlass_core::{EventId, EventStatus, Reservations, RunId, WorkflowId};
@@ -6,27 +6,28 @@ use windlass_core::{EventId, EventStatus, Reservations, RunId, WorkflowId};
 use super::dialect::{Conn, RunQueryDsl};
 use super::locked_run::LockedRun;
 use super::publish::mark_work;
-use super::{Tx, notices, stored};
+use super::{Tx, notifications};
+use crate::cached::CacheStatement;
+use crate::convert::to_i32;
 use crate::error::Result;
 use crate::literals::IsReserved;
-use crate::reused::Reuse;
 use crate::rows::{At, Db, EventRow};
 use crate::schema::{events, topics};
 
-/// What becomes of the events that the run has reserved; `why` it stopped is kept with those that are blamed.
-pub(super) async fn dispose(
+/// Releases, consumes or skips the run's events. `error` is kept with events that are blamed.
+pub(super) async fn settle(
     tx: &Tx<'_>,
     locked: &LockedRun,
-    how: Reservations,
-    why: Option<&str>,
+    change: Reservations,
+    error: Option<&str>,
 ) -> Result<()> {
     let run = locked.run.id;
-    match how {
+    match change {
         Reservations::Keep => Ok(()),
         Reservations::Release { blames } => {
             if blames {
-                blame(tx, run, why).await?;
-                park(tx, locked).await?;
+                blame(tx, run, error).await?;
+                park_blamed(tx, locked).await?;
             }
             release(tx, run, locked.workflow.id.0).await
         }
@@ -45,31 +46,31 @@ pub(super) async fn ids(conn: &Conn, run: RunId) -> Result<Vec<EventId>> {
     Ok(reserved.into_iter().map(|Db(event)| event).collect())
 }
 
-/// The events belong to the run that continues this one.
+/// Moves the reservations to a retry.
 pub(super) async fn transfer(tx: &Tx<'_>, from: Db<RunId>, to: Db<RunId>) -> Result<()> {
     diesel::update(events::table)
         .filter(events::reserved_by_run_id.eq(from))
         .filter(IsReserved)
         .set((events::reserved_by_run_id.eq(Some(to)), events::updated_at.eq(At(tx.now))))
-        .reused()
+        .cached()
         .execute(tx.conn)
         .await?;
     Ok(())
 }
 
-/// Its run was lost or failed by itself, and it may be the cause.
-async fn blame(tx: &Tx<'_>, run: Db<RunId>, why: Option<&str>) -> Result<()> {
+/// Counts against the events that their run was lost or failed: they may be the cause.
+async fn blame(tx: &Tx<'_>, run: Db<RunId>, error: Option<&str>) -> Result<()> {
     diesel::update(events::table.filter(events::reserved_by_run_id.eq(run).and(IsReserved)))
-        .set((events::blamed.eq(events::blamed + 1), events::blamed_for.eq(why)))
-        .reused()
+        .set((events::blamed.eq(events::blamed + 1), events::blamed_for.eq(error)))
+        .cached()
         .execute(tx.conn)
         .await?;
     Ok(())
 }
 
-/// Takes those out of the way that were blamed too often, and tells of it.
-async fn park(tx: &Tx<'_>, locked: &LockedRun) -> Result<()> {
-    let limit = stored(tx.policy.events.park_after);
+/// Parks the events that were blamed too often, and notifies.
+async fn park_blamed(tx: &Tx<'_>, locked: &LockedRun) -> Result<()> {
+    let limit = to_i32(tx.policy.events.park_after);
     if limit == 0 {
         return Ok(());
     }
@@ -84,15 +85,15 @@ async fn park(tx: &Tx<'_>, locked: &LockedRun) -> Result<()> {
                 events::attempt_number.eq(events::attempt_number + 1),
                 events::updated_at.eq(At(tx.now)),
             ))
-            .reused()
+            .cached()
             .execute(tx.conn)
             .await?;
-        notices::parked(tx, locked, event).await?;
+        notifications::event_parked(tx, locked, event).await?;
     }
     Ok(())
 }
 
-/// Pending again, with one more attempt counted; whoever subscribes has work.
+/// Makes the events pending again, with one more attempt counted; their subscribers have work.
 async fn release(tx: &Tx<'_>, run: Db<RunId>, workflow: WorkflowId) -> Result<()> {
     let reserved = events::reserved_by_run_id.eq(run).and(IsReserved);
     let topics =
@@ -105,19 +106,19 @@ async fn release(tx: &Tx<'_>, run: Db<RunId>, workflow: WorkflowId) -> Result<()
             events::attempt_number.eq(events::attempt_number + 1),
             events::updated_at.eq(At(tx.now)),
         ))
-        .reused()
+        .cached()
         .execute(tx.conn)
         .await?;
     mark_work(tx, workflow, &topics).await
 }
 
-/// Done, one way or the other. Who did it stays written.
+/// Consumes or skips the events. They keep the run that reserved them.
 async fn finish(tx: &Tx<'_>, run: Db<RunId>, status: EventStatus) -> Result<()> {
     diesel::update(events::table)
         .filter(events::reserved_by_run_id.eq(run))
         .filter(IsReserved)
         .set((events::status.eq(Db(status)), events::updated_at.eq(At(tx.now))))
-        .reused()
+        .cached()
         .execute(tx.conn)
         .await?;
     Ok(())

@@ -1,4 +1,4 @@
-//! Which workers take a workflow's runs, and how those stand to others.
+//! Sets the label and the priority of a workflow's runs.
 
 use diesel::prelude::*;
 use serde_json::json;
@@ -6,7 +6,7 @@ use windlass_core::queue_rank;
 
 use super::advance::advance_workflow;
 use super::dialect::RunQueryDsl;
-use super::notices::{self, Entry};
+use super::journal::{self, Entry};
 use super::{Operation, Tx};
 use crate::error::Result;
 use crate::literals::IsQueued;
@@ -36,11 +36,11 @@ impl Operation for RouteWorkflow {
                 ))
                 .execute(tx.conn)
                 .await?;
-            tx.wake_if(true);
+            tx.wake();
         }
         let entry = Entry::by(&self.actor, "workflow.routed", &workflow.id.0)
             .with(json!({ "label": workflow.label, "priority": workflow.priority }));
-        notices::journal(tx, &workflow, entry).await?;
+        journal::add(tx, &workflow, entry).await?;
         Ok(advance_workflow(tx, workflow).await?.workflow.into())
     }
 }

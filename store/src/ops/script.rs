@@ -5,7 +5,7 @@ use serde_json::json;
 use windlass_core::{Grant, Id, ScriptId, WorkflowId, WorkflowStatus, WorkspaceId, digest_text};
 
 use super::dialect::RunQueryDsl;
-use super::notices::{self, Entry};
+use super::journal::{self, Entry};
 use super::{Operation, Tx};
 use crate::error::{Result, StoreError};
 use crate::model::{SavedScript, ScriptVersion};
@@ -17,7 +17,7 @@ impl Operation for SaveScript {
     type Output = SavedScript;
 
     async fn run(self, tx: &Tx<'_>) -> Result<SavedScript> {
-        let workflow = find_or_make_workflow(tx, self.workspace, &self.name).await?;
+        let workflow = find_or_create_workflow(tx, self.workspace, &self.name).await?;
         let newest = newest(tx, workflow.id, None).await?;
         let digest = digest_text(&self.source);
         let is_same =
@@ -51,12 +51,12 @@ impl Operation for SaveScript {
         leave_draft(tx, &workflow).await?;
         let entry = Entry::by(&self.actor, "script.saved", &row.id.0)
             .with(json!({ "version": format!("{major}.{minor}"), "comment": row.comment }));
-        notices::journal(tx, &workflow, entry).await?;
+        journal::add(tx, &workflow, entry).await?;
         Ok(SavedScript { script: ScriptVersion::from(row), is_new: true })
     }
 }
 
-/// A repair may do what the version before it was granted, and nothing else.
+/// Refuses a repair that asks for more than the repaired version was granted.
 fn refuse_widening(repaired: &ScriptRow, wanted: &Grant) -> Result<()> {
     let beyond = repaired.granted.0.beyond(wanted);
     if beyond.is_empty() {
@@ -72,7 +72,7 @@ fn refuse_widening(repaired: &ScriptRow, wanted: &Grant) -> Result<()> {
     })
 }
 
-async fn find_or_make_workflow(
+async fn find_or_create_workflow(
     tx: &Tx<'_>,
     workspace: WorkspaceId,
     name: &str,
@@ -114,7 +114,7 @@ async fn find_or_make_workflow(
     tx.lock(workspace, id).await
 }
 
-/// The newest version, of that major version or at all.
+/// The newest version of a major version, or of all.
 async fn newest(
     tx: &Tx<'_>,
     workflow: Db<WorkflowId>,
@@ -127,7 +127,7 @@ async fn newest(
     Ok(newest.first(tx.conn).await.optional()?)
 }
 
-/// The version after which a repair counts: what runs is repaired, though a newer plan may wait beside it.
+/// The version that a repair follows: the active one is repaired, even if there is a newer major version.
 async fn repaired(tx: &Tx<'_>, workflow: &WorkflowRow) -> Result<Option<ScriptRow>> {
     let Some(active) = workflow.active_script_id else { return Ok(None) };
     let major = scripts::table.find(active).select(scripts::major);

@@ -1,4 +1,4 @@
-//! Sessions: begun with their first run, never open without an open run.
+//! Sessions. A session is inserted with its first run and is never open without an open run.
 
 use diesel::prelude::*;
 use windlass_core::{Id, SessionId, SessionResult, Trigger, WorkflowId};
@@ -6,8 +6,8 @@ use windlass_core::{Id, SessionId, SessionResult, Trigger, WorkflowId};
 use super::Tx;
 use super::dialect::RunQueryDsl;
 use super::outcome::Cause;
+use crate::cached::CacheStatement;
 use crate::error::Result;
-use crate::reused::Reuse;
 use crate::rows::{At, Db, SessionHead, SessionRow};
 use crate::schema::sessions;
 
@@ -22,7 +22,7 @@ pub(super) async fn find_open(
     Ok(open.first(tx.conn).await.optional()?)
 }
 
-/// A new session, in which so many runs begin at once.
+/// A new session in which `n_begun` runs begin.
 pub(super) fn fresh(
     tx: &Tx<'_>,
     workflow: Db<WorkflowId>,
@@ -45,35 +45,35 @@ pub(super) fn fresh(
     }
 }
 
-/// Opens a session.
+/// Inserts a session.
 pub(super) async fn insert(tx: &Tx<'_>, session: &SessionRow) -> Result<()> {
     diesel::insert_into(sessions::table).values(session).execute(tx.conn).await?;
     Ok(())
 }
 
-/// A person joins a session whose first run still waits; what continues a run keeps saying so.
+/// Makes a session manual if its first run is still queued. A retry's session stays a retry's.
 pub(super) async fn make_manual(tx: &Tx<'_>, session: SessionHead) -> Result<Db<SessionId>> {
     let waits = sessions::id.eq(session.id).and(sessions::trigger.ne(Db(Trigger::Retry)));
     diesel::update(sessions::table.filter(waits.and(sessions::begun_run_count.le(1))))
         .set(sessions::trigger.eq(Db(Trigger::Manual)))
-        .reused()
+        .cached()
         .execute(tx.conn)
         .await?;
     Ok(session.id)
 }
 
-/// What happens in a session at once.
+/// What one transaction changes of a session.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct SessionProgress {
     /// How many of its runs committed.
     pub(super) n_committed: i32,
     /// How many more began.
     pub(super) n_begun: i32,
-    /// Whether it has done what there was to do.
+    /// Whether it is completed.
     pub(super) is_done: bool,
 }
 
-/// Writes what happens in an open session, or which of its runs commit when it is over.
+/// Writes the progress of a session. If it has failed already, runs may still commit in it.
 pub(super) async fn record_progress(
     tx: &Tx<'_>,
     session: Db<SessionId>,
@@ -91,13 +91,13 @@ pub(super) async fn record_progress(
             sessions::begun_run_count.eq(sessions::begun_run_count + n_begun),
             end,
         ))
-        .reused()
+        .cached()
         .execute(tx.conn)
         .await?;
     Ok(())
 }
 
-/// The session, unless it is over, ends because one of its runs stopped.
+/// Ends the session, if it is open, because one of its runs stopped.
 pub(super) async fn fail(tx: &Tx<'_>, session: Db<SessionId>, cause: Option<&Cause>) -> Result<()> {
     diesel::update(sessions::table)
         .filter(sessions::id.eq(session).and(sessions::result.is_null()))
@@ -107,16 +107,16 @@ pub(super) async fn fail(tx: &Tx<'_>, session: Db<SessionId>, cause: Option<&Cau
             sessions::error_class.eq(cause.and_then(|cause| cause.class).map(Db)),
             sessions::ended_at.eq(Some(At(tx.now))),
         ))
-        .reused()
+        .cached()
         .execute(tx.conn)
         .await?;
     Ok(())
 }
 
-/// A run that had only been queued is withdrawn: a session that began nothing else never was.
+/// Withdraws a queued run from its session, and deletes the session if it was its only run.
 pub(super) async fn withdraw_run(tx: &Tx<'_>, session: Db<SessionId>) -> Result<()> {
-    let never_was = sessions::id.eq(session).and(sessions::begun_run_count.le(1));
-    let n_deleted = diesel::delete(sessions::table.filter(never_was)).execute(tx.conn).await?;
+    let is_empty = sessions::id.eq(session).and(sessions::begun_run_count.le(1));
+    let n_deleted = diesel::delete(sessions::table.filter(is_empty)).execute(tx.conn).await?;
     if n_deleted > 0 {
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! The store's interface: each method is its operation.
+//! Implements [`Store`](crate::Store): each method runs its operation.
 
 use std::time::Duration;
 
@@ -82,15 +82,15 @@ impl Store for Backend {
     }
 
     async fn apply_mutation(&self, params: ApplyMutation) -> Result<()> {
-        self.write(params).await?.in_time()
+        self.write(params).await?.require_in_time()
     }
 
     async fn fail_mutation(&self, params: FailMutation) -> Result<()> {
-        self.write(params).await?.in_time()
+        self.write(params).await?.require_in_time()
     }
 
     async fn doubt_mutation(&self, params: DoubtMutation) -> Result<()> {
-        self.write(params).await?.in_time()
+        self.write(params).await?.require_in_time()
     }
 
     async fn commit_producer(&self, params: CommitProducer) -> Result<Committed> {

@@ -1,4 +1,4 @@
-//! Workers, as they say themselves.
+//! Workers: heartbeats, lease renewal and deregistration.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use diesel::prelude::*;
 use windlass_core::{RunId, WorkerId, WorkflowId, WorkspaceId};
 
 use super::dialect::{self, RunQueryDsl};
-use super::{BATCH, Operation, Tx, locked_run, recover, stored};
-use crate::convert::stored_count;
+use super::{BATCH, Operation, Tx, locked_run, recover};
+use crate::convert::{to_i32, to_i64};
 use crate::error::Result;
 use crate::literals::IsActive;
 use crate::model::{Claim, LeaseRenewal, RecoveredRun};
@@ -15,7 +15,7 @@ use crate::params::Heartbeat;
 use crate::rows::{At, Db, Json, WorkerRow};
 use crate::schema::{handler_runs, workers};
 
-/// A worker that was not heard of for so long is no longer listed.
+/// A worker without a heartbeat for so long is no longer listed.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(120);
 
 impl Operation for Heartbeat {
@@ -38,11 +38,11 @@ impl Operation for Heartbeat {
         let long_ago = At(tx.now.before(FORGOTTEN_AFTER));
         let forgotten = workers::table.filter(workers::last_heartbeat_at.lt(long_ago));
         diesel::delete(forgotten).execute(tx.conn).await?;
-        let mut locked = LeaseRenewal::default();
+        let mut renewal = LeaseRenewal::default();
         for claims in self.claims.chunks(BATCH) {
-            renew(tx, row.id, (claims, self.lease), &mut locked).await?;
+            renew(tx, row.id, claims, self.lease, &mut renewal).await?;
         }
-        Ok(locked)
+        Ok(renewal)
     }
 }
 
@@ -55,27 +55,29 @@ fn row(tx: &Tx<'_>, heartbeat: &Heartbeat) -> WorkerRow {
         pid: worker_info.pid.into(),
         version: worker_info.version.clone(),
         labels: Json(worker_info.filter.labels.clone()),
-        slots: stored(worker_info.slots),
+        slots: to_i32(worker_info.slots),
         running: i32::try_from(heartbeat.claims.len()).unwrap_or(i32::MAX),
-        done: stored_count(heartbeat.ended.done),
-        failed: stored_count(heartbeat.ended.failed),
+        done: to_i64(heartbeat.ended.done),
+        failed: to_i64(heartbeat.ended.failed),
         started_at: At(tx.now),
         last_heartbeat_at: At(tx.now),
     }
 }
 
-/// What a claim consists of: workspace, workflow, run and fence.
+/// Workspace, workflow, run and fence of a claim.
 type StoredClaim = (Db<WorkspaceId>, Db<WorkflowId>, Db<RunId>, i64);
 
-/// Renews what the worker still holds. A row that somebody has locked is passed over: it must not cost all others their leases.
+/// Renews the leases that the worker still has. A row that another transaction has locked is skipped, so that the other leases do not
+/// expire while waiting for it.
 async fn renew(
     tx: &Tx<'_>,
     worker: Db<WorkerId>,
-    (claims, lease): (&[Claim], Duration),
-    locked: &mut LeaseRenewal,
+    claims: &[Claim],
+    lease: Duration,
+    renewal: &mut LeaseRenewal,
 ) -> Result<()> {
     let runs: Vec<_> = claims.iter().map(|claim| Db(claim.run)).collect();
-    // Locked first, and read afterwards: what is free stays as it is read.
+    // Lock first, then read, so that the locked rows stay as they are read.
     let free = dialect::lock_free_runs(tx.conn, &runs).await?;
     let ours = handler_runs::id.eq_any(runs).and(handler_runs::claimed_by.eq(worker));
     let ours = handler_runs::table.filter(ours).filter(IsActive);
@@ -101,12 +103,12 @@ async fn renew(
         .set(handler_runs::lease_expires_at.eq(Some(At(tx.now.after(lease)))))
         .execute(tx.conn)
         .await?;
-    locked.renewed.extend(renewed.into_iter().map(|Db(run)| run));
-    locked.busy.extend(busy.into_iter().map(|Db(run)| run));
+    renewal.renewed.extend(renewed.into_iter().map(|Db(run)| run));
+    renewal.busy.extend(busy.into_iter().map(|Db(run)| run));
     Ok(())
 }
 
-/// A worker stops.
+/// Hands back the runs of a worker that stops.
 #[derive(Clone, Copy)]
 pub(super) struct DeregisterWorker {
     pub(super) worker: WorkerId,
@@ -117,20 +119,20 @@ impl Operation for DeregisterWorker {
 
     async fn run(self, tx: &Tx<'_>) -> Result<Vec<RecoveredRun>> {
         let Self { worker } = self;
-        let left = handler_runs::table
+        let claimed = handler_runs::table
             .filter(IsActive)
             .filter(handler_runs::claimed_by.eq(Some(Db(worker))))
             .order(handler_runs::lease_expires_at)
             .select((handler_runs::workflow_id, handler_runs::workspace_id, handler_runs::id));
-        let mut left: Vec<(Db<WorkflowId>, Db<WorkspaceId>, Db<RunId>)> =
-            left.load(tx.conn).await?;
+        let mut claimed: Vec<(Db<WorkflowId>, Db<WorkspaceId>, Db<RunId>)> =
+            claimed.load(tx.conn).await?;
         // Workflows are always locked in the same order.
-        left.sort_unstable();
-        let mut handed_back = Vec::with_capacity(left.len());
-        for (_, Db(workspace), Db(run)) in left {
+        claimed.sort_unstable();
+        let mut handed_back = Vec::with_capacity(claimed.len());
+        for (_, Db(workspace), Db(run)) in claimed {
             match locked_run::find(tx, workspace, run).await? {
-                // What may still leave, or be on its way, must not be looked for before its lease has ended.
-                Some(locked) if locked.is_held_by(worker) && !locked.state.is_uncertain() => {
+                // A request that may still be sent, or be under way, must not be looked up before the lease ends.
+                Some(locked) if locked.is_claimed_by(worker) && !locked.state.is_uncertain() => {
                     handed_back.push(recover::hand_back(tx, locked).await?);
                 }
                 Some(_) | None => {}

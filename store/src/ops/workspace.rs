@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::rows::{At, Db, WorkspaceRow};
 use crate::schema::workspaces;
 
-/// Finds the workspace of that name, or makes it.
+/// Finds the workspace of a name, or creates it.
 #[derive(Clone)]
 pub(super) struct EnsureWorkspace {
     pub(super) name: String,

@@ -1,4 +1,4 @@
-//! Where a PostgreSQL database is, and how it is named to people: never with its password.
+//! The address of a PostgreSQL database: its servers and how to connect to them. It is never shown with its password.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -8,35 +8,28 @@ use std::time::Duration;
 
 use rustls::ClientConfig;
 use tokio_postgres::Config;
-use tokio_postgres::config::{
-    ChannelBinding, LoadBalanceHosts, SslNegotiation, TargetSessionAttrs,
-};
 
-use super::environment::Passwords;
-use super::parameters::{self, Parameters};
 use super::tls::{self, Mode, Roots};
 use crate::error::{Result, StoreError};
-use crate::location::Location;
+use crate::location::{Location, Parameters, Passwords, parameters};
 
-/// How long a server may take to let us in.
-const CONNECT: Duration = Duration::from_secs(10);
-/// How long sent bytes may stay unconfirmed before the connection counts as lost.
-const UNCONFIRMED: Duration = Duration::from_secs(30);
-/// How long a silent connection is trusted, how often it is probed then, and how many probes may be lost.
-const SILENT: (Duration, Duration, u32) = (Duration::from_secs(30), Duration::from_secs(10), 3);
+/// How long connecting to a server may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long sent bytes may stay unacknowledged before the connection counts as lost.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 
-/// Where servers keep their sockets, and where they listen.
+/// The usual folders of servers' sockets, and their usual port.
 const SOCKET_FOLDERS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
 const PORT: u16 = 5432;
 
-/// A database's URL, understood.
+/// The parsed location of a database.
 #[derive(Clone)]
 pub(super) struct Address {
-    /// The servers that may have the database, in the order in which they are tried.
+    /// The servers to try, in this order.
     pub(super) servers: Vec<Server>,
-    /// How long one may take to let us in.
-    pub(super) patience: Option<Duration>,
-    /// What encryption demands, and whose certificates count.
+    /// How long connecting to one of them may take.
+    pub(super) connect_timeout: Option<Duration>,
+    /// How connections are encrypted, and whose certificates are trusted.
     pub(super) tls: ClientConfig,
     pub(super) roots: Roots,
     shown: String,
@@ -45,7 +38,7 @@ pub(super) struct Address {
 /// One server.
 #[derive(Debug, Clone)]
 pub(super) struct Server {
-    /// How to connect to it and to no other.
+    /// How to connect to this server alone.
     pub(super) config: Config,
     pub(super) mode: Mode,
     /// Its host and port, or its socket.
@@ -53,22 +46,22 @@ pub(super) struct Server {
 }
 
 impl Address {
-    /// Reads a URL such as `postgres://user:password@host:5432/database`, and from the environment what it leaves out.
+    /// Parses a URL such as `postgres://user:password@host:5432/database`; the environment supplies what it leaves out.
     ///
     /// # Errors
-    /// [`StoreError::BadUrl`] where it is none or asks for what cannot be.
+    /// [`StoreError::BadUrl`] if it is no such URL or has an invalid value.
     pub(super) fn parse(location: &Location) -> Result<Self> {
         let shown = parameters::without_password(location.url());
-        Self::understand(location, &shown)
+        Self::parse_url(location, &shown)
             .map_err(|reason| StoreError::BadUrl { url: shown, reason })
     }
 
-    fn understand(location: &Location, shown: &str) -> Result<Self, String> {
+    fn parse_url(location: &Location, shown: &str) -> Result<Self, String> {
         let mut parameters = parameters::parse(location.url())?;
         location.environment().fill_in(&mut parameters);
         let (mode, roots) = tls::read(&parameters)?;
-        let patience = match number::<u64>(&parameters, "connect_timeout")? {
-            None => Some(CONNECT),
+        let connect_timeout = match number::<u64>(&parameters, "connect_timeout")? {
+            None => Some(CONNECT_TIMEOUT),
             Some(seconds) => Some(Duration::from_secs(seconds)).filter(|time| !time.is_zero()),
         };
         let common = common(&parameters)?;
@@ -76,11 +69,11 @@ impl Address {
             true => Passwords::default(),
             false => location.environment().passwords(),
         };
-        let places = places(&parameters)?;
-        let server = |place: Place| place.server(&common, mode, &passwords);
+        let hosts = hosts(&parameters)?;
+        let server = |host: HostSpec| host.server(&common, mode, &passwords);
         Ok(Self {
-            servers: places.into_iter().map(server).collect(),
-            patience,
+            servers: hosts.into_iter().map(server).collect(),
+            connect_timeout,
             tls: tls::client_config(mode, &roots)?,
             roots,
             shown: shown.to_owned(),
@@ -99,14 +92,14 @@ impl fmt::Debug for Address {
     }
 }
 
-/// The names of a server in a URL.
-struct Place {
+/// A server as the URL names it.
+struct HostSpec {
     host: Option<String>,
     address: Option<IpAddr>,
     port: u16,
 }
 
-impl Place {
+impl HostSpec {
     fn server(self, common: &Config, mode: Mode, passwords: &Passwords) -> Server {
         let Self { host, address, port } = self;
         let mut config = common.clone();
@@ -118,7 +111,7 @@ impl Place {
             config.hostaddr(address);
         }
         let name = host.unwrap_or_else(|| address.map(|ip| ip.to_string()).unwrap_or_default());
-        // Nobody listens in to a socket.
+        // A socket needs no encryption.
         let is_socket = name.starts_with('/') && address.is_none();
         let mode = if is_socket { Mode::Disable } else { mode };
         if let Some(password) = password(common, &name, port, passwords) {
@@ -140,8 +133,8 @@ fn password(common: &Config, name: &str, port: u16, passwords: &Passwords) -> Op
     passwords.find([name, &port.to_string(), database, user])
 }
 
-/// The servers, one for each host.
-fn places(parameters: &Parameters) -> Result<Vec<Place>, String> {
+/// The servers: one for each host, or for each address.
+fn hosts(parameters: &Parameters) -> Result<Vec<HostSpec>, String> {
     let list = |keyword| -> Vec<&str> {
         let value = parameters.get(keyword).filter(|value| !value.is_empty());
         value.map(|value| value.split(',').collect()).unwrap_or_default()
@@ -156,13 +149,13 @@ fn places(parameters: &Parameters) -> Result<Vec<Place>, String> {
     let place = |index: usize| {
         let port = ports.get(index).or_else(|| ports.first()).filter(|port| !port.is_empty());
         let address = addresses.get(index).filter(|address| !address.is_empty());
-        let address = address.map(|address| known(address, "hostaddr")).transpose()?;
+        let address = address.map(|address| parse_value(address, "hostaddr")).transpose()?;
         let host = hosts.get(index).filter(|host| !host.is_empty()).map(|host| (*host).to_owned());
         let is_nowhere = host.is_none() && address.is_none();
-        Ok(Place {
+        Ok(HostSpec {
             host: if is_nowhere { Some(socket_folder().to_owned()) } else { host },
             address,
-            port: port.map_or(Ok(PORT), |port| known(port, "port"))?,
+            port: port.map_or(Ok(PORT), |port| parse_value(port, "port"))?,
         })
     };
     (0..count).map(place).collect()
@@ -173,96 +166,63 @@ fn socket_folder() -> &'static str {
     if Path::new(debian).is_dir() { debian } else { original }
 }
 
-/// What is the same for all servers.
+/// What the connection uses unless the URL says otherwise: a lost connection is noticed within a minute.
+const DEFAULTS: &str =
+    "application_name=windlass keepalives_idle=30 keepalives_interval=10 keepalives_retries=3";
+
+/// The settings that all servers share. `tokio-postgres` reads them; this translates what libpq spells differently.
 fn common(parameters: &Parameters) -> Result<Config, String> {
-    let text = |keyword| parameters.get(keyword).filter(|text| !text.is_empty());
-    let mut config = Config::new();
-    config.application_name(text("application_name").map_or("windlass", String::as_str));
-    if let Some(user) = text("user") {
-        config.user(user);
+    let mut settings = DEFAULTS.to_owned();
+    for (&keyword, value) in parameters.iter().filter(|(_, value)| !value.is_empty()) {
+        let (option, value) = match (keyword, value.trim()) {
+            ("host" | "hostaddr" | "port", _) => continue,
+            ("connect_timeout" | "tcp_user_timeout" | "sslmode" | "sslrootcert", _) => continue,
+            ("keepalives_count", count) => ("keepalives_retries", count),
+            // A primary that is read-only would be of no use.
+            ("target_session_attrs", "primary") => (keyword, "read-write"),
+            ("target_session_attrs", "read-only" | "standby" | "prefer-standby") => {
+                return Err(READ_ONLY.to_owned());
+            }
+            (keyword, number) if keyword.starts_with("keepalives") => (keyword, number),
+            _ => (keyword, value.as_str()),
+        };
+        let value = value.replace('\\', r"\\").replace('\'', r"\'");
+        let setting = format!("{option}='{value}'");
+        // One by one, because the error does not name the keyword as it is written.
+        setting.parse::<Config>().map_err(|_may_quote_a_secret| invalid(keyword))?;
+        settings = format!("{settings} {setting}");
     }
-    if let Some(password) = text("password") {
-        config.password(password);
-    }
-    if let Some(database) = text("dbname") {
-        config.dbname(database);
-    }
-    if let Some(options) = text("options") {
-        config.options(options);
-    }
-    choose(&mut config, parameters)?;
-    keep_alive(&mut config, parameters)?;
+    let mut config: Config =
+        settings.parse().map_err(|_may_quote_a_secret| "its parameters mean nothing together")?;
+    // libpq counts it in milliseconds, `tokio-postgres` in seconds.
+    let unacknowledged = number(parameters, "tcp_user_timeout")?.filter(|number| *number > 0);
+    config.tcp_user_timeout(unacknowledged.map_or(UNACKNOWLEDGED, Duration::from_millis));
     Ok(config)
 }
 
-/// Takes over what is one of a few words.
-fn choose(config: &mut Config, parameters: &Parameters) -> Result<(), String> {
-    let of = |keyword| (keyword, parameters.get(keyword).map_or("", String::as_str));
-    config.channel_binding(match of("channel_binding") {
-        (_, "" | "prefer") => ChannelBinding::Prefer,
-        (_, "disable") => ChannelBinding::Disable,
-        (_, "require") => ChannelBinding::Require,
-        (keyword, _) => return Err(unknown(keyword)),
-    });
-    config.ssl_negotiation(match of("sslnegotiation") {
-        (_, "" | "postgres") => SslNegotiation::Postgres,
-        (_, "direct") => SslNegotiation::Direct,
-        (keyword, _) => return Err(unknown(keyword)),
-    });
-    config.load_balance_hosts(match of("load_balance_hosts") {
-        (_, "" | "disable") => LoadBalanceHosts::Disable,
-        (_, "random") => LoadBalanceHosts::Random,
-        (keyword, _) => return Err(unknown(keyword)),
-    });
-    config.target_session_attrs(match of("target_session_attrs") {
-        (_, "" | "any") => TargetSessionAttrs::Any,
-        // Of a primary that only reads there is no use.
-        (_, "read-write" | "primary") => TargetSessionAttrs::ReadWrite,
-        (_, "read-only" | "standby" | "prefer-standby") => {
-            return Err("its `target_session_attrs` asks for a server that only reads: ask for `read-write`".to_owned());
-        }
-        (keyword, _) => return Err(unknown(keyword)),
-    });
-    Ok(())
-}
-
-/// A lost connection is noticed within a minute, where the URL does not say otherwise.
-fn keep_alive(config: &mut Config, parameters: &Parameters) -> Result<(), String> {
-    let (idle, interval, retries) = SILENT;
-    let positive = |keyword| -> Result<Option<u64>, String> {
-        Ok(number(parameters, keyword)?.filter(|number| *number > 0))
-    };
-    let seconds = |keyword, default| -> Result<Duration, String> {
-        Ok(positive(keyword)?.map_or(default, Duration::from_secs))
-    };
-    let unconfirmed = positive("tcp_user_timeout")?.map_or(UNCONFIRMED, Duration::from_millis);
-    config
-        .tcp_user_timeout(unconfirmed)
-        .keepalives(number(parameters, "keepalives")? != Some(0))
-        .keepalives_idle(seconds("keepalives_idle", idle)?)
-        .keepalives_interval(seconds("keepalives_interval", interval)?)
-        .keepalives_retries(number(parameters, "keepalives_count")?.unwrap_or(retries));
-    Ok(())
-}
+const READ_ONLY: &str =
+    "its `target_session_attrs` asks for a server that only reads: ask for `read-write`";
 
 fn number<T: FromStr>(parameters: &Parameters, keyword: &'static str) -> Result<Option<T>, String> {
     let value = parameters.get(keyword).filter(|value| !value.is_empty());
-    value.map(|value| known(value, keyword)).transpose()
+    value.map(|value| parse_value(value, keyword)).transpose()
 }
 
-fn known<T: FromStr>(value: &str, keyword: &'static str) -> Result<T, String> {
-    // The value may be a piece of a password.
-    value.trim().parse().map_err(|_not_shown| unknown(keyword))
+fn parse_value<T: FromStr>(value: &str, keyword: &'static str) -> Result<T, String> {
+    // The value is not shown: it may be part of a password.
+    value.trim().parse().map_err(|_not_shown| invalid(keyword))
 }
 
-fn unknown(keyword: &str) -> String {
+fn invalid(keyword: &str) -> String {
     format!("the value of its `{keyword}` means nothing")
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio_postgres::config::{ChannelBinding, TargetSessionAttrs};
+
     use super::*;
-    use crate::postgres::environment::PostgresEnvironment;
+    use crate::location::PostgresEnvironment;
 
     fn parse(url: &str) -> Result<Address> {
         Address::parse(&Location::from(url))
@@ -326,7 +286,7 @@ mod tests {
         let address = parse(url).unwrap();
         let config = &address.servers[0].config;
 
-        assert_eq!(address.patience, Some(Duration::from_secs(3)));
+        assert_eq!(address.connect_timeout, Some(Duration::from_secs(3)));
         assert_eq!((config.get_user(), config.get_dbname()), (Some("ann"), Some("d")));
         assert_eq!(config.get_password(), Some(&b"pw"[..]));
         assert_eq!(config.get_application_name(), Some("x"));
@@ -335,7 +295,7 @@ mod tests {
         assert_eq!(config.get_channel_binding(), ChannelBinding::Require);
         assert_eq!(config.get_tcp_user_timeout(), Some(&Duration::from_millis(1500)));
         assert!(!config.get_keepalives());
-        assert_eq!(parse("postgres://h?connect_timeout=0").unwrap().patience, None);
+        assert_eq!(parse("postgres://h?connect_timeout=0").unwrap().connect_timeout, None);
     }
 
     #[test]

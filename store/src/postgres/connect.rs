@@ -1,4 +1,4 @@
-//! Makes a connection: the first of the named servers that takes one, encrypted as it was asked for.
+//! Connects to the first of the named servers that accepts a connection, with the encryption that was asked for.
 
 use std::future::Future;
 use std::time::Duration;
@@ -13,9 +13,9 @@ use super::address::{Address, Server};
 use super::failure::{self, Refusal};
 use crate::error::{Result, StoreError};
 
-/// What every connection is told. A hung statement, a hung lock and a hung client each end by themselves, and a commit is on
-/// disk before it is answered, whatever the server's defaults are. A statement is planned once per connection and not again for
-/// its first few sets of values: no plan here depends on them.
+/// The settings of every connection. Hung statements, locks and clients time out, and a commit is on disk before it is answered,
+/// whatever the server's defaults are. A statement is planned once per connection, not again for its first few sets of values: no
+/// plan here depends on them.
 const SETTINGS: &str = "
     SET statement_timeout = '60s';
     SET lock_timeout = '20s';
@@ -25,7 +25,7 @@ const SETTINGS: &str = "
     SELECT set_config('synchronous_commit', 'on', FALSE) WHERE current_setting('synchronous_commit') = 'off';
 ";
 
-/// Makes a connection and sets it up.
+/// Connects and applies the settings.
 pub(super) async fn connect(address: &Address) -> Result<AsyncPgConnection> {
     let mut conn = reach_any(address).await?;
     let lost = |error| failure::classify(StoreError::Database(error), address.shown());
@@ -39,7 +39,7 @@ async fn reach_any(address: &Address) -> Result<AsyncPgConnection> {
         match reach(address, server).await {
             Ok(conn) => return Ok(conn),
             Err(Refusal::Final(error)) => return Err(error),
-            Err(Refusal::Elsewhere(reason)) => {
+            Err(Refusal::TryNextServer(reason)) => {
                 unreached.push(format!("`{}` ({reason})", server.place));
             }
         }
@@ -54,16 +54,16 @@ async fn reach_any(address: &Address) -> Result<AsyncPgConnection> {
     })
 }
 
-/// Tries each address that the server's name has.
+/// Tries each address of the server's name.
 async fn reach(address: &Address, server: &Server) -> Result<AsyncPgConnection, Refusal> {
     let mut unreached = "its name stands for no address".to_owned();
     for config in resolve(address, server).await? {
         match reach_encrypted(address, server, &config).await {
-            Err(Refusal::Elsewhere(reason)) => unreached = reason,
+            Err(Refusal::TryNextServer(reason)) => unreached = reason,
             reached_or_final => return reached_or_final,
         }
     }
-    Err(Refusal::Elsewhere(unreached))
+    Err(Refusal::TryNextServer(unreached))
 }
 
 async fn resolve(address: &Address, server: &Server) -> Result<Vec<Config>, Refusal> {
@@ -73,9 +73,10 @@ async fn resolve(address: &Address, server: &Server) -> Result<Vec<Config>, Refu
     else {
         return Ok(vec![config.clone()]);
     };
-    let found = within(address.patience, tokio::net::lookup_host((name.as_str(), *port))).await;
-    let found = found.ok_or_else(|| Refusal::Elsewhere(SLOW.to_owned()))?;
-    let found = found.map_err(|error| Refusal::Elsewhere(error.to_string()))?;
+    let found =
+        within(address.connect_timeout, tokio::net::lookup_host((name.as_str(), *port))).await;
+    let found = found.ok_or_else(|| Refusal::TryNextServer(SLOW.to_owned()))?;
+    let found = found.map_err(|error| Refusal::TryNextServer(error.to_string()))?;
     Ok(found
         .map(|found| {
             let mut config = config.clone();
@@ -85,35 +86,35 @@ async fn resolve(address: &Address, server: &Server) -> Result<Vec<Config>, Refu
         .collect())
 }
 
-/// Tries with and without encryption, as far as the mode allows. Told is what came of encryption where there was any.
+/// Tries with and without encryption, as the mode allows. The error is that of the encrypted attempt, if there was one.
 async fn reach_encrypted(
     address: &Address,
     server: &Server,
     config: &Config,
 ) -> Result<AsyncPgConnection, Refusal> {
-    let mut told: Option<tokio_postgres::Error> = None;
+    let mut reported: Option<tokio_postgres::Error> = None;
     for &way in server.mode.ways() {
-        let made = within(address.patience, reach_once(address, config, way)).await;
-        let error = match made.ok_or_else(|| Refusal::Elsewhere(SLOW.to_owned()))? {
+        let made = within(address.connect_timeout, reach_once(address, config, way)).await;
+        let error = match made.ok_or_else(|| Refusal::TryNextServer(SLOW.to_owned()))? {
             Ok(conn) => return Ok(conn),
-            Err(Unmade::SetUp(error)) => return Err(Refusal::Final(error)),
-            Err(Unmade::Refused(error)) => error,
+            Err(ConnectError::SetUp(error)) => return Err(Refusal::Final(error)),
+            Err(ConnectError::Refused(error)) => error,
         };
-        let may_be_otherwise = failure::may_depend_on_encryption(&error);
+        let next_may_succeed = failure::may_depend_on_encryption(&error);
         let tells_more = way != SslMode::Disable && !failure::lacks_encryption(&error);
-        if told.is_none() || tells_more {
-            told = Some(error);
+        if reported.is_none() || tells_more {
+            reported = Some(error);
         }
-        if !may_be_otherwise {
+        if !next_may_succeed {
             break;
         }
     }
-    let told = told.map(|error| failure::of_connecting(error, address, server));
-    Err(told.unwrap_or_else(|| Refusal::Elsewhere(SLOW.to_owned())))
+    let reported = reported.map(|error| failure::of_connecting(error, address, server));
+    Err(reported.unwrap_or_else(|| Refusal::TryNextServer(SLOW.to_owned())))
 }
 
-/// Why there is no connection.
-enum Unmade {
+/// Why connecting failed.
+enum ConnectError {
     Refused(tokio_postgres::Error),
     SetUp(StoreError),
 }
@@ -122,14 +123,14 @@ async fn reach_once(
     address: &Address,
     config: &Config,
     way: SslMode,
-) -> Result<AsyncPgConnection, Unmade> {
+) -> Result<AsyncPgConnection, ConnectError> {
     let mut config = config.clone();
     config.ssl_mode(way);
     let tls = MakeRustlsConnect::new(address.tls.clone());
-    let (client, connection) = config.connect(tls).await.map_err(Unmade::Refused)?;
+    let (client, connection) = config.connect(tls).await.map_err(ConnectError::Refused)?;
     let set_up = AsyncPgConnection::try_from_client_and_connection(client, connection).await;
     set_up.map_err(|error| {
-        Unmade::SetUp(if let ConnectionError::CouldntSetupConfiguration(error) = error {
+        ConnectError::SetUp(if let ConnectionError::CouldntSetupConfiguration(error) = error {
             failure::classify(StoreError::Database(error), address.shown())
         } else {
             let what = format!("`{}`: a new connection could not be set up", address.shown());
@@ -140,10 +141,10 @@ async fn reach_once(
 
 const SLOW: &str = "it took too long";
 
-/// The output, if it comes in time.
-async fn within<F: Future>(patience: Option<Duration>, future: F) -> Option<F::Output> {
-    match patience {
-        Some(patience) => tokio::time::timeout(patience, future).await.ok(),
+/// The output of a future, unless it takes longer than the timeout.
+async fn within<F: Future>(timeout: Option<Duration>, future: F) -> Option<F::Output> {
+    match timeout {
+        Some(timeout) => tokio::time::timeout(timeout, future).await.ok(),
         None => Some(future.await),
     }
 }

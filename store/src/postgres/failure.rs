@@ -1,4 +1,4 @@
-//! What an error of the server means to the caller of the store.
+//! Classifies the server's errors by what the caller has to do.
 
 use std::error::Error as _;
 
@@ -9,20 +9,20 @@ use super::address::{Address, Server};
 use super::tls;
 use crate::error::StoreError;
 
-/// Whether the server undid the transaction only because of what others did at the same time.
+/// Whether the server aborted the transaction only because of concurrent transactions.
 pub(super) fn is_collision(error: &StoreError) -> bool {
     let StoreError::Database(Error::DatabaseError(kind, info)) = error else { return false };
     matches!(kind, DatabaseErrorKind::SerializationFailure)
         || info.message().contains("deadlock detected")
 }
 
-/// Whether a statement was refused only because another one of its transaction had failed before.
-pub(crate) fn is_consequence(error: &StoreError) -> bool {
+/// Whether a statement was refused only because an earlier one of its transaction had failed.
+pub(crate) fn is_aborted_transaction(error: &StoreError) -> bool {
     let StoreError::Database(Error::DatabaseError(_, info)) = error else { return false };
     info.message().starts_with("current transaction is aborted")
 }
 
-/// Tells the errors of the operation apart from those of the server and of the way to it.
+/// Tells errors of the operation from those of the server and the connection.
 pub(super) fn classify(error: StoreError, shown: &str) -> StoreError {
     let StoreError::Database(error) = error else { return error };
     match meaning(&error) {
@@ -43,28 +43,28 @@ pub(super) fn classify(error: StoreError, shown: &str) -> StoreError {
     }
 }
 
-/// A connection that is gone.
+/// The error of a lost connection.
 pub(super) fn lost(shown: &str) -> StoreError {
-    StoreError::Unavailable { what: format!("`{shown}`: {GONE}"), source: None }
+    StoreError::Unavailable { what: format!("`{shown}`: {CONNECTION_LOST}"), source: None }
 }
 
 #[derive(Clone, Copy)]
 enum Meaning {
-    /// It may work later; the text says what to look at.
+    /// It may work later; the text says what to check.
     Later(&'static str),
     DiskFull,
     ReadOnly,
-    /// The connection has no session of its own.
+    /// The connection does not have its own session.
     Pooled,
 }
 
-/// What a pooler in transaction mode is refused with.
+/// Why a pooler in transaction mode is refused.
 pub(super) const POOLER: &str = "its connections have no session of their own, as behind a pooler in transaction mode, and then \
      nobody hears what others announce: name the server itself, or a port at which the pooler keeps sessions \
      (`pool_mode = session`)";
-const GONE: &str = "the connection was lost; the server's log may say why";
+const CONNECTION_LOST: &str = "the connection was lost; the server's log may say why";
 
-const LOST: Meaning = Meaning::Later(GONE);
+const LOST: Meaning = Meaning::Later(CONNECTION_LOST);
 const CONTENDED: Meaning = Meaning::Later("others changed the same rows again and again");
 const CROWDED: Meaning = Meaning::Later("it has no free connection; raise its `max_connections`");
 const SLOW: Meaning =
@@ -73,8 +73,8 @@ const LOCKED: Meaning =
     Meaning::Later("a row or table stayed locked; `pg_stat_activity` shows who waits");
 const STARTING: Meaning = Meaning::Later("it is starting or stopping");
 
-/// The driver keeps the server's words and drops most of its codes, so some are told apart by their words.
-const WORDS: &[(&str, Meaning)] = &[
+/// The driver keeps the server's messages and drops most of its codes, so some errors are told apart by their message.
+const MESSAGES: &[(&str, Meaning)] = &[
     ("No space left on device", Meaning::DiskFull),
     ("deadlock detected", CONTENDED),
     ("due to statement timeout", SLOW),
@@ -83,7 +83,7 @@ const WORDS: &[(&str, Meaning)] = &[
     ("the database system is", STARTING),
     ("too many clients", CROWDED),
     ("remaining connection slots", CROWDED),
-    // Of a statement that this connection has, or has not, prepared.
+    // About a statement that this connection has prepared already, or has not prepared.
     ("prepared statement \"s", Meaning::Pooled),
     ("statement pooling mode", Meaning::Pooled),
 ];
@@ -106,19 +106,19 @@ fn meaning(error: &Error) -> Option<Meaning> {
     if matches!(kind, DatabaseErrorKind::ReadOnlyTransaction) {
         return Some(Meaning::ReadOnly);
     }
-    let known = WORDS.iter().find(|(words, _)| info.message().contains(words));
+    let known = MESSAGES.iter().find(|(text, _)| info.message().contains(text));
     known.map(|(_, meaning)| *meaning)
 }
 
-/// Why a server is not connected to.
+/// Why a server was not used.
 pub(super) enum Refusal {
-    /// It is not there, or cannot serve now: another may.
-    Elsewhere(String),
-    /// It is there and refuses.
+    /// It cannot be reached, or cannot serve now: another server may.
+    TryNextServer(String),
+    /// It refused the connection for good.
     Final(StoreError),
 }
 
-/// Whether the same attempt may end otherwise with encryption, or without.
+/// Whether the same attempt may succeed with encryption, or without it.
 pub(super) fn may_depend_on_encryption(error: &tokio_postgres::Error) -> bool {
     error.as_db_error().is_some() || is_of_encryption(error)
 }
@@ -128,7 +128,7 @@ pub(super) fn lacks_encryption(error: &tokio_postgres::Error) -> bool {
     is_of_encryption(error) && source(error) == "server does not support TLS"
 }
 
-/// The driver tells its kinds of errors apart by words alone.
+/// The driver's kinds of errors differ only in their messages.
 fn is_of_encryption(error: &tokio_postgres::Error) -> bool {
     error.to_string() == "error performing TLS handshake"
 }
@@ -137,7 +137,7 @@ fn source(error: &tokio_postgres::Error) -> String {
     error.source().map_or_else(|| error.to_string(), ToString::to_string)
 }
 
-/// What a refused connection means.
+/// Classifies an error of connecting.
 pub(super) fn of_connecting(
     error: tokio_postgres::Error,
     address: &Address,
@@ -154,7 +154,7 @@ pub(super) fn of_connecting(
     if let Some(said) = error.as_db_error() {
         return match advice(said) {
             Advice::Change(reason) => bad(reason),
-            Advice::TryAnother => Refusal::Elsewhere(said.message().to_owned()),
+            Advice::TryNextServer => Refusal::TryNextServer(said.message().to_owned()),
             Advice::Wait => Refusal::Final(StoreError::Unavailable {
                 what: format!(
                     "`{}`: `{}` refused the connection ({})",
@@ -177,7 +177,7 @@ pub(super) fn of_connecting(
             bad(NO_PASSWORD.to_owned())
         }
         ("authentication error" | "invalid configuration", said) => bad(said),
-        (_, said) => Refusal::Elsewhere(said),
+        (_, said) => Refusal::TryNextServer(said),
     }
 }
 
@@ -186,10 +186,11 @@ const NO_ENCRYPTION: &str = "the server does not encrypt: switch `ssl` on there,
 const NO_PASSWORD: &str =
     "the server asks for a password: give it in the URL, in `PGPASSWORD` or in `~/.pgpass`";
 
-/// What follows from the words of a server that lets nobody in.
+/// What to do after a server refused the login.
 enum Advice {
+    /// Change the URL or the server's configuration.
     Change(String),
-    TryAnother,
+    TryNextServer,
     Wait,
 }
 
@@ -197,7 +198,7 @@ fn advice(said: &DbError) -> Advice {
     let message = said.message();
     let code = said.code();
     if *code == SqlState::CANNOT_CONNECT_NOW {
-        return Advice::TryAnother;
+        return Advice::TryNextServer;
     }
     if message.contains("unsupported startup parameter") {
         return Advice::Change(format!(

@@ -1,4 +1,4 @@
-//! Hears what other processes announce, on a connection of its own.
+//! Listens for the notifications of other processes, on its own connection.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -14,36 +14,36 @@ use windlass_core::Backoff;
 
 use super::address::Address;
 use super::connect::connect;
-use super::{failure, migrations, sessions};
+use super::{failure, migrations, pooler_check};
 use crate::error::{Result, StoreError};
 
-/// How long after the first, second, … failure to reconnect it is tried again.
+/// The delays between attempts to reconnect.
 const RECONNECT: Backoff =
     Backoff { base_ms: 100, cap_ms: 10_000, tries: u32::MAX, jitter_percent: 0 };
 
-/// Turns announcements into wake-ups, until it is dropped.
+/// Turns notifications into wake-ups, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Listener {
     wake: Arc<watch::Sender<u64>>,
-    /// Set while the database has another schema than this program knows.
+    /// Set while the database has a schema that this program does not know.
     is_outdated: Arc<AtomicBool>,
     _task: AbortOnDropHandle<()>,
 }
 
 impl Listener {
-    /// Listens: whatever is announced after this returned is heard, of which a hail on `other` is the proof.
+    /// Starts listening: every notification after this returns is received. A test notification, sent on `other`, proves it.
     pub(super) async fn start(address: &Address, other: &mut AsyncPgConnection) -> Result<Self> {
         let mut conn = listen(address).await?;
-        sessions::check(&mut conn, other, address).await?;
-        let hearing = Hearing::start(conn, address).await?;
+        pooler_check::check(&mut conn, other, address).await?;
+        let listening = ListeningConnection::start(conn, address).await?;
         let wake = Arc::new(watch::Sender::new(0));
         let is_outdated = Arc::default();
-        let hearer = Hearer {
+        let task = ListenerTask {
             address: address.clone(),
             wake: Arc::clone(&wake),
             is_outdated: Arc::clone(&is_outdated),
         };
-        let task = AbortOnDropHandle::new(tokio::spawn(hearer.keep_hearing(hearing)));
+        let task = AbortOnDropHandle::new(tokio::spawn(task.run(listening)));
         Ok(Self { wake, is_outdated, _task: task })
     }
 
@@ -52,16 +52,16 @@ impl Listener {
         AtomicBool::load(&self.is_outdated, Ordering::Relaxed)
     }
 
-    /// Hears of announcements from now on.
+    /// Receives the wake-ups from now on.
     pub(super) fn subscribe(&self) -> watch::Receiver<u64> {
         self.wake.subscribe()
     }
 }
 
 /// A connection that listens.
-struct Hearing {
+struct ListeningConnection {
     conn: AsyncPgConnection,
-    /// The schema that this store lives in; others share the database and its announcements.
+    /// The schema of this store; other stores may share the database and its notifications.
     schema: String,
 }
 
@@ -71,11 +71,11 @@ struct Schema {
     name: Option<String>,
 }
 
-impl Hearing {
-    /// Goes on with a listening connection, which keeps the schema as it is.
+impl ListeningConnection {
+    /// Takes over a connection that listens, and locks the schema against migrations with it.
     async fn start(mut conn: AsyncPgConnection, address: &Address) -> Result<Self> {
         let failed = |error| failure::classify(StoreError::Database(error), address.shown());
-        let locked = migrations::lock_claimed_run(&mut conn).await;
+        let locked = migrations::lock_schema(&mut conn).await;
         locked.map_err(|error| failure::classify(error, address.shown()))?;
         let query = diesel::sql_query("SELECT current_schema()::text AS name");
         let schema: Schema = query.get_result(&mut conn).await.map_err(failed)?;
@@ -86,11 +86,11 @@ impl Hearing {
         Ok(Self { conn, schema })
     }
 
-    /// Passes on what is announced until the connection is lost.
-    async fn pass_on(&mut self, wake: &watch::Sender<u64>) {
-        let mut announcements = pin!(self.conn.notifications_stream());
-        while let Some(Ok(announcement)) = announcements.next().await {
-            if announcement.payload == self.schema {
+    /// Turns notifications into wake-ups until the connection is lost.
+    async fn forward_notifications(&mut self, wake: &watch::Sender<u64>) {
+        let mut notifications = pin!(self.conn.notifications_stream());
+        while let Some(Ok(notification)) = notifications.next().await {
+            if notification.payload == self.schema {
                 wake.send_modify(|count| *count = count.wrapping_add(1));
             }
         }
@@ -99,35 +99,35 @@ impl Hearing {
 
 async fn listen(address: &Address) -> Result<AsyncPgConnection> {
     let mut conn = connect(address).await?;
-    sessions::listen(&mut conn, address).await?;
+    pooler_check::listen(&mut conn, address).await?;
     Ok(conn)
 }
 
-/// Listens, and listens again.
-struct Hearer {
+/// The task that listens and reconnects.
+struct ListenerTask {
     address: Address,
     wake: Arc<watch::Sender<u64>>,
     is_outdated: Arc<AtomicBool>,
 }
 
-impl Hearer {
-    async fn keep_hearing(self, mut hearing: Hearing) {
+impl ListenerTask {
+    async fn run(self, mut listening: ListeningConnection) {
         loop {
-            hearing.pass_on(&self.wake).await;
+            listening.forward_notifications(&self.wake).await;
             tracing::warn!(database = self.address.shown(), "the listening connection was lost");
-            hearing = self.hear_again().await;
-            // Something may have been announced while nobody listened.
+            listening = self.reconnect().await;
+            // A notification may have been missed meanwhile.
             self.wake.send_modify(|count| *count = count.wrapping_add(1));
         }
     }
 
-    async fn hear_again(&self) -> Hearing {
+    async fn reconnect(&self) -> ListeningConnection {
         let mut failures = 0_u32;
         loop {
-            let error = match self.hear().await {
-                Ok(hearing) => {
+            let error = match self.try_reconnect().await {
+                Ok(listening) => {
                     self.is_outdated.store(false, Ordering::Relaxed);
-                    return hearing;
+                    return listening;
                 }
                 Err(error) => error,
             };
@@ -145,7 +145,7 @@ impl Hearer {
         }
     }
 
-    async fn hear(&self) -> Result<Hearing> {
-        Hearing::start(listen(&self.address).await?, &self.address).await
+    async fn try_reconnect(&self) -> Result<ListeningConnection> {
+        ListeningConnection::start(listen(&self.address).await?, &self.address).await
     }
 }

@@ -1,5 +1,6 @@
-//! The schema of a PostgreSQL database: which migrations it has, and how it gets the others.
+//! The migrations of a PostgreSQL database.
 
+use diesel::QueryDsl;
 use diesel::migration::{Migration, MigrationSource};
 use diesel::pg::Pg;
 use diesel::sql_types::{Bool, Text};
@@ -8,22 +9,23 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::address::Address;
 use super::connect::connect;
-use super::{failure, sessions};
+use super::{failure, pooler_check};
 use crate::error::{Result, StoreError};
+use crate::schema::instance;
 use crate::schema_check;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../migrations/postgres");
 
-/// One at a time, and however long the others take.
-const ALONE: &str = "SET statement_timeout = 0; SET lock_timeout = 0; SELECT pg_advisory_lock(7738151096083051361);";
+/// Only one process migrates at a time, however long the others take.
+const LOCK_MIGRATIONS: &str = "SET statement_timeout = 0; SET lock_timeout = 0; SELECT pg_advisory_lock(7738151096083051361);";
 
-/// What everyone holds who works on this schema, and who changes it holds alone. A command that only looks is soon done.
-const IN_USE: &str = concat!("SELECT pg_advisory_lock_shared(", schema_lock!(), ")");
-const UNUSED: &str =
+/// An open store shares the schema's lock; a migration takes it exclusively. A command that only reads ends soon.
+const LOCK_SHARED: &str = concat!("SELECT pg_advisory_lock_shared(", schema_lock!(), ")");
+const LOCK_EXCLUSIVELY: &str =
     concat!("SET lock_timeout = '5s'; SELECT pg_advisory_lock(", schema_lock!(), ");");
 
-/// Whoever waits for a table holds up everyone who comes after: rather no migration than that.
-const IMPATIENT: &str = "SET lock_timeout = '5s';";
+/// A statement that waits for a table's lock blocks every later statement on the table. The migration fails rather than do that.
+const SHORT_LOCK_TIMEOUT: &str = "SET lock_timeout = '5s';";
 
 #[derive(diesel::QueryableByName)]
 struct Exists {
@@ -37,15 +39,22 @@ struct Applied {
     version: String,
 }
 
-/// Keeps the schema from being changed as long as the connection lives; refuses one that is older or newer than this program, or
-/// that was carried elsewhere.
-pub(super) async fn lock_claimed_run(conn: &mut AsyncPgConnection) -> Result<()> {
-    diesel::sql_query(IN_USE).execute(conn).await?;
-    super::check(conn).await
+/// Locks the schema against migrations until the connection is closed, and checks it.
+pub(super) async fn lock_schema(conn: &mut AsyncPgConnection) -> Result<()> {
+    diesel::sql_query(LOCK_SHARED).execute(conn).await?;
+    check(conn).await
 }
 
-/// Refuses a schema that is older or newer than this program.
+/// Refuses a schema that is older or newer than this program's, and a database whose instance was moved to another one.
 pub(super) async fn check(conn: &mut AsyncPgConnection) -> Result<()> {
+    check_version(conn).await?;
+    let moved_to = instance::table.select(instance::moved_to);
+    let moved_to: Option<String> = moved_to.first(conn).await?;
+    moved_to.map_or(Ok(()), |to| Err(StoreError::Moved { to }))
+}
+
+/// Refuses a schema that is older or newer than this program's.
+pub(super) async fn check_version(conn: &mut AsyncPgConnection) -> Result<()> {
     schema_check::check(&known()?, &applied(conn).await?)
 }
 
@@ -65,9 +74,9 @@ fn known() -> Result<Vec<String>> {
     Ok(migrations.iter().map(|migration| migration.name().version().to_string()).collect())
 }
 
-/// Brings the schema up to date; returns the names of the migrations that it took.
+/// Runs the pending migrations; returns their names.
 pub(super) async fn run_pending(address: &Address) -> Result<Vec<String>> {
-    let mut conn = alone(address).await?;
+    let mut conn = connect_and_lock(address).await?;
     let counted = count_pending(&mut conn).await;
     if counted.map_err(|error| failure::classify(error, address.shown()))? == 0 {
         return Ok(Vec::new());
@@ -80,9 +89,9 @@ pub(super) async fn run_pending(address: &Address) -> Result<Vec<String>> {
     ran.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
 
-/// Takes every migration back: nothing is left.
+/// Reverts every migration.
 pub(super) async fn revert_all(address: &Address) -> Result<()> {
-    let mut harness = harness(alone(address).await?, address).await?;
+    let mut harness = harness(connect_and_lock(address).await?, address).await?;
     let reverted = tokio::task::spawn_blocking(move || {
         harness.revert_all_migrations(MIGRATIONS).map_err(refused)?;
         Ok(())
@@ -94,23 +103,23 @@ async fn count_pending(conn: &mut AsyncPgConnection) -> Result<usize> {
     schema_check::count_pending(&known()?, &applied(conn).await?)
 }
 
-/// A connection that is the only one to change a schema. It has to have a session, which is what holds locks.
-async fn alone(address: &Address) -> Result<AsyncPgConnection> {
+/// The only connection that migrates. It needs its own session, because a session holds the lock.
+async fn connect_and_lock(address: &Address) -> Result<AsyncPgConnection> {
     let mut conn = connect(address).await?;
-    sessions::listen(&mut conn, address).await?;
-    sessions::check(&mut conn, &mut connect(address).await?, address).await?;
+    pooler_check::listen(&mut conn, address).await?;
+    pooler_check::check(&mut conn, &mut connect(address).await?, address).await?;
     let failed = |error| failure::classify(StoreError::Database(error), address.shown());
-    conn.batch_execute(ALONE).await.map_err(failed)?;
+    conn.batch_execute(LOCK_MIGRATIONS).await.map_err(failed)?;
     Ok(conn)
 }
 
-/// What changes the schema, as soon as nobody works on it.
+/// Takes the schema's lock exclusively and returns the harness that runs migrations.
 async fn harness(
     mut conn: AsyncPgConnection,
     address: &Address,
 ) -> Result<AsyncMigrationHarness<AsyncPgConnection>> {
     let failed = |error| failure::classify(StoreError::Database(error), address.shown());
-    conn.batch_execute(UNUSED).await.map_err(|error| match is_locked(&error) {
+    conn.batch_execute(LOCK_EXCLUSIVELY).await.map_err(|error| match is_locked(&error) {
         true => StoreError::NotNow {
             what: format!(
                 "the schema of `{}` cannot be changed while a windlass works on it",
@@ -120,7 +129,7 @@ async fn harness(
         },
         false => failed(error),
     })?;
-    conn.batch_execute(IMPATIENT).await.map_err(failed)?;
+    conn.batch_execute(SHORT_LOCK_TIMEOUT).await.map_err(failed)?;
     Ok(AsyncMigrationHarness::new(conn))
 }
 

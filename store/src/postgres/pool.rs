@@ -16,10 +16,10 @@ use super::address::Address;
 use super::connect::connect;
 use crate::error::{Result, StoreError};
 
-/// How long an operation waits for a connection before it gives up.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long an operation waits for a connection.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Connections that wait to be used.
+/// The pool of connections.
 #[derive(Clone)]
 pub(super) struct Connections {
     pool: Pool<AsyncPgConnection>,
@@ -27,18 +27,18 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    /// A pool of at most `size` connections; none is made yet.
+    /// A pool of at most `size` connections, which are opened when they are first needed.
     pub(super) fn new(address: Address, size: usize) -> Result<Self> {
         let to = address.clone();
         let mut config = ManagerConfig::default();
-        // A lost connection is known as such without asking; a round trip per operation would tell no more.
+        // A lost connection is noticed without a test query, which would cost a round trip per operation.
         config.recycling_method = RecyclingMethod::Fast;
         config.custom_setup = Box::new(move |_url| {
             let to = to.clone();
-            async move { connect(&to).await.map_err(carry) }.boxed()
+            async move { connect(&to).await.map_err(wrap) }.boxed()
         });
         let manager = AsyncDieselConnectionManager::new_with_config("", config);
-        // The connection that was busy last is warm: its server process has its tables and plans at hand.
+        // The connection that was used last is warm: its server process has tables and plans cached.
         let pool = Pool::builder(manager).max_size(size.max(1)).queue_mode(QueueMode::Lifo);
         let pool = pool.build().map_err(|error| StoreError::Unavailable {
             what: "the pool of connections".to_owned(),
@@ -47,11 +47,13 @@ impl Connections {
         Ok(Self { pool, address })
     }
 
-    /// A connection, as soon as one is free.
+    /// Waits for a free connection.
     pub(super) async fn get(&self) -> Result<Object<AsyncPgConnection>> {
-        match tokio::time::timeout(PATIENCE, self.pool.get()).await {
+        match tokio::time::timeout(TIMEOUT, self.pool.get()).await {
             Ok(Ok(conn)) => Ok(conn),
-            Ok(Err(PoolError::Backend(Cause::ConnectionError(error)))) => Err(self.unpack(error)),
+            Ok(Err(PoolError::Backend(Cause::ConnectionError(error)))) => {
+                Err(self.unwrap_error(error))
+            }
             Ok(Err(error)) => Err(self.unavailable("the pool of connections is closed", error)),
             Err(error) => {
                 Err(self.unavailable("every connection has been in use for half a minute", error))
@@ -64,10 +66,10 @@ impl Connections {
         &self.address
     }
 
-    fn unpack(&self, error: ConnectionError) -> StoreError {
-        if let ConnectionError::CouldntSetupConfiguration(Error::QueryBuilderError(carried)) = error
+    fn unwrap_error(&self, error: ConnectionError) -> StoreError {
+        if let ConnectionError::CouldntSetupConfiguration(Error::QueryBuilderError(wrapped)) = error
         {
-            return match carried.downcast::<StoreError>() {
+            return match wrapped.downcast::<StoreError>() {
                 Ok(error) => *error,
                 Err(other) => StoreError::Database(Error::QueryBuilderError(other)),
             };
@@ -93,7 +95,7 @@ impl std::fmt::Debug for Connections {
     }
 }
 
-/// The pool knows only Diesel's errors: ours travels inside one.
-fn carry(error: StoreError) -> ConnectionError {
+/// Wraps an error in one of Diesel's: the pool knows no others.
+fn wrap(error: StoreError) -> ConnectionError {
     ConnectionError::CouldntSetupConfiguration(Error::QueryBuilderError(Box::new(error)))
 }

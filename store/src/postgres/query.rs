@@ -1,68 +1,69 @@
-//! `diesel-async`'s calls on a connection that is shared: statements that do not need one another's answers are sent together.
+//! `diesel-async`'s calls on a shared connection, so that statements which do not need one another's answers are sent together.
 
 use diesel::QueryResult;
 use diesel::dsl::Limit;
 use diesel::query_dsl::methods::LimitDsl;
 use diesel_async::AsyncPgConnection;
 use diesel_async::methods::{ExecuteDsl, LoadQuery};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 
-/// What `diesel_async::RunQueryDsl` is to a connection of one's own. A statement leaves when its future is polled first.
+/// The counterpart of `diesel_async::RunQueryDsl`. A statement is sent when its future is first polled. The futures are boxed: their
+/// types name the whole statement, and the compiler would look through them again in every operation.
 pub(super) trait RunQueryDsl: Sized + Send {
-    /// Runs a statement; how many rows it changed.
-    fn execute<'c>(
-        self,
-        conn: &'c AsyncPgConnection,
-    ) -> impl Future<Output = QueryResult<usize>> + Send
+    /// Runs a statement; returns how many rows it changed.
+    fn execute<'c>(self, conn: &'c AsyncPgConnection) -> BoxFuture<'c, QueryResult<usize>>
     where
-        Self: ExecuteDsl<&'c AsyncPgConnection>,
+        Self: ExecuteDsl<&'c AsyncPgConnection> + 'c,
     {
         async move {
             let mut conn = conn;
             diesel_async::RunQueryDsl::execute(self, &mut conn).await
         }
+        .boxed()
     }
 
     /// All rows of a query.
-    fn load<'query, 'c, U: Send>(
+    fn load<'c, U: Send + 'c>(
         self,
         conn: &'c AsyncPgConnection,
-    ) -> impl Future<Output = QueryResult<Vec<U>>> + Send
+    ) -> BoxFuture<'c, QueryResult<Vec<U>>>
     where
-        Self: LoadQuery<'query, &'c AsyncPgConnection, U> + 'query,
+        Self: LoadQuery<'c, &'c AsyncPgConnection, U> + 'c,
     {
         async move {
             let mut conn = conn;
             diesel_async::RunQueryDsl::load(self, &mut conn).await
         }
+        .boxed()
     }
 
     /// The one row of a query.
-    fn get_result<'query, 'c, U: Send>(
+    fn get_result<'c, U: Send + 'c>(
         self,
         conn: &'c AsyncPgConnection,
-    ) -> impl Future<Output = QueryResult<U>> + Send
+    ) -> BoxFuture<'c, QueryResult<U>>
     where
-        Self: LoadQuery<'query, &'c AsyncPgConnection, U> + 'query,
+        Self: LoadQuery<'c, &'c AsyncPgConnection, U> + 'c,
     {
         async move {
             let mut conn = conn;
             diesel_async::RunQueryDsl::get_result(self, &mut conn).await
         }
+        .boxed()
     }
 
     /// The first row of a query.
-    fn first<'query, 'c, U: Send>(
-        self,
-        conn: &'c AsyncPgConnection,
-    ) -> impl Future<Output = QueryResult<U>> + Send
+    fn first<'c, U: Send + 'c>(self, conn: &'c AsyncPgConnection) -> BoxFuture<'c, QueryResult<U>>
     where
-        Self: LimitDsl,
-        Limit<Self>: LoadQuery<'query, &'c AsyncPgConnection, U> + Send + 'query,
+        Self: LimitDsl + 'c,
+        Limit<Self>: LoadQuery<'c, &'c AsyncPgConnection, U> + Send + 'c,
     {
         async move {
             let mut conn = conn;
             diesel_async::RunQueryDsl::first(self, &mut conn).await
         }
+        .boxed()
     }
 }
 

@@ -11,8 +11,8 @@ use windlass_store_conformance::PostgresSchema;
 
 use super::ops::Tx;
 use super::*;
-use crate::joined::joined;
-use crate::reused::Reuse;
+use crate::cached::CacheStatement;
+use crate::pipeline::pipeline;
 use crate::store::Inspect as _;
 
 async fn open(schema: &PostgresSchema) -> PostgresStore {
@@ -281,7 +281,7 @@ impl Staged for MakeAtFirst {
 
     async fn preload(&self, conn: &AsyncPgConnection) -> Result<()> {
         let make = "INSERT INTO workspaces (id, name, created_at) VALUES ('early', 'early', 0)";
-        RunQueryDsl::execute(diesel::sql_query(make).reused(), &mut &*conn).await?;
+        RunQueryDsl::execute(diesel::sql_query(make).cached(), &mut &*conn).await?;
         if self.fails_at_once {
             RunQueryDsl::execute(diesel::sql_query("SELECT 1 / 0"), &mut &*conn).await?;
         }
@@ -324,8 +324,8 @@ impl Operation for MakeAndCount {
         let make = "INSERT INTO workspaces (id, name, created_at) VALUES ($1, $1, 0) --";
         let make = format!("{make} {nth_make}");
         let count = format!("SELECT count(*) AS n FROM workspaces WHERE name = $1 -- {nth_count}");
-        let make = diesel::sql_query(make).bind::<Text, _>(name).reused();
-        let count = diesel::sql_query(count).bind::<Text, _>(name).reused();
+        let make = diesel::sql_query(make).bind::<Text, _>(name).cached();
+        let count = diesel::sql_query(count).bind::<Text, _>(name).cached();
         let (mut first, mut second): (&AsyncPgConnection, &AsyncPgConnection) = (tx.conn, tx.conn);
         let made = RunQueryDsl::execute(make, &mut first);
         let (_made, Count { n }) = try_join(made, count.get_result(&mut second)).await?;
@@ -358,7 +358,7 @@ impl Operation for DivideBesides {
     async fn run(self, tx: &Tx<'_>) -> Result<()> {
         let execute = async |statement: &'static str| -> Result<usize> {
             let mut conn: &AsyncPgConnection = tx.conn;
-            Ok(RunQueryDsl::execute(diesel::sql_query(statement).reused(), &mut conn).await?)
+            Ok(RunQueryDsl::execute(diesel::sql_query(statement).cached(), &mut conn).await?)
         };
         let (refused, known) = tokio::sync::oneshot::channel();
         let right = async {
@@ -372,7 +372,7 @@ impl Operation for DivideBesides {
             known.await.unwrap();
             failure
         };
-        joined!(right, wrong, async { Ok(()) })?;
+        pipeline!(right, wrong, async { Ok(()) })?;
         Ok(())
     }
 }

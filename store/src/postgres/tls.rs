@@ -1,4 +1,4 @@
-//! Encryption: what `sslmode` and `sslrootcert` ask for, and what a server's certificate has to show.
+//! Encryption, as `sslmode` and `sslrootcert` ask for it, and the checks of a server's certificate.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,31 +17,31 @@ use rustls::{
 use rustls_platform_verifier::BuilderVerifierExt as _;
 use tokio_postgres::config::SslMode;
 
-use super::parameters::Parameters;
+use crate::location::Parameters;
 
-/// How a connection is encrypted, in libpq's words and with their meaning.
+/// How a connection is encrypted: libpq's modes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
     /// Never.
     Disable,
-    /// Only where the server does not let it in otherwise.
+    /// Only if the server refuses an unencrypted connection.
     Allow,
-    /// Where the server can.
+    /// If the server can.
     Prefer,
     /// Always.
     Require,
-    /// Always, with a certificate that a known authority issued.
+    /// Always, with a certificate of a trusted authority.
     VerifyCa,
-    /// Always, with such a certificate for this very host.
+    /// Always, with such a certificate for this host.
     VerifyFull,
 }
 
-/// Whose certificates count.
+/// Whose certificates are trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Roots {
-    /// Nobody is asked who issued a certificate.
+    /// Everybody's: the issuer is not checked.
     Unchecked,
-    /// Those whom this machine trusts.
+    /// Those of the authorities that this machine trusts.
     System,
     /// Those in a file.
     File(PathBuf),
@@ -59,7 +59,7 @@ impl Mode {
     }
 }
 
-/// Reads `sslmode` and `sslrootcert`; a certificate is checked wherever there is something to check it with.
+/// Reads `sslmode` and `sslrootcert`.
 pub(super) fn read(parameters: &Parameters) -> Result<(Mode, Roots), String> {
     let roots = match parameters.get("sslrootcert").map(String::as_str) {
         None | Some("") => Roots::Unchecked,
@@ -86,7 +86,7 @@ pub(super) fn read(parameters: &Parameters) -> Result<(Mode, Roots), String> {
              for those whom this machine trusts"
                 .to_owned(),
         ),
-        // Anybody can get a certificate for some name.
+        // Without a check of the name, any certificate of a public authority would be accepted.
         (Mode::Allow | Mode::Prefer | Mode::Require | Mode::VerifyCa, Roots::System) => {
             Err("with `sslrootcert=system`, `sslmode` has to be `verify-full`".to_owned())
         }
@@ -94,7 +94,7 @@ pub(super) fn read(parameters: &Parameters) -> Result<(Mode, Roots), String> {
     }
 }
 
-/// What an encrypted connection demands of the server.
+/// The TLS configuration for a mode.
 pub(super) fn client_config(mode: Mode, roots: &Roots) -> Result<ClientConfig, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let unprepared = |error: Error| {
@@ -138,7 +138,7 @@ fn read_roots(file: &Path) -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
-/// Checks who issued a certificate, where that is known, and that the server has its key; never the name in it.
+/// Checks the issuer of a certificate, if there is a list of trusted ones, and that the server has its key; never the name in it.
 #[derive(Debug)]
 struct ByIssuer {
     trusted: Option<RootCertStore>,
@@ -197,7 +197,7 @@ impl ServerCertVerifier for ByIssuer {
     }
 }
 
-/// What is wrong with a server's certificate or encryption, and what to do.
+/// Explains what is wrong with a server's certificate or encryption, and what to do.
 pub(super) fn explain(error: &Error, roots: &Roots) -> String {
     let Error::InvalidCertificate(wrong) = error else {
         return format!("encryption failed ({error})");

@@ -1,7 +1,7 @@
-//! A transaction: with its first question it is begun, and what it announces leaves with its commit.
+//! A transaction that needs few round trips: `BEGIN` is sent with its first statements, and its notification with `COMMIT`.
 //!
-//! Statements that are sent one after the other are answered in that order, so not each has to wait for the answer of the one
-//! before. Diesel's own transactions do wait.
+//! The server answers statements in the order in which they are sent, so a statement can be sent before the previous one is
+//! answered. Diesel's own transactions wait for each answer.
 
 use std::sync::atomic::AtomicBool;
 
@@ -14,42 +14,42 @@ use windlass_core::{Clock, Policy, Timestamp};
 
 use super::ops::{Staged, Tx};
 use super::query::RunQueryDsl;
+use crate::cached::CacheStatement;
 use crate::error::Result;
-use crate::reused::Reuse;
 
-/// What a transaction is for.
+/// What a transaction may do.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Kind {
-    /// It writes: each of its statements sees what was committed before it.
-    Writing,
-    /// It only looks, at one snapshot.
-    Reading,
+pub(super) enum Access {
+    /// Write; each statement sees what was committed before it.
+    Write,
+    /// Read one snapshot.
+    ReadOnly,
 }
 
-impl Kind {
+impl Access {
     const fn begin(self) -> &'static str {
         match self {
-            Self::Writing => "BEGIN",
-            Self::Reading => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            Self::Write => "BEGIN",
+            Self::ReadOnly => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
         }
     }
 }
 
 type Pooled = Object<AsyncPgConnection>;
 
-/// An open transaction. Dropped before its end it takes its connection along: the server undoes it at once, and nobody finds it
-/// open.
+/// An open transaction. If it is dropped before its end, its connection is closed: the server rolls it back at once, and the
+/// connection does not go back to the pool.
 pub(super) struct Transaction {
     conn: ScopeGuard<Pooled, fn(Pooled)>,
     now: Timestamp,
 }
 
 impl Transaction {
-    /// Begins one, and makes the first look of its operation meanwhile. Its instant comes from `clock`, or else from the server,
-    /// so that all machines agree.
+    /// Begins a transaction and runs the first reads of its operation. The time comes from `clock`, or else from the server, so that
+    /// all machines agree.
     pub(super) async fn begin<O: Staged>(
         conn: Pooled,
-        kind: Kind,
+        access: Access,
         clock: Option<&dyn Clock>,
         operation: &O,
     ) -> Result<(Self, Result<O::Preloaded>)> {
@@ -57,30 +57,30 @@ impl Transaction {
         let conn = scopeguard::guard(conn, close);
         let shared: &AsyncPgConnection = &conn;
         let mut begins = shared;
-        let begun = async { Ok(begins.batch_execute(kind.begin()).await?) };
+        let begun = async { Ok(begins.batch_execute(access.begin()).await?) };
         let begun = async {
             match clock {
                 Some(clock) => begun.await.map(|()| clock.now()),
                 None => try_join(begun, server_time(shared)).await.map(|((), now)| now),
             }
         };
-        // In this order: what is polled first is sent first.
-        let (now, seen) = join(begun, operation.preload(shared)).await;
-        Ok((Self { now: now?, conn }, seen))
+        // In this order: the future that is polled first is sent first.
+        let (now, preloaded) = join(begun, operation.preload(shared)).await;
+        Ok((Self { now: now?, conn }, preloaded))
     }
 
-    /// What its operation works on.
+    /// The transaction as its operation sees it.
     pub(super) fn tx<'tx>(&'tx self, policy: &'tx Policy) -> Tx<'tx> {
         Tx { conn: &self.conn, now: self.now, policy, wakes: AtomicBool::new(false) }
     }
 
-    /// Makes it durable; `wakes` tells those who wait for work.
+    /// Commits it; `wakes` notifies the workers.
     pub(super) async fn commit(self, wakes: bool) -> Result<()> {
-        let announced = "SELECT pg_notify('windlass', current_schema()); COMMIT";
-        self.end(if wakes { announced } else { "COMMIT" }).await
+        let with_notification = "SELECT pg_notify('windlass', current_schema()); COMMIT";
+        self.end(if wakes { with_notification } else { "COMMIT" }).await
     }
 
-    /// Undoes it. Where that fails the connection is lost, and with it the transaction.
+    /// Rolls it back. If that fails, the connection is lost, and the transaction with it.
     pub(super) async fn roll_back(self) {
         let _lost = self.end("ROLLBACK").await;
     }
@@ -92,7 +92,7 @@ impl Transaction {
     }
 }
 
-/// The server's clock, the same for every machine that works on this database.
+/// The server's time, the same for every machine that uses this database.
 async fn server_time(conn: &AsyncPgConnection) -> Result<Timestamp> {
     #[derive(diesel::QueryableByName)]
     struct Now {
@@ -101,6 +101,6 @@ async fn server_time(conn: &AsyncPgConnection) -> Result<Timestamp> {
     }
 
     let query = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS micros";
-    let now: Now = diesel::sql_query(query).reused().get_result(conn).await?;
+    let now: Now = diesel::sql_query(query).cached().get_result(conn).await?;
     Ok(Timestamp::from_micros(now.micros))
 }

@@ -1,4 +1,4 @@
-//! When there is something to do.
+//! When there is work to do.
 
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ use windlass_core::{LimitReached, Timestamp, WorkspaceId};
 
 use super::dialect::{Conn, RunQueryDsl};
 use super::limits::{limit_usages, limits_of};
+use crate::cached::CacheStatement;
 use crate::error::Result;
-use crate::joined::joined;
 use crate::literals::{IsActive, IsLookedUp};
 use crate::model::Agenda;
 use crate::params::ClaimFilter;
-use crate::queue::{From, queued_from};
-use crate::reused::Reuse;
+use crate::pipeline::pipeline;
+use crate::queue::{QueueFilter, with_queued_runs};
 use crate::rows::{At, Db};
 use crate::schema::{handler_runs, mutations, workflows};
 
-/// What there is to do for a worker that takes such runs.
+/// When there is work for a worker that claims such runs.
 pub(super) async fn agenda(conn: &Conn, now: Timestamp, filter: &ClaimFilter) -> Result<Agenda> {
-    // Each the first entry of an index, which the planner sees by the condition.
+    // Each reads the first entry of an index.
     let workflow = workflows::table
         .filter(workflows::due_at.is_not_null())
         .select(min(workflows::due_at))
@@ -40,30 +40,31 @@ pub(super) async fn agenda(conn: &Conn, now: Timestamp, filter: &ClaimFilter) ->
         let timers: (Option<At>, Option<At>, Option<At>) = timers.get_result(conn).await?;
         Ok(timers)
     };
-    let ((workflow, lease, lookup), run) = joined!(timers, next_claim(conn, now, filter))?;
+    let ((workflow, lease, lookup), run) = pipeline!(timers, next_claim(conn, now, filter))?;
     let wait = |at: Option<At>| at.map(|At(at)| at.since(now));
     Ok(Agenda { workflow: wait(workflow), lease: wait(lease), lookup: wait(lookup), run })
 }
 
-/// When a run that waits for such a worker may be taken; none where none waits, or others have to end first.
+/// How long until such a worker can claim a run; nothing if none is queued, or if other runs have to end first.
 async fn next_claim(conn: &Conn, now: Timestamp, filter: &ClaimFilter) -> Result<Option<Duration>> {
     let Workspaces { all, limited } = workspaces(conn, filter).await?;
     let limits = limits_of(conn, &limited).await?;
-    let states = limit_usages(conn, limits).await?;
+    let usages = limit_usages(conn, limits).await?;
     let mut soonest = None;
     for workspace in all {
-        let full = states.iter().filter(|((of, _), _)| *of == workspace);
-        let full = full.filter_map(|((_, key), state)| Some((key.clone(), state.reached(now)?)));
-        let (full, why): (Vec<_>, Vec<_>) = full.unzip();
-        let from = From { workspace, labels: &filter.labels, besides: &[], full: &full };
-        let waits: bool = queued_from!(now, &from, |queued| select(exists(queued))
-            .reused()
+        let full = usages.iter().filter(|((of, _), _)| *of == workspace);
+        let full = full.filter_map(|((_, key), usage)| Some((key.clone(), usage.reached(now)?)));
+        let (full_keys, reached): (Vec<_>, Vec<_>) = full.unzip();
+        let labels = &filter.labels;
+        let queue = QueueFilter { workspace, labels, except: &[], full_keys: &full_keys };
+        let is_claimable: bool = with_queued_runs!(&queue, |queued| select(exists(queued))
+            .cached()
             .get_result(conn)
             .await?);
-        if waits {
+        if is_claimable {
             return Ok(Some(Duration::ZERO));
         }
-        let windows = why.into_iter().filter_map(|why| match why {
+        let windows = reached.into_iter().filter_map(|reached| match reached {
             LimitReached::Until(end) => Some(end.since(now)),
             LimitReached::UntilOneEnds => None,
         });
@@ -72,7 +73,7 @@ async fn next_claim(conn: &Conn, now: Timestamp, filter: &ClaimFilter) -> Result
     Ok(soonest)
 }
 
-/// Workspaces whose runs a worker takes.
+/// The workspaces whose runs a worker claims.
 pub(in super::super) struct Workspaces {
     /// All of them.
     pub(in super::super) all: Vec<WorkspaceId>,
@@ -89,8 +90,8 @@ struct WithWork {
     limited: bool,
 }
 
-/// The only workspace that it takes runs of, or else those that have queued runs: one step in the index for each, however many
-/// runs wait.
+/// The one workspace that the worker claims runs of, or all that have queued runs. It reads one index entry per workspace, however
+/// many runs are queued.
 pub(in super::super) async fn workspaces(conn: &Conn, filter: &ClaimFilter) -> Result<Workspaces> {
     if let Some(only) = filter.workspace {
         return Ok(Workspaces { all: vec![only], limited: vec![only] });
@@ -105,7 +106,7 @@ pub(in super::super) async fn workspaces(conn: &Conn, filter: &ClaimFilter) -> R
         SELECT id, EXISTS (SELECT 1 FROM limits l WHERE l.workspace_id = busy.id) AS limited
         FROM busy WHERE id IS NOT NULL",
     );
-    let found: Vec<WithWork> = skipping.reused().load(conn).await?;
+    let found: Vec<WithWork> = skipping.cached().load(conn).await?;
     let limited = found.iter().filter(|it| it.limited).map(|it| it.id.0).collect();
     Ok(Workspaces { all: found.into_iter().map(|it| it.id.0).collect(), limited })
 }

@@ -10,7 +10,7 @@ use crate::model::Event;
 use crate::params::EventFilter;
 use crate::rows::{Db, EventRow};
 use crate::schema::{events, topics};
-use crate::tenant::is_of;
+use crate::tenant::in_workspace;
 
 diesel::alias!(topics as named: Named);
 
@@ -26,13 +26,13 @@ pub(super) async fn events(conn: &Conn, filter: &EventFilter) -> Result<Vec<Even
         None => {
             query = query
                 .filter(events::workflow_id.eq(Db(filter.workflow)))
-                .filter(is_of!(filter.workspace, Db(filter.workflow)));
+                .filter(in_workspace!(filter.workspace, Db(filter.workflow)));
         }
         Some(name) => {
             let of = (named.field(topics::workflow_id), named.field(topics::name));
             let topic = named
                 .filter(of.0.eq(Db(filter.workflow)).and(of.1.eq(name)))
-                .filter(is_of!(filter.workspace, named.field(topics::workflow_id)))
+                .filter(in_workspace!(filter.workspace, named.field(topics::workflow_id)))
                 .select(named.field(topics::id));
             // As one value: it is found once, and then the entries of one topic are walked in their order.
             query = query.filter(events::topic_id.nullable().eq(topic.single_value()));
@@ -59,7 +59,7 @@ pub(in super::super) async fn event(
     let query = events::table
         .inner_join(topics::table)
         .filter(events::id.eq(Db(event)))
-        .filter(is_of!(workspace, events::workflow_id))
+        .filter(in_workspace!(workspace, events::workflow_id))
         .select((EventRow::as_select(), topics::name));
     let found: Option<(EventRow, String)> = query.first(conn).await.optional()?;
     let (row, topic) = found.ok_or_else(|| StoreError::not_found("event", &event))?;

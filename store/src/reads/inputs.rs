@@ -12,7 +12,7 @@ use crate::model::{Input, InputStatus};
 use crate::params::InputKey;
 use crate::rows::{Db, InputRow};
 use crate::schema::{event_inputs, events, inputs};
-use crate::tenant::is_of;
+use crate::tenant::in_workspace;
 
 /// A workflow's inputs, oldest first.
 pub(super) async fn inputs(
@@ -22,13 +22,13 @@ pub(super) async fn inputs(
 ) -> Result<Vec<Input>> {
     let query = InputRow::query()
         .filter(inputs::workflow_id.eq(Db(workflow)))
-        .filter(is_of!(workspace, Db(workflow)))
+        .filter(in_workspace!(workspace, Db(workflow)))
         .order((inputs::created_at, inputs::id));
     let rows: Vec<InputRow> = query.load(conn).await?;
     let query = event_inputs::table
         .inner_join(events::table.on(events::id.eq(event_inputs::event_id)))
         .filter(events::workflow_id.eq(Db(workflow)))
-        .filter(is_of!(workspace, Db(workflow)))
+        .filter(in_workspace!(workspace, Db(workflow)))
         .select((event_inputs::input_id, events::status))
         .distinct();
     let mut statuses: HashMap<InputId, Vec<EventStatus>> = HashMap::new();
@@ -50,7 +50,7 @@ pub(super) async fn inputs(
 pub(super) async fn input(conn: &Conn, workspace: WorkspaceId, input: InputId) -> Result<Input> {
     let query = InputRow::query()
         .filter(inputs::id.eq(Db(input)))
-        .filter(is_of!(workspace, inputs::workflow_id));
+        .filter(in_workspace!(workspace, inputs::workflow_id));
     let row: Option<InputRow> = query.first(conn).await.optional()?;
     let row = row.ok_or_else(|| StoreError::not_found("input", &input))?;
     let query = event_inputs::table
@@ -74,7 +74,7 @@ fn with_past(mut statuses: Vec<EventStatus>, row: &InputRow) -> Vec<EventStatus>
 pub(super) async fn find_input(conn: &Conn, key: &InputKey) -> Result<Option<InputId>> {
     let query = inputs::table
         .filter(inputs::workflow_id.eq(Db(key.workflow)))
-        .filter(is_of!(key.workspace, Db(key.workflow)))
+        .filter(in_workspace!(key.workspace, Db(key.workflow)))
         .filter(inputs::source.eq(&key.source).and(inputs::input_type.eq(&key.input_type)))
         .filter(inputs::external_id.eq(&key.external_id))
         .select(inputs::id);

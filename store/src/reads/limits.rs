@@ -1,20 +1,37 @@
-//! Limits, and how much of them is used.
+//! Limits and their usage.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use diesel::dsl::count_star;
 use diesel::prelude::*;
 use windlass_core::{LimitUsage, Rate, RunLimit, Timestamp, WorkspaceId};
 
 use super::dialect::{Conn, RunQueryDsl};
-use super::ops::limits::count_by_key;
-use crate::convert::count;
+
+use crate::cached::CacheStatement;
+use crate::convert::to_u32;
 use crate::error::Result;
-use crate::literals::IsActive;
+use crate::literals::{IsActive, IsQueued};
 use crate::model::{Holder, Limit, Workflow};
-use crate::reused::Reuse;
 use crate::rows::{Db, LimitRow};
 use crate::schema::{handler_runs, limits, workflow_keys, workflows};
+
+/// How many runs of a status each key has.
+macro_rules! counts_by_key {
+    ($conn:expr, $workspaces:expr, $status:expr) => {{
+        let workspaces: Vec<_> = $workspaces.iter().copied().map(Db).collect();
+        let counts = handler_runs::table
+            .inner_join(
+                workflow_keys::table.on(workflow_keys::workflow_id.eq(handler_runs::workflow_id)),
+            )
+            .filter(handler_runs::workspace_id.eq_any(workspaces))
+            .filter($status)
+            .group_by((handler_runs::workspace_id, workflow_keys::key))
+            .select((handler_runs::workspace_id, workflow_keys::key, count_star()));
+        by_key(counts.load($conn).await?)
+    }};
+}
 
 /// The limits of some workspaces.
 pub(super) async fn limits_of(conn: &Conn, workspaces: &[WorkspaceId]) -> Result<Vec<LimitRow>> {
@@ -23,7 +40,7 @@ pub(super) async fn limits_of(conn: &Conn, workspaces: &[WorkspaceId]) -> Result
     }
     let workspaces: Vec<_> = workspaces.iter().copied().map(Db).collect();
     let rows = LimitRow::query().filter(limits::workspace_id.eq_any(workspaces));
-    Ok(rows.order((limits::workspace_id, limits::key)).reused().load(conn).await?)
+    Ok(rows.order((limits::workspace_id, limits::key)).cached().load(conn).await?)
 }
 
 /// How much of each limit is used.
@@ -36,7 +53,7 @@ pub(in super::super) async fn limit_usages(
     }
     let mut workspaces: Vec<_> = rows.iter().map(|row| row.workspace_id.0).collect();
     workspaces.dedup();
-    let running = by_key(count_by_key(conn, &workspaces, true).await?);
+    let running = counts_by_key!(conn, &workspaces, IsActive);
     let state = |row: LimitRow| {
         let key = (row.workspace_id.0, row.key.clone());
         let running = running.get(&key).copied().unwrap_or(0);
@@ -54,14 +71,14 @@ fn by_key(counts: Vec<(Db<WorkspaceId>, String, i64)>) -> BTreeMap<(WorkspaceId,
 
 fn state(row: &LimitRow, running: u32) -> LimitUsage {
     let rate = row.rate.zip(row.rate_window).map(|(runs, window)| Rate {
-        runs: count(runs),
+        runs: to_u32(runs),
         per: Duration::from_micros(u64::try_from(window).unwrap_or(0)),
     });
     LimitUsage {
-        limit: RunLimit { at_once: row.at_once.map(count), rate },
+        limit: RunLimit { at_once: row.at_once.map(to_u32), rate },
         running,
         window_started_at: row.window_started_at.map(|at| at.0),
-        taken: count(row.taken),
+        taken: to_u32(row.taken),
     }
 }
 
@@ -76,7 +93,7 @@ pub(super) async fn limits(
         return Ok(Vec::new());
     }
     let states = limit_usages(conn, rows).await?;
-    let queued = by_key(count_by_key(conn, &[workspace], false).await?);
+    let queued = counts_by_key!(conn, &[workspace], IsQueued);
     let holders = handler_runs::table
         .inner_join(workflows::table)
         .inner_join(

@@ -11,7 +11,7 @@ use crate::literals::IsUnsettled;
 use crate::model::Mutation;
 use crate::rows::{Db, MutationRow, RunInputRow};
 use crate::schema::{mutations, run_inputs};
-use crate::tenant::is_of;
+use crate::tenant::in_workspace;
 
 /// How many runs are asked about in one statement: SQLite binds each of them.
 const BATCH: usize = 10_000;
@@ -24,7 +24,7 @@ pub(super) async fn mutations(
 ) -> Result<Vec<Mutation>> {
     let query = MutationRow::query()
         .filter(mutations::workflow_id.eq(Db(workflow)))
-        .filter(is_of!(workspace, Db(workflow)))
+        .filter(in_workspace!(workspace, Db(workflow)))
         .order((mutations::created_at, mutations::id));
     let rows = query.load(conn).await?;
     with_inputs(conn, rows).await
@@ -38,7 +38,7 @@ pub(in super::super) async fn mutation(
 ) -> Result<Mutation> {
     let query = MutationRow::query()
         .filter(mutations::id.eq(Db(mutation)))
-        .filter(is_of!(workspace, mutations::workflow_id));
+        .filter(in_workspace!(workspace, mutations::workflow_id));
     let rows = query.load(conn).await?;
     let found = with_inputs(conn, rows).await?.pop();
     found.ok_or_else(|| StoreError::not_found("mutation", &mutation))

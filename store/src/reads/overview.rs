@@ -9,7 +9,7 @@ use windlass_core::{
 };
 
 use super::dialect::{Conn, RunQueryDsl};
-use super::ops::window;
+use super::ops::effect_window;
 use super::{inputs, limits, mutations, runs, workflows};
 use crate::error::Result;
 use crate::model::{EventCounts, Workflow, WorkflowOverview};
@@ -23,7 +23,7 @@ pub(super) async fn overview(
     (workspace, workflow): (WorkspaceId, WorkflowId),
 ) -> Result<WorkflowOverview> {
     let row = workflows::row(conn, workspace, workflow).await?;
-    let effects_paused_until = window::paused_until(&row, &policy.effects);
+    let effects_paused_until = effect_window::paused_until(&row, &policy.effects);
     let found = Workflow::from(row);
     let versions = versions(conn, workflow).await?;
     let active = versions.iter().find(|(script, _)| Some(*script) == found.active_script_id);

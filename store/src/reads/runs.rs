@@ -11,7 +11,7 @@ use crate::model::{LogEntry, Run, Session};
 use crate::params::{LogFilter, RunFilter};
 use crate::rows::{Db, LogRow, RunRow, SessionRow};
 use crate::schema::{handler_runs, run_logs, sessions};
-use crate::tenant::is_of;
+use crate::tenant::in_workspace;
 
 /// Runs, newest first.
 pub(super) async fn runs(conn: &Conn, filter: &RunFilter) -> Result<Vec<Run>> {
@@ -61,7 +61,7 @@ pub(super) async fn session(
 ) -> Result<Session> {
     let query = SessionRow::query()
         .filter(sessions::id.eq(Db(session)))
-        .filter(is_of!(workspace, sessions::workflow_id));
+        .filter(in_workspace!(workspace, sessions::workflow_id));
     let row: Option<SessionRow> = query.first(conn).await.optional()?;
     row.map(Session::from).ok_or_else(|| StoreError::not_found("session", &session))
 }

@@ -8,7 +8,7 @@ use crate::error::{Result, StoreError};
 use crate::model::{HandlerState, ScriptVersion, Workflow, Workspace};
 use crate::rows::{Db, HandlerRow, ScriptRow, WorkflowRow};
 use crate::schema::{handler_state, scripts, workflows, workspaces};
-use crate::tenant::is_of;
+use crate::tenant::in_workspace;
 
 /// All workspaces, by name.
 pub(super) async fn workspaces(conn: &Conn) -> Result<Vec<Workspace>> {
@@ -51,7 +51,7 @@ pub(in super::super) async fn script(
 ) -> Result<ScriptVersion> {
     let query = ScriptRow::query()
         .filter(scripts::id.eq(Db(script)))
-        .filter(is_of!(workspace, scripts::workflow_id));
+        .filter(in_workspace!(workspace, scripts::workflow_id));
     let row: Option<ScriptRow> = query.first(conn).await.optional()?;
     row.map(ScriptVersion::from).ok_or_else(|| StoreError::not_found("script version", &script))
 }
@@ -64,7 +64,7 @@ pub(super) async fn scripts(
 ) -> Result<Vec<ScriptVersion>> {
     let query = ScriptRow::query()
         .filter(scripts::workflow_id.eq(Db(workflow)))
-        .filter(is_of!(workspace, Db(workflow)))
+        .filter(in_workspace!(workspace, Db(workflow)))
         .order((scripts::major.desc(), scripts::minor.desc()));
     let rows: Vec<ScriptRow> = query.load(conn).await?;
     Ok(rows.into_iter().map(ScriptVersion::from).collect())
@@ -78,7 +78,7 @@ pub(super) async fn handlers(
 ) -> Result<Vec<HandlerState>> {
     let query = HandlerRow::query()
         .filter(handler_state::workflow_id.eq(Db(workflow)).and(handler_state::declared.eq(true)))
-        .filter(is_of!(workspace, Db(workflow)));
+        .filter(in_workspace!(workspace, Db(workflow)));
     let rows: Vec<HandlerRow> = query.load(conn).await?;
     let mut found: Vec<_> = rows.into_iter().map(HandlerState::from).collect();
     // Sorted here: the order of texts differs between databases.

@@ -1,4 +1,4 @@
-//! Where a database is, and connections to it.
+//! The path of a database, and connections to it.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -10,27 +10,27 @@ use diesel::{Connection, SqliteConnection};
 use super::failure;
 use crate::error::{Result, StoreError};
 
-/// Full durability, readers beside the writer, and patience with other processes.
+/// Full durability, readers beside the writer, and a busy timeout for other processes.
 ///
-/// What a statement may have to undo is kept in memory and not in a file, a page that many transactions change is copied to the
-/// database once for many of them, and 16 MiB of pages stay at hand. None of it is about what survives a crash.
+/// Temporary data stays in memory, checkpoints are rare, and the page cache has 16 MiB. These three are about speed alone, not about
+/// what survives a crash.
 const FOR_WRITING: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
                            PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000; \
                            PRAGMA cache_size = -16384;";
-/// As long as the statements above wait for other processes.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The same time as `busy_timeout` above.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const FOR_READING: &str = "PRAGMA busy_timeout = 10000; PRAGMA query_only = ON;";
 
-/// Where a database is.
+/// The path of a database.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum DatabasePath {
     /// In a file.
     File(PathBuf),
-    /// In memory, until the store is dropped.
+    /// In memory; it is gone when the store is dropped.
     Memory,
 }
 
-impl Place {
+impl DatabasePath {
     /// Reads `sqlite:PATH`, `sqlite://PATH`, `sqlite::memory:` or a bare path.
     pub(super) fn parse(url: &str) -> Result<Self> {
         let bad =
@@ -49,7 +49,7 @@ impl Place {
         Ok(Self::File(PathBuf::from(path)))
     }
 
-    /// The file, where there is one.
+    /// The file, if there is one.
     pub(super) fn path(&self) -> Option<&Path> {
         match self {
             Self::File(path) => Some(path),
@@ -57,13 +57,13 @@ impl Place {
         }
     }
 
-    /// Whether nothing more can be written there. SQLite calls some forms of that an input or output error.
+    /// Whether the disk is full. SQLite reports some cases of that as an I/O error.
     pub(super) fn is_full(&self) -> bool {
         let room = self.path().map(rustix::fs::statvfs);
         matches!(room, Some(Ok(room)) if room.f_bavail == 0)
     }
 
-    /// Refuses a file that is missing: SQLite would make an empty database where a path was mistyped.
+    /// Refuses a missing file: SQLite would create an empty database for a mistyped path.
     fn require(&self) -> Result<()> {
         let Self::File(path) = self else { return Ok(()) };
         if path.is_dir() {
@@ -80,7 +80,7 @@ impl Place {
             url: self.to_string(),
             reason: "the path is not UTF-8".to_owned(),
         })?;
-        let refused = |error| failure::of_connection(error, self);
+        let refused = |error| failure::for_connection(error, self);
         let mut conn = SqliteConnection::establish(text).map_err(refused)?;
         let refused = |error| failure::classify(StoreError::from(error), self);
         conn.batch_execute(pragmas).map_err(refused)?;
@@ -88,7 +88,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for DatabasePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => path.display().fmt(f),
@@ -97,17 +97,17 @@ impl fmt::Display for Place {
     }
 }
 
-/// Makes the file and its folder where they are missing.
-pub(super) fn create(place: &Place) -> Result<()> {
-    // A file that is there is not even opened: to close it again would end SQLite's locks on it in this process.
-    let Some(path) = place.path().filter(|path| !path.exists()) else { return Ok(()) };
-    let failed = |error| failure::of_file(path, &error);
+/// Creates the file and its folder if they are missing.
+pub(super) fn create(database: &DatabasePath) -> Result<()> {
+    // An existing file is not even opened: closing it would release SQLite's locks on it in this process.
+    let Some(path) = database.path().filter(|path| !path.exists()) else { return Ok(()) };
+    let failed = |error| failure::for_file(path, &error);
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(failed)?;
     }
     match std::fs::OpenOptions::new().write(true).create_new(true).open(path) {
         Ok(_file) => Ok(()),
-        // Another process was quicker.
+        // Another process was faster.
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(failed(error)),
     }
@@ -116,15 +116,15 @@ pub(super) fn create(place: &Place) -> Result<()> {
 /// A connection for the writer.
 #[expect(
     clippy::disallowed_methods,
-    reason = "SQLite gives no signal when another process is done, and its patience is counted in real time"
+    reason = "SQLite gives no signal when another process is done, and its busy timeout is real time"
 )]
-pub(super) fn for_writing(place: &Place) -> Result<SqliteConnection> {
-    place.require()?;
-    let until = Instant::now() + PATIENCE;
+pub(super) fn for_writing(database: &DatabasePath) -> Result<SqliteConnection> {
+    database.require()?;
+    let deadline = Instant::now() + BUSY_TIMEOUT;
     loop {
-        match place.connect(FOR_WRITING) {
-            // Two who turn a new file to WAL at once: SQLite tells one of them at once, and not after the time it was given.
-            Err(StoreError::Unavailable { .. }) if Instant::now() < until => {
+        match database.connect(FOR_WRITING) {
+            // If two processes switch a new file to WAL at once, SQLite fails one of them immediately, without the busy timeout.
+            Err(StoreError::Unavailable { .. }) if Instant::now() < deadline => {
                 std::thread::sleep(Duration::from_millis(10));
             }
             connected => return connected,
@@ -132,13 +132,13 @@ pub(super) fn for_writing(place: &Place) -> Result<SqliteConnection> {
     }
 }
 
-/// A connection for a reader; it cannot write.
-pub(super) fn for_reading(place: &Place) -> Result<SqliteConnection> {
-    place.require()?;
-    place.connect(FOR_READING)
+/// A connection that cannot write.
+pub(super) fn for_reading(database: &DatabasePath) -> Result<SqliteConnection> {
+    database.require()?;
+    database.connect(FOR_READING)
 }
 
-/// Runs what blocks beside the async work.
+/// Runs blocking work on a thread of its own.
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
@@ -153,17 +153,20 @@ mod tests {
     #[test]
     fn urls_and_bare_paths_name_files() {
         for url in ["sqlite:a/b.db", "sqlite://a/b.db", "a/b.db"] {
-            assert_eq!(Place::parse(url).unwrap(), Place::File(PathBuf::from("a/b.db")));
+            assert_eq!(
+                DatabasePath::parse(url).unwrap(),
+                DatabasePath::File(PathBuf::from("a/b.db"))
+            );
         }
-        let absolute = Place::File(PathBuf::from("/a/b.db"));
-        assert_eq!(Place::parse("sqlite:///a/b.db").unwrap(), absolute);
-        assert_eq!(Place::parse("sqlite::memory:").unwrap(), Place::Memory);
+        let absolute = DatabasePath::File(PathBuf::from("/a/b.db"));
+        assert_eq!(DatabasePath::parse("sqlite:///a/b.db").unwrap(), absolute);
+        assert_eq!(DatabasePath::parse("sqlite::memory:").unwrap(), DatabasePath::Memory);
     }
 
     #[test]
     fn other_databases_and_nothing_name_no_file() {
         for url in ["sqlite:", "", "mysql://a/b", "sqlite:file:a.db?mode=memory"] {
-            assert!(matches!(Place::parse(url), Err(StoreError::BadUrl { .. })), "{url}");
+            assert!(matches!(DatabasePath::parse(url), Err(StoreError::BadUrl { .. })), "{url}");
         }
     }
 }

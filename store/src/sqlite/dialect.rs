@@ -1,5 +1,4 @@
-//! What the operations need of SQLite in particular: nothing is locked, for a writing transaction has the whole database to
-//! itself.
+//! The statements that are specific to SQLite: they lock nothing, because a write transaction locks the whole database.
 
 use std::future::{Ready, ready};
 
@@ -7,12 +6,13 @@ use diesel::prelude::*;
 use windlass_core::{RunId, Timestamp, WorkflowId, WorkspaceId};
 
 pub(super) use super::SqliteStore as Backend;
-pub(super) use super::ready::{Conn, RunQueryDsl};
+pub(super) use super::query::{Conn, RunQueryDsl};
+use crate::cached::CacheStatement;
 use crate::error::Result;
 use crate::queue::{
-    From, QueuedRun, due_workflows, one_workflow, queue_of, queued_from, queued_runs,
+    QueueFilter, QueuedRun, due_workflows, queued_runs, run_of_workflow, with_queued_runs,
+    workflow_row,
 };
-use crate::reused::Reuse;
 use crate::rows::{Db, LimitRow, WorkflowRow};
 use crate::schema::limits;
 
@@ -22,11 +22,11 @@ pub(super) async fn lock_workflow(
     workspace: WorkspaceId,
     workflow: WorkflowId,
 ) -> Result<Option<WorkflowRow>> {
-    let row = one_workflow!(workspace, workflow);
+    let row = workflow_row!(workspace, workflow);
     Ok(row.first(conn).await.optional()?)
 }
 
-/// Those of the workflows that nobody else has locked.
+/// The workflows that no other transaction has locked: all of them.
 pub(super) fn lock_free_workflows(
     _conn: &Conn,
     workflows: &[Db<WorkflowId>],
@@ -43,23 +43,26 @@ pub(super) async fn lock_due_workflows(
     Ok(due_workflows!(now, limit).load(conn).await?)
 }
 
-/// Up to `limit` queued runs from there.
+/// Up to `limit` queued runs that match the filter.
 pub(super) async fn lock_queued_runs(
     conn: &Conn,
-    now: Timestamp,
-    from: &From<'_>,
+    filter: &QueueFilter<'_>,
     limit: u32,
 ) -> Result<Vec<QueuedRun>> {
-    queued_from!(now, from, |queued| Ok(queued.limit(i64::from(limit)).reused().load(conn).await?))
+    with_queued_runs!(filter, |queued| Ok(queued
+        .limit(i64::from(limit))
+        .cached()
+        .load(conn)
+        .await?))
 }
 
-/// The queued run of that workflow.
+/// The queued run of a workflow.
 pub(super) async fn lock_queued_run(
     conn: &Conn,
-    now: Timestamp,
-    (workspace, workflow): (WorkspaceId, WorkflowId),
+    workspace: WorkspaceId,
+    workflow: WorkflowId,
 ) -> Result<Vec<QueuedRun>> {
-    let queued = queued_runs!(now, queue_of!(workspace, workflow));
+    let queued = queued_runs!(run_of_workflow!(workspace, workflow));
     Ok(queued.load(conn).await?)
 }
 
@@ -80,10 +83,10 @@ pub(super) async fn lock_free_workflow(
     lock_workflow(conn, workspace, workflow).await
 }
 
-/// The limits of those workspaces, always in the same order.
+/// The limits of the workspaces, always in the same order.
 pub(super) async fn lock_limits(conn: &Conn, workspaces: &[WorkspaceId]) -> Result<Vec<LimitRow>> {
     let workspaces: Vec<_> = workspaces.iter().copied().map(Db).collect();
     let rows = LimitRow::query().filter(limits::workspace_id.eq_any(workspaces));
     let rows = rows.order((limits::workspace_id, limits::key));
-    Ok(rows.reused().load(conn).await?)
+    Ok(rows.cached().load(conn).await?)
 }

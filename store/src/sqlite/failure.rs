@@ -1,6 +1,6 @@
-//! What SQLite says, sorted by who must act.
+//! Classifies SQLite's errors by what the user has to do.
 //!
-//! Diesel passes on SQLite's message and drops its code, so the messages are compared: they are the fixed texts of SQLite's own
+//! Diesel keeps SQLite's message and drops its error code, so the messages are compared: they are the fixed texts of SQLite's
 //! `sqlite3_errstr`, in English on every system.
 
 use std::io;
@@ -9,37 +9,37 @@ use std::path::Path;
 use diesel::ConnectionError;
 use diesel::result::Error;
 
-use super::connect::Place;
+use super::connect::DatabasePath;
 use crate::error::StoreError;
 
-/// Sorts what the database at `place` said.
-pub(super) fn classify(error: StoreError, place: &Place) -> StoreError {
+/// Classifies an error of the database.
+pub(super) fn classify(error: StoreError, database: &DatabasePath) -> StoreError {
     let StoreError::Database(source) = error else { return error };
-    sorted(&message(&source), place).unwrap_or(StoreError::Database(source))
+    classify_message(&message(&source), database).unwrap_or(StoreError::Database(source))
 }
 
-/// What kept a connection from being made.
-pub(super) fn of_connection(error: ConnectionError, place: &Place) -> StoreError {
-    sorted(&error.to_string(), place).unwrap_or_else(|| StoreError::Unavailable {
-        what: format!("could not open `{place}`"),
+/// Classifies an error of opening a connection.
+pub(super) fn for_connection(error: ConnectionError, database: &DatabasePath) -> StoreError {
+    classify_message(&error.to_string(), database).unwrap_or_else(|| StoreError::Unavailable {
+        what: format!("could not open `{database}`"),
         source: Some(Box::new(error)),
     })
 }
 
-/// What kept the file or its folder from being made.
-pub(super) fn of_file(path: &Path, error: &io::Error) -> StoreError {
+/// Classifies an error of creating the file or its folder.
+pub(super) fn for_file(file: &Path, error: &io::Error) -> StoreError {
     let kind = error.kind();
     if matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
         return StoreError::DiskFull;
     }
     if matches!(kind, io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) {
-        return StoreError::ReadOnly { what: format!("let this user write `{}`", path.display()) };
+        return StoreError::ReadOnly { what: format!("let this user write `{}`", file.display()) };
     }
-    StoreError::BadUrl { url: path.display().to_string(), reason: error.to_string() }
+    StoreError::BadUrl { url: file.display().to_string(), reason: error.to_string() }
 }
 
-/// The same failure for another who shared it. Only what concerns the database as a whole can be shared.
-pub(super) fn repeat(error: &StoreError) -> StoreError {
+/// The same error for another transaction of the group. Only errors of the database as a whole are cloned.
+pub(super) fn clone_error(error: &StoreError) -> StoreError {
     if let StoreError::ReadOnly { what } = error {
         return StoreError::ReadOnly { what: what.clone() };
     }
@@ -62,22 +62,22 @@ fn message(error: &Error) -> String {
     error.to_string()
 }
 
-fn sorted(message: &str, place: &Place) -> Option<StoreError> {
+fn classify_message(message: &str, database: &DatabasePath) -> Option<StoreError> {
     let says = |text: &str| message.contains(text);
     let unavailable = |what: String| StoreError::Unavailable { what, source: None };
-    Some(if says("database or disk is full") || (says("disk I/O error") && place.is_full()) {
+    Some(if says("database or disk is full") || (says("disk I/O error") && database.is_full()) {
         StoreError::DiskFull
     } else if says("database is locked") || says("database table is locked") {
         unavailable(format!(
-            "another process keeps `{place}` locked: see which one has it open, and whether it hangs"
+            "another process keeps `{database}` locked: see which one has it open, and whether it hangs"
         ))
     } else if says("disk I/O error") {
-        unavailable(format!("`{place}` cannot be read or written: look at its disk"))
+        unavailable(format!("`{database}` cannot be read or written: look at its disk"))
     } else if says("readonly database") || says("unable to open database file") {
-        StoreError::ReadOnly { what: format!("let this user write `{place}` and its folder") }
+        StoreError::ReadOnly { what: format!("let this user write `{database}` and its folder") }
     } else if says("file is not a database") || says("malformed") {
         StoreError::Corrupt {
-            what: format!("`{place}`: {message}; restore it from a copy, or name another file"),
+            what: format!("`{database}`: {message}; restore it from a copy, or name another file"),
         }
     } else {
         return None;

@@ -1,4 +1,4 @@
-//! The schema of a SQLite database: which migrations it has, and how it gets the others.
+//! The migrations of a SQLite database.
 
 use diesel::connection::SimpleConnection;
 use diesel::migration::{Migration, MigrationSource};
@@ -24,14 +24,14 @@ struct Applied {
     version: String,
 }
 
-/// Refuses a schema that is older or newer than this program. Nothing is written: the file may be somebody else's.
+/// Refuses a schema that is older or newer than this program's. It writes nothing: the file may belong to another program.
 pub(super) fn check(conn: &mut SqliteConnection) -> Result<()> {
     schema_check::check(&known()?, &applied(conn)?)
 }
 
-/// Brings the schema up to date; returns the names of the migrations that it took.
+/// Runs the pending migrations; returns their names.
 pub(super) fn run_pending(conn: &mut SqliteConnection) -> Result<Vec<String>> {
-    // Under one lock, so that of two who do it at once the second finds nothing left to do.
+    // Under one lock: if two processes migrate at once, the second finds nothing pending.
     conn.exclusive_transaction(|conn| {
         schema_check::count_pending(&known()?, &applied(conn)?)?;
         let ran = conn.run_pending_migrations(MIGRATIONS).map_err(refused)?;
@@ -39,9 +39,9 @@ pub(super) fn run_pending(conn: &mut SqliteConnection) -> Result<Vec<String>> {
     })
 }
 
-/// Takes every migration back: nothing is left.
+/// Reverts every migration.
 pub(super) fn revert_all(conn: &mut SqliteConnection) -> Result<()> {
-    // What refers to each other goes together.
+    // Tables that refer to each other are dropped one by one.
     conn.batch_execute("PRAGMA foreign_keys = OFF")?;
     conn.revert_all_migrations(MIGRATIONS).map_err(refused)?;
     Ok(())

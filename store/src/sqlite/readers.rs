@@ -1,4 +1,4 @@
-//! Connections that only look. WAL lets them look while the writer writes.
+//! Read-only connections. With WAL they can read while the writer writes.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -6,14 +6,14 @@ use diesel::connection::SimpleConnection;
 use tokio::sync::Semaphore;
 
 use super::ops::Operation;
-use super::ready::Conn;
-use super::{Surroundings, connect, failure};
+use super::query::Conn;
+use super::{OperationContext, connect, failure};
 use crate::error::{Result, StoreError};
 
-/// How many may look at once.
+/// How many can read at once.
 const READERS: usize = 4;
 
-/// The connections, made when they are first wanted.
+/// The pool of connections, which are opened when they are first needed.
 #[derive(Debug)]
 pub(super) struct Readers {
     shared: Arc<Shared>,
@@ -21,19 +21,19 @@ pub(super) struct Readers {
 }
 
 struct Shared {
-    surroundings: Surroundings,
+    context: OperationContext,
     idle: Mutex<Vec<Conn>>,
 }
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").field("surroundings", &self.surroundings).finish_non_exhaustive()
+        f.debug_struct("Shared").field("context", &self.context).finish_non_exhaustive()
     }
 }
 
 impl Readers {
-    pub(super) fn new(surroundings: Surroundings) -> Self {
-        let shared = Shared { surroundings, idle: Mutex::default() };
+    pub(super) fn new(context: OperationContext) -> Self {
+        let shared = Shared { context, idle: Mutex::default() };
         Self { shared: Arc::new(shared), free: Arc::new(Semaphore::new(READERS)) }
     }
 
@@ -43,7 +43,7 @@ impl Readers {
         let permit = Arc::clone(&self.free).acquire_owned().await.map_err(closed)?;
         let shared = Arc::clone(&self.shared);
         connect::blocking(move || {
-            // Held here: the look goes on when nobody waits for it any more.
+            // Moved in here: the read continues even if its caller is cancelled.
             let _permit = permit;
             shared.run(operation)
         })
@@ -53,19 +53,19 @@ impl Readers {
 
 impl Shared {
     fn run<O: Operation>(&self, operation: O) -> Result<O::Output> {
-        let place = &self.surroundings.place;
+        let database = &self.context.database;
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut conn = idle.map_or_else(|| connect::for_reading(place).map(Conn::new), Ok)?;
+        let mut conn = idle.map_or_else(|| connect::for_reading(database).map(Conn::new), Ok)?;
         let result = self.run_on(&mut conn, operation);
-        // A connection that did not come back from its transaction is not used again.
+        // A connection whose rollback failed is not used again.
         if conn.get_mut().batch_execute("ROLLBACK").is_ok() {
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(conn);
         }
-        result.map_err(|error| failure::classify(error, place))
+        result.map_err(|error| failure::classify(error, database))
     }
 
     fn run_on<O: Operation>(&self, conn: &mut Conn, operation: O) -> Result<O::Output> {
         conn.get_mut().batch_execute("BEGIN")?;
-        self.surroundings.run(conn, operation).result
+        self.context.run(conn, operation).result
     }
 }

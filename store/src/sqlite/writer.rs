@@ -1,7 +1,7 @@
-//! The one writer of a process: a thread that makes all waiting transactions durable with one commit.
+//! The one writer thread of a process: it commits all waiting transactions together.
 //!
-//! Nobody is answered before the commit. A group of which one fails, or which fails as a whole, is undone and run again one by
-//! one, so that only who is at fault fails; that is rare enough for the others to pay nothing while all goes well.
+//! A transaction is answered after the commit. If one transaction of a group fails, or the commit does, the group is rolled back
+//! and each transaction runs again alone, so that only the one at fault fails.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc;
@@ -12,49 +12,49 @@ use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use tokio::sync::{oneshot, watch};
 
+use super::file_watcher::touch;
 use super::ops::Staged;
-use super::ready::Conn;
-use super::watch::touch;
-use super::{Ran, Surroundings, failure};
+use super::query::Conn;
+use super::{OperationContext, OperationOutcome, failure};
+use crate::cached::CacheStatement;
 use crate::error::{Result, StoreError};
-use crate::reused::Reuse;
 
-/// The most transactions of one commit: enough to share a flush, few enough that the first does not wait for long.
+/// The most transactions in one commit: enough to share a flush, few enough that the first one does not wait long.
 const GROUP: usize = 128;
 
-/// What the thread is asked.
+/// A request to the writer thread.
 enum Request {
-    /// A transaction that waits for the commit.
-    Run(Box<dyn Waiting>),
-    /// To see whether another process has committed since.
-    LookForOthers,
+    /// Run this transaction and commit it.
+    Run(Box<dyn PendingTransaction>),
+    /// Check whether another process has committed.
+    CheckForOtherCommits,
 }
 
-/// Asks the writer thread; it ends when all handles are gone.
+/// Sends requests to the writer thread, which ends when all handles are dropped.
 #[derive(Debug, Clone)]
 pub(super) struct WriterHandle(mpsc::Sender<Request>);
 
 impl WriterHandle {
-    /// Lets the writer see whether another process has committed, and ring if so.
-    pub(super) fn look_for_others(&self) {
-        // Without a writer nobody waits for a ring.
-        let _unheard = self.0.send(Request::LookForOthers);
+    /// Lets the writer check whether another process has committed, and wake the subscribers if so.
+    pub(super) fn check_for_other_commits(&self) {
+        // Without a writer there are no subscribers.
+        let _no_receiver = self.0.send(Request::CheckForOtherCommits);
     }
 }
 
-/// The writer thread, as seen from outside.
+/// The handle of the store to its writer thread.
 #[derive(Debug)]
 pub(super) struct Writer(WriterHandle);
 
 impl Writer {
-    /// Starts the thread over a connection.
+    /// Starts the thread.
     pub(super) fn start(
         conn: Conn,
-        surroundings: Surroundings,
+        context: OperationContext,
         wake_ups: watch::Sender<u64>,
     ) -> Result<Self> {
         let (sender, requests) = mpsc::channel();
-        let writer = WriterThread { conn, surroundings, wake_ups, others: None };
+        let writer = WriterThread { conn, context, wake_ups, seen_data_version: None };
         let work = move || writer.serve(&requests);
         let spawned = thread::Builder::new().name("windlass-sqlite".to_owned()).spawn(work);
         spawned.map_err(|source| StoreError::Unavailable {
@@ -71,32 +71,37 @@ impl Writer {
     /// Runs an operation; it is durable when this returns.
     ///
     /// # Cancel safety
-    /// An operation that was handed over happens, whether or not anyone still waits for it.
+    /// An operation that was sent to the thread runs even if this future is dropped.
     pub(super) async fn run<O: Staged + Clone>(&self, operation: O) -> Result<O::Output> {
         let (reply, answer) = oneshot::channel();
         let transaction = Transaction { operation: Some(operation), result: None, reply };
-        let handed_over = self.0.0.send(Request::Run(Box::new(transaction)));
-        handed_over.map_err(|_gone| StoreError::Stopped)?;
+        let sent = self.0.0.send(Request::Run(Box::new(transaction)));
+        sent.map_err(|_gone| StoreError::Stopped)?;
         let answer = answer.await.map_err(|_gone| StoreError::Stopped)?;
         answer.unwrap_or_else(|panic| resume_unwind(panic))
     }
 }
 
-/// A transaction on its way, whatever its operation.
-trait Waiting: Send {
-    /// Runs it, for the last time or with another to follow; says whether it may have brought work.
-    fn run(&mut self, attempt: Attempt, conn: &Conn, of: &Surroundings) -> Result<bool, Refused>;
+/// A transaction of any operation.
+trait PendingTransaction: Send {
+    /// Runs it; returns whether it may have created work.
+    fn run(
+        &mut self,
+        attempt: Attempt,
+        conn: &Conn,
+        context: &OperationContext,
+    ) -> Result<bool, OperationFailed>;
 
-    /// Answers, once it is known what became of the commit.
+    /// Sends the answer, after the commit succeeded or failed.
     fn answer(self: Box<Self>, committed: Result<()>);
 }
 
-/// It may not stay, and knows why.
-struct Refused;
+/// The operation returned an error, or panicked; the transaction keeps the reason.
+struct OperationFailed;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Attempt {
-    /// In a group, after which it may have to run again alone.
+    /// In a group, so it may have to run again alone.
     InGroup,
     Alone,
 }
@@ -107,59 +112,64 @@ struct Transaction<O: Staged> {
     reply: oneshot::Sender<thread::Result<Result<O::Output>>>,
 }
 
-impl<O: Staged + Clone> Waiting for Transaction<O> {
-    fn run(&mut self, attempt: Attempt, conn: &Conn, of: &Surroundings) -> Result<bool, Refused> {
+impl<O: Staged + Clone> PendingTransaction for Transaction<O> {
+    fn run(
+        &mut self,
+        attempt: Attempt,
+        conn: &Conn,
+        context: &OperationContext,
+    ) -> Result<bool, OperationFailed> {
         let operation = match attempt {
             Attempt::InGroup => self.operation.clone(),
             Attempt::Alone => self.operation.take(),
         };
         let Some(operation) = operation else { return Ok(false) };
-        let ran = catch_unwind(AssertUnwindSafe(|| of.run(conn, operation)));
-        let (result, wakes) = match ran {
-            Ok(Ran { result, wakes }) => {
-                (Ok(result.map_err(|error| failure::classify(error, &of.place))), wakes)
+        let outcome = catch_unwind(AssertUnwindSafe(|| context.run(conn, operation)));
+        let (result, wakes) = match outcome {
+            Ok(OperationOutcome { result, wakes }) => {
+                (Ok(result.map_err(|error| failure::classify(error, &context.database))), wakes)
             }
             Err(panic) => (Err(panic), false),
         };
-        let stays = matches!(result, Ok(Ok(_)));
+        let succeeded = matches!(result, Ok(Ok(_)));
         self.result = Some(result);
-        if stays { Ok(wakes) } else { Err(Refused) }
+        if succeeded { Ok(wakes) } else { Err(OperationFailed) }
     }
 
     fn answer(self: Box<Self>, committed: Result<()>) {
-        // What an operation said for itself says more than what became of its group.
+        // The operation's own error says more than that of its group.
         let answer = match (self.result, committed) {
             (Some(Ok(Ok(_))) | None, Err(error)) => Ok(Err(error)),
             (None, Ok(())) => Ok(Err(StoreError::Stopped)),
             (Some(result), _) => result,
         };
-        // Who does not wait any more has given up the answer, not the operation.
-        let _unheard = self.reply.send(answer);
+        // The caller may have been cancelled.
+        let _no_receiver = self.reply.send(answer);
     }
 }
 
-/// What kept a group from being committed.
-enum Undone {
-    /// It could not begin: nobody in it is at fault.
-    NotBegun(StoreError),
-    /// One in it may not stay.
-    Refused,
-    /// It was undone on its way.
-    OnTheWay(StoreError),
+/// Why a group was not committed.
+enum RollbackReason {
+    /// `BEGIN` failed: no operation is at fault.
+    NotStarted(StoreError),
+    /// One of its operations failed.
+    Operation,
+    /// `COMMIT` failed.
+    Commit(StoreError),
 }
 
-impl From<Refused> for Undone {
-    fn from(Refused: Refused) -> Self {
-        Self::Refused
+impl From<OperationFailed> for RollbackReason {
+    fn from(OperationFailed: OperationFailed) -> Self {
+        Self::Operation
     }
 }
 
 struct WriterThread {
     conn: Conn,
-    surroundings: Surroundings,
+    context: OperationContext,
     wake_ups: watch::Sender<u64>,
-    /// What `data_version` was: it changes when another connection commits, and not with this one's commits.
-    others: Option<i64>,
+    /// The last `data_version`: it changes when another connection commits, not with this connection's own commits.
+    seen_data_version: Option<i64>,
 }
 
 #[derive(QueryableByName)]
@@ -170,39 +180,41 @@ struct DataVersion {
 
 impl WriterThread {
     fn serve(mut self, requests: &mpsc::Receiver<Request>) {
-        self.look_for_others();
+        self.check_for_other_commits();
         while let Ok(first) = requests.recv() {
             let mut group = Vec::new();
-            let mut looks = false;
+            let mut checks_others = false;
             for request in std::iter::once(first).chain(requests.try_iter().take(GROUP - 1)) {
                 match request {
                     Request::Run(transaction) => group.push(transaction),
-                    Request::LookForOthers => looks = true,
+                    Request::CheckForOtherCommits => checks_others = true,
                 }
             }
             self.commit(group);
-            if looks {
-                self.look_for_others();
+            if checks_others {
+                self.check_for_other_commits();
             }
         }
     }
 
-    /// Commits a group, or, where that fails, each of it alone.
-    fn commit(&mut self, mut group: Vec<Box<dyn Waiting>>) {
+    /// Commits a group, or, if that fails, each transaction alone.
+    fn commit(&mut self, mut group: Vec<Box<dyn PendingTransaction>>) {
         let attempt = if group.len() > 1 { Attempt::InGroup } else { Attempt::Alone };
         match self.try_commit(&mut group, attempt) {
             Ok(()) => group.into_iter().for_each(|transaction| transaction.answer(Ok(()))),
-            Err(Undone::Refused | Undone::OnTheWay(_)) if attempt == Attempt::InGroup => {
+            Err(RollbackReason::Operation | RollbackReason::Commit(_))
+                if attempt == Attempt::InGroup =>
+            {
                 group.into_iter().for_each(|transaction| self.commit(vec![transaction]));
             }
-            Err(Undone::Refused) => {
-                // It says for itself why.
+            Err(RollbackReason::Operation) => {
+                // The transaction has its own error.
                 group.into_iter().for_each(|transaction| transaction.answer(Ok(())));
             }
-            Err(Undone::OnTheWay(error) | Undone::NotBegun(error)) => {
+            Err(RollbackReason::Commit(error) | RollbackReason::NotStarted(error)) => {
                 tracing::warn!(%error, "a commit failed; nothing of it was written");
                 for transaction in group {
-                    transaction.answer(Err(failure::repeat(&error)));
+                    transaction.answer(Err(failure::clone_error(&error)));
                 }
             }
         }
@@ -210,54 +222,58 @@ impl WriterThread {
 
     fn try_commit(
         &mut self,
-        group: &mut [Box<dyn Waiting>],
+        group: &mut [Box<dyn PendingTransaction>],
         attempt: Attempt,
-    ) -> Result<(), Undone> {
+    ) -> Result<(), RollbackReason> {
         if group.is_empty() {
             return Ok(());
         }
-        self.execute("BEGIN IMMEDIATE").map_err(Undone::NotBegun)?;
+        self.execute("BEGIN IMMEDIATE").map_err(RollbackReason::NotStarted)?;
         match self.run_and_commit(group, attempt) {
             Ok(wakes) => {
                 if wakes {
-                    self.ring();
-                    self.surroundings.place.path().into_iter().for_each(touch);
+                    self.wake();
+                    self.context.database.path().into_iter().for_each(touch);
                 }
                 Ok(())
             }
-            Err(undone) => {
-                // SQLite may have rolled back already; then there is nothing left to do.
-                let _nothing_open = self.conn.get_mut().batch_execute("ROLLBACK");
-                Err(undone)
+            Err(reason) => {
+                // SQLite may have rolled back already.
+                let _not_open = self.conn.get_mut().batch_execute("ROLLBACK");
+                Err(reason)
             }
         }
     }
 
-    /// Says whether any may have brought work.
+    /// Returns whether any of them may have created work.
     fn run_and_commit(
         &mut self,
-        group: &mut [Box<dyn Waiting>],
+        group: &mut [Box<dyn PendingTransaction>],
         attempt: Attempt,
-    ) -> Result<bool, Undone> {
+    ) -> Result<bool, RollbackReason> {
         let mut wakes = false;
         for transaction in group {
-            wakes |= transaction.run(attempt, &self.conn, &self.surroundings)?;
+            wakes |= transaction.run(attempt, &self.conn, &self.context)?;
         }
-        self.execute("COMMIT").map_err(Undone::OnTheWay)?;
+        self.execute("COMMIT").map_err(RollbackReason::Commit)?;
         Ok(wakes)
     }
 
     fn execute(&mut self, statement: &str) -> Result<()> {
-        let failed = |error| failure::classify(StoreError::from(error), &self.surroundings.place);
+        let failed = |error| failure::classify(StoreError::from(error), &self.context.database);
         self.conn.get_mut().batch_execute(statement).map_err(failed)
     }
 
-    fn look_for_others(&mut self) {
-        let query = diesel::sql_query("PRAGMA data_version").reused();
+    fn check_for_other_commits(&mut self) {
+        let query = diesel::sql_query("PRAGMA data_version").cached();
         match query.get_result(self.conn.get_mut()) {
             Ok(DataVersion { data_version }) => {
-                if self.others.replace(data_version).is_some_and(|before| before != data_version) {
-                    self.ring();
+                if self
+                    .seen_data_version
+                    .replace(data_version)
+                    .is_some_and(|before| before != data_version)
+                {
+                    self.wake();
                 }
             }
             Err(error) => {
@@ -266,7 +282,7 @@ impl WriterThread {
         }
     }
 
-    fn ring(&self) {
+    fn wake(&self) {
         self.wake_ups.send_modify(|count| *count = count.wrapping_add(1));
     }
 }

@@ -49,10 +49,10 @@ fn finished_runs_sql(database: &Database, n_workflows: usize) -> String {
     );
     let runs = format!(
         "INSERT INTO handler_runs (id, workspace_id, workflow_id, session_id, script_id, kind, handler_name, phase, status, \
-           mutation_id, mutation_outcome, prepare_result, output_state, claimed_by, fence, available_at, rank, created_at, \
+           mutation_id, mutation_outcome, prepare_result, output_state, claimed_by, fence, rank, created_at, \
            started_at, ended_at) \
          {numbered} SELECT {}, workspace, workflow, {session}, script, 'consumer', 'act', 'committed', 'committed', {}, 'success', \
-           '{{\"reservations\":[],\"data\":{{\"n\":1}}}}', '{{\"last\":1}}', NULL, 1, moment, moment, moment, moment, moment FROM each",
+           '{{\"reservations\":[],\"data\":{{\"n\":1}}}}', '{{\"last\":1}}', NULL, 1, moment, moment, moment, moment FROM each",
         id("run", "n"),
         id("mut", "n"),
     );
@@ -105,7 +105,7 @@ const COPIED: &[(&str, &str)] = &[
     ("sessions", "id=ses workflow_id=wf kind trigger begun_run_count handler_run_count created_at"),
     (
         "handler_runs",
-        "id=run workspace_id workflow_id=wf session_id=ses script_id=scr kind handler_name phase status available_at rank created_at",
+        "id=run workspace_id workflow_id=wf session_id=ses script_id=scr kind handler_name phase status rank created_at",
     ),
 ];
 

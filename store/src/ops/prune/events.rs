@@ -1,4 +1,4 @@
-//! Old events and inputs, and the names that they leave.
+//! Old events and inputs, and the keys that they leave.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,31 +8,31 @@ use windlass_core::{EventId, EventStatus, InputId, RunId, WorkflowId};
 
 use super::super::dialect::RunQueryDsl;
 use super::super::{BATCH, Tx};
-use super::{Step, Way, old, pins, place};
+use super::{Mode, Step, cursor_after, old_records, references};
 use crate::error::Result;
 use crate::literals::IsOver;
 use crate::params::{PruneCursor, Pruned};
 use crate::rows::{At, Db};
 use crate::schema::{event_inputs, events, inputs, past_events, past_inputs, run_inputs};
 
-/// Consumed and skipped events.
+/// Prunes consumed and skipped events.
 pub(super) async fn events(tx: &Tx<'_>, step: &Step<'_>) -> Result<Pruned> {
     let found: Vec<(Db<EventId>, At, Db<WorkflowId>)> =
-        old!(tx, step, events.updated_at where IsOver, events::workflow_id);
+        old_records!(tx, step, events.updated_at where IsOver, events::workflow_id);
     let locked = step.lock(tx, found.iter().map(|(.., workflow)| *workflow)).await?;
     let free = found.iter().filter(|(.., workflow)| locked.contains(workflow));
     let ids: Vec<_> = free.map(|(id, ..)| *id).collect();
-    if step.way == Way::Remove {
+    if step.mode == Mode::Remove {
         for batch in ids.chunks(BATCH) {
             remove_events(tx, batch).await?;
         }
     }
-    let last = found.last().and_then(|(id, at, _)| place(id, Some(*at)));
+    let last = found.last().and_then(|(id, at, _)| cursor_after(id, Some(*at)));
     Ok(step.pruned(ids.len(), found.len(), last))
 }
 
 async fn remove_events(tx: &Tx<'_>, ids: &[Db<EventId>]) -> Result<()> {
-    // Consumed last: an input is skipped only where all of its events were.
+    // Consumed last: an input counts as skipped only if all its events were skipped.
     for status in [EventStatus::Skipped, EventStatus::Consumed] {
         let caused = event_inputs::table
             .inner_join(events::table)
@@ -62,12 +62,12 @@ async fn remove_events(tx: &Tx<'_>, ids: &[Db<EventId>]) -> Result<()> {
     Ok(())
 }
 
-/// An input as far as it matters here: id, instant, workflow, and what became of removed events.
+/// Id, time and workflow of an input, and the status that its pruned events left.
 type OldInput = (Db<InputId>, At, Db<WorkflowId>, Option<Db<EventStatus>>);
 
-/// Inputs that had an event, and of which neither an event nor a run is kept.
+/// Prunes inputs that had an event, and of which neither an event nor a run is kept.
 pub(super) async fn inputs(tx: &Tx<'_>, step: &Step<'_>) -> Result<Pruned> {
-    let found: Vec<OldInput> = old!(tx, step, inputs.created_at where inputs::id.is_not_null(),
+    let found: Vec<OldInput> = old_records!(tx, step, inputs.created_at where inputs::id.is_not_null(),
                                     inputs::workflow_id, inputs::past_status);
     let locked = step.lock(tx, found.iter().map(|(_, _, workflow, _)| *workflow)).await?;
     let mut ids = Vec::new();
@@ -80,21 +80,21 @@ pub(super) async fn inputs(tx: &Tx<'_>, step: &Step<'_>) -> Result<Pruned> {
             had_any && locked.contains(workflow) && !needed.contains(id)
         });
         let over: Vec<_> = over.map(|(id, ..)| *id).collect();
-        if step.way == Way::Remove {
+        if step.mode == Mode::Remove {
             remove_inputs(tx, &over).await?;
         }
         ids.extend(over);
     }
-    let last = found.last().and_then(|(id, at, ..)| place(id, Some(*at)));
+    let last = found.last().and_then(|(id, at, ..)| cursor_after(id, Some(*at)));
     Ok(step.pruned(ids.len(), found.len(), last))
 }
 
-/// Those that an event or a run refers to which is not gone.
+/// The inputs that a kept event or run refers to.
 async fn needed(tx: &Tx<'_>, step: &Step<'_>, ids: &[Db<InputId>]) -> Result<HashSet<Db<InputId>>> {
     let of_events = event_inputs::table
         .inner_join(events::table)
         .filter(event_inputs::input_id.eq_any(ids))
-        .filter(not(IsOver.and(events::updated_at.le(step.gone.events))))
+        .filter(not(IsOver.and(events::updated_at.le(step.removed.events))))
         .select(event_inputs::input_id)
         .distinct();
     let of_events: Vec<Db<InputId>> = of_events.load(tx.conn).await?;
@@ -108,19 +108,19 @@ async fn needed(tx: &Tx<'_>, step: &Step<'_>, ids: &[Db<InputId>]) -> Result<Has
         inputs_of.entry(run).or_default().push(input);
     }
     let runs: Vec<_> = inputs_of.keys().copied().collect();
-    for run in pins::kept_runs(tx, &step.gone, &runs).await? {
+    for run in references::kept_runs(tx, &step.removed, &runs).await? {
         needed.extend(inputs_of.remove(&run).unwrap_or_default());
     }
     Ok(needed)
 }
 
-/// Those whose events would only now be removed.
+/// The inputs whose events still exist but count as removed.
 async fn had_events(
     tx: &Tx<'_>,
     step: &Step<'_>,
     ids: &[Db<InputId>],
 ) -> Result<HashSet<Db<InputId>>> {
-    if step.way == Way::Remove {
+    if step.mode == Mode::Remove {
         return Ok(HashSet::new());
     }
     let had = event_inputs::table
@@ -151,7 +151,7 @@ async fn remove_inputs(tx: &Tx<'_>, ids: &[Db<InputId>]) -> Result<()> {
             )
         })
         .collect();
-    // One that came back, because something new was caused by it, has left its name before.
+    // An input that was pruned, and registered again because it caused a new event, has left its key already.
     diesel::insert_into(past_inputs::table)
         .values(rows)
         .on_conflict_do_nothing()
@@ -161,21 +161,21 @@ async fn remove_inputs(tx: &Tx<'_>, ids: &[Db<InputId>]) -> Result<()> {
     Ok(())
 }
 
-/// Names that are older than anyone shows the same thing again.
+/// Prunes the keys of events and inputs that were pruned long ago.
 pub(super) async fn keys(tx: &Tx<'_>, step: &Step<'_>) -> Result<Pruned> {
     let mut count = 0;
     let mut next = None;
-    macro_rules! forget {
+    macro_rules! prune_keys {
         ($table:ident) => {
             let old = || $table::table.filter($table::pruned_at.le(step.cutoff));
-            if step.way == Way::Query {
+            if step.mode == Mode::Count {
                 let all: i64 = old().select(count_star()).first(tx.conn).await?;
                 count += usize::try_from(all).unwrap_or_default();
             } else {
                 let some = old().order($table::pruned_at).limit(i64::from(step.params.limit));
                 let some: Vec<At> = some.select($table::pruned_at).load(tx.conn).await?;
                 if let Some(last) = some.last() {
-                    // With all that were removed in the same step: as few again.
+                    // With all keys of the same time: one step has left only a few of them.
                     let until = $table::table.filter($table::pruned_at.le(*last));
                     count += diesel::delete(until).execute(tx.conn).await?;
                     next = Some(PruneCursor { at: last.0, id: String::new() });
@@ -183,7 +183,7 @@ pub(super) async fn keys(tx: &Tx<'_>, step: &Step<'_>) -> Result<Pruned> {
             }
         };
     }
-    forget!(past_events);
-    forget!(past_inputs);
+    prune_keys!(past_events);
+    prune_keys!(past_inputs);
     Ok(Pruned { count: u64::try_from(count).unwrap_or(u64::MAX), next })
 }

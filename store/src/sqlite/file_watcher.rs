@@ -1,7 +1,7 @@
-//! Hears of other processes' commits without asking again and again.
+//! Notices other processes' commits without polling.
 //!
-//! Whoever commits something that may bring work touches the database's file afterwards, and the operating system tells all who
-//! watch it. Writes of the log would tell too early, for they come before the commit can be seen, and far too often.
+//! A process that commits possible work touches the database's file afterwards, and the operating system notifies every process
+//! that watches it. Watching the WAL would notify too early, before the commit is visible, and far too often.
 
 use std::path::Path;
 
@@ -11,22 +11,24 @@ use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, utim
 use super::writer::WriterHandle;
 use crate::error::{Result, StoreError};
 
-/// Watches the database's file as long as it lives.
+/// Watches the database's file until it is dropped.
 #[derive(Debug)]
-pub(super) struct Watch(#[expect(dead_code, reason = "locked for its end")] RecommendedWatcher);
+pub(super) struct FileWatcher(
+    #[expect(dead_code, reason = "dropping it ends the watch")] RecommendedWatcher,
+);
 
-impl Watch {
-    /// Lets the writer look for other processes' commits whenever the database's file is touched.
+impl FileWatcher {
+    /// Tells the writer to check for other processes' commits whenever the database's file is touched.
     pub(super) fn start(path: &Path, writer: WriterHandle) -> Result<Self> {
-        let heard = move |event: notify::Result<Event>| match event {
-            Ok(event) if event.kind.is_modify() => writer.look_for_others(),
-            Ok(_only_looked_at) => {}
+        let on_event = move |event: notify::Result<Event>| match event {
+            Ok(event) if event.kind.is_modify() => writer.check_for_other_commits(),
+            Ok(_not_modified) => {}
             Err(error) => {
                 tracing::warn!(%error, "watching the database's file failed");
-                writer.look_for_others();
+                writer.check_for_other_commits();
             }
         };
-        let watching = notify::recommended_watcher(heard).and_then(|mut watcher| {
+        let watching = notify::recommended_watcher(on_event).and_then(|mut watcher| {
             watcher.watch(path, RecursiveMode::NonRecursive)?;
             Ok(Self(watcher))
         });
@@ -38,7 +40,7 @@ impl Watch {
 pub(super) fn touch(path: &Path) {
     let at = |tv_nsec| Timespec { tv_sec: 0, tv_nsec };
     let times = Timestamps { last_access: at(UTIME_OMIT), last_modification: at(UTIME_NOW) };
-    // By its name, without opening it: to close it again would end SQLite's locks on it in this process.
+    // By path, without opening the file: closing it would release SQLite's locks on it in this process.
     if let Err(error) = utimensat(CWD, path, &times, AtFlags::empty()) {
         tracing::warn!(%error, path = %path.display(), "could not tell other processes of a commit");
     }

@@ -1,4 +1,4 @@
-//! How much a workflow did outside within the hour.
+//! Counts a workflow's mutations of the last hour.
 
 use std::time::Duration;
 
@@ -6,14 +6,14 @@ use windlass_core::{EffectLimits, RunState, Status, Timestamp};
 
 use super::Tx;
 use super::locked_run::LockedRun;
-use crate::convert::count as counted;
+use crate::convert::to_u32;
 use crate::rows::{At, WorkflowRow};
 
 const WINDOW: Duration = Duration::from_secs(60 * 60);
 
-/// Counts the mutation of a run that ends with `after`, and whether its outcome is in doubt. A run that continues another made
-/// none of its own.
-pub(super) fn count(tx: &Tx<'_>, locked: &mut LockedRun, after: RunState) {
+/// Counts the mutation of a run that ends in state `after`, and whether its outcome is in doubt. A run that retries another has
+/// no mutation of its own.
+pub(super) fn count_mutation(tx: &Tx<'_>, locked: &mut LockedRun, after: RunState) {
     let ends = locked.state.status.is_open() && !after.status.is_open();
     if !ends || after.mutation.is_none() || locked.run.retry_of.is_some() {
         return;
@@ -21,7 +21,7 @@ pub(super) fn count(tx: &Tx<'_>, locked: &mut LockedRun, after: RunState) {
     let workflow = &mut locked.workflow;
     let is_over = workflow.window_started_at.is_none_or(|At(start)| tx.now >= start.after(WINDOW));
     if is_over {
-        forget(workflow);
+        reset(workflow);
         workflow.window_started_at = Some(At(tx.now));
     }
     workflow.window_mutations = workflow.window_mutations.saturating_add(1);
@@ -30,19 +30,19 @@ pub(super) fn count(tx: &Tx<'_>, locked: &mut LockedRun, after: RunState) {
     }
 }
 
-/// Begins to count anew.
-pub(super) fn forget(workflow: &mut WorkflowRow) {
+/// Starts counting from zero.
+pub(super) fn reset(workflow: &mut WorkflowRow) {
     workflow.window_started_at = None;
     workflow.window_mutations = 0;
     workflow.window_doubts = 0;
 }
 
-/// Until when the workflow's consumers wait because it made as many mutations as an hour may have.
+/// Until when the workflow's consumers wait because it has made as many mutations as it may in an hour.
 pub(in super::super) fn paused_until(
     workflow: &WorkflowRow,
     limits: &EffectLimits,
 ) -> Option<Timestamp> {
     let limit = limits.mutations_per_hour;
-    let is_full = limit > 0 && counted(workflow.window_mutations) >= limit;
+    let is_full = limit > 0 && to_u32(workflow.window_mutations) >= limit;
     workflow.window_started_at.filter(|_| is_full).map(|At(start)| start.after(WINDOW))
 }

@@ -1,13 +1,13 @@
-//! A URL as PostgreSQL's own programs read it: into keywords and their values.
+//! Parses a URL into libpq's keywords and their values.
 
 use std::collections::BTreeMap;
 
 use percent_encoding::percent_decode_str;
 
-/// Values by keyword, as libpq names them.
-pub(super) type Parameters = BTreeMap<&'static str, String>;
+/// Values by libpq's keywords.
+pub(crate) type Parameters = BTreeMap<&'static str, String>;
 
-/// Every keyword that means something here, and whether its value may be shown.
+/// Every supported keyword, and whether its value may be shown.
 const KEYWORDS: &[(&str, bool)] = &[
     ("application_name", true),
     ("channel_binding", true),
@@ -31,7 +31,7 @@ const KEYWORDS: &[(&str, bool)] = &[
     ("user", true),
 ];
 
-/// Keywords of what others can do and this program leaves alone without harm.
+/// Keywords that other programs support and that can be ignored safely.
 const IGNORED: &[&str] =
     &["client_encoding", "fallback_application_name", "gssencmode", "sslcompression", "sslsni"];
 
@@ -41,14 +41,14 @@ const POOLER: &str = "`pgbouncer=true` says that a pooler stands before it, whic
                       name the server itself, or a port at which the pooler keeps sessions, and leave `pgbouncer` out";
 
 /// The keyword in its own spelling.
-pub(super) fn keyword(name: &str) -> Option<&'static str> {
+pub(crate) fn keyword(name: &str) -> Option<&'static str> {
     KEYWORDS.iter().find(|(known, _)| *known == name).map(|(known, _)| *known)
 }
 
-/// Reads a URL. What it says is wrong quotes nothing that may be a piece of a password.
-pub(super) fn parse(url: &str) -> Result<Parameters, String> {
+/// Parses a URL. The error message quotes nothing that may be part of a password.
+pub(crate) fn parse(url: &str) -> Result<Parameters, String> {
     let rest = url.strip_prefix("postgresql://").or_else(|| url.strip_prefix("postgres://"));
-    // A second `@` would end up in the host's name, and a piece of the password with it.
+    // With a second `@`, part of the password would end up in the host's name.
     let Some(rest) = rest.filter(|rest| rest.matches('@').count() < 2) else {
         return Err(NO_URL.to_owned());
     };
@@ -94,7 +94,7 @@ fn add(parameters: &mut Parameters, pair: &str) -> Result<(), String> {
     let (name, value) = pair.split_once('=').ok_or(NO_URL)?;
     let (name, value) = (decoded(name)?, decoded(value)?);
     match (keyword(&name), &*name, &*value) {
-        // As other programs write it.
+        // The spelling of other programs.
         (None, "ssl", "true") => drop(parameters.insert("sslmode", "require".to_owned())),
         (None, "pgbouncer", "true") => return Err(POOLER.to_owned()),
         (None, name, _) if IGNORED.contains(&name) || name == "pgbouncer" => {}
@@ -116,7 +116,7 @@ fn decoded(text: &str) -> Result<String, String> {
     Ok(text.into_owned())
 }
 
-/// The URL as it may be shown. What is not understood is left out rather than shown.
+/// The URL without its password. Parts that cannot be parsed are left out.
 pub(crate) fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return "…".to_owned() };
     let (user, place) = match rest.rsplit_once('@') {
@@ -126,7 +126,7 @@ pub(crate) fn without_password(url: &str) -> String {
     let (place, parameters) = place.split_once('?').unwrap_or((place, ""));
     let may_be_shown = |pair: &&str| {
         let name = pair.split('=').next();
-        KEYWORDS.iter().any(|(keyword, is_open)| *is_open && name == Some(keyword))
+        KEYWORDS.iter().any(|(keyword, is_public)| *is_public && name == Some(keyword))
     };
     let parameters: Vec<_> = parameters.split('&').filter(may_be_shown).collect();
     let mut shown = format!("{scheme}://");

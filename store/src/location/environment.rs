@@ -1,4 +1,4 @@
-//! What PostgreSQL's own programs go by where a URL leaves something out: variables, and files in the home folder.
+//! The environment variables and files that PostgreSQL's own programs use for what a URL leaves out.
 
 use std::fmt;
 use std::os::unix::fs::PermissionsExt;
@@ -25,7 +25,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("PGUSER", "user"),
 ];
 
-/// What the environment says of a PostgreSQL server, for what its URL leaves out; by default nothing.
+/// The settings of the environment for a PostgreSQL server; empty by default.
 #[derive(Clone, Default)]
 pub struct PostgresEnvironment {
     parameters: Parameters,
@@ -38,26 +38,26 @@ impl PostgresEnvironment {
     /// `PGPASSFILE` or `~/.pgpass`, and `~/.postgresql/root.crt`.
     #[must_use]
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
-        let said = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let value = |name: &str| variable(name).filter(|value| !value.is_empty());
         let mut parameters: Parameters = VARIABLES
             .iter()
-            .filter_map(|(name, stands_for)| Some((keyword(stands_for)?, said(name)?)))
+            .filter_map(|(name, stands_for)| Some((keyword(stands_for)?, value(name)?)))
             .collect();
-        if let Some(user) = said("USER") {
+        if let Some(user) = value("USER") {
             parameters.entry("user").or_insert(user);
         }
-        let home = said("HOME").map(PathBuf::from);
+        let home = value("HOME").map(PathBuf::from);
         let in_home = |file: &str| home.as_ref().map(|home| home.join(file));
         Self {
             parameters,
-            pass_file: said("PGPASSFILE").map(PathBuf::from).or_else(|| in_home(".pgpass")),
+            pass_file: value("PGPASSFILE").map(PathBuf::from).or_else(|| in_home(".pgpass")),
             root_certificates: in_home(".postgresql/root.crt").filter(|file| file.exists()),
         }
     }
 
-    /// Adds what the URL left out.
-    pub(super) fn fill_in(&self, parameters: &mut Parameters) {
-        // The two name the same server: one of the environment does not go with one of the URL.
+    /// Adds the parameters that the URL leaves out.
+    pub(crate) fn fill_in(&self, parameters: &mut Parameters) {
+        // `host` and `hostaddr` name the same server, so the environment's are not mixed with the URL's.
         let names_server = parameters.contains_key("host") || parameters.contains_key("hostaddr");
         for (keyword, value) in &self.parameters {
             let is_address = matches!(*keyword, "host" | "hostaddr");
@@ -70,15 +70,15 @@ impl PostgresEnvironment {
         }
     }
 
-    /// The passwords of the file that the environment names.
-    pub(super) fn passwords(&self) -> Passwords {
+    /// The passwords in the environment's password file.
+    pub(crate) fn passwords(&self) -> Passwords {
         let Some(file) = self.pass_file.as_ref().filter(|file| file.is_file()) else {
             return Passwords::default();
         };
-        if is_open(file) {
+        if is_readable_by_others(file) {
             tracing::warn!(
                 file = %file.display(),
-                "the password file is not used, context others may read it: `chmod 600` it"
+                "the password file is not used, because others may read it: `chmod 600` it"
             );
             return Passwords::default();
         }
@@ -100,18 +100,18 @@ impl fmt::Debug for PostgresEnvironment {
     }
 }
 
-/// Whether others than its owner may read a file.
-fn is_open(file: &Path) -> bool {
+/// Whether users other than its owner may read a file.
+fn is_readable_by_others(file: &Path) -> bool {
     file.metadata().is_ok_and(|about| about.permissions().mode() & 0o077 != 0)
 }
 
 /// A password file: lines of `host:port:database:user:password`, in which `*` stands for anything.
 #[derive(Default)]
-pub(super) struct Passwords(String);
+pub(crate) struct Passwords(String);
 
 impl Passwords {
     /// The password of the first line that fits host, port, database and user.
-    pub(super) fn find(&self, of: [&str; 4]) -> Option<String> {
+    pub(crate) fn find(&self, of: [&str; 4]) -> Option<String> {
         let lines = self.0.lines().filter(|line| !line.starts_with('#'));
         lines.map(fields).find_map(|mut fields| {
             let fits = fields.iter().zip(of).all(|(field, value)| field == "*" || field == value);

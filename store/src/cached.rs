@@ -10,79 +10,79 @@ use diesel::sql_types::Untyped;
 use diesel::sqlite::Sqlite;
 use diesel_async::AsyncPgConnection;
 
-/// A statement that is prepared once and then used again, where Diesel would have it prepared anew each time because its text may
-/// vary: every `UPDATE`, and SQL that is written out. Right for statements of which there are only a few forms.
+/// A statement that is prepared once per connection and then reused.
+///
+/// Diesel prepares a statement again each time if its text may vary: every `UPDATE`, and raw SQL. Use this for such statements
+/// if they have only a few different texts.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Reused<S> {
+pub(crate) struct Cached<S> {
     statement: S,
-    /// Whether it really is.
-    is_kept: bool,
+    is_cached: bool,
 }
 
-/// Up to so many values in a list, the forms that the list gives to a statement are few.
-const FEW: usize = 4;
+/// The longest list of values whose statement is cached: SQLite has one statement text for each length.
+const SHORT_LIST: usize = 4;
 
-/// Turns a statement into one that is [`Reused`].
-pub(crate) trait Reuse: Sized {
-    /// The same statement, prepared once.
-    fn reused(self) -> Reused<Self> {
-        Reused { statement: self, is_kept: true }
+/// Makes a statement [`Cached`].
+pub(crate) trait CacheStatement: Sized {
+    /// Prepares the statement once.
+    fn cached(self) -> Cached<Self> {
+        Cached { statement: self, is_cached: true }
     }
 
-    /// The same where the statement has a list of so many values, and SQLite a form of it for each length; prepared once where
-    /// the list is short, as it nearly always is.
-    fn reused_for(self, n_values: usize) -> Reused<Self> {
-        Reused { statement: self, is_kept: n_values <= FEW }
+    /// Prepares the statement once if its list of values is short, as it nearly always is.
+    fn cached_if_short(self, n_values: usize) -> Cached<Self> {
+        Cached { statement: self, is_cached: n_values <= SHORT_LIST }
     }
 }
 
-impl<S> Reuse for S {}
+impl<S> CacheStatement for S {}
 
-impl<S> Reused<S> {
-    /// Runs a statement of which nobody needs to know how many rows it changed.
+impl<S> Cached<S> {
+    /// Runs the statement; the number of changed rows is not returned.
     pub(crate) fn execute<C>(self, conn: &C) -> impl Future<Output = QueryResult<()>> + Send
     where
-        C: ExecuteReused<S>,
+        C: ExecuteCached<S>,
     {
-        conn.execute_reused(self)
+        conn.execute_cached(self)
     }
 }
 
-/// A connection that prepares a [`Reused`] statement once when it runs it.
-pub(crate) trait ExecuteReused<S> {
-    /// Runs it to its end.
-    fn execute_reused(&self, statement: Reused<S>) -> impl Future<Output = QueryResult<()>> + Send;
+/// A connection that caches [`Cached`] statements.
+pub(crate) trait ExecuteCached<S> {
+    /// Runs the statement.
+    fn execute_cached(&self, statement: Cached<S>) -> impl Future<Output = QueryResult<()>> + Send;
 }
 
-impl<S> ExecuteReused<S> for AsyncPgConnection
+impl<S> ExecuteCached<S> for AsyncPgConnection
 where
     S: QueryFragment<Pg> + Send,
 {
-    async fn execute_reused(&self, statement: Reused<S>) -> QueryResult<()> {
+    async fn execute_cached(&self, statement: Cached<S>) -> QueryResult<()> {
         let mut conn = self;
         diesel_async::RunQueryDsl::execute(statement, &mut conn).await.map(drop)
     }
 }
 
-/// Runs a statement as a query without rows: of what is executed, Diesel asks by reference whether it may be kept, and gets
-/// another answer.
-pub(crate) fn execute_in_sqlite<S: QueryFragment<Sqlite>>(
-    statement: Reused<S>,
+/// Runs a statement as a query without rows: for `execute`, Diesel asks a reference to the statement whether it may be cached, and
+/// the answer is always no.
+pub(crate) fn execute_cached_in_sqlite<S: QueryFragment<Sqlite>>(
+    statement: Cached<S>,
     conn: &mut SqliteConnection,
 ) -> QueryResult<()> {
-    LoadConnection::load(conn, Rowless(statement))?.try_for_each(|row| row.map(drop))
+    LoadConnection::load(conn, WithoutRows(statement))?.try_for_each(|row| row.map(drop))
 }
 
 /// A statement as a query that has no rows.
-struct Rowless<S>(Reused<S>);
+struct WithoutRows<S>(Cached<S>);
 
-impl<S> QueryId for Rowless<S> {
+impl<S> QueryId for WithoutRows<S> {
     type QueryId = ();
 
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl<S: QueryFragment<Sqlite>> QueryFragment<Sqlite> for Rowless<S> {
+impl<S: QueryFragment<Sqlite>> QueryFragment<Sqlite> for WithoutRows<S> {
     fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
         self.0.walk_ast(out)
     }
@@ -92,32 +92,32 @@ impl<S: QueryFragment<Sqlite>> QueryFragment<Sqlite> for Rowless<S> {
     }
 }
 
-impl<S> Query for Rowless<S> {
+impl<S> Query for WithoutRows<S> {
     type SqlType = Untyped;
 }
 
-/// Known by its text: what may vary in it is part of that.
-impl<S> QueryId for Reused<S> {
+/// Statements are told apart by their text.
+impl<S> QueryId for Cached<S> {
     type QueryId = ();
 
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl<S: QueryFragment<DB>, DB: Backend> QueryFragment<DB> for Reused<S> {
+impl<S: QueryFragment<DB>, DB: Backend> QueryFragment<DB> for Cached<S> {
     fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         self.statement.walk_ast(out)
     }
 
     fn is_safe_to_cache_prepared(&self, backend: &DB) -> QueryResult<bool> {
-        if self.is_kept { Ok(true) } else { self.statement.is_safe_to_cache_prepared(backend) }
+        if self.is_cached { Ok(true) } else { self.statement.is_safe_to_cache_prepared(backend) }
     }
 }
 
-impl<S: Query> Query for Reused<S> {
+impl<S: Query> Query for Cached<S> {
     type SqlType = S::SqlType;
 }
 
-impl<S, Conn> diesel::RunQueryDsl<Conn> for Reused<S> {}
+impl<S, Conn> diesel::RunQueryDsl<Conn> for Cached<S> {}
 
 #[cfg(test)]
 mod tests {
@@ -155,15 +155,15 @@ mod tests {
         for _ in 0..3 {
             let count = diesel::update(counters::table.filter(counters::id.eq(1)))
                 .set(counters::count.eq(counters::count + 1));
-            execute_in_sqlite(count.reused(), &mut conn).unwrap();
+            execute_cached_in_sqlite(count.cached(), &mut conn).unwrap();
             let counted = diesel::update(counters::table.filter(counters::id.eq(2)))
                 .set(counters::count.eq(counters::count + 1))
                 .returning(counters::count);
-            let _counted: i32 = counted.reused().get_result(&mut conn).unwrap();
+            let _counted: i32 = counted.cached().get_result(&mut conn).unwrap();
             for n_ids in [2, 5] {
                 let ids = (1..=n_ids).collect::<Vec<i32>>();
                 let listed = counters::table.filter(counters::id.eq_any(ids)).select(counters::id);
-                let listed = listed.reused_for(usize::try_from(n_ids).unwrap());
+                let listed = listed.cached_if_short(usize::try_from(n_ids).unwrap());
                 assert_eq!(RunQueryDsl::load::<i32>(listed, &mut conn).unwrap(), [1, 2]);
             }
         }

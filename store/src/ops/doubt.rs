@@ -1,0 +1,56 @@
+//! What lookups and people's decisions have in common: they settle a mutation in doubt.
+
+use diesel::prelude::*;
+use windlass_core::{Changes, MutationId, RunId, WorkspaceId};
+
+use super::advance::advance_workflow;
+use super::dialect::RunQueryDsl;
+use super::locked_run::{self, LockedRun};
+use super::outcome::{self, TransitionContext};
+use super::{Tx, notifications};
+use crate::error::{Result, StoreError};
+use crate::model::NotificationKind;
+use crate::rows::Db;
+use crate::schema::mutations;
+use crate::tenant::in_workspace;
+
+/// Writes the outcome of a doubt, resolves its notifications and advances the workflow.
+pub(super) async fn settle(
+    tx: &Tx<'_>,
+    mut locked: LockedRun,
+    changes: Changes,
+    context: &TransitionContext<'_>,
+) -> Result<()> {
+    notifications::resolve(tx, locked.workflow.id, &[NotificationKind::MutationInDoubt]).await?;
+    outcome::write(tx, &mut locked, changes, context).await?;
+    advance_workflow(tx, locked.workflow).await?;
+    Ok(())
+}
+
+/// Locks the workflow of a mutation in doubt and reads its run; refuses a mutation that is settled or still waited for.
+pub(super) async fn lock_run_in_doubt(
+    tx: &Tx<'_>,
+    workspace: WorkspaceId,
+    mutation: MutationId,
+) -> Result<LockedRun> {
+    let run = mutations::table
+        .filter(mutations::id.eq(Db(mutation)))
+        .filter(in_workspace!(workspace, mutations::workflow_id))
+        .select(mutations::handler_run_id);
+    let run: Option<Db<RunId>> = run.first(tx.conn).await.optional()?;
+    let Db(run) = run.ok_or_else(|| StoreError::not_found("mutation", &mutation))?;
+    let locked = locked_run::find(tx, workspace, run).await?;
+    let locked = locked.ok_or_else(|| StoreError::not_found("run", &run))?;
+    let not_now = |what: String, hint: &str| StoreError::NotNow { what, hint: hint.to_owned() };
+    match locked.state.mutation {
+        Some(status) if !status.is_uncertain() => Err(not_now(
+            format!("`{mutation}` is settled already, as {status}"),
+            "there is nothing left to decide",
+        )),
+        _ if locked.state.status.is_open() => Err(not_now(
+            format!("the worker that sent `{mutation}` still waits for the answer"),
+            "settle it only once its run has stopped",
+        )),
+        _ => Ok(locked),
+    }
+}
