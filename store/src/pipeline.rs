@@ -4,11 +4,11 @@ use std::future::pending;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use diesel::result::Error;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use crate::error::{Result, StoreError};
-use crate::postgres::is_aborted_transaction;
 
 /// Runs several futures of one transaction at once, like `futures::try_join!`: it polls them in the order in which they are
 /// written, and if any of them fail it returns the error of the one that failed first.
@@ -61,9 +61,15 @@ impl Pipeline {
     }
 }
 
+/// Whether a statement was refused only because an earlier one of its transaction had failed.
+fn is_aborted_transaction(error: &StoreError) -> bool {
+    let StoreError::Database(Error::DatabaseError(_, info)) = error else { return false };
+    info.message().starts_with("current transaction is aborted")
+}
+
 #[cfg(test)]
 mod tests {
-    use diesel::result::{DatabaseErrorKind, Error};
+    use diesel::result::DatabaseErrorKind;
     use tokio::task::yield_now;
 
     use super::*;

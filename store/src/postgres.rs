@@ -34,7 +34,6 @@ use tokio::sync::watch;
 use windlass_core::{Backoff, Clock, Policy};
 
 use self::address::Address;
-pub(crate) use self::failure::is_aborted_transaction;
 use self::listener::Listener;
 use self::ops::{Operation, Query, Staged};
 use self::pool::Connections;

@@ -16,12 +16,6 @@ pub(super) fn is_collision(error: &StoreError) -> bool {
         || info.message().contains("deadlock detected")
 }
 
-/// Whether a statement was refused only because an earlier one of its transaction had failed.
-pub(crate) fn is_aborted_transaction(error: &StoreError) -> bool {
-    let StoreError::Database(Error::DatabaseError(_, info)) = error else { return false };
-    info.message().starts_with("current transaction is aborted")
-}
-
 /// Tells errors of the operation from those of the server and the connection.
 pub(super) fn classify(error: StoreError, shown: &str) -> StoreError {
     let StoreError::Database(error) = error else { return error };

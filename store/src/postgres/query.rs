@@ -2,11 +2,15 @@
 
 use diesel::QueryResult;
 use diesel::dsl::Limit;
+use diesel::pg::Pg;
+use diesel::query_builder::QueryFragment;
 use diesel::query_dsl::methods::LimitDsl;
 use diesel_async::AsyncPgConnection;
 use diesel_async::methods::{ExecuteDsl, LoadQuery};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+
+use crate::cached::{Cached, ExecuteCached};
 
 /// The counterpart of `diesel_async::RunQueryDsl`. A statement is sent when its future is first polled. The futures are boxed: their
 /// types name the whole statement, and the compiler would look through them again in every operation.
@@ -68,3 +72,13 @@ pub(super) trait RunQueryDsl: Sized + Send {
 }
 
 impl<T: Send> RunQueryDsl for T {}
+
+impl<S> ExecuteCached<S> for AsyncPgConnection
+where
+    S: QueryFragment<Pg> + Send,
+{
+    async fn execute_cached(&self, statement: Cached<S>) -> QueryResult<()> {
+        let mut conn = self;
+        diesel_async::RunQueryDsl::execute(statement, &mut conn).await.map(drop)
+    }
+}

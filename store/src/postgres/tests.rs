@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use diesel::sql_types::Text;
+use diesel_async::RunQueryDsl;
 use futures::future::try_join;
 use tokio::sync::{Barrier, Notify};
 use windlass_core::Timestamp;
