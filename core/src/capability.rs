@@ -1,10 +1,10 @@
-//! What a workflow may call: granted by a person when a script is deployed, enforced on every call.
+//! Which tools a workflow may call. A person grants them when a script is deployed; every call is checked against the grant.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// One tool, or one tool on one place: `Files.append`, `Http.post:api.example.com`.
+/// A tool, or a tool limited to one target: `Files.append`, `Http.post:api.example.com`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Capability {
     namespace: String,
@@ -12,23 +12,23 @@ pub struct Capability {
     scope: Option<String>,
 }
 
-/// A text that names no tool.
+/// A text that does not name a tool.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{text}` names no tool: write `Files.append`, or `Http.post:api.example.com` for one server"
 )]
-pub struct NoCapability {
+pub struct InvalidCapability {
     /// As it was written.
     pub text: String,
 }
 
 impl Capability {
-    /// A tool, wherever it is used.
+    /// A tool with any target.
     pub fn tool(namespace: impl Into<String>, method: impl Into<String>) -> Self {
         Self { namespace: namespace.into(), method: method.into(), scope: None }
     }
 
-    /// The same tool, where `scope` names a place only there.
+    /// The same tool, limited to the target `scope` where there is one.
     #[must_use]
     pub fn on(self, scope: Option<String>) -> Self {
         Self { scope, ..self }
@@ -46,19 +46,19 @@ impl Capability {
         &self.method
     }
 
-    /// The one place that it is narrowed to.
+    /// The one target that it is limited to.
     #[must_use]
     pub fn scope(&self) -> Option<&str> {
         self.scope.as_deref()
     }
 
-    /// Whether both name the same tool, wherever.
+    /// Whether both name the same tool, with whatever target.
     #[must_use]
     pub fn is_same_tool(&self, other: &Self) -> bool {
         (&self.namespace, &self.method) == (&other.namespace, &other.method)
     }
 
-    /// Whether whoever has this may do everything that `other` allows.
+    /// Whether this allows everything that `other` allows.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
         self.is_same_tool(other) && (self.scope.is_none() || self.scope == other.scope)
@@ -66,9 +66,9 @@ impl Capability {
 }
 
 impl std::str::FromStr for Capability {
-    type Err = NoCapability;
+    type Err = InvalidCapability;
 
-    fn from_str(text: &str) -> Result<Self, NoCapability> {
+    fn from_str(text: &str) -> Result<Self, InvalidCapability> {
         let (tool, scope) = match text.split_once(':') {
             Some((tool, scope)) => (tool, Some(scope.to_owned())),
             None => (text, None),
@@ -83,7 +83,7 @@ impl std::str::FromStr for Capability {
             {
                 Ok(Self { namespace: namespace.to_owned(), method: method.to_owned(), scope })
             }
-            _ => Err(NoCapability { text: text.to_owned() }),
+            _ => Err(InvalidCapability { text: text.to_owned() }),
         }
     }
 }
@@ -110,18 +110,18 @@ impl<'de> Deserialize<'de> for Capability {
     }
 }
 
-/// What a script version may call. Nothing that is not named in it.
+/// The tools that a script version may call, and no others.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Grant(BTreeSet<Capability>);
 
 impl Grant {
-    /// What it names, in order.
+    /// Its capabilities, in order.
     pub fn iter(&self) -> impl Iterator<Item = &Capability> {
         self.0.iter()
     }
 
-    /// Whether it names nothing.
+    /// Whether it allows nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -133,9 +133,9 @@ impl Grant {
         self.0.iter().any(|granted| granted.covers(called))
     }
 
-    /// What `other` names and this does not allow.
+    /// The capabilities of `other` that this grant does not cover.
     #[must_use]
-    pub fn beyond(&self, other: &Self) -> Self {
+    pub fn not_covered(&self, other: &Self) -> Self {
         Self(other.0.iter().filter(|wanted| !self.allows(wanted)).cloned().collect())
     }
 }
@@ -172,13 +172,13 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_beyond_a_grant_is_named() {
+    fn what_a_grant_does_not_cover_is_named() {
         let granted = grant(&["Files.append:out", "Http.get"]);
 
         let wanted = grant(&["Files.append", "Files.append:out", "Http.get:a.example.com"]);
 
-        assert_eq!(granted.beyond(&wanted), grant(&["Files.append"]));
-        assert!(wanted.beyond(&grant(&["Files.append:out"])).is_empty());
+        assert_eq!(granted.not_covered(&wanted), grant(&["Files.append"]));
+        assert!(wanted.not_covered(&grant(&["Files.append:out"])).is_empty());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::text::text_enum;
 
 text_enum! {
-    /// Where an event stands. Consumed and skipped are final.
+    /// The status of an event. Consumed and skipped are final.
     pub enum EventStatus ("an event status") {
         /// Waiting to be reserved.
         Pending = "pending",
@@ -13,7 +13,7 @@ text_enum! {
         Consumed = "consumed",
         /// A person skipped it.
         Skipped = "skipped",
-        /// Its runs were lost or failed too often: a person puts it back or skips it.
+        /// Its runs were lost or failed too often: a person requeues or skips it.
         Parked = "parked",
     }
 }
@@ -30,10 +30,10 @@ impl EventStatus {
         }
     }
 
-    /// Whether publishing the same message id again corrects what the event says. It never changes the status, and never makes a
-    /// second event: what a run has reserved or finished stays as that run saw it.
+    /// Whether publishing the same message id again replaces the payload. It never changes the status and never makes a second
+    /// event: an event that a run has reserved or finished stays as that run saw it.
     #[must_use]
-    pub const fn takes_correction(self) -> bool {
+    pub const fn accepts_new_payload(self) -> bool {
         matches!(self, Self::Pending)
     }
 
@@ -42,7 +42,8 @@ impl EventStatus {
     pub const fn is_open(self) -> bool {
         matches!(self, Self::Pending | Self::Reserved)
     }
-    /// Whether nothing will ever become of it again, also not through a person.
+
+    /// Whether its status is final: nothing changes it again, not even a person.
     #[must_use]
     pub const fn is_over(self) -> bool {
         matches!(self, Self::Consumed | Self::Skipped)

@@ -1,40 +1,26 @@
-//! Why something failed, classified where it happened and never by the words of a message.
+//! Why something failed. The code that sees the failure classifies it; nobody reads the class from a message.
 
 use serde::{Deserialize, Serialize};
 
-use crate::run::Status;
 use crate::text::text_enum;
 
 text_enum! {
-    /// Who must act on a failure, and so what happens next.
+    /// Who must act on a failure. It decides what happens next.
     pub enum FailureClass ("a failure class") {
         /// Credentials are missing, expired or revoked: a person reconnects.
         Auth = "auth",
         /// Credentials are good but do not allow this: a person changes rights.
         Permission = "permission",
-        /// The other side did not answer, or asked to try later: time mends it.
+        /// The other side did not answer, or asked to try again later: waiting helps.
         Network = "network",
-        /// The script is wrong: its author mends it.
+        /// The script is wrong: its author repairs it.
         Logic = "logic",
-        /// Windlass or a connector is wrong: we mend it.
+        /// Windlass or a connector is wrong: its developers repair it.
         Internal = "internal",
         /// The key of a provider is not accepted: a person sets another.
         ApiKey = "api_key",
-        /// A provider wants money first: a person pays.
+        /// The account with a provider has no balance: a person pays.
         Balance = "balance",
-    }
-}
-
-impl FailureClass {
-    /// The status of a run that stops because of a failure of this class.
-    #[must_use]
-    pub const fn stopped_status(self) -> Status {
-        match self {
-            Self::Network => Status::PausedTransient,
-            Self::Auth | Self::Permission => Status::PausedApproval,
-            Self::Logic => Status::FailedLogic,
-            Self::Internal | Self::ApiKey | Self::Balance => Status::FailedInternal,
-        }
     }
 }
 
@@ -70,7 +56,7 @@ impl std::fmt::Display for ScriptPosition {
     }
 }
 
-/// A classified failure. It holds no secret: whoever makes one keeps them out.
+/// A classified failure. It contains no secret: the code that makes one leaves them out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
 pub struct Failure {
@@ -117,7 +103,7 @@ impl Failure {
         Self::new(FailureClass::Network, message)
     }
 
-    /// Says where in the script it happened, unless that is known already.
+    /// Adds where in the script it happened, unless that is already known.
     #[must_use]
     pub fn at(mut self, position: Option<ScriptPosition>) -> Self {
         self.at = self.at.or_else(|| position.map(Box::new));

@@ -13,7 +13,7 @@ pub trait Id: Text + Copy + Ord {
     /// A new id that no other has.
     fn mint(now: Timestamp) -> Self;
 
-    /// A number that is random for each id, and always the same for the same one.
+    /// A random number that is always the same for the same id.
     fn seed(self) -> u64;
 }
 

@@ -1,7 +1,8 @@
-//! What is true in Windlass: domain types, ids, state machines and validation.
+//! The domain of Windlass: types, ids, state machines and validation.
 //!
-//! Everything here is pure: no I/O, no async, no SQL. A change of state is a function from what is known to what has to be
-//! written ([`Changes`]); the store loads, asks, and writes in one transaction.
+//! Everything here is pure: no I/O, no async, no SQL. A transition is a function. It takes what is known of a run and returns
+//! [`Changes`], everything that has to be written. The store loads the run, calls the function and writes its result in one
+//! transaction.
 //!
 //! ```
 //! use windlass_core::{HandlerKind, Phase, RunState};
@@ -10,17 +11,25 @@
 //! let preparing = queued.claim()?.run;
 //! assert_eq!(preparing.phase, Phase::Preparing);
 //!
-//! // What must never happen cannot be said: a run that prepared nothing cannot commit.
+//! // A run that has prepared nothing cannot commit.
 //! assert!(preparing.commit().is_err());
 //! # Ok::<(), windlass_core::IllegalTransition>(())
 //! ```
 //!
-//! # What it promises
-//! - A phase only moves forward, and a stop never changes it backwards.
-//! - A run whose mutation is open is never taken for failed: it is in doubt, and a person is asked.
-//! - After a known effect a run may only go forward; before it, it starts again from scratch.
+//! # Guarantees
+//! - The phase of a run only moves forward. A stop never moves it back.
+//! - A run whose mutation is open never counts as failed. It is in doubt, and the effect is looked up or a person is asked.
+//! - After a known effect a run may only continue. Before it, a new run starts from scratch.
+//!
+//! # Where to begin
+//! - [`RunState`] and its transitions: the life of a handler run.
+//! - [`next_step`]: which run a workflow begins next, and when.
+//! - [`validate`]: whether the declaration of a script makes sense.
+//! - [`Policy`]: every limit, with its default.
+//! - [`Backoff`] and [`ExponentialDelay`]: how long to wait after failures.
 
 mod capability;
+mod error_text;
 mod event;
 mod failure;
 mod id;
@@ -39,7 +48,8 @@ mod text;
 mod time;
 mod workflow;
 
-pub use capability::{Capability, Grant, NoCapability};
+pub use capability::{Capability, Grant, InvalidCapability};
+pub use error_text::{error_chain, panic_message};
 pub use event::EventStatus;
 pub use failure::{Failure, FailureClass, ScriptPosition, Sent, Service};
 pub use id::{
@@ -51,8 +61,8 @@ pub use limit::{
 };
 pub use log::LogLevel;
 pub use mutation::{
-    MutationStatus, OperationKey, Outcome, Recourse, ResolutionKind, ResolvedBy, digest,
-    digest_text, idempotency_key,
+    LookupResult, MutationStatus, OperationKey, Outcome, Recourse, ResolutionKind, ResolvedBy,
+    digest, digest_text, idempotency_key,
 };
 pub use policy::{
     EffectLimits, EventPolicy, LeasePolicy, LookupPolicy, Policy, RunPolicy, ScriptLimits,
@@ -60,7 +70,7 @@ pub use policy::{
 };
 pub use price::Prices;
 pub use retention::{Age, RecordKind, Retention};
-pub use retry::Backoff;
+pub use retry::{Backoff, ExponentialDelay};
 pub use run::{
     Changes, HandlerKind, IllegalTransition, PendingRetry, Phase, Reservations, RunState, Status,
     StopContext, WorkflowChange,

@@ -1,4 +1,4 @@
-//! Who goes first when more is queued than can run, and how much of one thing runs at a time.
+//! The order of queued runs, and limits on how many runs of one kind run at a time.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,32 +10,32 @@ use crate::schedule::span;
 use crate::text::UnknownText;
 use crate::time::Timestamp;
 
-/// How much waiting one point of priority is worth.
+/// How much waiting time one point of priority replaces.
 pub const PRIORITY_HEAD_START: Duration = Duration::from_secs(60);
 
-/// The place of a run in the queue: the instant since which it waits, earlier by a minute for each point of its priority.
+/// The position of a run in the queue: the instant since which it waits, moved back by a minute for each point of its priority.
 ///
-/// So whoever waits long enough goes before any newcomer, and nobody starves. The order never changes while runs wait, and an
-/// index can keep it.
+/// A run that waits long enough goes before any newer run, so none starves. The order never changes while runs wait, so an index
+/// can keep it.
 #[must_use]
 pub fn queue_rank(waits_since: Timestamp, priority: i32) -> Timestamp {
     let head_start = PRIORITY_HEAD_START.saturating_mul(priority.unsigned_abs());
     if priority >= 0 { waits_since.before(head_start) } else { waits_since.after(head_start) }
 }
 
-/// What runs have in common that is limited.
+/// What a limit counts: the runs that have this in common.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LimitKey {
     /// A workflow.
     Workflow(String),
     /// A namespace of tools, such as a connector's.
     Connector(String),
-    /// A place that a tool is narrowed to, such as a server.
+    /// A target that a tool is limited to, such as a server.
     Host(String),
 }
 
 impl LimitKey {
-    /// What the runs of a workflow are limited by: its name, the tools that it may call, and the places that it was granted by name.
+    /// The limits that apply to the runs of a workflow: its name, the tools that it may call, and the targets that its grant names.
     #[must_use]
     pub fn of(workflow: &str, grant: &Grant) -> BTreeSet<Self> {
         let of_tools = grant.iter().flat_map(|capability| {
@@ -72,7 +72,7 @@ impl FromStr for LimitKey {
     }
 }
 
-/// So many runs in so long a time.
+/// A number of runs per time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     /// How many may begin.
@@ -92,7 +92,7 @@ impl FromStr for Rate {
     }
 }
 
-/// How much of what has a key in common runs.
+/// How many runs with the same key may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RunLimit {
     /// How many runs at a time.
@@ -114,12 +114,12 @@ pub struct LimitUsage {
     pub taken: u32,
 }
 
-/// Why no run may begin.
+/// Until when no run may begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LimitReached {
-    /// One has to end first.
+    /// Until another run ends.
     UntilOneEnds,
-    /// The window has to end first.
+    /// Until the window of the rate ends.
     Until(Timestamp),
 }
 
@@ -135,7 +135,7 @@ impl LimitUsage {
         (now < ends && self.taken >= rate.runs).then_some(LimitReached::Until(ends))
     }
 
-    /// The same after one more run has begun at `now`.
+    /// The usage after one more run has begun at `now`.
     #[must_use]
     pub fn with_one_more_run(self, now: Timestamp) -> Self {
         let running = self.running.saturating_add(1);
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_workflow_is_limited_by_its_name_its_tools_and_the_places_that_it_was_granted() {
+    fn a_workflow_is_limited_by_its_name_its_tools_and_the_targets_of_its_grant() {
         let grant: Grant = ["Http.post:a.example", "Http.get", "Files.append"]
             .map(|it| it.parse().unwrap())
             .into_iter()
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn so_many_run_at_once_and_no_more() {
+    fn no_more_runs_than_the_limit_run_at_once() {
         let limit = RunLimit { at_once: Some(2), rate: None };
         let one = LimitUsage { limit, running: 1, window_started_at: None, taken: 0 };
 
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn so_many_begin_in_a_window_and_the_next_begins_with_the_next_run() {
+    fn a_window_has_its_number_of_runs_and_the_next_run_begins_the_next_window() {
         let rate: Rate = "2/1m".parse().unwrap();
         let limit = RunLimit { at_once: None, rate: Some(rate) };
         let none = LimitUsage { limit, running: 0, window_started_at: None, taken: 0 };

@@ -1,14 +1,18 @@
-//! The mutation ledger's states: what is known of an outside effect.
+//! The states of the mutation ledger: what is known of an effect on the outside world.
 
+use std::time::Duration;
+
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::failure::Failure;
 use crate::id::{EventId, WorkflowId};
 use crate::text::{Text as _, text_enum};
 
 text_enum! {
     /// What is known of a mutation. Applied, failed and captured are final.
     pub enum MutationStatus ("a mutation status") {
-        /// Durable before the request leaves; no answer is recorded yet.
+        /// Written before the request is sent. No answer is recorded yet.
         InFlight = "in_flight",
         /// The effect happened.
         Applied = "applied",
@@ -18,7 +22,7 @@ text_enum! {
         NeedsReconcile = "needs_reconcile",
         /// Unknown, and only a person can tell.
         Indeterminate = "indeterminate",
-        /// Captured by a dry run: nothing left.
+        /// Captured by a dry run: no request was sent.
         WouldSend = "would_send",
     }
 }
@@ -37,7 +41,7 @@ impl MutationStatus {
         }
     }
 
-    /// Whether nobody knows yet whether the effect happened.
+    /// Whether it is still unknown if the effect happened.
     #[must_use]
     pub const fn is_uncertain(self) -> bool {
         !matches!(self, Self::Applied | Self::Failed | Self::WouldSend)
@@ -45,9 +49,9 @@ impl MutationStatus {
 }
 
 text_enum! {
-    /// What a run's mutation came to. A run without one made no call, or it is not settled.
+    /// The outcome of a run's mutation. A run without an outcome made no call, or the call is not settled.
     pub enum Outcome ("a mutation outcome") {
-        /// The effect happened: from here the run may only go forward.
+        /// The effect happened. From then on the run may only continue.
         Success = "success",
         /// The effect did not happen.
         Failure = "failure",
@@ -71,13 +75,13 @@ text_enum! {
 }
 
 text_enum! {
-    /// What a person says of a mutation in doubt.
-    pub enum ResolutionKind ("a verdict") {
+    /// How a person settles a mutation in doubt.
+    pub enum ResolutionKind ("a resolution") {
         /// It did not happen: its events are pending again, and a new run prepares from scratch.
         DidNotHappen = "did_not_happen",
-        /// It happened: `next` goes on with the result that the person gives.
+        /// It happened: `next` continues with the result that the person gives.
         Happened = "happened",
-        /// Leave it: its events are skipped, and `next` runs once.
+        /// Skip it: its events are skipped, and `next` runs once.
         Skip = "skip",
         /// Look it up again, from the first attempt.
         TryAgain = "try_again",
@@ -94,9 +98,23 @@ text_enum! {
     }
 }
 
+/// The result of looking up whether an effect happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LookupResult {
+    /// The effect is there. The result is as close to the original answer as possible.
+    Applied(Value),
+    /// The effect is not there.
+    Absent {
+        /// How long after the request that proves that it did not happen. Before, it may just not be visible yet.
+        counts_after: Duration,
+    },
+    /// It could not be looked up this time.
+    Unknown(Failure),
+}
+
 /// SHA-256, hexadecimal, of a JSON value whose object keys are sorted: equal for equal values, however they were written.
 #[must_use]
-pub fn digest(value: &serde_json::Value) -> String {
+pub fn digest(value: &Value) -> String {
     format!("{:x}", Sha256::digest(canonical(value).to_string()))
 }
 
@@ -106,7 +124,7 @@ pub fn digest_text(text: &str) -> String {
     format!("{:x}", Sha256::digest(text))
 }
 
-/// An effect that a consumer wants: what makes one question the same as another.
+/// What identifies an operation: two calls with equal keys are the same operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OperationKey<'a> {
     /// The workflow.
@@ -122,8 +140,8 @@ pub struct OperationKey<'a> {
 }
 
 impl OperationKey<'_> {
-    /// The operation's id: the same whenever the same consumer asks the same of the same tool because of the same events, so that
-    /// asking again after a doubt is asking the same question. A script can neither choose nor see it.
+    /// The operation's id. It is the same whenever the same consumer makes the same call for the same events, so that a call that
+    /// is repeated after a doubt is recognised. A script can neither choose nor see it.
     #[must_use]
     pub fn operation_id(&self) -> String {
         let mut events = self.events.clone();
@@ -136,35 +154,34 @@ impl OperationKey<'_> {
         for event in events {
             hash.update(event.to_text());
         }
-        format!("op_{}", half(hash))
+        format!("op_{}", first_128_bits(hash))
     }
 }
 
-/// What the provider is given to recognise a repetition: the same for one operation until a provider has definitely refused it,
-/// because some answer a refused key for ever with the refusal.
+/// The key by which a provider recognises a repeated request. It stays the same for one operation until the provider has definitely
+/// refused the request, because some providers answer a refused key with the same refusal for ever.
 #[must_use]
 pub fn idempotency_key(operation_id: &str, n_refusals: usize) -> String {
     let hash = Sha256::new().chain_update(operation_id).chain_update(n_refusals.to_le_bytes());
-    format!("key_{}", half(hash))
+    format!("key_{}", first_128_bits(hash))
 }
 
-/// The first half of a hash, hexadecimal: 128 bits.
-fn half(hash: Sha256) -> String {
+/// The first 128 bits of a hash, in hexadecimal.
+fn first_128_bits(hash: Sha256) -> String {
     hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn canonical(value: &serde_json::Value) -> serde_json::Value {
+fn canonical(value: &Value) -> Value {
     match value {
-        serde_json::Value::Object(map) => {
+        Value::Object(map) => {
             let mut entries: Vec<_> = map.iter().collect();
             entries.sort_by_key(|(key, _)| *key);
             entries.into_iter().map(|(key, value)| (key.clone(), canonical(value))).collect()
         }
-        serde_json::Value::Array(items) => items.iter().map(canonical).collect(),
-        scalar @ (serde_json::Value::Null
-        | serde_json::Value::Bool(_)
-        | serde_json::Value::Number(_)
-        | serde_json::Value::String(_)) => scalar.clone(),
+        Value::Array(items) => items.iter().map(canonical).collect(),
+        scalar @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => {
+            scalar.clone()
+        }
     }
 }
 
@@ -176,10 +193,10 @@ mod tests {
     use crate::id::Id as _;
 
     #[test]
-    fn the_same_question_has_the_same_operation_and_any_other_another() {
+    fn the_same_call_is_the_same_operation_and_any_other_is_another() {
         let now = crate::Timestamp::from_micros(0);
         let ids: [EventId; 2] = [EventId::mint(now), EventId::mint(now)];
-        let asked = OperationKey {
+        let call = OperationKey {
             workflow: WorkflowId::mint(now),
             handler: "append",
             tool: "Files.append",
@@ -188,15 +205,15 @@ mod tests {
         };
         let [one, other] = ids;
 
-        let again = OperationKey { events: vec![other, one], ..asked.clone() };
+        let again = OperationKey { events: vec![other, one], ..call.clone() };
         let others = [
-            OperationKey { events: vec![one], ..asked.clone() },
-            OperationKey { digest: "e", ..asked.clone() },
-            OperationKey { handler: "appendF", tool: "iles.append", ..asked.clone() },
+            OperationKey { events: vec![one], ..call.clone() },
+            OperationKey { digest: "e", ..call.clone() },
+            OperationKey { handler: "appendF", tool: "iles.append", ..call.clone() },
         ];
 
-        assert_eq!(asked.operation_id(), again.operation_id());
-        assert!(others.iter().all(|it| it.operation_id() != asked.operation_id()));
+        assert_eq!(call.operation_id(), again.operation_id());
+        assert!(others.iter().all(|it| it.operation_id() != call.operation_id()));
     }
 
     #[test]

@@ -24,11 +24,11 @@ pub struct Policy {
     pub lookup: LookupPolicy,
     /// How much one workflow may do outside.
     pub effects: EffectLimits,
-    /// When an event is taken out of the way.
+    /// When an event is parked.
     pub events: EventPolicy,
     /// When a workflow is not tried again.
     pub runs: RunPolicy,
-    /// How long what is over is kept; it has a section of its own in a configuration.
+    /// How long finished records are kept. A configuration has a section of its own for it.
     #[serde(skip)]
     pub retention: Retention,
 }
@@ -39,7 +39,7 @@ pub struct Policy {
 pub struct RunPolicy {
     /// How many of its runs in a row may be lost with their workers; then a person is asked to look. 0 for no limit.
     ///
-    /// Twice what parks an event by default: an event that kills workers is out of the way long before.
+    /// The default is twice the limit that parks an event: an event that kills workers is parked long before.
     pub lost_in_a_row: u32,
 }
 
@@ -50,11 +50,11 @@ impl Default for RunPolicy {
 }
 
 impl RunPolicy {
-    /// What holds a workflow that lost so many runs in a row.
+    /// The failure that blocks a workflow which lost this many runs in a row; none below the limit.
     #[must_use]
-    pub fn gives_up(&self, losses: u32) -> Option<Failure> {
-        let gives_up = self.lost_in_a_row > 0 && losses >= self.lost_in_a_row;
-        gives_up.then(|| {
+    pub fn lost_too_often(&self, losses: u32) -> Option<Failure> {
+        let too_often = self.lost_in_a_row > 0 && losses >= self.lost_in_a_row;
+        too_often.then(|| {
             Failure::internal(format!(
                 "{losses} workers in a row were lost while they ran this workflow: find out what ends them (memory, a crash, a machine), then resume it"
             ))
@@ -89,7 +89,7 @@ impl LookupPolicy {
         Duration::from_millis(self.timeout_ms)
     }
 
-    /// The delay after the `attempts`th attempt in vain (counted from 1); none where that was the last.
+    /// The delay after the `attempts`th attempt without a result (counted from 1); none where that was the last.
     #[must_use]
     pub fn delay(&self, attempts: u32) -> Option<Duration> {
         let (base_ms, cap_ms) = (self.base_ms, self.cap_ms);
@@ -115,11 +115,11 @@ impl Default for EffectLimits {
 }
 
 impl EffectLimits {
-    /// What holds a workflow that had so many doubtful outcomes within the hour.
+    /// The failure that blocks a workflow which had this many doubtful outcomes within the hour; none below the limit.
     #[must_use]
-    pub fn breaker(&self, doubts: u32) -> Option<Failure> {
-        let breaks = self.doubts_per_hour > 0 && doubts >= self.doubts_per_hour;
-        breaks.then(|| {
+    pub fn too_many_doubts(&self, doubts: u32) -> Option<Failure> {
+        let too_many = self.doubts_per_hour > 0 && doubts >= self.doubts_per_hour;
+        too_many.then(|| {
             Failure::new(
                 FailureClass::Permission,
                 format!(
@@ -130,11 +130,11 @@ impl EffectLimits {
     }
 }
 
-/// When an event is taken out of the way.
+/// When an event is parked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EventPolicy {
-    /// How often the run that has it may be lost or fail by itself; then the event is parked. 0 for never.
+    /// After how many lost or failed runs an event is parked. 0 for never.
     pub park_after: u32,
 }
 

@@ -6,15 +6,15 @@ use serde::{Deserialize, Deserializer};
 
 use crate::capability::Capability;
 
-/// The dearest effect, in US dollars: whatever is above is a slip of the pen.
-const DEAREST: f64 = 1e6;
+/// The highest price of an effect, in US dollars. Anything above is taken for a typing mistake.
+const MAX_PRICE: f64 = 1e6;
 
-/// What single effects cost, in microdollars. A person says so, for no provider tells before the bill.
+/// What single effects cost, in microdollars. A person configures them, because no provider names a price before the bill.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Prices(BTreeMap<Capability, i64>);
 
 impl Prices {
-    /// What one effect of `called` costs, in microdollars: the price of the tool on that place, else that of the tool, else
+    /// What one effect of `called` costs, in microdollars: the price of the tool with that target, else that of the tool, else
     /// nothing.
     #[must_use]
     pub fn of(&self, called: &Capability) -> i64 {
@@ -28,11 +28,11 @@ impl<'de> Deserialize<'de> for Prices {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let dollars = BTreeMap::<Capability, f64>::deserialize(deserializer)?;
         let in_microdollars = |(capability, dollars): (Capability, f64)| {
-            if (0.0..=DEAREST).contains(&dollars) {
+            if (0.0..=MAX_PRICE).contains(&dollars) {
                 return Ok((capability, microdollars(dollars)));
             }
             Err(serde::de::Error::custom(format!(
-                "the price of `{capability}` is a number of US dollars, from 0 to {DEAREST}"
+                "the price of `{capability}` is a number of US dollars, from 0 to {MAX_PRICE}"
             )))
         };
         dollars.into_iter().map(in_microdollars).collect::<Result<_, _>>().map(Self)
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn the_price_on_a_place_is_before_that_of_the_tool() {
+    fn the_price_for_a_target_takes_precedence_over_that_of_the_tool() {
         let prices = prices(r#"{"Http.post": 0.002, "Http.post:api.example.com": 1.5}"#).unwrap();
         let price = |text: &str| prices.of(&text.parse().unwrap());
 
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_price_is_refused_by_the_name_of_its_tool() {
+    fn an_invalid_price_is_refused_with_the_name_of_its_tool() {
         for wrong in [r#"{"Http.post": -1}"#, r#"{"Http.post": 1e9}"#] {
             let error = prices(wrong).unwrap_err().to_string();
             assert!(error.contains("`Http.post`"), "{error}");

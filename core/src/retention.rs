@@ -1,4 +1,4 @@
-//! How long what is over is kept. What is open is kept however old it is.
+//! How long finished records are kept. Open ones are kept however old they are.
 
 use std::time::Duration;
 
@@ -11,23 +11,24 @@ use crate::time::Timestamp;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 text_enum! {
-    /// A kind of records that is removed when it is over and old. In this order nothing is removed before what refers to it.
+    /// A kind of records that is removed when it is finished and old. They are removed in this order, so that a record goes
+    /// only after the records that refer to it.
     pub enum RecordKind ("a kind of records") {
         /// Consumed and skipped events; their message ids are kept as [`Keys`](Self::Keys).
         Events = "events",
         /// Notifications whose cause is settled, and messages of scripts.
         Notifications = "notifications",
-        /// Settled effects, each with the runs that made it and went on after it.
+        /// Settled effects, each with the runs that made it and continued after it.
         Mutations = "mutations",
         /// Runs without an effect that have ended, with what they logged.
         Runs = "runs",
-        /// Inputs of which nothing else is kept any more; their natural keys are kept as [`Keys`](Self::Keys).
+        /// Inputs to which no kept record refers; their natural keys are kept as [`Keys`](Self::Keys).
         Inputs = "inputs",
         /// Sessions that have ended and of which no run is kept.
         Sessions = "sessions",
-        /// Entries of the journal that are about nothing open.
+        /// Entries of the journal that concern nothing open.
         Journal = "journal",
-        /// What removed events and inputs were called: as long as that is known, they are not taken for new.
+        /// The keys of removed events and inputs. As long as a key is kept, the same thing does not count as new.
         Keys = "keys",
     }
 }
@@ -37,7 +38,7 @@ text_enum! {
 pub enum Age {
     /// Always.
     Forever,
-    /// So long after it was over.
+    /// For this time after it was finished.
     Span(Duration),
 }
 
@@ -46,7 +47,7 @@ impl Age {
         Self::Span(DAY.saturating_mul(days))
     }
 
-    /// Until when something has to be over to be removed at `now`; none where it is kept.
+    /// A record that was finished at this instant or before is removed at `now`; none where all are kept.
     #[must_use]
     pub fn cutoff(self, now: Timestamp) -> Option<Timestamp> {
         match self {
@@ -79,25 +80,25 @@ impl Text for Age {
 
 text_impls!(Age);
 
-/// How long each kind of records is kept after it was over.
+/// How long each kind of records is kept after it was finished.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retention {
-    /// Consumed and skipped events. They keep the runs that published and took them.
+    /// Consumed and skipped events. The runs that published and reserved them are kept at least as long.
     pub events: Age,
     /// Settled effects with their runs.
     pub mutations: Age,
-    /// Runs without an effect. With polls that find nothing, they are most of what there is.
+    /// Runs without an effect. Polls that find nothing make them the most frequent records.
     pub runs: Age,
     /// Sessions.
     pub sessions: Age,
-    /// Inputs. They are kept as long as an event or a run is kept that they caused.
+    /// Inputs. An input is kept at least as long as the events and runs that it caused.
     pub inputs: Age,
     /// Settled notifications and messages of scripts.
     pub notifications: Age,
     /// The journal of what people and the engine did.
     pub journal: Age,
-    /// The names of removed events and inputs. A shorter time than the outside world shows the same thing again makes it new.
+    /// The keys of removed events and inputs. If the outside world shows the same thing again after this time, it counts as new.
     pub keys: Age,
 }
 
@@ -117,7 +118,7 @@ impl Default for Retention {
 }
 
 impl Retention {
-    /// The same age for every kind but the names, which are kept.
+    /// The same age for every kind but the keys, which are kept for ever.
     #[must_use]
     pub const fn all(age: Age) -> Self {
         Self {

@@ -1,8 +1,27 @@
-//! Retry arithmetic: how long to wait after the nth failure in a row, and when to stop trying.
+//! Back-off: how long to wait after the nth failure in a row, and when to stop trying.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+/// Exponential back-off without an end: the delay doubles with each failure in a row, up to a longest one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExponentialDelay {
+    /// The delay after the first failure.
+    pub first: Duration,
+    /// The longest delay.
+    pub longest: Duration,
+}
+
+impl ExponentialDelay {
+    /// The delay after so many failures in a row; zero after none.
+    #[must_use]
+    pub fn after(self, failures: u32) -> Duration {
+        let Some(doublings) = failures.checked_sub(1) else { return Duration::ZERO };
+        let factor = 1_u32.checked_shl(doublings).unwrap_or(u32::MAX);
+        self.first.saturating_mul(factor).min(self.longest)
+    }
+}
 
 /// Exponential back-off with a cap on the delay and on the number of tries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,7 +33,7 @@ pub struct Backoff {
     pub cap_ms: u64,
     /// How many delays there are; the failure after the last one is final.
     pub tries: u32,
-    /// How much longer a delay may be, in percent of it, so that what failed together does not come back together.
+    /// How much longer a delay may be, in percent of it, so that things which failed together are not tried again together.
     pub jitter_percent: u32,
 }
 
@@ -29,16 +48,14 @@ impl Backoff {
     /// `None` when the tries are used up.
     #[must_use]
     pub fn delay(&self, failures: u32) -> Option<Duration> {
-        if failures > self.tries {
-            return None;
-        }
-        let factor = 1_u64.checked_shl(failures.saturating_sub(1)).unwrap_or(u64::MAX);
-        Some(Duration::from_millis(self.base_ms.saturating_mul(factor).min(self.cap_ms)))
+        let [first, longest] = [self.base_ms, self.cap_ms].map(Duration::from_millis);
+        let delay = ExponentialDelay { first, longest }.after(failures.max(1));
+        (failures <= self.tries).then_some(delay)
     }
 
-    /// The delay with its jitter: the same for the same `seed`.
+    /// The delay with its jitter, which is always the same for the same `seed`.
     #[must_use]
-    pub fn spread_delay(&self, failures: u32, seed: u64) -> Option<Duration> {
+    pub fn delay_with_jitter(&self, failures: u32, seed: u64) -> Option<Duration> {
         let delay = self.delay(failures)?;
         let most = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
         let most = most.saturating_mul(u64::from(self.jitter_percent)) / 100;
@@ -49,6 +66,16 @@ impl Backoff {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_exponential_delay_is_zero_before_a_failure_and_grows_to_the_longest() {
+        let delay =
+            ExponentialDelay { first: Duration::from_secs(1), longest: Duration::from_secs(60) };
+
+        let delays: Vec<_> = [0, 1, 2, 3, 7, 40].map(|n| delay.after(n).as_secs()).into();
+
+        assert_eq!(delays, [0, 1, 2, 4, 60, 60]);
+    }
 
     #[test]
     fn five_delays_double_and_the_sixth_failure_is_final() {
@@ -64,14 +91,16 @@ mod tests {
         let backoff = Backoff::default();
 
         let delays: Vec<_> = (0..50_u64)
-            .filter_map(|seed| backoff.spread_delay(1, seed.wrapping_mul(0x9E37_79B9_7F4A_7C15)))
+            .filter_map(|seed| {
+                backoff.delay_with_jitter(1, seed.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+            })
             .map(|delay| delay.as_millis())
             .collect();
 
         assert!(delays.iter().all(|ms| (10_000..=12_000).contains(ms)), "{delays:?}");
         assert!(delays.iter().any(|ms| *ms > 11_000) && delays.iter().any(|ms| *ms < 11_000));
         let even = Backoff { jitter_percent: 0, ..backoff };
-        assert_eq!(even.spread_delay(1, u64::MAX), even.delay(1));
+        assert_eq!(even.delay_with_jitter(1, u64::MAX), even.delay(1));
     }
 
     #[test]

@@ -10,14 +10,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;
 
-/// When a producer runs. Both forms are checked when they are made, so that a schedule always has a next moment
-/// or, for a date that will not come again, none.
+/// When a producer runs. Both forms are checked when they are made, so that a schedule always has a next
+/// instant or, for a date that will not come again, none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "ScheduleText", try_from = "ScheduleText")]
 pub enum Schedule {
-    /// Again so long after the last run ended.
+    /// This long after the last run ended.
     Interval(Interval),
-    /// At the moments that a cron expression names.
+    /// At the instants that a cron expression names.
     Cron(CronSchedule),
 }
 
@@ -38,7 +38,7 @@ pub struct CronSchedule {
 
 impl Eq for CronSchedule {}
 
-/// A schedule that cannot be.
+/// A schedule that is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ScheduleError {
     /// Not of the form `30s`, `5m`, `2h` or `1d`.
@@ -86,7 +86,7 @@ impl Schedule {
         Ok(Self::Cron(CronSchedule { text: expression.to_owned(), zone, cron: Box::new(cron) }))
     }
 
-    /// The next moment after `now`, which for an interval is when the last run ended. `None`: never again.
+    /// The next instant after `now`, which for an interval is when the last run ended. `None`: never again.
     #[must_use]
     pub fn next_after(&self, now: Timestamp) -> Option<Timestamp> {
         match self {

@@ -1,4 +1,4 @@
-//! Sessions: bounded pieces of work made of handler runs.
+//! Sessions: a bounded number of handler runs that follow one another.
 
 use crate::text::text_enum;
 

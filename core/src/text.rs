@@ -1,4 +1,4 @@
-//! Values that are stored, logged and shown as one short word.
+//! Values that are stored, logged and shown as one short text.
 
 use std::fmt;
 

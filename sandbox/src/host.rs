@@ -8,7 +8,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde_json::{Map, Value};
-use windlass_core::{Failure, Operation, ScriptPhase, ScriptPosition};
+use windlass_core::{Failure, Operation, ScriptPhase, ScriptPosition, panic_message};
 
 use crate::api::{HostCall, Reply};
 use crate::current::{Current, Pending, World};
@@ -186,16 +186,7 @@ fn guarded<T>(act: impl FnOnce() -> T) -> Result<T, Failure> {
 
 /// The failure that a panic of the embedder's code is.
 pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Failure {
-    Failure::internal(format!("the host panicked: {}", text_of(panic)))
-}
-
-/// What somebody panicked with.
-pub(crate) fn text_of(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message")
+    Failure::internal(format!("the host panicked: {}", panic_message(panic)))
 }
 
 /// The name that a script's author knows a phase by.

@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use windlass_core::panic_message;
 
 use crate::api::{LogLine, Script};
 use crate::control::{Control, Stop};
@@ -13,7 +14,6 @@ use crate::current::Current;
 use crate::engine::Engine;
 use crate::execution::Work;
 use crate::fault::{End, Fault};
-use crate::host::text_of;
 use crate::pool::Pool;
 use crate::priority::ThreadId;
 use crate::quarantine;
@@ -67,7 +67,8 @@ pub(crate) fn serve(pool: &Arc<Pool>, first: Job) {
         let done = quarantine::on_behalf_of(&control, || catch_unwind(attempt));
         let done = done.unwrap_or_else(|panic| {
             engine = None;
-            Fault::internal(format!("the sandbox panicked: {}", text_of(panic.as_ref()))).into()
+            Fault::internal(format!("the sandbox panicked: {}", panic_message(panic.as_ref())))
+                .into()
         });
         let Some(seat) = control.get_up() else { return };
         // In this order, so that whoever calls again as soon as the answer is there finds this thread free.

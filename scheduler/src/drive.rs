@@ -10,18 +10,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use windlass_core::{Failure, HandlerKind, Phase, Policy, Prices, ScriptPhase, Status, WorkerId};
+use windlass_core::{
+    Failure, HandlerKind, Phase, Policy, Prices, ScriptPhase, Status, WorkerId, error_chain,
+};
 use windlass_sandbox::{Call, Ending, LogLine, Report, Sandbox};
 use windlass_store::{
     ClaimedRun, CommitProducer, Committed, EndedRuns, FollowUp, NewLog, SharedStore, StopRun,
     StoreError,
 };
 
-use crate::engine::Effects;
-use crate::guard::guarded;
+use crate::engine::MutationMode;
 use crate::host::{Buffered, RunHost};
 use crate::lease::Held;
 use crate::moment::Moment;
+use crate::panic::guarded;
 use crate::persist::persist;
 use crate::progress::{Observer, Progress, ProgressStep};
 use crate::registry::Registry;
@@ -43,7 +45,7 @@ pub(crate) struct Driver {
     /// The runs that this worker drives, and how long it trusts their leases.
     pub(crate) held: Arc<Held>,
     /// What becomes of mutations.
-    pub(crate) effects: Effects,
+    pub(crate) mutation_mode: MutationMode,
     /// One permit for each effect that this worker may look up at a time.
     pub(crate) lookups: Arc<Semaphore>,
     /// Cancelled when no new run may be begun.
@@ -106,8 +108,10 @@ impl Driver {
         let ended = match ended {
             Err(Stop::Store(error)) if !matches!(error, StoreError::ClaimLost { .. }) => {
                 // Left alone, the run would be tried again for ever once its lease has ended.
-                let failure =
-                    Failure::internal(format!("the store refused to go on: {}", told(&error)));
+                let failure = Failure::internal(format!(
+                    "the store refused to go on: {}",
+                    error_chain(&error)
+                ));
                 self.stop(&run, None, failure, Vec::new()).await
             }
             ended => ended,
@@ -229,13 +233,6 @@ impl Driver {
             step,
         });
     }
-}
-
-/// An error with what caused it.
-fn told(error: &StoreError) -> String {
-    let causes =
-        std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// Commits a run.

@@ -17,7 +17,7 @@ use windlass_store::{
     ClaimedRun, Heartbeat, RunFilter, Session, StartSession, StoreError, WorkerInfo,
 };
 
-pub use self::parts::{Effects, EngineParts};
+pub use self::parts::{EngineParts, MutationMode};
 use self::pause::{Pause, sleep_for, wake_up};
 use self::turn::OnlyClaims;
 use crate::drive::{Driver, FollowUpRun};
@@ -74,7 +74,7 @@ impl Engine {
                 usize::try_from(parts.worker.slots).unwrap_or(Semaphore::MAX_PERMITS),
             )),
             held: Arc::default(),
-            effects: parts.effects,
+            mutation_mode: parts.mutation_mode,
             lookups: Arc::new(Semaphore::new(AT_ONCE)),
             stopping: CancellationToken::new(),
             observer: parts.observer,

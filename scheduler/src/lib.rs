@@ -17,19 +17,19 @@
 //!
 //! # How the modules fit
 //! `engine` finds work and holds the slots; `drive` takes one run through its phases, `host` answers its script; `lease` keeps
-//! and gives up runs, `moment` is what it counts from; `liveness` and `recover` take over from the dead; `guard` turns panics into failures; `tool`, `registry` and
+//! and gives up runs, `moment` is what it counts from; `liveness` and `recover` take over from the dead; `panic` turns panics into failures; `tool`, `registry` and
 //! `inputs` say what scripts may call.
 
 mod drive;
 mod engine;
 mod error;
-mod guard;
 mod host;
 mod inputs;
 mod lease;
 mod liveness;
 mod lookup;
 mod moment;
+mod panic;
 mod persist;
 mod progress;
 mod prune;
@@ -39,12 +39,10 @@ mod sample;
 mod scripts;
 mod tool;
 
-pub use engine::{Effects, Engine, EngineParts, alive_workers};
+pub use engine::{Engine, EngineParts, MutationMode, alive_workers};
 pub use error::EngineError;
 pub use inputs::{INPUT_KINDS, check_input_kind};
 pub use progress::{Observer, Progress, ProgressStep};
 pub use prune::{RecordCounts, prunable, prune};
 pub use registry::{Callable, Registry, RegistryError, Target, TopicsFunction};
-pub use tool::{
-    Effect, Lookup, MutationKey, Reconciliation, Subject, Tool, ToolCall, ToolError, ToolSpec,
-};
+pub use tool::{Effect, MutationKey, Subject, Tool, ToolCall, ToolError, ToolSpec};

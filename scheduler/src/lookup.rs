@@ -2,34 +2,35 @@
 
 use std::time::Duration;
 
-use windlass_core::{Failure, WorkflowId, WorkspaceId};
-use windlass_store::{ClaimLookups, DueLookup, Finding, SettleLookup, StoreError};
+use windlass_core::{Failure, LookupResult, WorkflowId, WorkspaceId};
+use windlass_store::{ClaimLookups, DueLookup, SettleLookup, StoreError};
 
 use crate::drive::Driver;
-use crate::guard::guarded;
 use crate::moment::Moment;
+use crate::panic::guarded;
 use crate::registry::{Target, full_name};
-use crate::tool::{MutationKey, Reconciliation, Tool, ToolCall};
+use crate::tool::{MutationKey, Tool, ToolCall};
 
 /// How many effects one worker looks up at a time.
 pub(crate) const AT_ONCE: usize = 4;
 
-/// Asks the tool whether an effect happened; none where it cannot tell for such a call. A tool that panics has told nothing.
-pub(crate) async fn look_up(tool: &dyn Tool, request: ToolCall, time: Duration) -> Option<Finding> {
-    let found = guarded(&format!("`{}`", full_name(tool.spec())), ask(tool, request, time)).await;
-    found.unwrap_or_else(|panic| Some(Finding::Unknown(panic)))
-}
-
-async fn ask(tool: &dyn Tool, request: ToolCall, time: Duration) -> Option<Finding> {
-    let lookup = tool.lookup(&request.input)?;
-    Some(match tokio::time::timeout(time, tool.reconcile(request)).await {
-        Ok(Reconciliation::Applied(result)) => Finding::Applied(result),
-        Ok(Reconciliation::NotApplied) => {
-            Finding::Absent { counts_after: lookup.absence_counts_after }
+/// Asks the tool whether an effect happened; none where it cannot look such a call up. A panic of the tool says nothing about it.
+pub(crate) async fn look_up(
+    tool: &dyn Tool,
+    request: ToolCall,
+    time_limit: Duration,
+) -> Option<LookupResult> {
+    let name = format!("`{}`", full_name(tool.spec()));
+    let looked_up = guarded(&name, async {
+        if !tool.can_look_up(&request.input) {
+            return None;
         }
-        Ok(Reconciliation::Retry(failure)) => Finding::Unknown(failure),
-        Err(_elapsed) => Finding::Unknown(Failure::network(format!("no answer within {time:?}"))),
-    })
+        let result = tokio::time::timeout(time_limit, tool.reconcile(request)).await;
+        Some(result.unwrap_or_else(|_elapsed| {
+            LookupResult::Unknown(Failure::network(format!("no answer within {time_limit:?}")))
+        }))
+    });
+    looked_up.await.unwrap_or_else(|panic| Some(LookupResult::Unknown(panic)))
 }
 
 /// An effect that this worker has taken to look it up.
@@ -67,7 +68,7 @@ impl Driver {
             return Ok(());
         }
         let finding = self.find(due).await;
-        if let Finding::Unknown(failure) = &finding {
+        if let LookupResult::Unknown(failure) = &finding {
             tracing::warn!(%mutation, attempt, %failure, "the effect could not be looked up");
         }
         let params = SettleLookup { workspace, mutation, attempt, finding };
@@ -83,12 +84,12 @@ impl Driver {
         Ok(())
     }
 
-    async fn find(&self, due: DueLookup) -> Finding {
+    async fn find(&self, due: DueLookup) -> LookupResult {
         let DueLookup { mutation, workspace, workflow_name } = due;
         let (namespace, method) = (&mutation.tool_namespace, &mutation.tool_method);
         let found = self.registry.find(namespace, method).map(crate::registry::Callable::target);
         let Some(Target::Tool(tool)) = found else {
-            return Finding::Unknown(Failure::internal(format!(
+            return LookupResult::Unknown(Failure::internal(format!(
                 "this worker has no tool `{namespace}.{method}`"
             )));
         };
@@ -106,7 +107,7 @@ impl Driver {
         };
         let found = look_up(tool.as_ref(), request, self.policy.lookup.timeout()).await;
         found.unwrap_or_else(|| {
-            Finding::Unknown(Failure::internal(
+            LookupResult::Unknown(Failure::internal(
                 "the tool could look the effect up when the request was made, and no longer can",
             ))
         })

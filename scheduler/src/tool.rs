@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::Value;
-use windlass_core::{Failure, MutationId, RunId, Sent, WorkflowId, WorkspaceId};
+use windlass_core::{Failure, LookupResult, MutationId, RunId, Sent, WorkflowId, WorkspaceId};
 
 /// The description of a tool: one method of one namespace.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,17 +84,6 @@ impl ToolError {
     }
 }
 
-/// What looking for an effect found.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Reconciliation {
-    /// It is there; the result is as close to the original answer as can be had.
-    Applied(Value),
-    /// It is definitely not there.
-    NotApplied,
-    /// It could not be looked up this time.
-    Retry(Failure),
-}
-
 /// What a call is about: where its effect would be seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
@@ -102,14 +91,6 @@ pub struct Subject {
     pub place: String,
     /// What a grant can be narrowed to, for example the server's name.
     pub scope: Option<String>,
-}
-
-/// How an effect is looked up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Lookup {
-    /// How long after the request a missing effect proves that it did not happen. Until then [`Reconciliation::NotApplied`] only
-    /// means that it cannot be seen yet.
-    pub absence_counts_after: Duration,
 }
 
 /// Something a script may call.
@@ -135,13 +116,13 @@ pub trait Tool: Send + Sync + std::fmt::Debug {
         Subject { place: self.spec().namespace.clone(), scope: None }
     }
 
-    /// How the effect of a call with this input can be looked up; none where [`reconcile`](Self::reconcile) could tell nothing.
-    fn lookup(&self, _input: &Value) -> Option<Lookup> {
-        None
+    /// Whether [`reconcile`](Self::reconcile) can look the effect of a call with this input up.
+    fn can_look_up(&self, _input: &Value) -> bool {
+        false
     }
 
-    /// Settles whether the effect of an earlier call happened, and never causes a second one.
-    async fn reconcile(&self, _call: ToolCall) -> Reconciliation {
-        Reconciliation::Retry(Failure::internal("this tool cannot look its effects up"))
+    /// Looks up whether the effect of an earlier call happened. It never causes a second effect.
+    async fn reconcile(&self, _call: ToolCall) -> LookupResult {
+        LookupResult::Unknown(Failure::internal("this tool cannot look its effects up"))
     }
 }

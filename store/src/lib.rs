@@ -72,11 +72,10 @@ pub use open::{Options, migrate, open, revert};
 pub use params::{
     ActivateScript, ApplyMutation, BeginMutation, Bump, CaptureMutation, CheckpointPrepare,
     ClaimFilter, ClaimLookups, ClaimRuns, ClaimScope, CommitConsumer, CommitProducer,
-    ControlWorkflow, DoubtMutation, EndedRuns, EventFilter, FailMutation, Finding, FollowUp,
-    Heartbeat, InputKey, LogFilter, NewEvent, NewInput, NewLog, ParkedEventAction, Prune,
-    PruneCursor, Pruned, RecoverRuns, Reservation, Resolution, ResolveMutation, RouteWorkflow,
-    RunFilter, SaveScript, ScriptMessage, SetLimit, SettleEvent, SettleLookup, StartSession,
-    StopRun, WorkerInfo,
+    ControlWorkflow, DoubtMutation, EndedRuns, EventFilter, FailMutation, FollowUp, Heartbeat,
+    InputKey, LogFilter, NewEvent, NewInput, NewLog, ParkedEventAction, Prune, PruneCursor, Pruned,
+    RecoverRuns, Reservation, Resolution, ResolveMutation, RouteWorkflow, RunFilter, SaveScript,
+    ScriptMessage, SetLimit, SettleEvent, SettleLookup, StartSession, StopRun, WorkerInfo,
 };
 pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;

@@ -13,8 +13,7 @@ use windlass_core::{
 };
 
 pub use self::doubt::{
-    ClaimLookups, Finding, ParkedEventAction, Resolution, ResolveMutation, SettleEvent,
-    SettleLookup,
+    ClaimLookups, ParkedEventAction, Resolution, ResolveMutation, SettleEvent, SettleLookup,
 };
 pub use self::prune::{Prune, PruneCursor, Pruned};
 pub use self::worker::{

@@ -1,6 +1,7 @@
 //! A tool written with types: its schemas follow from them, and a call gets a value instead of JSON.
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -8,10 +9,8 @@ use schemars::generate::SchemaSettings;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use windlass_core::Failure;
-use windlass_scheduler::{
-    Effect, Lookup, Reconciliation, Subject, Tool, ToolCall, ToolError, ToolSpec,
-};
+use windlass_core::{Failure, LookupResult};
+use windlass_scheduler::{Effect, Subject, Tool, ToolCall, ToolError, ToolSpec};
 
 /// What a method is called and what it does.
 #[derive(Debug, Clone, Copy)]
@@ -41,8 +40,8 @@ pub(super) trait Method: Send + Sync + Debug + 'static {
         Subject { place: self.description().namespace.to_owned(), scope: None }
     }
 
-    /// How the effect can be looked up.
-    fn lookup(&self, _input: &Self::Input) -> Option<Lookup> {
+    /// How long after a request a missing effect proves that it did not happen; none where the effect cannot be looked up.
+    fn absence_counts_after(&self, _input: &Self::Input) -> Option<Duration> {
         None
     }
 
@@ -125,24 +124,26 @@ impl<M: Method> Tool for Typed<M> {
         }
     }
 
-    fn lookup(&self, input: &Value) -> Option<Lookup> {
-        self.parse(input.clone()).ok().and_then(|input| self.method.lookup(&input))
+    fn can_look_up(&self, input: &Value) -> bool {
+        let input = self.parse(input.clone());
+        input.is_ok_and(|input| self.method.absence_counts_after(&input).is_some())
     }
 
-    async fn reconcile(&self, mut call: ToolCall) -> Reconciliation {
+    async fn reconcile(&self, mut call: ToolCall) -> LookupResult {
         let input = match self.parse(call.input.take()) {
             Ok(input) => input,
-            Err(failure) => return Reconciliation::Retry(failure),
+            Err(failure) => return LookupResult::Unknown(failure),
         };
+        let counts_after = self.method.absence_counts_after(&input).unwrap_or_default();
         let too_long = self.timed_out(&call).failure;
         let found = tokio::time::timeout(call.time_limit, self.method.reconcile(input, call)).await;
         match found
             .unwrap_or(Err(too_long))
             .and_then(|output| output.as_ref().map(to_json).transpose())
         {
-            Ok(Some(result)) => Reconciliation::Applied(result),
-            Ok(None) => Reconciliation::NotApplied,
-            Err(failure) => Reconciliation::Retry(failure),
+            Ok(Some(result)) => LookupResult::Applied(result),
+            Ok(None) => LookupResult::Absent { counts_after },
+            Err(failure) => LookupResult::Unknown(failure),
         }
     }
 }

@@ -2,12 +2,13 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use windlass_core::{Failure, MutationId, WorkflowId, WorkspaceId};
-use windlass_scheduler::{Effect, Lookup, MutationKey, Subject, Tool, ToolCall, ToolError};
+use windlass_scheduler::{Effect, MutationKey, Subject, Tool, ToolCall, ToolError};
 
 use super::method::{Description, Method, Typed};
 
@@ -112,8 +113,8 @@ It appears in the list of notifications.",
         Subject { place: "the list of notifications".to_owned(), scope: None }
     }
 
-    fn lookup(&self, _input: &NotifyInput) -> Option<Lookup> {
-        Some(Lookup::default())
+    fn absence_counts_after(&self, _input: &NotifyInput) -> Option<Duration> {
+        Some(Duration::ZERO)
     }
 
     async fn reconcile(

@@ -11,9 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use serde_json::Value;
-use windlass_scheduler::{
-    Effect, Lookup, Reconciliation, Subject, Tool, ToolCall, ToolError, ToolSpec,
-};
+use windlass_core::LookupResult;
+use windlass_scheduler::{Effect, Subject, Tool, ToolCall, ToolError, ToolSpec};
 use windlass_store::{Layer, Layered, Result, SharedStore, Wrote};
 
 /// What this process does at the points it passes.
@@ -128,11 +127,11 @@ impl Tool for FaultyTool {
         self.inner.subject(input)
     }
 
-    fn lookup(&self, input: &Value) -> Option<Lookup> {
-        self.inner.lookup(input)
+    fn can_look_up(&self, input: &Value) -> bool {
+        self.inner.can_look_up(input)
     }
 
-    async fn reconcile(&self, call: ToolCall) -> Reconciliation {
+    async fn reconcile(&self, call: ToolCall) -> LookupResult {
         self.point("reconcile.before");
         let found = self.inner.reconcile(call).await;
         self.point("reconcile.after");

@@ -167,7 +167,7 @@ impl GrantProposal {
         let confirmation = match earlier {
             None if grant.is_empty() => Confirmation::Nothing,
             None => Confirmation::FirstVersion(grant.clone()),
-            Some(earlier) => match earlier.beyond(&grant) {
+            Some(earlier) => match earlier.not_covered(&grant) {
                 beyond if beyond.is_empty() => Confirmation::Nothing,
                 beyond => Confirmation::Wider(beyond),
             },

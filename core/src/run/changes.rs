@@ -6,41 +6,41 @@ use super::RunState;
 use crate::failure::Failure;
 use crate::session::SessionResult;
 
-/// What becomes of the events that a run has reserved.
+/// What happens to the events that a run has reserved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reservations {
     /// They stay reserved by this run.
     Keep,
     /// They are pending again, with one more attempt counted.
     Release {
-        /// Whether the stop may be their fault. An event that is blamed too often is parked.
+        /// Whether the events may have caused the stop. An event that is blamed too often is parked.
         blames: bool,
     },
     /// They are done.
     Consume,
-    /// They leave the queue unprocessed.
+    /// They are skipped without being processed.
     Skip,
 }
 
-/// What becomes of the workflow's mark "this run must go forward before anything else happens".
+/// What happens to the workflow's pending retry, the run that must continue before any other run begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PendingRetry {
-    /// As it was.
+    /// It stays as it is.
     Keep,
-    /// This run is marked.
+    /// This run must continue first.
     Set,
-    /// No run is marked.
+    /// No run has to continue first.
     Clear,
 }
 
-/// What becomes of the workflow.
+/// How the workflow changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WorkflowChange {
     /// Nothing changes.
     Keep,
-    /// It may go on; what blocked it is settled.
+    /// What blocked it is settled, and it continues.
     Unblock,
-    /// It waits for so long.
+    /// It waits for this long.
     BackOff(Duration),
     /// It waits until an effect in doubt has been looked up; nobody has to act yet.
     LookUp(Failure),
@@ -60,30 +60,30 @@ pub struct Changes {
     pub reservations: Reservations,
     /// The workflow's pending retry.
     pub pending_retry: PendingRetry,
-    /// The workflow itself.
-    pub hold: WorkflowChange,
+    /// How the workflow itself changes.
+    pub workflow: WorkflowChange,
     /// The end of the session, where it ends.
     pub session: Option<SessionResult>,
 }
 
 impl Changes {
-    /// The same, but a workflow that would go on is held by `limit`, the limit that it has reached.
-    pub fn held_by(self, limit: Option<Failure>) -> Self {
-        match (limit, &self.hold) {
+    /// The same changes, but a workflow that would continue is blocked by `limit`, the limit that it has reached.
+    pub fn blocked_by(self, limit: Option<Failure>) -> Self {
+        match (limit, &self.workflow) {
             (Some(limit), WorkflowChange::Keep | WorkflowChange::Unblock) => {
-                Self { hold: WorkflowChange::Block(limit), ..self }
+                Self { workflow: WorkflowChange::Block(limit), ..self }
             }
             _ => self,
         }
     }
 
-    /// The run changes, and nothing else.
+    /// Only the run changes.
     pub(super) const fn only(run: RunState) -> Self {
         Self {
             run,
             reservations: Reservations::Keep,
             pending_retry: PendingRetry::Keep,
-            hold: WorkflowChange::Keep,
+            workflow: WorkflowChange::Keep,
             session: None,
         }
     }

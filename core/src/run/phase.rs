@@ -15,7 +15,7 @@ text_enum! {
         Prepared = "prepared",
         /// The ledger row exists.
         Mutating = "mutating",
-        /// What became of the mutation is known.
+        /// The outcome of the mutation is known.
         Mutated = "mutated",
         /// `next` runs.
         Emitting = "emitting",
@@ -25,7 +25,7 @@ text_enum! {
 }
 
 impl Phase {
-    /// The place in the order of phases.
+    /// The position in the order of phases.
     #[must_use]
     pub const fn order(self) -> u8 {
         match self {

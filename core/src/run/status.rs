@@ -1,9 +1,10 @@
-//! Whether a run is under way, and why it stopped.
+//! Whether a run is queued or active, and why it stopped.
 
+use crate::failure::FailureClass;
 use crate::text::text_enum;
 
 text_enum! {
-    /// Whether a run is under way, and why it stopped. A stopped run never runs again: what follows is a new run.
+    /// Whether a run is queued or active, and why it stopped. A stopped run never runs again: a new run follows it.
     pub enum Status ("a run status") {
         /// Waiting for a worker.
         Queued = "queued",
@@ -27,9 +28,22 @@ text_enum! {
 }
 
 impl Status {
-    /// Queued or active: the workflow has no other run meanwhile.
+    /// Whether it is queued or active. A workflow has at most one such run.
     #[must_use]
     pub const fn is_open(self) -> bool {
         matches!(self, Self::Queued | Self::Active)
+    }
+}
+
+impl FailureClass {
+    /// The status of a run that stops because of a failure of this class.
+    #[must_use]
+    pub const fn stopped_status(self) -> Status {
+        match self {
+            Self::Network => Status::PausedTransient,
+            Self::Auth | Self::Permission => Status::PausedApproval,
+            Self::Logic => Status::FailedLogic,
+            Self::Internal | Self::ApiKey | Self::Balance => Status::FailedInternal,
+        }
     }
 }

@@ -1,7 +1,10 @@
 use super::*;
+use crate::failure::{Failure, FailureClass};
+use crate::mutation::{MutationStatus, Outcome, Recourse};
+use crate::retry::Backoff;
 use crate::text::Text as _;
 
-/// A consumer's run that has asked for a mutation of which this is known.
+/// A consumer's run that has begun a mutation, which has this status.
 const fn mutating(mutation: MutationStatus) -> RunState {
     RunState {
         kind: HandlerKind::Consumer,
@@ -20,7 +23,8 @@ fn whatever_ends_a_run_whose_effect_is_uncertain_leaves_it_in_doubt() {
         uncertain.flat_map(|it| Recourse::ALL.iter().map(move |by| (*it, *by)))
     {
         let run = mutating(mutation);
-        let context = StopContext { transient_failures: 0, backoff: &backoff, seed: 0, recourse };
+        let context =
+            StopContext { transient_failures: 0, backoff: &backoff, jitter_seed: 0, recourse };
         let mut ends =
             vec![run.crash(recourse), run.doubt_mutation(&Failure::network("lost"), recourse)];
         ends.extend(
@@ -39,7 +43,7 @@ fn whatever_ends_a_run_whose_effect_is_uncertain_leaves_it_in_doubt() {
             assert_eq!(changes.reservations, Reservations::Keep);
             assert_eq!(changes.pending_retry, PendingRetry::Set);
             assert!(
-                matches!(changes.hold, WorkflowChange::LookUp(_) | WorkflowChange::Block(_)),
+                matches!(changes.workflow, WorkflowChange::LookUp(_) | WorkflowChange::Block(_)),
                 "{changes:?}"
             );
         }

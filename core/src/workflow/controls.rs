@@ -1,10 +1,9 @@
-//! The control that only a person moves. What the system has to say (an error, a repair under way, a back-off) is kept
-//! beside it and never changes it.
+//! The status of a workflow, which only a person changes. Errors, repairs and back-offs are stored separately and never change it.
 
 use crate::text::text_enum;
 
 text_enum! {
-    /// What a person wants of a workflow.
+    /// The status that a person gave a workflow.
     pub enum WorkflowStatus ("a workflow status") {
         /// It has no script yet.
         Draft = "draft",
@@ -14,7 +13,7 @@ text_enum! {
         Active = "active",
         /// It is stopped for now.
         Paused = "paused",
-        /// It is put away.
+        /// It is archived.
         Archived = "archived",
     }
 }
@@ -24,13 +23,13 @@ text_enum! {
     pub enum Action ("an action") {
         /// Chooses a script version and lets it run.
         Activate = "activate",
-        /// Stops it for now; a handler under way finishes.
+        /// Stops it for now. A handler that runs finishes.
         Pause = "pause",
-        /// Lets it go on, asserting that what stopped it is mended.
+        /// Lets it continue, and asserts that the cause of its stop is repaired.
         Resume = "resume",
-        /// Puts it away.
+        /// Archives it.
         Archive = "archive",
-        /// Takes it back.
+        /// Takes it out of the archive.
         Unarchive = "unarchive",
     }
 }
@@ -39,9 +38,9 @@ text_enum! {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("cannot {action} a workflow that is {status}: {hint}")]
 pub struct ActionRefused {
-    /// What was wanted.
+    /// The action that was refused.
     pub action: Action,
-    /// What the workflow is.
+    /// The workflow's status.
     pub status: WorkflowStatus,
     /// What to do instead.
     pub hint: &'static str,

@@ -7,10 +7,10 @@ use crate::session::Trigger;
 use crate::time::Timestamp;
 use crate::workflow::WorkflowStatus;
 
-/// What the decision depends on.
+/// Everything that the decision depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DueView {
-    /// What a person wants.
+    /// The status that a person gave the workflow.
     pub status: WorkflowStatus,
     /// Whether it waits for a person.
     pub has_error: bool,
@@ -18,11 +18,11 @@ pub struct DueView {
     pub in_maintenance: bool,
     /// Until when it waits after network failures.
     pub backoff_until: Option<Timestamp>,
-    /// Until when its consumers wait, because it made as many mutations as an hour may have.
+    /// Until when its consumers wait because it reached its limit of mutations per hour.
     pub effects_paused_until: Option<Timestamp>,
     /// Whether it has a queued or active run.
     pub has_open_run: bool,
-    /// The run that must go forward before anything else.
+    /// The run that must continue before any other run begins.
     pub pending_retry: Option<PendingRetryView>,
     /// Its consumers, in the order of declaration.
     pub consumers: Vec<ConsumerDue>,
@@ -30,7 +30,7 @@ pub struct DueView {
     pub producers: Vec<ProducerDue>,
 }
 
-/// A run that must go forward.
+/// A run that must continue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingRetryView {
     /// The run that stopped.
@@ -39,12 +39,12 @@ pub struct PendingRetryView {
     pub handler: String,
 }
 
-/// What is known of a consumer.
+/// What the decision depends on for a consumer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConsumerDue {
     /// Its name.
     pub name: String,
-    /// Whether something happened since it last found nothing to do.
+    /// Whether something happened since it last had nothing to do.
     pub has_work: bool,
     /// When it asked to be woken.
     pub wake_at: Option<Timestamp>,
@@ -52,7 +52,7 @@ pub struct ConsumerDue {
     pub oldest_pending: Option<Timestamp>,
 }
 
-/// What is known of a producer.
+/// What the decision depends on for a producer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProducerDue {
     /// Its name.
@@ -85,8 +85,8 @@ pub enum NextStep {
     Idle,
 }
 
-/// Decides what a workflow does next: a pending retry before everything, consumers before producers, among consumers the one
-/// with the oldest pending event, among producers the one that is due longest.
+/// Decides what a workflow does next. A pending retry goes first, consumers go before producers, the consumer with the oldest
+/// pending event before other consumers, and the producer that has been due longest before other producers.
 #[must_use]
 pub fn next_step(view: &DueView, now: Timestamp) -> NextStep {
     let runnable = view.status == WorkflowStatus::Active && !view.has_error && !view.in_maintenance;

@@ -3,18 +3,20 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use windlass_core::{Failure, FailureClass, Grant, LogLevel, Phase, ResolvedBy, Sent, Status};
+use windlass_core::{
+    Failure, FailureClass, Grant, LogLevel, LookupResult, Phase, ResolvedBy, Sent, Status,
+};
 use windlass_sandbox::HostCall;
 use windlass_store::{
     ApplyMutation, BeginMutation, BegunMutation, CaptureMutation, ClaimedRun, DoubtMutation,
-    FailMutation, Finding, NewLog,
+    FailMutation, NewLog,
 };
 
 use super::{Driver, Stop};
-use crate::engine::Effects;
-use crate::guard::guarded;
+use crate::engine::MutationMode;
 use crate::host::{called, check_grant, tool_call};
 use crate::lookup::look_up;
+use crate::panic::guarded;
 use crate::persist::persist;
 use crate::progress::ProgressStep;
 use crate::registry::{Callable, Target, full_name};
@@ -73,13 +75,13 @@ impl Driver {
             params: input.clone(),
             target: tool.subject(&input).place,
             ui_title: title,
-            reconcilable: tool.lookup(&input).is_some(),
+            reconcilable: tool.can_look_up(&input),
             price: self.prices.of(&called(tool, &input)),
             logs,
         };
         let begun = persist(|| self.store.begin_mutation(params.clone())).await?;
 
-        if self.effects == Effects::Capture {
+        if self.mutation_mode == MutationMode::Capture {
             let result = sample(&callable.spec().output);
             let params = CaptureMutation { claim: run.claim, result: result.clone() };
             persist(|| self.store.capture_mutation(params.clone())).await?;
@@ -212,16 +214,16 @@ async fn after_doubt(
         return Settled::InDoubt { failure, looked_up: None };
     };
     match finding {
-        Finding::Applied(result) => {
+        LookupResult::Applied(result) => {
             Settled::Applied { result, resolved_by: Some(ResolvedBy::Reconciliation) }
         }
-        Finding::Absent { counts_after: Duration::ZERO } => {
+        LookupResult::Absent { counts_after: Duration::ZERO } => {
             Settled::Failed { failure, resolved_by: Some(ResolvedBy::Reconciliation) }
         }
-        Finding::Absent { counts_after } => {
+        LookupResult::Absent { counts_after } => {
             Settled::InDoubt { failure, looked_up: Some(counts_after) }
         }
-        Finding::Unknown(_) => Settled::InDoubt { failure, looked_up: Some(Duration::ZERO) },
+        LookupResult::Unknown(_) => Settled::InDoubt { failure, looked_up: Some(Duration::ZERO) },
     }
 }
 

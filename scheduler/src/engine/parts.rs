@@ -13,9 +13,9 @@ use crate::registry::Registry;
 /// What an engine is made of.
 #[derive(Clone)]
 pub struct EngineParts {
-    /// What is remembered.
+    /// The store.
     pub store: SharedStore,
-    /// Where scripts run.
+    /// The sandbox that runs scripts.
     pub sandbox: Sandbox,
     /// What scripts may call.
     pub registry: Arc<Registry>,
@@ -23,25 +23,25 @@ pub struct EngineParts {
     pub policy: Policy,
     /// What effects cost.
     pub prices: Prices,
-    /// Who this worker is, how many runs it drives at a time, and which.
+    /// The id of this worker, how many runs it executes at a time, and which.
     pub worker: WorkerInfo,
-    /// What becomes of the mutations that scripts ask for.
-    pub effects: Effects,
-    /// The folder in which the workers of this machine declare themselves alive. Without one, a lost worker's runs are taken over
-    /// only when their leases end.
+    /// What the engine does with the mutations that scripts ask for.
+    pub mutation_mode: MutationMode,
+    /// The folder with the lock files of the workers on this machine. Without one, the runs of a dead worker are recovered only when
+    /// their leases end.
     pub workers_dir: Option<PathBuf>,
-    /// Who hears of progress.
+    /// Called for each step of progress.
     pub observer: Option<Observer>,
 }
 
-/// What becomes of the mutations that scripts ask for.
+/// What the engine does with the mutations that scripts ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Effects {
-    /// They are made.
+pub enum MutationMode {
+    /// They are executed.
     #[default]
-    Make,
-    /// They are captured in the ledger, nothing leaves, and `next` is given an answer made up from the tool's output schema. Only for
-    /// a store that holds a copy.
+    Execute,
+    /// They are captured in the ledger and no request is sent. `next` gets a sample answer that fits the tool's output schema. Use it
+    /// only with a copy of a store.
     Capture,
 }
 

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use windlass_core::Backoff;
+use windlass_core::ExponentialDelay;
 use windlass_store::WakeUps;
 
 use crate::error::EngineError;
 use crate::lease::every;
 
 /// How long an engine waits after errors of the store in a row; it never stops trying.
-const STORE_BACKOFF: Backoff =
-    Backoff { base_ms: 100, cap_ms: 10_000, tries: u32::MAX, jitter_percent: 0 };
+const STORE_BACKOFF: ExponentialDelay =
+    ExponentialDelay { first: Duration::from_millis(100), longest: Duration::from_secs(10) };
 
 /// How long a worker without a free slot does not listen.
 const FULL: Duration = Duration::from_secs(1);
@@ -51,8 +51,7 @@ impl Pause {
             Err(error) => return Err(error),
         };
         self.errors = self.errors.saturating_add(1);
-        let pause =
-            STORE_BACKOFF.delay(self.errors).unwrap_or(Duration::from_millis(STORE_BACKOFF.cap_ms));
+        let pause = STORE_BACKOFF.after(self.errors);
         tracing::warn!(%error, "the store does not answer, trying again in {pause:?}");
         Ok(Some(pause))
     }

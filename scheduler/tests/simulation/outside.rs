@@ -4,8 +4,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use windlass_core::{Clock, Failure, FailureClass, ManualClock, MutationId, Timestamp};
-use windlass_scheduler::{Reconciliation, ToolError};
+use windlass_core::{
+    Clock, Failure, FailureClass, LookupResult, ManualClock, MutationId, Timestamp,
+};
+use windlass_scheduler::ToolError;
 
 use crate::rng::Rng;
 use crate::tally::Tally;
@@ -168,26 +170,28 @@ impl Outside {
     }
 
     /// Somebody asks whether a request was obeyed.
-    pub(crate) fn look_up(&self, request: &Request) -> Reconciliation {
+    pub(crate) fn look_up(&self, request: &Request) -> LookupResult {
         let mut world = self.lock();
         if !world.is_calm && world.rng.chance(35) {
             world.tally.count("lookup in vain");
-            return Reconciliation::Retry(Failure::network("no answer"));
+            return LookupResult::Unknown(Failure::network("no answer"));
         }
         if request.nature == Nature::Resent {
             let is_known = world.known(request).is_some();
             world.tally.count(if is_known { "sent again: known" } else { "sent again: applied" });
-            return Reconciliation::Applied(world.apply(request));
+            return LookupResult::Applied(world.apply(request));
         }
         let by_key = |done: &&Application| done.request.key == request.key;
         match world.applied.iter().find(by_key).map(|done| done.result.clone()) {
             Some(result) => {
                 world.tally.count("lookup found");
-                Reconciliation::Applied(result)
+                LookupResult::Applied(result)
             }
             None => {
                 world.tally.count("lookup absent");
-                Reconciliation::NotApplied
+                let is_late = request.nature == Nature::Late;
+                let counts_after = if is_late { LATEST } else { Duration::ZERO };
+                LookupResult::Absent { counts_after }
             }
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use windlass_core::{
     Clock, Id, ManualClock, Prices, Timestamp, WorkerId, WorkflowStatus, WorkspaceId,
 };
-use windlass_scheduler::{Effects, EngineParts};
+use windlass_scheduler::{EngineParts, MutationMode};
 use windlass_store::{ClaimFilter, Layered, SharedStore, WorkerInfo};
 
 use crate::gate::{Gate, Passage, Point, Ticket};
@@ -142,7 +142,7 @@ impl<'a> Simulation<'a> {
                 slots: 1,
                 filter: ClaimFilter::default(),
             },
-            effects: Effects::Make,
+            mutation_mode: MutationMode::Execute,
             workers_dir: None,
             observer: None,
         };

@@ -4,13 +4,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use windlass_core::{Failure, Id, MutationId, Timestamp};
-use windlass_scheduler::{
-    Effect, Lookup, Reconciliation, Registry, Subject, Tool, ToolCall, ToolError, ToolSpec,
-};
+use windlass_core::{Failure, Id, LookupResult, MutationId, Timestamp};
+use windlass_scheduler::{Effect, Registry, Subject, Tool, ToolCall, ToolError, ToolSpec};
 
 use crate::gate::{Gate, Point};
-use crate::outside::{LATEST, Nature, Outside, Request};
+use crate::outside::{Nature, Outside, Request};
 use crate::shop::Shop;
 
 /// Everything that this worker's scripts may call.
@@ -113,15 +111,11 @@ impl Tool for Service {
         Subject { place: messages_of(input).join(" and "), scope: None }
     }
 
-    fn lookup(&self, _input: &Value) -> Option<Lookup> {
-        match self.nature {
-            Nature::Asked | Nature::Resent => Some(Lookup::default()),
-            Nature::Late => Some(Lookup { absence_counts_after: LATEST }),
-            Nature::Blind => None,
-        }
+    fn can_look_up(&self, _input: &Value) -> bool {
+        self.nature != Nature::Blind
     }
 
-    async fn reconcile(&self, call: ToolCall) -> Reconciliation {
+    async fn reconcile(&self, call: ToolCall) -> LookupResult {
         let request = self.request(&call);
         self.gate.pass(Point::LooksUp(self.nature)).await;
         let found = self.outside.look_up(&request);

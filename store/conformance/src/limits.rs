@@ -1,12 +1,12 @@
 //! What one workflow may do: poisoned events, effects in an hour, doubts in an hour.
 
 use serde_json::json;
-use windlass_core::{Action, Capability, EventStatus, FailureClass, Grant, Phase};
+use windlass_core::{LookupResult, Action, Capability, EventStatus, FailureClass, Grant, Phase};
 
 use crate::builders::MUTATIONS_PER_HOUR;
 use crate::world::{TestStore, World, pipeline, seconds};
 use windlass_store::{
-    Bump, Finding, NotificationKind, ParkedEventAction, Result, SaveScript, SettleEvent, StoreError,
+    Bump, NotificationKind, ParkedEventAction, Result, SaveScript, SettleEvent, StoreError,
 };
 
 /// Loses the worker of a run that has reserved `mails`, so many times.
@@ -155,7 +155,7 @@ pub async fn too_many_doubts_open_the_circuit_until_a_person_looks(test_store: T
     for nth in 1..=5 {
         let (_, mutation) = world.looked_up(&["m1"]).await;
         assert_eq!(world.notices().await, [], "doubt {nth}");
-        let absent = Finding::Absent { counts_after: seconds(0) };
+        let absent = LookupResult::Absent { counts_after: seconds(0) };
         world.find(mutation, absent).await.unwrap();
     }
 
@@ -165,7 +165,7 @@ pub async fn too_many_doubts_open_the_circuit_until_a_person_looks(test_store: T
     assert_eq!(world.claim().await, None);
     world.control(Action::Resume).await.unwrap();
     let (_, mutation) = world.looked_up(&["m1"]).await;
-    world.find(mutation, Finding::Applied(json!({}))).await.unwrap();
+    world.find(mutation, LookupResult::Applied(json!({}))).await.unwrap();
     assert_eq!(world.seen().await.error, None, "the count began anew");
 }
 

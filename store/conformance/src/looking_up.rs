@@ -1,18 +1,18 @@
 //! Doubts that a tool can look up: attempts that are counted, spaced and given up.
 
 use serde_json::json;
-use windlass_core::{
+use windlass_core::{LookupResult, 
     Action, EventStatus, Failure, MutationStatus, Phase, ResolutionKind, ResolvedBy, Status,
 };
 
 use crate::world::{TestStore, World, seconds};
-use windlass_store::{ClaimLookups, Finding, NotificationKind, SettleLookup, StoreError};
+use windlass_store::{ClaimLookups, NotificationKind, SettleLookup, StoreError};
 
-fn in_vain() -> Finding {
-    Finding::Unknown(Failure::network("the service does not answer"))
+fn in_vain() -> LookupResult {
+    LookupResult::Unknown(Failure::network("the service does not answer"))
 }
 
-const ABSENT: Finding = Finding::Absent { counts_after: std::time::Duration::ZERO };
+const ABSENT: LookupResult = LookupResult::Absent { counts_after: std::time::Duration::ZERO };
 
 pub async fn a_doubt_that_can_be_looked_up_blocks_and_asks_nobody_yet(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1", "m2"]).await;
@@ -90,7 +90,7 @@ pub async fn what_is_found_goes_forward(test_store: TestStore) {
     let (run, mutation) = world.looked_up(&["m1"]).await;
     let result = json!({ "row": 9 });
 
-    let status = world.find(mutation, Finding::Applied(result.clone())).await.unwrap();
+    let status = world.find(mutation, LookupResult::Applied(result.clone())).await.unwrap();
 
     let row = world.mutation(mutation).await;
     assert_eq!((status, row.status), (MutationStatus::Applied, MutationStatus::Applied));
@@ -122,7 +122,7 @@ pub async fn absence_counts_only_after_its_time(test_store: TestStore) {
     let (_, mutation) = world.looked_up(&["m1"]).await;
     world.advance(seconds(10));
     let doubted_at = world.mutation(mutation).await.created_at;
-    let absent = || Finding::Absent { counts_after: seconds(100) };
+    let absent = || LookupResult::Absent { counts_after: seconds(100) };
     assert_eq!(world.due_lookups().await.len(), 1);
 
     let early = world.find(mutation, absent()).await.unwrap();
@@ -140,7 +140,7 @@ pub async fn absence_counts_from_when_the_request_may_have_left_last(test_store:
     let world = World::with_mails(test_store, &["m1"]).await;
     let run = world.reserve(&["m1"]).await;
     let mutation = world.begin_as(&run, true).await.unwrap();
-    let absent = || Finding::Absent { counts_after: seconds(40) };
+    let absent = || LookupResult::Absent { counts_after: seconds(40) };
     world.advance(seconds(50));
     world.crash().await;
     let lost_at = world.store.now().await.unwrap();
@@ -163,7 +163,7 @@ pub async fn absence_counts_from_when_the_request_may_have_left_last(test_store:
 pub async fn what_was_seen_too_early_proves_nothing_later(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1"]).await;
     let (_, mutation) = world.looked_up(&["m1"]).await;
-    let absent = || Finding::Absent { counts_after: seconds(30) };
+    let absent = || LookupResult::Absent { counts_after: seconds(30) };
     world.advance(seconds(10));
     world.due_lookups().await;
     world.advance(seconds(30));
@@ -230,7 +230,7 @@ pub async fn to_try_again_counts_anew(test_store: TestStore) {
     assert_eq!((row.resolved_by, world.notices().await.len()), (None, 0));
     let due = world.due_lookups().await;
     assert_eq!(due[0].mutation.reconcile_attempts, 1);
-    world.find(mutation, Finding::Applied(json!({}))).await.unwrap();
+    world.find(mutation, LookupResult::Applied(json!({}))).await.unwrap();
     assert_eq!(world.take("record").await.state.phase, Phase::Emitting);
 }
 
@@ -247,7 +247,7 @@ pub async fn an_attempt_that_was_overtaken_changes_nothing_unless_it_knows(test_
 
     world.store.settle_lookup(settle(in_vain())).await.unwrap();
     assert_eq!(world.mutation(mutation).await, before);
-    world.store.settle_lookup(settle(Finding::Applied(json!({})))).await.unwrap();
+    world.store.settle_lookup(settle(LookupResult::Applied(json!({})))).await.unwrap();
 
     assert_eq!(world.mutation(mutation).await.status, MutationStatus::Applied);
 }
@@ -295,7 +295,7 @@ pub async fn a_person_may_answer_between_two_attempts(test_store: TestStore) {
 
     world.resolve(mutation, ResolutionKind::DidNotHappen).await.unwrap();
 
-    let late = world.find(mutation, Finding::Applied(json!({}))).await.unwrap_err();
+    let late = world.find(mutation, LookupResult::Applied(json!({}))).await.unwrap_err();
     assert!(matches!(late, StoreError::NotNow { .. }), "{late}");
     world.advance(seconds(86_400));
     assert_eq!(world.due_lookups().await, []);
@@ -309,7 +309,7 @@ pub async fn a_paused_workflow_is_looked_up_and_stays_paused(test_store: TestSto
     world.advance(seconds(10));
 
     assert_eq!(world.due_lookups().await.len(), 1);
-    world.find(mutation, Finding::Applied(json!({}))).await.unwrap();
+    world.find(mutation, LookupResult::Applied(json!({}))).await.unwrap();
 
     assert_eq!(world.claim().await, None);
     world.control(Action::Resume).await.unwrap();

@@ -1,13 +1,13 @@
 //! Doubts: settled by a person or by looking, once.
 
 use serde_json::json;
-use windlass_core::{
+use windlass_core::{LookupResult, 
     Action, EventStatus, Id, MutationId, MutationStatus, Outcome, Phase, ResolutionKind,
     ResolvedBy, Status, WorkflowStatus,
 };
 
 use crate::world::{TestStore, World, start};
-use windlass_store::{Finding, StoreError};
+use windlass_store::StoreError;
 
 pub async fn what_did_not_happen_is_prepared_anew(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1"]).await;
@@ -79,7 +79,7 @@ pub async fn a_doubt_is_settled_once(test_store: TestStore) {
     let settled = world.resolve(mutation, ResolutionKind::Skip).await.unwrap();
 
     let again = world.resolve(mutation, ResolutionKind::DidNotHappen).await.unwrap_err();
-    let reconciled = world.find(mutation, Finding::Applied(json!(1))).await.unwrap_err();
+    let reconciled = world.find(mutation, LookupResult::Applied(json!(1))).await.unwrap_err();
 
     assert!(matches!(again, StoreError::NotNow { .. }), "{again}");
     assert!(matches!(reconciled, StoreError::NotNow { .. }), "{reconciled}");

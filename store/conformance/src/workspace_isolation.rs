@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
-use windlass_core::{
+use windlass_core::{LookupResult, 
     Action, EventStatus, Failure, FailureClass, LimitKey, ResolutionKind, RunLimit,
 };
 
@@ -11,7 +11,7 @@ use crate::isolation::{Boundary, all_events, claim_by, everything, logs_of, seen
 use crate::world::{LEASE, TestStore, World, event, pipeline, seconds, worker_info};
 use windlass_store::{
     AnyId, Bump, CaptureMutation, Claim, ClaimFilter, ClaimLookups, ClaimScope, DoubtMutation,
-    EndedRuns, Finding, Heartbeat, LeaseRenewal, METHODS, NewEvent, ParkedEventAction, Result,
+    EndedRuns, Heartbeat, LeaseRenewal, METHODS, NewEvent, ParkedEventAction, Result,
     RouteWorkflow, RunFilter, ScriptMessage, SetLimit, SettleEvent, SettleLookup, StoreError,
 };
 
@@ -179,9 +179,9 @@ async fn doubt(boundary: &Boundary, mail: &str) {
         let workspace = world.workspace;
         world.store.settle_lookup(SettleLookup { workspace, mutation, attempt, finding }).await
     };
-    let found = find(&boundary.outside, Finding::Applied(json!({}))).await;
+    let found = find(&boundary.outside, LookupResult::Applied(json!({}))).await;
     assert!(matches!(found, Err(StoreError::NotFound { .. })), "{found:?}");
-    let in_vain = || Finding::Unknown(Failure::network("no answer"));
+    let in_vain = || LookupResult::Unknown(Failure::network("no answer"));
     boundary.refused(async |world| find(world, in_vain()).await).await;
     boundary.refused(async |world| world.resolve(mutation, ResolutionKind::Happened).await).await;
     let run = boundary.take("record").await;

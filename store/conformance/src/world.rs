@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde_json::json;
 use windlass_core::{
-    Action, Failure, FailureClass, Grant, HandlerKind, Id, InputId, Manifest, ManualClock,
-    MutationId, MutationStatus, Phase, ResolutionKind, RunId, ScriptId, WorkerId, WorkflowId,
-    WorkspaceId,
+    Action, Failure, FailureClass, Grant, HandlerKind, Id, InputId, LookupResult, Manifest,
+    ManualClock, MutationId, MutationStatus, Phase, ResolutionKind, RunId, ScriptId, WorkerId,
+    WorkflowId, WorkspaceId,
 };
 
 pub use crate::builders::{
@@ -17,8 +17,8 @@ pub use crate::builders::{
 use windlass_store::{
     ActivateScript, ApplyMutation, BeginMutation, Bump, CheckpointPrepare, Claim, ClaimFilter,
     ClaimLookups, ClaimRuns, ClaimScope, ClaimedRun, CommitConsumer, CommitProducer, Committed,
-    ControlWorkflow, DoubtMutation, DueLookup, EndedRuns, FailMutation, Finding, FollowUp,
-    Heartbeat, LeaseRenewal, Mutation, NewEvent, NewInput, RecoverRuns, RecoveredRun, Reservation,
+    ControlWorkflow, DoubtMutation, DueLookup, EndedRuns, FailMutation, FollowUp, Heartbeat,
+    LeaseRenewal, Mutation, NewEvent, NewInput, RecoverRuns, RecoveredRun, Reservation,
     ResolveMutation, Result, SaveScript, SavedScript, Session, SettleLookup, SharedStore,
     StartSession, StopRun, Workflow,
 };
@@ -340,7 +340,11 @@ impl World {
     }
 
     /// Lets the tool find this at its next attempt, or at once where none is due.
-    pub async fn find(&self, mutation: MutationId, finding: Finding) -> Result<MutationStatus> {
+    pub async fn find(
+        &self,
+        mutation: MutationId,
+        finding: LookupResult,
+    ) -> Result<MutationStatus> {
         let attempt = self.mutation(mutation).await.reconcile_attempts;
         self.store
             .settle_lookup(SettleLookup { workspace: self.workspace, mutation, attempt, finding })

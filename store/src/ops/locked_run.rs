@@ -40,7 +40,7 @@ impl LockedRun {
         StopContext {
             transient_failures: to_u32(self.workflow.transient_failures),
             backoff: &policy.transient,
-            seed: self.run.id.0.seed(),
+            jitter_seed: self.run.id.0.seed(),
             recourse: self.recourse,
         }
     }

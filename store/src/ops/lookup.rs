@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use serde_json::json;
-use windlass_core::{Failure, MutationId, MutationStatus, ResolvedBy, WorkspaceId};
+use windlass_core::{Failure, LookupResult, MutationId, MutationStatus, ResolvedBy, WorkspaceId};
 
 use super::dialect::RunQueryDsl;
 use super::doubt::{lock_run_in_doubt, settle};
@@ -14,7 +14,7 @@ use crate::convert::to_u32;
 use crate::error::Result;
 use crate::literals::IsLookedUp;
 use crate::model::DueLookup;
-use crate::params::{ClaimLookups, Finding, SettleLookup};
+use crate::params::{ClaimLookups, SettleLookup};
 use crate::rows::{At, Db, MutationRow};
 use crate::schema::{mutations, workflows};
 
@@ -75,10 +75,10 @@ impl Operation for SettleLookup {
         let row = MutationRow::query().filter(mutations::id.eq(Db(self.mutation)));
         let row: MutationRow = row.first(tx.conn).await?;
         match self.finding {
-            Finding::Applied(result) => reconciled(tx, locked, self.mutation, Some(&result)).await,
+            LookupResult::Applied(result) => reconciled(tx, locked, self.mutation, Some(&result)).await,
             // A newer attempt, or the person who resolved it, decides.
             _ if to_u32(row.reconcile_attempts) != self.attempt => Ok(row.status.0),
-            Finding::Absent { counts_after } => {
+            LookupResult::Absent { counts_after } => {
                 // The request left before the run ended, and the answer is as old as the start of the attempt.
                 let At(left_by) = locked.run.ended_at.unwrap_or(At(tx.now));
                 let At(looked_at) = row.last_reconcile_at.unwrap_or(At(tx.now));
@@ -91,7 +91,7 @@ impl Operation for SettleLookup {
                 end_attempt(tx, row.id, NextLookup { attempts, at: At(counts_at) }).await?;
                 Ok(row.status.0)
             }
-            Finding::Unknown(failure) => match tx.policy.lookup.delay(self.attempt) {
+            LookupResult::Unknown(failure) => match tx.policy.lookup.delay(self.attempt) {
                 Some(delay) => {
                     let attempts = row.reconcile_attempts;
                     let at = At(tx.now.after(delay));
@@ -143,8 +143,8 @@ async fn reconciled(
     mutation: MutationId,
     found: Option<&serde_json::Value>,
 ) -> Result<MutationStatus> {
-    let breaker = tx.policy.effects.breaker(to_u32(locked.workflow.window_doubts));
-    let changes = locked.state.reconcile(found.is_some())?.held_by(breaker);
+    let too_many_doubts = tx.policy.effects.too_many_doubts(to_u32(locked.workflow.window_doubts));
+    let changes = locked.state.reconcile(found.is_some())?.blocked_by(too_many_doubts);
     let settled = changes.run.mutation.unwrap_or(MutationStatus::Failed);
     let entry = Entry::by_windlass("mutation.reconciled", &mutation)
         .with(json!({ "happened": found.is_some(), "run": locked.run.id.0 }));

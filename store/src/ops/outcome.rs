@@ -114,7 +114,7 @@ pub(super) async fn apply_workflow_changes(
         locked.workflow.lost_runs = 0;
     }
     locked.state = changes.run;
-    apply_workflow_change(tx, locked, changes.hold).await
+    apply_workflow_change(tx, locked, changes.workflow).await
 }
 
 async fn write_mutation(

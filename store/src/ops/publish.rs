@@ -178,7 +178,7 @@ impl Publication {
     ) -> bool {
         let key = (topic, message_id);
         let (event, is_changed) = match topics.existing.get(&key) {
-            Some(existing) if !existing.status.0.takes_correction() => return false,
+            Some(existing) if !existing.status.0.accepts_new_payload() => return false,
             Some(existing) => {
                 let is_changed = existing.payload.0 != payload;
                 self.corrected.push((existing.id, payload));

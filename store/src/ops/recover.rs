@@ -60,8 +60,8 @@ fn is_lost(tx: &Tx<'_>, locked: &LockedRun, params: &RecoverRuns) -> bool {
 
 async fn recover(tx: &Tx<'_>, mut locked: LockedRun) -> Result<RecoveredRun> {
     locked.workflow.lost_runs = locked.workflow.lost_runs.saturating_add(1);
-    let limit = tx.policy.runs.gives_up(to_u32(locked.workflow.lost_runs));
-    let changes = locked.state.crash(locked.recourse)?.held_by(limit);
+    let limit = tx.policy.runs.lost_too_often(to_u32(locked.workflow.lost_runs));
+    let changes = locked.state.crash(locked.recourse)?.blocked_by(limit);
     let lost = "the worker that had this run was lost";
     write(tx, locked, changes, lost).await
 }
@@ -78,7 +78,7 @@ async fn write(
     changes: Changes,
     why: &str,
 ) -> Result<RecoveredRun> {
-    let cause = match &changes.hold {
+    let cause = match &changes.workflow {
         WorkflowChange::Block(failure)
         | WorkflowChange::LookUp(failure)
         | WorkflowChange::Maintenance(failure) => Cause::from(failure),

@@ -58,7 +58,7 @@ impl Operation for SaveScript {
 
 /// Refuses a repair that asks for more than the repaired version was granted.
 fn refuse_widening(repaired: &ScriptRow, wanted: &Grant) -> Result<()> {
-    let beyond = repaired.granted.0.beyond(wanted);
+    let beyond = repaired.granted.0.not_covered(wanted);
     if beyond.is_empty() {
         return Ok(());
     }

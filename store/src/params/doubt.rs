@@ -1,9 +1,9 @@
-//! What a person or a tool says of a doubt, and of an event that was taken out of the way.
+//! How a person or a tool settles a doubt, and how a person settles a parked event.
 
 use std::time::Duration;
 
 use serde_json::Value;
-use windlass_core::{EventId, Failure, MutationId, ResolutionKind, WorkflowId, WorkspaceId};
+use windlass_core::{EventId, LookupResult, MutationId, ResolutionKind, WorkflowId, WorkspaceId};
 
 /// A person settles a doubt.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,21 +67,7 @@ pub struct SettleLookup {
     /// Which attempt, as [`ClaimLookups`] counted it.
     pub attempt: u32,
     /// What was found.
-    pub finding: Finding,
-}
-
-/// What looking an effect up found.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Finding {
-    /// It is there; the result is as close to the original answer as can be had.
-    Applied(Value),
-    /// It is not there.
-    Absent {
-        /// How long after the request that proves something.
-        counts_after: Duration,
-    },
-    /// It could not be looked up.
-    Unknown(Failure),
+    pub finding: LookupResult,
 }
 
 /// A person decides about a parked event.

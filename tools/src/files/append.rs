@@ -16,12 +16,13 @@
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use windlass_core::Failure;
-use windlass_scheduler::{Effect, Lookup, Subject, ToolCall, ToolError};
+use windlass_scheduler::{Effect, Subject, ToolCall, ToolError};
 
 use super::disk::{open_exclusively, open_when_free, sync_folder};
 use super::roots::{Place, Roots};
@@ -92,10 +93,10 @@ without a key, or with one that the line does not contain, a person is asked whe
         super::subject(&input.path)
     }
 
-    fn lookup(&self, input: &AppendInput) -> Option<Lookup> {
+    fn absence_counts_after(&self, input: &AppendInput) -> Option<Duration> {
         let is_found_by_key =
             input.key.as_deref().is_some_and(|key| !key.is_empty() && input.line.contains(key));
-        is_found_by_key.then(Lookup::default)
+        is_found_by_key.then_some(Duration::ZERO)
     }
 
     async fn reconcile(

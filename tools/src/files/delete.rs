@@ -2,12 +2,13 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use windlass_core::Failure;
-use windlass_scheduler::{Effect, Lookup, Subject, ToolCall, ToolError};
+use windlass_scheduler::{Effect, Subject, ToolCall, ToolError};
 
 use super::disk::sync_folder;
 use super::roots::Roots;
@@ -69,8 +70,8 @@ A file that does not exist is an error. Folders are not deleted.",
         super::subject(&input.path)
     }
 
-    fn lookup(&self, _input: &DeleteInput) -> Option<Lookup> {
-        Some(Lookup::default())
+    fn absence_counts_after(&self, _input: &DeleteInput) -> Option<Duration> {
+        Some(Duration::ZERO)
     }
 
     /// The effect is there if the file is not.

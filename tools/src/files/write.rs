@@ -7,12 +7,13 @@
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use windlass_core::Failure;
-use windlass_scheduler::{Effect, Lookup, Subject, ToolCall, ToolError};
+use windlass_scheduler::{Effect, Subject, ToolCall, ToolError};
 
 use super::disk::{open_exclusively, open_to_read, open_when_free, sync_folder};
 use super::read::read_at_most;
@@ -84,8 +85,8 @@ The file and its folder are created where they are missing. Others see the old t
         super::subject(&input.path)
     }
 
-    fn lookup(&self, _input: &WriteInput) -> Option<Lookup> {
-        Some(Lookup::default())
+    fn absence_counts_after(&self, _input: &WriteInput) -> Option<Duration> {
+        Some(Duration::ZERO)
     }
 
     /// The effect is there if the file has the text. If someone replaced it since, writing it again is what was asked for.

@@ -6,7 +6,6 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{StatusCode, Url};
 use serde_json::Value;
 use windlass_core::Failure;
-use windlass_scheduler::Lookup;
 
 use super::allow::AllowList;
 use crate::ToolsConfigError;
@@ -31,7 +30,7 @@ pub(super) struct Endpoints(Vec<Endpoint>);
 pub(super) struct Endpoint {
     url: Url,
     pub(super) way: Way,
-    absence_after: Duration,
+    pub(super) absence_after: Duration,
 }
 
 /// How an effect is found out.
@@ -99,10 +98,6 @@ impl Endpoint {
         };
         let seconds = |n: u32| Duration::from_secs(n.into());
         Ok(Self { url, way, absence_after: config.absence_after_s.map_or(default, seconds) })
-    }
-
-    pub(super) const fn lookup(&self) -> Lookup {
-        Lookup { absence_counts_after: self.absence_after }
     }
 
     fn covers(&self, url: &Url) -> bool {
@@ -234,7 +229,7 @@ mod tests {
         .unwrap();
         let absence = |path: &str| {
             let url = Url::parse(&format!("https://api.example{path}")).unwrap();
-            endpoints.of(&url).unwrap().lookup().absence_counts_after.as_secs()
+            endpoints.of(&url).unwrap().absence_after.as_secs()
         };
 
         assert_eq!(["/x", "/orders/1", "/orders/drafts/1"].map(absence), [0, 60, 7]);

@@ -17,11 +17,11 @@ use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, HeaderMap, LOCATION};
 use reqwest::{Method as HttpMethod, Response, StatusCode, Url};
 use tokio::time::Instant;
 use windlass_core::{Failure, FailureClass, Sent};
-use windlass_scheduler::{Effect, Lookup, Subject, Tool, ToolCall, ToolError};
+use windlass_scheduler::{Effect, Subject, Tool, ToolCall, ToolError};
 
 use self::added::AddedHeaders;
 use self::answer::{Answer, BodyError, BodyLimits};
-use self::endpoints::{Endpoint, EndpointQuestion, Endpoints, Way};
+use self::endpoints::{EndpointQuestion, Endpoints, Way};
 use self::request::{ChangeInput, LookInput, Outgoing, without_query};
 use self::verdict::Verdict;
 use self::wire::{SystemLookup, Wire};
@@ -171,9 +171,9 @@ impl Method for Change {
         self.http.change(outgoing, self.http.limits(&call)).await
     }
 
-    fn lookup(&self, input: &ChangeInput) -> Option<Lookup> {
+    fn absence_counts_after(&self, input: &ChangeInput) -> Option<Duration> {
         let url = Url::parse(&input.url).ok()?;
-        self.http.endpoints.of(&url).map(Endpoint::lookup)
+        self.http.endpoints.of(&url).map(|endpoint| endpoint.absence_after)
     }
 
     async fn reconcile(

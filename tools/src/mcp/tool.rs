@@ -7,10 +7,8 @@ use async_trait::async_trait;
 use rmcp::model::CallToolResult;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
-use windlass_core::{Failure, FailureClass, Sent};
-use windlass_scheduler::{
-    Effect, Lookup, Reconciliation, Subject, Tool, ToolCall, ToolError, ToolSpec,
-};
+use windlass_core::{Failure, FailureClass, LookupResult, Sent};
+use windlass_scheduler::{Effect, Subject, Tool, ToolCall, ToolError, ToolSpec};
 
 use super::config::Errors;
 use super::definition::Definition;
@@ -145,29 +143,29 @@ impl Tool for ConnectorTool {
         Subject { place, scope: None }
     }
 
-    fn lookup(&self, input: &Value) -> Option<Lookup> {
-        let (look_up, _) = self.look_up.as_ref()?;
-        look_up.arguments(Original { input, key: "" }).ok()?;
-        Some(Lookup { absence_counts_after: look_up.absence_counts_after().unwrap_or_default() })
+    fn can_look_up(&self, input: &Value) -> bool {
+        let arguments =
+            |(look_up, _): &(LookUp, Definition)| look_up.arguments(Original { input, key: "" });
+        self.look_up.as_ref().is_some_and(|it| arguments(it).is_ok())
     }
 
-    async fn reconcile(&self, call: ToolCall) -> Reconciliation {
+    async fn reconcile(&self, call: ToolCall) -> LookupResult {
         let Some((look_up, reader)) = &self.look_up else {
-            return Reconciliation::Retry(Failure::internal(
+            return LookupResult::Unknown(Failure::internal(
                 "this tool cannot look its effects up",
             ));
         };
         match self.look(look_up, reader, &call).await {
-            Ok((Seen::Effect, answer)) => Reconciliation::Applied(answer),
-            Ok((Seen::Nothing, _)) if look_up.absence_counts_after().is_some() => {
-                Reconciliation::NotApplied
-            }
-            Ok((Seen::Nothing, _)) => Reconciliation::Retry(of_server(
-                &self.server.name,
-                FailureClass::Network,
-                format!("`{}` does not show the effect, which proves nothing yet", reader.name),
-            )),
-            Err(failure) => Reconciliation::Retry(failure),
+            Ok((Seen::Effect, answer)) => LookupResult::Applied(answer),
+            Ok((Seen::Nothing, _)) => match look_up.absence_counts_after() {
+                Some(counts_after) => LookupResult::Absent { counts_after },
+                None => LookupResult::Unknown(of_server(
+                    &self.server.name,
+                    FailureClass::Network,
+                    format!("`{}` does not show the effect, which proves nothing yet", reader.name),
+                )),
+            },
+            Err(failure) => LookupResult::Unknown(failure),
         }
     }
 }

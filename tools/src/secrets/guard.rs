@@ -4,10 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::Value;
-use windlass_core::Failure;
-use windlass_scheduler::{
-    Effect, Lookup, Reconciliation, Subject, Tool, ToolCall, ToolError, ToolSpec,
-};
+use windlass_core::{Failure, LookupResult};
+use windlass_scheduler::{Effect, Subject, Tool, ToolCall, ToolError, ToolSpec};
 
 use super::Secrets;
 
@@ -41,18 +39,16 @@ impl Tool for Guarded {
         self.inner.subject(input)
     }
 
-    fn lookup(&self, input: &Value) -> Option<Lookup> {
-        self.inner.lookup(input)
+    fn can_look_up(&self, input: &Value) -> bool {
+        self.inner.can_look_up(input)
     }
 
-    async fn reconcile(&self, call: ToolCall) -> Reconciliation {
+    async fn reconcile(&self, call: ToolCall) -> LookupResult {
         match self.inner.reconcile(call).await {
-            Reconciliation::Applied(result) => {
-                Reconciliation::Applied(self.secrets.blot_value(result))
-            }
-            Reconciliation::NotApplied => Reconciliation::NotApplied,
-            Reconciliation::Retry(failure) => {
-                Reconciliation::Retry(self.secrets.blot_failure(failure))
+            LookupResult::Applied(result) => LookupResult::Applied(self.secrets.blot_value(result)),
+            absent @ LookupResult::Absent { .. } => absent,
+            LookupResult::Unknown(failure) => {
+                LookupResult::Unknown(self.secrets.blot_failure(failure))
             }
         }
     }

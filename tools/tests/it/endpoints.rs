@@ -1,13 +1,13 @@
 //! What becomes of a request whose answer is lost, where the configuration says how to find it out.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::{Value, json};
-use windlass_core::Sent;
-use windlass_scheduler::Reconciliation;
+use windlass_core::{LookupResult, Sent};
 
 use crate::server::{answering_in_turn, nobody};
-use crate::world::{KEY, World};
+use crate::world::{ABSENT, KEY, World};
 
 const CREATED: &str = "HTTP/1.1 201 Created\r\ncontent-type: application/json\r\ncontent-length: 8\r\nconnection: close\r\n\r\n{\"id\":7}";
 
@@ -43,7 +43,7 @@ async fn scene(endpoint: &Value, answers: &[String]) -> Scene {
 
 impl Scene {
     /// A change whose answer is lost, and what is found out then.
-    async fn lose_and_find_out(&self, name: &str) -> Reconciliation {
+    async fn lose_and_find_out(&self, name: &str) -> LookupResult {
         let error = self.world.call(name, self.input.clone()).await.unwrap_err();
         assert_eq!(error.sent, Sent::Maybe, "{error}");
         assert!(self.world.can_reconcile(name, &self.input));
@@ -70,7 +70,7 @@ async fn a_lost_answer_is_had_by_sending_the_same_again() {
 
         let found = scene.lose_and_find_out(name).await;
 
-        let Reconciliation::Applied(result) = found else { panic!("{name}: {found:?}") };
+        let LookupResult::Applied(result) = found else { panic!("{name}: {found:?}") };
         assert_eq!((&result["status"], &result["body"]["id"]), (&json!(201), &json!(7)));
         let got = scene.got();
         assert_eq!(got.len(), 2);
@@ -84,7 +84,7 @@ async fn a_repetition_that_is_refused_for_what_it_says_did_not_happen() {
     for line in ["400 Bad Request", "413 Content Too Large", "415 X", "422 Unprocessable Content"] {
         let scene = scene(&idempotent(), &[String::new(), status(line)]).await;
 
-        assert_eq!(scene.lose_and_find_out("Http.post").await, Reconciliation::NotApplied);
+        assert_eq!(scene.lose_and_find_out("Http.post").await, ABSENT);
     }
 }
 
@@ -99,7 +99,7 @@ async fn a_repetition_that_is_refused_for_other_reasons_says_nothing_of_the_firs
 
         let found = scene.lose_and_find_out("Http.delete").await;
 
-        assert!(matches!(found, Reconciliation::Retry(_)), "{line}: {found:?}");
+        assert!(matches!(found, LookupResult::Unknown(_)), "{line}: {found:?}");
     }
 }
 
@@ -112,7 +112,7 @@ async fn a_repetition_that_does_not_get_through_says_nothing_of_the_first() {
 
     let found = World::with(&config).reconcile("Http.post", json!({"url": url})).await;
 
-    assert!(matches!(found, Reconciliation::Retry(_)), "{found:?}");
+    assert!(matches!(found, LookupResult::Unknown(_)), "{found:?}");
 }
 
 #[tokio::test]
@@ -121,7 +121,7 @@ async fn an_effect_is_asked_for_by_its_key() {
 
     let found = scene.lose_and_find_out("Http.post").await;
 
-    let Reconciliation::Applied(result) = found else { panic!("{found:?}") };
+    let LookupResult::Applied(result) = found else { panic!("{found:?}") };
     assert!(result["note"].as_str().unwrap().contains("found instead"), "{result}");
     let got = scene.got();
     assert!(got[1].starts_with(&format!("GET /find?key={KEY} HTTP/1.1\r\n")), "{}", got[1]);
@@ -142,12 +142,13 @@ async fn what_is_not_found_is_not_there() {
         (by_body.clone(), json_answer(&json!({"orders": [{"key": "another"}]}))),
     ] {
         let scene = scene(&endpoint, &[String::new(), answer]).await;
-        assert_eq!(scene.lose_and_find_out("Http.post").await, Reconciliation::NotApplied);
+        let absent = LookupResult::Absent { counts_after: Duration::from_secs(60) };
+        assert_eq!(scene.lose_and_find_out("Http.post").await, absent);
     }
     let there = json_answer(&json!({"orders": [{"key": KEY}]}));
     let scene = scene(&by_body, &[String::new(), there]).await;
 
-    assert!(matches!(scene.lose_and_find_out("Http.post").await, Reconciliation::Applied(_)));
+    assert!(matches!(scene.lose_and_find_out("Http.post").await, LookupResult::Applied(_)));
 }
 
 #[tokio::test]
@@ -169,7 +170,7 @@ async fn an_answer_that_is_none_proves_nothing() {
 
         let found = scene.lose_and_find_out("Http.post").await;
 
-        assert!(matches!(found, Reconciliation::Retry(_)), "{answer}: {found:?}");
+        assert!(matches!(found, LookupResult::Unknown(_)), "{answer}: {found:?}");
         assert_eq!(scene.got().len(), 2);
     }
 }

@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use windlass_core::{FailureClass, Sent};
-use windlass_scheduler::Reconciliation;
+use windlass_core::{FailureClass, LookupResult, Sent};
 use windlass_tools::{FilesConfig, ToolsConfig, builtin};
 
-use crate::world::{Notifications, World, link, paths};
+use crate::world::{ABSENT, Notifications, World, link, paths};
 
 #[tokio::test]
 async fn a_folder_lists_its_files_by_path() {
@@ -131,12 +130,12 @@ async fn a_keyed_line_is_found_again() {
     world.put("out/a.csv", "id-0,0\n");
     let input = json!({"path": "out/a.csv", "line": "id-1,5", "key": "id-1"});
     assert!(world.can_reconcile("Files.append", &input));
-    assert_eq!(world.reconcile("Files.append", input.clone()).await, Reconciliation::NotApplied);
+    assert_eq!(world.reconcile("Files.append", input.clone()).await, ABSENT);
 
     let answer = world.ok("Files.append", input.clone()).await;
     world.ok("Files.append", json!({"path": "out/a.csv", "line": "id-2,7"})).await;
 
-    assert_eq!(world.reconcile("Files.append", input).await, Reconciliation::Applied(answer));
+    assert_eq!(world.reconcile("Files.append", input).await, LookupResult::Applied(answer));
 }
 
 #[tokio::test]
@@ -145,7 +144,7 @@ async fn a_line_that_another_contains_is_not_taken_for_it() {
     world.put("out/a.csv", "x,id-1,5\nid-1,55\nid-1,");
     let input = json!({"path": "out/a.csv", "line": "id-1,5", "key": "id-1"});
 
-    assert_eq!(world.reconcile("Files.append", input).await, Reconciliation::NotApplied);
+    assert_eq!(world.reconcile("Files.append", input).await, ABSENT);
 }
 
 #[tokio::test]
@@ -154,7 +153,7 @@ async fn a_keyed_line_that_lacks_only_its_end_was_written() {
     world.put("out/a.csv", "id-0,0\nid-1,5");
     let input = json!({"path": "out/a.csv", "line": "id-1,5", "key": "id-1"});
 
-    assert!(matches!(world.reconcile("Files.append", input).await, Reconciliation::Applied(_)));
+    assert!(matches!(world.reconcile("Files.append", input).await, LookupResult::Applied(_)));
     world.ok("Files.append", json!({"path": "out/a.csv", "line": "id-2,7"})).await;
     assert_eq!(world.text("out/a.csv"), "id-0,0\nid-1,5\nid-2,7\n");
 }
@@ -164,7 +163,7 @@ async fn a_line_torn_by_a_power_cut_is_absent_and_then_completed() {
     let world = World::new();
     world.put("out/a.csv", "id-0,0\nid-1");
     let input = json!({"path": "out/a.csv", "line": "id-1,5", "key": "id-1"});
-    assert_eq!(world.reconcile("Files.append", input.clone()).await, Reconciliation::NotApplied);
+    assert_eq!(world.reconcile("Files.append", input.clone()).await, ABSENT);
 
     let answer = world.ok("Files.append", input).await;
 
@@ -176,7 +175,7 @@ async fn a_line_torn_by_a_power_cut_is_absent_and_then_completed() {
 async fn a_line_in_a_file_that_does_not_exist_was_not_written() {
     let input = json!({"path": "out/new/a.csv", "line": "id-1,5", "key": "id-1"});
 
-    assert_eq!(World::new().reconcile("Files.append", input).await, Reconciliation::NotApplied);
+    assert_eq!(World::new().reconcile("Files.append", input).await, ABSENT);
 }
 
 #[test]
@@ -217,7 +216,7 @@ async fn a_call_that_may_still_be_at_work_is_not_declared_absent() {
     held.lock().unwrap();
     let input = json!({"path": "out/a.csv", "line": "id-1", "key": "id-1"});
 
-    assert!(matches!(world.reconcile("Files.append", input).await, Reconciliation::Retry(_)));
+    assert!(matches!(world.reconcile("Files.append", input).await, LookupResult::Unknown(_)));
 }
 
 #[tokio::test]
@@ -281,16 +280,13 @@ async fn a_write_is_found_again_by_its_text() {
     let world = World::new();
     let input = json!({"path": "out/a.txt", "text": "new"});
     assert!(world.can_reconcile("Files.write", &input));
-    assert_eq!(world.reconcile("Files.write", input.clone()).await, Reconciliation::NotApplied);
+    assert_eq!(world.reconcile("Files.write", input.clone()).await, ABSENT);
 
     let answer = world.ok("Files.write", input.clone()).await;
 
-    assert_eq!(
-        world.reconcile("Files.write", input.clone()).await,
-        Reconciliation::Applied(answer)
-    );
+    assert_eq!(world.reconcile("Files.write", input.clone()).await, LookupResult::Applied(answer));
     world.put("out/a.txt", "newer");
-    assert_eq!(world.reconcile("Files.write", input).await, Reconciliation::NotApplied);
+    assert_eq!(world.reconcile("Files.write", input).await, ABSENT);
 }
 
 #[tokio::test]
@@ -311,12 +307,12 @@ async fn a_deleted_file_is_gone_and_the_deletion_is_found_again() {
     world.put("inbox/a.txt", "");
     let input = json!({"path": "inbox/a.txt"});
     assert!(world.can_reconcile("Files.delete", &input));
-    assert_eq!(world.reconcile("Files.delete", input.clone()).await, Reconciliation::NotApplied);
+    assert_eq!(world.reconcile("Files.delete", input.clone()).await, ABSENT);
 
     let answer = world.ok("Files.delete", input.clone()).await;
 
     assert!(!world.path("inbox/a.txt").exists());
-    assert_eq!(world.reconcile("Files.delete", input).await, Reconciliation::Applied(answer));
+    assert_eq!(world.reconcile("Files.delete", input).await, LookupResult::Applied(answer));
 }
 
 #[tokio::test]

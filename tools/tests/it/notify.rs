@@ -3,10 +3,9 @@
 use std::sync::atomic::Ordering;
 
 use serde_json::json;
-use windlass_core::{FailureClass, Sent};
-use windlass_scheduler::Reconciliation;
+use windlass_core::{FailureClass, LookupResult, Sent};
 
-use crate::world::World;
+use crate::world::{ABSENT, World};
 
 #[tokio::test]
 async fn a_notification_is_kept_under_its_mutation() {
@@ -25,14 +24,14 @@ async fn a_notification_whose_keeping_is_unknown_is_in_doubt_and_can_be_looked_u
     let world = World::new();
     let input = json!({"title": "A big one", "text": "1200 EUR"});
     assert!(world.can_reconcile("User.notify", &input));
-    assert_eq!(world.reconcile("User.notify", input.clone()).await, Reconciliation::NotApplied);
+    assert_eq!(world.reconcile("User.notify", input.clone()).await, ABSENT);
     world.notifications.loses_answers.store(true, Ordering::SeqCst);
 
     let error = world.call("User.notify", input.clone()).await.unwrap_err();
 
     assert_eq!((error.sent, error.failure.class), (Sent::Maybe, FailureClass::Network));
     let found = world.reconcile("User.notify", input).await;
-    assert_eq!(found, Reconciliation::Applied(json!({"notified": true})));
+    assert_eq!(found, LookupResult::Applied(json!({"notified": true})));
 }
 
 #[tokio::test]

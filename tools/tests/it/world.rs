@@ -9,13 +9,15 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use windlass_core::{
-    Failure, Id as _, MutationId, Operation, RunId, Sent, Timestamp, WorkflowId, WorkspaceId,
+    Failure, Id as _, LookupResult, MutationId, Operation, RunId, Sent, Timestamp, WorkflowId,
+    WorkspaceId,
 };
-use windlass_scheduler::{
-    Lookup, MutationKey, Reconciliation, Registry, Target, ToolCall, ToolError,
-};
+use windlass_scheduler::{MutationKey, Registry, Target, ToolCall, ToolError};
 use windlass_tools::secrets::{Secrets, SecretsConfig};
 use windlass_tools::{Notification, Notifier, ToolsConfig, builtin, ensure_roots};
+
+/// The result of looking up an effect that is not there, from a tool whose effects are visible at once.
+pub(crate) const ABSENT: LookupResult = LookupResult::Absent { counts_after: Duration::ZERO };
 
 /// What `Idempotency-Key` is in these tests.
 pub(crate) const KEY: &str = "key-of-this-mutation";
@@ -113,24 +115,20 @@ impl World {
     }
 
     pub(crate) fn can_reconcile(&self, name: &str, input: &Value) -> bool {
-        self.lookup(name, input).is_some()
-    }
-
-    pub(crate) fn lookup(&self, name: &str, input: &Value) -> Option<Lookup> {
         let Target::Tool(tool) = self.callable(name).target() else { panic!("{name} is no tool") };
-        tool.lookup(input)
+        tool.can_look_up(input)
     }
 
-    pub(crate) async fn reconcile(&self, name: &str, input: Value) -> Reconciliation {
+    pub(crate) async fn reconcile(&self, name: &str, input: Value) -> LookupResult {
         let found = self.reconcile_as_read(name, input).await;
-        if let Reconciliation::Applied(result) = &found {
+        if let LookupResult::Applied(result) = &found {
             self.callable(name).check_output(result).unwrap();
         }
         found
     }
 
     /// Where the result is the answer of another tool.
-    pub(crate) async fn reconcile_as_read(&self, name: &str, input: Value) -> Reconciliation {
+    pub(crate) async fn reconcile_as_read(&self, name: &str, input: Value) -> LookupResult {
         let Target::Tool(tool) = self.callable(name).target() else { panic!("{name} is no tool") };
         tool.reconcile(self.tool_call(input, Operation::Mutation)).await
     }

@@ -12,7 +12,7 @@ use windlass_core::{
     SystemClock, WorkerId, WorkflowId, WorkspaceId, digest_text,
 };
 use windlass_sandbox::{Sandbox, Script};
-use windlass_scheduler::{Callable, Effects, Engine, EngineParts, Observer, Registry};
+use windlass_scheduler::{Callable, Engine, EngineParts, MutationMode, Observer, Registry};
 use windlass_store::{
     ActivateScript, Bump, CheckpointPrepare, Claim, ClaimFilter, ClaimRuns, ClaimScope, ClaimedRun,
     CommitConsumer, CommitProducer, Event, EventFilter, NewEvent, Run, RunFilter, SaveScript,
@@ -226,7 +226,7 @@ impl World {
                 slots,
                 filter: ClaimFilter::default(),
             },
-            effects: Effects::Make,
+            mutation_mode: MutationMode::Execute,
             workers_dir: None,
             observer,
         })?;

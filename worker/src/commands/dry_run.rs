@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use windlass_api::service::{DryRunReport, OutputDifference, Service};
 use windlass_core::{SessionResult, WorkflowId};
-use windlass_scheduler::Effects;
+use windlass_scheduler::MutationMode;
 
 use super::engine::EngineOptions;
 use super::{engine, run};
@@ -20,7 +20,7 @@ pub(crate) async fn run(
 ) -> Result<Ending> {
     let copy = service.copy_for_dry_run(workflow, context.settings.policy.clone()).await?;
     let options =
-        EngineOptions { effects: Effects::Capture, ..EngineOptions::from(&context.settings) };
+        EngineOptions { mutation_mode: MutationMode::Capture, ..EngineOptions::from(&context.settings) };
     // The crash tests count the fault points of the real store.
     let context_without_faults = Context { faults: None, ..context.clone() };
     let engine = engine::assemble(

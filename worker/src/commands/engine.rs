@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use windlass_api::service::start_sandbox;
 use windlass_core::{Clock as _, Failure, Id as _, MutationId, SystemClock, WorkerId, WorkspaceId};
-use windlass_scheduler::{Effects, Engine, EngineParts, Observer, Registry, Tool};
+use windlass_scheduler::{MutationMode, Engine, EngineParts, Observer, Registry, Tool};
 use windlass_store::{ClaimFilter, ScriptMessage, SharedStore, StoreError, WorkerInfo};
 use windlass_tools::secrets::{Secrets, Standing};
 use windlass_tools::{self as tools, Notification, Notifier, ToolsConfig, ensure_roots};
@@ -23,12 +23,12 @@ pub(crate) struct EngineOptions {
     pub(crate) filter: ClaimFilter,
     /// What becomes of mutations. Where they are captured, the store is a copy in this process, and no other worker can lose
     /// anything there.
-    pub(crate) effects: Effects,
+    pub(crate) mutation_mode: MutationMode,
 }
 
 impl From<&Settings> for EngineOptions {
     fn from(settings: &Settings) -> Self {
-        Self { slots: settings.slots, filter: ClaimFilter::default(), effects: Effects::Make }
+        Self { slots: settings.slots, filter: ClaimFilter::default(), mutation_mode: MutationMode::Execute }
     }
 }
 
@@ -40,7 +40,7 @@ pub(crate) async fn assemble(
     observer: Observer,
     options: EngineOptions,
 ) -> Result<&'static Engine> {
-    let effects = options.effects;
+    let mutation_mode = options.mutation_mode;
     let settings = &context.settings;
     ensure_roots(&roots_below(settings), &settings.root)?;
     let notifier = Arc::new(StoreNotifier { store: Arc::clone(&store) });
@@ -59,8 +59,8 @@ pub(crate) async fn assemble(
         policy: settings.policy.clone(),
         prices: settings.prices.clone(),
         worker: worker_info(options),
-        effects,
-        workers_dir: (effects == Effects::Make).then(|| settings.state_folder()),
+        mutation_mode,
+        workers_dir: (mutation_mode == MutationMode::Execute).then(|| settings.state_folder()),
         observer: Some(observer),
     })?;
     Ok(Box::leak(Box::new(engine)))

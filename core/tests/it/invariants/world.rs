@@ -269,7 +269,7 @@ impl World {
     fn publish(&mut self, topic: usize, message_id: u32, caused_by: BTreeSet<u32>, by: RunId) {
         let mut known = self.events.iter_mut();
         if let Some(known) = known.find(|it| (it.topic, it.message_id) == (topic, message_id)) {
-            if known.status.takes_correction() {
+            if known.status.accepts_new_payload() {
                 known.caused_by = caused_by;
             }
             return;
@@ -426,7 +426,7 @@ impl World {
     }
 
     fn write(&mut self, id: RunId, changes: Changes) {
-        let Changes { run, reservations, pending_retry, hold, session } = changes;
+        let Changes { run, reservations, pending_retry, workflow, session } = changes;
         self.run_mut(id).state = run;
         self.move_events(id, reservations);
         match pending_retry {
@@ -434,7 +434,7 @@ impl World {
             PendingRetry::Set => self.pending_retry = Some(id),
             PendingRetry::Clear => self.pending_retry = None,
         }
-        match hold {
+        match workflow {
             WorkflowChange::Keep => {}
             WorkflowChange::Unblock => self.error = None,
             WorkflowChange::BackOff(delay) => {
@@ -573,5 +573,5 @@ impl World {
 
 fn stop_context(context: &(u32, Backoff)) -> StopContext<'_> {
     let (transient_failures, backoff) = (context.0, &context.1);
-    StopContext { transient_failures, backoff, seed: 0, recourse: Recourse::LookUp }
+    StopContext { transient_failures, backoff, jitter_seed: 0, recourse: Recourse::LookUp }
 }

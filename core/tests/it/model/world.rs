@@ -312,8 +312,9 @@ fn decide(
         Report::Done => run.commit(),
         Report::TooLate | Report::Refused => {
             let backoff = Policy::default().transient;
-            let (transient_failures, seed, recourse) = (0, 0, Recourse::LookUp);
-            let context = StopContext { transient_failures, backoff: &backoff, seed, recourse };
+            let (transient_failures, jitter_seed, recourse) = (0, 0, Recourse::LookUp);
+            let context =
+                StopContext { transient_failures, backoff: &backoff, jitter_seed, recourse };
             run.fail_mutation(&failure, context)
         }
     }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use windlass_core::{Id, MutationId, RunId, Timestamp, WorkflowId, WorkspaceId};
 
 use super::*;
-use crate::tool::{Effect, Lookup, Reconciliation, ToolSpec};
+use crate::tool::{Effect, ToolSpec};
 
 /// What the call does.
 #[derive(Debug, Clone, Copy)]
@@ -51,19 +51,17 @@ impl Tool for Fake {
         }
     }
 
-    fn lookup(&self, _input: &Value) -> Option<Lookup> {
-        let absence_counts_after = match self.sees? {
-            Sees::NoneAfter(seconds) => Duration::from_secs(seconds),
-            Sees::Effect | Sees::Nothing | Sees::Hang | Sees::Panic => Duration::ZERO,
-        };
-        Some(Lookup { absence_counts_after })
+    fn can_look_up(&self, _input: &Value) -> bool {
+        self.sees.is_some()
     }
 
-    async fn reconcile(&self, _call: ToolCall) -> Reconciliation {
+    async fn reconcile(&self, _call: ToolCall) -> LookupResult {
         match self.sees {
-            Some(Sees::Effect) => Reconciliation::Applied(json!("found")),
-            Some(Sees::NoneAfter(_)) => Reconciliation::NotApplied,
-            Some(Sees::Nothing) | None => Reconciliation::Retry(Failure::network("away")),
+            Some(Sees::Effect) => LookupResult::Applied(json!("found")),
+            Some(Sees::NoneAfter(seconds)) => {
+                LookupResult::Absent { counts_after: Duration::from_secs(seconds) }
+            }
+            Some(Sees::Nothing) | None => LookupResult::Unknown(Failure::network("away")),
             Some(Sees::Hang) => std::future::pending().await,
             Some(Sees::Panic) => panic!("the tool fell over again"),
         }

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use serde_json::json;
 use windlass_core::{
-    Action, Age, Clock, EventStatus, Failure, Grant, Id, ManualClock, MutationId, RecordKind,
-    ResolutionKind, Retention, WorkerId, WorkflowId, WorkspaceId,
+    Action, Age, Clock, EventStatus, Failure, Grant, Id, LookupResult, ManualClock, MutationId,
+    RecordKind, ResolutionKind, Retention, WorkerId, WorkflowId, WorkspaceId,
 };
 use windlass_store::{
     ActivateScript, Bump, Claim, ClaimFilter, ClaimLookups, ClaimRuns, ClaimScope, ControlWorkflow,
-    EndedRuns, Finding, Heartbeat, ParkedEventAction, Prune, RecoverRuns, ResolveMutation, Result,
+    EndedRuns, Heartbeat, ParkedEventAction, Prune, RecoverRuns, ResolveMutation, Result,
     SaveScript, ScriptMessage, SettleEvent, SettleLookup, StartSession, Store, StoreError,
 };
 use windlass_store_conformance::{resolution, worker_info};
@@ -201,9 +201,9 @@ impl Side {
         let mut answers = String::new();
         for due in due {
             let finding = match found {
-                Some(true) => Finding::Applied(json!({ "found": true })),
-                Some(false) => Finding::Absent { counts_after: Duration::from_secs(15) },
-                None => Finding::Unknown(Failure::network("no answer")),
+                Some(true) => LookupResult::Applied(json!({ "found": true })),
+                Some(false) => LookupResult::Absent { counts_after: Duration::from_secs(15) },
+                None => LookupResult::Unknown(Failure::network("no answer")),
             };
             let (mutation, attempt) = (due.mutation.id, due.mutation.reconcile_attempts);
             let params = SettleLookup { workspace: self.workspace, mutation, attempt, finding };

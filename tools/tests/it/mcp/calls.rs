@@ -1,8 +1,9 @@
 //! Calls, their answers, and what is known where there is none.
 
 use serde_json::json;
-use windlass_core::{FailureClass, Sent};
-use windlass_scheduler::{Reconciliation, ToolError};
+use std::time::Duration;
+use windlass_core::{FailureClass, LookupResult, Sent};
+use windlass_scheduler::ToolError;
 
 use super::{FIND, Place, THINGS};
 use crate::world::KEY;
@@ -34,7 +35,7 @@ async fn a_lost_answer_is_found_by_looking() {
     assert_eq!(known(&lost), (FailureClass::Network, Sent::Maybe));
     let input = json!({"name": "lamp"});
     let found = place.world.reconcile_as_read("Things.addThing", input).await;
-    assert_eq!(found, Reconciliation::Applied(json!({"things": [{"name": "lamp"}]})));
+    assert_eq!(found, LookupResult::Applied(json!({"things": [{"name": "lamp"}]})));
     place.stop().await;
 }
 
@@ -46,9 +47,7 @@ async fn a_request_that_did_nothing_is_proved_to_have_done_nothing() {
 
     assert_eq!(known(&lost), (FailureClass::Network, Sent::Maybe));
     let found = place.world.reconcile("Things.addThing", json!({"name": "lamp"})).await;
-    assert_eq!(found, Reconciliation::NotApplied);
-    let lookup = place.world.lookup("Things.addThing", &json!({"name": "lamp"})).unwrap();
-    assert_eq!(lookup.absence_counts_after.as_secs(), 1);
+    assert_eq!(found, LookupResult::Absent { counts_after: Duration::from_secs(1) });
     place.stop().await;
 }
 
@@ -59,8 +58,8 @@ async fn only_the_error_that_says_so_is_absence() {
     let missing = place.world.reconcile("Things.addThing", json!({"name": "missing"})).await;
     let unreadable = place.world.reconcile("Things.addThing", json!({"name": "unreadable"})).await;
 
-    assert_eq!(missing, Reconciliation::NotApplied);
-    let Reconciliation::Retry(failure) = unreadable else { panic!("{unreadable:?}") };
+    assert_eq!(missing, LookupResult::Absent { counts_after: Duration::from_secs(1) });
+    let LookupResult::Unknown(failure) = unreadable else { panic!("{unreadable:?}") };
     assert_eq!(failure.message, "`find_things`: EACCES: cannot look");
     place.stop().await;
 }
@@ -72,7 +71,7 @@ async fn absence_proves_nothing_where_nobody_says_when() {
 
     let found = place.world.reconcile("Things.addThing", json!({"name": "lamp"})).await;
 
-    assert!(matches!(found, Reconciliation::Retry(_)), "{found:?}");
+    assert!(matches!(found, LookupResult::Unknown(_)), "{found:?}");
     place.stop().await;
 }
 
@@ -84,7 +83,7 @@ async fn what_is_not_configured_cannot_be_looked_up() {
     assert!(!place.world.can_reconcile("Things.addThing", &input));
     let found = place.world.reconcile("Things.addThing", input).await;
 
-    assert!(matches!(found, Reconciliation::Retry(_)), "{found:?}");
+    assert!(matches!(found, LookupResult::Unknown(_)), "{found:?}");
     place.stop().await;
 }
 

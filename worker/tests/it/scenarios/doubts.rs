@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use serde_json::json;
 use windlass_core::{
-    Failure, FailureClass, MutationStatus, Policy, ResolvedBy, ScriptLimits, Sent, Status,
-    WorkflowId,
+    Failure, FailureClass, LookupResult, MutationStatus, Policy, ResolvedBy, ScriptLimits, Sent,
+    Status, WorkflowId,
 };
-use windlass_scheduler::Reconciliation;
 use windlass_store::{Mutation, NotificationKind, Resolution, ResolveMutation};
 
 use crate::scenarios::failures::{APPEND, PUBLISH, row};
@@ -113,9 +112,9 @@ scenarios! {
     }
 
     async fn an_effect_in_doubt_is_looked_up_across_restarts_until_it_is_found(shop: Workshop) {
-        let in_vain = || Reconciliation::Retry(Failure::network("the line is down"));
+        let in_vain = || LookupResult::Unknown(Failure::network("the line is down"));
         shop.odd.does("it", Does::Fail(Failure::network("the answer was lost"), Sent::Maybe));
-        shop.odd.sees("it", [in_vain(), in_vain(), Reconciliation::Applied(json!({"done": true}))]);
+        shop.odd.sees("it", [in_vain(), in_vain(), LookupResult::Applied(json!({"done": true}))]);
         let workflow = shop.deploy("found", &row("", CHANGE, PUBLISH)).await;
         shop.work().await;
         let looked_up = shop.outputs(workflow).await.remove(0);

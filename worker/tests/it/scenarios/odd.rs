@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use windlass_core::{Failure, Sent};
-use windlass_scheduler::{Effect, Lookup, Reconciliation, Tool, ToolCall, ToolError, ToolSpec};
+use windlass_core::{Failure, LookupResult, Sent};
+use windlass_scheduler::{Effect, Tool, ToolCall, ToolError, ToolSpec};
 
 /// What a call comes to.
 #[derive(Debug, Clone, Default)]
@@ -33,7 +33,7 @@ struct Known {
     does: Does,
     n_calls: usize,
     /// What looking the effect up tells, one after the other; none where it cannot be looked up.
-    sees: Option<VecDeque<Reconciliation>>,
+    sees: Option<VecDeque<LookupResult>>,
 }
 
 impl Odd {
@@ -43,7 +43,7 @@ impl Odd {
     }
 
     /// What looking the effect of a call by this name up tells.
-    pub(crate) fn sees(&self, name: &str, seen: impl Into<VecDeque<Reconciliation>>) {
+    pub(crate) fn sees(&self, name: &str, seen: impl Into<VecDeque<LookupResult>>) {
         self.with(name, |known| known.sees = Some(seen.into()));
     }
 
@@ -113,14 +113,14 @@ impl Tool for Method {
         }
     }
 
-    fn lookup(&self, input: &Value) -> Option<Lookup> {
-        self.odd.with(name_of(input), |known| known.sees.as_ref().map(|_| Lookup::default()))
+    fn can_look_up(&self, input: &Value) -> bool {
+        self.odd.with(name_of(input), |known| known.sees.is_some())
     }
 
-    async fn reconcile(&self, call: ToolCall) -> Reconciliation {
+    async fn reconcile(&self, call: ToolCall) -> LookupResult {
         let seen = |known: &mut Known| known.sees.as_mut().and_then(VecDeque::pop_front);
         let seen = self.odd.with(name_of(&call.input), seen);
-        seen.unwrap_or_else(|| Reconciliation::Retry(Failure::network("nothing can be seen")))
+        seen.unwrap_or_else(|| LookupResult::Unknown(Failure::network("nothing can be seen")))
     }
 }
 

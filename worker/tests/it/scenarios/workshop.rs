@@ -12,7 +12,7 @@ use windlass_core::{
     Problem, RunId, Timestamp, WorkerId, WorkflowId, WorkspaceId, digest_text,
 };
 use windlass_sandbox::{Sandbox, Script};
-use windlass_scheduler::{Callable, Effects, Engine, EngineParts, Registry, Tool};
+use windlass_scheduler::{Callable, MutationMode, Engine, EngineParts, Registry, Tool};
 use windlass_store::{
     ActivateScript, Bump, ClaimFilter, ControlWorkflow, Event, EventFilter, Input, Layer, Layered,
     LogFilter, Mutation, Run, RunFilter, SaveScript, Session, SharedStore, WorkerInfo, Workflow,
@@ -207,7 +207,7 @@ impl Workshop {
                 slots: 4,
                 filter: ClaimFilter::default(),
             },
-            effects: Effects::Make,
+            mutation_mode: MutationMode::Execute,
             workers_dir: Some(self.folder.path().join("workers")),
             observer: None,
         }
