@@ -1,11 +1,11 @@
-//! What it costs to hand a value to a script and to take it back, beside what a call costs anyway.
+//! The cost of passing a value to a script and back, in addition to the cost of a call.
 
 use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use serde_json::{Value, json};
-use windlass_core::{Failure, Operation, ScriptLimits, ScriptPhase, digest_text};
-use windlass_sandbox::{Call, Ending, Host, HostCall, Options, Reply, Sandbox, Script};
+use windlass_core::{Failure, ScriptLimits, ScriptPhase, digest_text};
+use windlass_sandbox::{AcceptedCall, Call, Ending, Host, HostCall, Options, Sandbox, Script};
 
 const SOURCE: &str = r#"
 const workflow = {
@@ -15,16 +15,12 @@ const workflow = {
 };
 "#;
 
-/// Answers nothing, for nothing is asked.
-struct Nobody;
+/// Accepts no call, because the script makes none.
+struct NoHost;
 
-impl Host for Nobody {
-    fn operation(&self, call: &HostCall) -> Result<Operation, Failure> {
+impl Host for NoHost {
+    fn accept(&self, call: HostCall) -> Result<AcceptedCall, Failure> {
         Err(Failure::internal(format!("`{}` was called", call.method)))
-    }
-
-    fn call(&self, call: HostCall) -> Reply {
-        Reply::Now(Err(Failure::internal(format!("`{}` was called", call.method))))
     }
 }
 
@@ -59,7 +55,7 @@ fn values(criterion: &mut Criterion) {
                     handler: "echo".to_owned(),
                     arguments: vec![value.clone()],
                 };
-                let ending = sandbox.call(call, Arc::new(Nobody)).await.ending;
+                let ending = sandbox.call(call, Arc::new(NoHost)).await.ending;
                 assert!(matches!(ending, Ending::Returned(Some(_))), "{ending:?}");
             });
         });

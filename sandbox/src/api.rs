@@ -1,10 +1,23 @@
-//! What goes into a call of a script, what it may ask of the host, and what comes out.
+//! The contract of the sandbox: what goes into a call of a script, what the script may ask of the host, and what comes out.
 
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use serde_json::Value;
-use windlass_core::{Failure, Operation, ScriptPhase, ScriptPosition};
+use windlass_core::{Failure, LogLevel, Operation, ScriptLimits, ScriptPhase, ScriptPosition};
+
+/// The options of a sandbox.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The limits of one call.
+    pub limits: ScriptLimits,
+    /// The functions that scripts find besides the built-in ones.
+    pub functions: Vec<Function>,
+    /// How many calls may be under way at once, including those that wait for a slow reply. Each has a thread.
+    pub max_threads: usize,
+    /// How many of them may compute at once.
+    pub cores: usize,
+}
 
 /// The source of a script version. Its compiled code is cached under `digest`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,13 +33,13 @@ pub struct Script {
 /// One call: a producer's handler, or a consumer's `prepare`, `mutate` or `next`.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// The script that is evaluated afresh for this call.
+    /// The script. It is evaluated anew for this call.
     pub script: Script,
     /// The part that is called.
     pub phase: ScriptPhase,
     /// The producer's or consumer's name, any text.
     pub handler: String,
-    /// The arguments, in order; handed over as JSON.
+    /// The arguments, in order. They are passed as JSON.
     pub arguments: Vec<Value>,
 }
 
@@ -41,7 +54,7 @@ pub struct Function {
     pub docs: String,
 }
 
-/// A call that a script makes of the host: always one object in.
+/// A call of the host by a script. Its input is always one object.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HostCall {
     /// The namespace of the [`Function`].
@@ -50,15 +63,15 @@ pub struct HostCall {
     pub method: String,
     /// The one argument; `{}` where the script gave none.
     pub input: Value,
-    /// Where the script makes the call.
+    /// Where in the script the call is.
     pub at: Option<ScriptPosition>,
 }
 
-/// What the host answers.
+/// The answer of the host.
 pub enum Reply {
     /// At once. A failure ends the script: it can neither catch it nor continue.
     Now(Result<Value, Failure>),
-    /// Later; the script waits, and no core is held meanwhile.
+    /// Later. The script waits, and holds no core meanwhile.
     Later(BoxFuture<'static, Result<Value, Failure>>),
 }
 
@@ -71,37 +84,57 @@ impl std::fmt::Debug for Reply {
     }
 }
 
-/// The world as one call of a script sees it.
+/// A call that the host has accepted.
+pub struct AcceptedCall {
+    /// What the call does. The sandbox refuses it where the phase does not permit that operation.
+    pub operation: Operation,
+    /// Answers the call. It is used only if the phase permits the operation, and the operation is no mutation: that ends the script
+    /// instead. It runs on the script's thread and must not block.
+    pub answer: Box<dyn FnOnce() -> Reply + Send>,
+}
+
+impl AcceptedCall {
+    /// A call that does `operation` and is answered by `answer`.
+    pub fn new(operation: Operation, answer: impl FnOnce() -> Reply + Send + 'static) -> Self {
+        Self { operation, answer: Box::new(answer) }
+    }
+}
+
+impl std::fmt::Debug for AcceptedCall {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AcceptedCall").field("operation", &self.operation).finish_non_exhaustive()
+    }
+}
+
+/// Answers the calls that a script makes during one call of the sandbox.
 pub trait Host: Send + Sync + 'static {
-    /// Which operation this call is. The sandbox refuses it where the phase does not permit that operation.
+    /// Accepts a call, which changes nothing yet. It runs on the script's thread and must not block.
     ///
     /// # Errors
-    /// A logic failure where that cannot be said, for example because the input is malformed.
-    fn operation(&self, call: &HostCall) -> Result<Operation, Failure>;
-
-    /// Answers a call whose operation the phase permits, and which is no mutation. Called on a script's thread: it must not block.
-    fn call(&self, call: HostCall) -> Reply;
+    /// The failure that ends the script, for example because the input is malformed or the call is not allowed.
+    fn accept(&self, call: HostCall) -> Result<AcceptedCall, Failure>;
 }
 
 /// How a call ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Ending {
-    /// It returned; `None` is JavaScript's `undefined`.
+    /// It returned. `None` is JavaScript's `undefined`.
     Returned(Option<Value>),
-    /// It asked for a mutation, in the phase that permits one. The script is over; the mutation is not yet made.
+    /// It asked for a mutation, in the phase that permits one: the call that the host accepted last. The script is over, and
+    /// the mutation is not made yet.
     Mutation(HostCall),
-    /// It failed, by its own fault or by a limit.
+    /// It failed, or exceeded a limit.
     Failed(Failure),
-    /// The caller gave up: the future that waited was dropped or the sandbox was shut down.
+    /// It was cancelled: the caller dropped the future, or the sandbox was shut down.
     Cancelled,
 }
 
-/// How a call ended, and what it said.
+/// How a call ended, and what it logged.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
     /// How it ended.
     pub ending: Ending,
-    /// What it wrote with `console`, in order, cropped to the limits.
+    /// What it wrote with `console`, in order, cut to the limits.
     pub logs: Vec<LogLine>,
 }
 
@@ -113,5 +146,3 @@ pub struct LogLine {
     /// The text.
     pub message: String,
 }
-
-pub use windlass_core::LogLevel;

@@ -4,10 +4,11 @@
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use windlass_core::LogLevel;
 
-use crate::api::{LogLevel, LogLine};
-use crate::current::Current;
-use crate::fault::Fault;
+use crate::active_call::ActiveCall;
+use crate::api::LogLine;
+use crate::end::Fault;
 
 const FORGIVING: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
@@ -22,7 +23,7 @@ pub(crate) fn write<'s>(
     arguments: v8::FunctionCallbackArguments<'s>,
     _result: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some(current) = Current::of(scope).filter(|current| !current.is_over()) else { return };
+    let Some(current) = ActiveCall::of(scope).filter(|current| !current.is_over()) else { return };
     let max = current.limits.log_lines;
     if current.logs.borrow().len() >= max as usize {
         let fault = Fault::limit("the script logs too much", "log_lines", max);
@@ -79,13 +80,13 @@ fn throw(scope: &mut v8::PinScope<'_, '_>, message: &str) {
     }
 }
 
-/// `getDocs(nameOrPrefix)`: what is known of the functions whose name begins so, all of them without an argument.
+/// `getDocs(nameOrPrefix)`: the documentation of the functions whose name begins with it, of all functions without an argument.
 pub(crate) fn get_docs<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,
     mut result: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some(current) = Current::of(scope) else { return };
+    let Some(current) = ActiveCall::of(scope) else { return };
     let wanted = match arguments.get(0) {
         nothing if nothing.is_undefined() => String::new(),
         wanted => {

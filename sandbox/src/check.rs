@@ -1,23 +1,4 @@
-//! Whether a script can work, found out before it does.
-
-/// The two ways on which a walk goes deeper; the walker has a field `depth`.
-macro_rules! bounded {
-    ($life:lifetime) => {
-        fn visit_statement(&mut self, statement: &oxc_ast::ast::Statement<$life>) {
-            if self.depth.enter() {
-                oxc_ast_visit::walk::walk_statement(self, statement);
-            }
-            self.depth.leave();
-        }
-
-        fn visit_expression(&mut self, expression: &oxc_ast::ast::Expression<$life>) {
-            if self.depth.enter() {
-                oxc_ast_visit::walk::walk_expression(self, expression);
-            }
-            self.depth.leave();
-        }
-    };
-}
+//! Checks of a script before it runs.
 
 mod calls;
 mod globals;
@@ -25,27 +6,21 @@ mod mutation;
 mod outcome;
 mod tree;
 mod uses;
+mod walk;
 
 use std::sync::Arc;
 
 use oxc_allocator::Allocator;
 use oxc_parser::Parser;
 use oxc_span::{SourceType, Span};
-use tokio::sync::oneshot;
 use windlass_core::{Manifest, Problem, validate};
 
 use self::tree::Tree;
+use self::walk::on_thread;
 use crate::api::{Function, Script};
-use crate::execution::Work;
-use crate::fault::{End, Fault};
+use crate::end::{CallResult, End, Fault};
+use crate::job::Work;
 use crate::sandbox::Sandbox;
-use crate::thread::Done;
-
-/// Room for the parser and whoever walks its tree: both go as deep as the script is nested, which V8 bounds before.
-const STACK_BYTES: usize = 256 << 20;
-
-/// Deeper than this nobody looks.
-const DEPTH: u32 = 4_000;
 
 impl Sandbox {
     /// Evaluates the file without calling anything in it, checks what it declares, and looks for mistakes that can be
@@ -61,12 +36,12 @@ impl Sandbox {
         script: Script,
         default_timezone: &str,
     ) -> Result<Manifest, Vec<Problem>> {
-        let done = self.run(script.clone(), Work::Describe).await;
+        let result = self.run(script.clone(), Work::Describe).await;
         let is_readable = !matches!(
-            &done.end,
+            &result.end,
             Some(End::Failed(fault)) if matches!(fault.code, "syntax_error" | "limit")
         );
-        let declared = declared(done, default_timezone);
+        let declared = declared(result, default_timezone);
         let (mut problems, manifest) = match declared {
             Ok(manifest) => (Vec::new(), Some(manifest)),
             Err(problems) => (problems, None),
@@ -80,15 +55,15 @@ impl Sandbox {
         }
     }
 
-    /// What may be a mistake in a script that has passed the [`check`](Self::check), in the order of the file.
+    /// Probable mistakes in a script that has passed the [`check`](Self::check), in the order of the file.
     pub async fn advise(&self, script: Script) -> Vec<Problem> {
         on_thread(move || advice(&script.source)).await.unwrap_or_default()
     }
 }
 
-/// What the script declares, going by what its evaluation has come to.
-fn declared(done: Done, default_timezone: &str) -> Result<Manifest, Vec<Problem>> {
-    match done.end {
+/// What the script declares, according to the result of its evaluation.
+fn declared(result: CallResult, default_timezone: &str) -> Result<Manifest, Vec<Problem>> {
+    match result.end {
         Some(End::Returned(Some(description))) => validate(&description, default_timezone),
         Some(End::Returned(None)) => Err(vec![
             Problem::new("no_workflow", "the script declares no `workflow`")
@@ -112,8 +87,7 @@ impl From<Fault> for Problem {
     }
 }
 
-/// Finds the places of `problems`, and the problems that can be seen in the text. It has a thread of its own, for the
-/// stack.
+/// Finds the positions of `problems`, and the problems that the text shows.
 async fn inspect(
     script: Script,
     functions: Arc<[Function]>,
@@ -123,38 +97,24 @@ async fn inspect(
     on_thread(move || read(&script.source, &functions, problems)).await.unwrap_or(known)
 }
 
-/// Does what walks a tree. None where there is no thread for it.
-async fn on_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-    let (reply, done) = oneshot::channel();
-    let thread = std::thread::Builder::new().name("script-check".into()).stack_size(STACK_BYTES);
-    let thread = thread.spawn(move || {
-        // Nobody listens where the check was cancelled.
-        let _ = reply.send(work());
-    });
-    if let Err(error) = &thread {
-        tracing::warn!(%error, "could not look at a script's text");
-    }
-    done.await.ok()
-}
-
 fn advice(source: &str) -> Vec<Problem> {
     let allocator = Allocator::default();
     let parsed = Parser::new(&allocator, source, SourceType::script()).parse();
     if !parsed.diagnostics.is_empty() {
         return Vec::new();
     }
-    let findings = outcome::unasked(&Tree::new(&parsed.program), source);
-    let placed = findings.into_iter().map(|(span, mut problem)| {
-        place(&mut problem, source, span);
+    let findings = outcome::unchecked_results(&Tree::new(&parsed.program), source);
+    let problems = findings.into_iter().map(|(span, mut problem)| {
+        set_position(&mut problem, source, span);
         problem
     });
-    placed.collect()
+    problems.collect()
 }
 
 fn read(source: &str, functions: &[Function], problems: Vec<Problem>) -> Vec<Problem> {
     let allocator = Allocator::default();
     let parsed = Parser::new(&allocator, source, SourceType::script()).parse();
-    // V8 has accepted the script: where this parser does not, it is the one that is behind.
+    // V8 has accepted the script. If this parser does not, it is the parser that does not know the syntax yet.
     if !parsed.diagnostics.is_empty() {
         return problems;
     }
@@ -162,7 +122,7 @@ fn read(source: &str, functions: &[Function], problems: Vec<Problem>) -> Vec<Pro
     let mut all = problems;
     for problem in all.iter_mut().filter(|problem| problem.line.is_none()) {
         if let Some(span) = tree.locate(&problem.path) {
-            place(problem, source, span);
+            set_position(problem, source, span);
         }
     }
     let findings = [
@@ -171,37 +131,18 @@ fn read(source: &str, functions: &[Function], problems: Vec<Problem>) -> Vec<Pro
         globals::shared(&parsed.program),
     ];
     for (span, mut problem) in findings.into_iter().flatten() {
-        place(&mut problem, source, span);
+        set_position(&mut problem, source, span);
         all.push(problem);
     }
     all.sort_by_key(|problem| (problem.line.unwrap_or(u32::MAX), problem.column));
     all
 }
 
-/// Where a problem is, and what it is.
-type Finding = (Span, Problem);
-
-/// Says where a problem is: in characters as V8 counts them.
-fn place(problem: &mut Problem, source: &str, span: Span) {
+/// Sets the position of a problem, its column in UTF-16 units as V8 counts them.
+fn set_position(problem: &mut Problem, source: &str, span: Span) {
     let before = source.get(..span.start as usize).unwrap_or_default();
     let line = before.rsplit(['\n', '\u{2028}', '\u{2029}']).next().unwrap_or_default();
     let ends = before.matches(['\n', '\u{2028}', '\u{2029}']).count();
     problem.line = u32::try_from(ends + 1).ok();
     problem.column = u32::try_from(line.encode_utf16().count() + 1).ok();
-}
-
-/// Counts how deep a walk has come.
-#[derive(Default)]
-struct Depth(u32);
-
-impl Depth {
-    /// One level down. `false`: that is too deep.
-    const fn enter(&mut self) -> bool {
-        self.0 += 1;
-        self.0 < DEPTH
-    }
-
-    const fn leave(&mut self) {
-        self.0 -= 1;
-    }
 }

@@ -7,15 +7,15 @@ use v8::script_compiler::{
     CachedData, CompileOptions, NoCacheReason, Source, compile_unbound_script,
 };
 
+use crate::active_call::ActiveCall;
 use crate::api::Script;
-use crate::current::Current;
+use crate::end::{Fault, Halt};
 use crate::exception::attempt;
-use crate::fault::{Fault, Halt};
 
-/// How much code all threads share; what was compiled first goes first.
+/// How much code all threads share. The code that was compiled first is dropped first.
 const SHARED_BYTES: usize = 32 << 20;
 
-/// What compiled code belongs to. The name counts because errors show it.
+/// Which script compiled code belongs to. The name is part of it because errors show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Key {
     digest: Arc<str>,
@@ -28,7 +28,7 @@ impl Key {
     }
 }
 
-/// The code that all threads share, in the form in which V8 writes it down.
+/// The code that all threads share, as V8 serialises it.
 #[derive(Debug, Default)]
 pub(crate) struct SharedCode(Mutex<VecDeque<(Key, Arc<[u8]>)>>);
 
@@ -53,7 +53,7 @@ impl SharedCode {
     }
 }
 
-/// The code that an isolate has: that of the script it ran last, because threads are chosen by it.
+/// The code of the script that an isolate ran last. Threads are chosen by that script.
 #[derive(Default)]
 pub(crate) struct CodeCache {
     last: Option<Compiled>,
@@ -71,7 +71,7 @@ impl CodeCache {
     pub(crate) fn compile<'s>(
         &mut self,
         scope: &mut v8::PinScope<'s, '_>,
-        current: &Current,
+        current: &ActiveCall,
         shared: &SharedCode,
     ) -> Result<v8::Local<'s, v8::Script>, Halt> {
         let key = Key::of(&current.source.script);
@@ -89,7 +89,7 @@ impl CodeCache {
         Ok(code.bind_to_current_context(scope))
     }
 
-    /// Gives the other threads what this one has compiled. After a call it includes the functions that were called.
+    /// Shares the compiled code with the other threads. After a call it includes the functions that were called.
     pub(crate) fn share(&mut self, scope: &mut v8::PinScope<'_, '_>, shared: &SharedCode) {
         let Some(last) = self.last.as_mut().filter(|last| !last.is_shared) else { return };
         last.is_shared = true;

@@ -1,44 +1,47 @@
-//! The world in which a script is evaluated: JavaScript itself, the builtins, and the functions that the host offers.
+//! The context in which a script is evaluated: JavaScript itself, the built-in functions and those of the host.
 
 use std::collections::BTreeMap;
 
 use windlass_core::FUNCTION;
 
+use crate::active_call::Helpers;
 use crate::api::Function;
 use crate::builtins;
-use crate::current::Helpers;
 use crate::host;
 
 const BOOTSTRAP: &str = include_str!("bootstrap.js");
 
-/// What scripts can neither replace nor redeclare.
+/// Properties that scripts can neither replace nor redeclare.
 const FIXED: v8::PropertyAttribute = v8::PropertyAttribute::READ_ONLY;
 
 /// A context in which no script has run.
-pub(crate) struct Fresh {
+pub(crate) struct FreshContext {
     pub(crate) context: v8::Global<v8::Context>,
     pub(crate) helpers: Helpers,
 }
 
-/// Makes a context and furnishes it. `None`: V8 has thrown, or has no memory left.
-pub(crate) fn make(scope: &mut v8::PinScope<'_, '_, ()>, functions: &[Function]) -> Option<Fresh> {
+/// Makes a context and defines its functions. `None`: V8 has thrown, or has no memory left.
+pub(crate) fn make(
+    scope: &mut v8::PinScope<'_, '_, ()>,
+    functions: &[Function],
+) -> Option<FreshContext> {
     let context = v8::Context::new(scope, v8::ContextOptions::default());
     context.set_allow_generation_from_strings(false);
     let scope = &mut v8::ContextScope::new(scope, context);
     let helpers = bootstrap(scope)?;
     define_builtins(scope)?;
     define_namespaces(scope, functions)?;
-    Some(Fresh { context: v8::Global::new(scope, context), helpers })
+    Some(FreshContext { context: v8::Global::new(scope, context), helpers })
 }
 
 fn bootstrap(scope: &mut v8::PinScope<'_, '_>) -> Option<Helpers> {
     let source = v8::String::new(scope, BOOTSTRAP)?;
     let script = v8::Script::compile(scope, source, None)?;
-    let furnish = script.run(scope)?.try_cast::<v8::Function>().ok()?;
+    let set_up = script.run(scope)?.try_cast::<v8::Function>().ok()?;
     let write = v8::Function::new(scope, builtins::write)?.into();
     let mark = v8::String::new(scope, FUNCTION)?.into();
     let undefined = v8::undefined(scope).into();
-    let helpers = furnish.call(scope, undefined, &[write, mark])?.try_cast::<v8::Object>().ok()?;
+    let helpers = set_up.call(scope, undefined, &[write, mark])?.try_cast::<v8::Object>().ok()?;
     let to_json = helpers.get_index(scope, 0)?.try_cast::<v8::Function>().ok()?;
     let describe = helpers.get_index(scope, 1)?.try_cast::<v8::Function>().ok()?;
     Some(Helpers {

@@ -1,29 +1,29 @@
-//! From what a script throws to a failure with a position.
+//! Exceptions of a script as failures with a position.
 
 use windlass_core::ScriptPosition;
 
-use crate::current::Current;
-use crate::fault::{Fault, Halt};
-use crate::source::{Place, crop};
-use crate::value;
+use crate::active_call::ActiveCall;
+use crate::end::{Fault, Halt};
+use crate::json;
+use crate::source::{LineColumn, crop};
 
-/// Longer messages are cropped: a failure is stored and shown.
+/// Longer messages are cut, because a failure is stored and shown.
 const MESSAGE_CHARS: usize = 2_000;
 
-/// How many causes of an error are told.
-const CAUSES: usize = 4;
+/// How many causes of an error its message names.
+const MAX_CAUSES: usize = 4;
 
-/// How many frames are looked at for one of the author's own.
-pub(crate) const FRAMES: u8 = 16;
+/// How many stack frames are searched for one of the script.
+pub(crate) const MAX_FRAMES: u8 = 16;
 
-/// Does `act`, and turns its exception, if it throws one, into a failure.
+/// Runs `action`. An exception becomes a failure.
 pub(crate) fn attempt<'s, 'i, T>(
     scope: &mut v8::PinScope<'s, 'i>,
-    current: &Current,
-    act: impl FnOnce(&mut v8::PinScope<'s, 'i>) -> Option<T>,
+    current: &ActiveCall,
+    action: impl FnOnce(&mut v8::PinScope<'s, 'i>) -> Option<T>,
 ) -> Result<T, Halt> {
     v8::tc_scope!(let tc, scope);
-    if let Some(value) = act(tc) {
+    if let Some(value) = action(tc) {
         return Ok(value);
     }
     if tc.has_terminated() || tc.is_execution_terminating() {
@@ -33,31 +33,31 @@ pub(crate) fn attempt<'s, 'i, T>(
         return Err(Fault::internal("V8 gave neither a value nor an exception").into());
     };
     tc.reset();
-    let place = message.and_then(|message| place_of(tc, current, message));
-    Err(fault(tc, current, exception, place).into())
+    let at = message.and_then(|message| position_of(tc, current, message));
+    Err(fault_of(tc, current, exception, at).into())
 }
 
-/// The failure that an exception is. Where it was thrown is asked of the exception, unless it is known.
-pub(crate) fn fault<'s>(
+/// The failure that an exception means. Where it was thrown is read from the exception unless `at` says it.
+pub(crate) fn fault_of<'s>(
     scope: &mut v8::PinScope<'s, '_>,
-    current: &Current,
+    current: &ActiveCall,
     exception: v8::Local<'s, v8::Value>,
-    place: Option<Place>,
+    at: Option<LineColumn>,
 ) -> Fault {
     let message = v8::Exception::create_message(scope, exception);
-    let place = place.or_else(|| place_of(scope, current, message)).or_else(|| {
+    let at = at.or_else(|| position_of(scope, current, message)).or_else(|| {
         let trace = v8::Exception::get_stack_trace(scope, exception)?;
-        own_frame(scope, current, trace)
+        script_frame(scope, current, trace)
     });
     let text = text_of(scope, current, exception);
-    let at = place.map(|place| current.source.position(place));
+    let at = at.map(|at| current.source.position(at));
     Fault::logic("thrown", crop(&text, MESSAGE_CHARS)).at(at)
 }
 
-/// What the exception says, and what it says of its causes.
+/// The message of an exception, and those of its causes.
 fn text_of<'s>(
     scope: &mut v8::PinScope<'s, '_>,
-    current: &Current,
+    current: &ActiveCall,
     exception: v8::Local<'s, v8::Value>,
 ) -> String {
     if !exception.is_native_error() {
@@ -65,7 +65,7 @@ fn text_of<'s>(
     }
     let mut text = shown(scope, current, exception);
     let mut error = exception;
-    for _ in 0..CAUSES {
+    for _ in 0..MAX_CAUSES {
         let Some(cause) = cause_of(scope, current, error) else { break };
         text += &format!("; caused by {}", shown(scope, current, cause));
         error = cause;
@@ -75,7 +75,7 @@ fn text_of<'s>(
 
 fn cause_of<'s>(
     scope: &mut v8::PinScope<'s, '_>,
-    current: &Current,
+    current: &ActiveCall,
     error: v8::Local<'s, v8::Value>,
 ) -> Option<v8::Local<'s, v8::Value>> {
     let error = error.try_cast::<v8::Object>().ok()?;
@@ -84,59 +84,75 @@ fn cause_of<'s>(
     (!cause.is_undefined() && !cause.strict_equals(error.into())).then_some(cause)
 }
 
-/// An error's name and message, or else the value as JSON, or else what V8 calls it. Only JSON runs code of the script.
+/// An error's name and message, otherwise the value as JSON, otherwise V8's text for it. Only the JSON runs code of the script.
 fn shown<'s>(
     scope: &mut v8::PinScope<'s, '_>,
-    current: &Current,
+    current: &ActiveCall,
     value: v8::Local<'s, v8::Value>,
 ) -> String {
     if value.is_object()
         && !value.is_native_error()
-        && let Ok(Some(json)) = value::from_script(scope, current, value)
+        && let Some(json) = as_json(scope, current, value)
     {
-        return crop(&json.value.to_string(), MESSAGE_CHARS);
+        return crop(&json, MESSAGE_CHARS);
     }
     let message = v8::Exception::create_message(scope, value).get(scope);
     let text = message.to_rust_string_lossy(scope);
     crop(text.strip_prefix("Uncaught ").unwrap_or(&text), MESSAGE_CHARS)
 }
 
-/// Where the script is just now: the innermost of its own frames.
-pub(crate) fn here(scope: &v8::PinScope<'_, '_>, current: &Current) -> Option<Place> {
-    let trace = v8::StackTrace::current_stack_trace(scope, FRAMES.into())?;
-    own_frame(scope, current, trace)
+/// The value as JSON; none where it has none.
+fn as_json<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    current: &ActiveCall,
+    value: v8::Local<'s, v8::Value>,
+) -> Option<String> {
+    let helpers = current.helpers.get()?;
+    v8::tc_scope!(let tc, scope);
+    let json = json::stringify(tc, &helpers.to_json, value)?;
+    let json = json::read(tc, &current.limits, json).ok()?;
+    Some(json.value.to_string())
 }
 
-/// Where a function is written.
-pub(crate) fn definition(
-    current: &Current,
+/// The position that the script is at: the innermost of its own frames.
+pub(crate) fn current_position(
+    scope: &v8::PinScope<'_, '_>,
+    current: &ActiveCall,
+) -> Option<LineColumn> {
+    let trace = v8::StackTrace::current_stack_trace(scope, MAX_FRAMES.into())?;
+    script_frame(scope, current, trace)
+}
+
+/// Where a function is defined.
+pub(crate) fn definition_of(
+    current: &ActiveCall,
     function: v8::Local<'_, v8::Function>,
 ) -> Option<ScriptPosition> {
     let (line, column) = (function.get_script_line_number()?, function.get_script_column_number()?);
-    let place = Place { line: line as usize + 1, column: column as usize + 1 };
-    Some(current.source.position(place))
+    let at = LineColumn { line: line as usize + 1, column: column as usize + 1 };
+    Some(current.source.position(at))
 }
 
-fn place_of(
+fn position_of(
     scope: &v8::PinScope<'_, '_>,
-    current: &Current,
+    current: &ActiveCall,
     message: v8::Local<'_, v8::Message>,
-) -> Option<Place> {
+) -> Option<LineColumn> {
     let name = message.get_script_resource_name(scope)?;
     let is_own = name.to_rust_string_lossy(scope) == *current.source.script.name;
     let line = message.get_line_number(scope).filter(|_| is_own)?;
-    Some(Place { line, column: message.get_start_column() + 1 })
+    Some(LineColumn { line, column: message.get_start_column() + 1 })
 }
 
-fn own_frame(
+fn script_frame(
     scope: &v8::PinScope<'_, '_>,
-    current: &Current,
+    current: &ActiveCall,
     trace: v8::Local<'_, v8::StackTrace>,
-) -> Option<Place> {
+) -> Option<LineColumn> {
     let mut frames = (0..trace.get_frame_count()).filter_map(|index| trace.get_frame(scope, index));
     frames.find_map(|frame| {
         let name = frame.get_script_name(scope)?.to_rust_string_lossy(scope);
         (name == *current.source.script.name)
-            .then(|| Place { line: frame.get_line_number(), column: frame.get_column() })
+            .then(|| LineColumn { line: frame.get_line_number(), column: frame.get_column() })
     })
 }

@@ -1,32 +1,25 @@
-//! One call from its first line to its last: evaluate the file, call the handler, wait with it, take its result.
+//! One call in V8: evaluates the file, calls the handler, waits for it and takes its result.
 
 use std::rc::Rc;
 
 use serde_json::Value;
 use windlass_core::ScriptPhase;
 
+use crate::active_call::{ActiveCall, Rejection};
+use crate::call_runtime::{CallRuntime, HostReply};
 use crate::code::{CodeCache, SharedCode};
-use crate::current::{Current, Rejection, World};
+use crate::end::{Fault, Halt};
 use crate::exception::{self, attempt};
-use crate::fault::{Fault, Halt};
 use crate::host;
-use crate::turn::{Answer, Turn};
+use crate::job::Work;
 use crate::value;
 
-/// What is to be done with a script.
-pub(crate) enum Work {
-    /// Call this handler.
-    Handle { world: World, handler: String, arguments: Vec<Value> },
-    /// Evaluate the file and describe `workflow`.
-    Describe,
-}
-
-/// What an execution works with.
+/// One call in V8, and what it needs.
 pub(crate) struct Execution<'a, 'b> {
-    pub(crate) current: Rc<Current>,
+    pub(crate) current: Rc<ActiveCall>,
     pub(crate) code: &'a mut CodeCache,
     pub(crate) shared: &'a SharedCode,
-    pub(crate) turn: &'a mut Turn<'b>,
+    pub(crate) runtime: &'a mut CallRuntime<'b>,
 }
 
 impl Execution<'_, '_> {
@@ -52,7 +45,9 @@ impl Execution<'_, '_> {
                 let found = find(scope, &self.current, world.phase, handler)?;
                 *self.current.world.borrow_mut() = Some(world.clone());
                 self.handle(scope, &found, arguments).map_err(|halt| {
-                    halt.map(|fault| fault.at(exception::definition(&self.current, found.function)))
+                    halt.map(|fault| {
+                        fault.at(exception::definition_of(&self.current, found.function))
+                    })
                 })
             }
             Work::Describe => {
@@ -65,7 +60,7 @@ impl Execution<'_, '_> {
         }
     }
 
-    /// Evaluates the file, with everything that it leaves behind for a microtask.
+    /// Evaluates the file, including the microtasks that it queues.
     fn evaluate(&mut self, scope: &mut v8::PinScope<'_, '_>) -> Result<(), Halt> {
         let script = self.code.compile(scope, &self.current, self.shared)?;
         attempt(scope, &self.current, |scope| script.run(scope))?;
@@ -105,27 +100,26 @@ impl Execution<'_, '_> {
             match promise.state() {
                 v8::PromiseState::Fulfilled => return Ok(promise.result(scope)),
                 v8::PromiseState::Rejected => return Err(self.rejected(scope, promise).into()),
-                v8::PromiseState::Pending => self.collect(scope)?,
+                v8::PromiseState::Pending => self.take_replies(scope)?,
             }
         }
     }
 
-    /// The failure that a rejected promise is.
+    /// The failure that a rejected promise means.
     fn rejected<'s>(
         &self,
         scope: &mut v8::PinScope<'s, '_>,
         promise: v8::Local<'s, v8::Promise>,
     ) -> Fault {
         let known = |rejection: &&Rejection| rejection.promise == promise;
-        let place =
-            self.current.rejections.borrow().iter().find(known).and_then(|known| known.place);
+        let at = self.current.rejections.borrow().iter().find(known).and_then(|known| known.at);
         let reason = promise.result(scope);
-        // An error knows better where it comes from than the promise that it was handed on to.
-        let place = place.filter(|_| !reason.is_native_error());
-        exception::fault(scope, &self.current, reason, place)
+        // An error has its own position, which is better than that of the promise that was rejected with it.
+        let at = at.filter(|_| !reason.is_native_error());
+        exception::fault_of(scope, &self.current, reason, at)
     }
 
-    /// Refuses to go on where something has failed and nobody has looked.
+    /// Refuses to continue after a promise was rejected without a handler.
     fn refuse_rejections(&self, scope: &mut v8::PinScope<'_, '_>) -> Result<(), Halt> {
         let first = self.current.rejections.borrow().first().map(|first| first.promise.clone());
         let Some(promise) = first else { return Ok(()) };
@@ -134,27 +128,27 @@ impl Execution<'_, '_> {
         Err(Halt::from(fault).context("a promise that nobody awaits was rejected"))
     }
 
-    /// Runs what is ready.
+    /// Runs the microtasks that are ready.
     fn checkpoint(&self, scope: &mut v8::PinScope<'_, '_>) -> Result<(), Halt> {
         scope.perform_microtask_checkpoint();
-        if self.current.is_over() || self.turn.is_stopped() || scope.is_execution_terminating() {
+        if self.current.is_over() || self.runtime.is_stopped() || scope.is_execution_terminating() {
             return Err(Halt::Terminated);
         }
         Ok(())
     }
 
-    /// Waits for replies and hands them over.
-    fn collect(&mut self, scope: &mut v8::PinScope<'_, '_>) -> Result<(), Halt> {
-        self.turn.start_replies(&self.current);
+    /// Waits for replies and resolves their promises.
+    fn take_replies(&mut self, scope: &mut v8::PinScope<'_, '_>) -> Result<(), Halt> {
+        self.runtime.spawn_replies(&self.current);
         if self.current.pending.borrow().is_empty() {
             let message = "the handler waits for a promise that nothing will ever settle";
             return Err(Fault::logic("stuck", message).into());
         }
-        for Answer { number, result } in self.turn.wait() {
+        for HostReply { number, result } in self.runtime.wait() {
             let Some(pending) = self.current.pending.borrow_mut().remove(&number) else { continue };
             v8::scope!(let scope, scope);
             let resolver = v8::Local::new(scope, &pending.resolver);
-            host::settle(scope, &self.current, resolver, (&pending.waiting, result))?;
+            host::settle(scope, &self.current, resolver, &pending.site, result)?;
         }
         Ok(())
     }
@@ -166,10 +160,10 @@ struct Found<'s> {
     function: v8::Local<'s, v8::Function>,
 }
 
-/// The function `name` stands for, looked up by own keys alone: any name will do, and no prototype is asked.
+/// Finds the function of the handler `name` by own keys only: any name is allowed, and no prototype is searched.
 fn find<'s>(
     scope: &mut v8::PinScope<'s, '_>,
-    current: &Current,
+    current: &ActiveCall,
     phase: ScriptPhase,
     name: &str,
 ) -> Result<Found<'s>, Halt> {
@@ -207,7 +201,7 @@ fn own<'s>(
 /// The script's `workflow`, however it is declared.
 fn workflow<'s>(
     scope: &mut v8::PinScope<'s, '_>,
-    current: &Current,
+    current: &ActiveCall,
 ) -> Result<v8::Local<'s, v8::Value>, Halt> {
     attempt(scope, current, lookup)
 }

@@ -4,8 +4,8 @@
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// What V8 gets on top once the limit is hit: it obeys the termination only when the built-in function that it is in has
-/// come to its end. It is given once; where it is used up as well, the thread is halted.
+/// What V8 gets in addition once the limit is reached, because it obeys the termination only after the built-in function that it
+/// executes. It is given once. If it is used up as well, the thread is halted.
 const SLACK_BYTES: usize = 256 << 20;
 
 /// Ends the script of one isolate whose heap is full.
@@ -16,7 +16,7 @@ pub(crate) struct HeapGuard {
 }
 
 impl HeapGuard {
-    /// Guards `isolate`. The guard has to outlive it, which [`Engine`](crate::engine::Engine) sees to by the order of its fields.
+    /// Guards `isolate`. The guard has to outlive it, which [`ScriptIsolate`](crate::isolate::ScriptIsolate) ensures by the order of its fields.
     pub(crate) fn install(isolate: &mut v8::Isolate) -> Box<Self> {
         let guard = Box::new(Self {
             isolate: isolate.thread_safe_handle(),
@@ -26,13 +26,13 @@ impl HeapGuard {
         guard
     }
 
-    /// Whether the limit was hit. Such an isolate is not fit for use any more.
+    /// Whether the limit was reached. Such an isolate must not be used again.
     pub(crate) fn is_full(&self) -> bool {
         self.is_full.load(Ordering::Relaxed)
     }
 }
 
-/// V8 calls this on the isolate's thread during garbage collection and obeys the termination once it is back in the script.
+/// V8 calls this on the isolate's thread during garbage collection. It obeys the termination once it is back in the script.
 unsafe extern "C" fn near_limit(data: *mut c_void, current: usize, _initial: usize) -> usize {
     // SAFETY: `data` is the boxed guard of `install`, which lives at least as long as the isolate that calls this.
     let guard = unsafe { &*data.cast::<HeapGuard>() };

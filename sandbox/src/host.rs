@@ -1,20 +1,19 @@
-//! The one function behind everything that a script calls of the host.
+//! The one native function behind every host function that a script calls.
 //!
-//! V8 calls it through C++, where a panic ends the process: nothing here may panic, and what the embedder's code panics
-//! with is caught.
+//! V8 calls it through C++, where a panic ends the process. So nothing here may panic, and panics of the host are caught.
 #![expect(clippy::needless_pass_by_value, reason = "V8 gives a function its arguments by value")]
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde_json::{Map, Value};
-use windlass_core::{Failure, Operation, ScriptPhase, ScriptPosition, panic_message};
+use windlass_core::{Failure, Operation, ScriptPhase, ScriptPosition};
 
-use crate::api::{HostCall, Reply};
-use crate::current::{Current, Pending, World};
+use crate::active_call::{ActiveCall, CallSite, PendingReply, World};
+use crate::api::{AcceptedCall, HostCall, Reply};
+use crate::end::{Fault, Halt, host_panic};
 use crate::exception;
-use crate::fault::{Fault, Halt};
-use crate::value::{self, Taken};
+use crate::json::{SizedJson, check_size};
+use crate::value;
 
 /// `Namespace.method(input)`. The function's data is its index in the list of functions.
 pub(crate) fn call<'s>(
@@ -22,12 +21,12 @@ pub(crate) fn call<'s>(
     arguments: v8::FunctionCallbackArguments<'s>,
     mut result: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some(current) = Current::of(scope) else { return };
-    // A script that is over goes on to its next stack check, and may get here.
+    let Some(current) = ActiveCall::of(scope) else { return };
+    // A script that has ended runs on to its next stack check, and may get here.
     if current.is_over() {
         return;
     }
-    let at = exception::here(scope, &current).map(|place| current.source.position(place));
+    let at = exception::current_position(scope, &current).map(|at| current.source.position(at));
     match answer(scope, &current, &arguments, at.clone()) {
         Ok(promise) => result.set(promise.into()),
         Err(halt) => current.finish(scope, halt.map(|fault| fault.at(at))),
@@ -37,30 +36,24 @@ pub(crate) fn call<'s>(
 /// The promise that the script gets, or how the call ends it.
 fn answer<'s>(
     scope: &mut v8::PinScope<'s, '_>,
-    current: &Current,
+    current: &ActiveCall,
     arguments: &v8::FunctionCallbackArguments<'s>,
     at: Option<ScriptPosition>,
 ) -> Result<v8::Local<'s, v8::Promise>, Halt> {
-    let (call, world) = accept(scope, current, arguments, at.clone())?;
-    let name = name_of(&call);
-    if permitted(&world, &call)? == Operation::Mutation {
+    let (call, world) = read_call(scope, current, arguments, at.clone())?;
+    let site = CallSite { function: name_of(&call), at };
+    let accepted = accept(&world, call.clone())?;
+    if accepted.operation == Operation::Mutation {
         return Err(Halt::Mutation(Box::new(call)));
     }
-    let reply =
-        guarded(|| world.host.call(call)).unwrap_or_else(|failure| Reply::Now(Err(failure)));
-    deliver(scope, current, reply, Waiting { name, at })
+    let reply = guarded(accepted.answer).unwrap_or_else(|failure| Reply::Now(Err(failure)));
+    deliver(scope, current, reply, site)
 }
 
-/// Who waits for a reply: the function's name and where it was called.
-pub(crate) struct Waiting {
-    pub(crate) name: String,
-    pub(crate) at: Option<ScriptPosition>,
-}
-
-/// Reads the call, and refuses it where any call would be refused.
-fn accept<'s>(
+/// Reads the call, and refuses it if it breaks a rule that holds for every call.
+fn read_call<'s>(
     scope: &mut v8::PinScope<'s, '_>,
-    current: &Current,
+    current: &ActiveCall,
     arguments: &v8::FunctionCallbackArguments<'s>,
     at: Option<ScriptPosition>,
 ) -> Result<(HostCall, World), Halt> {
@@ -93,8 +86,8 @@ fn accept<'s>(
     Ok((call, world))
 }
 
-/// Refuses to pass more than a call may pass in all: the host may have to keep it until the call has ended.
-fn count_bytes(current: &Current, bytes: usize) -> Result<(), Fault> {
+/// Refuses to pass more than a call may pass in total. The host may have to keep all of it until the call has ended.
+fn count_bytes(current: &ActiveCall, bytes: usize) -> Result<(), Fault> {
     let max = current.limits.passed_bytes;
     let total = current.passed_bytes.get().saturating_add(bytes);
     current.passed_bytes.set(total);
@@ -105,13 +98,13 @@ fn count_bytes(current: &Current, bytes: usize) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The one argument, if there is one.
+/// Reads the one argument, if there is one.
 fn read_input<'s>(
     scope: &mut v8::PinScope<'s, '_>,
-    current: &Current,
+    current: &ActiveCall,
     arguments: &v8::FunctionCallbackArguments<'s>,
     name: &str,
-) -> Result<Option<Taken>, Halt> {
+) -> Result<Option<SizedJson>, Halt> {
     let input = value::from_script(scope, current, arguments.get(0))
         .map_err(|halt| halt.context(&format!("the input of `{name}` cannot be passed")))?;
     let is_object = input.as_ref().is_none_or(|input| input.value.is_object());
@@ -122,54 +115,57 @@ fn read_input<'s>(
     Ok(input)
 }
 
-fn permitted(world: &World, call: &HostCall) -> Result<Operation, Fault> {
-    let operation = guarded(|| world.host.operation(call))
+/// Has the host accept the call, and refuses it where the phase does not permit its operation.
+fn accept(world: &World, call: HostCall) -> Result<AcceptedCall, Fault> {
+    let name = name_of(&call);
+    let accepted = guarded(|| world.host.accept(call))
         .and_then(std::convert::identity)
         .map_err(|failure| Fault { code: "tool_failed", failure })?;
-    if world.phase.permits(operation) {
-        return Ok(operation);
+    if world.phase.permits(accepted.operation) {
+        return Ok(accepted);
     }
-    let message = world.phase.violation(&name_of(call), operation);
+    let message = world.phase.violation(&name, accepted.operation);
     Err(Fault::logic("phase_violation", message))
 }
 
 /// Gives the script a promise of the reply.
 fn deliver<'s>(
     scope: &mut v8::PinScope<'s, '_>,
-    current: &Current,
+    current: &ActiveCall,
     reply: Reply,
-    waiting: Waiting,
+    site: CallSite,
 ) -> Result<v8::Local<'s, v8::Promise>, Halt> {
     let resolver = v8::PromiseResolver::new(scope).ok_or(Halt::Terminated)?;
     match reply {
-        Reply::Now(result) => settle(scope, current, resolver, (&waiting, result))?,
+        Reply::Now(result) => settle(scope, current, resolver, &site, result)?,
         Reply::Later(future) => {
             let number = current.later_replies.get();
             current.later_replies.set(number + 1);
             let resolver = v8::Global::new(scope, resolver);
-            let pending = Pending { resolver, waiting, task: None };
+            let pending = PendingReply { resolver, site, task: None };
             current.pending.borrow_mut().insert(number, pending);
-            current.started.borrow_mut().push((number, future));
+            current.unspawned.borrow_mut().push((number, future));
         }
     }
     Ok(resolver.get_promise(scope))
 }
 
-/// Settles a promise with the host's answer. A failure ends the script instead.
+/// Resolves a promise with the host's answer. A failure ends the script instead.
 pub(crate) fn settle(
     scope: &mut v8::PinScope<'_, '_>,
-    current: &Current,
+    current: &ActiveCall,
     resolver: v8::Local<'_, v8::PromiseResolver>,
-    (waiting, result): (&Waiting, Result<Value, Failure>),
+    site: &CallSite,
+    result: Result<Value, Failure>,
 ) -> Result<(), Halt> {
     let value = result.map_err(|failure| {
-        Halt::from(Fault { code: "tool_failed", failure }.at(waiting.at.clone()))
+        Halt::from(Fault { code: "tool_failed", failure }.at(site.at.clone()))
     })?;
     let json = value.to_string();
-    let size = value::refuse_big(current, json.len()).map_err(Halt::from);
+    let size = check_size(&current.limits, json.len()).map_err(Halt::from);
     let value = size.and_then(|()| value::to_script(scope, current, &json)).map_err(|halt| {
-        halt.context(&format!("the answer of `{}` cannot be handed over", waiting.name))
-            .map(|fault| fault.at(waiting.at.clone()))
+        halt.context(&format!("the answer of `{}` cannot be handed over", site.function))
+            .map(|fault| fault.at(site.at.clone()))
     })?;
     resolver.resolve(scope, value);
     Ok(())
@@ -179,17 +175,12 @@ fn name_of(call: &HostCall) -> String {
     format!("{}.{}", call.namespace, call.method)
 }
 
-/// Runs the embedder's code; its panic becomes a failure.
-fn guarded<T>(act: impl FnOnce() -> T) -> Result<T, Failure> {
-    catch_unwind(AssertUnwindSafe(act)).map_err(|panic| panicked(panic.as_ref()))
+/// Runs code of the host. A panic becomes a failure.
+fn guarded<T>(action: impl FnOnce() -> T) -> Result<T, Failure> {
+    catch_unwind(AssertUnwindSafe(action)).map_err(|panic| host_panic(panic.as_ref()))
 }
 
-/// The failure that a panic of the embedder's code is.
-pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Failure {
-    Failure::internal(format!("the host panicked: {}", panic_message(panic)))
-}
-
-/// The name that a script's author knows a phase by.
+/// The name of the function that a phase calls in the script.
 pub(crate) const fn function_of(phase: ScriptPhase) -> &'static str {
     match phase {
         ScriptPhase::Producer => "handler",

@@ -1,24 +1,22 @@
-//! Runs one call of a workflow script in V8, with nothing ambient, under limits.
+//! Runs one call of a workflow script in V8, with nothing ambient and under limits.
 //!
-//! A script is a file that declares a `workflow` of handlers. Each call evaluates the whole file in a fresh context and
-//! calls one handler in it. All that the script finds is JavaScript itself, `console`, `atob`, `getDocs`, and the
-//! functions that the embedder offers. Every use of those goes to the embedder's [`Host`], after the sandbox has made
-//! sure that the phase permits it.
+//! A script is a file that declares a `workflow` of handlers. Each call evaluates the whole file in a fresh context and calls one
+//! handler. The script has JavaScript itself, `console`, `atob`, `getDocs` and the functions of the embedder. A call of such a
+//! function goes to the embedder's [`Host`]; the sandbox refuses it if the phase does not permit its operation.
 //!
 //! ```
 //! use std::sync::Arc;
 //! use windlass_core::{Failure, Operation, ScriptLimits, ScriptPhase};
-//! use windlass_sandbox::{Call, Ending, Function, Host, HostCall, Options, Reply, Sandbox, Script};
+//! use windlass_sandbox::{
+//!     AcceptedCall, Call, Ending, Function, Host, HostCall, Options, Reply, Sandbox, Script,
+//! };
 //!
 //! struct Inbox;
 //!
 //! impl Host for Inbox {
-//!     fn operation(&self, _call: &HostCall) -> Result<Operation, Failure> {
-//!         Ok(Operation::Read)
-//!     }
-//!
-//!     fn call(&self, _call: HostCall) -> Reply {
-//!         Reply::Now(Ok(["a.eml", "b.eml"].into_iter().collect()))
+//!     fn accept(&self, _call: HostCall) -> Result<AcceptedCall, Failure> {
+//!         let files = || Reply::Now(Ok(["a.eml", "b.eml"].into_iter().collect()));
+//!         Ok(AcceptedCall::new(Operation::Read, files))
 //!     }
 //! }
 //!
@@ -59,53 +57,57 @@
 //! }
 //! ```
 //!
-//! # What it promises
+//! # Guarantees
 //! - Nothing survives a call: no global, no closure, no microtask.
-//! - A mutation ends the script on the spot, and so do a failing reply and a call that the phase does not permit: no
-//!   `catch`, no `finally` and no line after it runs.
-//! - Whatever a script does ends within its limits, as a failure that names the limit and its setting. Where V8 cannot be
-//!   interrupted, the thread is given up, and the caller is answered all the same.
+//! - A mutation, a failing reply and a call that the phase does not permit end the script at once. No `catch`, no `finally` and no
+//!   later line of it runs.
+//! - A script that exceeds a limit ends with a failure that names the limit and its setting. If V8 cannot be interrupted, the
+//!   sandbox abandons the thread and answers the caller all the same.
 //! - A script that waits holds no core.
 //! - A failure says where in the script it happened, as the author wrote it.
 //!
 //! # What it does not do
-//! - It is one process: it contains mistakes and mischief, not an attack on V8 itself.
-//! - It knows no workflow, run or ledger. That a mutation is recorded before it is made is up to its caller.
+//! - It runs in the process of its embedder: it contains mistakes and mischief, not an attack on V8 itself.
+//! - It knows no workflow, run or ledger. Its caller records a mutation before making it.
 //!
-//! # How it is made
-//! A call waits for a core and is given to one of the pool's threads, each of which has an isolate of its own, where an
-//! engine runs it. It holds the core while the script computes; while it waits, replies arrive from the tokio runtime. A
-//! watchdog stops what takes too long, and the quarantine halts the thread where V8 would end the process. [`Sandbox::check`]
-//! evaluates a file without calling anything in it, and reads its text for mistakes.
+//! # Modules
+//! `api` is the contract and `sandbox` the public face. `pool` has the threads and cores, `thread` runs the jobs of one thread,
+//! `isolate` has the V8 isolate of a thread, and `execution` runs one call in it. `call_control` and `watchdog` stop a call from
+//! outside, `call_runtime` receives replies while the script waits, `fatal_error` halts a thread instead of the process.
+//! [`Sandbox::check`] (`check/`) evaluates a file without calling anything in it, and checks its text for mistakes.
 
+mod active_call;
 mod api;
 mod buffers;
 mod builtins;
+mod call_control;
+mod call_runtime;
 mod check;
 mod code;
 mod context;
-mod control;
-mod current;
-mod engine;
+mod end;
 mod exception;
 mod execution;
-mod fault;
+mod fatal_error;
 mod heap;
 mod host;
+mod isolate;
+mod job;
+mod json;
 mod platform;
 mod pool;
 mod priority;
-mod quarantine;
 mod rejection;
 mod sandbox;
+mod sigtrap;
 mod source;
 mod stack;
 mod thread;
-mod trap;
-mod turn;
 mod value;
 mod watchdog;
 
-pub use api::{Call, Ending, Function, Host, HostCall, LogLevel, LogLine, Reply, Report, Script};
+pub use api::{
+    AcceptedCall, Call, Ending, Function, Host, HostCall, LogLine, Options, Reply, Report, Script,
+};
 pub use platform::{initialize, initialize_in_tests};
-pub use sandbox::{Options, Sandbox};
+pub use sandbox::Sandbox;

@@ -1,19 +1,16 @@
-//! The threads: made on demand, used again, never more than allowed.
+//! The pool of threads: they are started on demand, reused, and never more than allowed.
 
 use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::thread;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
-use crate::api::Function;
+use crate::api::{Function, Options};
+use crate::call_control::{CallControl, StopReason};
+use crate::call_runtime::SharedResources;
 use crate::code::SharedCode;
-use crate::control::{Control, Stop};
-use crate::sandbox::Options;
-use crate::stack;
-use crate::thread::{Job, serve};
-use crate::turn::Machine;
+use crate::job::Job;
 use crate::watchdog::Watchdog;
 
 /// The threads of one sandbox.
@@ -21,9 +18,10 @@ pub(crate) struct Pool {
     pub(crate) options: Options,
     pub(crate) functions: Arc<[Function]>,
     pub(crate) code: Arc<SharedCode>,
-    /// One permit for each script that may compute, given out in the order of asking.
+    /// One permit for each script that may compute. They are given in the order of the requests.
     cores: Arc<Semaphore>,
     watchdog: io::Result<Watchdog>,
+    /// One permit for each call that may be under way.
     permits: Arc<Semaphore>,
     threads: Mutex<Threads>,
 }
@@ -31,20 +29,37 @@ pub(crate) struct Pool {
 #[derive(Default)]
 struct Threads {
     is_closed: bool,
-    next_place: u64,
-    /// The free threads; the one that was busy last is at the end.
+    next_number: u64,
+    /// The free threads. The one that was busy last is at the end.
     free: Vec<FreeThread>,
-    running: Vec<Weak<Control>>,
+    running: Vec<Weak<CallControl>>,
 }
 
 struct FreeThread {
-    place: u64,
+    number: u64,
+    /// The script that it ran last.
     digest: Arc<str>,
     inbox: SyncSender<Job>,
 }
 
+/// What became of a job that was dispatched.
+pub(crate) enum Dispatch {
+    /// A free thread has it.
+    Sent,
+    /// No thread is free: a new one has to take it.
+    NoFreeThread(Job),
+    /// The pool is closed.
+    Closed,
+}
+
+/// A thread in the list of the free ones.
+pub(crate) struct FreeListing {
+    number: u64,
+    pub(crate) jobs: Receiver<Job>,
+}
+
 impl Pool {
-    /// No threads yet, but the watchdog's.
+    /// A pool without threads. The watchdog's thread starts at once.
     pub(crate) fn new(options: Options) -> Self {
         Self {
             functions: options.functions.clone().into(),
@@ -57,78 +72,73 @@ impl Pool {
         }
     }
 
-    /// Waits until one more call may be under way. `None`: never again.
-    pub(crate) async fn admit(&self) -> Option<OwnedSemaphorePermit> {
+    /// Waits until one more call may be under way. `None`: the pool is closed.
+    pub(crate) async fn acquire_permit(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.permits).acquire_owned().await.ok()
     }
 
-    /// Waits until one more script may compute. `None`: never again.
+    /// Waits until one more script may compute. `None`: the pool is closed.
     ///
-    /// Only then is a thread chosen, so that no more of them are busy than have to be, and one that is warm.
-    pub(crate) async fn core(&self) -> Option<OwnedSemaphorePermit> {
+    /// A thread is chosen only afterwards: so no more threads are busy than necessary, and the one that was busy last is reused.
+    pub(crate) async fn acquire_core(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.cores).acquire_owned().await.ok()
     }
 
-    /// A core that no script waits for.
-    pub(crate) fn spare_core(&self) -> Option<SemaphorePermit<'_>> {
+    /// A core, if no script uses or awaits it.
+    pub(crate) fn try_acquire_core(&self) -> Option<SemaphorePermit<'_>> {
         self.cores.try_acquire().ok()
     }
 
-    /// Gives a job to a thread. `false`: the pool is closed.
-    ///
-    /// # Errors
-    /// Where the system gives no thread.
-    pub(crate) fn submit(self: &Arc<Self>, job: Job) -> io::Result<bool> {
+    /// Gives a job to a free thread.
+    pub(crate) fn dispatch(&self, job: Job) -> Dispatch {
         let free = {
             let mut threads = self.lock();
             if threads.is_closed {
-                return Ok(false);
+                return Dispatch::Closed;
             }
             threads.running.retain(|call| call.strong_count() > 0);
             threads.running.push(Arc::downgrade(&job.control));
             threads.take_free(&job.script.digest)
         };
         match free {
-            // A free thread listens until it is taken off the list; if it has died, the caller learns by the lost reply.
-            Some(thread) => drop(thread.inbox.send(job)),
-            None => self.spawn(job)?,
+            // A free thread listens until it is removed from the list. If it has died, its caller notices that the reply is lost.
+            Some(thread) => {
+                drop(thread.inbox.send(job));
+                Dispatch::Sent
+            }
+            None => Dispatch::NoFreeThread(job),
         }
-        Ok(true)
     }
 
-    fn spawn(self: &Arc<Self>, job: Job) -> io::Result<()> {
-        let stack = self.options.limits.stack_kib as usize * 1024 + stack::RESERVE_BYTES;
-        let pool = Arc::clone(self);
-        let thread = thread::Builder::new().name("script".into()).stack_size(stack);
-        thread.spawn(move || serve(&pool, job)).map(drop)
-    }
-
-    /// What a call's turn is taken from.
-    pub(crate) fn machine(&self) -> io::Result<Machine<'_>> {
+    /// What all calls share while they run.
+    ///
+    /// # Errors
+    /// Where the system did not start the watchdog's thread.
+    pub(crate) fn shared(&self) -> io::Result<SharedResources<'_>> {
         match &self.watchdog {
-            Ok(watchdog) => Ok(Machine { cores: &self.cores, watchdog }),
+            Ok(watchdog) => Ok(SharedResources { cores: &self.cores, watchdog }),
             Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
         }
     }
 
-    /// The calling thread is free for a next job. `None`: the pool is closed.
-    pub(crate) fn park(&self, digest: Arc<str>) -> Option<(u64, Receiver<Job>)> {
+    /// Lists the calling thread as free for a next job. `None`: the pool is closed.
+    pub(crate) fn add_free_thread(&self, digest: Arc<str>) -> Option<FreeListing> {
         let mut threads = self.lock();
         if threads.is_closed {
             return None;
         }
-        let place = threads.next_place;
-        threads.next_place += 1;
-        let (inbox, tasks) = sync_channel(1);
-        threads.free.push(FreeThread { place, digest, inbox });
-        Some((place, tasks))
+        let number = threads.next_number;
+        threads.next_number += 1;
+        let (inbox, jobs) = sync_channel(1);
+        threads.free.push(FreeThread { number, digest, inbox });
+        Some(FreeListing { number, jobs })
     }
 
-    /// The calling thread is not free any more. `false`: it has been given a job already.
-    pub(crate) fn leave(&self, place: u64) -> bool {
+    /// Removes a thread from the free ones. `false`: it has been given a job already.
+    pub(crate) fn remove_free_thread(&self, listing: &FreeListing) -> bool {
         let mut threads = self.lock();
         let count = threads.free.len();
-        threads.free.retain(|thread| thread.place != place);
+        threads.free.retain(|thread| thread.number != listing.number);
         threads.free.len() < count
     }
 
@@ -141,19 +151,19 @@ impl Pool {
         };
         drop(free);
         for call in running.iter().filter_map(Weak::upgrade) {
-            self.stop(&call, Stop::Cancelled);
+            self.stop(&call, StopReason::Cancelled);
         }
     }
 
     /// Stops a call.
-    pub(crate) fn stop(&self, call: &Arc<Control>, why: Stop) {
+    pub(crate) fn stop(&self, call: &Arc<CallControl>, reason: StopReason) {
         if let Ok(watchdog) = &self.watchdog {
-            watchdog.stop(call, why);
+            watchdog.stop(call, reason);
         }
     }
 
     /// Waits until no call is under way.
-    pub(crate) async fn wait_until_free(&self) {
+    pub(crate) async fn wait_until_idle(&self) {
         let all = u32::try_from(self.options.max_threads.max(1)).unwrap_or(u32::MAX);
         // The semaphore is never closed.
         let _ = self.permits.acquire_many(all).await;

@@ -1,13 +1,13 @@
-//! How a thread that cannot be ended is kept from harming the others. Only Linux can do that to a single thread.
+//! Lowers the priority of a thread that cannot be ended. Only Linux can do that for a single thread.
 
 #[cfg(target_os = "linux")]
 use rustix::process::{Pid, setpriority_process};
 
-/// The lowest priority there is: what nobody else wants.
+/// The lowest priority.
 #[cfg(target_os = "linux")]
 const LOWEST: i32 = 19;
 
-/// A thread, as the system knows it.
+/// A thread of the operating system.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ThreadId(#[cfg(target_os = "linux")] Pid);
 
@@ -20,8 +20,8 @@ impl ThreadId {
         )
     }
 
-    /// Leaves this thread only the time that no other thread wants.
-    pub(crate) fn step_back(self) {
+    /// Lets this thread run only when no other thread needs the processor.
+    pub(crate) fn lower_priority(self) {
         #[cfg(target_os = "linux")]
         if let Err(error) = setpriority_process(Some(self.0), LOWEST) {
             tracing::warn!(%error, "could not lower the priority of a thread");

@@ -1,34 +1,20 @@
-//! The sandbox as its users see it.
+//! The public face of the sandbox.
 
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-use windlass_core::ScriptLimits;
 
-use crate::api::{Call, Ending, Function, Host, Report, Script};
-use crate::control::{Bounds, Control, Seat, Stop};
-use crate::current::World;
-use crate::execution::Work;
-use crate::fault::{End, Fault};
+use crate::active_call::World;
+use crate::api::{Call, Ending, Function, Host, Options, Report, Script};
+use crate::call_control::{CallControl, CallLimits, CallSlot, StopReason};
+use crate::end::{CallResult, End, Fault};
+use crate::job::{Job, Work};
 use crate::platform;
 use crate::pool::Pool;
-use crate::thread::{Done, Job};
+use crate::thread::{no_thread, submit};
 
-/// What a sandbox is made of.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// What one call may use.
-    pub limits: ScriptLimits,
-    /// Everything that scripts find beside the builtins.
-    pub functions: Vec<Function>,
-    /// How many calls may be under way at once, those included that wait for a slow reply. Each has a thread.
-    pub max_threads: usize,
-    /// How many of them may compute at once.
-    pub cores: usize,
-}
-
-/// Runs scripts. Clones share its threads, which end with the last of them.
+/// Runs scripts. Clones share its threads, which end with the last clone.
 #[derive(Clone)]
 pub struct Sandbox(Arc<Owner>);
 
@@ -38,7 +24,7 @@ impl std::fmt::Debug for Sandbox {
     }
 }
 
-/// Closes the pool when the last clone goes.
+/// Closes the pool when the last clone is dropped.
 struct Owner(Arc<Pool>);
 
 impl Drop for Owner {
@@ -50,58 +36,58 @@ impl Drop for Owner {
 /// Stops a call whose future is dropped.
 struct CancelOnDrop<'a> {
     pool: &'a Pool,
-    call: Arc<Control>,
+    call: Arc<CallControl>,
 }
 
 impl Drop for CancelOnDrop<'_> {
     fn drop(&mut self) {
-        self.pool.stop(&self.call, Stop::Cancelled);
+        self.pool.stop(&self.call, StopReason::Cancelled);
     }
 }
 
 impl Sandbox {
-    /// Makes a sandbox. Threads are made when calls want them. [`initialize`](crate::initialize) has to come before.
+    /// Makes a sandbox. Its threads are started when calls need them. Call [`initialize`](crate::initialize) before.
     #[must_use]
     pub fn start(options: Options) -> Self {
         Self(Arc::new(Owner(Arc::new(Pool::new(options)))))
     }
 
-    /// Calls a handler, to its end. Waits for a thread where as many calls as allowed are under way. Needs to run in a
-    /// tokio runtime: the host's later replies are spawned there.
+    /// Calls a handler and waits for its end. While as many calls as allowed are under way, it waits for a thread first. It has
+    /// to run in a tokio runtime, in which the host's later replies are spawned.
     ///
     /// # Cancel safety
-    /// Dropping the future terminates the script; what the host was asked before stays asked.
+    /// Dropping the future terminates the script. Calls that the host has received before are not undone.
     pub async fn call(&self, call: Call, host: Arc<dyn Host>) -> Report {
         let Call { script, phase, handler, arguments } = call;
         let work = Work::Handle { world: World { phase, host }, handler, arguments };
-        let done = self.run(script, work).await;
-        let ending = match done.end {
+        let result = self.run(script, work).await;
+        let ending = match result.end {
             None => Ending::Cancelled,
             Some(End::Returned(value)) => Ending::Returned(value),
             Some(End::Mutation(call)) => Ending::Mutation(call),
             Some(End::Failed(fault)) => Ending::Failed(fault.failure),
         };
-        Report { ending, logs: done.logs }
+        Report { ending, logs: result.logs }
     }
 
-    /// Waits until no call is under way. Calls that are made meanwhile wait until this returns.
+    /// Waits until no call is under way. Calls that begin meanwhile wait until this returns.
     ///
     /// # Cancel safety
-    /// Only the waiting is given up.
+    /// Dropping the future has no other effect.
     pub async fn idle(&self) {
-        self.0.0.wait_until_free().await;
+        self.0.0.wait_until_idle().await;
     }
 
-    /// Ends every call as cancelled and waits until all threads are free. Later calls are cancelled at once.
+    /// Cancels every call and waits until all threads are free. Later calls are cancelled at once.
     ///
     /// # Cancel safety
-    /// The sandbox is closed even if the future is dropped; only the waiting is given up.
+    /// The sandbox is closed even if the future is dropped.
     pub async fn shutdown(&self) {
         self.0.0.close();
-        self.0.0.wait_until_free().await;
+        self.0.0.wait_until_idle().await;
     }
 
-    pub(crate) async fn run(&self, script: Script, work: Work) -> Done {
+    pub(crate) async fn run(&self, script: Script, work: Work) -> CallResult {
         let pool = &self.0.0;
         let max = pool.options.limits.source_bytes;
         if script.source.len() > max as usize {
@@ -111,24 +97,24 @@ impl Sandbox {
             return Fault::internal("V8 is not started: call `initialize` at the start of `main`")
                 .into();
         }
-        let Ok(runtime) = Handle::try_current() else {
+        let Ok(tokio) = Handle::try_current() else {
             return Fault::internal("the sandbox was not called from a tokio runtime").into();
         };
-        let Some(permit) = pool.admit().await else { return Done::cancelled() };
-        let Some(core) = pool.core().await else { return Done::cancelled() };
+        let Some(permit) = pool.acquire_permit().await else { return CallResult::cancelled() };
+        let Some(core) = pool.acquire_core().await else { return CallResult::cancelled() };
         let (reply, done) = oneshot::channel();
-        let seat = Seat { reply, permit, core: Some(core), thread: None };
-        let control = Arc::new(Control::new(self.bounds(&work), seat));
+        let slot = CallSlot { reply, permit, core: Some(core), thread: None };
+        let control = Arc::new(CallControl::new(self.limits(&work), slot));
         let cancel = CancelOnDrop { pool, call: Arc::clone(&control) };
-        let done = match pool.submit(Job { script, work, runtime, control }) {
-            Err(error) => error.into(),
-            Ok(false) => Done::cancelled(),
+        let result = match submit(pool, Job { script, work, tokio, control }) {
+            Err(error) => no_thread(&error),
+            Ok(false) => CallResult::cancelled(),
             Ok(true) => done.await.unwrap_or_else(|_gone| {
                 Fault::internal("the script's thread ended unexpectedly").into()
             }),
         };
         drop(cancel);
-        done
+        result
     }
 
     /// What scripts find beside the builtins.
@@ -136,12 +122,12 @@ impl Sandbox {
         Arc::clone(&self.0.0.functions)
     }
 
-    fn bounds(&self, work: &Work) -> Bounds {
+    fn limits(&self, work: &Work) -> CallLimits {
         let limits = &self.0.0.options.limits;
         let (time_ms, time_setting) = match work {
             Work::Handle { .. } => (limits.wall_time_ms, "wall_time_ms"),
             Work::Describe => (limits.check_time_ms, "check_time_ms"),
         };
-        Bounds { time_ms, time_setting, heap_mib: limits.heap_mib }
+        CallLimits { time_ms, time_setting, heap_mib: limits.heap_mib }
     }
 }

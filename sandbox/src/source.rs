@@ -1,4 +1,4 @@
-//! The script's text, as its author wrote it.
+//! The script's text, and positions in it.
 
 use std::cell::OnceCell;
 
@@ -6,19 +6,19 @@ use windlass_core::ScriptPosition;
 
 use crate::api::Script;
 
-/// Longer lines are cropped around the column.
+/// Longer lines are cut around the column.
 const LINE_CHARS: usize = 160;
 
 /// A script whose lines can be found.
 pub(crate) struct Source {
     pub(crate) script: Script,
-    /// Where each line begins; found out when it is wanted first.
+    /// Where each line begins; computed at the first use.
     starts: OnceCell<Vec<usize>>,
 }
 
 /// A line and a column, both counted from 1.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Place {
+pub(crate) struct LineColumn {
     pub(crate) line: usize,
     pub(crate) column: usize,
 }
@@ -29,8 +29,8 @@ impl Source {
         Self { script, starts: OnceCell::new() }
     }
 
-    /// The position of that place, with the line's text.
-    pub(crate) fn position(&self, Place { line, column }: Place) -> ScriptPosition {
+    /// The position in the file, with the text of the line.
+    pub(crate) fn position(&self, LineColumn { line, column }: LineColumn) -> ScriptPosition {
         ScriptPosition {
             file: self.script.name.to_string(),
             line: u32::try_from(line).unwrap_or(u32::MAX),
@@ -65,7 +65,7 @@ fn around(line: &str, column: usize) -> String {
     format!("{}{part}…", if from == 0 { "" } else { "…" })
 }
 
-/// The text, or of a long one its beginning.
+/// The text, cut if it is longer than `chars`.
 pub(crate) fn crop(text: &str, chars: usize) -> String {
     match text.char_indices().nth(chars) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or(text)),

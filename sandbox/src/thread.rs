@@ -1,128 +1,117 @@
 //! A thread that runs scripts, one at a time, in an isolate of its own.
 
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
 use windlass_core::panic_message;
 
-use crate::api::{LogLine, Script};
-use crate::control::{Control, Stop};
-use crate::current::Current;
-use crate::engine::Engine;
-use crate::execution::Work;
-use crate::fault::{End, Fault};
-use crate::pool::Pool;
+use crate::active_call::ActiveCall;
+use crate::call_control::StopReason;
+use crate::call_runtime::CallRuntime;
+use crate::end::{CallResult, End, Fault};
+use crate::isolate::ScriptIsolate;
+use crate::job::Job;
+use crate::pool::{Dispatch, FreeListing, Pool};
 use crate::priority::ThreadId;
-use crate::quarantine;
-use crate::turn::Turn;
+use crate::{fatal_error, stack};
 
 /// A thread without work ends after this time.
-const IDLE: Duration = Duration::from_secs(30);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Something to run.
-pub(crate) struct Job {
-    pub(crate) script: Script,
-    pub(crate) work: Work,
-    pub(crate) runtime: Handle,
-    pub(crate) control: Arc<Control>,
-}
-
-/// How it went. No end: it was cancelled.
-#[derive(Debug)]
-pub(crate) struct Done {
-    pub(crate) end: Option<End>,
-    pub(crate) logs: Vec<LogLine>,
-}
-
-impl Done {
-    /// A call that was cancelled before it could say anything.
-    pub(crate) const fn cancelled() -> Self {
-        Self { end: None, logs: Vec::new() }
+/// Gives a job to a thread of the pool, a new one where none is free. `false`: the pool is closed.
+///
+/// # Errors
+/// Where the system does not start a thread.
+pub(crate) fn submit(pool: &Arc<Pool>, job: Job) -> io::Result<bool> {
+    match pool.dispatch(job) {
+        Dispatch::Sent => Ok(true),
+        Dispatch::Closed => Ok(false),
+        Dispatch::NoFreeThread(job) => {
+            let stack = pool.options.limits.stack_kib as usize * 1024 + stack::RESERVE_BYTES;
+            let thread = std::thread::Builder::new().name("script".into()).stack_size(stack);
+            let pool = Arc::clone(pool);
+            thread.spawn(move || run_jobs(&pool, job)).map(|_thread| true)
+        }
     }
 }
 
-impl From<Fault> for Done {
-    fn from(fault: Fault) -> Self {
-        Self { end: Some(End::Failed(fault)), logs: Vec::new() }
-    }
+/// The result of a call for which the system did not start a thread.
+pub(crate) fn no_thread(error: &io::Error) -> CallResult {
+    Fault::internal(format!("the system gave no thread for the script: {error}")).into()
 }
 
-impl From<std::io::Error> for Done {
-    fn from(error: std::io::Error) -> Self {
-        Fault::internal(format!("the system gave no thread for the script: {error}")).into()
-    }
-}
-
-/// Runs jobs until there are none for a while, or the pool is closed.
-pub(crate) fn serve(pool: &Arc<Pool>, first: Job) {
-    let mut engine = None;
+/// Runs jobs until there was none for a while, or the pool is closed.
+fn run_jobs(pool: &Arc<Pool>, first: Job) {
+    let mut isolate = None;
     let mut next = Some(first);
     while let Some(job) = next.take() {
         let digest = Arc::clone(&job.script.digest);
         let control = Arc::clone(&job.control);
-        let attempt = AssertUnwindSafe(|| perform(pool, &mut engine, job));
-        let done = quarantine::on_behalf_of(&control, || catch_unwind(attempt));
-        let done = done.unwrap_or_else(|panic| {
-            engine = None;
-            Fault::internal(format!("the sandbox panicked: {}", panic_message(panic.as_ref())))
-                .into()
+        let run = AssertUnwindSafe(|| run(pool, &mut isolate, job));
+        let result = fatal_error::on_behalf_of(&control, || catch_unwind(run));
+        let result = result.unwrap_or_else(|panic| {
+            isolate = None;
+            let message = panic_message(panic.as_ref());
+            Fault::internal(format!("the sandbox panicked: {message}")).into()
         });
-        let Some(seat) = control.get_up() else { return };
-        // In this order, so that whoever calls again as soon as the answer is there finds this thread free.
-        let parked = pool.park(digest);
+        let Some(slot) = control.take_slot() else { return };
+        // In this order, so that a caller who calls again as soon as it has the answer finds this thread free.
+        let listing = pool.add_free_thread(digest);
         // Nobody listens where the call was cancelled.
-        let _ = seat.reply.send(done);
-        drop((seat.core, seat.permit));
-        if engine.as_mut().is_some_and(|engine| !is_fit(pool, engine)) {
-            engine = None;
+        let _ = slot.reply.send(result);
+        drop((slot.core, slot.permit));
+        if isolate.as_mut().is_some_and(|isolate| !prepare_for_next_call(pool, isolate)) {
+            isolate = None;
         }
-        next = parked.and_then(|(place, inbox)| wait(pool, place, &inbox));
+        next = listing.and_then(|listing| wait_for_job(pool, &listing));
     }
 }
 
-/// Makes an engine fit for its next call. `false`: it is worn out.
-fn is_fit(pool: &Pool, engine: &mut Engine) -> bool {
-    // What is made ahead on a core that others wait for would only be cold when it is wanted.
-    engine.refresh() && pool.spare_core().is_none_or(|_core| engine.make_ahead())
+/// Prepares an isolate for its next call. `false`: it has to be replaced.
+fn prepare_for_next_call(pool: &Pool, isolate: &mut ScriptIsolate) -> bool {
+    // A context is made ahead only on a core that no script waits for.
+    isolate.refresh() && pool.try_acquire_core().is_none_or(|_core| isolate.make_context_ahead())
 }
 
-/// Waits for the next job.
-fn wait(pool: &Pool, place: u64, inbox: &Receiver<Job>) -> Option<Job> {
-    match inbox.recv_timeout(IDLE) {
+fn wait_for_job(pool: &Pool, listing: &FreeListing) -> Option<Job> {
+    match listing.jobs.recv_timeout(IDLE_TIMEOUT) {
         Ok(job) => Some(job),
-        // A job may be on its way to a thread that has just lost its patience.
-        Err(RecvTimeoutError::Timeout) if !pool.leave(place) => inbox.recv().ok(),
+        // A job was sent just when the time was over.
+        Err(RecvTimeoutError::Timeout) if !pool.remove_free_thread(listing) => {
+            listing.jobs.recv().ok()
+        }
         Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
     }
 }
 
-fn perform(pool: &Pool, slot: &mut Option<Engine>, job: Job) -> Done {
-    let Job { script, work, runtime, control } = job;
-    control.sit_down(ThreadId::current());
-    let machine = match pool.machine() {
-        Ok(machine) => machine,
-        Err(error) => return error.into(),
+fn run(pool: &Pool, isolate_slot: &mut Option<ScriptIsolate>, job: Job) -> CallResult {
+    let Job { script, work, tokio, control } = job;
+    control.attach_thread(ThreadId::current());
+    let shared = match pool.shared() {
+        Ok(shared) => shared,
+        Err(error) => return no_thread(&error),
     };
     let limits = &pool.options.limits;
-    let engine = slot.get_or_insert_with(|| {
-        Engine::new(limits, Arc::clone(&pool.code), Arc::clone(&pool.functions))
+    let isolate = isolate_slot.get_or_insert_with(|| {
+        ScriptIsolate::new(limits, Arc::clone(&pool.code), Arc::clone(&pool.functions))
     });
-    let Some(mut turn) = Turn::begin(machine, Arc::clone(&control), runtime, engine.handle())
+    let Some(mut runtime) =
+        CallRuntime::start(shared, Arc::clone(&control), tokio, isolate.handle())
     else {
-        return Done::cancelled();
+        return CallResult::cancelled();
     };
-    let current = Current::new(script, Arc::clone(&pool.functions), limits.clone());
-    let mut end = engine.run(&current, &work, &mut turn);
-    let stopped = control.close();
+    let current = ActiveCall::new(script, Arc::clone(&pool.functions), limits.clone());
+    let mut end = isolate.run(&current, &work, &mut runtime);
+    let stopped = control.end();
     if stopped.is_some() {
-        // It may be about to be terminated, or in the middle of something.
-        *slot = None;
+        // The termination may not have reached it yet.
+        *isolate_slot = None;
     }
-    if end.is_none() && stopped == Some(Stop::Time) {
-        end = Some(End::Failed(control.overtime()));
+    if end.is_none() && stopped == Some(StopReason::Time) {
+        end = Some(End::Failed(control.time_fault()));
     }
-    Done { end, logs: current.logs.take() }
+    CallResult { end, logs: current.logs.take() }
 }

@@ -5,9 +5,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::control::{Control, Stop};
+use crate::call_control::{CallControl, StopReason};
 
-/// How long a stopped script may take to end: as long as it had, within these bounds. V8 has built-in functions that
+/// How long a stopped script may take to end, in milliseconds: its time limit, within this range. Some built-in functions of V8
 /// cannot be interrupted.
 const GRACE_MS: std::ops::RangeInclusive<u64> = 1_000..=10_000;
 
@@ -21,33 +21,33 @@ struct Shared {
     changed: Condvar,
 }
 
-/// When something is due. Equal times are told apart by a number.
+/// When an action is due. The number distinguishes equal times.
 type Key = (Instant, u64);
 
 #[derive(Debug, Default)]
 struct Deadlines {
     next: u64,
-    by_time: BTreeMap<Key, (Weak<Control>, Due)>,
+    by_time: BTreeMap<Key, (Weak<CallControl>, DueAction)>,
     is_closed: bool,
 }
 
-/// What is due.
+/// What is done at a deadline.
 #[derive(Debug, Clone, Copy)]
-enum Due {
+enum DueAction {
     /// The call's wall time is over.
     Stop,
-    /// It was stopped, and still goes on.
+    /// It was stopped, and still runs.
     Abandon,
 }
 
-/// A deadline that is set; dropping takes it away.
+/// A deadline that is set. Dropping it removes the deadline.
 #[derive(Debug)]
 pub(crate) struct Deadline<'a> {
     watchdog: &'a Watchdog,
     key: Key,
 }
 
-/// The time that limits are measured with.
+/// The clock that limits are measured with.
 #[expect(
     clippy::disallowed_methods,
     reason = "a script's wall time is real time, whatever the Clock says"
@@ -69,18 +69,18 @@ impl Watchdog {
     }
 
     /// Stops the call after `time`, unless the deadline is dropped before.
-    pub(crate) fn set(&self, time: Duration, call: &Arc<Control>) -> Deadline<'_> {
-        Deadline { watchdog: self, key: self.0.add(time, call, Due::Stop) }
+    pub(crate) fn set(&self, time: Duration, call: &Arc<CallControl>) -> Deadline<'_> {
+        Deadline { watchdog: self, key: self.0.add(time, call, DueAction::Stop) }
     }
 
-    /// Stops the call now, and sees to it that it ends.
-    pub(crate) fn stop(&self, call: &Arc<Control>, why: Stop) {
-        self.0.stop(call, why);
+    /// Stops the call now, and abandons it if it does not end.
+    pub(crate) fn stop(&self, call: &Arc<CallControl>, reason: StopReason) {
+        self.0.stop(call, reason);
     }
 }
 
 impl Deadline<'_> {
-    /// Takes the deadline away and says how much time was left.
+    /// Removes the deadline and returns how much time was left.
     pub(crate) fn pause(self) -> Duration {
         self.key.0.saturating_duration_since(now())
     }
@@ -100,7 +100,7 @@ impl Drop for Watchdog {
 }
 
 impl Shared {
-    fn add(&self, time: Duration, call: &Arc<Control>, due: Due) -> Key {
+    fn add(&self, time: Duration, call: &Arc<CallControl>, due: DueAction) -> Key {
         let mut deadlines = self.lock();
         let key = (now() + time, deadlines.next);
         deadlines.next += 1;
@@ -110,10 +110,10 @@ impl Shared {
         key
     }
 
-    fn stop(&self, call: &Arc<Control>, why: Stop) {
-        if call.stop(why) {
-            let grace = call.bounds.time_ms.clamp(*GRACE_MS.start(), *GRACE_MS.end());
-            self.add(Duration::from_millis(grace), call, Due::Abandon);
+    fn stop(&self, call: &Arc<CallControl>, reason: StopReason) {
+        if call.stop(reason) {
+            let grace = call.limits.time_ms.clamp(*GRACE_MS.start(), *GRACE_MS.end());
+            self.add(Duration::from_millis(grace), call, DueAction::Abandon);
         }
     }
 
@@ -132,7 +132,7 @@ impl Shared {
                     let due = deadlines.by_time.pop_first();
                     drop(deadlines);
                     if let Some((_, (call, due))) = due {
-                        self.act(&call, due);
+                        self.perform(&call, due);
                     }
                     self.lock()
                 }
@@ -140,11 +140,11 @@ impl Shared {
         }
     }
 
-    fn act(&self, call: &Weak<Control>, due: Due) {
+    fn perform(&self, call: &Weak<CallControl>, due: DueAction) {
         let Some(call) = call.upgrade() else { return };
         match due {
-            Due::Stop => self.stop(&call, Stop::Time),
-            Due::Abandon => call.abandon(call.overtime()),
+            DueAction::Stop => self.stop(&call, StopReason::Time),
+            DueAction::Abandon => call.abandon(call.time_fault()),
         }
     }
 
@@ -158,20 +158,20 @@ mod tests {
     use tokio::sync::{Semaphore, oneshot};
 
     use super::*;
-    use crate::control::{Bounds, Seat};
+    use crate::call_control::{CallLimits, CallSlot};
 
     #[test]
     fn a_deadline_that_is_over_with_its_call_leaves_no_timer() {
         let watchdog = Watchdog::start().unwrap();
-        let seat = Seat {
+        let slot = CallSlot {
             reply: oneshot::channel().0,
             permit: Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap(),
             core: None,
             thread: None,
         };
         let time = Duration::from_secs(300);
-        let bounds = Bounds { time_ms: 300_000, time_setting: "wall_time_ms", heap_mib: 64 };
-        let call = Arc::new(Control::new(bounds, seat));
+        let limits = CallLimits { time_ms: 300_000, time_setting: "wall_time_ms", heap_mib: 64 };
+        let call = Arc::new(CallControl::new(limits, slot));
         let n_timers = || watchdog.0.lock().by_time.len();
 
         let first = watchdog.set(time, &call);

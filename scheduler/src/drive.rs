@@ -1,56 +1,54 @@
-//! The loop that drives a claimed run through its phases, each one checkpointed before the next begins.
+//! Executes a claimed run: takes it through its phases, with a checkpoint after each.
 
 mod consumer;
 mod mutation;
 mod prepared;
+mod stop;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use serde_json::Value;
-use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
-use windlass_core::{
-    Failure, HandlerKind, Phase, Policy, Prices, ScriptPhase, Status, WorkerId, error_chain,
-};
-use windlass_sandbox::{Call, Ending, LogLine, Report, Sandbox};
+use windlass_core::{Failure, HandlerKind, Phase, ScriptPhase, Status, WorkerId};
 use windlass_store::{
     ClaimedRun, CommitProducer, Committed, EndedRuns, FollowUp, NewLog, SharedStore, StopRun,
     StoreError,
 };
 
-use crate::engine::MutationMode;
-use crate::host::{Buffered, RunHost};
-use crate::lease::Held;
-use crate::moment::Moment;
+pub(crate) use self::mutation::MutationExecutor;
+use self::stop::{Stop, failed_in, missing_handler};
+use crate::boot_instant::BootInstant;
 use crate::panic::guarded;
 use crate::persist::persist;
-use crate::progress::{Observer, Progress, ProgressStep};
-use crate::registry::Registry;
-use crate::scripts::{LoadedScript, Scripts};
+use crate::progress::{ProgressStep, Reporter};
+use crate::script_cache::LoadedScript;
+use crate::script_runner::ScriptRunner;
+use crate::slots::RunSlots;
+use crate::store_failure::store_failure;
 
-/// Everything that driving a run needs.
-pub(crate) struct Driver {
+/// Executes runs.
+pub(crate) struct RunDriver {
     pub(crate) store: SharedStore,
-    pub(crate) sandbox: Sandbox,
-    pub(crate) registry: Arc<Registry>,
-    pub(crate) policy: Policy,
-    pub(crate) prices: Prices,
+    pub(crate) scripts: ScriptRunner,
+    pub(crate) mutations: MutationExecutor,
+    pub(crate) follow_ups: FollowUps,
+    pub(crate) reporter: Reporter,
+    pub(crate) ended: EndedCounts,
+}
+
+/// When a worker continues with a workflow's next run, and for how long it claims it.
+pub(crate) struct FollowUps {
+    pub(crate) slots: RunSlots,
     pub(crate) worker: WorkerId,
-    /// What it has ended.
-    pub(crate) ended: Arc<EndedCounts>,
-    pub(crate) scripts: Scripts,
-    /// One permit for each run that this worker may drive at a time.
-    pub(crate) slots: Arc<Semaphore>,
-    /// The runs that this worker drives, and how long it trusts their leases.
-    pub(crate) held: Arc<Held>,
-    /// What becomes of mutations.
-    pub(crate) mutation_mode: MutationMode,
-    /// One permit for each effect that this worker may look up at a time.
-    pub(crate) lookups: Arc<Semaphore>,
-    /// Cancelled when no new run may be begun.
-    pub(crate) stopping: CancellationToken,
-    pub(crate) observer: Option<Observer>,
+    /// The length of the lease.
+    pub(crate) lease: Duration,
+}
+
+impl FollowUps {
+    /// The claim of the next run, if this worker may continue with it.
+    fn claim(&self) -> Option<FollowUp> {
+        let follow_up = || FollowUp { worker: self.worker, lease: self.lease };
+        self.slots.may_follow_up().then(follow_up)
+    }
 }
 
 /// How many runs a worker has ended.
@@ -61,57 +59,36 @@ pub(crate) struct EndedCounts {
 }
 
 impl EndedCounts {
+    /// The counts so far.
     pub(crate) fn so_far(&self) -> EndedRuns {
         let [done, failed] = [&self.done, &self.failed].map(|count| count.load(Ordering::Relaxed));
         EndedRuns { done, failed }
     }
 }
 
-/// The workflow's next run, taken with the commit of the one before.
+/// The workflow's next run, claimed in the transaction that committed the one before.
 #[derive(Debug)]
 pub(crate) struct FollowUpRun {
     pub(crate) run: ClaimedRun,
-    /// An instant before the claim: the lease is not trusted for longer than counted from here.
-    pub(crate) claimed_after: Moment,
+    /// An instant before the claim, from which the lease is counted.
+    pub(crate) claimed_after: BootInstant,
 }
 
-/// Why a run does not go on.
-#[derive(Debug)]
-enum Stop {
-    /// It failed in a phase; that has yet to be written.
-    Failed { entered: Phase, failure: Failure, logs: Vec<NewLog> },
-    /// It stopped, and that is written.
-    Stopped { status: Status, failure: Failure },
-    /// This process gives it up as it is. Its lease ends, and it is recovered.
-    Abandoned,
-    /// The store refuses to go on.
-    Store(StoreError),
-}
-
-impl From<StoreError> for Stop {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl Driver {
-    /// Drives a run to its end. Returns the workflow's next run where this worker took it in the same transaction.
+impl RunDriver {
+    /// Executes a run to its end. Returns the workflow's next run if this worker claimed it with the commit.
     pub(crate) async fn drive(&self, run: ClaimedRun) -> Result<Option<FollowUpRun>, StoreError> {
         let ended = match guarded("the worker", self.phases(&run)).await {
             Ok(Err(Stop::Failed { entered, failure, logs })) => {
                 self.stop(&run, Some(entered), failure, logs).await
             }
             Ok(other) => other,
-            // How far it came is what is stored, and an effect under way is in doubt.
+            // The stored state says how far it came. An effect that has begun is in doubt.
             Err(failure) => self.stop(&run, None, failure, Vec::new()).await,
         };
         let ended = match ended {
             Err(Stop::Store(error)) if !matches!(error, StoreError::ClaimLost { .. }) => {
-                // Left alone, the run would be tried again for ever once its lease has ended.
-                let failure = Failure::internal(format!(
-                    "the store refused to go on: {}",
-                    error_chain(&error)
-                ));
+                // Otherwise the run would be recovered and tried again for ever once its lease has ended.
+                let failure = store_failure("the store refused to continue the run", &error);
                 self.stop(&run, None, failure, Vec::new()).await
             }
             ended => ended,
@@ -119,16 +96,18 @@ impl Driver {
         match ended {
             Ok(follow_up) => {
                 self.ended.done.fetch_add(1, Ordering::Relaxed);
-                self.tell(&run, ProgressStep::Ended { status: Status::Committed, failure: None });
+                let step = ProgressStep::Ended { status: Status::Committed, failure: None };
+                self.reporter.report(&run, step);
                 Ok(follow_up)
             }
             Err(Stop::Stopped { status, failure }) => {
                 self.ended.failed.fetch_add(1, Ordering::Relaxed);
-                self.tell(&run, ProgressStep::Ended { status, failure: Some(failure) });
+                let step = ProgressStep::Ended { status, failure: Some(failure) };
+                self.reporter.report(&run, step);
                 Ok(None)
             }
             Err(Stop::Store(StoreError::ClaimLost { run })) => {
-                tracing::warn!(%run, "the run was taken over: what this worker knows of it no longer counts");
+                tracing::warn!(%run, "another worker has taken the run over: what this worker knows of it no longer counts");
                 Ok(None)
             }
             Err(Stop::Failed { .. } | Stop::Abandoned) => Ok(None),
@@ -137,7 +116,7 @@ impl Driver {
     }
 
     async fn phases(&self, run: &ClaimedRun) -> Result<Option<FollowUpRun>, Stop> {
-        let script = persist(|| self.scripts.get(&self.store, run)).await?;
+        let script = persist(|| self.scripts.load(run)).await?;
         match run.state.kind {
             HandlerKind::Producer => self.producer(run, &script).await,
             HandlerKind::Consumer => self.consumer(run, &script).await,
@@ -158,49 +137,22 @@ impl Driver {
         script: &LoadedScript,
     ) -> Result<Option<FollowUpRun>, Stop> {
         let entered = Phase::Executing;
-        self.tell(run, ProgressStep::Entered(entered));
+        self.reporter.report(run, ProgressStep::Entered(entered));
         if !script.manifest.producers.contains_key(&run.handler) {
             return Err(missing_handler(run, script));
         }
         let arguments = run.input_state.clone().into_iter().collect();
-        let done = self.call(run, script, ScriptPhase::Producer, arguments).await;
-        let state = done.returned(entered)?;
+        let call = self.scripts.call(run, script, ScriptPhase::Producer, arguments).await;
+        let state = call.returned().map_err(|failure| failed_in(entered, failure, &call.logs))?;
         let params = CommitProducer {
             claim: run.claim,
             state,
-            inputs: done.buffered.inputs,
-            events: done.buffered.events,
-            logs: done.logs,
-            follow_up: self.follow_up(),
+            inputs: call.buffered.inputs,
+            events: call.buffered.events,
+            logs: call.logs,
+            follow_up: self.follow_ups.claim(),
         };
         commit(|| self.store.commit_producer(params.clone())).await
-    }
-
-    /// Calls one part of the script; what it published is only buffered.
-    async fn call(
-        &self,
-        run: &ClaimedRun,
-        script: &LoadedScript,
-        phase: ScriptPhase,
-        arguments: Vec<Value>,
-    ) -> CallEnd {
-        let buffered = Arc::new(Mutex::new(Buffered::default()));
-        let host = RunHost {
-            store: Arc::clone(&self.store),
-            registry: Arc::clone(&self.registry),
-            run: run.clone(),
-            manifest: Arc::clone(&script.manifest),
-            grant: Arc::clone(&script.grant),
-            phase,
-            time_limit: self.policy.script.wall_time(),
-            buffered: Arc::clone(&buffered),
-        };
-        let call =
-            Call { script: script.script.clone(), phase, handler: run.handler.clone(), arguments };
-        let Report { ending, logs } = self.sandbox.call(call, Arc::new(host)).await;
-        let buffered =
-            std::mem::take(&mut *buffered.lock().unwrap_or_else(PoisonError::into_inner));
-        CallEnd { ending, logs: logs.into_iter().map(new_log).collect(), buffered }
     }
 
     async fn stop(
@@ -214,71 +166,17 @@ impl Driver {
         persist(|| self.store.stop_run(params.clone())).await?;
         Err(Stop::Stopped { status: failure.class.stopped_status(), failure })
     }
-
-    /// This worker goes on with the workflow's next run only while other slots are free: then nobody waits for this one.
-    fn follow_up(&self) -> Option<FollowUp> {
-        let fair = self.slots.available_permits() > 0 && !self.stopping.is_cancelled();
-        fair.then(|| FollowUp { worker: self.worker, lease: self.policy.lease.duration() })
-    }
-
-    fn tell(&self, run: &ClaimedRun, step: ProgressStep) {
-        let Some(observer) = &self.observer else { return };
-        observer(Progress {
-            workflow: run.claim.workflow,
-            workflow_name: run.workflow_name.clone(),
-            session: run.session,
-            run: run.claim.run,
-            kind: run.state.kind,
-            handler: run.handler.clone(),
-            step,
-        });
-    }
 }
 
 /// Commits a run.
 async fn commit<F: Future<Output = windlass_store::Result<Committed>>>(
     mut operation: impl FnMut() -> F,
 ) -> Result<Option<FollowUpRun>, Stop> {
-    let mut claimed_after = Moment::now();
+    let mut claimed_after = BootInstant::now();
     let committed = persist(|| {
-        claimed_after = Moment::now();
+        claimed_after = BootInstant::now();
         operation()
     })
     .await?;
     Ok(committed.follow_up.map(|run| FollowUpRun { run, claimed_after }))
-}
-
-/// How a call of the script ended, and what it left.
-struct CallEnd {
-    ending: Ending,
-    logs: Vec<NewLog>,
-    buffered: Buffered,
-}
-
-impl CallEnd {
-    /// What the call returned; anything else ends the run.
-    fn returned(&self, entered: Phase) -> Result<Option<Value>, Stop> {
-        let failure = match &self.ending {
-            Ending::Returned(value) => return Ok(value.clone()),
-            Ending::Cancelled => return Err(Stop::Abandoned),
-            Ending::Failed(failure) => failure.clone(),
-            Ending::Mutation(call) => Failure::internal(format!(
-                "the sandbox let `{}.{}` through",
-                call.namespace, call.method
-            )),
-        };
-        Err(Stop::Failed { entered, failure, logs: self.logs.clone() })
-    }
-}
-
-fn new_log(line: LogLine) -> NewLog {
-    NewLog { level: line.level, message: line.message }
-}
-
-fn missing_handler(run: &ClaimedRun, script: &LoadedScript) -> Stop {
-    let (kind, name, file) = (run.state.kind, &run.handler, &script.script.name);
-    let failure = Failure::logic(format!(
-        "`{file}` has no {kind} `{name}`, which has a run to finish: deploy a version that has it"
-    ));
-    Stop::Failed { entered: run.state.phase, failure, logs: Vec::new() }
 }

@@ -1,129 +1,171 @@
-//! The engine: finds what is due, claims it, and drives it, until it is told to stop.
+//! The engine: finds runs that are due, claims them, and executes them until it is told to stop.
 
-mod parts;
-mod pause;
-mod turn;
+mod busy_period;
+mod poll;
+mod sleep;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinSet;
+use tokio::task::JoinError;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use windlass_core::{Status, WorkerId, WorkflowId, WorkflowStatus, WorkspaceId};
+use windlass_core::{Retention, Status, WorkerId, WorkflowId, WorkflowStatus, WorkspaceId};
 use windlass_store::{
-    ClaimedRun, Heartbeat, RunFilter, Session, StartSession, StoreError, WorkerInfo,
+    Heartbeat, RunFilter, Session, SharedStore, StartSession, StoreError, WorkerInfo,
 };
 
-pub use self::parts::{EngineParts, MutationMode};
-use self::pause::{Pause, sleep_for, wake_up};
-use self::turn::OnlyClaims;
-use crate::drive::{Driver, FollowUpRun};
+use self::busy_period::BusyPeriod;
+use self::poll::{Poller, Tasks};
+use self::sleep::{StoreBackoff, sleep_for, wake_up};
+use crate::drive::{EndedCounts, FollowUps, MutationExecutor, RunDriver};
 use crate::error::EngineError;
-use crate::liveness::{Alive, Dead, find_alive, find_dead};
-use crate::lookup::AT_ONCE;
-use crate::moment::Moment;
+use crate::lease::LeaseTable;
+use crate::liveness::{DeadWorker, WorkerLock, find_dead, find_running};
+use crate::lookup::BackgroundLookups;
+use crate::parts::EngineParts;
+use crate::progress::Reporter;
 use crate::prune;
-use crate::scripts::Scripts;
+use crate::recover::recover;
+use crate::script_cache::ScriptCache;
+use crate::script_runner::ScriptRunner;
+use crate::slots::RunSlots;
 
-/// How long a stop waits for the runs under way.
-const GRACE: Duration = Duration::from_secs(30);
+/// How long a shutdown waits for the runs under way.
+const SHUTDOWN_TIME: Duration = Duration::from_secs(30);
 
-/// How long a worker tries to say that it has stopped; without it others find out when its leases end.
-const LEAVE: Duration = Duration::from_secs(5);
+/// How long a worker tries to deregister. If that fails, its runs are recovered when their leases end.
+const DEREGISTER_TIME: Duration = Duration::from_secs(5);
 
-/// A worker: it finds what is due, claims it, and drives it.
+/// A worker: it finds runs that are due, claims them, and executes them.
 ///
-/// Any number of engines may share a store. While nothing is due, an engine sleeps until the next due moment or a wake-up
-/// from the store, and looks with every heartbeat all the same.
+/// Any number of engines may share a store. While nothing is due, an engine sleeps until the next due time or a wake-up from the
+/// store, and it asks the store with every heartbeat in any case.
 pub struct Engine {
-    driver: Arc<Driver>,
-    _alive: Option<Alive>,
+    store: SharedStore,
+    poller: Poller,
+    slots: RunSlots,
+    leases: Arc<LeaseTable>,
+    /// The length of a lease.
+    lease: Duration,
+    retention: Retention,
+    worker: WorkerInfo,
     workers_dir: Option<PathBuf>,
-    worker_info: WorkerInfo,
+    _lock: Option<WorkerLock>,
 }
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine").field("worker", &self.worker_info).finish_non_exhaustive()
+        f.debug_struct("Engine").field("worker", &self.worker).finish_non_exhaustive()
     }
 }
 
 impl Engine {
-    /// Makes an engine and declares its worker alive. Nothing runs yet.
+    /// Makes an engine, and locks the file of its worker. Nothing runs yet.
     ///
     /// # Errors
-    /// [`EngineError::Liveness`] where the folder of the running workers cannot be used.
+    /// [`EngineError::Liveness`] if the folder of the lock files cannot be used.
     pub fn new(parts: EngineParts) -> Result<Self, EngineError> {
-        let declare = |folder: &PathBuf| {
-            Alive::declare(folder, parts.worker.id).map_err(|source| liveness_error(folder, source))
+        let EngineParts {
+            store,
+            sandbox,
+            registry,
+            policy,
+            prices,
+            worker,
+            mutation_mode,
+            workers_dir,
+            observer,
+        } = parts;
+        let lock = |folder: &PathBuf| {
+            WorkerLock::create(folder, worker.id).map_err(|source| liveness_error(folder, source))
         };
-        let alive = parts.workers_dir.as_ref().map(declare).transpose()?;
-        let driver = Driver {
-            store: parts.store,
-            sandbox: parts.sandbox,
-            registry: parts.registry,
-            policy: parts.policy,
-            prices: parts.prices,
-            worker: parts.worker.id,
-            ended: Arc::default(),
-            scripts: Scripts::default(),
-            slots: Arc::new(Semaphore::new(
-                usize::try_from(parts.worker.slots).unwrap_or(Semaphore::MAX_PERMITS),
-            )),
-            held: Arc::default(),
-            mutation_mode: parts.mutation_mode,
-            lookups: Arc::new(Semaphore::new(AT_ONCE)),
-            stopping: CancellationToken::new(),
-            observer: parts.observer,
+        let lock = workers_dir.as_ref().map(lock).transpose()?;
+        let lease = policy.lease.duration();
+        let slots = RunSlots::new(worker.slots);
+        let leases = Arc::<LeaseTable>::default();
+        let driver = RunDriver {
+            store: Arc::clone(&store),
+            scripts: ScriptRunner {
+                store: Arc::clone(&store),
+                sandbox,
+                registry: Arc::clone(&registry),
+                time_limit: policy.script.wall_time(),
+                cache: ScriptCache::default(),
+            },
+            mutations: MutationExecutor {
+                store: Arc::clone(&store),
+                mode: mutation_mode,
+                prices,
+                leases: Arc::clone(&leases),
+                call_time_limit: policy.script.wall_time(),
+                lookup_time_limit: policy.lookup.timeout(),
+            },
+            follow_ups: FollowUps { slots: slots.clone(), worker: worker.id, lease },
+            reporter: Reporter(observer),
+            ended: EndedCounts::default(),
         };
-        Ok(Self {
+        let lookups = BackgroundLookups::new(Arc::clone(&store), registry, policy.lookup.timeout());
+        let poller = Poller {
+            store: Arc::clone(&store),
             driver: Arc::new(driver),
-            _alive: alive,
-            workers_dir: parts.workers_dir,
-            worker_info: parts.worker,
+            lookups: Arc::new(lookups),
+            slots: slots.clone(),
+            leases: Arc::clone(&leases),
+            lease,
+            worker: worker.id,
+            filter: worker.filter.clone(),
+        };
+        let retention = policy.retention;
+        Ok(Self {
+            store,
+            poller,
+            slots,
+            leases,
+            lease,
+            retention,
+            worker,
+            workers_dir,
+            _lock: lock,
         })
     }
 
-    /// Works until `shutdown` is cancelled, then begins nothing new and waits up to 30 s for the runs under way. What is not
-    /// done by then is recovered by whoever comes next.
+    /// Works until `shutdown` is cancelled. Then it begins nothing new and waits up to 30 s for the runs under way. Runs that have not
+    /// ended by then are handed back to the store.
     ///
     /// # Errors
-    /// [`EngineError`] where the store refuses for a reason that time does not mend, or on a bug.
+    /// [`EngineError`] if the store refuses for a reason that time does not mend, or on a bug.
     pub async fn serve(&self, shutdown: CancellationToken) -> Result<(), EngineError> {
-        self.with_renewals(async {
-            let mut wake_ups = self.driver.store.wake_ups();
-            let mut drives = JoinSet::new();
-            let mut pause = Pause::default();
+        self.with_heartbeats(async {
+            let mut wake_ups = self.store.wake_ups();
+            let mut tasks = Tasks::new();
+            let mut backoff = StoreBackoff::default();
             let mut dead_are_recovered = false;
-            let mut only_claims = OnlyClaims::default();
+            let mut busy = BusyPeriod::default();
             let mut pruned_at: Option<Instant> = None;
-            let lease = self.driver.policy.lease.duration();
             while !shutdown.is_cancelled() {
-                let turn = async {
+                let poll = async {
                     if !dead_are_recovered {
                         self.recover_dead().await?;
                         dead_are_recovered = true;
                     }
-                    Ok(self.turn(&mut only_claims, &mut drives).await?)
+                    Ok(self.poller.poll(&mut busy, &mut tasks).await?)
                 };
-                let sleep = pause.after(turn.await)?;
-                // Only when it is awake anyway: where nothing happens, nothing becomes more.
-                if pruned_at.is_none_or(|at| at.elapsed() >= prune::EVERY) {
+                let sleep = backoff.after(poll.await)?;
+                // It prunes only when it is awake anyway: if nothing happens, no records are added.
+                if pruned_at.is_none_or(|at| at.elapsed() >= prune::INTERVAL) {
                     pruned_at = Some(Instant::now());
-                    self.spawn_prune(&mut drives);
+                    self.spawn_prune(&mut tasks);
                 }
-                let is_full = self.driver.slots.available_permits() == 0;
                 tokio::select! {
                     () = shutdown.cancelled() => {}
-                    () = wake_up(&mut wake_ups, is_full) => only_claims.ring(),
-                    () = sleep_for(sleep, lease) => {}
-                    Some(ended) = drives.join_next() => check(ended)?,
+                    () = wake_up(&mut wake_ups, self.slots.free()) => busy.begin(),
+                    () = sleep_for(sleep, self.lease) => {}
+                    Some(ended) = tasks.join_next() => check(ended)?,
                 }
             }
-            self.drain(drives).await
+            self.drain(tasks).await
         })
         .await
     }
@@ -133,12 +175,12 @@ impl Engine {
     /// # Errors
     /// As [`serve`](Self::serve), and any error of the store.
     pub async fn run_until_idle(&self) -> Result<(), EngineError> {
-        self.with_renewals(async {
+        self.with_heartbeats(async {
             self.recover_dead().await?;
-            let (mut only_claims, mut drives) = (OnlyClaims::default(), JoinSet::new());
+            let (mut busy, mut tasks) = (BusyPeriod::default(), Tasks::new());
             loop {
-                let sleep = self.turn(&mut only_claims, &mut drives).await?;
-                match drives.join_next().await {
+                let sleep = self.poller.poll(&mut busy, &mut tasks).await?;
+                match tasks.join_next().await {
                     Some(ended) => check(ended)?,
                     None if sleep == Some(Duration::ZERO) => {}
                     None => return Ok(()),
@@ -148,100 +190,102 @@ impl Engine {
         .await
     }
 
-    /// Begins a session of one workflow now and works on it to its end.
+    /// Starts a session of one workflow now and works on it until it ends.
     ///
     /// # Errors
-    /// [`EngineError::Store`] where the session is refused, for example because a run is open.
+    /// [`EngineError::Store`] if the session is refused, for example because a run is open.
     pub async fn run_session(
         &self,
         workspace: WorkspaceId,
         workflow: WorkflowId,
         actor: &str,
     ) -> Result<Session, EngineError> {
-        self.with_renewals(async {
+        self.with_heartbeats(async {
             self.recover_dead().await?;
-            self.driver.recover(&[]).await?;
+            recover(&*self.store, &[]).await?;
             self.settle_doubts((workspace, workflow)).await?;
-            let mut wake_ups = self.driver.store.wake_ups();
+            let mut wake_ups = self.store.wake_ups();
             let started = StartSession { workspace, workflow, actor: actor.to_owned() };
-            let session = self.driver.store.start_session(started).await?;
-            let mut drives = JoinSet::new();
+            let session = self.store.start_session(started).await?;
+            let mut tasks = Tasks::new();
             loop {
-                self.driver.recover(&[]).await?;
-                self.begin(self.claim(Some((workspace, workflow))).await?, &mut drives);
-                let present = self.driver.store.session(workspace, session).await?;
-                let is_held_up =
-                    drives.is_empty() && self.is_held_up((workspace, workflow)).await?;
-                if present.result.is_some() || is_held_up {
+                recover(&*self.store, &[]).await?;
+                let claimed = self.poller.claim(Some((workspace, workflow))).await?;
+                self.poller.spawn_runs(claimed, &mut tasks);
+                let present = self.store.session(workspace, session).await?;
+                let is_waiting =
+                    tasks.is_empty() && self.waits_for_person((workspace, workflow)).await?;
+                if present.result.is_some() || is_waiting {
                     return Ok(present);
                 }
                 tokio::select! {
-                    // Another worker may have taken one of the session's runs, and may be lost with it.
+                    // Another worker may have claimed one of the session's runs, and may be lost with it.
                     () = wake_ups.wait() => {}
-                    () = tokio::time::sleep(self.driver.policy.lease.duration() / 3) => {}
-                    Some(ended) = drives.join_next() => check(ended)?,
+                    () = tokio::time::sleep(self.lease / 3) => {}
+                    Some(ended) = tasks.join_next() => check(ended)?,
                 }
             }
         })
         .await
     }
 
-    /// Looks up what is in doubt of a workflow, before a session depends on it.
+    /// Looks up the effects of a workflow that are in doubt, before a session depends on them.
     async fn settle_doubts(&self, of: (WorkspaceId, WorkflowId)) -> Result<(), EngineError> {
-        let mut lookups = JoinSet::new();
-        for taken in self.driver.due_lookups(Some(of)).await? {
-            self.spawn_lookup(taken, &mut lookups);
-        }
-        while let Some(ended) = lookups.join_next().await {
+        let mut tasks = Tasks::new();
+        self.poller.spawn_lookups(Some(of), &mut tasks).await?;
+        while let Some(ended) = tasks.join_next().await {
             check(ended)?;
         }
         Ok(())
     }
 
-    fn spawn_prune(&self, tasks: &mut JoinSet<Result<(), EngineError>>) {
-        let driver = Arc::clone(&self.driver);
+    fn spawn_prune(&self, tasks: &mut Tasks) {
+        let (store, slots) = (Arc::clone(&self.store), self.slots.clone());
+        let retention = self.retention.clone();
         tasks.spawn(async move {
-            driver.prune().await;
+            tokio::select! {
+                () = slots.closed() => {}
+                () = prune::prune_if_due(&*store, &retention) => {}
+            }
             Ok(())
         });
     }
 
-    /// Whether a person stopped the workflow meanwhile, so that its queued run waits for that person.
-    async fn is_held_up(
+    /// Whether a person has stopped the workflow, so that its queued run waits for that person.
+    async fn waits_for_person(
         &self,
         (workspace, workflow): (WorkspaceId, WorkflowId),
     ) -> Result<bool, StoreError> {
-        let store = &self.driver.store;
-        let found = store.find_workflow(workspace, &workflow.to_string()).await?;
+        let found = self.store.find_workflow(workspace, &workflow.to_string()).await?;
         if found.status == WorkflowStatus::Active {
             return Ok(false);
         }
-        // Where a run is open, it is the newest.
+        // If a run is open, it is the newest.
         let newest = RunFilter { workspace, workflow, session: None, limit: 1 };
-        Ok(store.runs(newest).await?.iter().any(|run| run.status == Status::Queued))
+        Ok(self.store.runs(newest).await?.iter().any(|run| run.status == Status::Queued))
     }
 
-    async fn drain(&self, mut drives: JoinSet<Result<(), EngineError>>) -> Result<(), EngineError> {
-        self.driver.stopping.cancel();
+    async fn drain(&self, mut tasks: Tasks) -> Result<(), EngineError> {
+        self.slots.close();
         let all = async {
-            while let Some(ended) = drives.join_next().await {
+            while let Some(ended) = tasks.join_next().await {
                 check(ended)?;
             }
             Ok(())
         };
-        match tokio::time::timeout(GRACE, all).await {
+        match tokio::time::timeout(SHUTDOWN_TIME, all).await {
             Ok(result) => result,
             Err(_elapsed) => {
                 tracing::warn!(
-                    "{} run(s) did not end within {GRACE:?} and are handed back",
-                    drives.len()
+                    "{} run(s) did not end within {SHUTDOWN_TIME:?} and are handed back",
+                    tasks.len()
                 );
                 Ok(())
             }
         }
     }
 
-    /// Takes over from workers of this machine that died.
+    /// Recovers the runs of workers of this machine that died.
     async fn recover_dead(&self) -> Result<(), EngineError> {
         let Some(folder) = &self.workers_dir else { return Ok(()) };
         let dead = find_dead(folder).map_err(|source| liveness_error(folder, source))?;
@@ -249,43 +293,43 @@ impl Engine {
             return Ok(());
         }
         let workers: Vec<WorkerId> = dead.iter().map(|dead| dead.worker).collect();
-        self.driver.recover(&workers).await?;
-        dead.into_iter().try_for_each(Dead::forget).map_err(|source| liveness_error(folder, source))
+        recover(&*self.store, &workers).await?;
+        dead.into_iter()
+            .try_for_each(DeadWorker::remove)
+            .map_err(|source| liveness_error(folder, source))
     }
 
-    async fn with_renewals<T>(
+    /// Does `work` while the worker sends heartbeats, and deregisters the worker afterwards.
+    async fn with_heartbeats<T>(
         &self,
         work: impl Future<Output = Result<T, EngineError>>,
     ) -> Result<T, EngineError> {
-        let lease = self.driver.policy.lease.duration();
         let heartbeat = |claims| {
-            let ended = self.driver.ended.so_far();
-            self.driver.store.heartbeat(Heartbeat {
-                worker: self.worker_info.clone(),
+            self.store.heartbeat(Heartbeat {
+                worker: self.worker.clone(),
                 claims,
-                lease,
-                ended,
+                lease: self.lease,
+                ended: self.poller.driver.ended.so_far(),
             })
         };
         let result = tokio::select! {
             result = work => result,
-            never = self.driver.held.keep_beating(heartbeat, lease) => match never {},
+            never = self.leases.send_heartbeats(heartbeat, self.lease) => match never {},
         };
-        self.leave().await;
+        self.deregister().await;
         result
     }
 
-    /// Stops being a worker. What it still holds is handed back, so that nobody waits for its leases to end.
-    async fn leave(&self) {
-        match tokio::time::timeout(LEAVE, self.driver.store.deregister_worker(self.driver.worker))
-            .await
-        {
+    /// Deregisters the worker. The runs that it still has are handed back, so that they do not wait for the end of their leases.
+    async fn deregister(&self) {
+        let deregister = self.store.deregister_worker(self.worker.id);
+        match tokio::time::timeout(DEREGISTER_TIME, deregister).await {
             Ok(Ok(handed_back)) => {
                 for run in handed_back {
                     tracing::warn!(run = %run.run, status = %run.status, "handed a run back that had not ended");
                 }
             }
-            Ok(Err(error)) => tracing::warn!(%error, "could not say that this worker has stopped"),
+            Ok(Err(error)) => tracing::warn!(%error, "could not deregister this worker"),
             Err(_elapsed) => {
                 tracing::warn!("the store does not answer that this worker has stopped");
             }
@@ -293,40 +337,18 @@ impl Engine {
     }
 }
 
-/// The workers of this machine that declare themselves alive in `folder`.
+/// The running workers of this machine that have a lock file in `folder`.
 ///
 /// # Errors
-/// [`EngineError::Liveness`] where the folder cannot be read.
-pub fn alive_workers(folder: &std::path::Path) -> Result<Vec<WorkerId>, EngineError> {
-    find_alive(folder).map_err(|source| liveness_error(folder, source))
+/// [`EngineError::Liveness`] if the folder cannot be read.
+pub fn alive_workers(folder: &Path) -> Result<Vec<WorkerId>, EngineError> {
+    find_running(folder).map_err(|source| liveness_error(folder, source))
 }
 
-/// Drives a run, and the runs that follow it under the same slot.
-async fn drive_chain(
-    driver: Arc<Driver>,
-    run: ClaimedRun,
-    claimed_after: Moment,
-    _slot: OwnedSemaphorePermit,
-) -> Result<(), EngineError> {
-    let lease = driver.policy.lease.duration();
-    let mut next = Some(FollowUpRun { run, claimed_after });
-    while let Some(FollowUpRun { run, claimed_after }) = next.take() {
-        let hold = driver.held.hold(run.claim, claimed_after, lease);
-        next = tokio::select! {
-            biased;
-            () = hold.give_up.cancelled() => None,
-            driven = driver.drive(run) => driven?,
-        };
-    }
-    Ok(())
-}
-
-fn check(
-    ended: Result<Result<(), EngineError>, tokio::task::JoinError>,
-) -> Result<(), EngineError> {
+fn check(ended: Result<Result<(), EngineError>, JoinError>) -> Result<(), EngineError> {
     match ended {
         Ok(Err(EngineError::Store(error))) => {
-            // It stays as it is until its time is over, and is then taken over.
+            // It stays as it is until its lease or its time is over, and is then taken over.
             tracing::error!(%error, "a handler run or a look-up was given up");
             Ok(())
         }
@@ -335,6 +357,6 @@ fn check(
     }
 }
 
-fn liveness_error(folder: &std::path::Path, source: std::io::Error) -> EngineError {
+fn liveness_error(folder: &Path, source: std::io::Error) -> EngineError {
     EngineError::Liveness { folder: folder.display().to_string(), source }
 }

@@ -1,37 +1,38 @@
-//! The world as one phase of a run sees it: reads through tools, topics through the store, everything else buffered.
+//! The host of one phase of a run: it reads through tools, reads topics from the store, and buffers everything else.
 
-mod asked;
+mod topics_input;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use windlass_core::{
-    Capability, EventStatus, Failure, FailureClass, Grant, Id, InputId, Manifest, Operation,
-    ScriptPhase,
-};
-use windlass_sandbox::{Host, HostCall, Reply};
+use windlass_core::{EventStatus, Failure, Grant, Id, InputId, Manifest, Operation, ScriptPhase};
+use windlass_sandbox::{AcceptedCall, Host, HostCall, Reply};
 use windlass_store::{ClaimedRun, EventFilter, NewEvent, NewInput, SharedStore, StoreError};
 
-use self::asked::{GetByIds, Peek, Publish, RegisterInput, parse};
+use self::topics_input::{GetByIds, Peek, Publish, RegisterInput, parse};
 use crate::inputs::{check_id, check_input_kind};
-use crate::registry::{Registry, Target, TopicsFunction};
-use crate::tool::{Effect, Tool, ToolCall, ToolSpec};
+use crate::registry::{Registry, TopicsFunction};
+use crate::store_failure::store_failure;
+use crate::tool_request::{ResolvedCall, ToolRequest};
 
-/// What a phase published and registered. It becomes true with the commit of its run, or never.
+/// What the script has done in a phase. It takes effect with the next transaction of its run, or never.
 #[derive(Debug, Default)]
 pub(crate) struct Buffered {
     /// Registered inputs.
     pub(crate) inputs: Vec<NewInput>,
     /// Published events, in order.
     pub(crate) events: Vec<NewEvent>,
+    /// The mutation that the script called last. If the phase permits mutations, it has ended the script.
+    pub(crate) mutation: Option<ToolRequest>,
 }
 
-/// Answers the host calls of one phase of one run.
+/// Answers the host calls of one phase of one run. Clones share what is buffered.
+#[derive(Clone)]
 pub(crate) struct RunHost {
     pub(crate) store: SharedStore,
     pub(crate) registry: Arc<Registry>,
-    pub(crate) run: ClaimedRun,
+    pub(crate) run: Arc<ClaimedRun>,
     pub(crate) manifest: Arc<Manifest>,
     pub(crate) grant: Arc<Grant>,
     pub(crate) phase: ScriptPhase,
@@ -40,55 +41,34 @@ pub(crate) struct RunHost {
 }
 
 impl Host for RunHost {
-    fn operation(&self, call: &HostCall) -> Result<Operation, Failure> {
-        let (target, input) = self.validated(call)?;
-        Ok(match target {
-            Target::Topics(function) => function.operation(),
-            Target::Tool(tool) => match tool.effect(&input) {
-                Effect::Read => Operation::Read,
-                Effect::Mutation => Operation::Mutation,
-            },
-        })
-    }
-
-    fn call(&self, call: HostCall) -> Reply {
-        match self.validated(&call) {
-            Ok((Target::Tool(tool), input)) => self.read(tool, input),
-            Ok((Target::Topics(function), input)) => self.topics(function, input),
-            Err(failure) => Reply::Now(Err(failure)),
+    fn accept(&self, call: HostCall) -> Result<AcceptedCall, Failure> {
+        let call = ResolvedCall::new(&self.registry, &self.grant, call)?;
+        let operation = call.operation();
+        if let (ResolvedCall::Tool(request), Operation::Mutation) = (&call, operation) {
+            self.buffered().mutation = Some(request.clone());
         }
+        let host = self.clone();
+        Ok(AcceptedCall::new(operation, move || match call {
+            ResolvedCall::Tool(request) => host.read(request),
+            ResolvedCall::Topics(function, input) => host.topics(function, input),
+        }))
     }
 }
 
 impl RunHost {
-    fn validated(&self, call: &HostCall) -> Result<(Target, Value), Failure> {
-        let callable = self.registry.find(&call.namespace, &call.method).ok_or_else(|| {
-            Failure::logic(format!("there is no tool `{}.{}`", call.namespace, call.method))
-        })?;
-        let mut input = call.input.clone();
-        callable.validate_input(&mut input)?;
-        if let Target::Tool(tool) = callable.target() {
-            check_grant(&self.grant, tool.as_ref(), &input)?;
-        }
-        Ok((callable.target().clone(), input))
-    }
-
-    fn read(&self, tool: Arc<dyn Tool>, input: Value) -> Reply {
-        let call = tool_call(&self.run, input, self.time_limit);
-        let (registry, time_limit) = (Arc::clone(&self.registry), self.time_limit);
+    fn read(&self, request: ToolRequest) -> Reply {
+        let time_limit = self.time_limit;
+        let call = request.tool_call(&self.run, time_limit);
         Reply::Later(Box::pin(async move {
-            let name = (tool.spec().namespace.clone(), tool.spec().method.clone());
-            let answer = match tokio::time::timeout(time_limit, tool.call(call)).await {
+            let answer = match tokio::time::timeout(time_limit, request.tool.call(call)).await {
                 Ok(answer) => answer.map_err(|error| error.failure)?,
                 Err(_elapsed) => {
-                    let message =
-                        format!("`{}.{}` did not answer within {time_limit:?}", name.0, name.1);
+                    let name = request.callable.name();
+                    let message = format!("`{name}` did not answer within {time_limit:?}");
                     return Err(Failure::network(message));
                 }
             };
-            if let Some(callable) = registry.find(&name.0, &name.1) {
-                callable.check_output(&answer)?;
-            }
+            request.callable.check_output(&answer)?;
             Ok(answer)
         }))
     }
@@ -147,7 +127,7 @@ impl RunHost {
         }
         let store = Arc::clone(&self.store);
         Reply::Later(Box::pin(async move {
-            let events = store.events(filter).await.map_err(|error| store_failure(&error))?;
+            let events = store.events(filter).await.map_err(|error| read_failure(&error))?;
             let seen = events.into_iter().map(|event| {
                 json!({
                     "messageId": event.message_id,
@@ -182,7 +162,7 @@ impl RunHost {
         self.publish_for_earlier_input(event)
     }
 
-    /// Publishes for an input that this run has not registered: it has to be one of the workflow's.
+    /// Publishes an event for an input that this run has not registered. The workflow must have it already.
     fn publish_for_earlier_input(&self, event: NewEvent) -> Reply {
         let (store, buffered) = (Arc::clone(&self.store), Arc::clone(&self.buffered));
         let (workspace, workflow) = (self.run.claim.workspace, self.run.claim.workflow);
@@ -191,7 +171,7 @@ impl RunHost {
                 let known = match store.input(workspace, *input).await {
                     Ok(known) => known.workflow_id == workflow,
                     Err(StoreError::NotFound { .. }) => false,
-                    Err(error) => return Err(store_failure(&error)),
+                    Err(error) => return Err(read_failure(&error)),
                 };
                 if !known {
                     let hint = "pass the `inputId` that `Topics.registerInput` returned";
@@ -249,20 +229,22 @@ impl RunHost {
             Ok(wanted) => wanted,
             Err(failure) => return Reply::Now(Err(failure)),
         };
-        if let Some(known) = lock(&self.buffered).inputs.iter().find(|known| wanted.names(known)) {
+        if let Some(known) =
+            lock(&self.buffered).inputs.iter().find(|known| wanted.is_same_as(known))
+        {
             return Reply::Now(Ok(json!(known.id)));
         }
         let (store, buffered) = (Arc::clone(&self.store), Arc::clone(&self.buffered));
         let key = wanted.key(&self.run);
         Reply::Later(Box::pin(async move {
             let existing = store.find_input(key).await;
-            let now = store.now().await.map_err(|error| store_failure(&error))?;
+            let now = store.now().await.map_err(|error| read_failure(&error))?;
             let id = existing
-                .map_err(|error| store_failure(&error))?
+                .map_err(|error| read_failure(&error))?
                 .unwrap_or_else(|| InputId::mint(now));
             let mut buffered = lock(&buffered);
-            // The same input may have been registered while this call was looking it up.
-            if let Some(known) = buffered.inputs.iter().find(|known| wanted.names(known)) {
+            // Another call may have registered the same input in the meantime.
+            if let Some(known) = buffered.inputs.iter().find(|known| wanted.is_same_as(known)) {
                 return Ok(json!(known.id));
             }
             buffered.inputs.push(NewInput {
@@ -276,53 +258,15 @@ impl RunHost {
         }))
     }
 
-    fn buffered(&self) -> std::sync::MutexGuard<'_, Buffered> {
+    fn buffered(&self) -> MutexGuard<'_, Buffered> {
         lock(&self.buffered)
     }
 }
 
-/// Refuses what the person who deployed the script did not allow.
-pub(crate) fn check_grant(grant: &Grant, tool: &dyn Tool, input: &Value) -> Result<(), Failure> {
-    let called = called(tool, input);
-    if grant.allows(&called) {
-        return Ok(());
-    }
-    let ToolSpec { namespace, method, .. } = tool.spec();
-    let place = called.scope().map(|scope| format!(" on `{scope}`")).unwrap_or_default();
-    Err(Failure::new(
-        FailureClass::Permission,
-        format!(
-            "the script may not call `{namespace}.{method}`{place}: whoever deployed it did not allow that, and can with \
-             `windlass deploy --allow {namespace}.{method}`"
-        ),
-    ))
+fn read_failure(error: &StoreError) -> Failure {
+    store_failure("could not read from the store", error)
 }
 
-/// What a call with this input needs to be allowed.
-pub(crate) fn called(tool: &dyn Tool, input: &Value) -> Capability {
-    let ToolSpec { namespace, method, .. } = tool.spec();
-    Capability::tool(&**namespace, &**method).on(tool.subject(input).scope)
-}
-
-/// A call of a tool on behalf of a run.
-pub(crate) fn tool_call(run: &ClaimedRun, input: Value, time_limit: Duration) -> ToolCall {
-    ToolCall {
-        input,
-        workspace: run.claim.workspace,
-        workflow: run.claim.workflow,
-        workflow_name: run.workflow_name.clone(),
-        run: run.claim.run,
-        mutation: None,
-        time_limit,
-    }
-}
-
-/// A store that fails a read is our fault, or for the moment nobody's.
-pub(crate) fn store_failure(error: &StoreError) -> Failure {
-    let class = if error.is_transient() { FailureClass::Network } else { FailureClass::Internal };
-    Failure::new(class, format!("could not read from the store: {error}"))
-}
-
-fn lock(buffered: &Mutex<Buffered>) -> std::sync::MutexGuard<'_, Buffered> {
+fn lock(buffered: &Mutex<Buffered>) -> MutexGuard<'_, Buffered> {
     buffered.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,10 +1,10 @@
-//! The input registry: which kinds of outside things may enter the input ledger.
+//! The kinds of inputs: which things of the outside world may be registered.
 
 use windlass_core::Failure;
 
 /// The known kinds: a source (the connector's namespace) and a type (what it yields).
 ///
-/// The table is closed because inputs are what people see first: a name that a script made up would say nothing to them.
+/// Scripts cannot add kinds, because people see inputs first: a name that a script made up would tell them nothing.
 pub const INPUT_KINDS: [(&str, &str); 11] = [
     ("Gmail", "email"),
     ("GoogleDrive", "file"),
@@ -19,7 +19,7 @@ pub const INPUT_KINDS: [(&str, &str); 11] = [
     ("Mail", "message"),
 ];
 
-/// Whether things of this kind may be registered as inputs.
+/// Checks that things of this kind may be registered as inputs.
 ///
 /// # Errors
 /// A logic failure that lists the known kinds.
@@ -35,10 +35,10 @@ pub fn check_input_kind(source: &str, kind: &str) -> Result<(), Failure> {
     )))
 }
 
-/// How long an id of an outside thing or of an event may be: what every database can keep in an index.
+/// The longest id of an input or an event, in bytes: every database can index it.
 const MAX_ID_BYTES: usize = 2_000;
 
-/// Whether a thing may be known by this id; `property` is what the script calls it.
+/// Checks the length of an id; `property` is its name in the script.
 pub(crate) fn check_id(property: &str, id: &str) -> Result<(), Failure> {
     if id.len() <= MAX_ID_BYTES {
         return Ok(());

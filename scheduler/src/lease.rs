@@ -1,10 +1,10 @@
-//! The leases of the runs that this worker holds.
+//! The leases of the runs that this worker executes.
 //!
-//! A lease is renewed with the worker's heartbeat, at a third of its length or every 15 s. A run whose renewal is refused was
-//! taken over, or has just ended and the answer is still on its way: from then on it has no effect any more, and where it is
-//! still held at the next beat, it is given up. Where the store does not answer at all, every run is given up before its lease
-//! could have ended, for from then on others may take it: local time decides only when to stop trusting a lease, never that one
-//! is still good.
+//! The worker renews its leases with each heartbeat, at a third of their length or every 15 s. If the store refuses to renew a lease,
+//! another worker has taken the run over, or the run has just ended and the answer is still under way. From then on the run makes no
+//! more effects, and if it is still here at the next heartbeat, it is given up. If the store does not answer at all, each run is
+//! given up before its lease could have ended, because from then on other workers may take it. Local time decides only when a
+//! lease is no longer safe, never that it still holds.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -15,143 +15,145 @@ use tokio_util::sync::CancellationToken;
 use windlass_core::RunId;
 use windlass_store::{Claim, LeaseRenewal, StoreError};
 
-use crate::moment::Moment;
+use crate::boot_instant::BootInstant;
 
-/// The runs that this worker holds.
+/// The leases of a worker.
 #[derive(Debug, Default)]
-pub(crate) struct Held {
-    runs: Mutex<HashMap<RunId, HeldRun>>,
+pub(crate) struct LeaseTable {
+    leases: Mutex<HashMap<RunId, Lease>>,
 }
 
 #[derive(Debug)]
-struct HeldRun {
+struct Lease {
     claim: Claim,
-    /// Before it was claimed, or last renewed.
-    leased_after: Moment,
-    lease: Duration,
-    /// Whether a beat did not find it, which no later one can undo.
+    /// An instant before the claim or the last renewal.
+    began_after: BootInstant,
+    length: Duration,
+    /// Whether the store has refused to renew it. That is final.
     is_refused: bool,
-    give_up: CancellationToken,
+    lost: CancellationToken,
 }
 
-impl HeldRun {
-    /// Whether it will certainly still be this worker's after that time, should nobody renew it.
-    fn is_trusted_for(&self, time: Duration) -> bool {
-        self.leased_after.elapsed() + time < trusted(self.lease)
+impl Lease {
+    /// Whether the run is certainly still this worker's after `time` without a renewal.
+    fn is_safe_for(&self, time: Duration) -> bool {
+        self.began_after.elapsed() + time < safe_part(self.length)
     }
 }
 
-/// A run is held as long as this lives.
+/// Keeps a lease in the table until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Hold {
-    held: Arc<Held>,
+pub(crate) struct LeaseGuard {
+    table: Arc<LeaseTable>,
     run: RunId,
     /// Cancelled when the run has to be given up.
-    pub(crate) give_up: CancellationToken,
+    pub(crate) lost: CancellationToken,
 }
 
-impl Drop for Hold {
+impl Drop for LeaseGuard {
     fn drop(&mut self) {
-        self.held.lock().remove(&self.run);
+        self.table.lock().remove(&self.run);
     }
 }
 
-impl Held {
-    /// Holds a run that was claimed after `leased_after`, for `lease` from then.
-    pub(crate) fn hold(
+impl LeaseTable {
+    /// Adds the lease of a run that was claimed after `began_after`. It lasts for `length` from then.
+    pub(crate) fn add(
         self: &Arc<Self>,
         claim: Claim,
-        leased_after: Moment,
-        lease: Duration,
-    ) -> Hold {
-        let give_up = CancellationToken::new();
-        let run =
-            HeldRun { claim, leased_after, lease, is_refused: false, give_up: give_up.clone() };
-        self.lock().insert(claim.run, run);
-        Hold { held: Arc::clone(self), run: claim.run, give_up }
+        began_after: BootInstant,
+        length: Duration,
+    ) -> LeaseGuard {
+        let lost = CancellationToken::new();
+        let lease = Lease { claim, began_after, length, is_refused: false, lost: lost.clone() };
+        self.lock().insert(claim.run, lease);
+        LeaseGuard { table: Arc::clone(self), run: claim.run, lost }
     }
 
     /// Whether the run is certainly still this worker's. Time may have passed unnoticed: the process may have been frozen, or the
     /// machine suspended.
-    pub(crate) fn trusts(&self, claim: Claim) -> bool {
-        let is_trusted = |run: &HeldRun| {
-            let is_kept = !run.is_refused && !run.give_up.is_cancelled();
-            run.claim == claim && is_kept && run.is_trusted_for(Duration::ZERO)
+    pub(crate) fn is_safe(&self, claim: Claim) -> bool {
+        let is_safe = |lease: &Lease| {
+            let is_kept = !lease.is_refused && !lease.lost.is_cancelled();
+            lease.claim == claim && is_kept && lease.is_safe_for(Duration::ZERO)
         };
-        self.lock().get(&claim.run).is_some_and(is_trusted)
+        self.lock().get(&claim.run).is_some_and(is_safe)
     }
 
-    /// Beats for ever, and renews with each beat what is held. `beat` says to the store that this worker lives and holds these
-    /// claims, and answers with those that it still holds.
-    pub(crate) async fn keep_beating<A>(
+    /// Sends heartbeats for ever, and renews all leases with each. `heartbeat` tells the store that this worker lives and has these
+    /// claims; the store answers which of them it renewed.
+    pub(crate) async fn send_heartbeats<A>(
         &self,
-        beat: impl Fn(Vec<Claim>) -> A,
-        lease: Duration,
+        heartbeat: impl Fn(Vec<Claim>) -> A,
+        length: Duration,
     ) -> Infallible
     where
         A: Future<Output = Result<LeaseRenewal, StoreError>>,
     {
-        let every = every(lease);
         loop {
-            self.beat_once(&beat, lease, every).await;
-            tokio::time::sleep(every).await;
+            self.send_heartbeat(&heartbeat, length).await;
+            tokio::time::sleep(heartbeat_interval(length)).await;
         }
     }
 
-    async fn beat_once<A>(&self, beat: impl Fn(Vec<Claim>) -> A, lease: Duration, every: Duration)
+    async fn send_heartbeat<A>(&self, heartbeat: impl Fn(Vec<Claim>) -> A, length: Duration)
     where
         A: Future<Output = Result<LeaseRenewal, StoreError>>,
     {
-        let claims: Vec<Claim> = self.lock().values().map(|run| run.claim).collect();
-        let asked_at = Moment::now();
-        let answer = tokio::time::timeout(lease / 4, beat(claims.clone())).await;
-        let mut runs = self.lock();
+        let claims: Vec<Claim> = self.lock().values().map(|lease| lease.claim).collect();
+        let sent_at = BootInstant::now();
+        let answer = tokio::time::timeout(length / 4, heartbeat(claims.clone())).await;
         match answer {
-            Ok(Ok(held)) => {
-                for claim in claims {
-                    let Some(run) = runs.get_mut(&claim.run).filter(|run| run.claim == claim)
-                    else {
-                        continue;
-                    };
-                    if held.renewed.contains(&claim.run) {
-                        run.leased_after = asked_at;
-                    } else if !held.busy.contains(&claim.run) {
-                        // A commit that was answered by now would have dropped the hold.
-                        if run.is_refused {
-                            run.give_up.cancel();
-                        }
-                        run.is_refused = true;
-                    }
-                }
-            }
+            Ok(Ok(renewal)) => self.renew(&claims, &renewal, sent_at),
             Ok(Err(error)) => {
-                tracing::warn!(%error, "could not say that this worker lives: its leases are not renewed");
+                tracing::warn!(%error, "the heartbeat of this worker failed: its leases are not renewed");
             }
             Err(_elapsed) => tracing::warn!(
                 "the store does not answer: the leases of this worker's runs are not renewed"
             ),
         }
-        // What would not be trusted by the next try is given up now.
-        for run in runs.values().filter(|run| !run.is_trusted_for(every)) {
-            run.give_up.cancel();
+        // A lease that would not be safe until the next heartbeat is given up now.
+        for lease in self.lock().values().filter(|it| !it.is_safe_for(heartbeat_interval(length))) {
+            lease.lost.cancel();
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<RunId, HeldRun>> {
-        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Applies the store's answer to a heartbeat that was sent at `sent_at`.
+    fn renew(&self, claims: &[Claim], renewal: &LeaseRenewal, sent_at: BootInstant) {
+        let mut leases = self.lock();
+        for claim in claims {
+            let Some(lease) = leases.get_mut(&claim.run).filter(|lease| lease.claim == *claim)
+            else {
+                continue;
+            };
+            if renewal.renewed.contains(&claim.run) {
+                lease.began_after = sent_at;
+            } else if !renewal.busy.contains(&claim.run) {
+                // If the run had ended, its lease would have been removed since the first refusal.
+                if lease.is_refused {
+                    lease.lost.cancel();
+                }
+                lease.is_refused = true;
+            }
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<RunId, Lease>> {
+        self.leases.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// How often a worker says that it lives.
+/// The longest time between two heartbeats.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// A third of the lease, so that two lost beats are survived, and no seldomer than a worker has to be heard of.
-pub(crate) fn every(lease: Duration) -> Duration {
+/// The time between two heartbeats: a third of the lease, so that it survives two lost heartbeats, and not more than
+/// [`HEARTBEAT`].
+pub(crate) fn heartbeat_interval(lease: Duration) -> Duration {
     HEARTBEAT.min(lease / 3)
 }
 
-/// How much of a lease this worker trusts, counted from before it asked: the rest is for clocks that run unevenly.
-const fn trusted(lease: Duration) -> Duration {
+/// How much of a lease is safe, counted from before the request for it. The rest is a margin for clocks that run unevenly.
+const fn safe_part(lease: Duration) -> Duration {
     match lease.checked_div(10) {
         Some(tenth) => lease.saturating_sub(tenth),
         None => lease,
@@ -174,24 +176,24 @@ mod tests {
         Claim { workspace: WorkspaceId::mint(at), workflow: WorkflowId::mint(at), run, fence: 1 }
     }
 
-    /// Holds runs under leases that began now, and renews them by `beat`.
-    fn hold<const N: usize, A>(
-        beat: impl Fn(Vec<Claim>) -> A + Send + Sync + 'static,
-    ) -> ([Hold; N], Instant)
+    /// Leases that began now, renewed by `heartbeat`.
+    fn leases<const N: usize, A>(
+        heartbeat: impl Fn(Vec<Claim>) -> A + Send + Sync + 'static,
+    ) -> ([LeaseGuard; N], Instant)
     where
         A: Future<Output = Result<LeaseRenewal, StoreError>> + Send,
     {
-        let (held, began) = (Arc::new(Held::default()), Instant::now());
+        let (table, began) = (Arc::new(LeaseTable::default()), Instant::now());
         let runs: Vec<RunId> =
             (0..N as i64).map(|at| RunId::mint(Timestamp::from_micros(at))).collect();
-        let holds = std::array::from_fn(|i| held.hold(claim(runs[i]), Moment::now(), LEASE));
-        tokio::spawn(async move { held.keep_beating(beat, LEASE).await });
-        (holds, began)
+        let guards = std::array::from_fn(|i| table.add(claim(runs[i]), BootInstant::now(), LEASE));
+        tokio::spawn(async move { table.send_heartbeats(heartbeat, LEASE).await });
+        (guards, began)
     }
 
-    /// How long after `began` the run is given up; none where it is still held after many leases.
-    async fn given_up_after(hold: &Hold, began: Instant) -> Option<Duration> {
-        let given_up = tokio::time::timeout(LEASE * 20, hold.give_up.cancelled()).await;
+    /// How long after `began` the run is given up; none where it is kept for many leases.
+    async fn given_up_after(guard: &LeaseGuard, began: Instant) -> Option<Duration> {
+        let given_up = tokio::time::timeout(LEASE * 20, guard.lost.cancelled()).await;
         given_up.ok().map(|()| began.elapsed())
     }
 
@@ -201,61 +203,61 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_lease_is_renewed_before_it_ends_as_long_as_the_run_is_held() {
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let heard = Arc::clone(&asked);
-        let ([hold], began) = hold(move |claims| {
+    async fn a_lease_is_renewed_before_it_ends_as_long_as_its_run_is_executed() {
+        let renewals = Arc::new(Mutex::new(Vec::new()));
+        let recorded = Arc::clone(&renewals);
+        let ([guard], began) = leases(move |claims| {
             if !claims.is_empty() {
-                heard.lock().unwrap().push(Instant::now());
+                recorded.lock().unwrap().push(Instant::now());
             }
             std::future::ready(Ok(renewed(&claims)))
         });
 
-        assert_eq!(given_up_after(&hold, began).await, None);
-        drop(hold);
-        let asked_while_held = asked.lock().unwrap().clone();
+        assert_eq!(given_up_after(&guard, began).await, None);
+        drop(guard);
+        let while_kept = renewals.lock().unwrap().clone();
         tokio::time::sleep(LEASE * 10).await;
 
-        let mut trusted_from = began;
-        for at in &asked_while_held {
-            assert!(*at < trusted_from + trusted(LEASE), "{:?}", *at - trusted_from);
-            trusted_from = *at;
+        let mut safe_from = began;
+        for at in &while_kept {
+            assert!(*at < safe_from + safe_part(LEASE), "{:?}", *at - safe_from);
+            safe_from = *at;
         }
-        assert!(asked_while_held.len() >= 20, "{}", asked_while_held.len());
-        assert_eq!(*asked.lock().unwrap(), asked_while_held, "what is not held is not renewed");
+        assert!(while_kept.len() >= 20, "{}", while_kept.len());
+        assert_eq!(*renewals.lock().unwrap(), while_kept, "a removed lease is not renewed");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_run_that_somebody_keeps_locked_is_kept_until_its_lease_nearly_ends() {
-        let ([hold], began) = hold(|claims| {
+    async fn a_run_that_another_transaction_locks_is_kept_until_its_lease_nearly_ends() {
+        let ([guard], began) = leases(|claims| {
             let LeaseRenewal { renewed, .. } = renewed(&claims);
             std::future::ready(Ok(LeaseRenewal { renewed: Vec::new(), busy: renewed }))
         });
 
-        let after = given_up_after(&hold, began).await.unwrap();
+        let after = given_up_after(&guard, began).await.unwrap();
 
         assert!(after > LEASE / 3 && after < LEASE, "{after:?}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_worker_that_holds_nothing_is_heard_of_every_fifteen_seconds() {
-        let beats = Arc::new(Mutex::new(0));
-        let heard = Arc::clone(&beats);
-        let ([], _began) = hold(move |_| {
-            *heard.lock().unwrap() += 1;
+    async fn a_worker_without_runs_sends_a_heartbeat_every_fifteen_seconds() {
+        let heartbeats = Arc::new(Mutex::new(0));
+        let counted = Arc::clone(&heartbeats);
+        let ([], _began) = leases(move |_| {
+            *counted.lock().unwrap() += 1;
             std::future::ready(Ok(LeaseRenewal::default()))
         });
 
         tokio::time::sleep(HEARTBEAT * 10 - Duration::from_secs(1)).await;
 
-        assert_eq!(*beats.lock().unwrap(), 10);
+        assert_eq!(*heartbeats.lock().unwrap(), 10);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_run_is_given_up_before_its_lease_ends_when_renewals_fail() {
-        let ([hold], began) = hold(|_| std::future::ready(Err(StoreError::DiskFull)));
+        let ([guard], began) = leases(|_| std::future::ready(Err(StoreError::DiskFull)));
 
-        let after = given_up_after(&hold, began).await.unwrap();
+        let after = given_up_after(&guard, began).await.unwrap();
 
         assert!(
             after > LEASE / 3 && after < LEASE,
@@ -265,45 +267,45 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_run_is_given_up_before_its_lease_ends_when_the_store_does_not_answer() {
-        let ([hold], began) = hold(|_| pending());
+        let ([guard], began) = leases(|_| pending());
 
-        let after = given_up_after(&hold, began).await.unwrap();
+        let after = given_up_after(&guard, began).await.unwrap();
 
         assert!(after > LEASE / 3 && after < LEASE, "{after:?}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_run_is_trusted_while_it_is_held_and_its_lease_has_not_nearly_ended() {
-        let held = Arc::new(Held::default());
+    async fn a_lease_is_safe_until_shortly_before_its_end_or_until_it_is_given_up() {
+        let table = Arc::new(LeaseTable::default());
         let claim = claim(RunId::mint(Timestamp::from_micros(0)));
-        let hold = held.hold(claim, Moment::now(), LEASE);
+        let guard = table.add(claim, BootInstant::now(), LEASE);
 
-        assert!(held.trusts(claim));
-        assert!(!held.trusts(Claim { fence: 2, ..claim }));
-        tokio::time::advance(trusted(LEASE)).await;
-        assert!(!held.trusts(claim), "nobody renewed it");
-        drop(hold);
+        assert!(table.is_safe(claim));
+        assert!(!table.is_safe(Claim { fence: 2, ..claim }));
+        tokio::time::advance(safe_part(LEASE)).await;
+        assert!(!table.is_safe(claim), "nobody renewed it");
+        drop(guard);
 
-        let hold = held.hold(claim, Moment::now(), LEASE);
-        hold.give_up.cancel();
-        assert!(!held.trusts(claim), "it is given up");
+        let guard = table.add(claim, BootInstant::now(), LEASE);
+        guard.lost.cancel();
+        assert!(!table.is_safe(claim), "it is given up");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_run_whose_lease_ended_while_the_machine_was_suspended_is_not_trusted() {
-        let held = Arc::new(Held::default());
+    async fn a_lease_that_ended_while_the_machine_was_suspended_is_not_safe() {
+        let table = Arc::new(LeaseTable::default());
         let claim = claim(RunId::mint(Timestamp::from_micros(0)));
-        let before_it_slept = Moment::now().then_suspended_for(LEASE);
+        let before_the_suspension = BootInstant::now().then_suspended_for(LEASE);
 
-        let _hold = held.hold(claim, before_it_slept, LEASE);
+        let _guard = table.add(claim, before_the_suspension, LEASE);
 
-        assert!(!held.trusts(claim), "others may have it by now");
+        assert!(!table.is_safe(claim), "another worker may have the run by now");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_failed_renewal_is_made_up_for_by_the_next() {
+    async fn a_lease_survives_a_failed_renewal_if_the_next_one_succeeds() {
         let tries = Mutex::new(0);
-        let ([hold], began) = hold(move |claims| {
+        let ([guard], began) = leases(move |claims| {
             let mut tries = tries.lock().unwrap();
             *tries += 1;
             let answer =
@@ -311,27 +313,24 @@ mod tests {
             std::future::ready(answer)
         });
 
-        assert_eq!(given_up_after(&hold, began).await, None);
+        assert_eq!(given_up_after(&guard, began).await, None);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_run_whose_renewal_is_refused_twice_is_given_up_and_no_other() {
-        let ([kept, lost], began) = hold(|claims| {
+        let ([kept, lost], began) = leases(|claims| {
             std::future::ready(Ok(renewed(
                 &claims.into_iter().min_by_key(|claim| claim.run).into_iter().collect::<Vec<_>>(),
             )))
         });
         tokio::task::yield_now().await;
-        let trusts = |hold: &Hold| {
-            let claim = hold.held.lock()[&hold.run].claim;
-            hold.held.trusts(claim)
+        let is_safe = |guard: &LeaseGuard| {
+            let claim = guard.table.lock()[&guard.run].claim;
+            guard.table.is_safe(claim)
         };
 
-        assert!(
-            !lost.give_up.is_cancelled(),
-            "it may have ended, and its worker not know of it yet"
-        );
-        assert!(trusts(&kept) && !trusts(&lost), "and has no effect from the first beat on");
+        assert!(!lost.lost.is_cancelled(), "it may have ended, and its worker not know of it yet");
+        assert!(is_safe(&kept) && !is_safe(&lost), "and makes no effect from the first refusal on");
 
         assert_eq!(given_up_after(&lost, began).await, Some(HEARTBEAT));
         assert_eq!(given_up_after(&kept, began).await, None);

@@ -1,25 +1,68 @@
-//! When things run: what is due, claims, the loop that drives a run through its phases, recovery.
+//! Decides when handler runs begin, executes them, and recovers them after a crash.
 //!
-//! An [`Engine`] is one worker. It asks the store what is due, claims handler runs, and drives each through prepare, mutate
-//! and next, with a checkpoint after each; the sandbox runs the script, the [`Registry`] answers its calls. Any number of
-//! engines, in one process or on many machines, may share a store: a claim carries a lease and a fencing number, so that a
-//! worker that was taken for dead can no longer change anything.
+//! An [`Engine`] is one worker. It asks the store what is due, claims handler runs, and takes each through prepare, mutate and
+//! next, with a checkpoint after each phase. The sandbox runs the script, and the [`Registry`] says what the script may call. Any
+//! number of engines, in one process or on many machines, may share a store. Each claim has a lease and a fencing number, so a
+//! worker that lost its run can no longer change anything.
 //!
-//! # What it promises
-//! - The ledger row of a mutation is durable before its request leaves, and a request whose fate is unknown is looked up or put
-//!   before a person, never sent again blindly.
-//! - A crash at any point continues from the last checkpoint.
-//! - An engine with nothing to do sleeps until a wake-up, and looks with every heartbeat should one be lost.
+//! To embed an engine, give it a store, a sandbox and the tools that scripts may call:
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use windlass_core::{Clock, Id, Policy, Prices, SystemClock, WorkerId};
+//! use windlass_sandbox::Sandbox;
+//! use windlass_scheduler::{Engine, EngineParts, MutationMode, Registry, Tool};
+//! use windlass_store::{ClaimFilter, Options, WorkerInfo};
+//!
+//! # async fn embed(tools: Vec<Arc<dyn Tool>>) -> Result<(), Box<dyn std::error::Error>> {
+//! windlass_sandbox::initialize();
+//! let policy = Policy::default();
+//! let registry = Arc::new(Registry::new(tools)?);
+//! let sandbox = Sandbox::start(windlass_sandbox::Options {
+//!     limits: policy.script.clone(),
+//!     functions: registry.functions(),
+//!     max_threads: 4,
+//!     cores: 2,
+//! });
+//! let engine = Engine::new(EngineParts {
+//!     store: windlass_store::open("sqlite:windlass.db", Options::default()).await?,
+//!     sandbox,
+//!     registry,
+//!     policy,
+//!     prices: Prices::default(),
+//!     worker: WorkerInfo {
+//!         id: WorkerId::mint(SystemClock.now()),
+//!         host: "example".to_owned(),
+//!         pid: std::process::id(),
+//!         version: "1".to_owned(),
+//!         slots: 4,
+//!         filter: ClaimFilter::default(),
+//!     },
+//!     mutation_mode: MutationMode::Execute,
+//!     workers_dir: None,
+//!     observer: None,
+//! })?;
+//! engine.run_until_idle().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Guarantees
+//! - The ledger row of a mutation is written before its request is sent. If it is unknown whether the effect happened, the effect is
+//!   looked up or a person is asked; the request is never simply repeated.
+//! - After a crash at any point, work continues from the last checkpoint.
+//! - An engine without work sleeps until a wake-up. It also polls with every heartbeat, in case a wake-up is lost.
 //!
 //! # What it never does
-//! It holds no state that a restart would miss, decides no transition (the core does) and writes none by itself (the store
-//! does, each in one transaction).
+//! It keeps no state that a restart would miss. It decides no transition (the core does) and writes none itself (the store does, each
+//! in one transaction).
 //!
-//! # How the modules fit
-//! `engine` finds work and holds the slots; `drive` takes one run through its phases, `host` answers its script; `lease` keeps
-//! and gives up runs, `moment` is what it counts from; `liveness` and `recover` take over from the dead; `panic` turns panics into failures; `tool`, `registry` and
-//! `inputs` say what scripts may call.
+//! # Modules
+//! `engine` polls for work. `drive` executes one run: `script_runner` calls its script, `host` answers the script's calls, and
+//! `drive/mutation` makes its one effect. `lookup` looks up effects in doubt. `lease` renews and gives up leases. `liveness` and
+//! `recover` take over the runs of lost workers. `tool`, `registry` and `inputs` say what scripts may call.
 
+mod boot_instant;
 mod drive;
 mod engine;
 mod error;
@@ -28,20 +71,25 @@ mod inputs;
 mod lease;
 mod liveness;
 mod lookup;
-mod moment;
 mod panic;
+mod parts;
 mod persist;
 mod progress;
 mod prune;
 mod recover;
 mod registry;
 mod sample;
-mod scripts;
+mod script_cache;
+mod script_runner;
+mod slots;
+mod store_failure;
 mod tool;
+mod tool_request;
 
-pub use engine::{Engine, EngineParts, MutationMode, alive_workers};
+pub use engine::{Engine, alive_workers};
 pub use error::EngineError;
 pub use inputs::{INPUT_KINDS, check_input_kind};
+pub use parts::{EngineParts, MutationMode};
 pub use progress::{Observer, Progress, ProgressStep};
 pub use prune::{RecordCounts, prunable, prune};
 pub use registry::{Callable, Registry, RegistryError, Target, TopicsFunction};

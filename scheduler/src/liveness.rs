@@ -1,7 +1,7 @@
-//! How workers on one machine know that one of them is dead: each holds a locked file, and the lock ends with the process.
+//! Lock files, by which the workers of one machine notice that one of them has died.
 //!
-//! A lease alone would do, but a person who restarts a killed process should not have to wait for it to expire. The operating
-//! system releases the lock at any death, and nobody else can: a worker is never taken for dead while it lives.
+//! Leases alone would be enough, but a person who restarts a killed process should not have to wait until they expire. The operating
+//! system releases a lock when its process ends and never before, so a living worker never counts as dead.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -9,82 +9,82 @@ use std::path::{Path, PathBuf};
 
 use windlass_core::WorkerId;
 
-/// The locked file of this worker. It stays when the lock ends: whoever starts next looks for what the worker left undone.
+/// The lock file of this worker. The file stays when the process ends, so that the next worker finds it and recovers the runs.
 #[derive(Debug)]
-pub(crate) struct Alive {
+pub(crate) struct WorkerLock {
     _locked: File,
 }
 
-impl Alive {
-    /// Declares `worker` alive in `folder`, which is made where it is missing.
-    pub(crate) fn declare(folder: &Path, worker: WorkerId) -> io::Result<Self> {
+impl WorkerLock {
+    /// Creates and locks the file of `worker` in `folder`, which is created if it is missing.
+    pub(crate) fn create(folder: &Path, worker: WorkerId) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
         let unfinished = folder.join(format!("{worker}.new"));
         let file = File::create(&unfinished)?;
         file.lock()?;
-        // Under its final name the file is locked from the first moment.
+        // Under its final name the file is locked from the beginning.
         fs::rename(&unfinished, folder.join(worker.to_string()))?;
         Ok(Self { _locked: file })
     }
 }
 
-/// The workers that are alive in `folder`.
-pub(crate) fn find_alive(folder: &Path) -> io::Result<Vec<WorkerId>> {
-    let mut alive = Vec::new();
-    for (worker, path) in declared(folder)? {
+/// The running workers that have a lock file in `folder`.
+pub(crate) fn find_running(folder: &Path) -> io::Result<Vec<WorkerId>> {
+    let mut running = Vec::new();
+    for (worker, path) in lock_files(folder)? {
         if path.exists() && try_lock(&path)?.is_none() {
-            alive.push(worker);
+            running.push(worker);
         }
     }
-    Ok(alive)
+    Ok(running)
 }
 
-/// A worker that ended, in whatever way. Its file is kept until [`forget`](Self::forget).
+/// A worker whose process has ended. Its file is kept until [`remove`](Self::remove).
 #[derive(Debug)]
-pub(crate) struct Dead {
+pub(crate) struct DeadWorker {
     /// Which worker.
     pub(crate) worker: WorkerId,
     path: PathBuf,
     _locked: File,
 }
 
-impl Dead {
-    /// Removes the file, once the worker's runs are taken care of.
-    pub(crate) fn forget(self) -> io::Result<()> {
+impl DeadWorker {
+    /// Removes the file, after the worker's runs were recovered.
+    pub(crate) fn remove(self) -> io::Result<()> {
         match fs::remove_file(&self.path) {
-            // Another worker looked at the same moment and was first.
+            // Another worker has removed it at the same time.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             removed => removed,
         }
     }
 }
 
-/// Finds the workers in `folder` that are dead.
-pub(crate) fn find_dead(folder: &Path) -> io::Result<Vec<Dead>> {
+/// Finds the dead workers that have a lock file in `folder`.
+pub(crate) fn find_dead(folder: &Path) -> io::Result<Vec<DeadWorker>> {
     let mut dead = Vec::new();
-    for (worker, path) in declared(folder)? {
+    for (worker, path) in lock_files(folder)? {
         if let Some(locked) = try_lock(&path)? {
-            dead.push(Dead { worker, path, _locked: locked });
+            dead.push(DeadWorker { worker, path, _locked: locked });
         }
     }
     Ok(dead)
 }
 
-/// The workers that have a file in `folder`.
-fn declared(folder: &Path) -> io::Result<Vec<(WorkerId, PathBuf)>> {
+/// The lock files in `folder`, with their workers.
+fn lock_files(folder: &Path) -> io::Result<Vec<(WorkerId, PathBuf)>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
-    let mut declared = Vec::new();
+    let mut files = Vec::new();
     for entry in entries {
         let path = entry?.path();
         if let Some(worker) = path.file_name().and_then(|name| name.to_str()?.parse().ok()) {
-            declared.push((worker, path));
+            files.push((worker, path));
         }
     }
-    Ok(declared)
+    Ok(files)
 }
 
 fn try_lock(path: &Path) -> io::Result<Option<File>> {
@@ -112,29 +112,29 @@ mod tests {
     fn workers_are_dead_when_their_locks_are_gone_and_only_then() {
         let folder = tempfile::tempdir().unwrap();
         let [one, other] = [0, 1].map(|at| WorkerId::mint(Timestamp::from_micros(at)));
-        let alive = [one, other].map(|worker| Alive::declare(folder.path(), worker).unwrap());
+        let alive = [one, other].map(|worker| WorkerLock::create(folder.path(), worker).unwrap());
         assert!(find_dead(folder.path()).unwrap().is_empty());
-        assert_eq!(find_alive(folder.path()).unwrap().len(), 2);
+        assert_eq!(find_running(folder.path()).unwrap().len(), 2);
 
         drop(alive);
 
-        assert_eq!(find_alive(folder.path()).unwrap(), []);
+        assert_eq!(find_running(folder.path()).unwrap(), []);
         let dead = find_dead(folder.path()).unwrap();
         let found: BTreeSet<_> = dead.iter().map(|dead| dead.worker).collect();
         assert_eq!(found, BTreeSet::from([one, other]));
-        dead.into_iter().for_each(|dead| dead.forget().unwrap());
+        dead.into_iter().for_each(|dead| dead.remove().unwrap());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[test]
-    fn a_dead_worker_that_another_has_forgotten_is_forgotten() {
+    fn a_dead_worker_may_be_removed_by_two_workers() {
         let folder = tempfile::tempdir().unwrap();
         let worker = WorkerId::mint(Timestamp::from_micros(0));
-        drop(Alive::declare(folder.path(), worker).unwrap());
+        drop(WorkerLock::create(folder.path(), worker).unwrap());
         let dead = find_dead(folder.path()).unwrap().remove(0);
         fs::remove_file(folder.path().join(worker.to_string())).unwrap();
 
-        dead.forget().unwrap();
+        dead.remove().unwrap();
     }
 
     #[test]

@@ -1,18 +1,19 @@
-//! Looking effects up whose outcome is in doubt: at once by the worker that sent the request, and in the background by any.
+//! Looking effects up whose outcome is in doubt: at once by the worker that sent the request, and in the background by any worker.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use windlass_core::{Failure, LookupResult, WorkflowId, WorkspaceId};
-use windlass_store::{ClaimLookups, DueLookup, SettleLookup, StoreError};
+use windlass_store::{ClaimLookups, DueLookup, SettleLookup, SharedStore, StoreError};
 
-use crate::drive::Driver;
-use crate::moment::Moment;
+use crate::boot_instant::BootInstant;
 use crate::panic::guarded;
-use crate::registry::{Target, full_name};
+use crate::registry::{Registry, Target, full_name};
 use crate::tool::{MutationKey, Tool, ToolCall};
 
-/// How many effects one worker looks up at a time.
-pub(crate) const AT_ONCE: usize = 4;
+/// How many effects a worker looks up at a time.
+const MAX_LOOKUPS: usize = 4;
 
 /// Asks the tool whether an effect happened; none where it cannot look such a call up. A panic of the tool says nothing about it.
 pub(crate) async fn look_up(
@@ -33,41 +34,66 @@ pub(crate) async fn look_up(
     looked_up.await.unwrap_or_else(|panic| Some(LookupResult::Unknown(panic)))
 }
 
-/// An effect that this worker has taken to look it up.
-pub(crate) struct TakenLookup {
-    due: DueLookup,
-    /// An attempt that begins later may outlast its time, and another worker may have settled the effect.
-    taken_after: Moment,
+/// Looks up the effects that are due, in the background.
+pub(crate) struct BackgroundLookups {
+    store: SharedStore,
+    registry: Arc<Registry>,
+    /// How long one attempt may take.
+    time_limit: Duration,
+    permits: Arc<Semaphore>,
 }
 
-impl Driver {
-    /// Takes effects whose time to be looked up has come, or those of one workflow, as many as this worker may look up now.
-    pub(crate) async fn due_lookups(
+/// An attempt to look an effect up that this worker has claimed.
+pub(crate) struct ClaimedLookup {
+    due: DueLookup,
+    /// An instant before the claim. An attempt that begins too late may run past its time, when another worker may have settled the
+    /// effect.
+    claimed_after: BootInstant,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl BackgroundLookups {
+    pub(crate) fn new(store: SharedStore, registry: Arc<Registry>, time_limit: Duration) -> Self {
+        Self { store, registry, time_limit, permits: Arc::new(Semaphore::new(MAX_LOOKUPS)) }
+    }
+
+    /// Whether this worker looks up as many effects as it may.
+    pub(crate) fn is_full(&self) -> bool {
+        self.permits.available_permits() == 0
+    }
+
+    /// Claims effects that are due to be looked up, of one workflow or of all, as many as this worker may look up now.
+    pub(crate) async fn claim_due(
         &self,
         of: Option<(WorkspaceId, WorkflowId)>,
-    ) -> Result<Vec<TakenLookup>, StoreError> {
-        let limit = u32::try_from(self.lookups.available_permits()).unwrap_or(u32::MAX);
+    ) -> Result<Vec<ClaimedLookup>, StoreError> {
+        let limit = u32::try_from(self.permits.available_permits()).unwrap_or(u32::MAX);
         if limit == 0 {
             return Ok(Vec::new());
         }
-        // Twice the time of an attempt: whoever is slow or lost is overtaken, and the slow answer still counts.
-        let time = self.policy.lookup.timeout() * 2;
-        let taken_after = Moment::now();
+        // Twice the time of an attempt: afterwards another worker may try. The late result still counts if it is a proof.
+        let time = self.time_limit * 2;
+        let claimed_after = BootInstant::now();
         let due = self.store.claim_lookups(ClaimLookups { of, limit, time }).await?;
-        Ok(due.into_iter().map(|due| TakenLookup { due, taken_after }).collect())
+        // No more were claimed than permits are free, and only the task that claims takes permits.
+        let claimed = due.into_iter().filter_map(|due| {
+            let permit = Arc::clone(&self.permits).try_acquire_owned().ok()?;
+            Some(ClaimedLookup { due, claimed_after, _permit: permit })
+        });
+        Ok(claimed.collect())
     }
 
-    /// Looks one effect up and writes what that came to.
-    pub(crate) async fn settle_lookup(&self, taken: TakenLookup) -> Result<(), StoreError> {
-        let TakenLookup { due, taken_after } = taken;
+    /// Looks one effect up and writes the result.
+    pub(crate) async fn settle(&self, claimed: ClaimedLookup) -> Result<(), StoreError> {
+        let ClaimedLookup { due, claimed_after, _permit } = claimed;
         let (mutation, attempt) = (due.mutation.id, due.mutation.reconcile_attempts);
         let workspace = due.workspace;
-        // To look may be to send again: whoever was frozen must not, once others may have decided.
-        if taken_after.elapsed() >= self.policy.lookup.timeout() {
-            tracing::warn!(%mutation, attempt, "too late to look the effect up, it is left to whoever comes next");
+        // A look-up may send the request again. A worker that was frozen must not do that after others may have decided.
+        if claimed_after.elapsed() >= self.time_limit {
+            tracing::warn!(%mutation, attempt, "too late to look the effect up: the next attempt will");
             return Ok(());
         }
-        let finding = self.find(due).await;
+        let finding = self.look_up_due(due).await;
         if let LookupResult::Unknown(failure) = &finding {
             tracing::warn!(%mutation, attempt, %failure, "the effect could not be looked up");
         }
@@ -75,20 +101,20 @@ impl Driver {
         let settled = self.store.settle_lookup(params).await;
         match settled {
             Ok(status) => tracing::info!(%mutation, attempt, %status, "looked an effect up"),
-            // A person, or another worker, was faster.
+            // A person or another worker was faster.
             Err(StoreError::NotNow { .. }) => {
-                tracing::debug!(%mutation, attempt, "the effect was settled meanwhile");
+                tracing::debug!(%mutation, attempt, "the effect was settled in the meantime");
             }
             Err(error) => return Err(error),
         }
         Ok(())
     }
 
-    async fn find(&self, due: DueLookup) -> LookupResult {
+    async fn look_up_due(&self, due: DueLookup) -> LookupResult {
         let DueLookup { mutation, workspace, workflow_name } = due;
         let (namespace, method) = (&mutation.tool_namespace, &mutation.tool_method);
-        let found = self.registry.find(namespace, method).map(crate::registry::Callable::target);
-        let Some(Target::Tool(tool)) = found else {
+        let callable = self.registry.find(namespace, method);
+        let Some(Target::Tool(tool)) = callable.map(|callable| callable.target()) else {
             return LookupResult::Unknown(Failure::internal(format!(
                 "this worker has no tool `{namespace}.{method}`"
             )));
@@ -103,10 +129,9 @@ impl Driver {
                 id: mutation.id,
                 idempotency_key: mutation.idempotency_key,
             }),
-            time_limit: self.policy.lookup.timeout(),
+            time_limit: self.time_limit,
         };
-        let found = look_up(tool.as_ref(), request, self.policy.lookup.timeout()).await;
-        found.unwrap_or_else(|| {
+        look_up(tool.as_ref(), request, self.time_limit).await.unwrap_or_else(|| {
             LookupResult::Unknown(Failure::internal(
                 "the tool could look the effect up when the request was made, and no longer can",
             ))

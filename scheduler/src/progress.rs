@@ -1,10 +1,11 @@
-//! What an engine tells of its work while it works.
+//! What an engine reports while it works.
 
 use std::sync::Arc;
 
 use windlass_core::{Failure, HandlerKind, Phase, RunId, SessionId, Status, WorkflowId};
+use windlass_store::ClaimedRun;
 
-/// One step of the work, for people who watch.
+/// One step of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {
     /// The workflow.
@@ -17,7 +18,7 @@ pub struct Progress {
     pub run: RunId,
     /// Producer or consumer.
     pub kind: HandlerKind,
-    /// Which one.
+    /// The name of the producer or consumer.
     pub handler: String,
     /// What happened.
     pub step: ProgressStep,
@@ -28,21 +29,41 @@ pub struct Progress {
 pub enum ProgressStep {
     /// It entered this phase.
     Entered(Phase),
-    /// Its mutation is about to leave: the tool, and what the script says it is.
+    /// Its mutation is about to be made.
     Mutating {
         /// `namespace.method`.
         tool: String,
-        /// The script's words.
+        /// The title that the script gave it.
         title: String,
     },
     /// It ended.
     Ended {
         /// How.
         status: Status,
-        /// Why it stopped, where it did.
+        /// Why it stopped, if it did.
         failure: Option<Failure>,
     },
 }
 
-/// Hears of progress. It is called between the steps of a run and must not block.
+/// Called for each step of progress, between the steps of a run. It must not block.
 pub type Observer = Arc<dyn Fn(Progress) + Send + Sync>;
+
+/// Reports progress to the observer, if there is one.
+#[derive(Clone)]
+pub(crate) struct Reporter(pub(crate) Option<Observer>);
+
+impl Reporter {
+    /// Reports a step of `run`.
+    pub(crate) fn report(&self, run: &ClaimedRun, step: ProgressStep) {
+        let Some(observer) = &self.0 else { return };
+        observer(Progress {
+            workflow: run.claim.workflow,
+            workflow_name: run.workflow_name.clone(),
+            session: run.session,
+            run: run.claim.run,
+            kind: run.state.kind,
+            handler: run.handler.clone(),
+            step,
+        });
+    }
+}

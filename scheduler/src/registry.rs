@@ -17,10 +17,10 @@ pub use topics::TopicsFunction;
 
 /// Everything that scripts may call, in the order of namespaces and methods.
 ///
-/// Each name is there once, each input is closed (unknown properties are refused), and each schema is compiled.
+/// Each name exists once, each input schema refuses unknown properties, and each schema is compiled.
 #[derive(Debug)]
 pub struct Registry {
-    callables: Vec<Callable>,
+    callables: Vec<Arc<Callable>>,
 }
 
 /// Something that scripts may call as `namespace.method`.
@@ -33,12 +33,12 @@ pub struct Callable {
     defaults: Vec<(String, Value)>,
 }
 
-/// Who answers a call.
+/// What answers a call.
 #[derive(Debug, Clone)]
 pub enum Target {
     /// A tool.
     Tool(Arc<dyn Tool>),
-    /// The scheduler.
+    /// The scheduler itself.
     Topics(TopicsFunction),
 }
 
@@ -46,13 +46,13 @@ pub enum Target {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegistryError {
-    /// Scripts could not tell the two apart.
+    /// Two tools have the same name.
     #[error("two tools are called `{name}`: rename one")]
     Duplicate {
         /// Namespace and method.
         name: String,
     },
-    /// The namespace is taken by the engine or by JavaScript, or the name is none that a script could write.
+    /// The engine or JavaScript uses the namespace, or a script could not write the name.
     #[error("no tool may be called `{name}`: {reason}")]
     Name {
         /// Namespace and method.
@@ -60,17 +60,17 @@ pub enum RegistryError {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// A schema that is wrong in itself.
+    /// A schema is not valid.
     #[error("the {part} schema of `{name}` cannot be used")]
     Schema {
         /// Namespace and method.
         name: String,
         /// `input` or `output`.
         part: &'static str,
-        /// What the compiler said.
+        /// The error of the schema compiler.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A misspelt property would be ignored silently.
+    /// The input schema allows unknown properties: a misspelt property would be ignored silently.
     #[error(
         "the input schema of `{name}` must describe one object with `additionalProperties: false`"
     )]
@@ -89,14 +89,16 @@ pub enum RegistryError {
 }
 
 impl Registry {
-    /// Takes in `tools` and adds the functions of `Topics`.
+    /// A registry of `tools` and the functions of `Topics`.
     ///
     /// # Errors
     /// [`RegistryError`] where a name or a schema cannot be offered to scripts.
     pub fn new(tools: Vec<Arc<dyn Tool>>) -> Result<Self, RegistryError> {
         let topics = TopicsFunction::ALL.map(Callable::topics);
         let tools = tools.into_iter().map(Callable::tool);
-        let mut callables = topics.into_iter().chain(tools).collect::<Result<Vec<_>, _>>()?;
+        let callables = topics.into_iter().chain(tools);
+        let mut callables: Vec<_> =
+            callables.map(|it| it.map(Arc::new)).collect::<Result<_, _>>()?;
 
         callables.sort_by(|one, other| one.key().cmp(&other.key()));
         if let Some(twin) = callables.windows(2).find_map(|pair| match pair {
@@ -108,22 +110,22 @@ impl Registry {
         Ok(Self { callables })
     }
 
-    /// What a script calls as `namespace.method`.
+    /// Finds what a script calls as `namespace.method`.
     #[must_use]
-    pub fn find(&self, namespace: &str, method: &str) -> Option<&Callable> {
+    pub fn find(&self, namespace: &str, method: &str) -> Option<&Arc<Callable>> {
         let idx = self.callables.binary_search_by(|it| it.key().cmp(&(namespace, method))).ok()?;
         self.callables.get(idx)
     }
 
     /// Everything, in the order of namespaces and methods.
     pub fn callables(&self) -> impl Iterator<Item = &Callable> {
-        self.callables.iter()
+        self.callables.iter().map(Arc::as_ref)
     }
 
     /// What the sandbox installs.
     #[must_use]
     pub fn functions(&self) -> Vec<Function> {
-        self.callables.iter().map(Callable::function).collect()
+        self.callables().map(Callable::function).collect()
     }
 }
 
@@ -169,7 +171,7 @@ impl Callable {
         &self.spec
     }
 
-    /// Who answers it.
+    /// What answers it.
     #[must_use]
     pub const fn target(&self) -> &Target {
         &self.target
@@ -211,7 +213,7 @@ impl Callable {
     /// Checks an answer against the schema.
     ///
     /// # Errors
-    /// An internal failure, for the tool and not the script is wrong. The call itself was made.
+    /// An internal failure, because the tool is wrong and not the script. The call itself was made.
     pub fn check_output(&self, output: &Value) -> Result<(), Failure> {
         let problems = problems::list(&self.output, &self.spec.output, output);
         if problems.is_empty() {
@@ -224,7 +226,7 @@ impl Callable {
         )))
     }
 
-    /// What the author of a script has to know: what it does, in which phase, and what a producer registers.
+    /// The documentation for the author of a script: what it does, in which phase to call it, and what a producer registers.
     #[must_use]
     pub fn docs(&self) -> String {
         let mut docs = self.spec.docs.clone();
@@ -237,7 +239,7 @@ impl Callable {
                     "\n\nIt changes something: call it in `mutate`, which ends with the call.",
                 );
             }
-            // Their descriptions say it.
+            // Their own documentation says it.
             Operation::TopicPeek | Operation::TopicPublish | Operation::RegisterInput => {}
         }
         for (source, kind) in &self.spec.input_types {
@@ -267,7 +269,7 @@ pub(crate) fn full_name(spec: &ToolSpec) -> String {
     format!("{}.{}", spec.namespace, spec.method)
 }
 
-/// Names that a script could not reach, or that would hide something it needs.
+/// Refuses names that a script could not write, or that would hide something it needs.
 fn check_name(spec: &ToolSpec) -> Result<(), RegistryError> {
     const TAKEN: [&str; 12] = [
         topics::NAMESPACE,

@@ -1,8 +1,8 @@
-//! An answer such as a tool might give, made up from its output schema.
+//! Sample answers of a tool, made from its output schema.
 
 use serde_json::{Map, Value, json};
 
-/// How deep a made-up answer is; a schema that refers to itself ends there.
+/// How deep a sample is nested. A recursive schema ends there.
 const MAX_DEPTH: u32 = 8;
 
 /// A value that fits `schema` as far as its types, constants, enumerations, defaults and examples say.
@@ -35,7 +35,7 @@ fn sample_at(schema: &Value, depth: u32) -> Value {
     }
 }
 
-/// The first type that it may be.
+/// The first type that the schema allows.
 fn kind(schema: &Value) -> &str {
     match schema.get("type") {
         Some(Value::String(kind)) => kind,
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_without_an_end_has_a_sample() {
+    fn a_deeply_nested_schema_has_a_sample() {
         let mut schema = json!({ "type": "object" });
         for _ in 0..50 {
             schema = json!({ "type": "object", "properties": { "next": schema } });

@@ -1,4 +1,4 @@
-//! What a tool is: something a script may call, described by schemas, that knows whether its request was sent.
+//! Tools: what a script may call, described by schemas. A tool knows whether its request was sent.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ pub struct ToolSpec {
     pub namespace: String,
     /// The method, for example `append`.
     pub method: String,
-    /// What it does and what to know, for the author of a script (Markdown, first line a summary).
+    /// Documentation for the author of a script, in Markdown. The first line is a summary.
     pub docs: String,
     /// JSON Schema (2020-12) of the one input object. Unknown properties are refused.
     pub input: Value,
@@ -26,37 +26,37 @@ pub struct ToolSpec {
 /// What a call does to the outside world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// It only looks.
+    /// It only reads.
     Read,
     /// It may change something.
     Mutation,
 }
 
-/// One call of a tool, its input already validated against the schema.
+/// One call of a tool. Its input is valid.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ToolCall {
     /// The input object.
     pub input: Value,
-    /// The workspace and workflow on whose behalf.
+    /// The workspace of the workflow.
     pub workspace: WorkspaceId,
     /// The workflow.
     pub workflow: WorkflowId,
-    /// Its name, for people.
+    /// The workflow's name, for people.
     pub workflow_name: String,
     /// The handler run.
     pub run: RunId,
-    /// For a mutation: its ledger entry.
+    /// For a mutation: its key.
     pub mutation: Option<MutationKey>,
     /// How long the call may take at most.
     pub time_limit: Duration,
 }
 
-/// The identity of a mutation towards the outside world.
+/// Identifies a mutation to the outside world.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MutationKey {
     /// The ledger entry.
     pub id: MutationId,
-    /// What the provider is given so that it can recognise a repetition. Scripts never see it.
+    /// The key by which a provider recognises a repeated request. Scripts never see it.
     pub idempotency_key: String,
 }
 
@@ -66,40 +66,40 @@ pub struct MutationKey {
 pub struct ToolError {
     /// What went wrong.
     pub failure: Failure,
-    /// Whether the request left: `No` means nothing happened, `Maybe` that nobody knows.
+    /// Whether the request was sent. `No`: nothing happened. `Maybe`: it is unknown.
     pub sent: Sent,
 }
 
 impl ToolError {
-    /// The request did not leave, or was definitely refused.
+    /// The request was not sent, or was definitely refused.
     #[must_use]
     pub const fn not_sent(failure: Failure) -> Self {
         Self { failure, sent: Sent::No }
     }
 
-    /// The request may have been obeyed.
+    /// The request may have been executed.
     #[must_use]
     pub const fn maybe_sent(failure: Failure) -> Self {
         Self { failure, sent: Sent::Maybe }
     }
 }
 
-/// What a call is about: where its effect would be seen.
+/// What a call reads or changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
-    /// The place as a person would look for it, without secrets: `out/ledger.csv`, `POST https://api.example.com/orders`.
+    /// Its name for a person, without secrets: `out/ledger.csv`, `POST https://api.example.com/orders`.
     pub place: String,
-    /// What a grant can be narrowed to, for example the server's name.
+    /// What a grant can be limited to, for example the server's name.
     pub scope: Option<String>,
 }
 
-/// Something a script may call.
+/// A function that a script may call.
 #[async_trait]
 pub trait Tool: Send + Sync + std::fmt::Debug {
-    /// What it is.
+    /// Its description.
     fn spec(&self) -> &ToolSpec;
 
-    /// What a call with this input does. Whoever is not sure answers [`Effect::Mutation`].
+    /// What a call with this input does. A tool that is not sure answers [`Effect::Mutation`].
     fn effect(&self, input: &Value) -> Effect;
 
     /// Makes the call.
@@ -108,10 +108,10 @@ pub trait Tool: Send + Sync + std::fmt::Debug {
     /// [`ToolError`], which says whether the request was sent.
     ///
     /// # Cancel safety
-    /// None: the effect of a call whose future was dropped is unknown.
+    /// None. If the future is dropped, it is unknown whether the effect happened.
     async fn call(&self, call: ToolCall) -> Result<Value, ToolError>;
 
-    /// What a call with this input is about.
+    /// What a call with this input reads or changes.
     fn subject(&self, _input: &Value) -> Subject {
         Subject { place: self.spec().namespace.clone(), scope: None }
     }

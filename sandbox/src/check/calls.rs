@@ -12,7 +12,7 @@ use oxc_ast_visit::{Visit, walk};
 use oxc_span::{GetSpan, Span};
 use windlass_core::Problem;
 
-use super::{Depth, Finding};
+use super::walk::{Depth, Finding, bounded_visits};
 use crate::api::Function;
 
 /// The tool that an expression calls, once `await` and parentheses are taken off.
@@ -79,7 +79,7 @@ impl<'a> Visit<'a> for TryFinder<'_> {
         self.scopes.leave(kind);
     }
 
-    bounded!('a);
+    bounded_visits!('a);
 
     fn visit_try_statement(&mut self, statement: &TryStatement<'a>) {
         self.tries += 1;
@@ -172,7 +172,7 @@ struct Names {
 }
 
 impl<'a> Visit<'a> for Names {
-    bounded!('a);
+    bounded_visits!('a);
 
     fn visit_binding_identifier(&mut self, identifier: &BindingIdentifier<'a>) {
         self.found.insert(identifier.name.to_string());

@@ -12,7 +12,7 @@ use oxc_span::Span;
 use windlass_core::Problem;
 
 use super::calls::Scopes;
-use super::{Depth, Finding};
+use super::walk::{Depth, Finding, bounded_visits};
 
 const HINT: &str =
     "every call evaluates the file anew: return what has to last as the handler's state";
@@ -102,7 +102,7 @@ impl<'a> Visit<'a> for Finder {
         self.scopes.leave(kind);
     }
 
-    bounded!('a);
+    bounded_visits!('a);
 
     fn visit_assignment_expression(&mut self, assignment: &AssignmentExpression<'a>) {
         if let Some(member) = assignment.left.as_member_expression()

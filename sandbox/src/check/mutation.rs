@@ -12,9 +12,9 @@ use oxc_ast::ast::{ArrowFunctionBody, Declaration, Expression, Statement};
 use oxc_span::GetSpan;
 use windlass_core::Problem;
 
-use super::Finding;
 use super::calls::tool_call;
 use super::tree::Tree;
+use super::walk::Finding;
 use crate::api::Function;
 
 /// Finds such code in the `mutate` of every consumer.

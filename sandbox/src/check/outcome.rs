@@ -1,7 +1,7 @@
-//! A `next` that reads what is in the mutation's result without asking whether there is one.
+//! A `next` that reads the mutation's result without checking whether there is one.
 //!
-//! Advice, not a rule: whoever mentions `status` anywhere in the function, or looks at the result in any other way than by
-//! reading what is in it, is taken to know.
+//! This is advice, not a rule: a function that mentions `status` anywhere, or uses the result in another way than by reading its
+//! members, counts as checking it.
 #![expect(
     clippy::wildcard_enum_match_arm,
     reason = "a rule is about few of the many kinds of syntax"
@@ -13,15 +13,15 @@ use oxc_span::{GetSpan, Span};
 use windlass_core::Problem;
 
 use super::tree::Tree;
-use super::{Depth, Finding};
+use super::walk::{Depth, Finding};
 
-/// Finds such places in the `next` of every consumer, one for each.
-pub(super) fn unasked(tree: &Tree<'_, '_>, source: &str) -> Vec<Finding> {
+/// Finds them in the `next` of every consumer, one for each.
+pub(super) fn unchecked_results(tree: &Tree<'_, '_>, source: &str) -> Vec<Finding> {
     let functions = tree.consumer_functions("next");
-    functions.into_iter().filter_map(|function| place_in(function, tree, source)).collect()
+    functions.into_iter().filter_map(|function| unchecked_in(function, tree, source)).collect()
 }
 
-fn place_in(function: &Expression<'_>, tree: &Tree<'_, '_>, source: &str) -> Option<Finding> {
+fn unchecked_in(function: &Expression<'_>, tree: &Tree<'_, '_>, source: &str) -> Option<Finding> {
     let mut reader = Reader::default();
     let (span, place) = if let Expression::ArrowFunctionExpression(arrow) = function {
         let place = reader.read(&arrow.params, |reader| {

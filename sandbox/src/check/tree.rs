@@ -1,4 +1,4 @@
-//! A script's syntax tree, and the way from keys of `workflow` to places in the text.
+//! A script's syntax tree, and how to get from keys of `workflow` to positions in the text.
 #![expect(
     clippy::wildcard_enum_match_arm,
     reason = "a rule is about few of the many kinds of syntax"

@@ -10,7 +10,7 @@ use oxc_span::SourceType;
 use windlass_core::{Capability, Grant};
 
 use super::calls::tool_of;
-use super::{Depth, on_thread};
+use super::walk::{Depth, bounded_visits, on_thread};
 use crate::api::{Function, Script};
 use crate::sandbox::Sandbox;
 
@@ -38,7 +38,7 @@ struct Finder<'f> {
 }
 
 impl<'a> Visit<'a> for Finder<'_> {
-    bounded!('a);
+    bounded_visits!('a);
 
     fn visit_call_expression(&mut self, call: &CallExpression<'a>) {
         if let Some(name) = tool_of(call, self.functions)

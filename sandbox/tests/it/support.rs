@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use windlass_core::{Failure, Operation, ScriptLimits, ScriptPhase};
 use windlass_sandbox::{
-    Call, Ending, Function, Host, HostCall, Options, Reply, Report, Sandbox, Script,
+    AcceptedCall, Call, Ending, Function, Host, HostCall, Options, Reply, Report, Sandbox, Script,
 };
 
 /// Limits that a hostile script hits soon.
@@ -137,7 +137,7 @@ impl World {
 pub(crate) struct At(pub(crate) Arc<World>);
 
 impl Host for At {
-    fn operation(&self, call: &HostCall) -> Result<Operation, Failure> {
+    fn accept(&self, call: HostCall) -> Result<AcceptedCall, Failure> {
         let operations = BTreeMap::from([
             ("append", Operation::Mutation),
             ("peek", Operation::TopicPeek),
@@ -147,37 +147,37 @@ impl Host for At {
         if call.input.get("malformed").is_some() {
             return Err(Failure::logic("`malformed` is no property of the input"));
         }
-        Ok(operations.get(call.method.as_str()).copied().unwrap_or(Operation::Read))
-    }
-
-    fn call(&self, call: HostCall) -> Reply {
-        let name = format!("{}.{}", call.namespace, call.method);
-        self.0.asked.lock().unwrap().push((name, call.input.clone()));
-        self.0.called.give();
+        let operation = operations.get(call.method.as_str()).copied().unwrap_or(Operation::Read);
         let world = Arc::clone(&self.0);
-        match call.method.as_str() {
-            "fail" => Reply::Now(Err(Failure::network("the service did not answer"))),
-            "read" if call.input.get("huge").is_some() => {
-                Reply::Now(Ok("x".repeat(200_000).into()))
+        Ok(AcceptedCall::new(operation, move || answer(&world, call)))
+    }
+}
+
+fn answer(world: &Arc<World>, call: HostCall) -> Reply {
+    let name = format!("{}.{}", call.namespace, call.method);
+    world.asked.lock().unwrap().push((name, call.input.clone()));
+    world.called.give();
+    let world = Arc::clone(world);
+    match call.method.as_str() {
+        "fail" => Reply::Now(Err(Failure::network("the service did not answer"))),
+        "read" if call.input.get("huge").is_some() => Reply::Now(Ok("x".repeat(200_000).into())),
+        "panic" => panic!("the host is broken"),
+        "readSlowly" => Reply::Later(
+            async move {
+                world.waiting.give();
+                world.gate.taken().await;
+                Ok(json!({"slow": call.input}))
             }
-            "panic" => panic!("the host is broken"),
-            "readSlowly" => Reply::Later(
-                async move {
-                    world.waiting.give();
-                    world.gate.taken().await;
-                    Ok(json!({"slow": call.input}))
-                }
-                .boxed(),
-            ),
-            "failSlowly" => Reply::Later(
-                async move {
-                    tokio::task::yield_now().await;
-                    Err(Failure::network("the service did not answer in time"))
-                }
-                .boxed(),
-            ),
-            _ => Reply::Now(Ok(json!({"echo": call.input}))),
-        }
+            .boxed(),
+        ),
+        "failSlowly" => Reply::Later(
+            async move {
+                tokio::task::yield_now().await;
+                Err(Failure::network("the service did not answer in time"))
+            }
+            .boxed(),
+        ),
+        _ => Reply::Now(Ok(json!({"echo": call.input}))),
     }
 }
 

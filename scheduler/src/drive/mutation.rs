@@ -1,41 +1,51 @@
-//! The one effect of a run: ledgered before it leaves, and afterwards applied, not applied, or in doubt.
+//! The one effect of a run: recorded in the ledger before its request is sent, and afterwards applied, failed or in doubt.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use windlass_core::{
-    Failure, FailureClass, Grant, LogLevel, LookupResult, Phase, ResolvedBy, Sent, Status,
+    Failure, FailureClass, LogLevel, LookupResult, Prices, ResolvedBy, ScriptPosition, Sent, Status,
 };
-use windlass_sandbox::HostCall;
 use windlass_store::{
     ApplyMutation, BeginMutation, BegunMutation, CaptureMutation, ClaimedRun, DoubtMutation,
-    FailMutation, NewLog,
+    FailMutation, NewLog, SharedStore,
 };
 
-use super::{Driver, Stop};
-use crate::engine::MutationMode;
-use crate::host::{called, check_grant, tool_call};
+use super::stop::Stop;
+use crate::lease::LeaseTable;
 use crate::lookup::look_up;
 use crate::panic::guarded;
+use crate::parts::MutationMode;
 use crate::persist::persist;
-use crate::progress::ProgressStep;
-use crate::registry::{Callable, Target, full_name};
+use crate::registry::{Callable, full_name};
 use crate::sample::sample;
 use crate::tool::{MutationKey, Tool, ToolCall, ToolError};
+use crate::tool_request::ToolRequest;
 
-/// What `mutate` asked for.
-pub(super) struct Asked<'a> {
-    pub(super) call: HostCall,
-    /// What the script says it is.
-    pub(super) title: Option<String>,
-    /// What the script may call.
-    pub(super) grant: &'a Grant,
+/// Makes the mutations of runs.
+pub(crate) struct MutationExecutor {
+    pub(crate) store: SharedStore,
+    pub(crate) mode: MutationMode,
+    pub(crate) prices: Prices,
+    pub(crate) leases: Arc<LeaseTable>,
+    /// How long a request may take.
+    pub(crate) call_time_limit: Duration,
+    /// How long the look-up of an effect may take.
+    pub(crate) lookup_time_limit: Duration,
+}
+
+/// The mutation that `mutate` asked for.
+pub(super) struct Mutation {
+    pub(super) request: ToolRequest,
+    /// The title that people see.
+    pub(super) title: String,
     /// What `mutate` logged.
     pub(super) logs: Vec<NewLog>,
 }
 
-/// What is known after the request.
-enum Settled {
+/// The result of a request, as far as it is known.
+enum RequestResult {
     Applied {
         result: Value,
         resolved_by: Option<ResolvedBy>,
@@ -46,107 +56,81 @@ enum Settled {
     },
     InDoubt {
         failure: Failure,
-        /// Where it was looked up, in vain: how long after the request a missing effect would have proved something.
+        /// If it was looked up without a proof: how long after the request a missing effect proves that it did not happen.
         looked_up: Option<Duration>,
     },
 }
 
-impl Driver {
-    /// Makes the mutation that `mutate` asked for. Returns its result, and what is to be logged with the next checkpoint.
-    pub(super) async fn make_mutation(
+impl MutationExecutor {
+    /// Makes a mutation. Returns its result, and what has to be logged with the next checkpoint.
+    pub(super) async fn execute(
         &self,
         run: &ClaimedRun,
-        asked: Asked<'_>,
+        mutation: Mutation,
     ) -> Result<(Value, Vec<NewLog>), Stop> {
-        let Asked { call, title, grant, logs } = asked;
-        let name = format!("{}.{}", call.namespace, call.method);
-        let (callable, tool, input) =
-            self.accepted(&call, grant).map_err(|failure| Stop::Failed {
-                entered: Phase::Mutating,
-                failure: failure.at(call.at.clone()),
-                logs: logs.clone(),
-            })?;
-        let title = title.unwrap_or_else(|| name.clone());
-        self.tell(run, ProgressStep::Mutating { tool: name, title: title.clone() });
+        let Mutation { request, title, logs } = mutation;
+        let tool = request.tool.as_ref();
         let params = BeginMutation {
             claim: run.claim,
-            tool_namespace: call.namespace,
-            tool_method: call.method,
-            params: input.clone(),
-            target: tool.subject(&input).place,
+            tool_namespace: request.callable.spec().namespace.clone(),
+            tool_method: request.callable.spec().method.clone(),
+            params: request.input.clone(),
+            target: tool.subject(&request.input).place,
             ui_title: title,
-            reconcilable: tool.can_look_up(&input),
-            price: self.prices.of(&called(tool, &input)),
+            reconcilable: tool.can_look_up(&request.input),
+            price: self.prices.of(&request.capability),
             logs,
         };
         let begun = persist(|| self.store.begin_mutation(params.clone())).await?;
-
-        if self.mutation_mode == MutationMode::Capture {
-            let result = sample(&callable.spec().output);
-            let params = CaptureMutation { claim: run.claim, result: result.clone() };
-            persist(|| self.store.capture_mutation(params.clone())).await?;
-            return Ok((result, Vec::new()));
+        if self.mode == MutationMode::Capture {
+            return self.capture(run, &request.callable).await;
         }
-        let request = ToolCall {
-            mutation: Some(MutationKey {
-                id: begun.id,
-                idempotency_key: begun.idempotency_key.clone(),
-            }),
-            ..tool_call(run, input, self.policy.script.wall_time())
-        };
-        // The last look before the request leaves: the process may have been frozen since the row was written, and whoever took
-        // the run over may have looked for the effect already.
-        let settled = if self.held.trusts(run.claim) {
-            send(tool, request, self.policy.lookup.timeout()).await
+        let key = MutationKey { id: begun.id, idempotency_key: begun.idempotency_key.clone() };
+        let call = ToolCall { mutation: Some(key), ..request.tool_call(run, self.call_time_limit) };
+        // The last check before the request is sent: the process may have been frozen since the row was written, and the worker that
+        // took the run over may have looked the effect up already.
+        let result = if self.leases.is_safe(run.claim) {
+            send(tool, call, self.lookup_time_limit).await
         } else {
-            Settled::too_late()
+            RequestResult::not_sent_in_time()
         };
-        let logs = surprises(&settled, callable);
-        let at = call.at;
-        Ok((self.settle(run, &begun, settled.at(at)).await?, logs))
+        let logs = unexpected_answer(&result, &request.callable);
+        Ok((self.settle(run, &begun, result.at(request.at)).await?, logs))
     }
 
-    /// Looks the tool up and checks the input, before anything is written.
-    fn accepted(
+    /// Records the mutation without sending a request.
+    async fn capture(
         &self,
-        call: &HostCall,
-        grant: &Grant,
-    ) -> Result<(&Callable, &dyn Tool, Value), Failure> {
-        let found = self.registry.find(&call.namespace, &call.method);
-        let Some((callable, Target::Tool(tool))) =
-            found.map(|callable| (callable, callable.target()))
-        else {
-            return Err(Failure::logic(format!(
-                "there is no tool `{}.{}`",
-                call.namespace, call.method
-            )));
-        };
-        let mut input = call.input.clone();
-        callable.validate_input(&mut input)?;
-        check_grant(grant, tool.as_ref(), &input)?;
-        Ok((callable, tool.as_ref(), input))
+        run: &ClaimedRun,
+        callable: &Callable,
+    ) -> Result<(Value, Vec<NewLog>), Stop> {
+        let result = sample(&callable.spec().output);
+        let params = CaptureMutation { claim: run.claim, result: result.clone() };
+        persist(|| self.store.capture_mutation(params.clone())).await?;
+        Ok((result, Vec::new()))
     }
 
+    /// Writes the result of the request. Only an applied mutation lets the run continue.
     async fn settle(
         &self,
         run: &ClaimedRun,
         begun: &BegunMutation,
-        settled: Settled,
+        result: RequestResult,
     ) -> Result<Value, Stop> {
         let (claim, mutation) = (run.claim, begun.id);
-        match settled {
-            Settled::Applied { result, resolved_by } => {
+        match result {
+            RequestResult::Applied { result, resolved_by } => {
                 let params = ApplyMutation { claim, mutation, result: result.clone(), resolved_by };
                 persist(|| self.store.apply_mutation(params.clone())).await?;
                 Ok(result)
             }
-            Settled::Failed { failure, resolved_by } => {
+            RequestResult::Failed { failure, resolved_by } => {
                 let params =
                     FailMutation { claim, mutation, failure: failure.clone(), resolved_by };
                 persist(|| self.store.fail_mutation(params.clone())).await?;
                 Err(Stop::Stopped { status: failure.class.stopped_status(), failure })
             }
-            Settled::InDoubt { failure, looked_up } => {
+            RequestResult::InDoubt { failure, looked_up } => {
                 let params = DoubtMutation { claim, mutation, failure: failure.clone(), looked_up };
                 persist(|| self.store.doubt_mutation(params.clone())).await?;
                 Err(Stop::Stopped { status: Status::PausedReconciliation, failure })
@@ -155,14 +139,15 @@ impl Driver {
     }
 }
 
-impl Settled {
-    /// The request did not leave.
-    fn too_late() -> Self {
+impl RequestResult {
+    /// The request was not sent, because the lease may have ended.
+    fn not_sent_in_time() -> Self {
         let message = "the worker's right to the run had run out before the request left";
         Self::Failed { failure: Failure::network(message), resolved_by: None }
     }
 
-    fn at(self, position: Option<windlass_core::ScriptPosition>) -> Self {
+    /// Adds where in the script the call is.
+    fn at(self, position: Option<ScriptPosition>) -> Self {
         match self {
             Self::Failed { failure, resolved_by } => {
                 Self::Failed { failure: failure.at(position), resolved_by }
@@ -175,14 +160,14 @@ impl Settled {
     }
 }
 
-/// Sends the request, and where its fate is unknown looks it up at once.
-async fn send(tool: &dyn Tool, request: ToolCall, lookup_time: Duration) -> Settled {
+/// Sends the request. If it is unknown whether the effect happened, looks it up at once.
+async fn send(tool: &dyn Tool, request: ToolCall, lookup_time_limit: Duration) -> RequestResult {
     let name = format!("`{}`", full_name(tool.spec()));
     let call = guarded(&name, tool.call(request.clone()));
     let error = match tokio::time::timeout(request.time_limit, call).await {
-        Ok(Ok(Ok(result))) => return Settled::Applied { result, resolved_by: None },
+        Ok(Ok(Ok(result))) => return RequestResult::Applied { result, resolved_by: None },
         Ok(Ok(Err(error))) => error,
-        // How far it came nobody knows.
+        // It is unknown how far it came.
         Ok(Err(panic)) => ToolError::maybe_sent(panic),
         Err(_elapsed) => {
             let message = format!(
@@ -193,43 +178,42 @@ async fn send(tool: &dyn Tool, request: ToolCall, lookup_time: Duration) -> Sett
         }
     };
     match error.sent {
-        Sent::No => Settled::Failed { failure: error.failure, resolved_by: None },
-        // The effect is there: only what the tool made of the answer failed.
-        Sent::Yes => Settled::Applied {
+        Sent::No => RequestResult::Failed { failure: error.failure, resolved_by: None },
+        // The effect happened: the tool only could not use the answer.
+        Sent::Yes => RequestResult::Applied {
             result: json!({"unreadable": error.failure.message}),
             resolved_by: None,
         },
-        Sent::Maybe => after_doubt(tool, request, lookup_time, error.failure).await,
+        Sent::Maybe => look_up_once(tool, request, lookup_time_limit, error.failure).await,
     }
 }
 
-/// Looks a request up whose fate is unknown, once and at once.
-async fn after_doubt(
+/// Looks up once, and at once, whether the effect of a request happened that failed with `failure`.
+async fn look_up_once(
     tool: &dyn Tool,
     request: ToolCall,
-    time: Duration,
+    time_limit: Duration,
     failure: Failure,
-) -> Settled {
-    let Some(finding) = look_up(tool, request, time).await else {
-        return Settled::InDoubt { failure, looked_up: None };
-    };
-    match finding {
-        LookupResult::Applied(result) => {
-            Settled::Applied { result, resolved_by: Some(ResolvedBy::Reconciliation) }
+) -> RequestResult {
+    let resolved_by = Some(ResolvedBy::Reconciliation);
+    match look_up(tool, request, time_limit).await {
+        None => RequestResult::InDoubt { failure, looked_up: None },
+        Some(LookupResult::Applied(result)) => RequestResult::Applied { result, resolved_by },
+        Some(LookupResult::Absent { counts_after: Duration::ZERO }) => {
+            RequestResult::Failed { failure, resolved_by }
         }
-        LookupResult::Absent { counts_after: Duration::ZERO } => {
-            Settled::Failed { failure, resolved_by: Some(ResolvedBy::Reconciliation) }
+        Some(LookupResult::Absent { counts_after }) => {
+            RequestResult::InDoubt { failure, looked_up: Some(counts_after) }
         }
-        LookupResult::Absent { counts_after } => {
-            Settled::InDoubt { failure, looked_up: Some(counts_after) }
+        Some(LookupResult::Unknown(_)) => {
+            RequestResult::InDoubt { failure, looked_up: Some(Duration::ZERO) }
         }
-        LookupResult::Unknown(_) => Settled::InDoubt { failure, looked_up: Some(Duration::ZERO) },
     }
 }
 
-/// An answer that is not what the tool promises does not undo the effect: it is said in the log.
-fn surprises(settled: &Settled, callable: &Callable) -> Vec<NewLog> {
-    let Settled::Applied { result, .. } = settled else { return Vec::new() };
+/// A log line about an answer that does not fit the tool's output schema. The effect happened all the same.
+fn unexpected_answer(result: &RequestResult, callable: &Callable) -> Vec<NewLog> {
+    let RequestResult::Applied { result, .. } = result else { return Vec::new() };
     match callable.check_output(result) {
         Ok(()) => Vec::new(),
         Err(failure) => vec![NewLog { level: LogLevel::Warn, message: failure.message }],

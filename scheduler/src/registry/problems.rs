@@ -1,10 +1,10 @@
-//! What is wrong with a value, in words for the author of a script. Never shows the value itself: it may be a secret.
+//! What is wrong with a value, for the author of a script. It never shows the value itself, which may be a secret.
 
 use jsonschema::Validator;
 use jsonschema::error::{TypeKind, ValidationError, ValidationErrorKind};
 use serde_json::Value;
 
-/// Everything in `value` that `schema` does not allow.
+/// Lists everything in `value` that `schema` does not allow.
 pub(super) fn list(validator: &Validator, schema: &Value, value: &Value) -> Vec<String> {
     validator.iter_errors(value).flat_map(|error| describe(&error, schema)).collect()
 }

@@ -1,4 +1,4 @@
-//! `Topics`: what the scheduler itself serves to scripts, described like a tool.
+//! `Topics`: the functions that the scheduler itself offers to scripts, described like tools.
 
 use serde_json::{Value, json};
 use windlass_core::Operation;
@@ -6,7 +6,7 @@ use windlass_core::Operation;
 use crate::inputs::INPUT_KINDS;
 use crate::tool::ToolSpec;
 
-/// The namespace of the functions that the scheduler serves.
+/// The namespace of the scheduler's own functions.
 pub(super) const NAMESPACE: &str = "Topics";
 
 /// A function of `Topics`.
@@ -16,9 +16,9 @@ pub enum TopicsFunction {
     Peek,
     /// Events by message id.
     GetByIds,
-    /// Puts an event into one topic or several.
+    /// Publishes an event to one topic or several.
     Publish,
-    /// Enters an outside thing into the input ledger.
+    /// Registers a thing of the outside world as an input.
     RegisterInput,
 }
 

@@ -1,4 +1,4 @@
-//! Gates: where a worker waits until the simulator lets it through.
+//! Gates: points at which a worker waits until the simulator releases it.
 
 use std::sync::Arc;
 use std::sync::{Mutex, MutexGuard};
@@ -8,52 +8,52 @@ use tokio::sync::{Notify, oneshot};
 use windlass_sandbox::Sandbox;
 use windlass_store::{StoreError, Wrote};
 
-use crate::outside::Nature;
+use crate::services::ServiceKind;
 use crate::tally::Tally;
 
-/// How often everyone else may run before silence counts: an answer goes through a task or two on its way.
+/// How often all other tasks may run before the simulation counts as quiet: an answer passes through one or two tasks.
 const ROUNDS: usize = 4;
 
-/// Where a worker stands.
+/// A point at which a worker waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Point {
-    /// It wants to look for work.
-    Look,
-    /// An operation of the store has not begun.
+    /// It is about to poll for work.
+    Poll,
+    /// It is about to call an operation of the store.
     Before(&'static str),
-    /// An operation has written something, and the worker has not heard of it.
+    /// An operation has written something, and the worker has not received the answer.
     After(&'static str),
-    /// A request has not left.
-    Leaves(Nature),
-    /// A request has arrived or was lost, and the worker has not heard of it.
-    Answers(Nature),
+    /// A request is about to be sent.
+    SendRequest(ServiceKind),
+    /// A request has arrived or was lost, and the worker has not received an answer.
+    ReceiveAnswer(ServiceKind),
     /// An effect is about to be looked up.
-    LooksUp(Nature),
-    /// An effect was looked up, and the worker has not heard of it.
-    LookedUp(Nature),
+    StartLookup(ServiceKind),
+    /// An effect was looked up, and the worker has not received the result.
+    FinishLookup(ServiceKind),
 }
 
 impl std::fmt::Display for Point {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Look => write!(f, "before looking for work"),
+            Self::Poll => write!(f, "before looking for work"),
             Self::Before(operation) => write!(f, "before {operation}"),
             Self::After(operation) => write!(f, "after {operation}"),
-            Self::Leaves(_) => write!(f, "before a request leaves"),
-            Self::Answers(_) => write!(f, "before an answer arrives"),
-            Self::LooksUp(_) => write!(f, "before a lookup"),
-            Self::LookedUp(_) => write!(f, "before a lookup is answered"),
+            Self::SendRequest(_) => write!(f, "before a request leaves"),
+            Self::ReceiveAnswer(_) => write!(f, "before an answer arrives"),
+            Self::StartLookup(_) => write!(f, "before a lookup"),
+            Self::FinishLookup(_) => write!(f, "before a lookup is answered"),
         }
     }
 }
 
-/// How a worker comes through a gate.
+/// How a worker is released from a gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Passage {
-    /// As if there were none.
-    Free,
-    /// What the store has answered it does not hear: the connection is lost.
-    Lost,
+pub(crate) enum Release {
+    /// It continues.
+    Normal,
+    /// It continues without the store's answer: the connection is lost.
+    AnswerLost,
 }
 
 /// A worker that waits, as the simulator sees it.
@@ -68,14 +68,14 @@ pub(crate) struct Ticket {
 #[derive(Debug)]
 struct Waiting {
     ticket: Ticket,
-    open: oneshot::Sender<Passage>,
+    open: oneshot::Sender<Release>,
 }
 
 /// All gates of a simulation.
 #[derive(Debug, Default)]
 pub(crate) struct Gates {
     state: Mutex<State>,
-    /// Rings when an operation of the store has ended.
+    /// Notified when an operation of the store has ended.
     ended: Notify,
 }
 
@@ -86,8 +86,8 @@ struct State {
     /// Operations and reads of the store that are under way.
     n_busy: usize,
     has_written: bool,
-    /// What no operation of the store may answer.
-    complaint: Option<String>,
+    /// An error that no operation of the store may return.
+    unexpected_error: Option<String>,
     tally: Tally,
 }
 
@@ -97,7 +97,7 @@ impl Gates {
         *self.lock() = State::default();
     }
 
-    /// Waits until nothing can move any more but through a gate or with time.
+    /// Waits until every worker waits at a gate or for time to pass.
     pub(crate) async fn quiet(&self, sandbox: &Sandbox) {
         loop {
             for _ in 0..ROUNDS {
@@ -113,21 +113,21 @@ impl Gates {
         }
     }
 
-    /// Who waits, in an order that chance has no part in.
+    /// The waiting workers, in a deterministic order.
     pub(crate) fn waiting(&self) -> Vec<Ticket> {
         let mut state = self.lock();
-        // Whoever has crashed waits no more.
+        // A worker that has crashed no longer waits.
         state.waiting.retain(|waiting| !waiting.open.is_closed());
         let mut tickets: Vec<Ticket> = state.waiting.iter().map(|waiting| waiting.ticket).collect();
         tickets.sort();
         tickets
     }
 
-    /// Lets one through.
-    pub(crate) fn open(&self, ticket: Ticket, passage: Passage) {
+    /// Releases one worker.
+    pub(crate) fn open(&self, ticket: Ticket, release: Release) {
         let mut state = self.lock();
         if let Some(index) = state.waiting.iter().position(|waiting| waiting.ticket == ticket) {
-            let _crashed = state.waiting.swap_remove(index).open.send(passage);
+            let _crashed = state.waiting.swap_remove(index).open.send(release);
         }
     }
 
@@ -136,8 +136,8 @@ impl Gates {
         std::mem::take(&mut self.lock().has_written)
     }
 
-    pub(crate) fn complaint(&self) -> Option<String> {
-        self.lock().complaint.take()
+    pub(crate) fn unexpected_error(&self) -> Option<String> {
+        self.lock().unexpected_error.take()
     }
 
     /// What was counted since this was asked last.
@@ -150,7 +150,7 @@ impl Gates {
     }
 }
 
-/// One worker's way to the gates.
+/// The gates of one worker.
 #[derive(Debug, Clone)]
 pub(crate) struct Gate {
     pub(crate) gates: Arc<Gates>,
@@ -158,8 +158,8 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    /// Waits to be let through.
-    pub(crate) async fn pass(&self, point: Point) -> Passage {
+    /// Waits until the simulator releases the worker.
+    pub(crate) async fn pass(&self, point: Point) -> Release {
         let (open, opened) = oneshot::channel();
         {
             let mut state = self.gates.lock();
@@ -169,7 +169,7 @@ impl Gate {
         }
         // A gate that the end of the history has closed stays closed.
         match opened.await {
-            Ok(passage) => passage,
+            Ok(release) => release,
             Err(_closed) => std::future::pending().await,
         }
     }
@@ -201,7 +201,7 @@ impl Gate {
                 state.tally.count("lookup overtaken");
             }
             Err(error) => {
-                state.complaint.get_or_insert(format!("`{operation}` was refused: {error}"));
+                state.unexpected_error.get_or_insert(format!("`{operation}` was refused: {error}"));
             }
         }
         true

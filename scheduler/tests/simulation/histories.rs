@@ -7,9 +7,9 @@ use std::time::Instant;
 
 use tokio::runtime::Builder;
 
-use crate::place::Database;
+use crate::database::Database;
+use crate::environment::Environment;
 use crate::simulation::{History, Simulation};
-use crate::stage::Stage;
 use crate::tally::{self, Tally};
 
 /// After so many histories it is said how far they are.
@@ -35,8 +35,8 @@ pub(crate) fn run(database: Database, count: u64) {
 /// What the history of one seed comes to. None where there is no such database.
 pub(crate) fn digest(database: Database, seed: u64) -> Option<u64> {
     in_simulated_time(async {
-        let mut stage = Stage::make(database).await?;
-        let history = Simulation::begin(&mut stage, seed).await.run().await;
+        let mut environment = Environment::make(database).await?;
+        let history = Simulation::begin(&mut environment, seed).await.run().await;
         require(&history, database, seed);
         Some(history.digest())
     })
@@ -63,10 +63,10 @@ fn run_all(database: Database, seeds: Range<u64>) -> Option<Tally> {
 
 fn run_some(database: Database, progress: &Mutex<Progress>) -> Option<Tally> {
     in_simulated_time(async {
-        let mut stage = Stage::make(database).await?;
+        let mut environment = Environment::make(database).await?;
         let mut tally = Tally::default();
         while let Some(seed) = next_seed(progress) {
-            let history = Simulation::begin(&mut stage, seed).await.run().await;
+            let history = Simulation::begin(&mut environment, seed).await.run().await;
             require(&history, database, seed);
             tally = tally.and(history.tally);
         }

@@ -1,8 +1,8 @@
-//! The scheduler, the store and V8 as they are, under a simulated clock, with workers that crash and freeze and an outside world
-//! that loses answers.
+//! Simulation: the real scheduler, store and V8 under a simulated clock, with workers that crash and freeze and services that lose
+//! answers.
 //!
-//! A seed decides a history: in which order the workers go on, where they are lost, what the services do and what a person does.
-//! `WINDLASS_SIM_SEED=…` repeats the history of one seed, `WINDLASS_SIM_HISTORIES=…` runs so many.
+//! A seed decides a history: the order of the workers' steps, where workers are lost, what the services do and what a person does.
+//! `WINDLASS_SIM_SEED=…` repeats the history of one seed, `WINDLASS_SIM_HISTORIES=…` sets the number of histories.
 
 #![expect(
     clippy::unwrap_used,
@@ -11,23 +11,23 @@
     reason = "a test says what it relies on by failing, and shows what it did"
 )]
 
+mod database;
+mod environment;
 mod gate;
 mod histories;
 mod oracle;
-mod outside;
 mod person;
-mod place;
 mod plan;
 mod rng;
+mod services;
 mod shop;
 mod simulation;
-mod stage;
 mod store;
 mod tally;
 mod tools;
 mod worker;
 
-use crate::place::Database;
+use crate::database::Database;
 
 #[test]
 fn histories_in_memory() {

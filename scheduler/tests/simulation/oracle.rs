@@ -1,4 +1,4 @@
-//! What must hold after every step, and in the end. The oracle reads the store, and knows what really happened outside.
+//! What must hold after every step and in the end. The oracle reads the store and knows what really happened outside.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -13,13 +13,13 @@ use windlass_store::{
     RunFilter, Workflow,
 };
 
-use crate::outside::{Application, Nature, Outside};
+use crate::services::{Application, ServiceKind, Services};
 use crate::shop::Shop;
 use crate::tally::Tally;
 use crate::tools::messages_of;
 
-/// What is broken, or nothing.
-pub(crate) type Verdict = Result<(), String>;
+/// The broken invariant, if there is one.
+pub(crate) type CheckResult = Result<(), String>;
 
 macro_rules! require {
     ($holds:expr, $($said:tt)+) => {
@@ -29,18 +29,18 @@ macro_rules! require {
     };
 }
 
-/// A workflow as the store has it.
+/// A workflow as it is stored.
 #[derive(Debug)]
-pub(crate) struct View {
+pub(crate) struct WorkflowView {
     pub(crate) workflow: Workflow,
     pub(crate) runs: Vec<Run>,
     pub(crate) mutations: Vec<Mutation>,
     pub(crate) events: Vec<Event>,
-    /// What nobody has settled.
+    /// The open notifications.
     notices: Vec<Notification>,
 }
 
-impl View {
+impl WorkflowView {
     /// All workflows of a workspace.
     pub(crate) async fn read_all(store: &dyn Inspect, workspace: WorkspaceId) -> Vec<Self> {
         let (workflows, notices) =
@@ -77,7 +77,7 @@ impl View {
         }
     }
 
-    /// The effects of stopped runs that nobody knows of.
+    /// The effects of stopped runs that are in doubt.
     pub(crate) fn in_doubt(&self) -> impl Iterator<Item = &Mutation> {
         let has_stopped = |mutation: &&Mutation| {
             self.runs.iter().any(|run| {
@@ -95,16 +95,16 @@ impl View {
         self.runs.iter().find(|known| known.id == run).ok_or_else(|| format!("no run {run}"))
     }
 
-    fn is_told(&self, kinds: &[NotificationKind]) -> bool {
+    fn is_notified(&self, kinds: &[NotificationKind]) -> bool {
         self.notices.iter().any(|notice| kinds.contains(&notice.kind))
     }
 }
 
-/// Remembers what it has seen.
+/// Checks what must hold, and remembers what it has seen.
 #[derive(Debug, Default)]
 pub(crate) struct Oracle {
     phases: HashMap<RunId, u8>,
-    /// What the person wanted last.
+    /// The status that the person set last.
     pub(crate) wanted: HashMap<WorkflowId, WorkflowStatus>,
     seen_late: HashSet<MutationId>,
     seen_given_up: HashSet<MutationId>,
@@ -114,22 +114,22 @@ pub(crate) struct Oracle {
 
 impl Oracle {
     /// What must hold after every step.
-    pub(crate) fn check(&mut self, view: &View, outside: &Outside) -> Verdict {
-        if let Some(doubled) = outside.doubled() {
-            return Err(doubled);
+    pub(crate) fn check(&mut self, view: &WorkflowView, services: &Services) -> CheckResult {
+        if let Some(repeated_effect) = services.repeated_effect() {
+            return Err(repeated_effect);
         }
         let wanted = self.wanted.get(&view.workflow.id);
         let status = view.workflow.status;
         require!(wanted == Some(&status), "it is {status}, which no person wanted");
         self.check_runs(view)?;
         check_reservations(view)?;
-        check_ledger(view, &outside.applied())?;
+        check_ledger(view, &services.applied())?;
         check_stops(view)?;
         self.count(view);
         Ok(())
     }
 
-    fn check_runs(&mut self, view: &View) -> Verdict {
+    fn check_runs(&mut self, view: &WorkflowView) -> CheckResult {
         let open: Vec<_> = view.runs.iter().filter(|run| run.status.is_open()).collect();
         require!(open.len() <= 1, "several runs are open: {open:#?}");
         for run in &view.runs {
@@ -148,7 +148,7 @@ impl Oracle {
         Ok(())
     }
 
-    fn count(&mut self, view: &View) {
+    fn count(&mut self, view: &WorkflowView) {
         for mutation in &view.mutations {
             if mutation.late_evidence.is_some() && self.seen_late.insert(mutation.id) {
                 self.tally.count("late evidence");
@@ -167,7 +167,7 @@ impl Oracle {
     }
 }
 
-fn check_reservations(view: &View) -> Verdict {
+fn check_reservations(view: &WorkflowView) -> CheckResult {
     for event in view.events.iter().filter(|event| event.status == EventStatus::Reserved) {
         let owner = event.reserved_by_run_id.ok_or("a reserved event without a run")?;
         let run = view.run(owner)?;
@@ -179,7 +179,7 @@ fn check_reservations(view: &View) -> Verdict {
     Ok(())
 }
 
-fn check_ledger(view: &View, applied: &[Application]) -> Verdict {
+fn check_ledger(view: &WorkflowView, applied: &[Application]) -> CheckResult {
     let mut runs = BTreeSet::new();
     for mutation in &view.mutations {
         require!(runs.insert(mutation.handler_run_id), "a run has two rows in the ledger");
@@ -190,8 +190,8 @@ fn check_ledger(view: &View, applied: &[Application]) -> Verdict {
             let happened = applied.iter().any(|done| done.request.messages == messages);
             require!(happened, "the ledger says applied, and nothing happened: {mutation:#?}");
         }
-        // Where a request is sent again to ask, it is the same effect whichever row has caused it.
-        let is_its_own = itself.is_some_and(|done| done.request.nature != Nature::Resent);
+        // A request that is repeated to look it up is the same effect, whichever row caused it.
+        let is_its_own = itself.is_some_and(|done| done.request.kind != ServiceKind::Idempotent);
         let is_skipped = mutation.resolved_by == Some(ResolvedBy::UserSkip);
         require!(
             mutation.status != MutationStatus::Failed || is_skipped || !is_its_own,
@@ -201,8 +201,8 @@ fn check_ledger(view: &View, applied: &[Application]) -> Verdict {
     Ok(())
 }
 
-/// Every stop goes on by itself or has been told of.
-fn check_stops(view: &View) -> Verdict {
+/// After every stop the workflow continues by itself or a person is notified.
+fn check_stops(view: &WorkflowView) -> CheckResult {
     use NotificationKind::{Error, EventParked, MutationInDoubt, ScriptFailed};
 
     let workflow = &view.workflow;
@@ -210,19 +210,22 @@ fn check_stops(view: &View) -> Verdict {
         mutation.status == MutationStatus::NeedsReconcile && mutation.next_reconcile_at.is_some()
     });
     require!(
-        workflow.error.is_none() || is_looked_up || view.is_told(&[Error, MutationInDoubt]),
+        workflow.error.is_none() || is_looked_up || view.is_notified(&[Error, MutationInDoubt]),
         "nobody is told of the error {:?}",
         workflow.error
     );
     require!(
-        !workflow.maintenance || view.is_told(&[ScriptFailed]),
+        !workflow.maintenance || view.is_notified(&[ScriptFailed]),
         "nobody is told of the repair"
     );
     let is_parked = view.events.iter().any(|event| event.status == EventStatus::Parked);
-    require!(!is_parked || view.is_told(&[EventParked]), "nobody is told of a parked event");
+    require!(!is_parked || view.is_notified(&[EventParked]), "nobody is told of a parked event");
     for mutation in &view.mutations {
         let is_asked = mutation.status == MutationStatus::Indeterminate;
-        require!(!is_asked || view.is_told(&[MutationInDoubt]), "nobody is asked: {mutation:#?}");
+        require!(
+            !is_asked || view.is_notified(&[MutationInDoubt]),
+            "nobody is asked: {mutation:#?}"
+        );
         let waits = mutation.status == MutationStatus::NeedsReconcile;
         require!(
             !waits || mutation.next_reconcile_at.is_some(),
@@ -240,8 +243,8 @@ fn check_stops(view: &View) -> Verdict {
     Ok(())
 }
 
-/// Why a workflow is not at rest; none where it is.
-pub(crate) fn unrest(view: &View, shop: &Shop) -> Option<String> {
+/// Why a workflow is not finished; none if it is.
+pub(crate) fn unfinished_reason(view: &WorkflowView, shop: &Shop) -> Option<String> {
     let workflow = &view.workflow;
     let all = shop.all(&workflow.name);
     let has = |id: &str| view.events.iter().any(|event| event.message_id == id);
@@ -260,8 +263,12 @@ pub(crate) fn unrest(view: &View, shop: &Shop) -> Option<String> {
 }
 
 /// What must hold of a workflow in the end.
-pub(crate) fn check_end(view: &View, handlers: &[HandlerState], outside: &Outside) -> Verdict {
-    let applied = outside.applied();
+pub(crate) fn check_end(
+    view: &WorkflowView,
+    handlers: &[HandlerState],
+    services: &Services,
+) -> CheckResult {
+    let applied = services.applied();
     let orders = view.events.iter().filter(|event| event.topic == "orders");
     for order in orders {
         let id = &order.message_id;

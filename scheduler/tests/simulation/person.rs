@@ -1,4 +1,4 @@
-//! A person who answers, truthfully, what only a person can, and sometimes meddles.
+//! A person who truthfully settles what only a person can, and sometimes intervenes without need.
 
 use serde_json::Value;
 use windlass_core::{
@@ -10,16 +10,16 @@ use windlass_store::{
     Store, StoreError,
 };
 
-use crate::oracle::View;
-use crate::outside::{Outside, Truth};
+use crate::oracle::WorkflowView;
 use crate::rng::Rng;
+use crate::services::{ActualOutcome, Services};
 use crate::tools::messages_of;
 
 const NAME: &str = "person";
 
 /// Something that a person does.
 #[derive(Debug, Clone)]
-pub(crate) enum Act {
+pub(crate) enum PersonAction {
     Resolve(MutationId, Resolution),
     Control(WorkflowId, Action),
     /// Events that belong together.
@@ -27,7 +27,7 @@ pub(crate) enum Act {
     StartSession(WorkflowId),
 }
 
-impl Act {
+impl PersonAction {
     /// The kind, for the tally.
     pub(crate) fn kind(&self) -> String {
         let what = match self {
@@ -77,45 +77,53 @@ impl Act {
     }
 }
 
-/// Everything that somebody has to do now, said truthfully. Nobody answers before it is known what happens outside.
-pub(crate) fn duties(view: &View, outside: &Outside) -> Vec<Act> {
-    let mut acts: Vec<Act> = doubts(view, outside)
+/// Everything that a person has to do now, with true answers. A person answers only when it is known what happened outside.
+pub(crate) fn required_actions(view: &WorkflowView, services: &Services) -> Vec<PersonAction> {
+    let mut acts: Vec<PersonAction> = doubts(view, services)
         .filter(|doubt| doubt.is_asked)
-        .filter_map(|doubt| Some(Act::Resolve(doubt.mutation, doubt.truth?)))
+        .filter_map(|doubt| Some(PersonAction::Resolve(doubt.mutation, doubt.actual?)))
         .collect();
     let workflow = &view.workflow;
     let is_stopped = workflow.error.is_some() || workflow.maintenance;
     if workflow.status == WorkflowStatus::Paused || (is_stopped && view.in_doubt().next().is_none())
     {
-        acts.push(Act::Control(workflow.id, Action::Resume));
+        acts.push(PersonAction::Control(workflow.id, Action::Resume));
     }
     acts.extend(
-        parked(view).into_iter().map(|events| Act::Settle(events, ParkedEventAction::PutBack)),
+        parked(view)
+            .into_iter()
+            .map(|events| PersonAction::Settle(events, ParkedEventAction::PutBack)),
     );
     acts
 }
 
-/// What somebody may do as well.
-pub(crate) fn whims(view: &View, outside: &Outside, rng: &mut Rng) -> Vec<Act> {
+/// What a person may do without need.
+pub(crate) fn optional_actions(
+    view: &WorkflowView,
+    services: &Services,
+    rng: &mut Rng,
+) -> Vec<PersonAction> {
     let mut acts = Vec::new();
-    for doubt in doubts(view, outside) {
-        if let Some(truth) = doubt.truth {
-            let answer = if rng.chance(50) { truth } else { Resolution::Skip };
-            acts.push(Act::Resolve(doubt.mutation, answer));
+    for doubt in doubts(view, services) {
+        if let Some(actual) = doubt.actual {
+            let answer = if rng.chance(50) { actual } else { Resolution::Skip };
+            acts.push(PersonAction::Resolve(doubt.mutation, answer));
         }
         if doubt.is_reconcilable {
-            acts.push(Act::Resolve(doubt.mutation, Resolution::TryAgain));
+            acts.push(PersonAction::Resolve(doubt.mutation, Resolution::TryAgain));
         }
     }
     acts.extend(
-        parked(view).into_iter().map(|events| Act::Settle(events, ParkedEventAction::Skip)),
+        parked(view)
+            .into_iter()
+            .map(|events| PersonAction::Settle(events, ParkedEventAction::Skip)),
     );
     let workflow = view.workflow.id;
     if rng.chance(30) {
-        acts.push(Act::StartSession(workflow));
+        acts.push(PersonAction::StartSession(workflow));
     }
     if rng.chance(10) {
-        acts.push(Act::Control(workflow, Action::Pause));
+        acts.push(PersonAction::Control(workflow, Action::Pause));
     }
     acts
 }
@@ -127,24 +135,24 @@ struct Doubt {
     is_asked: bool,
     is_reconcilable: bool,
     /// The true answer, once there is one.
-    truth: Option<Resolution>,
+    actual: Option<Resolution>,
 }
 
-fn doubts<'a>(view: &'a View, outside: &'a Outside) -> impl Iterator<Item = Doubt> + 'a {
+fn doubts<'a>(view: &'a WorkflowView, services: &'a Services) -> impl Iterator<Item = Doubt> + 'a {
     view.in_doubt().map(|mutation| Doubt {
         mutation: mutation.id,
         is_asked: mutation.status == MutationStatus::Indeterminate,
         is_reconcilable: mutation.reconcilable,
-        truth: match outside.truth(&messages_of(&mutation.params)) {
-            Truth::Happened(result) => Some(Resolution::Happened(result)),
-            Truth::DidNotHappen => Some(Resolution::DidNotHappen),
-            Truth::Coming => None,
+        actual: match services.actual(&messages_of(&mutation.params)) {
+            ActualOutcome::Happened(result) => Some(Resolution::Happened(result)),
+            ActualOutcome::DidNotHappen => Some(Resolution::DidNotHappen),
+            ActualOutcome::Coming => None,
         },
     })
 }
 
 /// The parked events; those that are handled together are decided about together.
-fn parked(view: &View) -> Vec<Vec<EventId>> {
+fn parked(view: &WorkflowView) -> Vec<Vec<EventId>> {
     let parked: Vec<_> =
         view.events.iter().filter(|event| event.status == EventStatus::Parked).collect();
     let mut groups = Vec::new();

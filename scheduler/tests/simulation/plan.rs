@@ -1,8 +1,8 @@
-//! Where a history wants its faults: chance alone would seldom meet the rare places.
+//! The planned faults of a history: random choices alone would seldom reach the rare points.
 
 use crate::gate::{Point, Ticket};
-use crate::outside::Nature;
 use crate::rng::Rng;
+use crate::services::ServiceKind;
 
 /// The operations of the store that workers use.
 pub(crate) const OPERATIONS: [&str; 14] = [
@@ -22,7 +22,7 @@ pub(crate) const OPERATIONS: [&str; 14] = [
     "commit_consumer",
 ];
 
-/// Those that are called again where their answer is lost, for what they tell must not be.
+/// Those that are called again if their answer is lost.
 const STEPS: [&str; 8] = [
     "checkpoint_prepare",
     "begin_mutation",
@@ -34,70 +34,70 @@ const STEPS: [&str; 8] = [
     "commit_consumer",
 ];
 
-/// Faults that wait for their place; each strikes once.
+/// Faults that wait for a worker at their point. Each happens once.
 #[derive(Debug)]
 pub(crate) struct Plan {
     crashes: Vec<Point>,
     freezes: Vec<Point>,
-    dawdles: Vec<Point>,
+    delays: Vec<Point>,
     /// Answers of the store that are lost.
     losses: Vec<Point>,
 }
 
 impl Plan {
     pub(crate) fn draw(rng: &mut Rng) -> Self {
-        let mut some = |count| (0..count).map(|_| place(rng)).collect();
-        let (crashes, freezes, dawdles) = (some(3), some(3), some(2));
+        let mut some = |count| (0..count).map(|_| random_point(rng)).collect();
+        let (crashes, freezes, delays) = (some(3), some(3), some(2));
         let losses = (0..3).map(|_| Point::After(rng.pick(&STEPS).unwrap())).collect();
-        Self { crashes, freezes, dawdles, losses }
+        Self { crashes, freezes, delays, losses }
     }
 
-    /// Whether a fault waits for whoever comes there.
-    pub(crate) fn strikes_at(&self, point: Point) -> bool {
-        let places = [&self.crashes, &self.freezes, &self.dawdles, &self.losses];
-        places.iter().any(|places| places.contains(&point))
+    /// Whether a fault waits at that point.
+    pub(crate) fn has_fault_at(&self, point: Point) -> bool {
+        let points = [&self.crashes, &self.freezes, &self.delays, &self.losses];
+        points.iter().any(|points| points.contains(&point))
     }
 
-    /// Who crashes now.
+    /// The worker that crashes now.
     pub(crate) fn crash_at(&mut self, tickets: &[Ticket]) -> Option<Ticket> {
-        strike(&mut self.crashes, tickets)
+        take_fault(&mut self.crashes, tickets)
     }
 
-    /// Who takes its time now, and knows it.
-    pub(crate) fn dawdle_at(&mut self, tickets: &[Ticket]) -> Option<Ticket> {
-        strike(&mut self.dawdles, tickets)
+    /// The worker that is slow now, without being frozen.
+    pub(crate) fn delay_at(&mut self, tickets: &[Ticket]) -> Option<Ticket> {
+        take_fault(&mut self.delays, tickets)
     }
 
-    /// Who does not hear the store's answer now.
+    /// The worker that loses the store's answer now.
     pub(crate) fn lose_at(&mut self, tickets: &[Ticket]) -> Option<Ticket> {
-        strike(&mut self.losses, tickets)
+        take_fault(&mut self.losses, tickets)
     }
 
-    /// Who freezes now.
+    /// The worker that freezes now.
     pub(crate) fn freeze_at(&mut self, tickets: &[Ticket]) -> Option<Ticket> {
-        strike(&mut self.freezes, tickets)
+        take_fault(&mut self.freezes, tickets)
     }
 }
 
-fn place(rng: &mut Rng) -> Point {
-    let nature = *rng.pick(&Nature::ALL).unwrap();
+fn random_point(rng: &mut Rng) -> Point {
+    let kind = *rng.pick(&ServiceKind::ALL).unwrap();
     let operation = *rng.pick(&OPERATIONS).unwrap();
     match rng.below(100) {
         0..10 => Point::After("begin_mutation"),
         10..32 => Point::Before(operation),
         32..65 => Point::After(operation),
-        65..78 => Point::Leaves(nature),
-        78..88 => Point::Answers(nature),
-        88..94 => Point::LooksUp(nature),
-        _ => Point::LookedUp(nature),
+        65..78 => Point::SendRequest(kind),
+        78..88 => Point::ReceiveAnswer(kind),
+        88..94 => Point::StartLookup(kind),
+        _ => Point::FinishLookup(kind),
     }
 }
 
-fn strike(places: &mut Vec<Point>, tickets: &[Ticket]) -> Option<Ticket> {
-    let (index, ticket) = places.iter().enumerate().find_map(|(index, point)| {
+fn take_fault(points: &mut Vec<Point>, tickets: &[Ticket]) -> Option<Ticket> {
+    let (index, ticket) = points.iter().enumerate().find_map(|(index, point)| {
         let ticket = tickets.iter().find(|ticket| ticket.point == *point)?;
         Some((index, *ticket))
     })?;
-    places.swap_remove(index);
+    points.swap_remove(index);
     Some(ticket)
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use windlass_core::{Clock, ManualClock, Timestamp};
 
-use crate::outside::Nature;
 use crate::rng::Rng;
+use crate::services::ServiceKind;
 
 /// The workflows; both run the same script, each with messages of its own.
 pub(crate) const WORKFLOWS: [&str; 2] = ["east", "west"];
@@ -20,7 +20,7 @@ const LATER: Duration = Duration::from_secs(70);
 pub(crate) struct Message {
     pub(crate) id: String,
     /// Which service it is for.
-    nature: Nature,
+    kind: ServiceKind,
     /// Another message that has to be handled with it.
     partner: Option<String>,
     comes_in: Timestamp,
@@ -56,7 +56,7 @@ impl Shop {
         let now = self.clock.now();
         let so_far = self.all(workflow).into_iter().filter(|message| message.comes_in <= now);
         let listed = so_far.skip(from).map(|message| {
-            let (tool, _) = message.nature.name();
+            let (tool, _) = message.kind.name();
             json!({ "id": message.id, "tool": tool, "partner": message.partner })
         });
         listed.collect()
@@ -69,7 +69,7 @@ fn messages(workflow: &str, now: Timestamp, rng: &mut Rng) -> Vec<Message> {
     let mut messages: Vec<Message> = (0..count)
         .map(|number| Message {
             id: format!("{workflow}-{number}"),
-            nature: *rng.pick(&Nature::ALL).unwrap(),
+            kind: *rng.pick(&ServiceKind::ALL).unwrap(),
             partner: None,
             comes_in: now.after(LATER * u32::try_from(number / 2).unwrap()),
         })
@@ -77,7 +77,7 @@ fn messages(workflow: &str, now: Timestamp, rng: &mut Rng) -> Vec<Message> {
     if rng.chance(40)
         && let [one, other, ..] = messages.as_mut_slice()
     {
-        other.nature = one.nature;
+        other.kind = one.kind;
         one.partner = Some(other.id.clone());
         other.partner = Some(one.id.clone());
     }

@@ -10,20 +10,20 @@ use windlass_core::{
 use windlass_scheduler::{EngineParts, MutationMode};
 use windlass_store::{ClaimFilter, Layered, SharedStore, WorkerInfo};
 
-use crate::gate::{Gate, Passage, Point, Ticket};
-use crate::oracle::{self, Oracle, Verdict, View};
-use crate::outside::Nature;
-use crate::person::{self, Act};
-use crate::place::{WORKERS, policy};
+use crate::database::{WORKERS, policy};
+use crate::environment::Environment;
+use crate::gate::{Gate, Point, Release, Ticket};
+use crate::oracle::{self, CheckResult, Oracle, WorkflowView};
+use crate::person::{self, PersonAction};
 use crate::plan::Plan;
 use crate::rng::Rng;
-use crate::stage::Stage;
+use crate::services::ServiceKind;
 use crate::tally::Tally;
 use crate::worker::Worker;
 
-/// How long the faults go on.
+/// How many steps with faults there are.
 const STEPS: usize = 160;
-/// How often everyone may look for work afterwards, until all is done.
+/// How often every worker may poll afterwards, until everything is finished.
 const ROUNDS: usize = 80;
 /// How far time moves at a time while a worker is awake: much less than it keeps of its lease for safety.
 const TICK: Duration = Duration::from_secs(1);
@@ -33,8 +33,8 @@ const TICK: Duration = Duration::from_secs(1);
 pub(crate) struct History {
     /// What happened, line by line.
     pub(crate) trace: Vec<String>,
-    /// What it came to.
-    pub(crate) verdict: Verdict,
+    /// The first broken invariant, if there is one.
+    pub(crate) verdict: CheckResult,
     pub(crate) tally: Tally,
 }
 
@@ -55,9 +55,9 @@ enum Renewals {
     Lost,
 }
 
-/// A history in the making.
+/// A history that is being simulated.
 pub(crate) struct Simulation<'a> {
-    stage: &'a Stage,
+    environment: &'a Environment,
     clock: Arc<ManualClock>,
     /// The store as each worker has it, without its gates.
     stores: Vec<SharedStore>,
@@ -71,20 +71,20 @@ pub(crate) struct Simulation<'a> {
 }
 
 impl<'a> Simulation<'a> {
-    /// Everything as it is before the first step.
-    pub(crate) async fn begin(stage: &'a mut Stage, seed: u64) -> Self {
+    /// The state before the first step.
+    pub(crate) async fn begin(environment: &'a mut Environment, seed: u64) -> Self {
         let mut rng = Rng::new(seed);
-        let stores = stage.reset(&mut rng).await;
-        let stage = &*stage;
+        let stores = environment.reset(&mut rng).await;
+        let environment = &*environment;
         let plan = Plan::draw(&mut rng);
         let mut oracle = Oracle::default();
-        let (workspace, workflows) = stage.deploy(&*stores[0]).await;
+        let (workspace, workflows) = environment.deploy(&*stores[0]).await;
         for workflow in workflows {
             oracle.wanted.insert(workflow, WorkflowStatus::Active);
         }
         Self {
-            stage,
-            clock: Arc::clone(&stage.clock),
+            environment,
+            clock: Arc::clone(&environment.clock),
             stores,
             workspace,
             workers: [const { None }; WORKERS],
@@ -96,24 +96,25 @@ impl<'a> Simulation<'a> {
         }
     }
 
-    /// Goes through the whole history.
+    /// Runs the whole history.
     pub(crate) async fn run(mut self) -> History {
         let verdict = self.live().await;
         self.workers.iter_mut().filter_map(Option::take).for_each(Worker::crash);
-        self.stage.gates.quiet(&self.stage.sandbox).await;
+        self.environment.gates.quiet(&self.environment.sandbox).await;
         let tally = self.tally.and(self.oracle.tally);
-        let tally = tally.and(self.stage.gates.tally()).and(self.stage.outside.tally());
+        let tally =
+            tally.and(self.environment.gates.tally()).and(self.environment.services.tally());
         History { trace: self.trace, verdict, tally }
     }
 
-    async fn live(&mut self) -> Verdict {
+    async fn live(&mut self) -> CheckResult {
         self.start_all();
         for _ in 0..STEPS {
             self.settle().await?;
             self.step().await?;
         }
         self.settle().await?;
-        self.come_to_rest().await
+        self.finish().await
     }
 
     fn start_all(&mut self) {
@@ -126,12 +127,12 @@ impl<'a> Simulation<'a> {
 
     fn start(&mut self, number: usize) {
         self.note(format!("start {number}"));
-        let gate = Gate { gates: Arc::clone(&self.stage.gates), worker: number };
+        let gate = Gate { gates: Arc::clone(&self.environment.gates), worker: number };
         let inner = Arc::clone(&self.stores[number]);
         let parts = EngineParts {
             store: Arc::new(Layered { inner, layer: gate.clone() }),
-            sandbox: self.stage.sandbox.clone(),
-            registry: Arc::clone(&self.stage.registries[number]),
+            sandbox: self.environment.sandbox.clone(),
+            registry: Arc::clone(&self.environment.registries[number]),
             policy: policy(),
             prices: Prices::default(),
             worker: WorkerInfo {
@@ -149,11 +150,11 @@ impl<'a> Simulation<'a> {
         self.workers[number] = Some(Worker::start(parts, gate));
     }
 
-    /// Waits until nothing moves, and asks the oracle where something was written.
-    async fn settle(&mut self) -> Verdict {
-        self.stage.gates.quiet(&self.stage.sandbox).await;
-        if let Some(complaint) = self.stage.gates.complaint() {
-            return Err(complaint);
+    /// Waits until the simulation is quiet, and checks the invariants if something was written.
+    async fn settle(&mut self) -> CheckResult {
+        self.environment.gates.quiet(&self.environment.sandbox).await;
+        if let Some(error) = self.environment.gates.unexpected_error() {
+            return Err(error);
         }
         for number in 0..WORKERS {
             if self.workers[number].as_ref().is_some_and(Worker::has_ended)
@@ -162,28 +163,28 @@ impl<'a> Simulation<'a> {
                 return Err(format!("worker {number} ended: {}", worker.end().await));
             }
         }
-        if self.stage.gates.has_written() {
-            self.look_over().await?;
+        if self.environment.gates.has_written() {
+            self.check_all().await?;
         }
         Ok(())
     }
 
-    async fn look_over(&mut self) -> Verdict {
+    async fn check_all(&mut self) -> CheckResult {
         for view in self.views().await {
             let name = &view.workflow.name;
             self.oracle
-                .check(&view, &self.stage.outside)
+                .check(&view, &self.environment.services)
                 .map_err(|broken| format!("{name}: {broken}"))?;
         }
         Ok(())
     }
 
-    async fn views(&self) -> Vec<View> {
-        View::read_all(&*self.stores[0], self.workspace).await
+    async fn views(&self) -> Vec<WorkflowView> {
+        WorkflowView::read_all(&*self.stores[0], self.workspace).await
     }
 
-    /// Does one thing.
-    async fn step(&mut self) -> Verdict {
+    /// Does one step.
+    async fn step(&mut self) -> CheckResult {
         let tickets = self.awake();
         let n_at_work = (0..WORKERS).filter(|worker| is_at_work(&tickets, *worker)).count();
         if n_at_work > 1 {
@@ -200,34 +201,34 @@ impl<'a> Simulation<'a> {
             return Ok(());
         }
         if let Some(ticket) = self.plan.lose_at(&tickets) {
-            self.note(format!("{} does not hear {:?}", ticket.worker, ticket.point));
+            self.note(format!("{} loses the answer {:?}", ticket.worker, ticket.point));
             self.tally.count(format!("answer lost {}", ticket.point));
-            self.stage.gates.open(ticket, Passage::Lost);
+            self.environment.gates.open(ticket, Release::AnswerLost);
             return Ok(());
         }
-        if let Some(ticket) = self.plan.dawdle_at(&tickets) {
-            self.note(format!("{} dawdles {}", ticket.worker, ticket.point));
-            self.tally.count("dawdled under a lease that is renewed");
+        if let Some(ticket) = self.plan.delay_at(&tickets) {
+            self.note(format!("{} is slow {}", ticket.worker, ticket.point));
+            self.tally.count("slow under a lease that is renewed");
             let duration = Duration::from_secs(10 + self.rng.below(60));
             return self.pass(duration, Renewals::Answered).await;
         }
         if n_at_work == 0 {
-            return self.step_in_silence(&tickets).await;
+            return self.step_when_idle(&tickets).await;
         }
         let (looking, working): (Vec<Ticket>, Vec<Ticket>) =
-            tickets.into_iter().partition(|ticket| ticket.point == Point::Look);
+            tickets.into_iter().partition(|ticket| ticket.point == Point::Poll);
         match self.rng.below(100) {
             0..87 => {
                 let ticket = *self.rng.pick(&working).unwrap();
-                self.hurry(ticket).await?;
+                self.release_until_busy(ticket).await?;
             }
             87..90 => {
                 if let Some(ticket) = self.rng.pick(&looking).copied() {
-                    self.hurry(ticket).await?;
+                    self.release_until_busy(ticket).await?;
                 }
             }
             90..93 => self.let_time_pass().await?,
-            93..95 => self.let_person_act().await?,
+            93..95 => self.let_person_intervene().await?,
             95..97 => {
                 let ticket = *self.rng.pick(&working).unwrap();
                 self.crash(ticket);
@@ -237,47 +238,47 @@ impl<'a> Simulation<'a> {
         Ok(())
     }
 
-    /// Lets one through, and mostly on until it has found work: what it does on the way changes nothing.
-    async fn hurry(&mut self, ticket: Ticket) -> Verdict {
-        self.let_through(ticket);
-        let looks = |next: &Ticket| next.worker == ticket.worker && is_look(next);
+    /// Releases a worker, and usually again until it has found work: its polls change nothing.
+    async fn release_until_busy(&mut self, ticket: Ticket) -> CheckResult {
+        self.release(ticket);
+        let is_same_worker = |next: &Ticket| next.worker == ticket.worker && is_polling(next);
         while self.rng.chance(90) {
             self.settle().await?;
-            let next = self.awake().into_iter().find(looks);
-            match next.filter(|next| !self.plan.strikes_at(next.point)) {
-                Some(next) => self.let_through(next),
+            let next = self.awake().into_iter().find(is_same_worker);
+            match next.filter(|next| !self.plan.has_fault_at(next.point)) {
+                Some(next) => self.release(next),
                 None => break,
             }
         }
         Ok(())
     }
 
-    /// Does one thing while nobody is at work.
-    async fn step_in_silence(&mut self, looking: &[Ticket]) -> Verdict {
+    /// Does one step while no worker is at work.
+    async fn step_when_idle(&mut self, looking: &[Ticket]) -> CheckResult {
         if looking.is_empty() || self.rng.chance(20) {
             self.start_all();
         }
         if self.rng.chance(35) {
-            return self.let_person_act().await;
+            return self.let_person_intervene().await;
         }
         let is_due = self.until_due().await <= TICK;
         match self.rng.pick(looking).copied() {
-            Some(ticket) if is_due => self.hurry(ticket).await,
+            Some(ticket) if is_due => self.release_until_busy(ticket).await,
             _ => self.let_time_pass().await,
         }
     }
 
-    /// Who waits and is not frozen.
+    /// The waiting workers that are not frozen.
     fn awake(&self) -> Vec<Ticket> {
         let is_awake = |ticket: &Ticket| {
             self.workers[ticket.worker].as_ref().is_some_and(|worker| !worker.is_frozen())
         };
-        self.stage.gates.waiting().into_iter().filter(is_awake).collect()
+        self.environment.gates.waiting().into_iter().filter(is_awake).collect()
     }
 
-    fn let_through(&mut self, ticket: Ticket) {
-        self.note(format!("{} goes on {:?}", ticket.worker, ticket.point));
-        self.stage.gates.open(ticket, Passage::Free);
+    fn release(&mut self, ticket: Ticket) {
+        self.note(format!("{} continues {:?}", ticket.worker, ticket.point));
+        self.environment.gates.open(ticket, Release::Normal);
     }
 
     fn crash(&mut self, ticket: Ticket) {
@@ -286,12 +287,12 @@ impl<'a> Simulation<'a> {
         self.workers[ticket.worker].take().into_iter().for_each(Worker::crash);
     }
 
-    /// A request that is frozen between the worker's last look at its lease and the wire leaves when it thaws, whoever has taken
-    /// over: nothing but the service itself can refuse it.
+    /// A worker that is frozen between the last check of its lease and the sending of its request sends it after it thaws, although
+    /// another worker may have taken over. Only the service itself could refuse it.
     fn may_freeze(&self, worker: usize, tickets: &[Ticket]) -> bool {
         let is_on_the_wire = |ticket: &Ticket| {
             ticket.worker == worker
-                && matches!(ticket.point, Point::Leaves(nature) if nature != Nature::Resent)
+                && matches!(ticket.point, Point::SendRequest(kind) if kind != ServiceKind::Idempotent)
         };
         !tickets.iter().any(is_on_the_wire)
     }
@@ -319,8 +320,8 @@ impl<'a> Simulation<'a> {
         }
     }
 
-    /// A little while somebody is at work, or else until something is due.
-    async fn let_time_pass(&mut self) -> Verdict {
+    /// Lets a little time pass while a worker is at work, otherwise until something is due.
+    async fn let_time_pass(&mut self) -> CheckResult {
         let tickets = self.awake();
         let is_busy = (0..WORKERS).any(|worker| is_at_work(&tickets, worker));
         let duration = if is_busy {
@@ -333,7 +334,7 @@ impl<'a> Simulation<'a> {
         self.pass(duration, renewals).await
     }
 
-    /// How long until something is due or somebody thaws.
+    /// How long until something is due or a worker thaws.
     async fn until_due(&self) -> Duration {
         let now = self.clock.now();
         let thaws = self.workers.iter().flatten().filter_map(|worker| worker.frozen_until);
@@ -344,8 +345,8 @@ impl<'a> Simulation<'a> {
         next.clamp(TICK, longest)
     }
 
-    /// Both clocks move together, in steps that nobody sleeps through who is awake.
-    async fn pass(&mut self, duration: Duration, renewals: Renewals) -> Verdict {
+    /// Moves both clocks together, in steps so short that no awake worker misses its heartbeat.
+    async fn pass(&mut self, duration: Duration, renewals: Renewals) -> CheckResult {
         self.note(format!("{} s pass", duration.as_secs_f64()));
         let mut left = duration;
         while !left.is_zero() {
@@ -356,11 +357,11 @@ impl<'a> Simulation<'a> {
             self.clock.advance(step);
             tokio::time::advance(step).await;
             self.settle().await?;
-            self.stage.outside.pass_time();
+            self.environment.services.pass_time();
             while let Some(renewal) = self.awake().into_iter().find(is_renewal)
                 && renewals == Renewals::Answered
             {
-                self.let_through(renewal);
+                self.release(renewal);
                 self.settle().await?;
             }
         }
@@ -368,24 +369,24 @@ impl<'a> Simulation<'a> {
         Ok(())
     }
 
-    async fn let_person_act(&mut self) -> Verdict {
+    async fn let_person_intervene(&mut self) -> CheckResult {
         let views = self.views().await;
         let view = self.rng.pick(&views).unwrap();
-        let mut acts = person::duties(view, &self.stage.outside);
+        let mut acts = person::required_actions(view, &self.environment.services);
         if acts.is_empty() || self.rng.chance(30) {
-            acts = person::whims(view, &self.stage.outside, &mut self.rng);
+            acts = person::optional_actions(view, &self.environment.services, &mut self.rng);
         }
         match self.rng.pick(&acts).cloned() {
-            Some(act) => self.act(act).await,
+            Some(act) => self.perform(act).await,
             None => Ok(()),
         }
     }
 
-    async fn act(&mut self, act: Act) -> Verdict {
+    async fn perform(&mut self, act: PersonAction) -> CheckResult {
         let kind = act.kind();
         let done = act.clone().perform(&*self.stores[0], self.workspace).await;
         if done.is_ok()
-            && let Act::Control(workflow, action) = act
+            && let PersonAction::Control(workflow, action) = act
             && let Some(wanted) = self.oracle.wanted.get_mut(&workflow)
         {
             *wanted = wanted.after(action, true).unwrap();
@@ -395,57 +396,61 @@ impl<'a> Simulation<'a> {
             Ok(()) => self.tally.count(kind),
             Err(_refused) => self.tally.count(format!("{kind}, refused")),
         }
-        self.look_over().await
+        self.check_all().await
     }
 
-    /// Nothing goes wrong any more: whatever was begun comes to its end.
-    async fn come_to_rest(&mut self) -> Verdict {
-        self.note("calm");
-        self.stage.outside.calm_down();
+    /// Ends the faults and lets everything finish.
+    async fn finish(&mut self) -> CheckResult {
+        self.note("no more faults");
+        self.environment.services.stop_faults();
         self.thaw(Timestamp::from_micros(i64::MAX));
         self.start_all();
-        let mut restless = String::new();
+        let mut unfinished = String::new();
         for _ in 0..ROUNDS {
             self.work().await?;
             let views = self.views().await;
-            let duties = views.iter().flat_map(|view| person::duties(view, &self.stage.outside));
-            let duties: Vec<Act> = duties.collect();
-            if duties.is_empty() {
-                let reasons = views.iter().find_map(|view| oracle::unrest(view, &self.stage.shop));
+            let required_actions = views
+                .iter()
+                .flat_map(|view| person::required_actions(view, &self.environment.services));
+            let required_actions: Vec<PersonAction> = required_actions.collect();
+            if required_actions.is_empty() {
+                let reasons = views
+                    .iter()
+                    .find_map(|view| oracle::unfinished_reason(view, &self.environment.shop));
                 match reasons {
                     None => return self.check_end(&views).await,
-                    Some(reason) => restless = reason,
+                    Some(reason) => unfinished = reason,
                 }
             }
-            for duty in duties {
-                self.act(duty).await?;
+            for action in required_actions {
+                self.perform(action).await?;
             }
             let until_due = self.until_due().await;
             self.pass(until_due, Renewals::Answered).await?;
         }
-        Err(format!("it does not come to rest: {restless}"))
+        Err(format!("it does not finish: {unfinished}"))
     }
 
-    /// Lets everyone finish, and the first look for work.
-    async fn work(&mut self) -> Verdict {
+    /// Lets all workers finish, and the first one poll for work.
+    async fn work(&mut self) -> CheckResult {
         let mut has_looked = false;
         loop {
             self.settle().await?;
             let tickets = self.awake();
-            let next = tickets.iter().find(|ticket| ticket.point != Point::Look);
+            let next = tickets.iter().find(|ticket| ticket.point != Point::Poll);
             let look = tickets.iter().find(|ticket| ticket.worker == 0 && !has_looked);
             has_looked |= next.is_none();
             match next.or(look) {
-                Some(ticket) => self.let_through(*ticket),
+                Some(ticket) => self.release(*ticket),
                 None => return Ok(()),
             }
         }
     }
 
-    async fn check_end(&self, views: &[View]) -> Verdict {
+    async fn check_end(&self, views: &[WorkflowView]) -> CheckResult {
         for view in views {
             let handlers = self.stores[0].handlers(self.workspace, view.workflow.id).await.unwrap();
-            oracle::check_end(view, &handlers, &self.stage.outside)?;
+            oracle::check_end(view, &handlers, &self.environment.services)?;
         }
         Ok(())
     }
@@ -457,13 +462,13 @@ impl<'a> Simulation<'a> {
 
 /// Whether a worker does anything but wait for work.
 fn is_at_work(tickets: &[Ticket], worker: usize) -> bool {
-    tickets.iter().any(|ticket| ticket.worker == worker && ticket.point != Point::Look)
+    tickets.iter().any(|ticket| ticket.worker == worker && ticket.point != Point::Poll)
 }
 
-/// Whether a worker is about to see whether there is work.
-fn is_look(ticket: &Ticket) -> bool {
-    const LOOKS: [&str; 4] = ["recover_runs", "claim_lookups", "enqueue_due", "claim_runs"];
-    matches!(ticket.point, Point::Before(operation) if LOOKS.contains(&operation))
+/// Whether a worker is about to ask for work.
+fn is_polling(ticket: &Ticket) -> bool {
+    const POLLING: [&str; 4] = ["recover_runs", "claim_lookups", "enqueue_due", "claim_runs"];
+    matches!(ticket.point, Point::Before(operation) if POLLING.contains(&operation))
 }
 
 fn is_renewal(ticket: &Ticket) -> bool {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use windlass_store::{Layer, Result, StoreError, Wrote};
 
-use crate::gate::{Gate, Passage, Point};
+use crate::gate::{Gate, Point, Release};
 
 #[async_trait]
 impl Layer for Gate {
@@ -17,7 +17,7 @@ impl Layer for Gate {
             let _busy = self.busy();
             call.await
         };
-        if self.ended(name, &result) && self.pass(Point::After(name)).await == Passage::Lost {
+        if self.ended(name, &result) && self.pass(Point::After(name)).await == Release::AnswerLost {
             let what = format!("the answer of `{name}` was lost");
             return Err(StoreError::Unavailable { what, source: None });
         }

@@ -1,4 +1,4 @@
-//! The tools of one worker: services of every nature, and a shop that says what there is to do.
+//! The tools of one worker: services of every kind, and a shop that says what there is to do.
 
 use std::sync::Arc;
 
@@ -8,27 +8,27 @@ use windlass_core::{Failure, Id, LookupResult, MutationId, Timestamp};
 use windlass_scheduler::{Effect, Registry, Subject, Tool, ToolCall, ToolError, ToolSpec};
 
 use crate::gate::{Gate, Point};
-use crate::outside::{Nature, Outside, Request};
+use crate::services::{Request, ServiceKind, Services};
 use crate::shop::Shop;
 
 /// Everything that this worker's scripts may call.
-pub(crate) fn registry(gate: &Gate, outside: &Arc<Outside>, shop: &Arc<Shop>) -> Registry {
-    let service = |nature| {
+pub(crate) fn registry(gate: &Gate, services: &Arc<Services>, shop: &Arc<Shop>) -> Registry {
+    let service = |kind| {
         Arc::new(Service {
-            nature,
-            spec: service_spec(nature),
+            kind,
+            spec: service_spec(kind),
             gate: gate.clone(),
-            outside: Arc::clone(outside),
+            services: Arc::clone(services),
         }) as Arc<dyn Tool>
     };
-    let list = List { spec: list_spec(), shop: Arc::clone(shop), outside: Arc::clone(outside) };
-    let mut tools: Vec<Arc<dyn Tool>> = Nature::ALL.into_iter().map(service).collect();
+    let list = List { spec: list_spec(), shop: Arc::clone(shop), services: Arc::clone(services) };
+    let mut tools: Vec<Arc<dyn Tool>> = ServiceKind::ALL.into_iter().map(service).collect();
     tools.push(Arc::new(list));
     Registry::new(tools).unwrap()
 }
 
-fn service_spec(nature: Nature) -> ToolSpec {
-    let (namespace, method) = nature.name();
+fn service_spec(kind: ServiceKind) -> ToolSpec {
+    let (namespace, method) = kind.name();
     ToolSpec {
         namespace: namespace.to_owned(),
         method: method.to_owned(),
@@ -71,17 +71,17 @@ pub(crate) fn messages_of(input: &Value) -> Vec<String> {
 
 #[derive(Debug)]
 struct Service {
-    nature: Nature,
+    kind: ServiceKind,
     spec: ToolSpec,
     gate: Gate,
-    outside: Arc<Outside>,
+    services: Arc<Services>,
 }
 
 impl Service {
     fn request(&self, call: &ToolCall) -> Request {
         let key = call.mutation.as_ref();
         Request {
-            nature: self.nature,
+            kind: self.kind,
             key: key.map(|key| key.idempotency_key.clone()).unwrap_or_default(),
             mutation: key.map_or_else(|| MutationId::mint(Timestamp::from_micros(0)), |key| key.id),
             messages: messages_of(&call.input),
@@ -101,9 +101,9 @@ impl Tool for Service {
 
     async fn call(&self, call: ToolCall) -> Result<Value, ToolError> {
         let request = self.request(&call);
-        self.gate.pass(Point::Leaves(self.nature)).await;
-        let answer = self.outside.receive(&request);
-        self.gate.pass(Point::Answers(self.nature)).await;
+        self.gate.pass(Point::SendRequest(self.kind)).await;
+        let answer = self.services.receive(&request);
+        self.gate.pass(Point::ReceiveAnswer(self.kind)).await;
         answer
     }
 
@@ -112,14 +112,14 @@ impl Tool for Service {
     }
 
     fn can_look_up(&self, _input: &Value) -> bool {
-        self.nature != Nature::Blind
+        self.kind != ServiceKind::Opaque
     }
 
     async fn reconcile(&self, call: ToolCall) -> LookupResult {
         let request = self.request(&call);
-        self.gate.pass(Point::LooksUp(self.nature)).await;
-        let found = self.outside.look_up(&request);
-        self.gate.pass(Point::LookedUp(self.nature)).await;
+        self.gate.pass(Point::StartLookup(self.kind)).await;
+        let found = self.services.look_up(&request);
+        self.gate.pass(Point::FinishLookup(self.kind)).await;
         found
     }
 }
@@ -128,7 +128,7 @@ impl Tool for Service {
 struct List {
     spec: ToolSpec,
     shop: Arc<Shop>,
-    outside: Arc<Outside>,
+    services: Arc<Services>,
 }
 
 #[async_trait]
@@ -142,7 +142,7 @@ impl Tool for List {
     }
 
     async fn call(&self, call: ToolCall) -> Result<Value, ToolError> {
-        if self.outside.fails_to_read() {
+        if self.services.fails_to_read() {
             return Err(ToolError::not_sent(Failure::network("no answer")));
         }
         let from = usize::try_from(call.input["from"].as_u64().unwrap_or(0)).unwrap();

@@ -1,4 +1,4 @@
-//! A worker of the simulation: an engine that can be killed, and frozen while time goes on.
+//! A simulated worker: an engine that can be killed, and frozen while time passes.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -11,7 +11,7 @@ use windlass_scheduler::{Engine, EngineParts};
 
 use crate::gate::{Gate, Point};
 
-/// A process, as far as anyone outside can tell.
+/// A worker process, as the others see it.
 #[derive(Debug)]
 pub(crate) struct Worker {
     task: JoinHandle<String>,
@@ -28,7 +28,7 @@ impl Worker {
         Self { task, freezer, frozen_until: None }
     }
 
-    /// From now on it does nothing, and does not notice that time goes on.
+    /// Freezes it: it does nothing and does not notice that time passes.
     pub(crate) fn freeze(&mut self, until: Timestamp) {
         self.frozen_until = Some(until);
         self.freezer.state.lock().unwrap().is_on = true;
@@ -50,21 +50,21 @@ impl Worker {
         self.task.abort();
     }
 
-    /// Whether it ended by itself, which it never should.
+    /// Whether it ended by itself, which is an error.
     pub(crate) fn has_ended(&self) -> bool {
         self.task.is_finished()
     }
 
-    /// Why it did.
+    /// Why it ended.
     pub(crate) async fn end(self) -> String {
         self.task.await.unwrap_or_else(|panic| panic.to_string())
     }
 }
 
-/// Works for ever; returns only what an engine never should.
+/// Works for ever, and returns only an error of the engine.
 async fn work(engine: Engine, gate: Gate) -> String {
     loop {
-        gate.pass(Point::Look).await;
+        gate.pass(Point::Poll).await;
         if let Err(error) = engine.run_until_idle().await {
             return error.to_string();
         }
@@ -73,16 +73,16 @@ async fn work(engine: Engine, gate: Gate) -> String {
 
 #[derive(Debug, Default)]
 struct Freezer {
-    state: Mutex<Frost>,
+    state: Mutex<FreezerState>,
 }
 
 #[derive(Debug, Default)]
-struct Frost {
+struct FreezerState {
     is_on: bool,
     waker: Option<Waker>,
 }
 
-/// The same work, which nobody touches while it is frozen. What it has spawned stands at gates.
+/// The same work, which is not polled while it is frozen. The tasks that it has spawned wait at gates.
 async fn freeze<T>(freezer: Arc<Freezer>, work: impl Future<Output = T>) -> T {
     let mut work = pin!(work);
     poll_fn(|context| {

@@ -11,7 +11,9 @@ use tokio::process::Command;
 use tokio::sync::Barrier;
 use tokio::time::Instant;
 use windlass_core::{Failure, Operation, ScriptLimits, ScriptPhase, digest_text};
-use windlass_sandbox::{Call, Ending, Function, Host, HostCall, Options, Reply, Sandbox, Script};
+use windlass_sandbox::{
+    AcceptedCall, Call, Ending, Function, Host, HostCall, Options, Reply, Sandbox, Script,
+};
 
 use crate::case::BenchContext;
 use crate::database::{Database, DatabaseKind};
@@ -186,15 +188,13 @@ fn barrier_host(n_calls: usize) -> Arc<dyn Host> {
 struct BarrierHost(Arc<Barrier>);
 
 impl Host for BarrierHost {
-    fn operation(&self, _call: &HostCall) -> Result<Operation, Failure> {
-        Ok(Operation::Read)
-    }
-
-    fn call(&self, _call: HostCall) -> Reply {
+    fn accept(&self, _call: HostCall) -> Result<AcceptedCall, Failure> {
         let barrier = Arc::clone(&self.0);
-        Reply::Later(Box::pin(async move {
-            barrier.wait().await;
-            Ok(Value::Null)
+        Ok(AcceptedCall::new(Operation::Read, || {
+            Reply::Later(Box::pin(async move {
+                barrier.wait().await;
+                Ok(Value::Null)
+            }))
         }))
     }
 }

@@ -1,4 +1,4 @@
-//! The world outside: what it was asked, what it did, and what it lets nobody know.
+//! The services outside: what they were asked, what they did, and which answers are lost.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -12,32 +12,33 @@ use windlass_scheduler::ToolError;
 use crate::rng::Rng;
 use crate::tally::Tally;
 
-/// After so long whoever applies late has applied.
+/// A delayed service has executed its requests after this time.
 pub(crate) const LATEST: Duration = Duration::from_secs(40);
 
-/// What a service is like to its clients.
+/// How a service treats its clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Nature {
-    /// It can be asked whether it did something.
-    Asked,
-    /// The same, but it may obey a while after it took the request.
-    Late,
-    /// It recognises a request that it has had: sending it again is the way to ask.
-    Resent,
-    /// It tells nothing.
-    Blind,
+pub(crate) enum ServiceKind {
+    /// It can be asked whether it executed a request.
+    Queryable,
+    /// It can be asked too, but it may execute a request some time after it received it.
+    Delayed,
+    /// It recognises a repeated request, so sending it again is the way to ask.
+    Idempotent,
+    /// It cannot be asked.
+    Opaque,
 }
 
-impl Nature {
-    pub(crate) const ALL: [Self; 4] = [Self::Asked, Self::Late, Self::Resent, Self::Blind];
+impl ServiceKind {
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Queryable, Self::Delayed, Self::Idempotent, Self::Opaque];
 
-    /// What scripts call it.
+    /// Its name in scripts.
     pub(crate) const fn name(self) -> (&'static str, &'static str) {
         match self {
-            Self::Asked => ("Bank", "book"),
-            Self::Late => ("Board", "post"),
-            Self::Resent => ("Shelf", "put"),
-            Self::Blind => ("Courier", "send"),
+            Self::Queryable => ("Bank", "book"),
+            Self::Delayed => ("Board", "post"),
+            Self::Idempotent => ("Shelf", "put"),
+            Self::Opaque => ("Courier", "send"),
         }
     }
 }
@@ -45,7 +46,7 @@ impl Nature {
 /// What a script asked of a service.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
-    pub(crate) nature: Nature,
+    pub(crate) kind: ServiceKind,
     pub(crate) key: String,
     pub(crate) mutation: MutationId,
     /// What it is about.
@@ -59,30 +60,30 @@ pub(crate) struct Application {
     pub(crate) result: Value,
 }
 
-/// Whether something happened, as only this module knows.
+/// Whether something really happened. Only this module knows.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Truth {
+pub(crate) enum ActualOutcome {
     Happened(Value),
-    /// It will.
+    /// It will happen.
     Coming,
     DidNotHappen,
 }
 
-/// What becomes of one request.
+/// What happens to one request.
 #[derive(Debug, Clone, Copy)]
-enum Fate {
+enum RequestOutcome {
     Answer,
     Refuse(FailureClass),
     LoseRequest,
     LoseAnswer,
     ApplyLate,
-    /// Applied, and the answer cannot be read.
-    Garble,
+    /// Executed, and the answer cannot be read.
+    UnreadableAnswer,
 }
 
 /// All services, and what happened there.
 #[derive(Debug)]
-pub(crate) struct Outside {
+pub(crate) struct Services {
     clock: Arc<ManualClock>,
     world: Mutex<World>,
 }
@@ -90,11 +91,11 @@ pub(crate) struct Outside {
 #[derive(Debug)]
 struct World {
     rng: Rng,
-    is_calm: bool,
+    is_faultless: bool,
     applied: Vec<Application>,
     coming: Vec<(Timestamp, Request)>,
-    /// What happened twice.
-    doubled: Option<String>,
+    /// The effect that happened twice.
+    repeated_effect: Option<String>,
     tally: Tally,
 }
 
@@ -102,16 +103,16 @@ impl World {
     const fn new(rng: Rng) -> Self {
         Self {
             rng,
-            is_calm: false,
+            is_faultless: false,
             applied: Vec::new(),
             coming: Vec::new(),
-            doubled: None,
+            repeated_effect: None,
             tally: Tally::EMPTY,
         }
     }
 }
 
-impl Outside {
+impl Services {
     pub(crate) fn new(clock: Arc<ManualClock>) -> Self {
         Self { clock, world: Mutex::new(World::new(Rng::new(0))) }
     }
@@ -121,15 +122,15 @@ impl Outside {
         *self.lock() = World::new(rng);
     }
 
-    /// From now on nothing goes wrong.
-    pub(crate) fn calm_down(&self) {
-        self.lock().is_calm = true;
+    /// From now on there are no faults.
+    pub(crate) fn stop_faults(&self) {
+        self.lock().is_faultless = true;
     }
 
     /// Whether a read fails this time.
     pub(crate) fn fails_to_read(&self) -> bool {
         let mut world = self.lock();
-        let fails = !world.is_calm && world.rng.chance(20);
+        let fails = !world.is_faultless && world.rng.chance(20);
         if fails {
             world.tally.count("read failed");
         }
@@ -139,29 +140,29 @@ impl Outside {
     /// A request arrives, or is lost on its way.
     pub(crate) fn receive(&self, request: &Request) -> Result<Value, ToolError> {
         let mut world = self.lock();
-        let fate = world.fate(request.nature);
-        world.tally.count(format!("request {}", words(fate)));
-        match fate {
-            Fate::Refuse(class) => {
+        let outcome = world.outcome(request.kind);
+        world.tally.count(format!("request {}", words(outcome)));
+        match outcome {
+            RequestOutcome::Refuse(class) => {
                 // A service that knows its requests answers what it has done, whatever it thinks of it now.
                 match world.known(request) {
                     Some(known) => Ok(known),
                     None => Err(ToolError::not_sent(Failure::new(class, "refused"))),
                 }
             }
-            Fate::Answer => Ok(world.apply(request)),
-            Fate::LoseRequest => Err(lost()),
-            Fate::LoseAnswer => {
+            RequestOutcome::Answer => Ok(world.apply(request)),
+            RequestOutcome::LoseRequest => Err(lost()),
+            RequestOutcome::LoseAnswer => {
                 world.apply(request);
                 Err(lost())
             }
-            Fate::ApplyLate => {
+            RequestOutcome::ApplyLate => {
                 let after = 1 + world.rng.below(LATEST.as_secs() - 1);
                 let at = self.clock.now().after(Duration::from_secs(after));
                 world.coming.push((at, request.clone()));
                 Err(lost())
             }
-            Fate::Garble => {
+            RequestOutcome::UnreadableAnswer => {
                 world.apply(request);
                 let failure = Failure::internal("the answer cannot be read");
                 Err(ToolError { failure, sent: windlass_core::Sent::Yes })
@@ -169,14 +170,14 @@ impl Outside {
         }
     }
 
-    /// Somebody asks whether a request was obeyed.
+    /// A worker looks up whether a request was executed.
     pub(crate) fn look_up(&self, request: &Request) -> LookupResult {
         let mut world = self.lock();
-        if !world.is_calm && world.rng.chance(35) {
+        if !world.is_faultless && world.rng.chance(35) {
             world.tally.count("lookup in vain");
             return LookupResult::Unknown(Failure::network("no answer"));
         }
-        if request.nature == Nature::Resent {
+        if request.kind == ServiceKind::Idempotent {
             let is_known = world.known(request).is_some();
             world.tally.count(if is_known { "sent again: known" } else { "sent again: applied" });
             return LookupResult::Applied(world.apply(request));
@@ -189,14 +190,14 @@ impl Outside {
             }
             None => {
                 world.tally.count("lookup absent");
-                let is_late = request.nature == Nature::Late;
+                let is_late = request.kind == ServiceKind::Delayed;
                 let counts_after = if is_late { LATEST } else { Duration::ZERO };
                 LookupResult::Absent { counts_after }
             }
         }
     }
 
-    /// What was to happen by now happens.
+    /// Executes the delayed requests that are due.
     pub(crate) fn pass_time(&self) {
         let (mut world, now) = (self.lock(), self.clock.now());
         let (due, coming) =
@@ -207,22 +208,22 @@ impl Outside {
         }
     }
 
-    pub(crate) fn truth(&self, messages: &[String]) -> Truth {
+    pub(crate) fn actual(&self, messages: &[String]) -> ActualOutcome {
         let world = self.lock();
         let is_it = |request: &Request| request.messages == messages;
         if let Some(done) = world.applied.iter().find(|done| is_it(&done.request)) {
-            return Truth::Happened(done.result.clone());
+            return ActualOutcome::Happened(done.result.clone());
         }
         let is_coming = world.coming.iter().any(|(_, request)| is_it(request));
-        if is_coming { Truth::Coming } else { Truth::DidNotHappen }
+        if is_coming { ActualOutcome::Coming } else { ActualOutcome::DidNotHappen }
     }
 
     pub(crate) fn applied(&self) -> Vec<Application> {
         self.lock().applied.clone()
     }
 
-    pub(crate) fn doubled(&self) -> Option<String> {
-        self.lock().doubled.clone()
+    pub(crate) fn repeated_effect(&self) -> Option<String> {
+        self.lock().repeated_effect.clone()
     }
 
     /// What was counted since this was asked last.
@@ -236,7 +237,7 @@ impl Outside {
 }
 
 impl World {
-    fn fate(&mut self, nature: Nature) -> Fate {
+    fn outcome(&mut self, kind: ServiceKind) -> RequestOutcome {
         const CLASSES: [FailureClass; 7] = [
             FailureClass::Network,
             FailureClass::Auth,
@@ -246,26 +247,26 @@ impl World {
             FailureClass::ApiKey,
             FailureClass::Balance,
         ];
-        if self.is_calm {
-            return Fate::Answer;
+        if self.is_faultless {
+            return RequestOutcome::Answer;
         }
         match self.rng.below(100) {
-            0..40 => Fate::Answer,
+            0..40 => RequestOutcome::Answer,
             40..58 => {
                 let is_network = self.rng.chance(40);
                 let class = if is_network { None } else { self.rng.pick(&CLASSES).copied() };
-                Fate::Refuse(class.unwrap_or(FailureClass::Network))
+                RequestOutcome::Refuse(class.unwrap_or(FailureClass::Network))
             }
-            58..70 => Fate::LoseRequest,
-            70..95 if nature == Nature::Late => Fate::ApplyLate,
-            70..95 => Fate::LoseAnswer,
-            _ => Fate::Garble,
+            58..70 => RequestOutcome::LoseRequest,
+            70..95 if kind == ServiceKind::Delayed => RequestOutcome::ApplyLate,
+            70..95 => RequestOutcome::LoseAnswer,
+            _ => RequestOutcome::UnreadableAnswer,
         }
     }
 
     /// The result of a request that its service recognises.
     fn known(&self, request: &Request) -> Option<Value> {
-        let knows = request.nature == Nature::Resent;
+        let knows = request.kind == ServiceKind::Idempotent;
         let known = self.applied.iter().find(|done| done.request.key == request.key);
         known.filter(|_| knows).map(|done| done.result.clone())
     }
@@ -277,7 +278,8 @@ impl World {
         for message in &request.messages {
             let is_known = self.applied.iter().any(|done| done.request.messages.contains(message));
             if is_known {
-                self.doubled.get_or_insert(format!("`{message}` was done twice: {request:?}"));
+                self.repeated_effect
+                    .get_or_insert(format!("`{message}` was done twice: {request:?}"));
             }
         }
         let result = json!({ "number": self.applied.len() + 1 });
@@ -286,14 +288,14 @@ impl World {
     }
 }
 
-fn words(fate: Fate) -> String {
-    match fate {
-        Fate::Answer => "applied and answered".to_owned(),
-        Fate::Refuse(class) => format!("refused: {class}"),
-        Fate::LoseRequest => "lost".to_owned(),
-        Fate::LoseAnswer => "applied, answer lost".to_owned(),
-        Fate::ApplyLate => "applied late, answer lost".to_owned(),
-        Fate::Garble => "applied, answer unreadable".to_owned(),
+fn words(outcome: RequestOutcome) -> String {
+    match outcome {
+        RequestOutcome::Answer => "applied and answered".to_owned(),
+        RequestOutcome::Refuse(class) => format!("refused: {class}"),
+        RequestOutcome::LoseRequest => "lost".to_owned(),
+        RequestOutcome::LoseAnswer => "applied, answer lost".to_owned(),
+        RequestOutcome::ApplyLate => "applied late, answer lost".to_owned(),
+        RequestOutcome::UnreadableAnswer => "applied, answer unreadable".to_owned(),
     }
 }
 

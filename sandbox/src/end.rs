@@ -1,11 +1,33 @@
-//! How a script ends, seen from inside the sandbox.
+//! How a script ends, as the modules of the sandbox see it.
+
+use std::any::Any;
 
 use serde_json::Value;
-use windlass_core::{Failure, ScriptPosition};
+use windlass_core::{Failure, ScriptPosition, panic_message};
 
-use crate::api::HostCall;
+use crate::api::{HostCall, LogLine};
 
-/// What ended a script by itself.
+/// The result of a call. Without an end it was cancelled.
+#[derive(Debug)]
+pub(crate) struct CallResult {
+    pub(crate) end: Option<End>,
+    pub(crate) logs: Vec<LogLine>,
+}
+
+impl CallResult {
+    /// The result of a call that was cancelled before it began.
+    pub(crate) const fn cancelled() -> Self {
+        Self { end: None, logs: Vec::new() }
+    }
+}
+
+impl From<Fault> for CallResult {
+    fn from(fault: Fault) -> Self {
+        Self { end: Some(End::Failed(fault)), logs: Vec::new() }
+    }
+}
+
+/// How a script ended that was not stopped from outside.
 #[derive(Debug)]
 pub(crate) enum End {
     /// It returned.
@@ -16,17 +38,17 @@ pub(crate) enum End {
     Failed(Fault),
 }
 
-/// A failure, with the stable word under which `check` reports it.
+/// A failure, with the stable code under which `check` reports it.
 #[derive(Debug)]
 pub(crate) struct Fault {
     pub(crate) code: &'static str,
     pub(crate) failure: Failure,
 }
 
-/// Why a step of a script gave no value.
+/// Why a step of a script returned no value.
 #[derive(Debug)]
 pub(crate) enum Halt {
-    /// It was terminated; whoever terminated it has noted why.
+    /// It was terminated. The code that terminated it has recorded why.
     Terminated,
     /// It asked for the mutation that ends it.
     Mutation(Box<HostCall>),
@@ -35,7 +57,7 @@ pub(crate) enum Halt {
 }
 
 impl Halt {
-    /// Says in front of a failure's message what failed.
+    /// Puts what failed in front of a failure's message.
     pub(crate) fn context(self, what: &str) -> Self {
         self.map(|mut fault| {
             fault.failure.message = format!("{what}: {}", fault.failure.message);
@@ -68,7 +90,7 @@ impl Fault {
         Self::logic("limit", format!("{what}: the limit is `limits.script.{setting}` = {limit}"))
     }
 
-    /// Says where it happened, unless that is known already.
+    /// Adds where it happened, unless that is already known.
     pub(crate) fn at(mut self, position: Option<ScriptPosition>) -> Self {
         self.failure = self.failure.at(position);
         self
@@ -79,4 +101,9 @@ impl From<Fault> for Halt {
     fn from(fault: Fault) -> Self {
         Self::Failed(Box::new(fault))
     }
+}
+
+/// The failure of a host whose code panicked.
+pub(crate) fn host_panic(panic: &(dyn Any + Send)) -> Failure {
+    Failure::internal(format!("the host panicked: {}", panic_message(panic)))
 }

@@ -1,7 +1,7 @@
-//! The signal by which V8 ends the process.
+//! SIGTRAP, the signal by which V8 ends the process.
 #![expect(unsafe_code, reason = "signal handlers are C")]
 
-/// Calls `handler` in a thread that V8 stops by a trap. When the handler returns, the trap does what it always did.
+/// Calls `handler` in a thread in which V8 raises the trap. If the handler returns, the trap has its default effect.
 #[cfg(unix)]
 pub(crate) fn install(handler: fn()) {
     if HANDLER.set(handler).is_err() {
@@ -18,8 +18,8 @@ pub(crate) fn install(_handler: fn()) {}
 #[cfg(unix)]
 static HANDLER: std::sync::OnceLock<fn()> = std::sync::OnceLock::new();
 
-/// The trap is an instruction of V8's, outside any lock or allocation, so that this is an ordinary call in its thread
-/// and may do what a signal handler otherwise may not.
+/// V8 executes the trap as an instruction, outside any lock or allocation. So this is an ordinary call in its thread, and may do
+/// what a signal handler otherwise may not.
 #[cfg(unix)]
 extern "C" fn on_trap(signal: libc::c_int) {
     if let Some(handler) = HANDLER.get() {

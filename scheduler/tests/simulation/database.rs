@@ -1,4 +1,4 @@
-//! Where the histories are kept: each of the databases, fresh for every history.
+//! The databases of the histories, empty at the beginning of each history.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub(crate) enum Database {
 }
 
 impl Database {
-    /// How many of so many histories it has: the quickest has the most.
+    /// Its share of a number of histories. The fastest database has most of them.
     pub(crate) const fn share_of(self, histories: u64) -> u64 {
         match self {
             Self::Memory => histories - 2 * (histories / 10),
@@ -40,9 +40,9 @@ impl std::fmt::Display for Database {
     }
 }
 
-/// A database that can be emptied.
+/// A database that is emptied for each history.
 #[derive(Debug)]
-pub(crate) enum Place {
+pub(crate) enum FreshDatabase {
     Memory,
     /// Each history has a copy of an empty database.
     Disk {
@@ -55,8 +55,8 @@ pub(crate) enum Place {
     },
 }
 
-impl Place {
-    /// None where the environment names no PostgreSQL.
+impl FreshDatabase {
+    /// None if the environment names no PostgreSQL.
     pub(crate) async fn make(database: Database, clock: &Arc<ManualClock>) -> Option<Self> {
         Some(match database {
             Database::Memory => Self::Memory,
@@ -111,7 +111,7 @@ async fn open(url: &str, clock: &Arc<ManualClock>) -> SharedStore {
     windlass_store::open(url, Options { policy: policy(), clock, connections: 2 }).await.unwrap()
 }
 
-/// Limits that a short history reaches, and delays without chance.
+/// Limits that a short history reaches, and delays without jitter.
 pub(crate) fn policy() -> Policy {
     Policy {
         lease: LeasePolicy { duration_ms: 30_000 },

@@ -1,4 +1,4 @@
-//! What a running call carries through V8, for the host functions that the script calls.
+//! The state of a running call, which the host functions that the script calls find through V8.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
@@ -8,75 +8,82 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use serde_json::Value;
 use tokio::task::AbortHandle;
-use windlass_core::{Failure, ScriptLimits, ScriptPhase};
+use windlass_core::{Failure, ScriptLimits, ScriptPhase, ScriptPosition};
 
 use crate::api::{Function, Host, LogLine, Script};
-use crate::fault::{End, Halt};
-use crate::host::Waiting;
-use crate::source::{Place, Source};
+use crate::end::{End, Halt};
+use crate::source::{LineColumn, Source};
 
-/// The call that an isolate is making.
-pub(crate) struct Current {
+/// The call that an isolate runs.
+pub(crate) struct ActiveCall {
     pub(crate) source: Source,
     pub(crate) functions: Arc<[Function]>,
     pub(crate) limits: ScriptLimits,
-    /// Absent while the file is evaluated: then no tool may be called.
+    /// None while the file is evaluated: then no tool may be called.
     pub(crate) world: RefCell<Option<World>>,
     pub(crate) helpers: OnceCell<Helpers>,
-    pub(crate) pending: RefCell<BTreeMap<u32, Pending>>,
-    /// Later replies that the loop has yet to start.
-    pub(crate) started: RefCell<Vec<(u32, Later)>>,
+    /// The host calls whose replies are awaited, by their numbers.
+    pub(crate) pending: RefCell<BTreeMap<u32, PendingReply>>,
+    /// Later replies whose futures have yet to be spawned.
+    pub(crate) unspawned: RefCell<Vec<(u32, ReplyFuture)>>,
     pub(crate) host_calls: Cell<u32>,
-    /// How many replies were left for later so far. Calls can be nested, so their own count tells no replies apart.
+    /// How many later replies there were so far. They need a number of their own because host calls can be nested.
     pub(crate) later_replies: Cell<u32>,
     /// The size of everything passed to the host so far.
     pub(crate) passed_bytes: Cell<usize>,
-    /// The promises that are rejected and that nobody looks at.
+    /// The rejected promises that have no handler.
     pub(crate) rejections: RefCell<Vec<Rejection>>,
     pub(crate) logs: RefCell<Vec<LogLine>>,
-    /// Set once, by what ended the script; nothing it does afterwards counts.
+    /// Set once, by what ended the script. What the script does afterwards does not count.
     pub(crate) end: RefCell<Option<End>>,
 }
 
-/// A reply that is not there yet.
-pub(crate) type Later = BoxFuture<'static, Result<Value, Failure>>;
+/// The future of a reply that is not there yet.
+pub(crate) type ReplyFuture = BoxFuture<'static, Result<Value, Failure>>;
 
-/// What the handler that runs may do, and who answers it.
+/// The phase that the running handler is in, and the host that answers its calls.
 #[derive(Clone)]
 pub(crate) struct World {
     pub(crate) phase: ScriptPhase,
     pub(crate) host: Arc<dyn Host>,
 }
 
-/// The functions of `bootstrap.js` that the host calls.
+/// The functions of `bootstrap.js` that the sandbox calls.
 pub(crate) struct Helpers {
     pub(crate) to_json: v8::Global<v8::Function>,
     pub(crate) describe: v8::Global<v8::Function>,
 }
 
 /// A host call whose reply is awaited.
-pub(crate) struct Pending {
+pub(crate) struct PendingReply {
     pub(crate) resolver: v8::Global<v8::PromiseResolver>,
-    pub(crate) waiting: Waiting,
-    pub(crate) task: Option<Task>,
+    pub(crate) site: CallSite,
+    pub(crate) task: Option<AbortOnDrop>,
 }
 
-/// A promise that is rejected, and where that was done.
+/// Which function the script called, and where.
+pub(crate) struct CallSite {
+    /// `namespace.method`.
+    pub(crate) function: String,
+    pub(crate) at: Option<ScriptPosition>,
+}
+
+/// A rejected promise, and where it was rejected.
 pub(crate) struct Rejection {
     pub(crate) promise: v8::Global<v8::Promise>,
-    pub(crate) place: Option<Place>,
+    pub(crate) at: Option<LineColumn>,
 }
 
-/// A spawned reply; dropping gives it up.
-pub(crate) struct Task(pub(crate) AbortHandle);
+/// A spawned task, aborted when this is dropped.
+pub(crate) struct AbortOnDrop(pub(crate) AbortHandle);
 
-impl Drop for Task {
+impl Drop for AbortOnDrop {
     fn drop(&mut self) {
         self.0.abort();
     }
 }
 
-impl Current {
+impl ActiveCall {
     /// A call that has not begun.
     pub(crate) fn new(
         script: Script,
@@ -90,7 +97,7 @@ impl Current {
             world: RefCell::default(),
             helpers: OnceCell::new(),
             pending: RefCell::default(),
-            started: RefCell::default(),
+            unspawned: RefCell::default(),
             host_calls: Cell::new(0),
             later_replies: Cell::new(0),
             passed_bytes: Cell::new(0),
@@ -100,13 +107,13 @@ impl Current {
         })
     }
 
-    /// The call that the isolate of `scope` is making.
+    /// The call that the isolate of `scope` runs.
     pub(crate) fn of(scope: &v8::Isolate) -> Option<Rc<Self>> {
         scope.get_slot::<Rc<Self>>().cloned()
     }
 
-    /// Notes what ended the script, unless something else already has.
-    pub(crate) fn note(&self, halt: Halt) {
+    /// Records what ended the script, unless something else has ended it before.
+    pub(crate) fn record_end(&self, halt: Halt) {
         let end = match halt {
             Halt::Terminated => return,
             Halt::Mutation(call) => End::Mutation(*call),
@@ -115,11 +122,11 @@ impl Current {
         self.end.borrow_mut().get_or_insert(end);
     }
 
-    /// Ends the script from inside a host function: nothing in it can catch that.
+    /// Ends the script from inside a host function. The script cannot catch that.
     pub(crate) fn finish(&self, scope: &mut v8::PinScope<'_, '_>, halt: Halt) {
-        self.note(halt);
+        self.record_end(halt);
         scope.terminate_execution();
-        // V8 obeys at the next stack check of JavaScript: this call makes one before the caller goes on.
+        // V8 obeys at the next stack check of JavaScript: this call makes one before the caller continues.
         if let Some(helpers) = self.helpers.get() {
             let check = v8::Local::new(scope, &helpers.to_json);
             let undefined = v8::undefined(scope).into();
@@ -127,7 +134,7 @@ impl Current {
         }
     }
 
-    /// Whether the script is over.
+    /// Whether the script has ended.
     pub(crate) fn is_over(&self) -> bool {
         self.end.borrow().is_some()
     }

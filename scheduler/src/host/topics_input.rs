@@ -1,4 +1,4 @@
-//! What scripts ask of `Topics`.
+//! The inputs of the functions of `Topics`.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -32,7 +32,7 @@ pub(super) struct Publish {
     pub(super) event: PublishedEvent,
 }
 
-/// What is published.
+/// The event to publish.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PublishedEvent {
@@ -41,7 +41,7 @@ pub(super) struct PublishedEvent {
     pub(super) input_id: Option<InputId>,
 }
 
-/// Topics, where one needs no list.
+/// One topic, or a list of them.
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub(super) enum OneOrMore {
@@ -76,7 +76,7 @@ pub(super) struct RegisterInput {
 }
 
 impl RegisterInput {
-    /// What it is called outside, for that run.
+    /// Its natural key, in the workflow of that run.
     pub(super) fn key(&self, run: &ClaimedRun) -> InputKey {
         InputKey {
             workspace: run.claim.workspace,
@@ -87,8 +87,8 @@ impl RegisterInput {
         }
     }
 
-    /// Whether that input is the same.
-    pub(super) fn names(&self, input: &NewInput) -> bool {
+    /// Whether that input is the same thing.
+    pub(super) fn is_same_as(&self, input: &NewInput) -> bool {
         (&self.source, &self.input_type, &self.id)
             == (&input.source, &input.input_type, &input.external_id)
     }

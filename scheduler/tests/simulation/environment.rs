@@ -1,4 +1,4 @@
-//! What many histories share: the sandbox, the databases, the clock and everything outside.
+//! What many histories share: the sandbox, the database, the clock and the services outside.
 
 use std::sync::Arc;
 
@@ -9,41 +9,41 @@ use windlass_sandbox::{Sandbox, Script};
 use windlass_scheduler::Registry;
 use windlass_store::{ActivateScript, Bump, SaveScript, SharedStore, Store};
 
+use crate::database::{Database, FreshDatabase, WORKERS, policy};
 use crate::gate::{Gate, Gates};
-use crate::outside::Outside;
-use crate::place::{Database, Place, WORKERS, policy};
 use crate::rng::Rng;
+use crate::services::Services;
 use crate::shop::{SCRIPT, Shop, WORKFLOWS};
 use crate::tools::registry;
 
-/// When every history begins.
+/// The time at which every history begins.
 const START: &str = "2026-03-02T07:00:00Z";
 
-/// A place for histories, one after the other.
-pub(crate) struct Stage {
+/// The environment of histories, one after the other.
+pub(crate) struct Environment {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) gates: Arc<Gates>,
-    pub(crate) outside: Arc<Outside>,
+    pub(crate) services: Arc<Services>,
     pub(crate) shop: Arc<Shop>,
     pub(crate) sandbox: Sandbox,
     /// The tools of each worker.
     pub(crate) registries: Vec<Arc<Registry>>,
-    place: Place,
+    database: FreshDatabase,
     manifest: Manifest,
     grant: Grant,
 }
 
-impl Stage {
+impl Environment {
     /// None where the environment names no PostgreSQL.
     pub(crate) async fn make(database: Database) -> Option<Self> {
         let clock = Arc::new(ManualClock::new(start()));
-        let place = Place::make(database, &clock).await?;
+        let database = FreshDatabase::make(database, &clock).await?;
         let gates = Arc::new(Gates::default());
-        let outside = Arc::new(Outside::new(Arc::clone(&clock)));
+        let services = Arc::new(Services::new(Arc::clone(&clock)));
         let shop = Arc::new(Shop::new(Arc::clone(&clock)));
         let registry_of = |worker| {
             let gate = Gate { gates: Arc::clone(&gates), worker };
-            Arc::new(registry(&gate, &outside, &shop))
+            Arc::new(registry(&gate, &services, &shop))
         };
         let registries: Vec<_> = (0..WORKERS).map(registry_of).collect();
         let sandbox = Sandbox::start(windlass_sandbox::Options {
@@ -54,16 +54,16 @@ impl Stage {
         });
         let manifest = sandbox.check(script(), "UTC").await.unwrap();
         let grant = sandbox.tools_of(&script()).await;
-        Some(Self { clock, gates, outside, shop, sandbox, registries, place, manifest, grant })
+        Some(Self { clock, gates, services, shop, sandbox, registries, database, manifest, grant })
     }
 
-    /// Begins a history: everything is as new.
+    /// Begins a history in a new state.
     pub(crate) async fn reset(&mut self, rng: &mut Rng) -> Vec<SharedStore> {
         self.clock.set(start());
         self.gates.reset();
-        self.outside.reset(Rng::new(rng.next()));
+        self.services.reset(Rng::new(rng.next()));
         self.shop.reset(rng);
-        self.place.stores(&self.clock).await
+        self.database.stores(&self.clock).await
     }
 
     /// Deploys and activates the script under each of its names.

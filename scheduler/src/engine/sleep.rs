@@ -1,4 +1,4 @@
-//! How long an engine sleeps between two looks for work.
+//! How long an engine sleeps between two polls.
 
 use std::time::Duration;
 
@@ -6,43 +6,46 @@ use windlass_core::ExponentialDelay;
 use windlass_store::WakeUps;
 
 use crate::error::EngineError;
-use crate::lease::every;
+use crate::lease::heartbeat_interval;
 
 /// How long an engine waits after errors of the store in a row; it never stops trying.
-const STORE_BACKOFF: ExponentialDelay =
+const STORE_DELAY: ExponentialDelay =
     ExponentialDelay { first: Duration::from_millis(100), longest: Duration::from_secs(10) };
 
-/// How long a worker without a free slot does not listen.
-const FULL: Duration = Duration::from_secs(1);
+/// How long a worker without a free slot ignores wake-ups.
+const FULL_DELAY: Duration = Duration::from_secs(1);
 
-/// Sleeps so long, but no longer than from one heartbeat to the next. Nobody rings for a lease: whoever looks that often knows of
-/// each one before it ends. And should a wake-up ever be lost, work waits no longer than that.
+/// Sleeps for `duration`, but no longer than from one heartbeat to the next. The store sends no wake-up when a lease ends: a worker that
+/// polls this often knows of each lease before it ends. And if a wake-up is lost, work waits no longer than this.
 pub(super) async fn sleep_for(duration: Option<Duration>, lease: Duration) {
-    let longest = every(lease);
+    let longest = heartbeat_interval(lease);
     tokio::time::sleep(duration.map_or(longest, |duration| duration.min(longest))).await;
 }
 
-/// Waits for a wake-up, which a worker that has no hands for a run does not attend to at once: most of them speak of runs.
-pub(super) async fn wake_up(wake_ups: &mut WakeUps, is_full: bool) {
-    if is_full {
-        tokio::time::sleep(FULL).await;
+/// Waits for a wake-up. A worker without a free slot reacts later, because most wake-ups announce a run.
+pub(super) async fn wake_up(wake_ups: &mut WakeUps, free_slots: u32) {
+    if free_slots == 0 {
+        tokio::time::sleep(FULL_DELAY).await;
     }
     wake_ups.wait().await;
 }
 
 /// Waits a little longer after each error of the store in a row.
 #[derive(Debug, Default)]
-pub(super) struct Pause {
+pub(super) struct StoreBackoff {
     errors: u32,
 }
 
-impl Pause {
-    /// How long to sleep after a turn.
+impl StoreBackoff {
+    /// How long to sleep after a poll.
+    ///
+    /// # Errors
+    /// Those of the poll that time does not mend.
     pub(super) fn after(
         &mut self,
-        turn: Result<Option<Duration>, EngineError>,
+        poll: Result<Option<Duration>, EngineError>,
     ) -> Result<Option<Duration>, EngineError> {
-        let error = match turn {
+        let error = match poll {
             Ok(sleep) => {
                 self.errors = 0;
                 return Ok(sleep);
@@ -51,9 +54,9 @@ impl Pause {
             Err(error) => return Err(error),
         };
         self.errors = self.errors.saturating_add(1);
-        let pause = STORE_BACKOFF.after(self.errors);
-        tracing::warn!(%error, "the store does not answer, trying again in {pause:?}");
-        Ok(Some(pause))
+        let delay = STORE_DELAY.after(self.errors);
+        tracing::warn!(%error, "the store does not answer, trying again in {delay:?}");
+        Ok(Some(delay))
     }
 }
 
@@ -66,7 +69,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_lease_that_nobody_rang_for_is_known_long_before_it_ends() {
+    async fn a_worker_without_wake_ups_polls_long_before_a_lease_ends() {
         let lease = Duration::from_secs(60);
         let began = Instant::now();
 
@@ -78,11 +81,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_worker_without_a_free_slot_hears_a_ring_a_second_later() {
+    async fn a_worker_without_a_free_slot_reacts_to_a_wake_up_a_second_later() {
         let store = windlass_store::open("sqlite::memory:", Options::default()).await.unwrap();
         let workspace = store.ensure_workspace("default").await.unwrap();
         let mut wake_ups = store.wake_ups();
-        let rings = SetLimit {
+        // Changing a limit sends a wake-up.
+        let params = SetLimit {
             workspace,
             key: LimitKey::Connector("mail".to_owned()),
             limit: None,
@@ -90,13 +94,13 @@ mod tests {
         };
         tokio::time::pause();
 
-        for (is_full, hears_after) in [(true, FULL), (false, Duration::ZERO)] {
-            store.set_limit(rings.clone()).await.unwrap();
-            let rung = Instant::now();
-            wake_up(&mut wake_ups, is_full).await;
+        for (free_slots, reacts_after) in [(0, FULL_DELAY), (1, Duration::ZERO)] {
+            store.set_limit(params.clone()).await.unwrap();
+            let sent_at = Instant::now();
+            wake_up(&mut wake_ups, free_slots).await;
 
             // Tokio rounds up to the next millisecond.
-            assert_eq!(rung.elapsed().as_secs(), hears_after.as_secs());
+            assert_eq!(sent_at.elapsed().as_secs(), reacts_after.as_secs());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Script versions, read once: they never change.
+//! A cache of script versions, which never change.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,13 +7,13 @@ use windlass_core::{Grant, Manifest, ScriptId};
 use windlass_sandbox::Script;
 use windlass_store::{ClaimedRun, Result, SharedStore};
 
-/// How many versions are kept; beyond it the memory is emptied, and they are read again.
-const KEPT: usize = 1_000;
+/// How many versions are kept. When the cache is full it is emptied, and they are read again.
+const CAPACITY: usize = 1_000;
 
 /// A script version, ready to be called.
 #[derive(Debug, Clone)]
 pub(crate) struct LoadedScript {
-    /// What the sandbox is given.
+    /// For the sandbox.
     pub(crate) script: Script,
     /// What it declares.
     pub(crate) manifest: Arc<Manifest>,
@@ -23,10 +23,10 @@ pub(crate) struct LoadedScript {
 
 /// The versions that were needed so far.
 #[derive(Debug, Default)]
-pub(crate) struct Scripts(Mutex<HashMap<ScriptId, LoadedScript>>);
+pub(crate) struct ScriptCache(Mutex<HashMap<ScriptId, LoadedScript>>);
 
-impl Scripts {
-    /// Gets the version of a run, from memory where it is there.
+impl ScriptCache {
+    /// Gets the script version of a run, from the cache if it is there.
     pub(crate) async fn get(&self, store: &SharedStore, run: &ClaimedRun) -> Result<LoadedScript> {
         let id = run.script;
         if let Some(known) = self.lock().get(&id) {
@@ -43,7 +43,7 @@ impl Scripts {
             grant: Arc::new(version.grant),
         };
         let mut known = self.lock();
-        if known.len() >= KEPT {
+        if known.len() >= CAPACITY {
             known.clear();
         }
         known.insert(id, loaded.clone());

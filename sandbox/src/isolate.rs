@@ -5,25 +5,26 @@ use std::sync::Arc;
 
 use windlass_core::ScriptLimits;
 
+use crate::active_call::ActiveCall;
 use crate::api::Function;
 use crate::buffers::Budget;
+use crate::call_runtime::CallRuntime;
 use crate::code::{CodeCache, SharedCode};
-use crate::context::{self, Fresh};
-use crate::current::Current;
-use crate::execution::{Execution, Work};
-use crate::fault::{End, Fault, Halt};
+use crate::context::{self, FreshContext};
+use crate::end::{End, Fault, Halt};
+use crate::execution::Execution;
 use crate::heap::HeapGuard;
-use crate::turn::Turn;
-use crate::{exception, platform, quarantine, rejection, stack};
+use crate::job::Work;
+use crate::{exception, fatal_error, platform, rejection, stack};
 
-/// After so many calls an isolate is replaced, so that nothing can pile up in it for ever.
+/// After this many calls an isolate is replaced, so that nothing accumulates in it for ever.
 const MAX_CALLS: u32 = 1_000;
 
-/// An isolate and what belongs to it. The fields are dropped in this order: what points into the isolate first, what
-/// the isolate points to last.
-pub(crate) struct Engine {
-    /// The context of the next call, made while nobody waits for it.
-    next: Option<Fresh>,
+/// An isolate and what belongs to it. The fields are dropped in this order: first what points into the isolate, last what the
+/// isolate points to.
+pub(crate) struct ScriptIsolate {
+    /// The context of the next call, if it was made ahead.
+    next: Option<FreshContext>,
     code: CodeCache,
     shared: Arc<SharedCode>,
     functions: Arc<[Function]>,
@@ -33,7 +34,7 @@ pub(crate) struct Engine {
     calls: u32,
 }
 
-impl Engine {
+impl ScriptIsolate {
     /// Makes an isolate for the calling thread, with these limits.
     pub(crate) fn new(
         limits: &ScriptLimits,
@@ -48,46 +49,46 @@ impl Engine {
         let params = stack::limit(params, limits.stack_kib as usize * 1024);
         let mut isolate = v8::Isolate::new(params);
         isolate.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
-        isolate.set_capture_stack_trace_for_uncaught_exceptions(true, exception::FRAMES.into());
+        isolate.set_capture_stack_trace_for_uncaught_exceptions(true, exception::MAX_FRAMES.into());
         rejection::watch(&mut isolate);
-        quarantine::guard(&mut isolate);
+        fatal_error::handle_out_of_memory(&mut isolate);
         let heap = HeapGuard::install(&mut isolate);
         let (next, code) = (None, CodeCache::default());
         Self { next, code, shared, functions, isolate, heap, buffers, calls: 0 }
     }
 
-    /// The isolate's handle, for whoever stops it.
+    /// The isolate's handle, with which another thread can stop it.
     pub(crate) fn handle(&self) -> v8::IsolateHandle {
         self.isolate.thread_safe_handle()
     }
 
-    /// Does `work` in a fresh context. `None`: it was stopped from outside.
+    /// Runs `work` in a fresh context. `None`: it was stopped from outside.
     pub(crate) fn run(
         &mut self,
-        current: &Rc<Current>,
+        current: &Rc<ActiveCall>,
         work: &Work,
-        turn: &mut Turn<'_>,
+        runtime: &mut CallRuntime<'_>,
     ) -> Option<End> {
         self.calls += 1;
         self.buffers.forget_refusals();
         self.isolate.set_slot(Rc::clone(current));
-        let result = self.perform(current, work, turn);
+        let result = self.perform(current, work, runtime);
         self.discard_microtasks();
-        self.isolate.remove_slot::<Rc<Current>>();
+        self.isolate.remove_slot::<Rc<ActiveCall>>();
         current.pending.take();
         current.rejections.take();
         match result {
             Ok(value) => return Some(current.end.take().unwrap_or(End::Returned(value))),
-            Err(halt) => current.note(halt.map(|fault| self.explain(fault, &current.limits))),
+            Err(halt) => current.record_end(halt.map(|fault| self.explain(fault, &current.limits))),
         }
         if self.heap.is_full() {
             let fault = self.buffer_fault(&current.limits);
-            current.note(fault.unwrap_or_else(|| turn.out_of_memory()).into());
+            current.record_end(fault.unwrap_or_else(|| runtime.memory_fault()).into());
         }
         current.end.take()
     }
 
-    /// Names the limit behind an error that V8 throws where a limit is exceeded.
+    /// Adds the limit to an error that V8 throws when that limit is exceeded.
     fn explain(&self, mut fault: Fault, limits: &ScriptLimits) -> Fault {
         let message = &fault.failure.message;
         let cause = if message.ends_with("RangeError: Maximum call stack size exceeded") {
@@ -112,19 +113,19 @@ impl Engine {
 
     fn perform(
         &mut self,
-        current: &Rc<Current>,
+        current: &Rc<ActiveCall>,
         work: &Work,
-        turn: &mut Turn<'_>,
+        runtime: &mut CallRuntime<'_>,
     ) -> Result<Option<serde_json::Value>, Halt> {
         let mut execution = Execution {
             current: Rc::clone(current),
             code: &mut self.code,
             shared: &self.shared,
-            turn,
+            runtime,
         };
         v8::scope!(let scope, &mut self.isolate);
         let fresh = self.next.take().or_else(|| context::make(scope, &self.functions));
-        let Some(Fresh { context, helpers }) = fresh else {
+        let Some(FreshContext { context, helpers }) = fresh else {
             return Err(match scope.is_execution_terminating() {
                 true => Halt::Terminated,
                 false => Fault::internal("V8 made no context").into(),
@@ -137,15 +138,15 @@ impl Engine {
         execution.perform(scope, work)
     }
 
-    /// Drops what the script has left in the queue: a checkpoint under termination runs none of it. It would otherwise
-    /// run in the next call and speak in its name.
+    /// Drops the microtasks that the script has left: a checkpoint during a termination runs none of them. Otherwise they would
+    /// run in the next call, and as part of it.
     fn discard_microtasks(&mut self) {
         self.isolate.terminate_execution();
         self.isolate.perform_microtask_checkpoint();
         self.isolate.cancel_terminate_execution();
     }
 
-    /// Tidies up between calls. `false`: the isolate is worn out.
+    /// Tidies up between two calls. `false`: the isolate has to be replaced.
     pub(crate) fn refresh(&mut self) -> bool {
         if self.heap.is_full() || self.calls >= MAX_CALLS {
             return false;
@@ -154,11 +155,11 @@ impl Engine {
         true
     }
 
-    /// Makes the context of the next call. `false`: the isolate is worn out.
-    pub(crate) fn make_ahead(&mut self) -> bool {
+    /// Makes the context of the next call. `false`: the isolate has to be replaced.
+    pub(crate) fn make_context_ahead(&mut self) -> bool {
         v8::scope!(let scope, &mut self.isolate);
         self.next = context::make(scope, &self.functions);
-        // What an earlier script left behind may have filled the heap only now.
+        // The garbage of an earlier script may have filled the heap only now.
         self.next.is_some() && !self.heap.is_full()
     }
 }

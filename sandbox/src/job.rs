@@ -1,0 +1,27 @@
+//! What a thread of the pool is given to do.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio::runtime::Handle;
+
+use crate::active_call::World;
+use crate::api::Script;
+use crate::call_control::CallControl;
+
+/// What to do with a script.
+pub(crate) enum Work {
+    /// Call this handler.
+    Handle { world: World, handler: String, arguments: Vec<Value> },
+    /// Evaluate the file and describe `workflow`.
+    Describe,
+}
+
+/// One call, for a thread.
+pub(crate) struct Job {
+    pub(crate) script: Script,
+    pub(crate) work: Work,
+    /// The runtime in which the host's later replies run.
+    pub(crate) tokio: Handle,
+    pub(crate) control: Arc<CallControl>,
+}

@@ -1,0 +1,85 @@
+//! JSON as V8 writes it, and its limits.
+
+use serde_json::Value;
+use windlass_core::ScriptLimits;
+
+use crate::end::Fault;
+
+/// A value with the size of its JSON.
+pub(crate) struct SizedJson {
+    pub(crate) value: Value,
+    /// The length of its JSON in bytes.
+    pub(crate) bytes: usize,
+}
+
+/// Calls a helper that writes a value as JSON. `None`: V8 has thrown.
+pub(crate) fn stringify<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    helper: &v8::Global<v8::Function>,
+    value: v8::Local<'s, v8::Value>,
+) -> Option<v8::Local<'s, v8::Value>> {
+    let helper = v8::Local::new(scope, helper);
+    let undefined = v8::undefined(scope).into();
+    helper.call(scope, undefined, &[value])
+}
+
+/// Reads the JSON that [`stringify`] returned.
+pub(crate) fn read(
+    scope: &mut v8::PinScope<'_, '_>,
+    limits: &ScriptLimits,
+    json: v8::Local<'_, v8::Value>,
+) -> Result<SizedJson, Fault> {
+    let json = json.try_cast::<v8::String>();
+    let json = json.map_err(|_no_string| Fault::internal("JSON is no text"))?;
+    // It has at least as many bytes as characters, so a value that is far too big is not copied.
+    check_size(limits, json.length())?;
+    let json = json.to_rust_string_lossy(scope);
+    check_size(limits, json.len())?;
+    Ok(SizedJson { value: parse(&json)?, bytes: json.len() })
+}
+
+/// Refuses a value whose JSON has too many bytes.
+pub(crate) fn check_size(limits: &ScriptLimits, bytes: usize) -> Result<(), Fault> {
+    let max = limits.value_bytes;
+    if bytes > max as usize {
+        return Err(Fault::limit("the value is too big", "value_bytes", max));
+    }
+    Ok(())
+}
+
+/// Parses the JSON that V8 wrote.
+fn parse(json: &str) -> Result<Value, Fault> {
+    serde_json::from_str(&replace_lone_surrogates(json)).map_err(|error| {
+        let message = if error.to_string().contains("recursion limit") {
+            "the value is nested more than 127 levels deep".to_owned()
+        } else {
+            format!("the value cannot be read as JSON: {error}")
+        };
+        Fault::logic("value", message)
+    })
+}
+
+/// Replaces lone surrogates, the rest of a character that the script cut in two. V8 writes only those as escapes `\\ud…`, and
+/// every other character that is not ASCII as itself.
+fn replace_lone_surrogates(json: &str) -> std::borrow::Cow<'_, str> {
+    if !json.contains("\\ud") {
+        return json.into();
+    }
+    let mut replaced = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        replaced.push_str(before);
+        let is_surrogate = escape.starts_with("\\ud")
+            && escape
+                .as_bytes()
+                .get(3)
+                .is_some_and(|digit| matches!(digit, b'8'..=b'9' | b'a'..=b'f'));
+        let (length, replacement) =
+            if is_surrogate { (6, "\u{fffd}") } else { (2, escape.get(..2).unwrap_or("")) };
+        replaced.push_str(replacement);
+        rest = escape.get(length..).unwrap_or("");
+    }
+    replaced.push_str(rest);
+    replaced.into()
+}

@@ -1,0 +1,97 @@
+//! A script's call, resolved once: found in the registry, validated, and checked against the grant.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use windlass_core::{Capability, Failure, FailureClass, Grant, Operation, ScriptPosition};
+use windlass_sandbox::HostCall;
+use windlass_store::ClaimedRun;
+
+use crate::registry::{Callable, Registry, Target, TopicsFunction};
+use crate::tool::{Effect, Tool, ToolCall};
+
+/// A call that a script may make.
+#[derive(Debug, Clone)]
+pub(crate) enum ResolvedCall {
+    /// Of a tool.
+    Tool(ToolRequest),
+    /// Of a function of `Topics`, with its valid input.
+    Topics(TopicsFunction, Value),
+}
+
+/// A call of a tool that the script's grant allows.
+#[derive(Debug, Clone)]
+pub(crate) struct ToolRequest {
+    /// The tool as the registry describes it.
+    pub(crate) callable: Arc<Callable>,
+    /// The tool.
+    pub(crate) tool: Arc<dyn Tool>,
+    /// The valid input, with its defaults.
+    pub(crate) input: Value,
+    /// The capability that the call needs.
+    pub(crate) capability: Capability,
+    /// Where in the script the call is.
+    pub(crate) at: Option<ScriptPosition>,
+}
+
+impl ResolvedCall {
+    /// Resolves a script's call.
+    ///
+    /// # Errors
+    /// The failure of a call of an unknown function, with an input that is not valid, or that the grant does not allow.
+    pub(crate) fn new(registry: &Registry, grant: &Grant, call: HostCall) -> Result<Self, Failure> {
+        let HostCall { namespace, method, mut input, at } = call;
+        let callable = registry
+            .find(&namespace, &method)
+            .ok_or_else(|| Failure::logic(format!("there is no tool `{namespace}.{method}`")))?;
+        callable.validate_input(&mut input)?;
+        let tool = match callable.target() {
+            Target::Topics(function) => return Ok(Self::Topics(*function, input)),
+            Target::Tool(tool) => Arc::clone(tool),
+        };
+        let capability = Capability::tool(namespace, method).on(tool.subject(&input).scope);
+        if !grant.allows(&capability) {
+            return Err(not_granted(&capability));
+        }
+        Ok(Self::Tool(ToolRequest { callable: Arc::clone(callable), tool, input, capability, at }))
+    }
+
+    /// Which operation it is.
+    pub(crate) fn operation(&self) -> Operation {
+        match self {
+            Self::Topics(function, _) => function.operation(),
+            Self::Tool(request) => match request.tool.effect(&request.input) {
+                Effect::Read => Operation::Read,
+                Effect::Mutation => Operation::Mutation,
+            },
+        }
+    }
+}
+
+impl ToolRequest {
+    /// The call of the tool on behalf of a run.
+    pub(crate) fn tool_call(&self, run: &ClaimedRun, time_limit: Duration) -> ToolCall {
+        ToolCall {
+            input: self.input.clone(),
+            workspace: run.claim.workspace,
+            workflow: run.claim.workflow,
+            workflow_name: run.workflow_name.clone(),
+            run: run.claim.run,
+            mutation: None,
+            time_limit,
+        }
+    }
+}
+
+fn not_granted(capability: &Capability) -> Failure {
+    let name = format!("{}.{}", capability.namespace(), capability.method());
+    let scope = capability.scope().map(|scope| format!(" on `{scope}`")).unwrap_or_default();
+    Failure::new(
+        FailureClass::Permission,
+        format!(
+            "the script may not call `{name}`{scope}: whoever deployed it did not allow that, and can with \
+             `windlass deploy --allow {name}`"
+        ),
+    )
+}
