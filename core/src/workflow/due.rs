@@ -5,7 +5,7 @@ use crate::policy::SessionLimits;
 use crate::run::HandlerKind;
 use crate::session::Trigger;
 use crate::time::Timestamp;
-use crate::workflow::WorkflowStatus;
+use crate::workflow::controls::WorkflowStatus;
 
 /// Everything that the decision depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,8 +1,9 @@
-//! Workflows: who may change what, what a script declares, and what is due.
+//! Workflows: their status, what their scripts declare, and what is due.
 
 mod controls;
 mod due;
 mod manifest;
+mod problem;
 mod validate;
 
 pub use controls::{Action, ActionRefused, WorkflowStatus};
@@ -10,4 +11,5 @@ pub use due::{
     ConsumerDue, DueView, NextStep, PendingRetryView, ProducerDue, Step, next_step, wake_at,
 };
 pub use manifest::{Consumer, Manifest, Producer};
-pub use validate::{FUNCTION, Problem, validate};
+pub use problem::{FUNCTION, Problem};
+pub use validate::validate;

@@ -1,20 +1,17 @@
-//! Whether a declaration makes sense, before anything runs.
+//! Validates the declaration of a script before anything runs.
 
 mod graph;
 mod words;
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use self::graph::{Declared, DeclaredConsumer, DeclaredProducer, Named};
 use self::words::{kind, listed, nearest};
+use super::manifest::Manifest;
+use super::problem::{FUNCTION, Problem};
 use crate::schedule::{Schedule, ScheduleError};
-use crate::workflow::Manifest;
-
-/// Stands for a function in the description of a workflow. No author writes this text.
-pub const FUNCTION: &str = "\u{0}function";
 
 /// Names longer than this are refused.
 const NAME_CHARS: usize = 200;
@@ -23,45 +20,6 @@ const WORKFLOW_KEYS: &[&str] = &["topics", "producers", "consumers"];
 const PRODUCER_KEYS: &[&str] = &["publishes", "schedule", "handler"];
 const CONSUMER_KEYS: &[&str] = &["subscribe", "publishes", "prepare", "mutate", "next"];
 const SCHEDULE_KEYS: &[&str] = &["interval", "cron", "timezone"];
-
-/// Something wrong with a script, found before it runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Problem {
-    /// A stable word for the kind of problem, for example `undeclared_topic`.
-    pub code: String,
-    /// What is wrong, for a person.
-    pub message: String,
-    /// Where in the declaration: keys from `workflow` down, for example `["consumers", "record", "subscribe", "0"]`.
-    #[serde(skip)]
-    pub path: Vec<String>,
-    /// The line in the script, counted from 1, where it is known.
-    pub line: Option<u32>,
-    /// The column in that line, counted from 1, where it is known.
-    pub column: Option<u32>,
-    /// What to do about it.
-    pub hint: Option<String>,
-}
-
-impl Problem {
-    /// A problem without a place.
-    pub fn new(code: &str, message: impl Into<String>) -> Self {
-        Self {
-            code: code.to_owned(),
-            message: message.into(),
-            path: Vec::new(),
-            line: None,
-            column: None,
-            hint: None,
-        }
-    }
-
-    /// Says what to do about it.
-    #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
-    }
-}
 
 /// Checks the description of a script's `workflow`: its JSON, with [`FUNCTION`] in the place of each function. A cron
 /// schedule without a time zone of its own is read in `default_timezone`.
@@ -80,7 +38,7 @@ pub fn validate(description: &Value, default_timezone: &str) -> Result<Manifest,
     }
 }
 
-/// Walks through the description and notes what is wrong where.
+/// Walks through the description and records the problems with their paths.
 struct Reader<'a> {
     path: Vec<String>,
     problems: &'a mut Vec<Problem>,
@@ -111,7 +69,7 @@ impl Reader<'_> {
             );
         }
         let declared = Declared { topics, producers, consumers };
-        declared.check(self);
+        declared.check(self.problems);
         declared.into_manifest()
     }
 
@@ -346,9 +304,9 @@ impl Reader<'_> {
         }
     }
 
-    fn inside<T>(&mut self, key: &str, act: impl FnOnce(&mut Self) -> T) -> T {
+    fn inside<T>(&mut self, key: &str, read: impl FnOnce(&mut Self) -> T) -> T {
         self.path.push(key.to_owned());
-        let result = act(self);
+        let result = read(self);
         self.path.pop();
         result
     }

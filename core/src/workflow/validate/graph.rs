@@ -1,15 +1,15 @@
-//! How topics, producers and consumers have to fit together.
+//! Checks that topics, producers and consumers fit together.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::words::nearest;
-use super::{Problem, Reader};
 use crate::schedule::Schedule;
-use crate::workflow::{Consumer, Manifest, Producer};
+use crate::workflow::manifest::{Consumer, Manifest, Producer};
+use crate::workflow::problem::Problem;
 
-/// What could be read of a declaration.
+/// The declaration as far as it could be read.
 pub(super) struct Declared {
-    /// Absent where the topics could not be read: then nothing is said of undeclared ones.
+    /// None if the topics could not be read: then undeclared topics are not reported.
     pub(super) topics: Option<BTreeSet<String>>,
     pub(super) producers: Vec<(String, DeclaredProducer)>,
     pub(super) consumers: Vec<(String, DeclaredConsumer)>,
@@ -27,7 +27,7 @@ pub(super) struct DeclaredConsumer {
     pub(super) has_next: bool,
 }
 
-/// A topic's name in a list, and its place there.
+/// A topic's name in a list, and its index there.
 pub(super) struct Named {
     pub(super) index: usize,
     pub(super) name: String,
@@ -44,8 +44,8 @@ struct Mention<'a> {
 }
 
 impl Declared {
-    /// Reports what does not fit together.
-    pub(super) fn check(&self, reader: &mut Reader<'_>) {
+    /// Reports everything that does not fit together.
+    pub(super) fn check(&self, problems: &mut Vec<Problem>) {
         let producers = self.producers.iter().flat_map(|(handler, producer)| {
             mentions(&producer.publishes, handler, ("producers", "publishes"))
         });
@@ -60,20 +60,18 @@ impl Declared {
         let emitted: Vec<_> = emissions.collect();
         let published: Vec<_> = produced.iter().chain(&emitted).copied().collect();
 
-        self.undeclared(published.iter().chain(&subscribed), reader);
-        repeated(&produced, &TWO_PRODUCERS, reader);
-        repeated(&subscribed, &TWO_CONSUMERS, reader);
-        own_topics(&emitted, &subscribed, reader);
-        let lack = ("topic_without_subscriber", "no consumer subscribes to");
-        self.unmatched(&published, &subscribed, lack, reader);
-        let lack = ("topic_without_publisher", "nothing publishes to");
-        self.unmatched(&subscribed, &published, lack, reader);
+        self.undeclared(published.iter().chain(&subscribed), problems);
+        repeated(&produced, &TWO_PRODUCERS, problems);
+        repeated(&subscribed, &TWO_CONSUMERS, problems);
+        own_topics(&emitted, &subscribed, problems);
+        self.unmatched(&published, &subscribed, &NO_SUBSCRIBER, problems);
+        self.unmatched(&subscribed, &published, &NO_PUBLISHER, problems);
     }
 
     fn undeclared<'a>(
         &self,
         mentions: impl Iterator<Item = &'a Mention<'a>>,
-        reader: &mut Reader<'_>,
+        problems: &mut Vec<Problem>,
     ) {
         let Some(topics) = &self.topics else { return };
         for mention in mentions.filter(|mention| !topics.contains(mention.topic)) {
@@ -82,17 +80,17 @@ impl Declared {
                 None => format!("add `\"{}\": {{}}` to `topics`", mention.topic),
             };
             let message = format!("the topic `{}` is not declared in `topics`", mention.topic);
-            mention.report(("undeclared_topic", message), hint, reader);
+            mention.report("undeclared_topic", message, hint, problems);
         }
     }
 
-    /// Every topic on this side is on the other, too. Of an undeclared one enough has been said.
+    /// Reports topics of `mentions` that `others` does not have. An undeclared topic is reported elsewhere.
     fn unmatched(
         &self,
         mentions: &[Mention<'_>],
         others: &[Mention<'_>],
-        (code, lack): (&str, &str),
-        reader: &mut Reader<'_>,
+        lack: &Lack,
+        problems: &mut Vec<Problem>,
     ) {
         let known: BTreeSet<_> = others.iter().map(|mention| mention.topic).collect();
         let is_declared =
@@ -101,17 +99,17 @@ impl Declared {
         for mention in mentions {
             let is_missing = is_declared(mention.topic) && !known.contains(mention.topic);
             if is_missing && reported.insert(mention.topic) {
-                let message = format!("{lack} the topic `{}`", mention.topic);
+                let message = format!("{} the topic `{}`", lack.what, mention.topic);
                 let hint = match mention.list {
                     "subscribe" => "add it to the `publishes` of a handler, or remove it here",
                     _ => "add a consumer that subscribes to it, or remove it here",
                 };
-                mention.report((code, message), hint.to_owned(), reader);
+                mention.report(lack.code, message, hint.to_owned(), problems);
             }
         }
     }
 
-    /// The manifest, where everything could be read.
+    /// The manifest, if everything could be read.
     pub(super) fn into_manifest(self) -> Option<Manifest> {
         let producers = self.producers.into_iter().map(|(name, producer)| {
             let publishes = names(producer.publishes);
@@ -131,10 +129,10 @@ impl Declared {
 }
 
 impl Mention<'_> {
-    fn report(&self, (code, message): (&str, String), hint: String, reader: &mut Reader<'_>) {
+    fn report(&self, code: &str, message: String, hint: String, problems: &mut Vec<Problem>) {
         let path = [self.group, self.handler, self.list].map(str::to_owned);
         let path = path.into_iter().chain([self.index.to_string()]).collect();
-        reader.problems.push(Problem { path, hint: Some(hint), ..Problem::new(code, message) });
+        problems.push(Problem { path, hint: Some(hint), ..Problem::new(code, message) });
     }
 }
 
@@ -156,7 +154,18 @@ fn mentions<'a>(
     })
 }
 
-/// How to speak of a topic that has two handlers where it may have one.
+/// The text of a problem with a topic that only one side mentions.
+struct Lack {
+    code: &'static str,
+    what: &'static str,
+}
+
+const NO_SUBSCRIBER: Lack =
+    Lack { code: "topic_without_subscriber", what: "no consumer subscribes to" };
+
+const NO_PUBLISHER: Lack = Lack { code: "topic_without_publisher", what: "nothing publishes to" };
+
+/// The text of a problem with a topic that has two handlers and may have one.
 struct Repetition {
     code: &'static str,
     how: &'static str,
@@ -175,21 +184,21 @@ const TWO_CONSUMERS: Repetition = Repetition {
     hint: "give each consumer a topic of its own, and publish to both",
 };
 
-/// A topic belongs to one handler on this side.
-fn repeated(mentions: &[Mention<'_>], told: &Repetition, reader: &mut Reader<'_>) {
+/// Reports topics that belong to several handlers.
+fn repeated(mentions: &[Mention<'_>], text: &Repetition, problems: &mut Vec<Problem>) {
     let mut first_by_topic = BTreeMap::new();
     for mention in mentions {
         let first = first_by_topic.entry(mention.topic).or_insert(mention.handler);
         if *first != mention.handler {
             let message =
-                format!("the topic `{}` is already {} `{first}`", mention.topic, told.how);
-            mention.report((told.code, message), told.hint.to_owned(), reader);
+                format!("the topic `{}` is already {} `{first}`", mention.topic, text.how);
+            mention.report(text.code, message, text.hint.to_owned(), problems);
         }
     }
 }
 
-/// A consumer that feeds itself never ends.
-fn own_topics(emitted: &[Mention<'_>], subscribed: &[Mention<'_>], reader: &mut Reader<'_>) {
+/// Reports consumers that publish to a topic they subscribe to: they would never end.
+fn own_topics(emitted: &[Mention<'_>], subscribed: &[Mention<'_>], problems: &mut Vec<Problem>) {
     for mention in emitted {
         let is_own =
             |other: &&Mention<'_>| (other.topic, other.handler) == (mention.topic, mention.handler);
@@ -199,7 +208,7 @@ fn own_topics(emitted: &[Mention<'_>], subscribed: &[Mention<'_>], reader: &mut 
                 mention.handler, mention.topic
             );
             let hint = "publish to another topic, or come back with `wakeAt`".to_owned();
-            mention.report(("own_topic", message), hint, reader);
+            mention.report("own_topic", message, hint, problems);
         }
     }
 }

@@ -1,10 +1,10 @@
-//! Words for messages.
+//! Words for the messages of problems.
 
 use serde_json::Value;
 
-use super::FUNCTION;
+use crate::workflow::problem::FUNCTION;
 
-/// What kind of value it is.
+/// The kind of a value.
 pub(super) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
@@ -23,7 +23,7 @@ pub(super) fn listed(words: &[&str]) -> String {
     quoted.join(", ")
 }
 
-/// The word that was probably meant: at most a third of it differs.
+/// The word that was probably meant: at most a third of its characters differ.
 pub(super) fn nearest<'w>(
     written: &str,
     words: impl IntoIterator<Item = &'w (impl AsRef<str> + ?Sized + 'w)>,
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slip_is_recognised_and_another_word_is_not() {
+    fn a_typing_mistake_is_recognised_and_another_word_is_not() {
         let words = ["subscribe", "publishes", "prepare", "mutate", "next"];
 
         assert_eq!(nearest("subscribes", &words), Some("subscribe"));

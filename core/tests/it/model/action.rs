@@ -1,73 +1,73 @@
-//! What can happen in the model, and what keeps it in order.
+//! What can happen in the model, and the guards that keep it correct.
 
-/// What keeps the world in order; the tests remove one at a time.
+/// A guard that keeps the model correct. The tests remove one at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Guard {
-    /// The store writes only what the holder of the newest claim on an active run asks for.
+    /// The store accepts writes only under the newest claim of an active run.
     Fence,
-    /// Before a request leaves, its worker looks whether it still trusts its lease.
-    LastLook,
-    /// The ledger row is written before the request leaves.
+    /// Before a worker sends a request, it checks that its lease is still safe.
+    LastCheck,
+    /// The ledger row is written before the request is sent.
     LedgerFirst,
-    /// A missing answer proves nothing.
+    /// A missing answer does not prove that the effect did not happen.
     Doubt,
-    /// A missing effect proves something only once no request can be on its way any more.
+    /// A missing effect proves that it did not happen only when no request can be under way any more.
     Absence,
-    /// A run is taken only from a worker whose lease has ended, or whose process has.
+    /// A run is recovered only if its lease has ended, or the process of its worker.
     Expiry,
-    /// A worker trusts less than the whole lease.
+    /// For a worker, less than the whole lease is safe.
     Margin,
-    /// Trust counts from before the store was asked, not from its answer.
-    AskedAt,
-    /// A worker that leaves hands back nothing that may still be sent.
+    /// The safe time counts from before the request to the store, not from its answer.
+    RequestTime,
+    /// A worker that stops hands back no run whose request may still be sent.
     HandBack,
-    /// Somebody looks for runs whose lease has ended.
+    /// Some worker recovers runs whose lease has ended.
     Rescue,
 }
 
-/// Something that happens.
+/// One event in the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// Time passes, unnoticed by the clock of one worker perhaps.
+    /// A tick of time passes. The clock of one worker may lose it.
     Tick { slow: Option<usize> },
-    /// Anyone takes the run from a worker that is lost.
+    /// Any worker recovers the run of a lost one.
     Recover,
-    /// Anyone looks an effect in doubt up.
+    /// Any worker looks an effect in doubt up.
     LookUp,
-    /// A request is obeyed.
-    Obey,
-    /// A worker goes on. It may be frozen between any two of its steps, for as long as it likes.
+    /// The service executes a request.
+    Execute,
+    /// A worker takes a step. It may be frozen between any two steps for any time.
     By(usize, Step),
 }
 
 /// What a worker does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// It comes by time to work.
-    Time(Time),
-    /// It has a last look, and the request leaves.
+    /// It claims a run or renews its lease.
+    Lease(LeaseStep),
+    /// It checks its lease a last time, and sends the request.
     Send,
-    /// It writes how far it has come.
+    /// It writes its progress.
     Report(Report),
-    /// It stops and hands back.
-    Leave,
-    /// It drops the run without a word.
+    /// It stops and hands its run back.
+    HandBack,
+    /// It gives the run up without writing anything.
     GiveUp,
     /// Its process ends.
     Crash,
 }
 
-/// How a worker comes by time to work.
+/// How a worker gets a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Time {
-    /// It asks for a run, or for more time with the one it has. What it asked before is lost.
-    Ask,
-    /// The store gives it the run, and it hears so.
+pub(crate) enum LeaseStep {
+    /// It requests a run, or a renewal. An earlier request is dropped.
+    Request,
+    /// The store gives it the run, and it receives the answer.
     Claim,
-    /// The store gives it more time.
+    /// The store renews its lease.
     Renew,
-    /// It hears of that.
-    Hear,
+    /// It receives the renewal.
+    ReceiveRenewal,
 }
 
 /// What a worker writes.
@@ -76,12 +76,12 @@ pub(crate) enum Report {
     /// `prepare` returned.
     Prepared,
     /// The ledger row.
-    Begun,
-    /// The last look told it not to send.
+    MutationBegun,
+    /// The last check of its lease failed, and it sent nothing.
     TooLate,
-    /// The answer, or a look at once, says that the effect is there.
+    /// The answer, or an immediate look-up, says that the effect happened.
     Applied,
-    /// The answer says that it is not and will not be.
+    /// The answer says that the effect did not and will not happen.
     Refused,
     /// There was no answer.
     Unanswered,
@@ -90,38 +90,38 @@ pub(crate) enum Report {
 }
 
 const STEPS: [Step; 15] = [
-    Step::Time(Time::Ask),
-    Step::Time(Time::Claim),
-    Step::Time(Time::Renew),
-    Step::Time(Time::Hear),
+    Step::Lease(LeaseStep::Request),
+    Step::Lease(LeaseStep::Claim),
+    Step::Lease(LeaseStep::Renew),
+    Step::Lease(LeaseStep::ReceiveRenewal),
     Step::Send,
     Step::Report(Report::Prepared),
-    Step::Report(Report::Begun),
+    Step::Report(Report::MutationBegun),
     Step::Report(Report::TooLate),
     Step::Report(Report::Applied),
     Step::Report(Report::Refused),
     Step::Report(Report::Unanswered),
     Step::Report(Report::Done),
-    Step::Leave,
+    Step::HandBack,
     Step::GiveUp,
     Step::Crash,
 ];
 
 impl Action {
-    /// Everything that may ever happen.
+    /// All possible events.
     pub(crate) fn all() -> Vec<Self> {
-        let mut all = vec![Self::Recover, Self::LookUp, Self::Obey];
+        let mut all = vec![Self::Recover, Self::LookUp, Self::Execute];
         all.extend([None, Some(0), Some(1)].map(|slow| Self::Tick { slow }));
         all.extend([0, 1].into_iter().flat_map(|by| STEPS.map(|step| Self::By(by, step))));
         all
     }
 
-    /// Whether it still happens where the first worker is frozen for ever and nothing else goes wrong.
+    /// Whether it still happens if the first worker is frozen for ever and nothing else fails.
     pub(crate) fn helps(self) -> bool {
         match self {
-            Self::Tick { .. } | Self::Recover | Self::LookUp | Self::Obey => true,
-            Self::By(by, Step::Time(_) | Step::Send | Step::Report(_)) => by != 0,
-            Self::By(_, Step::Leave | Step::GiveUp | Step::Crash) => false,
+            Self::Tick { .. } | Self::Recover | Self::LookUp | Self::Execute => true,
+            Self::By(by, Step::Lease(_) | Step::Send | Step::Report(_)) => by != 0,
+            Self::By(_, Step::HandBack | Step::GiveUp | Step::Crash) => false,
         }
     }
 }

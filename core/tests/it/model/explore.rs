@@ -1,4 +1,4 @@
-//! The search: every world that can come about, breadth first, so that the shortest way to a broken property is found.
+//! The search: visits every reachable world, breadth first, so that it finds the shortest path to a broken property.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -9,20 +9,20 @@ use crate::model::world::World;
 /// Something that must hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Property {
-    /// The operation has one effect outside at most.
+    /// The operation has at most one effect outside.
     OneEffect,
-    /// It is committed once at most.
+    /// It is committed at most once.
     OneCommit,
-    /// The store takes it for done, and commits it, only if the effect is there.
+    /// The store records the effect, and commits, only if the effect happened.
     NoEmptyCommit,
-    /// A write under a claim that is lost changes nothing.
+    /// A write under a lost claim changes nothing.
     LostClaimsWriteNothing,
-    /// No two workers are sure of the run at the same time.
-    OneAtWork,
-    /// A run is never recovered from a worker that is sure of it.
-    NothingTakenFromTheLiving,
-    /// Whatever happened: with one worker frozen for ever, the other can still bring the operation to its end.
-    AlwaysAWayOut,
+    /// At most one worker at a time has a safe lease.
+    OneWorker,
+    /// A run is never recovered while a worker has a safe lease of it.
+    NoRecoveryFromALivingWorker,
+    /// In every world: if one worker is frozen for ever, the other can still finish the operation.
+    CanAlwaysFinish,
 }
 
 impl Property {
@@ -31,9 +31,9 @@ impl Property {
         Self::OneCommit,
         Self::NoEmptyCommit,
         Self::LostClaimsWriteNothing,
-        Self::OneAtWork,
-        Self::NothingTakenFromTheLiving,
-        Self::AlwaysAWayOut,
+        Self::OneWorker,
+        Self::NoRecoveryFromALivingWorker,
+        Self::CanAlwaysFinish,
     ];
 
     fn is_broken_by(self, before: &World, action: Action, after: &World) -> bool {
@@ -45,30 +45,33 @@ impl Property {
                 matches!(action, Action::By(by, _) if before.has_lost_its_run(by))
                     && !after.has_same_store(before)
             }
-            Self::OneAtWork => after.n_at_work() > 1,
-            Self::NothingTakenFromTheLiving => action == Action::Recover && before.n_at_work() > 0,
-            // Of the whole search, not of one step.
-            Self::AlwaysAWayOut => false,
+            Self::OneWorker => after.n_working() > 1,
+            Self::NoRecoveryFromALivingWorker => {
+                action == Action::Recover && before.n_working() > 0
+            }
+            // A property of the whole search, not of one step.
+            Self::CanAlwaysFinish => false,
         }
     }
 }
 
-/// What a search came to.
+/// The result of a search.
 #[derive(Debug)]
 pub(crate) struct Search {
     pub(crate) n_worlds: usize,
-    /// What happened in none of them.
+    /// The actions that happened in no world.
     pub(crate) never: Vec<Action>,
-    /// What is broken, and what has to happen for that.
+    /// The broken property, and the actions that lead to it.
     pub(crate) broken: Option<(Property, Vec<Action>)>,
 }
 
-/// How a world was reached first: from which, by what.
-type Way = Option<(usize, Action)>;
+/// How a world was reached first: from which world, by which action.
+type Predecessor = Option<(usize, Action)>;
 
-/// Looks for a way to break one of `properties` where a guard is `removed`.
+/// Searches for a path that breaks one of `properties` while a guard is `removed`.
 pub(crate) fn search(properties: &[Property], removed: Option<Guard>) -> Search {
-    let (mut worlds, mut ways): (Vec<World>, Vec<Way>) = (vec![World::new()], vec![None]);
+    let (mut worlds, mut predecessors): (Vec<World>, Vec<Predecessor>) =
+        (vec![World::new()], vec![None]);
     let mut known = HashMap::from([(World::new(), 0)]);
     let mut helping = Vec::new();
     let actions = Action::all();
@@ -80,14 +83,14 @@ pub(crate) fn search(properties: &[Property], removed: Option<Guard>) -> Search 
             never.retain(|it| *it != action);
             let broken = properties.iter().find(|it| it.is_broken_by(&before, action, &after));
             if let Some(&property) = broken {
-                let path = path(&ways, Some((at, action)));
+                let path = path(&predecessors, Some((at, action)));
                 return Search { n_worlds: worlds.len(), never, broken: Some((property, path)) };
             }
             let to = match known.entry(after) {
                 Entry::Occupied(entry) => *entry.get(),
                 Entry::Vacant(entry) => {
                     worlds.push(entry.key().clone());
-                    ways.push(Some((at, action)));
+                    predecessors.push(Some((at, action)));
                     *entry.insert(worlds.len() - 1)
                 }
             };
@@ -97,8 +100,10 @@ pub(crate) fn search(properties: &[Property], removed: Option<Guard>) -> Search 
         }
         at += 1;
     }
-    let lost = properties.contains(&Property::AlwaysAWayOut).then(|| dead_end(&worlds, helping));
-    let broken = lost.flatten().map(|lost| (Property::AlwaysAWayOut, path(&ways, ways[lost])));
+    let lost = properties.contains(&Property::CanAlwaysFinish).then(|| dead_end(&worlds, helping));
+    let broken = lost
+        .flatten()
+        .map(|lost| (Property::CanAlwaysFinish, path(&predecessors, predecessors[lost])));
     Search { n_worlds: worlds.len(), never, broken }
 }
 
@@ -106,22 +111,22 @@ pub(crate) fn search(properties: &[Property], removed: Option<Guard>) -> Search 
 fn dead_end(worlds: &[World], mut helping: Vec<(usize, usize)>) -> Option<usize> {
     helping.sort_unstable();
     let mut open: Vec<usize> = (0..worlds.len()).filter(|&at| worlds[at].is_over()).collect();
-    let mut has_way_out = vec![false; worlds.len()];
+    let mut can_finish = vec![false; worlds.len()];
     while let Some(at) = open.pop() {
-        if !std::mem::replace(&mut has_way_out[at], true) {
+        if !std::mem::replace(&mut can_finish[at], true) {
             let begin = helping.partition_point(|&(to, _)| to < at);
             let before = helping[begin..].iter().take_while(|&&(to, _)| to == at);
-            open.extend(before.map(|&(_, from)| from).filter(|&from| !has_way_out[from]));
+            open.extend(before.map(|&(_, from)| from).filter(|&from| !can_finish[from]));
         }
     }
-    has_way_out.iter().position(|has| !has)
+    can_finish.iter().position(|has| !has)
 }
 
-fn path(ways: &[Way], mut last: Way) -> Vec<Action> {
+fn path(predecessors: &[Predecessor], mut last: Predecessor) -> Vec<Action> {
     let mut path = Vec::new();
     while let Some((from, action)) = last {
         path.push(action);
-        last = ways[from];
+        last = predecessors[from];
     }
     path.reverse();
     path

@@ -5,25 +5,25 @@ use windlass_core::{
     StopContext,
 };
 
-use crate::model::action::{Action, Guard, Report, Step, Time};
+use crate::model::action::{Action, Guard, LeaseStep, Report, Step};
 
 /// The length of a lease, in ticks of the database's clock.
 const LEASE: u8 = 3;
 
-/// How much of it a worker trusts; the rest is for clocks that run unevenly.
-const TRUSTED: u8 = 2;
+/// How much of it is safe for a worker. The rest is a margin for clocks that run unevenly.
+const SAFE: u8 = 2;
 
-/// A request that left is obeyed, and seen to be, before so many ticks have passed, or never.
+/// A request is executed within this number of ticks, or never.
 const FLIGHT: u8 = 2;
 
-/// How long something is trusted still, by the clock of a worker, which may lose one tick meanwhile.
+/// How long a lease is still safe by the clock of its worker, which may lose one tick in that time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Trust {
+struct SafeTime {
     ticks: u8,
     lost_one: bool,
 }
 
-impl Trust {
+impl SafeTime {
     const OVER: Self = Self { ticks: 0, lost_one: false };
 
     fn pass(&mut self, is_slow: bool) {
@@ -37,51 +37,51 @@ impl Trust {
     }
 }
 
-/// A worker asks the store for a run, or for more time with the one it has.
+/// A request of a worker for a run, or for a renewal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Asked {
-    /// What the answer is worth when it comes.
-    trust: Trust,
+struct LeaseRequest {
+    /// The safe time that the answer gives when it arrives.
+    safe: SafeTime,
     was_renewed: bool,
 }
 
-/// A run as the worker knows it that drives it, or believes that it does.
+/// A run as its worker knows it. The worker may have lost it without knowing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct HeldRun {
+struct KnownRun {
     run: RunState,
-    /// Whether nobody has claimed anything since. Fences are compared for nothing else, so the model needs no numbers.
+    /// Whether its claim is the newest. Fences are compared only for that, so the model needs no numbers.
     is_newest: bool,
-    trust: Trust,
+    safe: SafeTime,
     has_sent: bool,
-    /// It has said that it stops; its last steps may still be under way.
-    leaves: bool,
+    /// The worker has handed it back. Its last steps may still be under way.
+    is_leaving: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 struct Worker {
-    asked: Option<Asked>,
-    held: Option<HeldRun>,
+    requested: Option<LeaseRequest>,
+    claimed: Option<KnownRun>,
 }
 
 impl Worker {
-    fn trusts(&self) -> bool {
-        self.held.is_some_and(|held| held.trust.ticks > 0)
+    fn is_safe(&self) -> bool {
+        self.claimed.is_some_and(|claimed| claimed.safe.ticks > 0)
     }
 
-    /// Whether it means to go on with its run.
-    fn is_at_work(&self) -> bool {
-        self.trusts() && self.held.is_some_and(|held| !held.leaves)
+    /// Whether it continues its run.
+    fn is_working(&self) -> bool {
+        self.is_safe() && self.claimed.is_some_and(|claimed| !claimed.is_leaving)
     }
 }
 
-/// The open run of the workflow, or its last one. A run that stops before its end is followed by another at once.
+/// The open run of the workflow, or the last one. A run that stops before its end is followed by another at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Store {
     run: RunState,
     lease: u8,
     /// The process that claimed it has ended, and its lock with it.
     is_orphan: bool,
-    /// How long a missing effect proves nothing yet.
+    /// How long a missing effect proves nothing.
     absence_in: u8,
     commits: u8,
 }
@@ -91,7 +91,7 @@ struct Store {
 pub(crate) struct World {
     store: Store,
     workers: [Worker; 2],
-    /// The requests on their way, by the ticks that they have left.
+    /// The requests under way, by the ticks that they have left.
     on_their_way: [u8; FLIGHT as usize],
     effects: u8,
 }
@@ -120,15 +120,15 @@ impl World {
         self.store.run.is_post_mutation()
     }
 
-    /// How many workers are sure of the run.
-    pub(crate) fn n_at_work(&self) -> usize {
-        self.workers.iter().filter(|worker| worker.is_at_work()).count()
+    /// How many workers have a safe lease and continue the run.
+    pub(crate) fn n_working(&self) -> usize {
+        self.workers.iter().filter(|worker| worker.is_working()).count()
     }
 
-    /// Whether `worker` believes that it has the run, and has it no more.
+    /// Whether `worker` has lost its run without knowing.
     pub(crate) fn has_lost_its_run(&self, worker: usize) -> bool {
-        let held = self.workers[worker].held;
-        held.is_some_and(|held| !held.is_newest || self.store.run.status != Status::Active)
+        let claimed = self.workers[worker].claimed;
+        claimed.is_some_and(|claimed| !claimed.is_newest || self.store.run.status != Status::Active)
     }
 
     pub(crate) fn has_same_store(&self, other: &Self) -> bool {
@@ -152,7 +152,7 @@ impl World {
                 only_if(happened || self.store.absence_in == 0)?;
                 next.store.write(&run.reconcile(happened).ok()?, removed);
             }
-            Action::Obey => {
+            Action::Execute => {
                 next.take_request()?;
                 next.effects = next.effects.saturating_add(1).min(2);
             }
@@ -167,13 +167,13 @@ impl World {
         self.on_their_way.rotate_left(1);
         self.on_their_way[usize::from(FLIGHT) - 1] = 0;
         for (at, worker) in self.workers.iter_mut().enumerate() {
-            if let Some(held) = &mut worker.held {
-                held.trust.pass(slow == Some(at));
+            if let Some(claimed) = &mut worker.claimed {
+                claimed.safe.pass(slow == Some(at));
             }
-            if let Some(asked) = &mut worker.asked {
-                asked.trust.pass(slow == Some(at));
+            if let Some(requested) = &mut worker.requested {
+                requested.safe.pass(slow == Some(at));
             }
-            worker.asked = worker.asked.filter(|asked| asked.trust.ticks > 0);
+            worker.requested = worker.requested.filter(|requested| requested.safe.ticks > 0);
         }
     }
 
@@ -186,29 +186,30 @@ impl World {
     fn step(&mut self, by: usize, step: Step, removed: Option<Guard>) -> Option<()> {
         let (worker, run) = (self.workers[by], self.store.run);
         match step {
-            Step::Time(time) => self.keep_time(by, time, removed)?,
+            Step::Lease(step) => self.lease_step(by, step, removed)?,
             Step::Report(report) => self.report(by, report, removed)?,
             Step::Send => {
-                let held = worker.held?;
+                let claimed = worker.claimed?;
                 let may = match removed {
-                    Some(Guard::LedgerFirst) => held.run.phase == Phase::Prepared,
-                    _ => held.run.phase == Phase::Mutating,
+                    Some(Guard::LedgerFirst) => claimed.run.phase == Phase::Prepared,
+                    _ => claimed.run.phase == Phase::Mutating,
                 };
-                let dares = worker.trusts() || removed == Some(Guard::LastLook);
-                only_if(may && dares && !held.has_sent)?;
+                let may_send = worker.is_safe() || removed == Some(Guard::LastCheck);
+                only_if(may && may_send && !claimed.has_sent)?;
                 self.on_their_way[usize::from(FLIGHT) - 1] += 1;
-                self.workers[by].held = Some(HeldRun { has_sent: true, ..held });
+                self.workers[by].claimed = Some(KnownRun { has_sent: true, ..claimed });
             }
-            Step::Leave => {
-                let held = worker.held.filter(|held| held.is_newest && !held.leaves)?;
+            Step::HandBack => {
+                let claimed =
+                    worker.claimed.filter(|claimed| claimed.is_newest && !claimed.is_leaving)?;
                 only_if(!run.is_uncertain() || removed == Some(Guard::HandBack))?;
                 self.store.write(&run.hand_back(Recourse::LookUp).ok()?, removed);
-                let held = Some(HeldRun { leaves: true, ..held });
-                self.workers[by] = Worker { asked: None, held };
+                let claimed = Some(KnownRun { is_leaving: true, ..claimed });
+                self.workers[by] = Worker { requested: None, claimed };
             }
             Step::GiveUp => self.workers[by] = Worker::default(),
             Step::Crash => {
-                let has_it = worker.held.is_some_and(|held| held.is_newest);
+                let has_it = worker.claimed.is_some_and(|claimed| claimed.is_newest);
                 self.store.is_orphan |= has_it && run.status == Status::Active;
                 self.workers[by] = Worker::default();
             }
@@ -216,70 +217,74 @@ impl World {
         Some(())
     }
 
-    /// The worker asks the store for time, and is given it.
-    fn keep_time(&mut self, by: usize, time: Time, removed: Option<Guard>) -> Option<()> {
-        let ticks = if removed == Some(Guard::Margin) { LEASE } else { TRUSTED };
-        let full = Trust { ticks, lost_one: false };
-        let worth = |asked: Asked| if removed == Some(Guard::AskedAt) { full } else { asked.trust };
-        let Worker { asked, held } = self.workers[by];
-        match (time, asked, held) {
-            (Time::Ask, _, held) => {
-                let wants = match held {
+    /// The worker requests a lease and gets it.
+    fn lease_step(&mut self, by: usize, step: LeaseStep, removed: Option<Guard>) -> Option<()> {
+        let ticks = if removed == Some(Guard::Margin) { LEASE } else { SAFE };
+        let fresh = SafeTime { ticks, lost_one: false };
+        let safe_time_of = |requested: LeaseRequest| {
+            if removed == Some(Guard::RequestTime) { fresh } else { requested.safe }
+        };
+        let Worker { requested, claimed } = self.workers[by];
+        match (step, requested, claimed) {
+            (LeaseStep::Request, _, claimed) => {
+                let wants = match claimed {
                     None => self.store.run.status == Status::Queued,
-                    Some(held) => !held.leaves,
+                    Some(claimed) => !claimed.is_leaving,
                 };
                 only_if(wants)?;
-                self.workers[by].asked = Some(Asked { trust: full, was_renewed: false });
+                self.workers[by].requested = Some(LeaseRequest { safe: fresh, was_renewed: false });
             }
-            (Time::Claim, Some(asked), None) => {
+            (LeaseStep::Claim, Some(requested), None) => {
                 let run = self.store.run.claim().ok()?.run;
                 self.store = Store { run, lease: LEASE, ..self.store };
-                for other in self.workers.iter_mut().filter_map(|worker| worker.held.as_mut()) {
+                for other in self.workers.iter_mut().filter_map(|worker| worker.claimed.as_mut()) {
                     other.is_newest = false;
                 }
-                let held = HeldRun {
+                let claimed = KnownRun {
                     run,
                     is_newest: true,
-                    trust: worth(asked),
+                    safe: safe_time_of(requested),
                     has_sent: false,
-                    leaves: false,
+                    is_leaving: false,
                 };
-                self.workers[by] = Worker { asked: None, held: Some(held) };
+                self.workers[by] = Worker { requested: None, claimed: Some(claimed) };
             }
-            (Time::Renew, Some(asked), Some(held)) if !asked.was_renewed => {
-                only_if(held.is_newest && self.store.run.status == Status::Active)?;
+            (LeaseStep::Renew, Some(requested), Some(claimed)) if !requested.was_renewed => {
+                only_if(claimed.is_newest && self.store.run.status == Status::Active)?;
                 self.store.lease = LEASE;
-                self.workers[by].asked = Some(Asked { was_renewed: true, ..asked });
+                self.workers[by].requested = Some(LeaseRequest { was_renewed: true, ..requested });
             }
-            (Time::Hear, Some(asked), Some(held)) if asked.was_renewed => {
-                let held = HeldRun { trust: worth(asked), ..held };
-                self.workers[by] = Worker { asked: None, held: Some(held) };
+            (LeaseStep::ReceiveRenewal, Some(requested), Some(claimed))
+                if requested.was_renewed =>
+            {
+                let claimed = KnownRun { safe: safe_time_of(requested), ..claimed };
+                self.workers[by] = Worker { requested: None, claimed: Some(claimed) };
             }
             _ => return None,
         }
         Some(())
     }
 
-    /// The worker writes how far it has come.
+    /// The worker writes its progress.
     fn report(&mut self, by: usize, report: Report, removed: Option<Guard>) -> Option<()> {
         let worker = self.workers[by];
-        let held = worker.held?;
-        let is_mutating = held.run.phase == Phase::Mutating;
+        let claimed = worker.claimed?;
+        let is_mutating = claimed.run.phase == Phase::Mutating;
         only_if(match report {
-            Report::Prepared => held.run.phase == Phase::Preparing,
-            Report::Begun => held.run.phase == Phase::Prepared,
-            Report::TooLate => is_mutating && !held.has_sent && !worker.trusts(),
-            Report::Applied => is_mutating && held.has_sent && self.effects > 0,
-            Report::Refused => is_mutating && held.has_sent && self.take_request().is_some(),
-            Report::Unanswered => is_mutating && held.has_sent,
-            Report::Done => matches!(held.run.phase, Phase::Mutated | Phase::Emitting),
+            Report::Prepared => claimed.run.phase == Phase::Preparing,
+            Report::MutationBegun => claimed.run.phase == Phase::Prepared,
+            Report::TooLate => is_mutating && !claimed.has_sent && !worker.is_safe(),
+            Report::Applied => is_mutating && claimed.has_sent && self.effects > 0,
+            Report::Refused => is_mutating && claimed.has_sent && self.take_request().is_some(),
+            Report::Unanswered => is_mutating && claimed.has_sent,
+            Report::Done => matches!(claimed.run.phase, Phase::Mutated | Phase::Emitting),
         })?;
         let from = match removed {
-            // Whoever writes takes what it remembers for true.
-            Some(Guard::Fence) => held.run,
-            _ if held.is_newest && self.store.run.status == Status::Active => self.store.run,
+            // Without the fence the worker's own state counts.
+            Some(Guard::Fence) => claimed.run,
+            _ if claimed.is_newest && self.store.run.status == Status::Active => self.store.run,
             _ => {
-                // It is refused, and drops the run.
+                // The store refuses, and the worker gives the run up.
                 self.workers[by] = Worker::default();
                 return Some(());
             }
@@ -288,7 +293,7 @@ impl World {
         let run = changes.run;
         self.store.write(&changes, removed);
         self.workers[by] = if run.status == Status::Active {
-            Worker { held: Some(HeldRun { run, ..held }), ..worker }
+            Worker { claimed: Some(KnownRun { run, ..claimed }), ..worker }
         } else {
             Worker::default()
         };
@@ -296,7 +301,7 @@ impl World {
     }
 }
 
-/// What the core makes of a report.
+/// What the core decides for a report.
 fn decide(
     run: RunState,
     report: Report,
@@ -305,7 +310,7 @@ fn decide(
     let failure = Failure::network("the model says so");
     match report {
         Report::Prepared => run.prepared(),
-        Report::Begun => run.begin_mutation(1),
+        Report::MutationBegun => run.begin_mutation(1),
         Report::Applied => run.apply_mutation(),
         Report::Unanswered if removed == Some(Guard::Doubt) => run.apply_mutation(),
         Report::Unanswered => run.doubt_mutation(&failure, Recourse::LookUp),
@@ -321,7 +326,7 @@ fn decide(
 }
 
 impl Store {
-    /// Writes what the core decided, and enqueues what follows.
+    /// Writes what the core decided, and enqueues the next run.
     fn write(&mut self, changes: &Changes, removed: Option<Guard>) {
         self.run = changes.run;
         if self.run.status.is_open() {
