@@ -1,7 +1,7 @@
 //! The limit of a script's stack.
 #![expect(unsafe_code, reason = "V8 takes the limit as an address")]
 
-/// What V8's own machinery, which does not look at the limit, may need on top of a script's stack.
+/// How much stack V8's own code, which ignores the limit, may need in addition to a script's stack.
 pub(crate) const RESERVE_BYTES: usize = 2 << 20;
 
 /// Limits the stack of scripts to `bytes` below the caller. The isolate has to be used on the calling thread, and from

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use windlass_core::{Retention, Status, WorkerId, WorkflowId, WorkflowStatus, WorkspaceId};
 use windlass_store::{
-    Heartbeat, RunFilter, Session, SharedStore, StartSession, StoreError, WorkerInfo,
+    ClaimScope, Heartbeat, RunFilter, Session, SharedStore, StartSession, StoreError, WorkerInfo,
 };
 
 use self::busy_period::BusyPeriod;
@@ -135,7 +135,7 @@ impl Engine {
     /// ended by then are handed back to the store.
     ///
     /// # Errors
-    /// [`EngineError`] if the store refuses for a reason that time does not mend, or on a bug.
+    /// [`EngineError`] if the store refuses for a reason that waiting does not help, or on a bug.
     pub async fn serve(&self, shutdown: CancellationToken) -> Result<(), EngineError> {
         self.with_heartbeats(async {
             let mut wake_ups = self.store.wake_ups();
@@ -203,18 +203,19 @@ impl Engine {
         self.with_heartbeats(async {
             self.recover_dead().await?;
             recover(&*self.store, &[]).await?;
-            self.settle_doubts((workspace, workflow)).await?;
+            self.settle_doubts(workspace, workflow).await?;
             let mut wake_ups = self.store.wake_ups();
             let started = StartSession { workspace, workflow, actor: actor.to_owned() };
             let session = self.store.start_session(started).await?;
             let mut tasks = Tasks::new();
             loop {
                 recover(&*self.store, &[]).await?;
-                let claimed = self.poller.claim(Some((workspace, workflow))).await?;
+                let scope = ClaimScope::Workflow(workspace, workflow);
+                let claimed = self.poller.claim(scope).await?;
                 self.poller.spawn_runs(claimed, &mut tasks);
                 let present = self.store.session(workspace, session).await?;
                 let is_waiting =
-                    tasks.is_empty() && self.waits_for_person((workspace, workflow)).await?;
+                    tasks.is_empty() && self.waits_for_person(workspace, workflow).await?;
                 if present.result.is_some() || is_waiting {
                     return Ok(present);
                 }
@@ -230,9 +231,13 @@ impl Engine {
     }
 
     /// Looks up the effects of a workflow that are in doubt, before a session depends on them.
-    async fn settle_doubts(&self, of: (WorkspaceId, WorkflowId)) -> Result<(), EngineError> {
+    async fn settle_doubts(
+        &self,
+        workspace: WorkspaceId,
+        workflow: WorkflowId,
+    ) -> Result<(), EngineError> {
         let mut tasks = Tasks::new();
-        self.poller.spawn_lookups(Some(of), &mut tasks).await?;
+        self.poller.spawn_lookups(Some((workspace, workflow)), &mut tasks).await?;
         while let Some(ended) = tasks.join_next().await {
             check(ended)?;
         }
@@ -254,7 +259,8 @@ impl Engine {
     /// Whether a person has stopped the workflow, so that its queued run waits for that person.
     async fn waits_for_person(
         &self,
-        (workspace, workflow): (WorkspaceId, WorkflowId),
+        workspace: WorkspaceId,
+        workflow: WorkflowId,
     ) -> Result<bool, StoreError> {
         let found = self.store.find_workflow(workspace, &workflow.to_string()).await?;
         if found.status == WorkflowStatus::Active {

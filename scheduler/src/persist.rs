@@ -9,7 +9,7 @@ use windlass_store::Result;
 const DELAY: ExponentialDelay =
     ExponentialDelay { first: Duration::from_millis(50), longest: Duration::from_secs(5) };
 
-/// Calls `operation` until it succeeds or fails with an error that a later attempt would not mend.
+/// Calls `operation` until it succeeds or fails with an error that a later attempt would not avoid.
 ///
 /// Every operation of the store may be called again, also if only its answer was lost. The caller stops the attempts by dropping the
 /// future, which happens when the lease of the run is lost.

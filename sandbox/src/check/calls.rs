@@ -113,7 +113,7 @@ impl<'a> Visit<'a> for TryFinder<'_> {
 }
 
 /// The names that are bound inside the outermost function around a place. They hide what is declared at the top level;
-/// where exactly in the function they are bound is not asked.
+/// the position in the function at which they are bound does not matter.
 #[derive(Default)]
 pub(super) struct Scopes {
     functions: u32,

@@ -55,7 +55,7 @@ impl Finder {
         for variable in &variables.declarations {
             let BindingPattern::BindingIdentifier(id) = &variable.id else { continue };
             let name = id.name.to_string();
-            // The declaration that the host looks for may be of any kind.
+            // `workflow` itself may be declared in any way.
             if name != "workflow" && !variables.kind.is_const() {
                 let kind = variables.kind.as_str();
                 let message = format!("`{name}` is declared with `{kind}` at the top level");

@@ -60,7 +60,7 @@ impl Poller {
     ) -> Result<Option<Duration>, StoreError> {
         let is_full = self.slots.free() == 0;
         if let Some(left) = busy.left() {
-            let claimed = self.claim(None).await?;
+            let claimed = self.claim(self.any_run()).await?;
             if is_full || !claimed.runs.is_empty() {
                 self.spawn_runs(claimed, tasks);
                 return Ok(Some(left));
@@ -109,7 +109,7 @@ impl Poller {
         }
         // What was done just now may have enqueued runs.
         if is_now(agenda.run) || n_done > 0 {
-            let claimed = self.claim(None).await?;
+            let claimed = self.claim(self.any_run()).await?;
             n_done += claimed.runs.len();
             self.spawn_runs(claimed, tasks);
         }
@@ -131,20 +131,18 @@ impl Poller {
         Ok(n_claimed)
     }
 
-    /// Claims runs, of one workflow or of all, as many as slots are free.
-    pub(super) async fn claim(
-        &self,
-        of: Option<(WorkspaceId, WorkflowId)>,
-    ) -> Result<ClaimedRuns, StoreError> {
+    /// The scope of all runs that this worker may claim.
+    fn any_run(&self) -> ClaimScope {
+        ClaimScope::Matching(self.filter.clone())
+    }
+
+    /// Claims runs of `scope`, as many as slots are free.
+    pub(super) async fn claim(&self, scope: ClaimScope) -> Result<ClaimedRuns, StoreError> {
         let claimed_after = BootInstant::now();
         let limit = self.slots.free();
         if limit == 0 {
             return Ok(ClaimedRuns { runs: Vec::new(), claimed_after });
         }
-        let scope = match of {
-            Some((workspace, workflow)) => ClaimScope::Workflow(workspace, workflow),
-            None => ClaimScope::Matching(self.filter.clone()),
-        };
         let params = ClaimRuns { worker: self.worker, limit, lease: self.lease, scope };
         Ok(ClaimedRuns { runs: self.store.claim_runs(params).await?, claimed_after })
     }

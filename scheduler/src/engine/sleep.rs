@@ -40,7 +40,7 @@ impl StoreBackoff {
     /// How long to sleep after a poll.
     ///
     /// # Errors
-    /// Those of the poll that time does not mend.
+    /// Those of the poll that waiting does not help.
     pub(super) fn after(
         &mut self,
         poll: Result<Option<Duration>, EngineError>,

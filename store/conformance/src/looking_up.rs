@@ -1,8 +1,9 @@
 //! Doubts that a tool can look up: attempts that are counted, spaced and given up.
 
 use serde_json::json;
-use windlass_core::{LookupResult, 
-    Action, EventStatus, Failure, MutationStatus, Phase, ResolutionKind, ResolvedBy, Status,
+use windlass_core::{
+    Action, EventStatus, Failure, LookupResult, MutationStatus, Phase, ResolutionKind, ResolvedBy,
+    Status,
 };
 
 use crate::world::{TestStore, World, seconds};

@@ -1,9 +1,9 @@
 //! Doubts: settled by a person or by looking, once.
 
 use serde_json::json;
-use windlass_core::{LookupResult, 
-    Action, EventStatus, Id, MutationId, MutationStatus, Outcome, Phase, ResolutionKind,
-    ResolvedBy, Status, WorkflowStatus,
+use windlass_core::{
+    Action, EventStatus, Id, LookupResult, MutationId, MutationStatus, Outcome, Phase,
+    ResolutionKind, ResolvedBy, Status, WorkflowStatus,
 };
 
 use crate::world::{TestStore, World, start};

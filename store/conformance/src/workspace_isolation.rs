@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
-use windlass_core::{LookupResult, 
-    Action, EventStatus, Failure, FailureClass, LimitKey, ResolutionKind, RunLimit,
+use windlass_core::{
+    Action, EventStatus, Failure, FailureClass, LimitKey, LookupResult, ResolutionKind, RunLimit,
 };
 
 use crate::isolation::{Boundary, all_events, claim_by, everything, logs_of, seen_by};

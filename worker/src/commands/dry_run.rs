@@ -19,8 +19,10 @@ pub(crate) async fn run(
     workflow: WorkflowId,
 ) -> Result<Ending> {
     let copy = service.copy_for_dry_run(workflow, context.settings.policy.clone()).await?;
-    let options =
-        EngineOptions { mutation_mode: MutationMode::Capture, ..EngineOptions::from(&context.settings) };
+    let options = EngineOptions {
+        mutation_mode: MutationMode::Capture,
+        ..EngineOptions::from(&context.settings)
+    };
     // The crash tests count the fault points of the real store.
     let context_without_faults = Context { faults: None, ..context.clone() };
     let engine = engine::assemble(

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use windlass_api::service::start_sandbox;
 use windlass_core::{Clock as _, Failure, Id as _, MutationId, SystemClock, WorkerId, WorkspaceId};
-use windlass_scheduler::{MutationMode, Engine, EngineParts, Observer, Registry, Tool};
+use windlass_scheduler::{Engine, EngineParts, MutationMode, Observer, Registry, Tool};
 use windlass_store::{ClaimFilter, ScriptMessage, SharedStore, StoreError, WorkerInfo};
 use windlass_tools::secrets::{Secrets, Standing};
 use windlass_tools::{self as tools, Notification, Notifier, ToolsConfig, ensure_roots};
@@ -28,7 +28,11 @@ pub(crate) struct EngineOptions {
 
 impl From<&Settings> for EngineOptions {
     fn from(settings: &Settings) -> Self {
-        Self { slots: settings.slots, filter: ClaimFilter::default(), mutation_mode: MutationMode::Execute }
+        Self {
+            slots: settings.slots,
+            filter: ClaimFilter::default(),
+            mutation_mode: MutationMode::Execute,
+        }
     }
 }
 

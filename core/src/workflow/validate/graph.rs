@@ -47,13 +47,13 @@ impl Declared {
     /// Reports everything that does not fit together.
     pub(super) fn check(&self, problems: &mut Vec<Problem>) {
         let producers = self.producers.iter().flat_map(|(handler, producer)| {
-            mentions(&producer.publishes, handler, ("producers", "publishes"))
+            mentions(&producer.publishes, handler, "producers", "publishes")
         });
         let subscriptions = self.consumers.iter().flat_map(|(handler, consumer)| {
-            mentions(&consumer.subscribe, handler, ("consumers", "subscribe"))
+            mentions(&consumer.subscribe, handler, "consumers", "subscribe")
         });
         let emissions = self.consumers.iter().flat_map(|(handler, consumer)| {
-            mentions(&consumer.publishes, handler, ("consumers", "publishes"))
+            mentions(&consumer.publishes, handler, "consumers", "publishes")
         });
         let produced: Vec<_> = producers.collect();
         let subscribed: Vec<_> = subscriptions.collect();
@@ -143,7 +143,8 @@ fn names(list: Vec<Named>) -> BTreeSet<String> {
 fn mentions<'a>(
     list: &'a [Named],
     handler: &'a str,
-    (group, key): (&'static str, &'static str),
+    group: &'static str,
+    key: &'static str,
 ) -> impl Iterator<Item = Mention<'a>> {
     list.iter().map(move |named| Mention {
         topic: &named.name,

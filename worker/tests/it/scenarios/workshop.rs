@@ -12,7 +12,7 @@ use windlass_core::{
     Problem, RunId, Timestamp, WorkerId, WorkflowId, WorkspaceId, digest_text,
 };
 use windlass_sandbox::{Sandbox, Script};
-use windlass_scheduler::{Callable, MutationMode, Engine, EngineParts, Registry, Tool};
+use windlass_scheduler::{Callable, Engine, EngineParts, MutationMode, Registry, Tool};
 use windlass_store::{
     ActivateScript, Bump, ClaimFilter, ControlWorkflow, Event, EventFilter, Input, Layer, Layered,
     LogFilter, Mutation, Run, RunFilter, SaveScript, Session, SharedStore, WorkerInfo, Workflow,
