@@ -1,6 +1,8 @@
 //! The tools that come with Windlass, none of which needs an account, and those of connectors.
 
 mod config;
+mod environment;
+mod error_text;
 mod files;
 mod http;
 mod mail;
@@ -22,6 +24,7 @@ pub use config::{
     EndpointConfig, FilesConfig, FoundConfig, HttpConfig, LookUpConfig, ToolsConfig,
     ToolsConfigError,
 };
+pub use environment::Environment;
 pub use files::ensure_roots;
 pub use notify::{Notification, Notifier};
 

@@ -1,12 +1,13 @@
 //! What every command is given, and how it opens the database.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use windlass_api::service::Service;
 use windlass_core::WorkspaceId;
 use windlass_store::{Location, PostgresEnvironment, SharedStore};
-use windlass_tools::mcp::{Connectors, Places};
+use windlass_tools::mcp::{ConnectorOptions, Connectors};
 use windlass_tools::secrets::Secrets;
 
 use crate::cli::{DEFAULT_WORKSPACE, Global};
@@ -89,7 +90,7 @@ impl Context {
         let config = folder.join(FILE_NAME);
         let global = Global { config: Some(config.clone()), ..self.global.clone() };
         let settings = Settings::load(global.settings_source(), &self.folder)?;
-        let secrets = Arc::new(Secrets::load(&settings.secrets, &settings.root));
+        let secrets = Arc::new(Secrets::load(&settings.secrets, &settings.root, environment));
         self.log.keep_out(&secrets);
         let connectors = connectors(&settings, &secrets, &self.actor);
         let hint = self.hint.with_config(&config);
@@ -124,12 +125,18 @@ impl Context {
     }
 }
 
+/// A variable of this process's environment.
+pub(crate) fn environment(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
 /// The connectors of a configuration.
 pub(crate) fn connectors(settings: &Settings, secrets: &Arc<Secrets>, actor: &str) -> Connectors {
-    let places = Places {
+    let options = ConnectorOptions {
         root: settings.root.clone(),
         snapshots: settings.connectors_folder(),
         actor: actor.to_owned(),
+        environment,
     };
-    Connectors::new(&settings.mcp, secrets, places)
+    Connectors::new(&settings.mcp, secrets, options)
 }

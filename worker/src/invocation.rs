@@ -14,7 +14,7 @@ use windlass_tools::secrets::Secrets;
 use crate::cli::{Cli, Command};
 use crate::commands;
 use crate::config::Settings;
-use crate::context::{Context, connectors};
+use crate::context::{Context, connectors, environment};
 use crate::exit::{CommandError, Ending, Result};
 use crate::faults::Faults;
 use crate::hint::CommandHint;
@@ -102,7 +102,7 @@ fn execute(invocation: Invocation, log: Log) -> Result<Ending> {
 fn new_context(invocation: &Invocation, folder: &Path, log: Log) -> Result<Context> {
     let Invocation { cli, hint } = invocation;
     let settings = Settings::load(cli.global.settings_source(), folder)?;
-    let secrets = Arc::new(Secrets::load(&settings.secrets, &settings.root));
+    let secrets = Arc::new(Secrets::load(&settings.secrets, &settings.root, environment));
     log.keep_out(&secrets);
     let actor = actor();
     let connectors = connectors(&settings, &secrets, &actor);

@@ -46,7 +46,7 @@ impl Write for Log {
         match self.secrets.get() {
             Some(secrets) => {
                 let entry = String::from_utf8_lossy(entry);
-                io::stderr().write_all(secrets.blot(&entry).as_bytes())?;
+                io::stderr().write_all(secrets.redact(&entry).as_bytes())?;
             }
             None => io::stderr().write_all(entry)?,
         }

@@ -8,7 +8,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use windlass_core::{Failure, FailureClass};
 
-use crate::ToolsConfigError;
+use crate::config::ToolsConfigError;
 use crate::method::off_thread;
 
 /// The folders of `[tools.files] roots`.

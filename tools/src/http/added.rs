@@ -10,7 +10,7 @@ use windlass_core::Failure;
 
 use super::allow::Entry;
 use super::request::{Outgoing, header_value, is_reserved};
-use crate::ToolsConfigError;
+use crate::config::ToolsConfigError;
 use crate::secrets::{SecretError, Secrets};
 
 /// The headers of all servers. Scripts neither see nor replace them.

@@ -6,7 +6,7 @@ use reqwest::Url;
 use windlass_core::{Failure, FailureClass};
 
 use super::address::is_public;
-use crate::ToolsConfigError;
+use crate::config::ToolsConfigError;
 
 /// The allowed servers.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use serde_json::Value;
 use windlass_core::Failure;
 
 use super::allow::AllowList;
-use crate::ToolsConfigError;
+use crate::config::ToolsConfigError;
 use crate::config::{EndpointConfig, LookUpConfig};
 
 /// What stands for the idempotency key.

@@ -28,16 +28,13 @@ use self::wire::{SystemLookup, Wire};
 use super::config::{HttpConfig, ToolsConfigError, mib_to_bytes};
 use super::method::{Description, Method, Typed};
 use super::notify::identity;
-use crate::secrets::Secrets;
+use crate::secrets::{MIN_SECRET_BYTES, Secrets};
 
 /// How many redirects a look follows.
 const MAX_REDIRECTS: usize = 5;
 
 /// How much of a refusal a message quotes, in characters.
 const QUOTED_CHARS: usize = 300;
-
-/// What is shorter than this is no secret, and too common to be blotted out.
-const SECRET_BYTES: usize = 6;
 
 const GET_DOCS: &str = "\
 Looks at a page or asks a service: `Http.get({url, headers?})` → `{status, headers, body}`.
@@ -306,9 +303,9 @@ impl Http {
     ) -> Failure {
         let said = answer::text(None, body);
         // Before it is cropped: of a secret that is cut in two neither half would be known again.
-        let said = self.secrets.blot(&said);
+        let said = self.secrets.redact(&said);
         let mut said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-        for secret in outgoing.secrets().iter().filter(|it| it.len() >= SECRET_BYTES) {
+        for secret in outgoing.secrets().iter().filter(|it| it.len() >= MIN_SECRET_BYTES) {
             said = said.replace(secret, "…");
         }
         let said: String = said.chars().take(QUOTED_CHARS).collect();

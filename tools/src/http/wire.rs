@@ -1,6 +1,5 @@
 //! Sends a request: to an address that was checked, over a connection of its own.
 
-use std::error::Error;
 use std::fmt::Debug;
 use std::io;
 use std::net::SocketAddr;
@@ -13,6 +12,7 @@ use windlass_scheduler::ToolError;
 
 use super::allow::{AllowList, Server};
 use super::request::Outgoing;
+use crate::error_text::innermost_message;
 use crate::tls;
 
 /// Finds the addresses of a name.
@@ -65,13 +65,16 @@ impl Wire {
         let host = outgoing.url.host_str().unwrap_or_default();
         match timeout_at(until, request.send()).await {
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(err)) if err.is_connect() || err.is_builder() => Err(ToolError::not_sent(
-                unanswered(host, &format!("could not connect to `{host}`: {}", innermost(&err))),
-            )),
+            Ok(Err(err)) if err.is_connect() || err.is_builder() => {
+                Err(ToolError::not_sent(unanswered(
+                    host,
+                    &format!("could not connect to `{host}`: {}", innermost_message(&err)),
+                )))
+            }
             Ok(Err(err)) => {
                 let message = format!(
                     "the connection to `{host}` broke before its answer: {}",
-                    innermost(&err)
+                    innermost_message(&err)
                 );
                 Err(ToolError::maybe_sent(unanswered(host, &message)))
             }
@@ -99,7 +102,10 @@ impl Wire {
             .user_agent(concat!("windlass/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|err| {
-                Failure::internal(format!("could not set up a connection: {}", innermost(&err)))
+                Failure::internal(format!(
+                    "could not set up a connection: {}",
+                    innermost_message(&err)
+                ))
             })
     }
 
@@ -131,15 +137,6 @@ fn unanswered(host: &str, message: &str) -> Failure {
 pub(super) fn of_server(host: &str, class: FailureClass, message: String) -> Failure {
     let service = Service { name: format!("http {host}"), account: None };
     Failure { service: Some(Box::new(service)), ..Failure::new(class, message) }
-}
-
-/// What happened at the bottom. What is above it says little, and may show the URL with its query.
-fn innermost(err: &dyn Error) -> String {
-    let mut innermost = err;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string()
 }
 
 #[cfg(test)]

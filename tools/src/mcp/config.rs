@@ -1,4 +1,4 @@
-//! `[mcp.NAME]`: the servers that are asked for tools, and what is known of those tools beyond what the servers say.
+//! `[mcp.NAME]`: the servers, and what the configuration adds to their own descriptions of their tools.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,7 +17,7 @@ use super::names;
 /// `[mcp]`: the connectors by name.
 pub type McpConfig = BTreeMap<ConnectorName, ServerConfig>;
 
-/// The name of a connector: it stands in commands, in messages and in the name of a file.
+/// The name of a connector. It appears in commands, in messages and in the name of a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct ConnectorName(String);
@@ -26,10 +26,10 @@ impl TryFrom<String> for ConnectorName {
     type Error = &'static str;
 
     fn try_from(name: String) -> Result<Self, Self::Error> {
-        let is_good = name.starts_with(|first: char| first.is_ascii_alphabetic())
+        let is_valid = name.starts_with(|first: char| first.is_ascii_alphabetic())
             && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
             && name.len() <= 64;
-        if is_good {
+        if is_valid {
             Ok(Self(name))
         } else {
             Err(
@@ -49,13 +49,13 @@ impl fmt::Display for ConnectorName {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(try_from = "RawServer")]
 pub struct ServerConfig {
-    /// How it is reached.
+    /// How to reach it.
     pub endpoint: Endpoint,
-    /// What scripts call it, where that is not its name.
+    /// Its namespace in scripts, if that is not its name.
     pub namespace: Option<String>,
-    /// How long a call may take at most.
+    /// The longest time that a call may take.
     pub timeout: Duration,
-    /// What is known of single tools, by the names that the server gives them.
+    /// Settings of single tools, by the server's names for them.
     pub tools: BTreeMap<String, ToolConfig>,
 }
 
@@ -66,13 +66,13 @@ impl ServerConfig {
     }
 }
 
-/// How a server is reached. Values of `env` and `headers` may be secrets.
+/// How to reach a server. Values of `env` and `headers` may be secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Endpoint {
-    /// A process that is spoken to over its standard input and output.
+    /// A process. Requests go to its standard input, responses come from its standard output.
     Process {
-        /// The program: a path, relative to the configuration, or a name that is looked for in `PATH`.
+        /// The program: a path, relative to the configuration, or a name that is searched in `PATH`.
         command: String,
         /// Its arguments.
         args: Vec<String>,
@@ -81,72 +81,73 @@ pub enum Endpoint {
         /// Its working folder, relative to the configuration.
         dir: PathBuf,
     },
-    /// A URL that speaks streamable HTTP.
+    /// A URL with the transport "streamable HTTP".
     Http {
-        /// Where.
+        /// The URL.
         url: String,
-        /// What is sent with every request.
+        /// The headers of every request.
         headers: BTreeMap<String, String>,
     },
 }
 
-/// `[mcp.NAME.tools.TOOL]`: what is known of one tool.
+/// `[mcp.NAME.tools.TOOL]`: settings of one tool.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ToolConfig {
-    /// What a call does, whatever the server says.
+    /// What a call does. It overrides what the server says.
     #[serde(deserialize_with = "effect")]
     pub effect: Option<Effect>,
-    /// What an answer that reports an error says of a change.
-    pub errors: Errors,
-    /// The argument in which the idempotency key travels. Scripts do not see it.
+    /// What an error result says about the effect.
+    pub errors: ErrorMeaning,
+    /// The argument that carries the idempotency key. Scripts do not see it.
     pub key_argument: Option<String>,
-    /// How the effect of a call is looked up.
+    /// How to look up the effect of a call.
     pub reconcile: Option<ReconcileConfig>,
 }
 
-/// What an answer that reports an error says of a change.
+/// What an error result says about the effect of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Errors {
-    /// The tool refuses before it acts.
+pub enum ErrorMeaning {
+    /// The tool had no effect.
     Refused,
-    /// The tool may have acted before it failed.
+    /// The tool may have had an effect before it failed.
     #[default]
     Unknown,
 }
 
-/// `reconcile`: how the effect of a call is looked up.
+/// `reconcile`: how to look up the effect of a call.
 ///
-/// A text among `arguments` and in the condition that is a reference is replaced by what it refers to: `$input` by the input
-/// of the call, `$input/entities/0/name` by a part of it (a JSON pointer), and `$key` by the idempotency key.
+/// `arguments` and the condition may contain references: `$input` is the input of the call, `$input/entities/0/name` a part of
+/// it (a JSON pointer), and `$key` the idempotency key.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReconcileConfig {
-    /// A tool of the same server that reads.
+    /// The reading tool of the same server that is called.
     pub tool: String,
-    /// What it is asked.
+    /// Its arguments.
     #[serde(default)]
     pub arguments: Map<String, Value>,
-    /// When its answer shows the effect.
-    pub found: Found,
-    /// How long after the request a missing effect proves that it did not happen; without it never.
+    /// The condition under which its result shows the effect.
+    pub found: FoundCondition,
+    /// How long after the request a missing effect proves that it did not happen. Without this it never proves that.
     pub absence_after_s: Option<u64>,
-    /// What an error of that tool says where there is nothing, for example `ENOENT`. Every other error tells nothing.
+    /// A part of the error message by which that tool says that there is no effect, for example `ENOENT`. Other errors show
+    /// nothing.
     pub absent_error: Option<String>,
 }
 
-/// `found`: a condition on an answer. It holds where one of the values that the path selects fits; without `equals` and
-/// `contains`, where it selects any.
+/// `found`: a condition on a result. It holds if one of the values that the path selects matches. Without `equals` and
+/// `contains`, it holds if the path selects any value.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Found {
+pub struct FoundCondition {
     /// A `JSONPath`, for example `$.entities[*].name`.
     #[serde(deserialize_with = "json_path")]
     pub path: JsonPath,
-    /// What the value is.
+    /// The value must equal this.
     pub equals: Option<Value>,
-    /// A text that the value, a text, has in it, or a value that the value, a list, has among its own.
+    /// The value must be a text with this part, or a list with this item.
     pub contains: Option<Value>,
 }
 
@@ -172,7 +173,7 @@ fn effect<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Ef
     }))
 }
 
-/// `[mcp.NAME]` as it is written.
+/// `[mcp.NAME]` before validation.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawServer {
@@ -227,12 +228,12 @@ impl TryFrom<RawServer> for ServerConfig {
 }
 
 fn check_namespace(namespace: Option<&str>) -> Result<(), String> {
-    let is_good = |it: &str| {
+    let is_valid = |it: &str| {
         it.starts_with(|first: char| first.is_ascii_uppercase())
             && it.chars().all(|c| c.is_ascii_alphanumeric())
     };
     match namespace {
-        Some(namespace) if !is_good(namespace) => Err(format!(
+        Some(namespace) if !is_valid(namespace) => Err(format!(
             "`{namespace}` cannot be a namespace: begin with a capital letter, then letters and digits"
         )),
         _ => Ok(()),
@@ -246,9 +247,9 @@ fn check_http(url: &str, headers: &BTreeMap<String, String>) -> Result<(), Strin
         return Err("`url` is none of `http:` or `https:`".into());
     }
     for (name, value) in headers {
-        let is_good =
+        let is_valid =
             HeaderName::try_from(name.as_str()).is_ok() && HeaderValue::from_str(value).is_ok();
-        if !is_good {
+        if !is_valid {
             return Err(format!("`{name}` cannot be sent as a header"));
         }
     }
@@ -284,7 +285,7 @@ mod tests {
         assert_eq!(server.namespace(name), "Memory");
         assert_eq!(server.timeout, Duration::from_secs(30));
         let tool = &server.tools["create_entities"];
-        assert_eq!((tool.effect, tool.errors), (Some(Effect::Mutation), Errors::Refused));
+        assert_eq!((tool.effect, tool.errors), (Some(Effect::Mutation), ErrorMeaning::Refused));
         assert_eq!(tool.reconcile.as_ref().unwrap().absence_after_s, Some(2));
     }
 

@@ -1,4 +1,4 @@
-//! A connection to a server that answers.
+//! One connection to a server.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,20 +19,20 @@ use super::definition::Definition;
 /// How long a server may take to list its tools.
 const LIST_TIME: Duration = Duration::from_secs(30);
 
-/// A list that goes on after so many pages goes round in circles.
+/// A list with more pages probably never ends.
 const MAX_PAGES: usize = 100;
 
-/// Our side of the protocol: it offers a server nothing, and listens to one thing.
+/// Our side of the protocol. It offers the server nothing and handles one notification.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Client {
-    list: Arc<ListNews>,
+    list_version: Arc<ListVersion>,
 }
 
-/// What was heard of changes of the list.
+/// Counts the changes of the server's list of tools.
 #[derive(Debug, Default)]
-struct ListNews {
-    n_heard: AtomicU64,
-    heard: Notify,
+struct ListVersion {
+    number: AtomicU64,
+    changed: Notify,
 }
 
 impl ClientHandler for Client {
@@ -42,8 +42,8 @@ impl ClientHandler for Client {
     }
 
     async fn on_tool_list_changed(&self, _context: NotificationContext<RoleClient>) {
-        self.list.n_heard.fetch_add(1, Ordering::SeqCst);
-        self.list.heard.notify_one();
+        self.list_version.number.fetch_add(1, Ordering::SeqCst);
+        self.list_version.changed.notify_one();
     }
 }
 
@@ -51,43 +51,43 @@ impl ClientHandler for Client {
 #[derive(Debug)]
 pub(super) struct Connection {
     peer: Peer<RoleClient>,
-    list: Arc<ListNews>,
-    known: Mutex<Known>,
+    list_version: Arc<ListVersion>,
+    cache: Mutex<ToolCache>,
     close: CancellationToken,
 }
 
-/// What is known of the server's tools, and how much was heard of changes before it was asked.
+/// The tools of the last list, and the version of the list before it was asked for.
 #[derive(Debug, Default)]
-struct Known {
+struct ToolCache {
     tools: Option<Arc<[Definition]>>,
-    n_heard: u64,
+    version: u64,
 }
 
-/// The tools that a server has now.
+/// The server's current tools.
 #[derive(Debug, Clone)]
-pub(super) struct Listed {
+pub(super) struct ToolList {
     pub(super) tools: Arc<[Definition]>,
-    /// Whether they were asked for just now, and not before.
+    /// Whether the server was asked just now.
     pub(super) is_new: bool,
 }
 
-/// What keeps a connection going. It ends with the connection, and the transport is closed then.
-pub(super) type Line = RunningService<RoleClient, Client>;
+/// Runs a connection. It ends when the connection is lost or closed, and closes the transport.
+pub(super) type Session = RunningService<RoleClient, Client>;
 
-/// Shakes hands with a server. The connection lasts until `close` is cancelled; that it was lost cancels it too.
+/// Shakes hands with a server. Cancelling `close` closes the connection; when the connection is lost, `close` is cancelled.
 pub(super) async fn connect<T, E, A>(
     transport: T,
     close: CancellationToken,
-) -> Result<(Connection, Line), ClientInitializeError>
+) -> Result<(Connection, Session), ClientInitializeError>
 where
     T: IntoTransport<RoleClient, E, A>,
     E: std::error::Error + Send + Sync + 'static,
 {
     let client = Client::default();
-    let list = Arc::clone(&client.list);
-    let line = client.serve_with_ct(transport, close.clone()).await?;
-    let connection = Connection { peer: line.peer().clone(), list, known: Mutex::default(), close };
-    Ok((connection, line))
+    let list_version = Arc::clone(&client.list_version);
+    let session = client.serve_with_ct(transport, close.clone()).await?;
+    let peer = session.peer().clone();
+    Ok((Connection { peer, list_version, cache: Mutex::default(), close }, session))
 }
 
 impl Connection {
@@ -101,43 +101,43 @@ impl Connection {
         self.close.cancel();
     }
 
-    /// Ends when the connection is lost or closed.
+    /// Waits until the connection is lost or closed.
     pub(super) async fn closed(&self) {
         self.close.cancelled().await;
     }
 
-    /// Ends when the server says that its tools have changed.
-    pub(super) async fn list_changed(&self) {
-        self.list.heard.notified().await;
+    /// Waits until the server says that its tools have changed.
+    pub(super) async fn tools_changed(&self) {
+        self.list_version.changed.notified().await;
     }
 
-    /// What is known of the tools may be wrong: they are asked for before the next call.
-    pub(super) fn doubt_list(&self) {
-        self.list.n_heard.fetch_add(1, Ordering::SeqCst);
+    /// Has the tools listed again before the next call, because the known ones may be wrong.
+    pub(super) fn invalidate_tools(&self) {
+        self.list_version.number.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// The tools that the server has now; it is asked where they may have changed.
-    pub(super) async fn tools(&self) -> Result<Listed, ServiceError> {
-        let mut known = self.known.lock().await;
-        let n_heard = self.list.n_heard.load(Ordering::SeqCst);
-        if let Some(tools) = known.tools.as_ref().filter(|_| known.n_heard == n_heard) {
-            return Ok(Listed { tools: Arc::clone(tools), is_new: false });
+    /// The server's current tools. The server is asked only if they may have changed.
+    pub(super) async fn tools(&self) -> Result<ToolList, ServiceError> {
+        let mut cache = self.cache.lock().await;
+        let version = self.list_version.number.load(Ordering::SeqCst);
+        if let Some(tools) = cache.tools.as_ref().filter(|_| cache.version == version) {
+            return Ok(ToolList { tools: Arc::clone(tools), is_new: false });
         }
         let tools: Arc<[Definition]> = self.list().await?.into();
-        *known = Known { tools: Some(Arc::clone(&tools)), n_heard };
-        Ok(Listed { tools, is_new: true })
+        *cache = ToolCache { tools: Some(Arc::clone(&tools)), version };
+        Ok(ToolList { tools, is_new: true })
     }
 
-    /// Asks for all pages. Past the library's own method, which may answer from memory.
+    /// Asks for all pages. Not with the library's own method, which may answer from a cache.
     async fn list(&self) -> Result<Vec<Definition>, ServiceError> {
         let mut tools = Vec::new();
         let mut cursor = None;
         for _page in 0..MAX_PAGES {
             let params = PaginatedRequestParams::default().with_cursor(cursor);
             let request = ClientRequest::ListToolsRequest(ListToolsRequest::with_param(params));
-            let answer = tokio::time::timeout(LIST_TIME, self.peer.send_request(request)).await;
-            let answer = answer.unwrap_or(Err(ServiceError::Timeout { timeout: LIST_TIME }))?;
-            let ServerResult::ListToolsResult(page) = answer else {
+            let response = tokio::time::timeout(LIST_TIME, self.peer.send_request(request)).await;
+            let response = response.unwrap_or(Err(ServiceError::Timeout { timeout: LIST_TIME }))?;
+            let ServerResult::ListToolsResult(page) = response else {
                 return Err(ServiceError::UnexpectedResponse);
             };
             tools.extend(page.tools.into_iter().map(Definition::from));
@@ -149,7 +149,7 @@ impl Connection {
         Err(ServiceError::UnexpectedResponse)
     }
 
-    /// Calls a tool. Where the future is dropped, the server is told that nobody waits any more.
+    /// Calls a tool. If the future is dropped, the server is told that the call is cancelled.
     pub(super) async fn call(
         &self,
         tool: &str,

@@ -1,11 +1,11 @@
-//! What a server says of a tool, and how two such lists differ.
+//! The definition of a tool by its server, and how two lists of definitions differ.
 
 use rmcp::model::ToolAnnotations;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use windlass_core::digest;
 
-/// What a server says of a tool: everything that a script, its author or Windlass goes by.
+/// Everything in a server's description of a tool that matters to a script, its author or Windlass.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Definition {
@@ -16,7 +16,7 @@ pub(super) struct Definition {
     pub(super) hints: Hints,
 }
 
-/// What a server claims that a tool does.
+/// What a server claims about a tool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Hints {
@@ -31,13 +31,13 @@ pub struct Hints {
 }
 
 impl Definition {
-    /// Equal for equal definitions, in whatever order a server writes their parts.
+    /// Equal for equal definitions. The order of properties does not matter.
     pub(super) fn digest(&self) -> String {
         let Self { name, description, input, output, hints } = self;
         digest(&json!([name, description, input, output, hints]))
     }
 
-    /// Which parts are different in `other`.
+    /// The names of the parts that differ in `other`.
     fn differences(&self, other: &Self) -> Vec<&'static str> {
         let is_same = |one: &Value, other: &Value| digest(one) == digest(other);
         let parts = [
@@ -75,28 +75,28 @@ impl From<&ToolAnnotations> for Hints {
     }
 }
 
-/// How a tool is different from what was accepted.
+/// The difference between a current tool and the accepted one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Change {
-    /// Its name, as the server has it.
+pub struct ToolChange {
+    /// The server's name for it.
     pub tool: String,
-    /// `added`, `removed`, or the parts that are different.
+    /// `added`, `removed`, or the parts that differ.
     pub what: String,
 }
 
-/// How the tools that a server has are different from those that were accepted.
-pub(super) fn changes(accepted: &[Definition], live: &[Definition]) -> Vec<Change> {
+/// The differences between the current tools of a server and the accepted ones.
+pub(super) fn changes(accepted: &[Definition], current: &[Definition]) -> Vec<ToolChange> {
     let named = |list: &'_ [Definition], name: &str| list.iter().position(|it| it.name == name);
-    let change = |tool: &Definition, what: String| Change { tool: tool.name.clone(), what };
-    let gone_or_different = accepted.iter().filter_map(|old| {
-        let Some(new) = named(live, &old.name).and_then(|idx| live.get(idx)) else {
+    let change = |tool: &Definition, what: String| ToolChange { tool: tool.name.clone(), what };
+    let removed_or_different = accepted.iter().filter_map(|old| {
+        let Some(new) = named(current, &old.name).and_then(|idx| current.get(idx)) else {
             return Some(change(old, "removed".to_owned()));
         };
         let parts = old.differences(new);
         (!parts.is_empty()).then(|| change(old, format!("different {}", parts.join(", "))))
     });
-    let added = live.iter().filter(|new| named(accepted, &new.name).is_none());
-    gone_or_different.chain(added.map(|new| change(new, "added".to_owned()))).collect()
+    let added = current.iter().filter(|new| named(accepted, &new.name).is_none());
+    removed_or_different.chain(added.map(|new| change(new, "added".to_owned()))).collect()
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! What went wrong with a server: whose fault it is, and whether a request was obeyed.
+//! Classifies failures of servers: who must act, and whether a failed request may have had an effect.
 
 #![expect(
     clippy::wildcard_enum_match_arm,
-    reason = "these enums have many variants and get more: what nobody thought of is in doubt"
+    reason = "these enums have many variants and get more: an unknown one counts as a possible effect"
 )]
 
 use std::error::Error;
@@ -17,14 +17,15 @@ use windlass_core::{Failure, FailureClass, Sent, Service};
 use windlass_scheduler::ToolError;
 
 use super::config::ConnectorName;
+use crate::error_text::innermost_message;
 
 type HttpError = StreamableHttpError<reqwest::Error>;
 
-/// How much of a server's own words is shown.
-const N_CHARS: usize = 500;
+/// The longest part of a server's message that is shown, in characters.
+const MAX_MESSAGE_CHARS: usize = 500;
 
-/// A failure that the server `name` has a part in.
-pub(super) fn of_server(
+/// A failure that names the server as its service.
+pub(super) fn server_failure(
     name: &ConnectorName,
     class: FailureClass,
     message: impl Into<String>,
@@ -33,19 +34,19 @@ pub(super) fn of_server(
     Failure { service: Some(Box::new(service)), ..Failure::new(class, message) }
 }
 
-/// The beginning of what a server said, in one line.
+/// The beginning of a server's message, in one line.
 pub(super) fn cropped(text: &str) -> String {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match text.char_indices().nth(N_CHARS - 1) {
-        Some((end, _)) if text.chars().count() > N_CHARS => {
+    match text.char_indices().nth(MAX_MESSAGE_CHARS - 1) {
+        Some((end, _)) if text.chars().count() > MAX_MESSAGE_CHARS => {
             format!("{}…", text.get(..end).unwrap_or(&text))
         }
         _ => text,
     }
 }
 
-/// A server that could not be started: nothing was asked of it.
-pub(super) fn of_spawn(name: &ConnectorName, command: &str, error: &io::Error) -> Failure {
+/// The failure of a process that could not be started. Nothing was sent.
+pub(super) fn spawn_failure(name: &ConnectorName, command: &str, error: &io::Error) -> Failure {
     let (class, advice) = match error.kind() {
         io::ErrorKind::NotFound => {
             (FailureClass::Internal, format!("install it, or correct `[mcp.{name}]`"))
@@ -55,14 +56,14 @@ pub(super) fn of_spawn(name: &ConnectorName, command: &str, error: &io::Error) -
         }
         _ => (FailureClass::Network, "see what the system lacks".to_owned()),
     };
-    of_server(name, class, format!("could not start `{command}` ({error}): {advice}"))
+    server_failure(name, class, format!("could not start `{command}` ({error}): {advice}"))
 }
 
-/// A server with which no connection came to be: nothing was asked of it.
-pub(super) fn of_start(name: &ConnectorName, error: &ClientInitializeError) -> Failure {
-    if let Some(http) = http_error(error_of_start(error)) {
-        let (class, _, message) = of_http(http);
-        return of_server(name, class, format!("could not connect to `{name}`: {message}"));
+/// The failure of a connection that could not be made. Nothing was sent.
+pub(super) fn connect_failure(name: &ConnectorName, error: &ClientInitializeError) -> Failure {
+    if let Some(http) = http_error(transport_error(error)) {
+        let (class, _, message) = http_failure(http);
+        return server_failure(name, class, format!("could not connect to `{name}`: {message}"));
     }
     let (class, message) = match error {
         ClientInitializeError::ConnectionClosed(_)
@@ -77,10 +78,10 @@ pub(super) fn of_start(name: &ConnectorName, error: &ClientInitializeError) -> F
         ),
         _ => (FailureClass::Internal, format!("`{name}` does not speak MCP as it should: {error}")),
     };
-    of_server(name, class, message)
+    server_failure(name, class, message)
 }
 
-fn error_of_start(error: &ClientInitializeError) -> &(dyn Error + 'static) {
+fn transport_error(error: &ClientInitializeError) -> &(dyn Error + 'static) {
     if let ClientInitializeError::TransportError { error, .. } = error {
         error.error.as_ref()
     } else {
@@ -88,20 +89,20 @@ fn error_of_start(error: &ClientInitializeError) -> &(dyn Error + 'static) {
     }
 }
 
-/// What is known of a request that got no answer, or an error for one.
+/// The error of a request without a result, and whether it may have had an effect.
 ///
-/// `checks_output` says that the server promises what it answers: several servers report an answer that breaks the promise
-/// as if the request had been wrong, after the tool has acted.
-pub(super) fn of_call(
+/// `checks_output` means that the tool has an output schema. Several servers report a result that does not fit the schema as
+/// if the request had been invalid, although the tool has already acted.
+pub(super) fn call_error(
     name: &ConnectorName,
     error: &ServiceError,
     checks_output: bool,
 ) -> ToolError {
     let (class, sent, message) = match error {
-        ServiceError::McpError(refusal) => of_refusal(refusal, checks_output),
+        ServiceError::McpError(refusal) => error_response(refusal, checks_output),
         ServiceError::TransportSend(transport) => match http_error(transport.error.as_ref()) {
-            Some(http) => of_http(http),
-            // A line that was not written to its end is none: its end is what a server waits for.
+            Some(http) => http_failure(http),
+            // The line was not written completely. A server acts only on complete lines.
             None => (FailureClass::Network, Sent::No, "it does not take requests".to_owned()),
         },
         ServiceError::TransportClosed => {
@@ -109,16 +110,16 @@ pub(super) fn of_call(
         }
         other => (FailureClass::Internal, Sent::Maybe, other.to_string()),
     };
-    ToolError { failure: of_server(name, class, format!("`{name}`: {message}")), sent }
+    ToolError { failure: server_failure(name, class, format!("`{name}`: {message}")), sent }
 }
 
-/// Whether the server has forgotten the session.
-pub(super) fn is_session_lost(error: &ServiceError) -> bool {
+/// Whether the server no longer knows the session.
+pub(super) fn is_session_expired(error: &ServiceError) -> bool {
     let ServiceError::TransportSend(transport) = error else { return false };
     matches!(http_error(transport.error.as_ref()), Some(HttpError::SessionExpired))
 }
 
-fn of_refusal(refusal: &ErrorData, checks_output: bool) -> (FailureClass, Sent, String) {
+fn error_response(refusal: &ErrorData, checks_output: bool) -> (FailureClass, Sent, String) {
     let message = format!("{} (error {})", cropped(&refusal.message), refusal.code.0);
     let (class, sent) = match refusal.code {
         ErrorCode::INVALID_PARAMS if checks_output => (FailureClass::Logic, Sent::Maybe),
@@ -135,13 +136,15 @@ fn http_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a HttpError> {
     error.downcast_ref().or_else(|| http_error(error.source()?))
 }
 
-fn of_http(error: &HttpError) -> (FailureClass, Sent, String) {
-    let status = |code: u16| of_status(StatusCode::from_u16(code).unwrap_or_default());
+fn http_failure(error: &HttpError) -> (FailureClass, Sent, String) {
+    let status = |code: u16| status_failure(StatusCode::from_u16(code).unwrap_or_default());
     match error {
-        HttpError::Client(error) if error.is_connect() || error.is_builder() => {
-            (FailureClass::Network, Sent::No, format!("could not connect: {}", innermost(error)))
-        }
-        HttpError::Client(error) => (FailureClass::Network, Sent::Maybe, innermost(error)),
+        HttpError::Client(error) if error.is_connect() || error.is_builder() => (
+            FailureClass::Network,
+            Sent::No,
+            format!("could not connect: {}", innermost_message(error)),
+        ),
+        HttpError::Client(error) => (FailureClass::Network, Sent::Maybe, innermost_message(error)),
         HttpError::AuthRequired(_) => status(401),
         HttpError::InsufficientScope(_) => status(403),
         HttpError::HttpStatus(error) => status(error.status),
@@ -150,9 +153,9 @@ fn of_http(error: &HttpError) -> (FailureClass, Sent, String) {
             Sent::No,
             "the server has forgotten this session; the next call begins another".to_owned(),
         ),
-        // The library keeps other statuses in its text alone.
+        // For other statuses the library has only a text.
         HttpError::UnexpectedServerResponse(text) => match status_in(text) {
-            Some(code) => of_status(code),
+            Some(code) => status_failure(code),
             None => (FailureClass::Internal, Sent::Maybe, cropped(text)),
         },
         HttpError::ReservedHeaderConflict(name) => (
@@ -168,8 +171,9 @@ fn status_in(text: &str) -> Option<StatusCode> {
     text.strip_prefix("HTTP ")?.get(..3)?.parse().ok()
 }
 
-/// A refusal (4xx) and a redirect, which is not followed, are definite; what a gateway or a server in trouble says is not.
-fn of_status(status: StatusCode) -> (FailureClass, Sent, String) {
+/// After a refusal (4xx) or a redirect, which is not followed, there is certainly no effect. After an error of a gateway or
+/// server (5xx) there may be one.
+fn status_failure(status: StatusCode) -> (FailureClass, Sent, String) {
     let (class, sent) = match status.as_u16() {
         401 => (FailureClass::Auth, Sent::No),
         402 => (FailureClass::Balance, Sent::No),
@@ -180,13 +184,4 @@ fn of_status(status: StatusCode) -> (FailureClass, Sent, String) {
         _ => (FailureClass::Network, Sent::Maybe),
     };
     (class, sent, format!("the server answered {status}"))
-}
-
-/// What happened at the bottom. What is above it may show the URL with its query.
-fn innermost(error: &dyn Error) -> String {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string()
 }

@@ -1,4 +1,4 @@
-//! Servers behind a URL.
+//! Servers that are reached by a URL.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -10,32 +10,31 @@ use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig
 use secrecy::ExposeSecret as _;
 use windlass_core::Failure;
 
-use super::MAX_ANSWER_BYTES;
-use super::plain::plain_text;
+use super::result::MAX_RESULT_BYTES;
 use crate::secrets::Secrets;
 use crate::tls;
 
 /// How long a connection may take to be made.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 
-/// The way to a server.
-pub(super) type Channel = StreamableHttpClientTransport<Client>;
+/// The transport to a server.
+pub(super) type HttpTransport = StreamableHttpClientTransport<Client>;
 
-/// Prepares the way to the server at `url`; nothing is sent yet.
-pub(super) fn open(
+/// The transport to the server at `url`. Sends nothing yet.
+pub(super) fn transport(
     url: &str,
     headers: &BTreeMap<String, String>,
     secrets: &Secrets,
-) -> Result<Channel, Failure> {
+) -> Result<HttpTransport, Failure> {
     let headers = headers.iter().map(|(name, value)| header(name, value, secrets));
     let headers = headers.collect::<Result<HashMap<_, _>, _>>()?;
-    // A session that the server forgot is begun anew by us: its tools may be others now.
+    // We reconnect ourselves after a session has expired, because the server's tools may have changed.
     let config = StreamableHttpClientTransportConfig::with_uri(url)
         .custom_headers(headers)
         .reinit_on_expired_session(false)
-        .max_sse_event_size(MAX_ANSWER_BYTES);
-    // Each request has a connection of its own: one that was kept could be closed by the other side at any moment, and
-    // whether a request was read before could then not be told.
+        .max_sse_event_size(MAX_RESULT_BYTES);
+    // Each request has a connection of its own. A reused connection could be closed by the server at any moment, and then
+    // nobody could tell whether the server had read the request.
     let client = Client::builder()
         .tls_backend_preconfigured(tls::client_config(url.starts_with("https:"))?)
         .connect_timeout(CONNECT_TIME)
@@ -55,8 +54,9 @@ fn header(
     secrets: &Secrets,
 ) -> Result<(HeaderName, HeaderValue), Failure> {
     let wrong = || Failure::internal(format!("`{name}` cannot be sent as a header"));
-    let mut plain = HeaderValue::from_str(plain_text(value, secrets)?.expose_secret())
-        .map_err(|_secret| wrong())?;
-    plain.set_sensitive(true);
-    Ok((HeaderName::try_from(name).map_err(|_wrong| wrong())?, plain))
+    let mut filled =
+        HeaderValue::from_str(secrets.fill(value).map_err(Failure::from)?.expose_secret())
+            .map_err(|_secret| wrong())?;
+    filled.set_sensitive(true);
+    Ok((HeaderName::try_from(name).map_err(|_wrong| wrong())?, filled))
 }

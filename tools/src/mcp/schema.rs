@@ -1,13 +1,13 @@
-//! From the schemas of a server to those that scripts are held to.
+//! Converts the schemas of a server to the schemas that scripts must follow.
 
 use serde_json::{Map, Value, json};
 
 use super::definition::Definition;
 
-/// What scripts pass: what the server takes, and nothing that it does not name, for a misspelt property would be ignored
-/// silently. `hidden` is an argument that scripts do not see.
+/// The schema of the input. It forbids properties that the server does not name, because the server would ignore a misspelt
+/// property silently. `hidden` is an argument that scripts do not see.
 pub(super) fn input(definition: &Definition, hidden: Option<&str>) -> Value {
-    let mut schema = plain(&definition.input);
+    let mut schema = without_dialect(&definition.input);
     schema.insert("additionalProperties".to_owned(), false.into());
     if let Some(hidden) = hidden {
         if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
@@ -20,10 +20,10 @@ pub(super) fn input(definition: &Definition, hidden: Option<&str>) -> Value {
     Value::Object(schema)
 }
 
-/// What scripts get: the structured answer where the server promises one, else its parts and their text.
+/// The schema of the result: the structured content if the tool has an output schema, else the parts and their text.
 pub(super) fn output(definition: &Definition) -> Value {
     match &definition.output {
-        Some(schema) => Value::Object(plain(schema)),
+        Some(schema) => Value::Object(without_dialect(schema)),
         None => json!({
             "type": "object",
             "properties": {
@@ -39,8 +39,8 @@ pub(super) fn output(definition: &Definition) -> Value {
     }
 }
 
-/// Without the dialect: all are read as 2020-12, from which the older ones that servers name differ in nothing they use.
-fn plain(schema: &Value) -> Map<String, Value> {
+/// The schema without its dialect. All are read as 2020-12: the parts that servers use are the same in older dialects.
+fn without_dialect(schema: &Value) -> Map<String, Value> {
     let mut schema = schema.as_object().cloned().unwrap_or_default();
     schema.shift_remove("$schema");
     schema

@@ -1,7 +1,7 @@
-//! One server: started when it is needed, started again when it has died, and stopped with this process.
+//! One server: started when it is needed, started again after it has died, and stopped with this process.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -18,17 +18,22 @@ use windlass_scheduler::ToolError;
 use super::config::{ConnectorName, Endpoint, ServerConfig};
 use super::connection::{self, Connection};
 use super::definition::{Definition, changes};
-use super::failure::{is_session_lost, of_call, of_server, of_start};
+use super::failure::{call_error, connect_failure, is_session_expired, server_failure};
 use super::{http, stdio};
+use crate::environment::Environment;
 use crate::secrets::Secrets;
 
-/// How long a server may take until it has listed its tools. Some are fetched from a registry first.
+/// How long a server may take to start and to list its tools. Some are downloaded from a registry first.
 const START_TIME: Duration = Duration::from_secs(60);
 
-/// How long to wait at most before a server that keeps dying is started again.
-const MAX_PAUSE: Duration = Duration::from_secs(60);
+/// The delay before a server is started again after one failed start. It doubles with each further one.
+const FIRST_RESTART_DELAY: Duration = Duration::from_secs(1);
 
-type Starting = Shared<BoxFuture<'static, Result<Arc<Connection>, Failure>>>;
+/// The longest delay before a server is started again.
+const MAX_RESTART_DELAY: Duration = Duration::from_secs(60);
+
+/// A connection that is being made or was made. All callers share the result.
+type PendingConnection = Shared<BoxFuture<'static, Result<Arc<Connection>, Failure>>>;
 
 /// A server.
 #[derive(Debug)]
@@ -37,6 +42,7 @@ pub(super) struct Server {
     pub(super) config: ServerConfig,
     secrets: Arc<Secrets>,
     root: PathBuf,
+    environment: Environment,
     state: Mutex<State>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -44,13 +50,13 @@ pub(super) struct Server {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The newest connection: being made, made, or lost.
-    newest: Option<Starting>,
-    /// How many connections were made or tried since one was of use.
-    n_in_vain: u32,
-    /// Why the last one did not come to be.
+    /// The latest connection: pending, open, or lost.
+    latest: Option<PendingConnection>,
+    /// How many starts there were since the last successful call.
+    n_failed_starts: u32,
+    /// Why the last connection could not be made.
     last_failure: Option<Failure>,
-    /// What scripts were told that the server has.
+    /// The accepted tools.
     accepted: Option<Arc<[Definition]>>,
 }
 
@@ -60,18 +66,19 @@ impl Server {
         config: ServerConfig,
         secrets: Arc<Secrets>,
         root: PathBuf,
+        environment: Environment,
     ) -> Self {
         let (state, stop, tasks) = Default::default();
-        Self { name, config, secrets, root, state, stop, tasks }
+        Self { name, config, secrets, root, environment, state, stop, tasks }
     }
 
-    /// The digest of how it is reached.
+    /// The digest of its endpoint.
     pub(super) fn endpoint_digest(&self) -> String {
         digest(&json!(self.config.endpoint))
     }
 
-    /// Where it is, without what may be secret.
-    pub(super) fn place(&self) -> String {
+    /// Its command line or URL, without the parts that may be secret.
+    pub(super) fn address(&self) -> String {
         match &self.config.endpoint {
             Endpoint::Process { command, args, .. } => {
                 let words: Vec<_> =
@@ -84,21 +91,21 @@ impl Server {
         }
     }
 
-    /// Takes `tools` for what scripts were told: the server is held to it from now on.
-    pub(super) fn accept(&self, tools: &[Definition]) {
+    /// Sets the accepted tools. From now on, changes of the server's tools are logged.
+    pub(super) fn set_accepted(&self, tools: &[Definition]) {
         self.state().accepted = Some(tools.into());
     }
 
-    /// The tools that the server has now. It is started where it does not run.
+    /// The server's current tools. Starts the server if it is not running.
     pub(super) async fn tools(self: &Arc<Self>) -> Result<Arc<[Definition]>, Failure> {
         let tools = async { self.tools_of(&*self.connection().await?).await };
         tools.await.map_err(|failure| {
-            let message = self.secrets.blot(&failure.message).into_owned();
+            let message = self.secrets.redact(&failure.message).into_owned();
             Failure { message, ..failure }
         })
     }
 
-    /// Calls a tool that has to be what `definition` says.
+    /// Calls a tool whose current definition must equal `definition`.
     pub(super) async fn call(
         self: &Arc<Self>,
         definition: &Definition,
@@ -110,42 +117,42 @@ impl Server {
             .unwrap_or_else(|_elapsed| Err(self.not_ready()))
             .map_err(ToolError::not_sent)?;
         match timeout_at(until, connection.call(&definition.name, arguments)).await {
-            Ok(Ok(answer)) => {
-                self.state().n_in_vain = 0;
-                Ok(answer)
+            Ok(Ok(result)) => {
+                self.state().n_failed_starts = 0;
+                Ok(result)
             }
             Ok(Err(error)) => {
-                Self::learn(&connection, &error);
-                Err(of_call(&self.name, &error, definition.output.is_some()))
+                Self::after_failed_request(&connection, &error);
+                Err(call_error(&self.name, &error, definition.output.is_some()))
             }
-            Err(_elapsed) => Err(ToolError::maybe_sent(self.network(format!(
+            Err(_elapsed) => Err(ToolError::maybe_sent(self.network_failure(format!(
                 "`{}` did not answer `{}` in time (an answer above 10 MiB is none)",
                 self.name, definition.name
             )))),
         }
     }
 
-    /// Ends the server. Afterwards it cannot be started any more.
+    /// Ends the server. It cannot be started again afterwards.
     pub(super) async fn end(&self) {
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
     }
 
-    /// A connection to a server whose tool is what `definition` says.
+    /// A connection to the server. Fails if the server's current tool differs from `definition`.
     async fn connection_for(
         self: &Arc<Self>,
         definition: &Definition,
     ) -> Result<Arc<Connection>, Failure> {
         let connection = self.connection().await?;
         let tools = self.tools_of(&connection).await?;
-        let live = tools.iter().find(|it| it.name == definition.name);
-        if live.is_some_and(|it| it.digest() == definition.digest()) {
+        let current = tools.iter().find(|it| it.name == definition.name);
+        if current.is_some_and(|it| it.digest() == definition.digest()) {
             return Ok(connection);
         }
-        let what = if live.is_some() { "is not what was accepted any more" } else { "is gone" };
+        let what = if current.is_some() { "is not what was accepted any more" } else { "is gone" };
         let name = &self.name;
-        Err(of_server(
+        Err(server_failure(
             name,
             FailureClass::Permission,
             format!(
@@ -156,73 +163,74 @@ impl Server {
         ))
     }
 
-    /// What a failed call tells of the connection.
-    fn learn(connection: &Connection, error: &ServiceError) {
-        if is_session_lost(error) {
+    /// Closes the connection or has its tools listed again, if the failed request makes that necessary.
+    fn after_failed_request(connection: &Connection, error: &ServiceError) {
+        if is_session_expired(error) {
             connection.close();
         } else if matches!(error, ServiceError::TransportSend(_)) {
-            // When the server can be reached again, it may be another one.
-            connection.doubt_list();
+            // Once a server can be reached again, it may be another version.
+            connection.invalidate_tools();
         }
     }
 
-    /// The tools of a connected server. A difference to what was accepted is said in the log.
+    /// The current tools of a connected server. Differences from the accepted ones are logged.
     async fn tools_of(&self, connection: &Connection) -> Result<Arc<[Definition]>, Failure> {
-        let listed = connection.tools().await.map_err(|error| {
-            Self::learn(connection, &error);
-            let failure = of_call(&self.name, &error, false).failure;
+        let list = connection.tools().await.map_err(|error| {
+            Self::after_failed_request(connection, &error);
+            let failure = call_error(&self.name, &error, false).failure;
             Failure { message: format!("could not list the tools: {failure}"), ..failure }
         })?;
         let accepted = self.state().accepted.clone();
-        if let Some(accepted) = accepted.filter(|_| listed.is_new) {
-            let changes = changes(&accepted, &listed.tools);
-            let told: Vec<_> =
-                changes.iter().map(|it| format!("{}: {}", it.tool, it.what)).collect();
-            if !told.is_empty() {
+        if let Some(accepted) = accepted.filter(|_| list.is_new) {
+            let changes: Vec<_> = changes(&accepted, &list.tools)
+                .iter()
+                .map(|it| format!("{}: {}", it.tool, it.what))
+                .collect();
+            if !changes.is_empty() {
                 tracing::warn!(
                     connector = %self.name,
                     "its tools are not what was accepted, see `windlass connectors`: {}",
-                    told.join("; ")
+                    changes.join("; ")
                 );
             }
         }
-        Ok(listed.tools)
+        Ok(list.tools)
     }
 
-    /// The connection, made where there is none. All callers wait for the same one.
+    /// The connection. If there is none, it is made once for all callers.
     async fn connection(self: &Arc<Self>) -> Result<Arc<Connection>, Failure> {
         for _try in 0..2 {
-            let newest = self.newest().await?;
-            // Nobody may have looked since it was made.
-            if newest.is_open() {
-                return Ok(newest);
+            let latest = self.latest().await?;
+            // It may have been lost after it was made and before anybody used it.
+            if latest.is_open() {
+                return Ok(latest);
             }
         }
-        Err(self.network(format!("`{}` ends as soon as it is ready", self.name)))
+        Err(self.network_failure(format!("`{}` ends as soon as it is ready", self.name)))
     }
 
-    fn newest(self: &Arc<Self>) -> Starting {
+    fn latest(self: &Arc<Self>) -> PendingConnection {
         let mut state = self.state();
-        if let Some(newest) = &state.newest {
-            let is_good = |made: &Result<Arc<Connection>, Failure>| {
+        if let Some(latest) = &state.latest {
+            let is_open = |made: &Result<Arc<Connection>, Failure>| {
                 made.as_ref().is_ok_and(|connection| connection.is_open())
             };
-            if newest.peek().is_none_or(is_good) {
-                return newest.clone();
+            if latest.peek().is_none_or(is_open) {
+                return latest.clone();
             }
-            state.last_failure = newest.peek().and_then(|made| made.as_ref().err()).cloned();
+            state.last_failure = latest.peek().and_then(|made| made.as_ref().err()).cloned();
         }
-        let pause = pause(state.n_in_vain);
-        state.n_in_vain = state.n_in_vain.saturating_add(1);
-        // In a task of its own: a caller that has no time left must not undo what the next one could use.
+        let delay = restart_delay(state.n_failed_starts);
+        state.n_failed_starts = state.n_failed_starts.saturating_add(1);
+        // A task of its own: a start goes on for the next caller although this one has run out of time.
         let server = Arc::clone(self);
         let task = self.tasks.spawn(async move {
             tokio::select! {
                 () = server.stop.cancelled() => Err(Failure::internal("Windlass is stopping")),
-                connection = server.start_after(pause) => connection,
+                connection = server.start_after(delay) => connection,
             }
         });
-        let newest = task
+        let latest = task
             .map(|done| {
                 done.unwrap_or_else(|error| {
                     Err(Failure::internal(format!("the start of a connector broke off: {error}")))
@@ -230,41 +238,51 @@ impl Server {
             })
             .boxed()
             .shared();
-        state.newest = Some(newest.clone());
-        newest
+        state.latest = Some(latest.clone());
+        latest
     }
 
-    async fn start_after(self: &Arc<Self>, pause: Duration) -> Result<Arc<Connection>, Failure> {
-        tokio::time::sleep(pause).await;
+    async fn start_after(self: &Arc<Self>, delay: Duration) -> Result<Arc<Connection>, Failure> {
+        tokio::time::sleep(delay).await;
         let start = async {
             let connection = self.start().await?;
             self.tools_of(&connection).await?;
-            self.tasks.spawn(Arc::clone(self).watch(Arc::clone(&connection)));
+            self.tasks.spawn(Arc::clone(self).watch_tools(Arc::clone(&connection)));
             Ok(connection)
         };
         tokio::time::timeout(START_TIME, start).await.unwrap_or_else(|_elapsed| {
-            Err(self.network(format!("`{}` was not ready within {START_TIME:?}", self.name)))
+            Err(self
+                .network_failure(format!("`{}` was not ready within {START_TIME:?}", self.name)))
         })
     }
 
     async fn start(self: &Arc<Self>) -> Result<Arc<Connection>, Failure> {
-        let failed = |error| of_start(&self.name, &error);
+        let failed = |error| connect_failure(&self.name, &error);
         let close = self.stop.child_token();
         match &self.config.endpoint {
             Endpoint::Http { url, headers } => {
-                let channel = http::open(url, headers, &self.secrets)?;
-                let (connection, line) =
-                    connection::connect(channel, close).await.map_err(failed)?;
-                self.tasks.spawn(line.waiting());
+                let transport = http::transport(url, headers, &self.secrets)?;
+                let (connection, session) =
+                    connection::connect(transport, close).await.map_err(failed)?;
+                self.tasks.spawn(session.waiting());
                 Ok(Arc::new(connection))
             }
             Endpoint::Process { command, args, env, dir } => {
-                let (name, secrets, root) = (&self.name, &*self.secrets, &*self.root);
-                let program = stdio::Program { name, command, args, env, secrets, dir, root };
+                let program = stdio::Program {
+                    name: &self.name,
+                    command,
+                    args,
+                    env,
+                    secrets: &self.secrets,
+                    dir,
+                    root: &self.root,
+                    environment: self.environment,
+                };
                 let (process, pipes) = program.start()?;
-                let (connection, line) = connection::connect(pipes, close).await.map_err(failed)?;
+                let (connection, session) =
+                    connection::connect(pipes, close).await.map_err(failed)?;
                 self.tasks.spawn(async move {
-                    let _however_it_ended = line.waiting().await;
+                    let _ended = session.waiting().await;
                     process.end().await;
                 });
                 Ok(Arc::new(connection))
@@ -272,11 +290,11 @@ impl Server {
         }
     }
 
-    /// Asks for the tools as soon as the server says that they have changed, so that it is said in the log.
-    async fn watch(self: Arc<Self>, connection: Arc<Connection>) {
+    /// Lists the tools whenever the server says that they have changed, so that changes are logged at once.
+    async fn watch_tools(self: Arc<Self>, connection: Arc<Connection>) {
         loop {
             tokio::select! {
-                () = connection.list_changed() => {}
+                () = connection.tools_changed() => {}
                 () = connection.closed() => return,
             }
             if let Err(failure) = self.tools_of(&connection).await {
@@ -285,27 +303,28 @@ impl Server {
         }
     }
 
-    /// The failure of a caller that did not wait for the next start: why the last one failed.
+    /// The failure of a caller whose time ended before the server was ready: the reason why the last start failed.
     fn not_ready(&self) -> Failure {
         let last_failure = self.state().last_failure.clone();
-        last_failure
-            .unwrap_or_else(|| self.network(format!("`{}` was not ready in time", self.name)))
+        last_failure.unwrap_or_else(|| {
+            self.network_failure(format!("`{}` was not ready in time", self.name))
+        })
     }
 
-    fn network(&self, message: String) -> Failure {
-        of_server(&self.name, FailureClass::Network, message)
+    fn network_failure(&self, message: String) -> Failure {
+        server_failure(&self.name, FailureClass::Network, message)
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// How long to wait before the next start, when so many were in vain.
-fn pause(n_in_vain: u32) -> Duration {
-    let doublings = n_in_vain.checked_sub(1);
+/// How long to wait before the next start, after so many failed ones.
+fn restart_delay(n_failed_starts: u32) -> Duration {
+    let doublings = n_failed_starts.checked_sub(1);
     doublings.map_or(Duration::ZERO, |n| {
-        Duration::from_secs(1).saturating_mul(1 << n.min(10)).min(MAX_PAUSE)
+        FIRST_RESTART_DELAY.saturating_mul(1 << n.min(10)).min(MAX_RESTART_DELAY)
     })
 }
 
@@ -314,9 +333,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_pause_before_a_start_grows_to_a_minute() {
-        let pauses: Vec<_> = [0, 1, 2, 3, 7, 40].map(|n| pause(n).as_secs()).into();
+    fn the_delay_before_a_restart_grows_to_a_minute() {
+        let delays: Vec<_> = [0, 1, 2, 3, 7, 40].map(|n| restart_delay(n).as_secs()).into();
 
-        assert_eq!(pauses, [0, 1, 2, 4, 60, 60]);
+        assert_eq!(delays, [0, 1, 2, 4, 60, 60]);
     }
 }

@@ -1,4 +1,4 @@
-//! The tools of a server as they were accepted, kept in a file so that nobody has to start the server to know them.
+//! The accepted tools of a server, kept in a file. So they are known without starting the server.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -7,42 +7,43 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use windlass_core::Timestamp;
 
-use super::ConnectorError;
 use super::config::ConnectorName;
 use super::definition::Definition;
+use super::error::ConnectorError;
 
 /// The accepted tools of one server.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Snapshot {
-    /// The digest of how the server is reached: another server's tools are others.
+    /// The digest of the server's endpoint. Tools are accepted for one endpoint only.
     pub(super) endpoint: String,
     pub(super) accepted_at: Timestamp,
     pub(super) accepted_by: String,
-    tools: Vec<Accepted>,
+    tools: Vec<AcceptedTool>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Accepted {
+struct AcceptedTool {
     digest: String,
     definition: Definition,
 }
 
-/// Who accepts, and when.
+/// Who accepted the tools, and when.
 #[derive(Debug, Clone)]
-pub(super) struct Consent {
+pub(super) struct Acceptance {
     pub(super) by: String,
     pub(super) at: Timestamp,
 }
 
 impl Snapshot {
-    pub(super) fn new(endpoint: String, consent: Consent, tools: Vec<Definition>) -> Self {
-        let accept = |definition: Definition| Accepted { digest: definition.digest(), definition };
+    pub(super) fn new(endpoint: String, acceptance: Acceptance, tools: Vec<Definition>) -> Self {
+        let accept =
+            |definition: Definition| AcceptedTool { digest: definition.digest(), definition };
         Self {
             endpoint,
-            accepted_at: consent.at,
-            accepted_by: consent.by,
+            accepted_at: acceptance.at,
+            accepted_by: acceptance.by,
             tools: tools.into_iter().map(accept).collect(),
         }
     }
@@ -63,7 +64,7 @@ impl SnapshotFile {
         Self { path: folder.join(format!("{name}.json")) }
     }
 
-    /// What was accepted; none where nothing was yet.
+    /// The accepted tools, or `None` if none were accepted yet.
     pub(super) fn load(&self) -> Result<Option<Snapshot>, ConnectorError> {
         let bytes = match fs::read(&self.path) {
             Ok(bytes) => bytes,
@@ -83,7 +84,7 @@ impl SnapshotFile {
         }
     }
 
-    /// Replaces what was accepted, whole or not at all.
+    /// Replaces the file in one step: readers see the old tools or the new ones.
     pub(super) fn save(&self, snapshot: &Snapshot) -> Result<(), ConnectorError> {
         self.write(snapshot).map_err(|source| self.error("write", source))
     }
@@ -92,7 +93,7 @@ impl SnapshotFile {
         if let Some(folder) = self.path.parent() {
             fs::create_dir_all(folder)?;
         }
-        // Two processes that write at once do not write into one file.
+        // Two processes that save at the same time must not write to the same file.
         let unfinished = self.path.with_extension(format!("{}.tmp", std::process::id()));
         let mut file = fs::File::create(&unfinished)?;
         file.write_all(&serde_json::to_vec_pretty(snapshot)?)?;

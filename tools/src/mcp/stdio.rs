@@ -1,6 +1,7 @@
-//! Servers that are processes of their own: how one is started, listened to and stopped.
+//! Servers that run as processes: how one is started, logged and stopped.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -13,29 +14,29 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use windlass_core::Failure;
 
-use super::MAX_ANSWER_BYTES;
 use super::config::ConnectorName;
-use super::failure::{cropped, of_spawn};
-use super::plain::plain_text;
+use super::failure::{cropped, spawn_failure};
+use super::result::MAX_RESULT_BYTES;
+use crate::environment::Environment;
 use crate::secrets::Secrets;
 
-/// How long a server may take to end by itself once its input is closed, and once more after SIGTERM.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a server may take to exit after its input was closed, and again after SIGTERM.
+const EXIT_TIME: Duration = Duration::from_secs(2);
 
-/// How much of a line that a server writes to its standard error is kept.
+/// The longest part of a line of standard error that is logged.
 const MAX_LINE_BYTES: usize = 1_000;
 
 /// The pipes to a server.
 pub(super) type Pipes = AsyncRwTransport<RoleClient, ChildStdout, ChildStdin>;
 
-/// A running server. One that is dropped is killed.
+/// A running server. Dropping it kills the process.
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
     group: Option<Pid>,
 }
 
-/// What is started, and where.
+/// What to start, and where.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Program<'a> {
     pub(super) name: &'a ConnectorName,
@@ -44,36 +45,39 @@ pub(super) struct Program<'a> {
     pub(super) env: &'a BTreeMap<String, String>,
     pub(super) secrets: &'a Secrets,
     pub(super) dir: &'a Path,
-    /// What its paths are relative to.
+    /// The folder that its paths are relative to.
     pub(super) root: &'a Path,
+    pub(super) environment: Environment,
 }
 
 impl Program<'_> {
-    /// Starts the process in a group of its own: Ctrl-C in a terminal stops Windlass, which still needs its servers until the
-    /// runs under way have ended.
+    /// Starts the process in a group of its own. So Ctrl-C in a terminal reaches only Windlass, which needs its servers until
+    /// the current runs have ended.
     pub(super) fn start(self) -> Result<(Process, Pipes), Failure> {
-        let mut child =
-            self.prepared()?.spawn().map_err(|error| of_spawn(self.name, self.command, &error))?;
+        let mut child = self
+            .command()?
+            .spawn()
+            .map_err(|error| spawn_failure(self.name, self.command, &error))?;
         let group = child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?));
         let (Some(stdin), Some(stdout), Some(stderr)) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
             return Err(Failure::internal("a process was started without its pipes"));
         };
-        tokio::spawn(log(self.name.clone(), stderr));
+        tokio::spawn(log_lines(self.name.clone(), stderr));
         let pipes =
-            AsyncRwTransport::new_client(stdout, stdin).with_max_line_length(MAX_ANSWER_BYTES);
+            AsyncRwTransport::new_client(stdout, stdin).with_max_line_length(MAX_RESULT_BYTES);
         Ok((Process { child, group }, pipes))
     }
 
-    fn prepared(self) -> Result<Command, Failure> {
+    fn command(self) -> Result<Command, Failure> {
         let is_path = self.command.contains('/');
         let program = if is_path { self.root.join(self.command) } else { self.command.into() };
         let mut command = Command::new(program);
         command.args(self.args).current_dir(self.root.join(self.dir));
-        command.env_clear().envs(surroundings());
+        command.env_clear().envs(inherited(self.environment));
         for (variable, value) in self.env {
-            command.env(variable, plain_text(value, self.secrets)?.expose_secret());
+            command.env(variable, self.secrets.fill(value).map_err(Failure::from)?.expose_secret());
         }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.process_group(0).kill_on_drop(true);
@@ -81,16 +85,16 @@ impl Program<'_> {
     }
 }
 
-/// What every server is given of our environment: where programs are, and where the user's things are.
-fn surroundings() -> impl Iterator<Item = (&'static str, std::ffi::OsString)> {
-    ["PATH", "HOME"].into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)))
+/// The variables that every server inherits.
+fn inherited(environment: Environment) -> impl Iterator<Item = (&'static str, OsString)> {
+    ["PATH", "HOME"].into_iter().filter_map(move |name| Some((name, environment(name)?)))
 }
 
 impl Process {
-    /// Waits until the server has ended, whose input was closed; sees to it that it does.
+    /// Waits until the server has exited after its input was closed. Stops it if it does not exit by itself.
     pub(super) async fn end(mut self) {
         for signal in [Signal::TERM, Signal::KILL] {
-            if tokio::time::timeout(PATIENCE, self.child.wait()).await.is_ok() {
+            if tokio::time::timeout(EXIT_TIME, self.child.wait()).await.is_ok() {
                 return;
             }
             self.signal(signal);
@@ -100,7 +104,7 @@ impl Process {
         }
     }
 
-    /// Also to what the server started itself, as `npx` does.
+    /// Signals the whole group: some servers are started by a parent, for example `npx`.
     fn signal(&self, signal: Signal) {
         if let Some(error) = self.group.and_then(|it| kill_process_group(it, signal).err()) {
             tracing::debug!(%error, "could not signal a connector's process");
@@ -108,24 +112,24 @@ impl Process {
     }
 }
 
-/// Tells what a server writes to its standard error, line by line, until it closes it.
-async fn log(name: ConnectorName, mut from: impl AsyncRead + Unpin) {
+/// Logs the lines that a server writes to its standard error until it closes it.
+async fn log_lines(name: ConnectorName, mut stderr: impl AsyncRead + Unpin) {
     let mut line = Vec::new();
     let mut chunk = [0; 4_096];
-    while let Ok(n_bytes @ 1..) = from.read(&mut chunk).await {
+    while let Ok(n_bytes @ 1..) = stderr.read(&mut chunk).await {
         for byte in chunk.iter().take(n_bytes) {
             if *byte == b'\n' {
-                tell(&name, &line);
+                log_line(&name, &line);
                 line.clear();
             } else if line.len() < MAX_LINE_BYTES {
                 line.push(*byte);
             }
         }
     }
-    tell(&name, &line);
+    log_line(&name, &line);
 }
 
-fn tell(name: &ConnectorName, line: &[u8]) {
+fn log_line(name: &ConnectorName, line: &[u8]) {
     let text = cropped(&String::from_utf8_lossy(line));
     if !text.is_empty() {
         tracing::debug!(connector = %name, "{text}");

@@ -10,12 +10,12 @@ use tokio::time::Instant;
 use windlass_core::{Failure, FailureClass, LookupResult, Sent};
 use windlass_scheduler::{Effect, Subject, Tool, ToolCall, ToolError, ToolSpec};
 
-use super::config::Errors;
+use super::config::ErrorMeaning;
 use super::definition::Definition;
-use super::failure::{cropped, of_server};
-use super::look_up::{LookUp, Original, Seen};
+use super::failure::{cropped, server_failure};
+use super::lookup::{EffectLookup, OriginalCall, Presence};
 use super::server::Server;
-use super::{answer, schema};
+use super::{result, schema};
 
 /// A tool of a server.
 #[derive(Debug)]
@@ -24,12 +24,13 @@ pub(super) struct ConnectorTool {
     pub(super) definition: Definition,
     pub(super) spec: ToolSpec,
     pub(super) effect: Effect,
-    pub(super) errors: Errors,
+    pub(super) errors: ErrorMeaning,
     pub(super) key_argument: Option<String>,
-    pub(super) look_up: Option<(LookUp, Definition)>,
+    /// How its effects are looked up, and the tool that does it.
+    pub(super) lookup: Option<(EffectLookup, Definition)>,
 }
 
-/// What scripts are told of a tool.
+/// The description of a tool for scripts. `hidden` is an argument that scripts do not see.
 pub(super) fn spec(
     server: &Server,
     namespace: &str,
@@ -54,7 +55,7 @@ impl ConnectorTool {
         Instant::now() + self.server.config.timeout.min(time_limit)
     }
 
-    /// What the server is sent: what the script passed, and the key where the server takes one.
+    /// The arguments for the server: the script's input, and the idempotency key if the tool takes one.
     fn arguments(&self, input: Value, call_key: Option<&str>) -> Map<String, Value> {
         let mut arguments = match input {
             Value::Object(properties) => properties,
@@ -70,49 +71,49 @@ impl ConnectorTool {
         arguments
     }
 
-    /// What a script gets of an answer.
-    fn read(&self, answer: CallToolResult) -> Result<Value, ToolError> {
+    /// The value or error that a script gets from a result.
+    fn convert(&self, result: CallToolResult) -> Result<Value, ToolError> {
         let Self { server, definition, .. } = self;
         let failure = |class, message: String| {
-            of_server(&server.name, class, format!("`{}`: {message}", definition.name))
+            server_failure(&server.name, class, format!("`{}`: {message}", definition.name))
         };
-        if answer.is_error == Some(true) {
+        if result.is_error == Some(true) {
             let sent = match self.errors {
-                Errors::Refused => Sent::No,
-                Errors::Unknown => Sent::Maybe,
+                ErrorMeaning::Refused => Sent::No,
+                ErrorMeaning::Unknown => Sent::Maybe,
             };
-            let failure = failure(FailureClass::Logic, cropped(&answer::text(&answer)));
+            let failure = failure(FailureClass::Logic, cropped(&result::text(&result)));
             return Err(ToolError { failure, sent });
         }
-        // The call was made: that its answer cannot be used does not undo it.
-        answer::value(answer, definition.output.is_some()).map_err(|message| ToolError {
+        // The call succeeded, although its result cannot be used.
+        result::value(result, definition.output.is_some()).map_err(|message| ToolError {
             failure: failure(FailureClass::Internal, message),
             sent: Sent::Yes,
         })
     }
 
-    /// Asks the reading tool; none where its answer tells nothing.
-    async fn look(
+    /// Calls the reading tool and evaluates its result.
+    async fn look_up(
         &self,
-        look_up: &LookUp,
+        lookup: &EffectLookup,
         reader: &Definition,
         call: &ToolCall,
-    ) -> Result<(Seen, Value), Failure> {
+    ) -> Result<(Presence, Value), Failure> {
         let key = call.mutation.as_ref().map_or("", |it| &it.idempotency_key);
-        let original = Original { input: &call.input, key };
-        let arguments = look_up.arguments(original)?;
+        let original = OriginalCall { input: &call.input, key };
+        let arguments = lookup.arguments(original)?;
         let until = self.until(call.time_limit);
-        let answer = self.server.call(reader, arguments, until).await.map_err(|it| it.failure)?;
-        if answer.is_error == Some(true) {
-            let text = answer::text(&answer);
+        let result = self.server.call(reader, arguments, until).await.map_err(|it| it.failure)?;
+        if result.is_error == Some(true) {
+            let text = result::text(&result);
             let unclear = || {
                 let message = format!("`{}`: {}", reader.name, cropped(&text));
-                of_server(&self.server.name, FailureClass::Internal, message)
+                server_failure(&self.server.name, FailureClass::Internal, message)
             };
-            return Ok((look_up.judge_error(&text).ok_or_else(unclear)?, Value::Null));
+            return Ok((lookup.evaluate_error(&text).ok_or_else(unclear)?, Value::Null));
         }
-        let answer = answer::value(answer, reader.output.is_some()).map_err(Failure::internal)?;
-        Ok((look_up.judge(&answer, original)?, answer))
+        let value = result::value(result, reader.output.is_some()).map_err(Failure::internal)?;
+        Ok((lookup.evaluate(&value, original)?, value))
     }
 }
 
@@ -130,36 +131,35 @@ impl Tool for ConnectorTool {
         let until = self.until(call.time_limit);
         let key = call.mutation.as_ref().map(|it| it.idempotency_key.as_str());
         let arguments = self.arguments(call.input, key);
-        let answer = self.server.call(&self.definition, arguments, until).await;
-        answer.and_then(|answer| self.read(answer)).map_err(|error| match self.effect {
-            // Whoever only looked changed nothing, whatever became of the answer.
+        let result = self.server.call(&self.definition, arguments, until).await;
+        result.and_then(|result| self.convert(result)).map_err(|error| match self.effect {
+            // A tool that only reads had no effect, even if its result was lost.
             Effect::Read => ToolError::not_sent(error.failure),
             Effect::Mutation => error,
         })
     }
 
     fn subject(&self, _input: &Value) -> Subject {
-        let place = format!("{} ({})", self.server.name, self.server.place());
+        let place = format!("{} ({})", self.server.name, self.server.address());
         Subject { place, scope: None }
     }
 
     fn can_look_up(&self, input: &Value) -> bool {
-        let arguments =
-            |(look_up, _): &(LookUp, Definition)| look_up.arguments(Original { input, key: "" });
-        self.look_up.as_ref().is_some_and(|it| arguments(it).is_ok())
+        let original = OriginalCall { input, key: "" };
+        self.lookup.as_ref().is_some_and(|(lookup, _)| lookup.arguments(original).is_ok())
     }
 
     async fn reconcile(&self, call: ToolCall) -> LookupResult {
-        let Some((look_up, reader)) = &self.look_up else {
+        let Some((lookup, reader)) = &self.lookup else {
             return LookupResult::Unknown(Failure::internal(
                 "this tool cannot look its effects up",
             ));
         };
-        match self.look(look_up, reader, &call).await {
-            Ok((Seen::Effect, answer)) => LookupResult::Applied(answer),
-            Ok((Seen::Nothing, _)) => match look_up.absence_counts_after() {
+        match self.look_up(lookup, reader, &call).await {
+            Ok((Presence::Present, value)) => LookupResult::Applied(value),
+            Ok((Presence::Absent, _)) => match lookup.absence_counts_after() {
                 Some(counts_after) => LookupResult::Absent { counts_after },
-                None => LookupResult::Unknown(of_server(
+                None => LookupResult::Unknown(server_failure(
                     &self.server.name,
                     FailureClass::Network,
                     format!("`{}` does not show the effect, which proves nothing yet", reader.name),

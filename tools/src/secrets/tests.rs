@@ -1,9 +1,16 @@
+use std::ffi::OsString;
+use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
 
 use expect_test::expect;
 use proptest::prelude::*;
 
 use super::*;
+
+/// An environment without variables.
+fn no_variables(_name: &str) -> Option<OsString> {
+    None
+}
 
 /// Secrets in files of this mode.
 fn load(files: &[(&str, &[u8])], mode: u32) -> (Secrets, tempfile::TempDir) {
@@ -17,7 +24,7 @@ fn load(files: &[(&str, &[u8])], mode: u32) -> (Secrets, tempfile::TempDir) {
     }
     let origin = |name: &str| (name.to_owned(), SecretOrigin::File(name.to_owned()));
     let config = SecretsConfig(files.iter().map(|(name, _)| origin(name)).collect());
-    (Secrets::load(&config, dir.path()), dir)
+    (Secrets::load(&config, dir.path(), no_variables), dir)
 }
 
 fn filled(secrets: &Secrets, text: &str) -> Result<String, String> {
@@ -87,7 +94,7 @@ fn what_is_wrong_with_a_secret_is_said_with_what_to_do() {
         show(&secrets, name, dir.path());
     }
     let config = config("gone = { file = \"gone\" }\nfolder = { file = \".\" }\nunset = { env = \"WINDLASS_NOT_SET\" }").unwrap();
-    let secrets = Secrets::load(&config, dir.path());
+    let secrets = Secrets::load(&config, dir.path(), no_variables);
     for name in ["gone", "folder", "unset"] {
         show(&secrets, name, dir.path());
     }
@@ -116,25 +123,24 @@ fn a_secret_is_never_shown_by_debug() {
 fn a_short_secret_spoils_no_text() {
     let (secrets, _dir) = load(&[("pin", b"12345"), ("long", b"123456")], 0o600);
 
-    assert_eq!(secrets.blot("12345 and 123456"), "12345 and ***");
-    let standings: Vec<_> =
-        secrets.standings().map(|(name, _, standing)| (name, standing)).collect();
-    assert_eq!(standings, [("long", Standing::Usable), ("pin", Standing::TooShort)]);
+    assert_eq!(secrets.redact("12345 and 123456"), "12345 and ***");
+    let statuses: Vec<_> = secrets.statuses().map(|(name, _, status)| (name, status)).collect();
+    assert_eq!(statuses, [("long", SecretStatus::Usable), ("pin", SecretStatus::TooShort)]);
 }
 
 #[test]
 fn text_without_a_secret_stays_as_it_is() {
     let (secrets, _dir) = load(&[("A", b"sk_live_1234")], 0o600);
 
-    assert!(matches!(secrets.blot("100% of sk_live_123, \\ + café %s"), Cow::Borrowed(_)));
+    assert!(matches!(secrets.redact("100% of sk_live_123, \\ + café %s"), Cow::Borrowed(_)));
 }
 
 #[test]
-fn a_number_that_is_a_secret_is_blotted_out_of_json() {
+fn a_number_that_is_a_secret_is_redacted_in_json() {
     let (secrets, _dir) = load(&[("A", b"123456")], 0o600);
     let told = serde_json::json!({"pin": 1_234_567, "n": 12});
 
-    assert_eq!(secrets.blot_value(told), serde_json::json!({"pin": "***7", "n": 12}));
+    assert_eq!(secrets.redact_value(told), serde_json::json!({"pin": "***7", "n": 12}));
 }
 
 /// The ways in which text writes one character.
@@ -161,7 +167,7 @@ proptest! {
         let (secrets, _dir) = load(&[("A", secret.as_bytes())], 0o600);
         let told: String = secret.chars().zip(ways).map(|(c, way)| written(c, way)).collect();
 
-        let clean = secrets.blot(&format!("{before}|{told}|{after}")).into_owned();
+        let clean = secrets.redact(&format!("{before}|{told}|{after}")).into_owned();
 
         prop_assert!(clean.contains("***"), "{clean}");
         prop_assert!(!clean.contains(&told), "{clean}");
@@ -179,7 +185,7 @@ proptest! {
         let alphabet = if is_url_safe { URL_SAFE } else { STANDARD };
         let told = alphabet.encode(format!("{before}{secret}{after}"));
 
-        let clean = secrets.blot(&told).into_owned();
+        let clean = secrets.redact(&told).into_owned();
 
         // What is left decides at most four bits on either side.
         prop_assert!(clean.contains("***"), "{told} -> {clean}");

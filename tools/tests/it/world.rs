@@ -1,5 +1,6 @@
 //! A folder with a configuration, and the tools that it gives.
 
+use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -54,14 +55,14 @@ impl World {
         let origins: serde_json::Map<_, _> =
             secrets.iter().map(|(name, _)| ((*name).to_owned(), json!({"file": name}))).collect();
         let origins: SecretsConfig = serde_json::from_value(origins.into()).unwrap();
-        let secrets = Arc::new(Secrets::load(&origins, dir.path()));
+        let secrets = Arc::new(Secrets::load(&origins, dir.path(), environment));
         let config: ToolsConfig = serde_json::from_value(config.clone()).unwrap();
         ensure_roots(&config.files.roots, dir.path()).unwrap();
         let notifications = Arc::new(Notifications::default());
         let tools =
             builtin(&config, &secrets, dir.path(), Arc::<Notifications>::clone(&notifications))
                 .unwrap();
-        let tools = tools.into_iter().map(|tool| secrets.guard(tool)).collect();
+        let tools = tools.into_iter().map(|tool| secrets.redact_tool(tool)).collect();
         Self {
             dir,
             notifications,
@@ -151,6 +152,11 @@ impl World {
             time_limit: self.time_limit,
         }
     }
+}
+
+/// The variables of this process.
+pub(crate) fn environment(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
 }
 
 /// The paths of a list that `Files.list` answered.

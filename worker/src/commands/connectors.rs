@@ -1,7 +1,7 @@
 //! `connectors`: what the servers offer that lend tools, and what of it has changed.
 
 use serde::Serialize;
-use windlass_tools::mcp::{Condition, Survey, ToolSurvey};
+use windlass_tools::mcp::{ConnectorReport, ConnectorState, EffectSource, ToolReport};
 
 use crate::cli::ConnectorsArgs;
 use crate::context::Context;
@@ -10,8 +10,8 @@ use crate::output::{Answer, Page};
 
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
-struct Surveys {
-    connectors: Vec<Survey>,
+struct Reports {
+    connectors: Vec<ConnectorReport>,
     /// The command that accepts a connector, but for its name.
     #[serde(skip)]
     accept: String,
@@ -20,20 +20,20 @@ struct Surveys {
 pub(crate) async fn run(context: &Context, args: &ConnectorsArgs) -> Result<Ending> {
     let connectors = match &args.accept {
         Some(name) => vec![context.connectors.accept(name).await?],
-        None => context.connectors.survey().await?,
+        None => context.connectors.inspect().await?,
     };
-    let has = |condition| connectors.iter().any(|it| it.condition == condition);
+    let has = |state| connectors.iter().any(|it| it.state == state);
     let ending = match () {
-        () if has(Condition::Changed) => Ending::WaitsForPerson,
-        () if has(Condition::Unreachable) => Ending::Failed,
+        () if has(ConnectorState::Changed) => Ending::WaitsForPerson,
+        () if has(ConnectorState::Unreachable) => Ending::Failed,
         () => Ending::Done,
     };
     let accept = context.hint.command("connectors --accept");
-    context.output.answer(&Surveys { connectors, accept })?;
+    context.output.answer(&Reports { connectors, accept })?;
     Ok(ending)
 }
 
-impl Answer for Surveys {
+impl Answer for Reports {
     fn write(&self, page: &mut Page) {
         if self.connectors.is_empty() {
             page.line("There are no connectors: name one in `[mcp.NAME]` of the configuration.");
@@ -47,18 +47,18 @@ impl Answer for Surveys {
     }
 }
 
-impl Surveys {
-    fn write_one(&self, page: &mut Page, connector: &Survey) {
-        let Survey { name, condition, .. } = connector;
-        let state = match condition {
-            Condition::New => "listed for the first time, and accepted",
-            Condition::AsAccepted => "as accepted",
-            Condition::Changed => "CHANGED",
-            Condition::Unreachable => "UNREACHABLE",
+impl Reports {
+    fn write_one(&self, page: &mut Page, connector: &ConnectorReport) {
+        let ConnectorReport { name, state, .. } = connector;
+        let described = match state {
+            ConnectorState::New => "listed for the first time, and accepted",
+            ConnectorState::AsAccepted => "as accepted",
+            ConnectorState::Changed => "CHANGED",
+            ConnectorState::Unreachable => "UNREACHABLE",
         };
-        page.line(format_args!("{name}: {state}"));
+        page.line(format_args!("{name}: {described}"));
         page.field("scripts say", &connector.namespace);
-        page.field("server", &connector.place);
+        page.field("server", &connector.address);
         page.field_if("problem", connector.problem.as_ref());
         if let (Some(at), Some(by)) = (connector.accepted_at, &connector.accepted_by) {
             page.field("accepted", format_args!("{} by {by}", page.time(at)));
@@ -66,7 +66,7 @@ impl Surveys {
         for change in &connector.changes {
             page.field("changed", format_args!("{}: {}", change.tool, change.what));
         }
-        if *condition == Condition::Changed {
+        if *state == ConnectorState::Changed {
             page.field(
                 "what to do",
                 format_args!("look at it; `{} {name}` lets scripts use it", self.accept),
@@ -84,8 +84,25 @@ impl Surveys {
     }
 }
 
-fn row(tool: &ToolSurvey) -> [String; 5] {
+fn row(tool: &ToolReport) -> [String; 5] {
     let looked_up = tool.reconciled_by.clone().unwrap_or_else(|| "-".to_owned());
-    let because = tool.because();
+    let because = because(tool);
     [tool.tool.clone(), tool.method.clone(), tool.effect.to_owned(), because, looked_up]
+}
+
+/// Who says that a tool reads or mutates, and what else the server claims about a mutation.
+fn because(tool: &ToolReport) -> String {
+    let source = match tool.effect_source {
+        EffectSource::Annotation => "the server says so",
+        EffectSource::Config => "the configuration says so",
+        EffectSource::Unknown => "nobody says",
+    };
+    let claims = [(tool.hints.destructive, "destructive"), (tool.hints.idempotent, "idempotent")];
+    let claims: Vec<_> = claims
+        .into_iter()
+        .filter(|(is_claimed, _)| tool.effect == "mutation" && *is_claimed == Some(true))
+        .map(|(_, claim)| claim)
+        .collect();
+    let separator = if claims.is_empty() { "" } else { "; " };
+    format!("{source}{separator}{}", claims.join(", "))
 }

@@ -10,7 +10,7 @@ use windlass_api::text::TimeFormat;
 use windlass_core::{Clock as _, SystemClock};
 use windlass_scheduler::Registry;
 use windlass_tools as tools;
-use windlass_tools::secrets::{SecretOrigin, Secrets, Standing};
+use windlass_tools::secrets::{SecretOrigin, SecretStatus, Secrets};
 
 use super::engine::{NoNotifier, described_builtin, roots_below};
 use crate::config::{ConfigError, without_password};
@@ -28,7 +28,7 @@ fn failed(name: &'static str, error: &CommandError) -> Check {
 pub(crate) async fn run(context: &Context) -> Result<Ending> {
     let secrets = &context.secrets;
     let mut checks = vec![configuration(context)];
-    checks.extend(secrets.standings().map(|(name, origin, status)| secret(name, origin, status)));
+    checks.extend(secrets.statuses().map(|(name, origin, status)| secret(name, origin, status)));
     checks.push(tools(context, secrets));
     let service = open(context).await;
     checks.push(database(context, &service));
@@ -59,15 +59,15 @@ fn configuration(context: &Context) -> Check {
     }
 }
 
-fn secret(name: &str, origin: &SecretOrigin, status: Standing) -> Check {
+fn secret(name: &str, origin: &SecretOrigin, status: SecretStatus) -> Check {
     match status {
-        Standing::Usable => Check::ok("secret", format!("`{name}` is there, from {origin}")),
-        Standing::TooShort => Check::warn(
+        SecretStatus::Usable => Check::ok("secret", format!("`{name}` is there, from {origin}")),
+        SecretStatus::TooShort => Check::warn(
             "secret",
             format!("`{name}`, from {origin}, is too short to be told from other text"),
-            "use a longer one: this one is not blotted out where a server repeats it",
+            "use a longer one: this one is not redacted where a server repeats it",
         ),
-        Standing::Missing(error) => Check::fail("secret", error.to_string(), None),
+        SecretStatus::Missing(error) => Check::fail("secret", error.to_string(), None),
     }
 }
 

@@ -8,7 +8,7 @@ use windlass_api::service::start_sandbox;
 use windlass_core::{Clock as _, Failure, Id as _, MutationId, SystemClock, WorkerId, WorkspaceId};
 use windlass_scheduler::{Engine, EngineParts, MutationMode, Observer, Registry, Tool};
 use windlass_store::{ClaimFilter, ScriptMessage, SharedStore, StoreError, WorkerInfo};
-use windlass_tools::secrets::{Secrets, Standing};
+use windlass_tools::secrets::{SecretStatus, Secrets};
 use windlass_tools::{self as tools, Notification, Notifier, ToolsConfig, ensure_roots};
 
 use crate::config::Settings;
@@ -51,7 +51,7 @@ pub(crate) async fn assemble(
     let secrets = usable_secrets(context);
     let builtin = tools::builtin(&settings.tools, &secrets, &settings.root, notifier)?;
     let tools = with_connectors(context, builtin).await?;
-    let mut tools: Vec<_> = tools.into_iter().map(|tool| secrets.guard(tool)).collect();
+    let mut tools: Vec<_> = tools.into_iter().map(|tool| secrets.redact_tool(tool)).collect();
     if let Some(faults) = &context.faults {
         tools = tools.into_iter().map(|tool| faults.tool(tool)).collect();
     }
@@ -95,8 +95,8 @@ pub(crate) fn roots_below(settings: &Settings) -> Vec<String> {
 
 /// The secrets of the configuration; those that are missing are said in the log.
 fn usable_secrets(context: &Context) -> Arc<Secrets> {
-    for (_, _, status) in context.secrets.standings() {
-        if let Standing::Missing(error) = status {
+    for (_, _, status) in context.secrets.statuses() {
+        if let SecretStatus::Missing(error) = status {
             tracing::warn!("{error}");
         }
     }

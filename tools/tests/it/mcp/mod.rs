@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use windlass_scheduler::Registry;
-use windlass_tools::mcp::{ConnectorError, Connectors, McpConfig, Places};
+use windlass_tools::mcp::{ConnectorError, ConnectorOptions, Connectors, McpConfig};
 use windlass_tools::secrets::{Secrets, SecretsConfig};
 
-use crate::world::World;
+use crate::world::{World, environment};
 
 /// How a connector of the server of things begins.
 pub(super) const THINGS: &str = "[things]\ncommand = \"node\"\nargs = [\"server.js\"]\n";
@@ -92,13 +92,14 @@ impl Place {
 
 pub(super) fn connectors(root: &Path, config: &str) -> Connectors {
     let config: McpConfig = toml::from_str(config).unwrap();
-    let places = Places {
+    let options = ConnectorOptions {
         root: root.to_owned(),
         snapshots: root.join("connectors"),
         actor: "tester".to_owned(),
+        environment,
     };
     let origins: SecretsConfig = toml::from_str("TOKEN = { file = \"token\" }").unwrap();
-    Connectors::new(&config, &Arc::new(Secrets::load(&origins, root)), places)
+    Connectors::new(&config, &Arc::new(Secrets::load(&origins, root, environment)), options)
 }
 
 /// Whether a process is there.

@@ -1,44 +1,45 @@
-//! From what a server has to what scripts are offered.
+//! Turns the tools of a server into tools that scripts can call.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use windlass_scheduler::{Effect, Registry, Tool};
 
-use super::ConnectorError;
 use super::config::{ReconcileConfig, ToolConfig};
 use super::definition::Definition;
-use super::look_up::LookUp;
+use super::error::ConnectorError;
+use super::lookup::EffectLookup;
 use super::names::camel_case;
 use super::server::Server;
 use super::tool::{self, ConnectorTool};
+use crate::error_text::error_chain;
 
-/// A tool of a server, and what became of it.
+/// A tool of a server and its counterpart in scripts.
 #[derive(Debug)]
-pub(super) struct Offer {
+pub(super) struct ToolBinding {
     pub(super) definition: Definition,
     pub(super) method: String,
     pub(super) effect: Effect,
-    pub(super) why: Why,
-    /// The tool that reads whether an effect is there.
+    pub(super) effect_source: EffectSource,
+    /// The tool that looks its effects up.
     pub(super) reader: Option<String>,
-    /// The tool, or why scripts cannot be offered it.
+    /// The tool, or why scripts cannot call it.
     tool: Result<Arc<dyn Tool>, String>,
 }
 
-/// Why a tool is taken to read or to change.
+/// Who says whether a tool reads or mutates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Why {
-    /// The server says so.
+pub enum EffectSource {
+    /// The server.
     Annotation,
-    /// The configuration says so.
+    /// The configuration.
     Config,
-    /// Nobody says, and then it is taken to change something.
+    /// Nobody. Then it counts as a mutation.
     Unknown,
 }
 
-impl Offer {
+impl ToolBinding {
     pub(super) fn into_tool(self) -> Option<Arc<dyn Tool>> {
         self.tool.ok()
     }
@@ -49,28 +50,28 @@ impl Offer {
     }
 }
 
-/// Everything that a server has. A tool that scripts could not call is passed over.
-pub(super) fn all(
+/// Binds all tools of a server, those too that scripts cannot call.
+pub(super) fn bind_all(
     server: &Arc<Server>,
     definitions: &[Definition],
-) -> Result<Vec<Offer>, ConnectorError> {
+) -> Result<Vec<ToolBinding>, ConnectorError> {
     check_config(server, definitions)?;
     check_methods(server, definitions)?;
-    definitions.iter().map(|definition| offer(server, definition, definitions)).collect()
+    definitions.iter().map(|definition| bind(server, definition, definitions)).collect()
 }
 
-fn offer(
+fn bind(
     server: &Arc<Server>,
     definition: &Definition,
     all: &[Definition],
-) -> Result<Offer, ConnectorError> {
+) -> Result<ToolBinding, ConnectorError> {
     let config = server.config.tools.get(&definition.name).cloned().unwrap_or_default();
-    let (effect, why) = effect(server, definition);
-    let look_up = look_up(server, definition, config.reconcile, all)?;
+    let (effect, effect_source) = effect(server, definition);
+    let lookup = lookup(server, definition, config.reconcile, all)?;
     let (method, namespace) = (camel_case(&definition.name), server.config.namespace(&server.name));
     let hidden = config.key_argument.as_deref();
     let spec = tool::spec(server, &namespace, method.clone(), definition, hidden);
-    let reader = look_up.as_ref().map(|(_, reader)| reader.name.clone());
+    let reader = lookup.as_ref().map(|(_, reader)| reader.name.clone());
     let tool: Arc<dyn Tool> = Arc::new(ConnectorTool {
         server: Arc::clone(server),
         definition: definition.clone(),
@@ -78,33 +79,33 @@ fn offer(
         effect,
         errors: config.errors,
         key_argument: config.key_argument,
-        look_up,
+        lookup,
     });
-    // One that the registry refuses must not keep the others from scripts.
+    // A registry with this tool alone shows whether it is usable. One unusable tool must not make the others unusable.
     let tool = match Registry::new(vec![Arc::clone(&tool)]) {
         Ok(_) => Ok(tool),
-        Err(error) => Err(with_causes(&error)),
+        Err(error) => Err(error_chain(&error)),
     };
-    Ok(Offer { definition: definition.clone(), method, effect, why, reader, tool })
+    Ok(ToolBinding { definition: definition.clone(), method, effect, effect_source, reader, tool })
 }
 
-/// What a call does: what the configuration says, else what the server says, else the worst.
-fn effect(server: &Server, definition: &Definition) -> (Effect, Why) {
+/// What a call does: as the configuration says, else as the server says, else a mutation.
+fn effect(server: &Server, definition: &Definition) -> (Effect, EffectSource) {
     let configured = server.config.tools.get(&definition.name).and_then(|it| it.effect);
     match (configured, definition.hints.read_only) {
-        (Some(effect), _) => (effect, Why::Config),
-        (None, Some(true)) => (Effect::Read, Why::Annotation),
-        (None, Some(false)) => (Effect::Mutation, Why::Annotation),
-        (None, None) => (Effect::Mutation, Why::Unknown),
+        (Some(effect), _) => (effect, EffectSource::Config),
+        (None, Some(true)) => (Effect::Read, EffectSource::Annotation),
+        (None, Some(false)) => (Effect::Mutation, EffectSource::Annotation),
+        (None, None) => (Effect::Mutation, EffectSource::Unknown),
     }
 }
 
-fn look_up(
+fn lookup(
     server: &Server,
     definition: &Definition,
     config: Option<ReconcileConfig>,
     all: &[Definition],
-) -> Result<Option<(LookUp, Definition)>, ConnectorError> {
+) -> Result<Option<(EffectLookup, Definition)>, ConnectorError> {
     let Some(config) = config else { return Ok(None) };
     let reader = all.iter().find(|it| it.name == config.tool);
     let wrong = |message| ConnectorError::Config {
@@ -114,7 +115,7 @@ fn look_up(
     };
     match reader {
         Some(reader) if effect(server, reader).0 == Effect::Read => {
-            Ok(Some((LookUp::new(config), reader.clone())))
+            Ok(Some((EffectLookup::new(config), reader.clone())))
         }
         Some(_) => Err(wrong(format!(
             "looks its effect up with `{}`, which may change something: name a tool that reads, or say `effect = \"read\"` of it",
@@ -127,26 +128,22 @@ fn look_up(
     }
 }
 
-/// What the configuration says of a tool that is not there would be said of none.
+/// Refuses configuration of tools and arguments that the server does not have. It would have no effect.
 fn check_config(server: &Server, definitions: &[Definition]) -> Result<(), ConnectorError> {
-    let is_there = |tool: &String| definitions.iter().any(|it| it.name == *tool);
     for (tool, ToolConfig { key_argument, .. }) in &server.config.tools {
         let wrong = |message| {
             let (name, tool) = (server.name.clone(), tool.clone());
             Err(ConnectorError::Config { name, tool, message })
         };
-        if !is_there(tool) {
+        let Some(definition) = definitions.iter().find(|it| it.name == *tool) else {
             let names: Vec<_> = definitions.iter().map(|it| it.name.as_str()).collect();
             return wrong(format!(
                 "is about a tool that is not there: it has {}",
                 names.join(", ")
             ));
-        }
-        let definition = definitions.iter().find(|it| it.name == *tool);
+        };
         let takes = |argument: &String| {
-            definition.is_some_and(|it| {
-                it.input.get("properties").is_some_and(|it| it.get(argument).is_some())
-            })
+            definition.input.get("properties").is_some_and(|it| it.get(argument).is_some())
         };
         if let Some(argument) = key_argument.as_ref().filter(|it| !takes(it)) {
             return wrong(format!("names the argument `{argument}`, which the tool does not take"));
@@ -169,9 +166,4 @@ fn check_methods(server: &Server, definitions: &[Definition]) -> Result<(), Conn
         }
     }
     Ok(())
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

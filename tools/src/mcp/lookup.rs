@@ -1,75 +1,82 @@
-//! How the effect of a call is looked up: a call of a reading tool, and a condition on its answer.
+//! Looks up the effect of a call: calls a reading tool and evaluates a condition on its result.
 
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 use windlass_core::Failure;
 
-use super::config::{Found, ReconcileConfig};
+use super::config::{FoundCondition, ReconcileConfig};
 
-/// What references stand for.
+/// The call that is looked up. References in the configuration refer to its parts.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Original<'a> {
-    /// The input of the call that is looked up.
+pub(super) struct OriginalCall<'a> {
+    /// Its input.
     pub(super) input: &'a Value,
     /// Its idempotency key.
     pub(super) key: &'a str,
 }
 
-/// A question and what its answer means.
+/// How to look up the effects of one tool.
 #[derive(Debug, Clone)]
-pub(super) struct LookUp {
+pub(super) struct EffectLookup {
     config: ReconcileConfig,
 }
 
-/// What an answer shows.
+/// Whether the result of a look-up shows the effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Seen {
-    Effect,
-    Nothing,
+pub(super) enum Presence {
+    Present,
+    Absent,
 }
 
-impl LookUp {
+impl EffectLookup {
     pub(super) const fn new(config: ReconcileConfig) -> Self {
         Self { config }
     }
 
-    /// When absence is proof, if ever.
+    /// How long after the request a missing effect proves that it did not happen, if it ever does.
     pub(super) fn absence_counts_after(&self) -> Option<Duration> {
         self.config.absence_after_s.map(Duration::from_secs)
     }
 
-    /// What the reading tool is asked.
-    pub(super) fn arguments(&self, original: Original<'_>) -> Result<Map<String, Value>, Failure> {
+    /// The arguments for the reading tool.
+    pub(super) fn arguments(
+        &self,
+        original: OriginalCall<'_>,
+    ) -> Result<Map<String, Value>, Failure> {
         let fill = |(name, value): (&String, &Value)| Ok((name.clone(), filled(value, original)?));
         self.config.arguments.iter().map(fill).collect()
     }
 
-    /// What the answer of the reading tool shows.
-    pub(super) fn judge(&self, answer: &Value, original: Original<'_>) -> Result<Seen, Failure> {
-        let Found { path, equals, contains } = &self.config.found;
+    /// Evaluates the result of the reading tool.
+    pub(super) fn evaluate(
+        &self,
+        result: &Value,
+        original: OriginalCall<'_>,
+    ) -> Result<Presence, Failure> {
+        let FoundCondition { path, equals, contains } = &self.config.found;
         let fill =
             |value: &Option<Value>| value.as_ref().map(|value| filled(value, original)).transpose();
         let (equals, contains) = (fill(equals)?, fill(contains)?);
         let fits = |value: &Value| {
             equals.as_ref().is_none_or(|wanted| value == wanted)
-                && contains.as_ref().is_none_or(|wanted| has(value, wanted))
+                && contains.as_ref().is_none_or(|wanted| contains_value(value, wanted))
         };
-        Ok(if path.query(answer).iter().any(|value| fits(value)) {
-            Seen::Effect
+        Ok(if path.query(result).iter().any(|value| fits(value)) {
+            Presence::Present
         } else {
-            Seen::Nothing
+            Presence::Absent
         })
     }
 
-    /// What an error of the reading tool shows; none where it tells nothing.
-    pub(super) fn judge_error(&self, text: &str) -> Option<Seen> {
-        let sign = self.config.absent_error.as_ref()?;
-        text.contains(sign).then_some(Seen::Nothing)
+    /// Evaluates an error of the reading tool. `None` means that the error shows nothing.
+    pub(super) fn evaluate_error(&self, text: &str) -> Option<Presence> {
+        let absent_error = self.config.absent_error.as_ref()?;
+        text.contains(absent_error).then_some(Presence::Absent)
     }
 }
 
-fn has(value: &Value, wanted: &Value) -> bool {
+fn contains_value(value: &Value, wanted: &Value) -> bool {
     match (value, wanted) {
         (Value::String(text), Value::String(part)) => text.contains(part),
         (Value::Array(values), wanted) => values.contains(wanted),
@@ -78,7 +85,7 @@ fn has(value: &Value, wanted: &Value) -> bool {
 }
 
 /// `template` with its references replaced.
-fn filled(template: &Value, original: Original<'_>) -> Result<Value, Failure> {
+fn filled(template: &Value, original: OriginalCall<'_>) -> Result<Value, Failure> {
     let each = |value: &Value| filled(value, original);
     Ok(match template {
         Value::String(text) => match reference(text, original) {
@@ -94,8 +101,8 @@ fn filled(template: &Value, original: Original<'_>) -> Result<Value, Failure> {
     })
 }
 
-/// What `text` refers to; none where it is no reference.
-fn reference(text: &str, original: Original<'_>) -> Option<Result<Value, Failure>> {
+/// What `text` refers to. `None` means that it is no reference.
+fn reference(text: &str, original: OriginalCall<'_>) -> Option<Result<Value, Failure>> {
     if text == "$key" {
         return Some(Ok(original.key.into()));
     }
@@ -110,14 +117,16 @@ mod tests {
 
     use super::*;
 
-    fn look_up(arguments: &Value, found: &Value) -> LookUp {
+    fn lookup(arguments: &Value, found: &Value) -> EffectLookup {
         let config = json!({"tool": "search", "arguments": arguments, "found": found});
-        LookUp::new(serde_json::from_value(config).unwrap())
+        EffectLookup::new(serde_json::from_value(config).unwrap())
     }
 
-    fn check(found: &Value, answer: &Value) -> Seen {
+    fn check(found: &Value, answer: &Value) -> Presence {
         let input = json!({"entities": [{"name": "Ada"}]});
-        look_up(&json!({}), found).judge(answer, Original { input: &input, key: "k1" }).unwrap()
+        lookup(&json!({}), found)
+            .evaluate(answer, OriginalCall { input: &input, key: "k1" })
+            .unwrap()
     }
 
     #[test]
@@ -128,8 +137,8 @@ mod tests {
             "price": "$input is no reference here", "dollar": "$5", "whole": "$input"
         });
 
-        let filled = look_up(&template, &json!({"path": "$"}))
-            .arguments(Original { input: &input, key: "k1" })
+        let filled = lookup(&template, &json!({"path": "$"}))
+            .arguments(OriginalCall { input: &input, key: "k1" })
             .unwrap();
 
         assert_eq!(
@@ -143,9 +152,9 @@ mod tests {
 
     #[test]
     fn a_reference_to_nothing_is_no_question() {
-        let look_up = look_up(&json!({"query": "$input/name"}), &json!({"path": "$"}));
+        let lookup = lookup(&json!({"query": "$input/name"}), &json!({"path": "$"}));
 
-        let failure = look_up.arguments(Original { input: &json!({}), key: "" }).unwrap_err();
+        let failure = lookup.arguments(OriginalCall { input: &json!({}), key: "" }).unwrap_err();
 
         assert_eq!(failure.message, "the input of the call has no `$input/name`");
     }
@@ -166,7 +175,7 @@ mod tests {
             json!({"path": "$.entities[2]"}),
             json!({"path": name, "equals": "Ada", "contains": "x"}),
         ]
-        .map(|found| check(&found, &answer) == Seen::Effect);
+        .map(|found| check(&found, &answer) == Presence::Present);
 
         assert_eq!(seen, [true, true, true, true, false, false, false, false, false]);
     }
