@@ -1,11 +1,11 @@
-//! The `[tools]` part of the configuration.
+//! `[tools]`: the configuration of the built-in tools.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// `[tools]`: what the built-in tools may touch.
+/// `[tools]`: what the built-in tools may use.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ToolsConfig {
@@ -21,7 +21,7 @@ pub struct ToolsConfig {
 pub struct FilesConfig {
     /// The folders that scripts may use, relative to the configuration file. A script's path begins with one of them.
     pub roots: Vec<String>,
-    /// The largest file that is read whole, and the most that a search answers, in MiB.
+    /// The largest file that is read whole, and the largest result of a search, in MiB.
     pub max_read_mib: u32,
 }
 
@@ -35,7 +35,7 @@ impl Default for FilesConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct HttpConfig {
-    /// The servers that scripts may talk to: `api.example.com`, `api.example.com:8443`, `*.example.com`,
+    /// The servers that scripts may send requests to: `api.example.com`, `api.example.com:8443`, `*.example.com`,
     /// `127.0.0.1:8799`. Without a port, every port.
     pub allow: Vec<String>,
     /// The largest response body, in MiB.
@@ -45,7 +45,7 @@ pub struct HttpConfig {
     /// `[tools.http.headers."api.example.com"]`: the header lines that Windlass adds to requests for a server, over https or to
     /// this machine. The server is written as in `allow`; a value may hold `${secret:NAME}`.
     pub headers: BTreeMap<String, BTreeMap<String, String>>,
-    /// `[[tools.http.endpoints]]`: where the effect of a request can be found out when its answer is lost.
+    /// `[[tools.http.endpoints]]`: how to look up the effects of requests whose responses were lost.
     pub endpoints: Vec<EndpointConfig>,
 }
 
@@ -53,39 +53,39 @@ pub struct HttpConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EndpointConfig {
-    /// The URL that those of the endpoint begin with, segment by segment.
+    /// The beginning of the URLs of the endpoint, in whole segments.
     pub url: String,
-    /// Whether the server knows a request that is sent again by its `Idempotency-Key`, and then does nothing but answer it as
-    /// it did the first time.
+    /// Whether the server recognises a repeated request by its `Idempotency-Key`, does not repeat the effect, and sends the
+    /// first response again.
     #[serde(default)]
     pub idempotent: bool,
-    /// How long after a request it counts that its effect is not there, in seconds.
+    /// How long after a request a missing effect proves that it did not happen, in seconds.
     #[serde(default)]
     pub absence_after_s: Option<u32>,
-    /// How to ask whether the effect is there, where sending again could double it.
+    /// How to query whether the effect is there. For servers that would repeat the effect if the request were sent again.
     #[serde(default)]
     pub look_up: Option<LookUpConfig>,
 }
 
-/// How to ask whether an effect is there.
+/// How to query whether an effect is there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LookUpConfig {
-    /// What is asked with `GET`; `{key}` stands for the request's `Idempotency-Key`.
+    /// The URL of the query, a `GET`. `{key}` stands for the request's `Idempotency-Key`.
     pub url: String,
-    /// What the answer says where the effect is there. Without it a status of 200 to 299 says so; 404 and 410 always say that it
-    /// is not there.
+    /// The condition under which the response shows the effect. Without it, a status of 200 to 299 shows the effect. 404 and
+    /// 410 always show that there is none.
     #[serde(default)]
     pub found: Option<FoundConfig>,
 }
 
-/// A condition on the JSON of an answer.
+/// A condition on the JSON of a response.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FoundConfig {
     /// The JSON pointer of a value, for example `/orders/0/key`.
     pub pointer: String,
-    /// What that value is; `{key}` stands for the `Idempotency-Key`.
+    /// The value that must be there; `{key}` stands for the `Idempotency-Key`.
     pub equals: serde_json::Value,
 }
 
@@ -105,11 +105,11 @@ pub(super) fn mib_to_bytes(mib: u32) -> u64 {
     u64::from(mib) * 1024 * 1024
 }
 
-/// A `[tools]` configuration that cannot be used.
+/// Why a `[tools]` configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ToolsConfigError {
-    /// A folder that is not there or cannot be opened.
+    /// A folder does not exist or cannot be opened.
     #[error(
         "could not open `{path}`, which `[tools.files] roots` names as `{root}`: create the folder or correct the setting"
     )]
@@ -121,7 +121,7 @@ pub enum ToolsConfigError {
         /// Why not.
         source: std::io::Error,
     },
-    /// A folder that scripts would have no name for.
+    /// A folder has no name that a script's path could begin with.
     #[error(
         "`{root}` in `[tools.files] roots` has no name that a script's path could begin with: name a folder"
     )]
@@ -129,7 +129,7 @@ pub enum ToolsConfigError {
         /// As it is configured.
         root: String,
     },
-    /// Two folders that scripts could not tell apart.
+    /// Two folders have the same name in scripts.
     #[error(
         "`{root}` in `[tools.files] roots` has the same name as another root: rename one of the folders"
     )]
@@ -137,7 +137,7 @@ pub enum ToolsConfigError {
         /// As it is configured.
         root: String,
     },
-    /// An entry of the allow list that names no server.
+    /// An entry of the allow list names no server.
     #[error("`{entry}` in `[tools.http] allow` names no server: {reason}")]
     Allow {
         /// As it is configured.
@@ -145,7 +145,7 @@ pub enum ToolsConfigError {
         /// What is wrong with it, and what would be right.
         reason: &'static str,
     },
-    /// An endpoint that cannot be used.
+    /// An endpoint cannot be used.
     #[error("cannot use `{url}` of `[[tools.http.endpoints]]`: {reason}")]
     Endpoint {
         /// As it is configured.
@@ -153,7 +153,7 @@ pub enum ToolsConfigError {
         /// What is wrong with it, and what would be right.
         reason: String,
     },
-    /// Headers for what is no server.
+    /// An entry of the headers names no server.
     #[error("`[tools.http.headers.\"{entry}\"]` names no server: {reason}")]
     HeadersServer {
         /// As it is configured.
@@ -161,7 +161,7 @@ pub enum ToolsConfigError {
         /// What is wrong with it, and what would be right.
         reason: &'static str,
     },
-    /// A header that cannot be sent.
+    /// A header cannot be sent.
     #[error("cannot add the header `{name}` of `[tools.http.headers.\"{entry}\"]`: {reason}")]
     Header {
         /// The server, as it is configured.

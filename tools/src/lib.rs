@@ -1,4 +1,25 @@
-//! The tools that come with Windlass, none of which needs an account, and those of connectors.
+//! The tools of Windlass: what scripts can call, and the secrets that these calls use.
+//!
+//! # What is here
+//! - [`builtin`] makes the built-in tools from a [`ToolsConfig`] (`config.rs`): `Files` (`files/`), `Http` (`http/`), `Mail`
+//!   (`mail.rs`) and `User` (`notify.rs`). None of them needs an account.
+//! - [`mcp::Connectors`] makes tools from the servers of `[mcp]`, and compares what these servers offer with what was accepted.
+//! - [`secrets::Secrets`] reads secrets, fills them into configured values, and redacts them in everything that tools return.
+//! - [`typescript::declarations`] describes all tools of a registry for editors and models.
+//!
+//! The tools go into a [`Registry`](windlass_scheduler::Registry), which checks each input and output against its schema.
+//! This crate reads no environment, prints nothing and knows no command line. [`Environment`] reads variables for it.
+//!
+//! # How to add a method
+//! 1. Write the method in a file of its namespace, or in a new file for a new namespace: an input type, an output type, and an
+//!    implementation of `Method` (`method.rs`). `notify.rs` is the shortest example. A mutation says before and after which
+//!    point it may have had an effect (`ToolError::not_sent`, `ToolError::maybe_sent`), and looks its effect up in `reconcile`
+//!    if it can.
+//! 2. Add it to the list of tools of its namespace, for example `files::tools`. A new namespace is added to [`builtin`].
+//! 3. If it needs a setting, add the key to `config.rs` and to `README.md`. If a producer registers what it finds as inputs, name
+//!    their kind in `input_types`; a new kind is added to `scheduler/src/inputs.rs`.
+//! 4. Test it in a file of `tests/it`. The expected declarations in `tests/it/types.d.ts` change.
+//! 5. If it is a mutation, add it to the crash tests of the worker (`every_tool`).
 
 mod config;
 mod environment;

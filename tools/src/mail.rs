@@ -13,11 +13,11 @@ use windlass_core::{Failure, Timestamp};
 use windlass_scheduler::{Effect, Subject, Tool, ToolCall, ToolError};
 
 use super::files::{Roots, read_limited};
-use super::method::{Description, Method, Typed, off_thread};
+use super::method::{Method, MethodDescription, TypedTool, off_thread};
 
 /// The tool of the namespace `Mail`.
 pub(super) fn tool(roots: &Arc<Roots>, max_read_bytes: u64) -> Arc<dyn Tool> {
-    Arc::new(Typed::new(Parse { roots: Arc::clone(roots), max_read_bytes }))
+    Arc::new(TypedTool::new(Parse { roots: Arc::clone(roots), max_read_bytes }))
 }
 
 #[derive(Debug)]
@@ -72,8 +72,8 @@ impl Method for Parse {
     type Input = ParseInput;
     type Output = Vec<Mail>;
 
-    fn description(&self) -> Description {
-        Description {
+    fn description(&self) -> MethodDescription {
+        MethodDescription {
             namespace: "Mail",
             method: "parse",
             docs: "\
@@ -91,9 +91,9 @@ larger than the setting `[tools.files] max_read_mib`.",
     }
 
     async fn call(&self, input: ParseInput, _call: ToolCall) -> Result<Vec<Mail>, ToolError> {
-        let place = self.roots.place(&input.path).await.map_err(ToolError::not_sent)?;
+        let location = self.roots.locate(&input.path).await.map_err(ToolError::not_sent)?;
         let max_bytes = self.max_read_bytes;
-        let read = move || mails(&read_limited(&place, max_bytes)?, &place.path);
+        let read = move || mails(&read_limited(&location, max_bytes)?, &location.path);
         off_thread(read).await.and_then(|mails| mails).map_err(ToolError::not_sent)
     }
 }
@@ -122,9 +122,9 @@ fn mails(bytes: &[u8], path: &str) -> Result<Vec<Mail>, Failure> {
     Ok(mails)
 }
 
-/// `None` where the text has no header that every mail has one of.
+/// `None` if the text has none of the headers that a mail has.
 fn mail(bytes: &[u8]) -> Option<Mail> {
-    const TELLING: [HeaderName<'_>; 6] = [
+    const TYPICAL_HEADERS: [HeaderName<'_>; 6] = [
         HeaderName::From,
         HeaderName::To,
         HeaderName::Subject,
@@ -133,7 +133,7 @@ fn mail(bytes: &[u8]) -> Option<Mail> {
         HeaderName::Received,
     ];
     let message = MessageParser::default().parse(bytes)?;
-    if !TELLING.iter().any(|name| message.header(name.clone()).is_some()) {
+    if !TYPICAL_HEADERS.iter().any(|name| message.header(name.clone()).is_some()) {
         return None;
     }
     Some(Mail {
@@ -160,7 +160,7 @@ fn address_text(address: &Addr<'_>) -> Option<String> {
     }
 }
 
-/// `None` for a date that no calendar has.
+/// `None` if the date does not exist.
 fn instant(date: &DateTime) -> Option<String> {
     date.is_valid().then(|| Timestamp::parse(&date.to_rfc3339())).flatten().map(|it| it.to_string())
 }

@@ -1,4 +1,4 @@
-//! A tool written with types: its schemas follow from them, and a call gets a value instead of JSON.
+//! Built-in tools as typed methods. The schemas of a tool are derived from its input and output types.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -10,11 +10,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use windlass_core::{Failure, LookupResult};
-use windlass_scheduler::{Effect, Subject, Tool, ToolCall, ToolError, ToolSpec};
+use windlass_scheduler::{Effect, MutationKey, Subject, Tool, ToolCall, ToolError, ToolSpec};
 
-/// What a method is called and what it does.
+/// The name, documentation and effect of a method.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Description {
+pub(super) struct MethodDescription {
     pub(super) namespace: &'static str,
     pub(super) method: &'static str,
     pub(super) docs: &'static str,
@@ -25,27 +25,27 @@ pub(super) struct Description {
 /// One method of a tool.
 #[async_trait]
 pub(super) trait Method: Send + Sync + Debug + 'static {
-    /// What scripts pass. Unknown properties must be denied.
+    /// The input from scripts. It must deny unknown properties.
     type Input: DeserializeOwned + JsonSchema + Send + Sync;
-    /// What scripts get.
+    /// The result for scripts.
     type Output: Serialize + JsonSchema + Send;
 
-    fn description(&self) -> Description;
+    fn description(&self) -> MethodDescription;
 
     /// Makes the call. `call.input` is empty: it was moved into `input`.
     async fn call(&self, input: Self::Input, call: ToolCall) -> Result<Self::Output, ToolError>;
 
-    /// What a call is about.
+    /// The subject of a call.
     fn subject(&self, _input: &Self::Input) -> Subject {
         Subject { place: self.description().namespace.to_owned(), scope: None }
     }
 
-    /// How long after a request a missing effect proves that it did not happen; none where the effect cannot be looked up.
+    /// How long after the request a missing effect proves that it did not happen. `None` means that the effect cannot be looked up.
     fn absence_counts_after(&self, _input: &Self::Input) -> Option<Duration> {
         None
     }
 
-    /// Looks for the effect: what the call would have answered, or `None` where it is definitely not there.
+    /// Looks up the effect of a call: the result that the call would have had, or `None` if there is certainly no effect.
     async fn reconcile(
         &self,
         _input: Self::Input,
@@ -57,13 +57,13 @@ pub(super) trait Method: Send + Sync + Debug + 'static {
 
 /// A [`Method`] as a [`Tool`].
 #[derive(Debug)]
-pub(super) struct Typed<M> {
+pub(super) struct TypedTool<M> {
     method: M,
     effect: Effect,
     spec: ToolSpec,
 }
 
-impl<M: Method> Typed<M> {
+impl<M: Method> TypedTool<M> {
     pub(super) fn new(method: M) -> Self {
         let description = method.description();
         let spec = ToolSpec {
@@ -79,14 +79,14 @@ impl<M: Method> Typed<M> {
 
     fn parse(&self, input: Value) -> Result<M::Input, Failure> {
         serde_json::from_value(input).map_err(|err| {
-            let Description { namespace, method, .. } = self.method.description();
+            let MethodDescription { namespace, method, .. } = self.method.description();
             Failure::logic(format!("`{namespace}.{method}` cannot take this input: {err}"))
         })
     }
 
-    /// The error of a call that took too long: of a mutation nobody knows whether it still happens.
+    /// The error of a call that took too long. A mutation may still have its effect.
     fn timed_out(&self, call: &ToolCall) -> ToolError {
-        let Description { namespace, method, .. } = self.method.description();
+        let MethodDescription { namespace, method, .. } = self.method.description();
         let limit = call.time_limit.as_millis();
         let failure =
             Failure::network(format!("`{namespace}.{method}` took longer than {limit} ms"));
@@ -98,7 +98,7 @@ impl<M: Method> Typed<M> {
 }
 
 #[async_trait]
-impl<M: Method> Tool for Typed<M> {
+impl<M: Method> Tool for TypedTool<M> {
     fn spec(&self) -> &ToolSpec {
         &self.spec
     }
@@ -109,11 +109,11 @@ impl<M: Method> Tool for Typed<M> {
 
     async fn call(&self, mut call: ToolCall) -> Result<Value, ToolError> {
         let input = self.parse(call.input.take()).map_err(ToolError::not_sent)?;
-        let too_long = self.timed_out(&call);
+        let timeout = self.timed_out(&call);
         let output = tokio::time::timeout(call.time_limit, self.method.call(input, call))
             .await
-            .unwrap_or(Err(too_long))?;
-        // The call was made: that its answer cannot be written as JSON does not undo it.
+            .unwrap_or(Err(timeout))?;
+        // The call succeeded, although its result cannot be written as JSON.
         to_json(&output).map_err(|failure| ToolError { failure, sent: windlass_core::Sent::Yes })
     }
 
@@ -135,10 +135,10 @@ impl<M: Method> Tool for Typed<M> {
             Err(failure) => return LookupResult::Unknown(failure),
         };
         let counts_after = self.method.absence_counts_after(&input).unwrap_or_default();
-        let too_long = self.timed_out(&call).failure;
+        let timeout = self.timed_out(&call).failure;
         let found = tokio::time::timeout(call.time_limit, self.method.reconcile(input, call)).await;
         match found
-            .unwrap_or(Err(too_long))
+            .unwrap_or(Err(timeout))
             .and_then(|output| output.as_ref().map(to_json).transpose())
         {
             Ok(Some(result)) => LookupResult::Applied(result),
@@ -164,11 +164,18 @@ fn schema<T: JsonSchema>(settings: SchemaSettings) -> Value {
     schema.to_value()
 }
 
-/// Runs what blocks (files, name resolution) away from the threads that serve everyone.
+/// Runs blocking work, such as file access, on a thread for that purpose.
 pub(super) async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Failure> {
     tokio::task::spawn_blocking(work).await.map_err(|err| {
         Failure::internal(format!("a tool stopped in the middle of its work: {err}"))
     })
+}
+
+/// The ledger entry of a call. No mutation is made without one.
+pub(super) fn mutation_key(call: &ToolCall) -> Result<&MutationKey, Failure> {
+    call.mutation
+        .as_ref()
+        .ok_or_else(|| Failure::internal("a mutation was called without an entry in the ledger"))
 }

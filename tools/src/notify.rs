@@ -1,4 +1,4 @@
-//! `User.notify`: tells the people behind a workspace something.
+//! `User.notify`: sends a message to the people of a workspace.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -8,18 +8,18 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use windlass_core::{Failure, MutationId, WorkflowId, WorkspaceId};
-use windlass_scheduler::{Effect, MutationKey, Subject, Tool, ToolCall, ToolError};
+use windlass_scheduler::{Effect, Subject, Tool, ToolCall, ToolError};
 
-use super::method::{Description, Method, Typed};
+use super::method::{Method, MethodDescription, TypedTool, mutation_key};
 
-/// A message from a script to the people behind its workspace.
+/// A message from a script to the people of its workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notification {
-    /// Whom it concerns.
+    /// Whose people get it.
     pub workspace: WorkspaceId,
     /// Which workflow sends it.
     pub workflow: WorkflowId,
-    /// The mutation that sends it: its identity. There is one notification per mutation.
+    /// The mutation that sends it. There is one notification per mutation.
     pub mutation: MutationId,
     /// One line.
     pub title: String,
@@ -27,22 +27,22 @@ pub struct Notification {
     pub text: String,
 }
 
-/// Where notifications go.
+/// Stores notifications.
 #[async_trait]
 pub trait Notifier: Send + Sync + Debug {
-    /// Keeps a notification for its readers, once per mutation however often it is called.
+    /// Stores a notification. Repeated calls for one mutation store it once.
     ///
     /// # Errors
-    /// A failure where it is not known to be kept.
+    /// A failure if it may not have been stored.
     ///
     /// # Cancel safety
-    /// The notification may be kept although the future was dropped; [`was_notified`](Self::was_notified) tells.
+    /// The notification may have been stored although the future was dropped; [`was_notified`](Self::was_notified) tells.
     async fn notify(&self, notification: Notification) -> Result<(), Failure>;
 
-    /// Whether the notification of this mutation is kept.
+    /// Whether the notification of this mutation was stored.
     ///
     /// # Errors
-    /// A failure where that could not be looked up.
+    /// A failure if that could not be looked up.
     async fn was_notified(
         &self,
         workspace: WorkspaceId,
@@ -52,7 +52,7 @@ pub trait Notifier: Send + Sync + Debug {
 
 /// The tool of the namespace `User`.
 pub(super) fn tool(notifier: Arc<dyn Notifier>) -> Arc<dyn Tool> {
-    Arc::new(Typed::new(Notify { notifier }))
+    Arc::new(TypedTool::new(Notify { notifier }))
 }
 
 #[derive(Debug)]
@@ -82,8 +82,8 @@ impl Method for Notify {
     type Input = NotifyInput;
     type Output = NotifyOutput;
 
-    fn description(&self) -> Description {
-        Description {
+    fn description(&self) -> MethodDescription {
+        MethodDescription {
             namespace: "User",
             method: "notify",
             docs: "\
@@ -96,7 +96,7 @@ It appears in the list of notifications.",
     }
 
     async fn call(&self, input: NotifyInput, call: ToolCall) -> Result<NotifyOutput, ToolError> {
-        let mutation = identity(&call).map_err(ToolError::not_sent)?.id;
+        let mutation = mutation_key(&call).map_err(ToolError::not_sent)?.id;
         let NotifyInput { title, text } = input;
         let notification = Notification {
             workspace: call.workspace,
@@ -122,15 +122,8 @@ It appears in the list of notifications.",
         _input: NotifyInput,
         call: ToolCall,
     ) -> Result<Option<NotifyOutput>, Failure> {
-        let mutation = identity(&call)?.id;
+        let mutation = mutation_key(&call)?.id;
         let was_notified = self.notifier.was_notified(call.workspace, mutation).await?;
         Ok(was_notified.then_some(NotifyOutput { notified: true }))
     }
-}
-
-/// The ledger entry, without which no mutation is made.
-pub(super) fn identity(call: &ToolCall) -> Result<&MutationKey, Failure> {
-    call.mutation
-        .as_ref()
-        .ok_or_else(|| Failure::internal("a mutation was called without an entry in the ledger"))
 }

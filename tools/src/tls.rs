@@ -1,4 +1,4 @@
-//! What encrypted connections trust.
+//! The certificates that encrypted connections trust.
 
 use std::sync::{Arc, OnceLock};
 
@@ -6,10 +6,10 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt;
 use windlass_core::Failure;
 
-/// What the system trusts, read once. A connection that is not encrypted trusts nothing, and needs no certificates.
+/// Trusts the certificates of the system, which are read once. Without encryption no certificates are needed or read.
 pub(super) fn client_config(is_encrypted: bool) -> Result<ClientConfig, Failure> {
-    static TRUSTED: OnceLock<ClientConfig> = OnceLock::new();
-    if let Some(config) = TRUSTED.get().filter(|_| is_encrypted) {
+    static ENCRYPTED: OnceLock<ClientConfig> = OnceLock::new();
+    if let Some(config) = ENCRYPTED.get().filter(|_| is_encrypted) {
         return Ok(config.clone());
     }
     let wrong = |err: rustls::Error| {
@@ -22,9 +22,9 @@ pub(super) fn client_config(is_encrypted: bool) -> Result<ClientConfig, Failure>
         .with_safe_default_protocol_versions()
         .map_err(wrong)?;
     if !is_encrypted {
-        let nothing = RootCertStore::empty();
-        return Ok(builder.with_root_certificates(nothing).with_no_client_auth());
+        let no_certificates = RootCertStore::empty();
+        return Ok(builder.with_root_certificates(no_certificates).with_no_client_auth());
     }
     let config = builder.with_platform_verifier().map_err(wrong)?.with_no_client_auth();
-    Ok(TRUSTED.get_or_init(|| config).clone())
+    Ok(ENCRYPTED.get_or_init(|| config).clone())
 }

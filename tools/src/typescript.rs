@@ -1,12 +1,12 @@
-//! The TypeScript declarations of what scripts are and what they can call, for editors and for models.
+//! The TypeScript declarations of workflows and of everything that scripts can call, for editors and for models.
 
 use serde_json::{Map, Value};
 use windlass_scheduler::{Registry, ToolSpec};
 
-/// The part that does not depend on the tools.
+/// The declarations that do not depend on the tools.
 const WORKFLOW: &str = include_str!("typescript/workflow.d.ts");
 
-/// How wide a comment is, in characters, without what begins and ends it.
+/// The width of a comment, in characters, without its delimiters.
 const WIDTH: usize = 110;
 
 /// The declarations of the workflow's shape and of everything in `registry`. Equal registries give equal texts.
@@ -33,7 +33,7 @@ fn close(text: &mut String, namespace: &str) {
     }
 }
 
-/// A method, not a function: a name such as `delete` may not stand alone.
+/// A method and not a function, because a function cannot be called `delete`.
 fn method(spec: &ToolSpec, docs: &str) -> String {
     let has_required =
         spec.input.get("required").and_then(Value::as_array).is_some_and(|it| !it.is_empty());
@@ -42,7 +42,7 @@ fn method(spec: &ToolSpec, docs: &str) -> String {
     format!("{}  {}(input{optional}: {input}): Promise<{output}>;\n", comment(docs, 1), spec.method)
 }
 
-/// The type that a JSON Schema describes; `any` where it says more than a type can.
+/// The type that a JSON Schema describes; `any` if no type expresses it.
 fn type_of(schema: &Value, depth: usize) -> String {
     let Some(schema) = schema.as_object() else { return "any".to_owned() };
     if let Some(values) = schema.get("enum").and_then(Value::as_array) {
@@ -145,7 +145,7 @@ fn comment(text: &str, depth: usize) -> String {
     }
 }
 
-/// Breaks a line between words so that none is wider than `width`, where words allow it.
+/// Breaks a line between words so that no part is wider than `width`, unless a single word is.
 fn wrapped(line: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in line.split(' ') {

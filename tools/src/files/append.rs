@@ -1,17 +1,16 @@
 //! `Files.append`: adds one line to the end of a file, whole or not at all.
 //!
-//! # How the line is found again
-//! After a crash someone must be able to tell whether the line was written. The line itself is the record: it is looked
-//! for, letter for letter, as a whole line of the file. That is proof only if no other mutation writes the same line,
-//! which the tool cannot know of lines in general: two payments of the same amount on one day look alike. So the script
-//! vouches for it with `key`, a text that belongs to this one effect and is a part of the line: different keys make
-//! different lines. Without a key, or with a key that the line does not contain, two mutations could have left equal
-//! lines; the file then proves nothing, and a person is asked.
+//! # How the line is looked up
+//! After a crash, the look-up searches the file for a line that is exactly equal. That proves the effect only if no other
+//! mutation writes an equal line. The tool cannot know that: two payments of the same amount on one day have equal lines.
+//! So the script passes `key`, a text that belongs to this one effect and is a part of the line. Different keys make
+//! different lines. Without a key, or with a key that the line does not contain, two mutations could have written equal
+//! lines. Then the file proves nothing, and a person is asked.
 //!
-//! # How a torn line is mended
-//! The line goes out in one write, and a write that fails is taken back. A power cut can still leave the first part of a
-//! line, without an end. Such a rest at the end of the file is completed if our line begins with it; anything else is
-//! somebody's data, so it keeps its place and our line starts a new one.
+//! # How an incomplete line is completed
+//! The line is written with one write, and a failed write is undone. After a power cut, the file can still end with the
+//! first part of a line. If our line begins with that part, the rest is added. Otherwise the part is somebody's data: it
+//! stays, and our line starts after it.
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read, Seek, SeekFrom, Write};
@@ -24,9 +23,10 @@ use serde::{Deserialize, Serialize};
 use windlass_core::Failure;
 use windlass_scheduler::{Effect, Subject, ToolCall, ToolError};
 
-use super::disk::{open_exclusively, open_when_free, sync_folder};
-use super::roots::{Place, Roots};
-use crate::method::{Description, Method, off_thread};
+use super::common::{NAMESPACE, run_mutation, subject};
+use super::disk::{open_exclusively, open_existing, sync_folder};
+use super::roots::{FileLocation, Roots};
+use crate::method::{Method, MethodDescription, off_thread};
 
 /// Adds a line to a file.
 #[derive(Debug)]
@@ -61,9 +61,9 @@ impl Method for Append {
     type Input = AppendInput;
     type Output = AppendOutput;
 
-    fn description(&self) -> Description {
-        Description {
-            namespace: super::NAMESPACE,
+    fn description(&self) -> MethodDescription {
+        MethodDescription {
+            namespace: NAMESPACE,
             method: "append",
             docs: "\
 Adds one line to the end of a file: `Files.append({path, line, key?})` → `{path, bytes, size}`.
@@ -77,20 +77,20 @@ without a key, or with one that the line does not contain, a person is asked whe
     }
 
     async fn call(&self, input: AppendInput, call: ToolCall) -> Result<AppendOutput, ToolError> {
-        let place = self.roots.place(&input.path).await.map_err(ToolError::not_sent)?;
+        let location = self.roots.locate(&input.path).await.map_err(ToolError::not_sent)?;
         let line = single_line(&input.line).map_err(ToolError::not_sent)?.to_owned();
-        let file = open_exclusively("append to", &place, call.time_limit)
+        let file = open_exclusively("append to", &location, call.time_limit)
             .await
             .map_err(ToolError::not_sent)?;
-        super::change(move || {
-            let size = append_line(&file, &line).map_err(|err| err.into_tool_error(&place))?;
-            Ok(AppendOutput { path: place.path, bytes: line.len() as u64 + 1, size })
+        run_mutation(move || {
+            let size = append_line(&file, &line).map_err(|err| err.into_tool_error(&location))?;
+            Ok(AppendOutput { path: location.path, bytes: line.len() as u64 + 1, size })
         })
         .await
     }
 
     fn subject(&self, input: &AppendInput) -> Subject {
-        super::subject(&input.path)
+        subject(&input.path)
     }
 
     fn absence_counts_after(&self, input: &AppendInput) -> Option<Duration> {
@@ -104,14 +104,14 @@ without a key, or with one that the line does not contain, a person is asked whe
         input: AppendInput,
         _call: ToolCall,
     ) -> Result<Option<AppendOutput>, Failure> {
-        let place = self.roots.place(&input.path).await?;
+        let location = self.roots.locate(&input.path).await?;
         let line = single_line(&input.line)?.to_owned();
-        let Some(file) = open_when_free("search", &place).await? else { return Ok(None) };
+        let Some(file) = open_existing("search", &location).await? else { return Ok(None) };
         off_thread(move || {
-            let size =
-                find_line(&file, &place, &line).map_err(|err| place.failure("search", &err))?;
+            let size = find_line(&file, &location, &line)
+                .map_err(|err| location.failure("search", &err))?;
             Ok(size.map(|size| AppendOutput {
-                path: place.path,
+                path: location.path,
                 bytes: line.len() as u64 + 1,
                 size,
             }))
@@ -132,78 +132,78 @@ fn single_line(line: &str) -> Result<&str, Failure> {
     Ok(line)
 }
 
-/// A line that was not written, and whether the file is as it was before.
+/// Why a line was not written, and whether the file is unchanged.
 #[derive(Debug)]
 enum AppendError {
-    /// It is.
-    Untouched(io::Error),
-    /// Nobody knows.
-    Unclear(io::Error),
+    /// The file is unchanged.
+    Unchanged(io::Error),
+    /// The file may have changed.
+    MaybeChanged(io::Error),
 }
 
 impl AppendError {
-    fn into_tool_error(self, place: &Place) -> ToolError {
+    fn into_tool_error(self, location: &FileLocation) -> ToolError {
         match self {
-            Self::Untouched(err) => ToolError::not_sent(place.failure("append to", &err)),
-            Self::Unclear(err) => ToolError::maybe_sent(place.failure("append to", &err)),
+            Self::Unchanged(err) => ToolError::not_sent(location.failure("append to", &err)),
+            Self::MaybeChanged(err) => ToolError::maybe_sent(location.failure("append to", &err)),
         }
     }
 }
 
-/// What appending needs of a file.
-trait Tail: Read + Write + Seek {
-    fn cut(&mut self, len: u64) -> io::Result<()>;
-    fn make_durable(&mut self) -> io::Result<()>;
+/// What appending needs from a file. Tests implement it with a full disk.
+trait AppendTarget: Read + Write + Seek {
+    fn truncate(&mut self, len: u64) -> io::Result<()>;
+    fn sync(&mut self) -> io::Result<()>;
 }
 
-impl Tail for &File {
-    fn cut(&mut self, len: u64) -> io::Result<()> {
+impl AppendTarget for &File {
+    fn truncate(&mut self, len: u64) -> io::Result<()> {
         self.set_len(len)
     }
 
-    fn make_durable(&mut self) -> io::Result<()> {
+    fn sync(&mut self) -> io::Result<()> {
         self.sync_all()
     }
 }
 
-/// Adds the line; the new size of the file. A write that fails is taken back.
-fn append_line(mut file: impl Tail, line: &str) -> Result<u64, AppendError> {
-    let old_size = file.seek(SeekFrom::End(0)).map_err(AppendError::Untouched)?;
-    let bytes = completion(&mut file, old_size, line).map_err(AppendError::Untouched)?;
+/// Adds the line and returns the new size of the file. A failed write is undone.
+fn append_line(mut file: impl AppendTarget, line: &str) -> Result<u64, AppendError> {
+    let old_size = file.seek(SeekFrom::End(0)).map_err(AppendError::Unchanged)?;
+    let bytes = bytes_to_append(&mut file, old_size, line).map_err(AppendError::Unchanged)?;
 
     let written = file.seek(SeekFrom::End(0)).and_then(|_| file.write_all(&bytes));
-    match written.and_then(|()| file.make_durable()) {
+    match written.and_then(|()| file.sync()) {
         Ok(()) => Ok(old_size + bytes.len() as u64),
-        Err(err) => match file.cut(old_size).and_then(|()| file.make_durable()) {
-            Ok(()) => Err(AppendError::Untouched(err)),
-            Err(_still_there) => Err(AppendError::Unclear(err)),
+        Err(err) => match file.truncate(old_size).and_then(|()| file.sync()) {
+            Ok(()) => Err(AppendError::Unchanged(err)),
+            Err(_undo_failed) => Err(AppendError::MaybeChanged(err)),
         },
     }
 }
 
-/// What has to be written after the last byte so that `line` becomes the last line.
-fn completion(file: &mut impl Tail, size: u64, line: &str) -> io::Result<Vec<u8>> {
+/// The bytes to write at the end of the file so that `line` becomes its last line.
+fn bytes_to_append(file: &mut impl AppendTarget, size: u64, line: &str) -> io::Result<Vec<u8>> {
     let whole = [line.as_bytes(), b"\n"].concat();
-    // A rest longer than the line is not its beginning, so no more than that has to be looked at.
+    // An incomplete line that is longer than ours is not its beginning, so reading as many bytes as ours has is enough.
     let n_bytes = size.min(whole.len() as u64);
     file.seek(SeekFrom::Start(size - n_bytes))?;
     let mut end = Vec::new();
     file.take(n_bytes).read_to_end(&mut end)?;
 
-    let rest = end.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
-    if rest.is_empty() {
+    let incomplete = end.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    if incomplete.is_empty() {
         return Ok(whole);
     }
-    match whole.strip_prefix(rest) {
-        // A rest that lacks only its end is a line of its own: to take it for ours would lose one of the two.
+    match whole.strip_prefix(incomplete) {
+        // If only the line break is missing, it is a line of its own. Taking it for ours would lose one of the two.
         Some(missing) if missing != b"\n" => Ok(missing.to_vec()),
         _ => Ok([b"\n".as_slice(), &whole].concat()),
     }
 }
 
-/// The size of `file` up to the end of the line, where it has that line. What is found is made durable first: a line
-/// that only the system's memory holds could still be lost.
-fn find_line(file: &File, place: &Place, line: &str) -> io::Result<Option<u64>> {
+/// The size of `file` up to the end of the line, if it contains the line. A line that is found is made durable first: it
+/// may be in the system's cache only, and could still be lost.
+fn find_line(file: &File, location: &FileLocation, line: &str) -> io::Result<Option<u64>> {
     let mut size = 0;
     let mut reader = BufReader::new(file);
     let mut bytes = Vec::new();
@@ -213,10 +213,10 @@ fn find_line(file: &File, place: &Place, line: &str) -> io::Result<Option<u64>> 
         if bytes.is_empty() {
             return Ok(None);
         }
-        // The last line may lack its end: the line is there all the same, and the next append adds the end.
+        // The last line may have no line break. It counts all the same, and the next append adds the line break.
         if bytes.strip_suffix(b"\n").unwrap_or(&bytes) == line.as_bytes() {
             file.sync_all()?;
-            sync_folder(place)?;
+            sync_folder(location)?;
             return Ok(Some(size));
         }
     }

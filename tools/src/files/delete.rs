@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use windlass_core::Failure;
 use windlass_scheduler::{Effect, Subject, ToolCall, ToolError};
 
+use super::common::{NAMESPACE, run_mutation, subject};
 use super::disk::sync_folder;
 use super::roots::Roots;
-use crate::method::{Description, Method, off_thread};
+use crate::method::{Method, MethodDescription, off_thread};
 
 /// Deletes a file.
 #[derive(Debug)]
@@ -39,9 +40,9 @@ impl Method for Delete {
     type Input = DeleteInput;
     type Output = DeleteOutput;
 
-    fn description(&self) -> Description {
-        Description {
-            namespace: super::NAMESPACE,
+    fn description(&self) -> MethodDescription {
+        MethodDescription {
+            namespace: NAMESPACE,
             method: "delete",
             docs: "\
 Deletes a file: `Files.delete({path})` → `{path}`.
@@ -53,41 +54,41 @@ A file that does not exist is an error. Folders are not deleted.",
     }
 
     async fn call(&self, input: DeleteInput, _call: ToolCall) -> Result<DeleteOutput, ToolError> {
-        let place = self.roots.place(&input.path).await.map_err(ToolError::not_sent)?;
-        super::change(move || {
-            let failure = |err: &io::Error| place.failure("delete", err);
-            place
+        let location = self.roots.locate(&input.path).await.map_err(ToolError::not_sent)?;
+        run_mutation(move || {
+            let failure = |err: &io::Error| location.failure("delete", err);
+            location
                 .dir
-                .remove_file(&place.within)
+                .remove_file(&location.relative)
                 .map_err(|err| ToolError::not_sent(failure(&err)))?;
-            sync_folder(&place).map_err(|err| ToolError::maybe_sent(failure(&err)))?;
-            Ok(DeleteOutput { path: place.path })
+            sync_folder(&location).map_err(|err| ToolError::maybe_sent(failure(&err)))?;
+            Ok(DeleteOutput { path: location.path })
         })
         .await
     }
 
     fn subject(&self, input: &DeleteInput) -> Subject {
-        super::subject(&input.path)
+        subject(&input.path)
     }
 
     fn absence_counts_after(&self, _input: &DeleteInput) -> Option<Duration> {
         Some(Duration::ZERO)
     }
 
-    /// The effect is there if the file is not.
+    /// The effect is there if the file does not exist.
     async fn reconcile(
         &self,
         input: DeleteInput,
         _call: ToolCall,
     ) -> Result<Option<DeleteOutput>, Failure> {
-        let place = self.roots.place(&input.path).await?;
+        let location = self.roots.locate(&input.path).await?;
         off_thread(move || {
-            let failure = |err: &io::Error| place.failure("look for", err);
-            match place.dir.symlink_metadata(&place.within) {
+            let failure = |err: &io::Error| location.failure("look for", err);
+            match location.dir.symlink_metadata(&location.relative) {
                 Ok(_) => Ok(None),
                 Err(err) if err.kind() == io::ErrorKind::NotFound => {
-                    sync_folder(&place).map_err(|err| failure(&err))?;
-                    Ok(Some(DeleteOutput { path: place.path }))
+                    sync_folder(&location).map_err(|err| failure(&err))?;
+                    Ok(Some(DeleteOutput { path: location.path }))
                 }
                 Err(err) => Err(failure(&err)),
             }

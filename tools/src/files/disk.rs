@@ -1,4 +1,4 @@
-//! What every change of a file needs: the file to itself, and the certainty that it is on the disk.
+//! Locks files for changes, and makes changes durable.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -9,95 +9,98 @@ use cap_std::fs::{Dir, MetadataExt as _, OpenOptions, OpenOptionsExt as _};
 use rustix::fs::OFlags;
 use windlass_core::Failure;
 
-use super::roots::Place;
+use super::roots::FileLocation;
 use crate::method::off_thread;
 
-/// How long to wait before asking for a locked file again.
-const ASK_AGAIN: Duration = Duration::from_millis(10);
+/// How long to wait before trying to lock a file again.
+const LOCK_RETRY_DELAY: Duration = Duration::from_millis(10);
 
-/// Opens the file at `place` for this call alone, creating it and its folders where they are missing.
+/// Opens and locks the file at `location`. Creates the file and its folders if they are missing.
 ///
-/// Waits for other holders of the lock for half of `time_limit`: the rest is for the work. Nothing is left behind when the
-/// wait ends without the file.
+/// Waits for other holders of the lock for half of `time_limit`, so that the rest is left for the work. Without the lock,
+/// nothing is changed.
 pub(super) async fn open_exclusively(
     attempted: &'static str,
-    place: &Place,
+    location: &FileLocation,
     time_limit: Duration,
 ) -> Result<File, Failure> {
     let open = async {
         loop {
-            let attempt = attempt(attempted, place, |place| {
-                open_or_create(place)?.map_or(Ok(None), |file| lock(file, place))
+            let attempt = try_open(attempted, location, |location| {
+                open_or_create(location)?.map_or(Ok(None), |file| lock(file, location))
             });
             if let Some(file) = attempt.await? {
                 return Ok(file);
             }
-            tokio::time::sleep(ASK_AGAIN).await;
+            tokio::time::sleep(LOCK_RETRY_DELAY).await;
         }
     };
     tokio::time::timeout(time_limit / 2, open).await.unwrap_or_else(|_elapsed| {
         Err(Failure::network(format!(
             "could not {attempted} `{}`: another program has locked it",
-            place.path
+            location.path
         )))
     })
 }
 
-/// Waits until no call is at work on the file at `place`, then keeps others away from it. `None` where there is no file.
-pub(super) async fn open_when_free(
+/// Waits until no other call holds the lock of the file at `location`, then locks it. `None` means that there is no file.
+pub(super) async fn open_existing(
     attempted: &'static str,
-    place: &Place,
+    location: &FileLocation,
 ) -> Result<Option<File>, Failure> {
     loop {
-        let attempt = attempt(attempted, place, |place| match open_to_read(place) {
-            Ok(file) => lock(file, place).map(|file| file.map(Some)),
+        let attempt = try_open(attempted, location, |location| match open_to_read(location) {
+            Ok(file) => lock(file, location).map(|file| file.map(Some)),
             Err(err) if err.kind() == ErrorKind::NotFound => Ok(Some(None)),
             Err(err) => Err(err),
         });
         if let Some(found) = attempt.await? {
             return Ok(found);
         }
-        tokio::time::sleep(ASK_AGAIN).await;
+        tokio::time::sleep(LOCK_RETRY_DELAY).await;
     }
 }
 
-async fn attempt<T: Send + 'static>(
+async fn try_open<T: Send + 'static>(
     attempted: &'static str,
-    place: &Place,
-    open: fn(&Place) -> io::Result<Option<T>>,
+    location: &FileLocation,
+    open: fn(&FileLocation) -> io::Result<Option<T>>,
 ) -> Result<Option<T>, Failure> {
-    let place = place.clone();
-    off_thread(move || open(&place).map_err(|err| place.failure(attempted, &err))).await?
+    let location = location.clone();
+    off_thread(move || open(&location).map_err(|err| location.failure(attempted, &err))).await?
 }
 
-/// `None` where someone else holds the file, or replaced it in between.
-fn lock(file: File, place: &Place) -> io::Result<Option<File>> {
+/// `None` means that another holder has the lock, or that the file was replaced in the meantime.
+fn lock(file: File, location: &FileLocation) -> io::Result<Option<File>> {
     match file.try_lock() {
         Ok(()) => {}
         Err(std::fs::TryLockError::WouldBlock) => return Ok(None),
         Err(std::fs::TryLockError::Error(err)) => return Err(err),
     }
-    // Whoever replaces or deletes a file does not wait for its lock: what is open may no longer be what the path names.
-    Ok(is_at(&file, place)?.then_some(file))
+    // A file can be replaced or deleted without its lock, so the path may now name another file than the open one.
+    Ok(is_file_at(&file, location)?.then_some(file))
 }
 
-fn open_or_create(place: &Place) -> io::Result<Option<File>> {
+fn open_or_create(location: &FileLocation) -> io::Result<Option<File>> {
     let mut options = OpenOptions::new();
-    // Opening a pipe for good must not wait for someone at its other end.
+    // Without this flag, opening a named pipe would wait until another process opens its other end.
     options.read(true).append(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed());
-    match place.dir.open_with(&place.within, &options) {
-        Ok(file) => return regular(file.into_std()).map(Some),
+    match location.dir.open_with(&location.relative, &options) {
+        Ok(file) => return require_regular_file(file.into_std()).map(Some),
         Err(err) if err.kind() == ErrorKind::NotFound => {}
         Err(err) => return Err(err),
     }
-    create_folders(&place.dir, place.folder())?;
-    match place.dir.open_with(&place.within, options.create_new(true)) {
+    create_folders(&location.dir, location.folder())?;
+    match location.dir.open_with(&location.relative, options.create_new(true)) {
         Ok(file) => {
-            sync_folder(place)?;
+            sync_folder(location)?;
             Ok(Some(file.into_std()))
         }
-        // Someone was quicker, or the name is a link to nowhere.
-        Err(err) if err.kind() == ErrorKind::AlreadyExists && place.dir.exists(&place.within) => {
+        // Another process was faster, or the name is a link to a missing file.
+        Err(err)
+            if err.kind() == ErrorKind::AlreadyExists
+                && location.dir.exists(&location.relative) =>
+        {
             Ok(None)
         }
         Err(err) => Err(err),
@@ -105,7 +108,7 @@ fn open_or_create(place: &Place) -> io::Result<Option<File>> {
 }
 
 /// Refuses folders, pipes and devices.
-pub(super) fn regular(file: File) -> io::Result<File> {
+fn require_regular_file(file: File) -> io::Result<File> {
     let file_type = file.metadata()?.file_type();
     if file_type.is_file() {
         return Ok(file);
@@ -117,19 +120,19 @@ pub(super) fn regular(file: File) -> io::Result<File> {
     }))
 }
 
-/// Opens a file to look at it.
-pub(super) fn open_to_read(place: &Place) -> io::Result<File> {
+/// Opens a file for reading.
+pub(super) fn open_to_read(location: &FileLocation) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed());
-    regular(place.dir.open_with(&place.within, &options)?.into_std())
+    require_regular_file(location.dir.open_with(&location.relative, &options)?.into_std())
 }
 
-fn is_at(file: &File, place: &Place) -> io::Result<bool> {
+fn is_file_at(file: &File, location: &FileLocation) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt as _;
 
-    let held = file.metadata()?;
-    match place.dir.metadata(&place.within) {
-        Ok(named) => Ok((held.dev(), held.ino()) == (named.dev(), named.ino())),
+    let open = file.metadata()?;
+    match location.dir.metadata(&location.relative) {
+        Ok(named) => Ok((open.dev(), open.ino()) == (named.dev(), named.ino())),
         Err(err) if err.kind() == ErrorKind::NotFound => Ok(false),
         Err(err) => Err(err),
     }
@@ -150,9 +153,9 @@ fn create_folders(dir: &Dir, path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes the names in the folder of `place` durable.
-pub(super) fn sync_folder(place: &Place) -> io::Result<()> {
-    sync_dir(&place.dir, place.folder())
+/// Makes the names in the folder of `location` durable.
+pub(super) fn sync_folder(location: &FileLocation) -> io::Result<()> {
+    sync_dir(&location.dir, location.folder())
 }
 
 fn sync_dir(dir: &Dir, path: &Path) -> io::Result<()> {
@@ -169,15 +172,16 @@ mod tests {
     async fn a_file_that_was_replaced_between_opening_and_locking_is_opened_again() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("a"), "old").unwrap();
-        let place = Roots::open(&[".".to_owned()], dir.path()).unwrap().place("a").await.unwrap();
-        let opened = || open_or_create(&place).unwrap().unwrap();
+        let location =
+            Roots::open(&[".".to_owned()], dir.path()).unwrap().locate("a").await.unwrap();
+        let opened = || open_or_create(&location).unwrap().unwrap();
 
         let (current, replaced, deleted) = (opened(), opened(), opened());
-        assert!(lock(current, &place).unwrap().is_some());
+        assert!(lock(current, &location).unwrap().is_some());
         std::fs::write(dir.path().join("b"), "new").unwrap();
         std::fs::rename(dir.path().join("b"), dir.path().join("a")).unwrap();
-        assert!(lock(replaced, &place).unwrap().is_none());
+        assert!(lock(replaced, &location).unwrap().is_none());
         std::fs::remove_file(dir.path().join("a")).unwrap();
-        assert!(lock(deleted, &place).unwrap().is_none());
+        assert!(lock(deleted, &location).unwrap().is_none());
     }
 }

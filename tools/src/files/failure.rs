@@ -1,17 +1,17 @@
-//! From an error of the file system to who must act on it.
+//! Classifies errors of the file system: who must act.
 
 use std::io::{self, ErrorKind};
 
 use rustix::io::Errno;
 use windlass_core::{Failure, FailureClass};
 
-/// `attempted` is a verb: what was to be done with the file at `path`.
+/// `attempted` is a verb: what should have been done with the file at `path`.
 pub(super) fn classify(attempted: &str, path: &str, err: &io::Error) -> Failure {
     let (class, reason) = explain(err);
     Failure::new(class, format!("could not {attempted} `{path}`: {reason}"))
 }
 
-/// What each kind of error means to people.
+/// The class of each kind of error, and its meaning for people.
 const REASONS: [(ErrorKind, FailureClass, &str); 9] = [
     (
         ErrorKind::PermissionDenied,
@@ -48,14 +48,14 @@ const DISK_FULL: &str = "the disk is full; free some space, then resume";
 
 fn explain(err: &io::Error) -> (FailureClass, String) {
     let kind = err.kind();
-    // The open folder says this, not the system, when a path would lead out of it.
+    // The folder's handle returns this error, not the system, if a path would lead out of the folder.
     if kind == ErrorKind::PermissionDenied && err.raw_os_error().is_none() {
         return (
             FailureClass::Permission,
             "a link leads out of the folder that scripts may use".to_owned(),
         );
     }
-    // This kind has no name yet in the standard library.
+    // The standard library has no stable name for this kind.
     if err.raw_os_error() == Some(Errno::LOOP.raw_os_error()) {
         return (
             FailureClass::Logic,

@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 use windlass_core::{Failure, Timestamp};
 use windlass_scheduler::{Effect, Subject, ToolCall, ToolError};
 
-use super::roots::{Place, Roots};
-use super::write::is_unfinished;
-use crate::method::{Description, Method};
+use super::common::{INPUT_TYPES, NAMESPACE, run_read, subject};
+use super::roots::{FileLocation, Roots};
+use super::write::is_temporary;
+use crate::method::{Method, MethodDescription};
 
 /// Lists the files of a folder.
 #[derive(Debug)]
@@ -48,28 +49,28 @@ impl Method for List {
     type Input = ListInput;
     type Output = Vec<ListedFile>;
 
-    fn description(&self) -> Description {
-        Description {
-            namespace: super::NAMESPACE,
+    fn description(&self) -> MethodDescription {
+        MethodDescription {
+            namespace: NAMESPACE,
             method: "list",
             docs: "\
 Lists the files of a folder: `Files.list({dir, pattern?})` → `[{path, name, size, modified}]`, sorted by path.
 
 Folders in it are not listed and not entered; call it again with their path.",
             effect: Effect::Read,
-            input_types: super::INPUT_TYPES,
+            input_types: INPUT_TYPES,
         }
     }
 
     fn subject(&self, input: &ListInput) -> Subject {
-        super::subject(&input.dir)
+        subject(&input.dir)
     }
 
     async fn call(&self, input: ListInput, _call: ToolCall) -> Result<Vec<ListedFile>, ToolError> {
-        let place = self.roots.place(&input.dir).await.map_err(ToolError::not_sent)?;
-        super::look(move || {
+        let location = self.roots.locate(&input.dir).await.map_err(ToolError::not_sent)?;
+        run_read(move || {
             let mut files = Vec::new();
-            each_file(&place, input.pattern.as_deref(), |file, metadata| {
+            each_file(&location, input.pattern.as_deref(), |file, metadata| {
                 files.push(listed(&file, metadata));
                 Ok(())
             })?;
@@ -79,7 +80,7 @@ Folders in it are not listed and not entered; call it again with their path.",
     }
 }
 
-fn listed(file: &Place, metadata: &Metadata) -> ListedFile {
+fn listed(file: &FileLocation, metadata: &Metadata) -> ListedFile {
     let modified = metadata
         .modified()
         .map(|it| Timestamp::from(chrono::DateTime::<chrono::Utc>::from(it.into_std())));
@@ -91,7 +92,7 @@ fn listed(file: &Place, metadata: &Metadata) -> ListedFile {
     }
 }
 
-/// Reads a pattern for names of files.
+/// Compiles a pattern for names of files.
 fn glob(pattern: &str) -> Result<GlobMatcher, Failure> {
     GlobBuilder::new(pattern)
         .literal_separator(true)
@@ -102,15 +103,15 @@ fn glob(pattern: &str) -> Result<GlobMatcher, Failure> {
         })
 }
 
-/// Goes through the files of a folder whose names match the glob `pattern`, in the order of their names.
+/// Visits the files of a folder whose names match the glob `pattern`, in the order of their names.
 pub(super) fn each_file(
-    folder: &Place,
+    folder: &FileLocation,
     pattern: Option<&str>,
-    mut visit: impl FnMut(Place, &Metadata) -> Result<(), Failure>,
+    mut visit: impl FnMut(FileLocation, &Metadata) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let pattern = pattern.map(glob).transpose()?;
     let failure = |err: &io::Error| folder.failure("list", err);
-    let entries = folder.dir.read_dir(&folder.within).map_err(|err| failure(&err))?;
+    let entries = folder.dir.read_dir(&folder.relative).map_err(|err| failure(&err))?;
     let entries: Vec<DirEntry> = entries.collect::<Result<_, _>>().map_err(|err| failure(&err))?;
     let mut names = Vec::new();
     for entry in entries {
@@ -123,10 +124,10 @@ pub(super) fn each_file(
         }
     }
     names.sort();
-    for name in names.iter().filter(|name| !is_unfinished(name)) {
+    for name in names.iter().filter(|name| !is_temporary(name)) {
         let file = folder.child(name);
-        // What a link out of the folder points to, or what is gone by now, is not there for scripts.
-        match folder.dir.metadata(&file.within) {
+        // Links that lead out of the folder, and files deleted in the meantime, are not listed.
+        match folder.dir.metadata(&file.relative) {
             Ok(metadata) if metadata.is_file() => visit(file, &metadata)?,
             Ok(_) | Err(_) => {}
         }
@@ -134,8 +135,8 @@ pub(super) fn each_file(
     Ok(())
 }
 
-/// A name that scripts could not give back: leaving it out silently would lose the file.
-fn unreadable_name(folder: &Place, name: &str) -> Failure {
+/// The failure for a name that scripts could not pass back. Leaving it out silently would hide the file.
+fn unreadable_name(folder: &FileLocation, name: &str) -> Failure {
     Failure::logic(format!(
         "a file in `{}` has a name that is not UTF-8, about `{name}`: rename it",
         folder.path

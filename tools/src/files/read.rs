@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use windlass_core::Failure;
 use windlass_scheduler::{Effect, Subject, ToolCall, ToolError};
 
+use super::common::{INPUT_TYPES, NAMESPACE, run_read, subject};
 use super::disk::open_to_read;
-use super::roots::{Place, Roots};
-use crate::method::{Description, Method};
+use super::roots::{FileLocation, Roots};
+use crate::method::{Method, MethodDescription};
 
 /// Reads a text file.
 #[derive(Debug)]
@@ -40,58 +41,58 @@ impl Method for Read {
     type Input = ReadInput;
     type Output = ReadOutput;
 
-    fn description(&self) -> Description {
-        Description {
-            namespace: super::NAMESPACE,
+    fn description(&self) -> MethodDescription {
+        MethodDescription {
+            namespace: NAMESPACE,
             method: "read",
             docs: "\
 Reads a text file whole: `Files.read({path})` → `{text}`.
 
 The file must be UTF-8 and no larger than the setting `[tools.files] max_read_mib`. For mail use `Mail.parse`.",
             effect: Effect::Read,
-            input_types: super::INPUT_TYPES,
+            input_types: INPUT_TYPES,
         }
     }
 
     fn subject(&self, input: &ReadInput) -> Subject {
-        super::subject(&input.path)
+        subject(&input.path)
     }
 
     async fn call(&self, input: ReadInput, _call: ToolCall) -> Result<ReadOutput, ToolError> {
-        let place = self.roots.place(&input.path).await.map_err(ToolError::not_sent)?;
+        let location = self.roots.locate(&input.path).await.map_err(ToolError::not_sent)?;
         let max_bytes = self.max_read_bytes;
-        super::look(move || {
-            let bytes = read_limited(&place, max_bytes)?;
-            let text = String::from_utf8(bytes).map_err(|err| not_utf8(&place, &err))?;
+        run_read(move || {
+            let bytes = read_limited(&location, max_bytes)?;
+            let text = String::from_utf8(bytes).map_err(|err| not_utf8(&location, &err))?;
             Ok(ReadOutput { text })
         })
         .await
     }
 }
 
-fn not_utf8(place: &Place, err: &std::string::FromUtf8Error) -> Failure {
+fn not_utf8(location: &FileLocation, err: &std::string::FromUtf8Error) -> Failure {
     Failure::logic(format!(
         "`{}` is not a UTF-8 text: the byte at offset {} begins no character (an image, an archive, or a text in \
          another encoding)",
-        place.path,
+        location.path,
         err.utf8_error().valid_up_to()
     ))
 }
 
-/// Reads a file whole, unless it is larger than the configuration allows.
-pub(crate) fn read_limited(place: &Place, max_bytes: u64) -> Result<Vec<u8>, Failure> {
-    let file = open_to_read(place).map_err(|err| place.failure("read", &err))?;
-    let bytes = read_at_most(&file, max_bytes).map_err(|err| place.failure("read", &err))?;
+/// Reads a whole file, unless it is larger than the configuration allows.
+pub(crate) fn read_limited(location: &FileLocation, max_bytes: u64) -> Result<Vec<u8>, Failure> {
+    let file = open_to_read(location).map_err(|err| location.failure("read", &err))?;
+    let bytes = read_at_most(&file, max_bytes).map_err(|err| location.failure("read", &err))?;
     bytes.ok_or_else(|| {
         Failure::logic(format!(
             "`{}` is larger than the {} MiB that `[tools.files] max_read_mib` allows",
-            place.path,
+            location.path,
             max_bytes / (1024 * 1024)
         ))
     })
 }
 
-/// `None` where the file is larger. Its length is not trusted: it may grow while it is read.
+/// `None` means that the file is larger. Its metadata is not used, because the file may grow while it is read.
 pub(super) fn read_at_most(file: &File, max_bytes: u64) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     let n_bytes = file.take(max_bytes.saturating_add(1)).read_to_end(&mut bytes)?;

@@ -1,4 +1,4 @@
-//! The folders that scripts may use, and how a script's path finds its way into one of them and never out.
+//! The folders that scripts may use. Resolves the paths of scripts and keeps them inside these folders.
 
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -13,8 +13,8 @@ use crate::method::off_thread;
 
 /// The folders of `[tools.files] roots`.
 ///
-/// Every access goes through the open folder, so that neither `..` nor a link leads out of it. It is opened for each call: one
-/// that was kept open would still be read after someone has moved it away and put another in its place.
+/// Every access goes through an open handle of the folder, so that neither `..` nor a link leads out of it. The handle is opened
+/// for each call: a handle that stays open would follow the old folder after somebody has replaced it.
 #[derive(Debug)]
 pub(crate) struct Roots {
     roots: Vec<Root>,
@@ -22,23 +22,23 @@ pub(crate) struct Roots {
 
 #[derive(Debug)]
 struct Root {
-    /// What a script's path begins with: `["data", "inbox"]` for `data/inbox`, nothing for `.`.
+    /// The beginning of a script's path: `["data", "inbox"]` for `data/inbox`, nothing for `.`.
     name: Vec<String>,
     path: PathBuf,
 }
 
 /// A file or folder in one of the roots.
 #[derive(Debug, Clone)]
-pub(crate) struct Place {
-    /// The path as scripts write it, in its shortest form.
+pub(crate) struct FileLocation {
+    /// The path in scripts, in its shortest form.
     pub(crate) path: String,
     pub(super) dir: Arc<Dir>,
-    /// Relative to `dir`; `.` for the root itself.
-    pub(super) within: PathBuf,
+    /// The path relative to `dir`; `.` for the root itself.
+    pub(super) relative: PathBuf,
 }
 
 impl Roots {
-    /// The folders, which are given relative to `base_dir`. Each must be there.
+    /// Opens the folders, whose paths are relative to `base_dir`. Each must exist.
     pub(crate) fn open(roots: &[String], base_dir: &Path) -> Result<Self, ToolsConfigError> {
         let mut opened = Self { roots: Vec::new() };
         for root in roots {
@@ -52,24 +52,24 @@ impl Roots {
             }
             opened.roots.push(Root { name, path });
         }
-        // The most specific root answers for a path.
+        // The most specific root comes first, so it is found first.
         opened.roots.sort_by_key(|root| std::cmp::Reverse(root.name.len()));
         Ok(opened)
     }
 
-    /// Where `path` is.
-    pub(crate) async fn place(&self, path: &str) -> Result<Place, Failure> {
+    /// Resolves the path of a script.
+    pub(crate) async fn locate(&self, path: &str) -> Result<FileLocation, Failure> {
         let parts = parts(path)?;
         let root = self.roots.iter().find(|root| {
             parts.get(..root.name.len()).is_some_and(|head| root.name.iter().eq(head))
         });
-        let root = root.ok_or_else(|| self.outside(path))?;
+        let root = root.ok_or_else(|| self.outside_failure(path))?;
         let rest = parts.get(root.name.len()..).unwrap_or_default();
-        let within = if rest.is_empty() { PathBuf::from(".") } else { rest.iter().collect() };
-        Ok(Place { path: parts.join("/"), dir: Arc::new(root.dir().await?), within })
+        let relative = if rest.is_empty() { PathBuf::from(".") } else { rest.iter().collect() };
+        Ok(FileLocation { path: parts.join("/"), dir: Arc::new(root.dir().await?), relative })
     }
 
-    fn outside(&self, path: &str) -> Failure {
+    fn outside_failure(&self, path: &str) -> Failure {
         let known: Vec<_> =
             self.roots.iter().map(|root| format!("`{}`", root.name.join("/"))).collect();
         let known = if known.is_empty() { "none is set".to_owned() } else { known.join(", ") };
@@ -114,7 +114,8 @@ pub fn ensure_roots(roots: &[String], base_dir: &Path) -> Result<(), ToolsConfig
     Ok(())
 }
 
-/// A root is called as it is configured; one that lies elsewhere (`/srv/mail`, `../mail`) by its last part.
+/// The name of a root in scripts: as it is configured, or its last part if it is not below the configuration (`/srv/mail`,
+/// `../mail`).
 fn name_of(root: &str) -> Result<Vec<String>, ToolsConfigError> {
     let path = Path::new(root);
     let no_name = || ToolsConfigError::RootName { root: root.to_owned() };
@@ -130,7 +131,7 @@ fn name_of(root: &str) -> Result<Vec<String>, ToolsConfigError> {
     Ok(root.split('/').filter(|it| !it.is_empty() && *it != ".").map(str::to_owned).collect())
 }
 
-/// The parts of a script's path. Whatever is not plainly below a root is refused here, and again by the open folder.
+/// The parts of a script's path. A path that could lead out of a root is refused here, and again by the folder's handle.
 fn parts(path: &str) -> Result<Vec<String>, Failure> {
     let refuse = |why: &str| {
         Err(Failure::logic(format!("`{}` is no path for a script: {why}", path.escape_debug())))
@@ -152,7 +153,7 @@ fn parts(path: &str) -> Result<Vec<String>, Failure> {
     Ok(parts)
 }
 
-impl Place {
+impl FileLocation {
     /// The name of the file itself.
     pub(super) fn name(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or_default()
@@ -160,30 +161,30 @@ impl Place {
 
     /// The folder it is in, relative to the open folder.
     pub(super) fn folder(&self) -> &Path {
-        match self.within.parent() {
+        match self.relative.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         }
     }
 
-    /// Another file in the same folder, which messages call by the name of this one.
-    pub(super) fn beside(&self, name: &str) -> Self {
-        Self { within: self.within.with_file_name(name), ..self.clone() }
+    /// Another file in the same folder. Messages show the path of this one.
+    pub(super) fn sibling(&self, name: &str) -> Self {
+        Self { relative: self.relative.with_file_name(name), ..self.clone() }
     }
 
     /// A file in this folder.
     pub(super) fn child(&self, name: &str) -> Self {
         let path =
             if self.path.is_empty() { name.to_owned() } else { format!("{}/{name}", self.path) };
-        let within = if self.within == Path::new(".") {
+        let relative = if self.relative == Path::new(".") {
             PathBuf::from(name)
         } else {
-            self.within.join(name)
+            self.relative.join(name)
         };
-        Self { path, dir: Arc::clone(&self.dir), within }
+        Self { path, dir: Arc::clone(&self.dir), relative }
     }
 
-    /// Why `attempted` failed here. Classified by the kind of the error, never by its words.
+    /// The failure of `attempted`, a verb. The kind of the error decides the class, never its message.
     pub(crate) fn failure(&self, attempted: &str, err: &io::Error) -> Failure {
         super::failure::classify(attempted, &self.path, err)
     }

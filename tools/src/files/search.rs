@@ -9,16 +9,17 @@ use serde::{Deserialize, Serialize};
 use windlass_core::Failure;
 use windlass_scheduler::{Effect, Subject, ToolCall, ToolError};
 
+use super::common::{INPUT_TYPES, NAMESPACE, run_read, subject};
 use super::disk::open_to_read;
 use super::list::each_file;
-use super::roots::{Place, Roots};
-use crate::method::{Description, Method};
+use super::roots::{FileLocation, Roots};
+use crate::method::{Method, MethodDescription};
 
 /// Finds lines in the files of a folder.
 #[derive(Debug)]
 pub(super) struct Search {
     pub(super) roots: Arc<Roots>,
-    pub(super) max_answer_bytes: u64,
+    pub(super) max_result_bytes: u64,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -49,31 +50,31 @@ impl Method for Search {
     type Input = SearchInput;
     type Output = Vec<FoundLine>;
 
-    fn description(&self) -> Description {
-        Description {
-            namespace: super::NAMESPACE,
+    fn description(&self) -> MethodDescription {
+        MethodDescription {
+            namespace: NAMESPACE,
             method: "search",
             docs: "\
 Finds the lines that contain a text: `Files.search({dir, text, pattern?})` → `[{path, line, text}]`.
 
 Looks into the same files as `Files.list`, in the same order. Capitals matter.",
             effect: Effect::Read,
-            input_types: super::INPUT_TYPES,
+            input_types: INPUT_TYPES,
         }
     }
 
     fn subject(&self, input: &SearchInput) -> Subject {
-        super::subject(&input.dir)
+        subject(&input.dir)
     }
 
     async fn call(&self, input: SearchInput, _call: ToolCall) -> Result<Vec<FoundLine>, ToolError> {
-        let place = self.roots.place(&input.dir).await.map_err(ToolError::not_sent)?;
-        let max_bytes = self.max_answer_bytes;
-        super::look(move || {
+        let location = self.roots.locate(&input.dir).await.map_err(ToolError::not_sent)?;
+        let max_bytes = self.max_result_bytes;
+        run_read(move || {
             let mut found = Vec::new();
-            let mut room = max_bytes;
-            each_file(&place, input.pattern.as_deref(), |file, _| {
-                search(&file, &input.text, &mut room, &mut found)
+            let mut remaining_bytes = max_bytes;
+            each_file(&location, input.pattern.as_deref(), |file, _| {
+                search(&file, &input.text, &mut remaining_bytes, &mut found)
             })?;
             Ok(found)
         })
@@ -81,11 +82,11 @@ Looks into the same files as `Files.list`, in the same order. Capitals matter.",
     }
 }
 
-/// Adds the lines of `file` that contain `text`, as long as there is `room`.
+/// Adds the lines of `file` that contain `text`. Fails if they are longer than `remaining_bytes`.
 fn search(
-    file: &Place,
+    file: &FileLocation,
     text: &str,
-    room: &mut u64,
+    remaining_bytes: &mut u64,
     found: &mut Vec<FoundLine>,
 ) -> Result<(), Failure> {
     let failure = |err| file.failure("search", &err);
@@ -96,7 +97,7 @@ fn search(
         if !line.contains(text) {
             continue;
         }
-        *room = room.checked_sub(line.len() as u64).ok_or_else(|| {
+        *remaining_bytes = remaining_bytes.checked_sub(line.len() as u64).ok_or_else(|| {
             Failure::logic(format!(
                 "too many lines contain `{text}`: search for something rarer, or give a `pattern`"
             ))

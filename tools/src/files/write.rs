@@ -1,8 +1,8 @@
 //! `Files.write`: replaces a file by another text in one step.
 //!
-//! The text goes into a file beside the target, which then takes the target's name: whoever looks sees the old text or
-//! the new one, also after a power cut. The file beside has a fixed name and is locked, so that two calls take turns and
-//! what a killed process leaves is used again.
+//! The text is written to a temporary file in the same folder, which is then renamed to the target. So readers see the old
+//! text or the new one, even after a power cut. The temporary file has a fixed name and is locked: two calls take turns, and
+//! a file that a killed process left is used again.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -15,10 +15,11 @@ use serde::{Deserialize, Serialize};
 use windlass_core::Failure;
 use windlass_scheduler::{Effect, Subject, ToolCall, ToolError};
 
-use super::disk::{open_exclusively, open_to_read, open_when_free, sync_folder};
+use super::common::{NAMESPACE, run_mutation, subject};
+use super::disk::{open_exclusively, open_existing, open_to_read, sync_folder};
 use super::read::read_at_most;
-use super::roots::{Place, Roots};
-use crate::method::{Description, Method, off_thread};
+use super::roots::{FileLocation, Roots};
+use crate::method::{Method, MethodDescription, off_thread};
 
 /// Replaces a file.
 #[derive(Debug)]
@@ -49,9 +50,9 @@ impl Method for Write {
     type Input = WriteInput;
     type Output = WriteOutput;
 
-    fn description(&self) -> Description {
-        Description {
-            namespace: super::NAMESPACE,
+    fn description(&self) -> MethodDescription {
+        MethodDescription {
+            namespace: NAMESPACE,
             method: "write",
             docs: "\
 Replaces the text of a file: `Files.write({path, text})` → `{path, size}`.
@@ -63,77 +64,83 @@ The file and its folder are created where they are missing. Others see the old t
     }
 
     async fn call(&self, input: WriteInput, call: ToolCall) -> Result<WriteOutput, ToolError> {
-        let place = self.roots.place(&input.path).await.map_err(ToolError::not_sent)?;
-        let beside = unfinished(&place);
-        let file = open_exclusively("write", &beside, call.time_limit)
+        let location = self.roots.locate(&input.path).await.map_err(ToolError::not_sent)?;
+        let temporary = temporary_file(&location);
+        let file = open_exclusively("write", &temporary, call.time_limit)
             .await
             .map_err(ToolError::not_sent)?;
-        super::change(move || {
-            let failure = |err: &io::Error| place.failure("write", err);
-            if let Err(err) = replace(&file, &input.text, &beside, &place) {
-                // Left where it is, it does no harm: it is hidden from scripts and used again.
-                let _ = place.dir.remove_file(&beside.within);
+        run_mutation(move || {
+            let failure = |err: &io::Error| location.failure("write", err);
+            if let Err(err) = replace(&file, &input.text, &temporary, &location) {
+                // If this fails, the file does no harm: it is hidden from scripts and used again.
+                let _ = location.dir.remove_file(&temporary.relative);
                 return Err(ToolError::not_sent(failure(&err)));
             }
-            sync_folder(&place).map_err(|err| ToolError::maybe_sent(failure(&err)))?;
-            Ok(WriteOutput { path: place.path, size: input.text.len() as u64 })
+            sync_folder(&location).map_err(|err| ToolError::maybe_sent(failure(&err)))?;
+            Ok(WriteOutput { path: location.path, size: input.text.len() as u64 })
         })
         .await
     }
 
     fn subject(&self, input: &WriteInput) -> Subject {
-        super::subject(&input.path)
+        subject(&input.path)
     }
 
     fn absence_counts_after(&self, _input: &WriteInput) -> Option<Duration> {
         Some(Duration::ZERO)
     }
 
-    /// The effect is there if the file has the text. If someone replaced it since, writing it again is what was asked for.
+    /// The effect is there if the file has the text. If somebody has replaced the text since, it is written again.
     async fn reconcile(
         &self,
         input: WriteInput,
         _call: ToolCall,
     ) -> Result<Option<WriteOutput>, Failure> {
-        let place = self.roots.place(&input.path).await?;
-        let at_work = open_when_free("write", &unfinished(&place)).await?;
+        let location = self.roots.locate(&input.path).await?;
+        let lock = open_existing("write", &temporary_file(&location)).await?;
         off_thread(move || {
             let has_text =
-                has_text(&place, &input.text).map_err(|err| place.failure("read", &err))?;
-            drop(at_work);
-            Ok(has_text.then_some(WriteOutput { path: place.path, size: input.text.len() as u64 }))
+                has_text(&location, &input.text).map_err(|err| location.failure("read", &err))?;
+            drop(lock);
+            Ok(has_text
+                .then_some(WriteOutput { path: location.path, size: input.text.len() as u64 }))
         })
         .await?
     }
 }
 
-/// Where the new text is until it is complete.
-fn unfinished(place: &Place) -> Place {
-    place.beside(&format!(".{}{UNFINISHED}", place.name()))
+/// The file that contains the new text until it is complete.
+fn temporary_file(location: &FileLocation) -> FileLocation {
+    location.sibling(&format!(".{}{TEMPORARY_SUFFIX}", location.name()))
 }
 
-const UNFINISHED: &str = ".windlass-tmp";
+const TEMPORARY_SUFFIX: &str = ".windlass-tmp";
 
-/// Whether a file of this name is a text that is not complete.
-pub(super) fn is_unfinished(name: &str) -> bool {
-    name.starts_with('.') && name.ends_with(UNFINISHED)
+/// Whether this is the name of a temporary file.
+pub(super) fn is_temporary(name: &str) -> bool {
+    name.starts_with('.') && name.ends_with(TEMPORARY_SUFFIX)
 }
 
-/// Nothing has happened where this fails.
-fn replace(mut file: &File, text: &str, beside: &Place, place: &Place) -> io::Result<()> {
+/// If this fails, the target is unchanged.
+fn replace(
+    mut file: &File,
+    text: &str,
+    temporary: &FileLocation,
+    location: &FileLocation,
+) -> io::Result<()> {
     file.set_len(0)?;
     file.write_all(text.as_bytes())?;
-    match place.dir.metadata(&place.within) {
-        Ok(old) => place.dir.set_permissions(&beside.within, old.permissions())?,
+    match location.dir.metadata(&location.relative) {
+        Ok(old) => location.dir.set_permissions(&temporary.relative, old.permissions())?,
         Err(err) if err.kind() == io::ErrorKind::NotFound => {}
         Err(err) => return Err(err),
     }
     file.sync_all()?;
-    place.dir.rename(&beside.within, &place.dir, &place.within)
+    location.dir.rename(&temporary.relative, &location.dir, &location.relative)
 }
 
-fn has_text(place: &Place, text: &str) -> io::Result<bool> {
-    let file = match open_to_read(place) {
+fn has_text(location: &FileLocation, text: &str) -> io::Result<bool> {
+    let file = match open_to_read(location) {
         Ok(file) => file,
         Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(err) => return Err(err),
@@ -142,7 +149,7 @@ fn has_text(place: &Place, text: &str) -> io::Result<bool> {
         read_at_most(&file, text.len() as u64)?.is_some_and(|bytes| bytes == text.as_bytes());
     if is_equal {
         file.sync_all()?;
-        sync_folder(place)?;
+        sync_folder(location)?;
     }
     Ok(is_equal)
 }

@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether `address` is one that anybody may have on the internet. Everything that is reserved, private, local, or leads to
-/// such an address by another name is not.
+/// Whether `address` is public. Reserved, private and local addresses are not, and neither are addresses that translate to
+/// one of those.
 pub(super) fn is_public(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(v4) => is_public_v4(v4),
@@ -39,14 +39,14 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [a, b, c, d, e, f, g, h] = address.segments();
     match (a, b) {
-        // NAT64: the IPv4 address it stands for is what counts.
+        // NAT64: the IPv4 address in it decides.
         (0x64, 0xff9b) if [c, d, e, f] == [0; 4] => is_public_v4(from_segments(g, h)),
         // 6to4 likewise.
         (0x2002, _) => is_public_v4(from_segments(b, c)),
         // Protocol assignments (Teredo among them) and documentation.
         (0x2001, b) if b < 0x0200 || b == 0x0db8 => false,
         (0x3fff, b) if b < 0x1000 => false,
-        // All that is assigned to the internet: 2000::/3.
+        // The range of global unicast addresses: 2000::/3.
         _ => a & 0xe000 == 0x2000,
     }
 }

@@ -11,12 +11,12 @@ use crate::config::ToolsConfigError;
 /// The allowed servers.
 #[derive(Debug)]
 pub(super) struct AllowList {
-    entries: Vec<Entry>,
+    entries: Vec<ServerPattern>,
 }
 
-/// Servers that the configuration names: one, or all below a name.
+/// The servers that an entry of the configuration names: one, or all below a domain.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct ServerPattern {
     host: Host,
     /// `None` is every port.
     port: Option<u16>,
@@ -24,16 +24,16 @@ pub(super) struct Entry {
 
 #[derive(Debug)]
 enum Host {
-    /// As a URL spells it: lower case, IPv6 in brackets.
+    /// In the form of a URL: lower case, IPv6 in brackets.
     Exact(String),
-    /// `.example.com`: every name that ends so.
+    /// `.example.com`: every name that ends with this.
     Below(String),
 }
 
-/// The server of a URL, which the list allows by name.
+/// The server of a URL. The list allows its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Server {
-    /// As the URL spells it.
+    /// In the form of a URL.
     pub(super) host: String,
     pub(super) port: u16,
 }
@@ -41,13 +41,13 @@ pub(super) struct Server {
 impl AllowList {
     pub(super) fn parse(entries: &[String]) -> Result<Self, ToolsConfigError> {
         let parse = |entry: &String| {
-            Entry::parse(entry)
+            ServerPattern::parse(entry)
                 .map_err(|reason| ToolsConfigError::Allow { entry: entry.clone(), reason })
         };
         Ok(Self { entries: entries.iter().map(parse).collect::<Result<_, _>>()? })
     }
 
-    /// The server of `url`, where scripts may talk to it.
+    /// The server of `url`, if scripts may send requests to it.
     pub(super) fn server(&self, url: &Url) -> Result<Server, Failure> {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(Failure::logic(format!(
@@ -74,8 +74,8 @@ impl AllowList {
         Ok(Server { host: host.to_owned(), port })
     }
 
-    /// Whether a connection to `address` may be made for `server`. A name that anybody may point anywhere opens no door to
-    /// this machine or its network; only an address that is itself in the list does, and `localhost`.
+    /// Whether a connection to `address` is allowed for `server`. The owner of a name can point it at any address, so a name
+    /// in the list does not allow addresses of this machine or its network. Only an address in the list does, and `localhost`.
     pub(super) fn check_address(
         &self,
         server: &Server,
@@ -100,7 +100,7 @@ impl AllowList {
     }
 }
 
-impl Entry {
+impl ServerPattern {
     pub(super) fn parse(entry: &str) -> Result<Self, &'static str> {
         if entry.contains(['/', '@', '?', '#', '\\']) || entry.contains(char::is_whitespace) {
             return Err("write `host` or `host:port`, without `https://` and without a path");
@@ -124,8 +124,8 @@ impl Entry {
         Ok(Self { host: Host::Below(format!(".{host}")), port })
     }
 
-    /// How exactly it names its servers: the greater, the more.
-    pub(super) fn exactness(&self) -> (bool, usize, bool) {
+    /// How specific it is. The greater value is more specific.
+    pub(super) fn specificity(&self) -> (bool, usize, bool) {
         let (is_exact, name) = match &self.host {
             Host::Exact(name) => (true, name),
             Host::Below(name) => (false, name),
@@ -155,7 +155,7 @@ fn split_port(text: &str) -> Result<(String, Option<u16>), &'static str> {
     }
 }
 
-/// How a URL spells an address.
+/// An address in the form of a URL.
 fn url_host(ip: IpAddr) -> String {
     match ip {
         IpAddr::V4(v4) => v4.to_string(),

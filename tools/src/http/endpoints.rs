@@ -1,4 +1,4 @@
-//! `[[tools.http.endpoints]]`: how the effect of a request is found out when its answer is lost.
+//! `[[tools.http.endpoints]]`: how to find out whether a request had an effect when its response was lost.
 
 use std::time::Duration;
 
@@ -11,43 +11,43 @@ use super::allow::AllowList;
 use crate::config::ToolsConfigError;
 use crate::config::{EndpointConfig, LookUpConfig};
 
-/// What stands for the idempotency key.
+/// The placeholder for the idempotency key.
 const KEY: &str = "{key}";
 
-/// How long a look-up has to see nothing before that proves anything, where the configuration does not say: a server may still
-/// be at work on a request whose answer is no longer waited for.
+/// How long after the request a missing effect proves that it did not happen, if the configuration does not say. Before that,
+/// the server may still be processing the request.
 const ABSENCE_AFTER: Duration = Duration::from_secs(60);
 
-/// What is spelt out in a URL that is made from a key.
-const SPELT_OUT: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+/// The characters of a key that are escaped in a URL.
+const ESCAPED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// The endpoints whose effects can be found out, the longest path first.
+/// The endpoints whose effects can be looked up, the longest path first.
 #[derive(Debug)]
 pub(super) struct Endpoints(Vec<Endpoint>);
 
-/// All URLs below one, and how effects there are found out.
+/// All URLs below one, and how to look up the effects of requests to them.
 #[derive(Debug)]
 pub(super) struct Endpoint {
     url: Url,
-    pub(super) way: Way,
+    pub(super) method: LookupMethod,
     pub(super) absence_after: Duration,
 }
 
-/// How an effect is found out.
+/// How to look up an effect.
 #[derive(Debug)]
-pub(super) enum Way {
-    /// By sending the same request again: the server knows its key, and does nothing twice.
-    SendAgain,
-    /// By asking for it.
-    Ask(EndpointQuestion),
+pub(super) enum LookupMethod {
+    /// Send the same request again. The server recognises its key and does not repeat the effect.
+    Resend,
+    /// Query the effect.
+    Query(EndpointLookup),
 }
 
-/// A look that tells whether an effect is there.
+/// A query that shows whether an effect is there.
 #[derive(Debug)]
-pub(super) struct EndpointQuestion {
+pub(super) struct EndpointLookup {
     /// A URL with [`KEY`] in it.
     url: String,
-    /// What has to be where in the answer; without it, the status tells.
+    /// The JSON pointer and the value that the response has there if the effect is there. Without this, the status decides.
     found: Option<(String, Value)>,
 }
 
@@ -80,10 +80,10 @@ impl Endpoint {
             );
         }
         allow.server(&url).map_err(|failure| failure.message)?;
-        let (way, default) = match (config.idempotent, &config.look_up) {
-            (true, None) => (Way::SendAgain, Duration::ZERO),
+        let (method, default) = match (config.idempotent, &config.look_up) {
+            (true, None) => (LookupMethod::Resend, Duration::ZERO),
             (false, Some(look_up)) => {
-                (Way::Ask(EndpointQuestion::parse(look_up, allow)?), ABSENCE_AFTER)
+                (LookupMethod::Query(EndpointLookup::parse(look_up, allow)?), ABSENCE_AFTER)
             }
             (true, Some(_)) => {
                 return Err(
@@ -97,7 +97,7 @@ impl Endpoint {
             }
         };
         let seconds = |n: u32| Duration::from_secs(n.into());
-        Ok(Self { url, way, absence_after: config.absence_after_s.map_or(default, seconds) })
+        Ok(Self { url, method, absence_after: config.absence_after_s.map_or(default, seconds) })
     }
 
     fn covers(&self, url: &Url) -> bool {
@@ -108,10 +108,10 @@ impl Endpoint {
     }
 }
 
-/// Whether `path` is `prefix`, or goes on where a segment of `prefix` ends.
+/// Whether `path` is `prefix` or continues it after a whole segment.
 fn is_below(path: &str, prefix: &str) -> bool {
     let folder = prefix.strip_suffix('/').unwrap_or(prefix);
-    // Some servers read an encoded slash as one, and so may be led elsewhere.
+    // Some servers decode an encoded slash, and then the path means another resource.
     let hides_slash = |rest: &str| {
         let rest = rest.to_ascii_lowercase();
         rest.contains("%2f") || rest.contains("%5c")
@@ -120,12 +120,12 @@ fn is_below(path: &str, prefix: &str) -> bool {
         || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/') && !hides_slash(rest))
 }
 
-impl EndpointQuestion {
+impl EndpointLookup {
     fn parse(config: &LookUpConfig, allow: &AllowList) -> Result<Self, String> {
         let found = config.found.as_ref().map(|it| (it.pointer.clone(), it.equals.clone()));
-        let tells_by_body =
+        let key_in_body =
             found.as_ref().is_some_and(|(_, equals)| equals.to_string().contains(KEY));
-        if !config.url.contains(KEY) && !tells_by_body {
+        if !config.url.contains(KEY) && !key_in_body {
             return Err(format!(
                 "`look_up` does not say where `{KEY}` belongs: it could not tell one effect from another"
             ));
@@ -136,25 +136,25 @@ impl EndpointQuestion {
         {
             return Err("`found.pointer` is a JSON pointer, such as `/data/0/key`".to_owned());
         }
-        let question = Self { url: config.url.clone(), found };
+        let lookup = Self { url: config.url.clone(), found };
         let wrong = |failure: Failure| format!("`look_up.url`: {failure}");
-        question.url("0").and_then(|url| allow.server(&url)).map_err(wrong)?;
-        Ok(question)
+        lookup.url("0").and_then(|url| allow.server(&url)).map_err(wrong)?;
+        Ok(lookup)
     }
 
-    /// Where to ask for the effect of this key.
+    /// The URL that queries the effect of this key.
     pub(super) fn url(&self, key: &str) -> Result<Url, Failure> {
-        let key = utf8_percent_encode(key, &SPELT_OUT).to_string();
+        let key = utf8_percent_encode(key, &ESCAPED).to_string();
         Url::parse(&self.url.replace(KEY, &key))
             .map_err(|err| Failure::logic(format!("`{}` is no whole URL: {err}", self.url)))
     }
 
-    /// Whether this answer shows the effect of this key; none where it shows neither that nor the contrary.
+    /// Whether the response shows the effect of this key. `None` means that it shows neither presence nor absence.
     pub(super) fn finds(&self, status: StatusCode, body: &Value, key: &str) -> Option<bool> {
         match (status.as_u16(), &self.found) {
             (404 | 410, _) => Some(false),
             (200..300, None) => Some(true),
-            // What is no object and no array was not the JSON that is asked for.
+            // Anything but an object or array is not the expected JSON.
             (200..300, Some((pointer, equals))) if body.is_object() || body.is_array() => {
                 Some(body.pointer(pointer) == Some(&with_key(equals, key)))
             }
@@ -265,9 +265,9 @@ mod tests {
     fn finds(found: &Value, status: u16, body: &Value) -> Option<bool> {
         let config = json!({"url": "https://api.example/orders?key={key}", "found": found});
         let allow = AllowList::parse(&["api.example".to_owned()]).unwrap();
-        let question =
-            EndpointQuestion::parse(&serde_json::from_value(config).unwrap(), &allow).unwrap();
-        question.finds(StatusCode::from_u16(status).unwrap(), body, "k/1")
+        let lookup =
+            EndpointLookup::parse(&serde_json::from_value(config).unwrap(), &allow).unwrap();
+        lookup.finds(StatusCode::from_u16(status).unwrap(), body, "k/1")
     }
 
     #[test]
@@ -293,10 +293,10 @@ mod tests {
 
     #[test]
     fn a_key_is_spelt_out_in_a_url() {
-        let question =
-            EndpointQuestion { url: "https://api.example/{key}?key={key}".to_owned(), found: None };
+        let lookup =
+            EndpointLookup { url: "https://api.example/{key}?key={key}".to_owned(), found: None };
 
-        let url = question.url("a/b?c&d e").unwrap();
+        let url = lookup.url("a/b?c&d e").unwrap();
         assert_eq!(url.as_str(), "https://api.example/a%2Fb%3Fc%26d%20e?key=a%2Fb%3Fc%26d%20e");
     }
 }

@@ -1,13 +1,13 @@
-//! `Http`: asks and tells the servers that the configuration allows.
+//! `Http`: requests to the servers that the configuration allows.
 
-mod added;
 mod address;
 mod allow;
-mod answer;
+mod configured_headers;
 mod endpoints;
+mod outcome;
 mod request;
-mod verdict;
-mod wire;
+mod response;
+mod transport;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,21 +19,20 @@ use tokio::time::Instant;
 use windlass_core::{Failure, FailureClass, Sent};
 use windlass_scheduler::{Effect, Subject, Tool, ToolCall, ToolError};
 
-use self::added::AddedHeaders;
-use self::answer::{Answer, BodyError, BodyLimits};
-use self::endpoints::{EndpointQuestion, Endpoints, Way};
-use self::request::{ChangeInput, LookInput, Outgoing, without_query};
-use self::verdict::Verdict;
-use self::wire::{SystemLookup, Wire};
+use self::configured_headers::ConfiguredHeaders;
+use self::endpoints::{EndpointLookup, Endpoints, LookupMethod};
+use self::outcome::ResponseOutcome;
+use self::request::{MutationInput, OutgoingRequest, ReadInput, without_query};
+use self::response::{BodyError, BodyLimits, ScriptResponse};
+use self::transport::{SystemResolver, Transport};
 use super::config::{HttpConfig, ToolsConfigError, mib_to_bytes};
-use super::method::{Description, Method, Typed};
-use super::notify::identity;
+use super::method::{Method, MethodDescription, TypedTool, mutation_key};
 use crate::secrets::{MIN_SECRET_BYTES, Secrets};
 
-/// How many redirects a look follows.
+/// How many redirects a read follows.
 const MAX_REDIRECTS: usize = 5;
 
-/// How much of a refusal a message quotes, in characters.
+/// How much of a server's response a failure quotes, in characters.
 const QUOTED_CHARS: usize = 300;
 
 const GET_DOCS: &str = "\
@@ -68,32 +67,32 @@ pub(super) fn tools(
     let allow = allow::AllowList::parse(&config.allow)?;
     let http = Arc::new(Http {
         endpoints: Endpoints::parse(&config.endpoints, &allow)?,
-        wire: Wire::new(allow, Box::new(SystemLookup)),
-        added: AddedHeaders::parse(&config.headers, secrets)?,
+        transport: Transport::new(allow, Box::new(SystemResolver)),
+        configured_headers: ConfiguredHeaders::parse(&config.headers, secrets)?,
         secrets: Arc::clone(secrets),
         max_body_bytes: mib_to_bytes(config.max_response_mib),
         timeout: Duration::from_millis(config.timeout_ms),
     });
-    let look = |name, docs, method| -> Arc<dyn Tool> {
-        Arc::new(Typed::new(Look { http: Arc::clone(&http), name, docs, method }))
+    let read = |name, docs, method| -> Arc<dyn Tool> {
+        Arc::new(TypedTool::new(ReadMethod { http: Arc::clone(&http), name, docs, method }))
     };
-    let change = |name, docs, method| -> Arc<dyn Tool> {
-        Arc::new(Typed::new(Change { http: Arc::clone(&http), name, docs, method }))
+    let mutation = |name, docs, method| -> Arc<dyn Tool> {
+        Arc::new(TypedTool::new(MutationMethod { http: Arc::clone(&http), name, docs, method }))
     };
     Ok(vec![
-        look("get", GET_DOCS, HttpMethod::GET),
-        look("head", HEAD_DOCS, HttpMethod::HEAD),
-        change("post", POST_DOCS, HttpMethod::POST),
-        change("put", PUT_DOCS, HttpMethod::PUT),
-        change("patch", PATCH_DOCS, HttpMethod::PATCH),
-        change("delete", DELETE_DOCS, HttpMethod::DELETE),
+        read("get", GET_DOCS, HttpMethod::GET),
+        read("head", HEAD_DOCS, HttpMethod::HEAD),
+        mutation("post", POST_DOCS, HttpMethod::POST),
+        mutation("put", PUT_DOCS, HttpMethod::PUT),
+        mutation("patch", PATCH_DOCS, HttpMethod::PATCH),
+        mutation("delete", DELETE_DOCS, HttpMethod::DELETE),
     ])
 }
 
 #[derive(Debug)]
 struct Http {
-    wire: Wire,
-    added: AddedHeaders,
+    transport: Transport,
+    configured_headers: ConfiguredHeaders,
     endpoints: Endpoints,
     secrets: Arc<Secrets>,
     max_body_bytes: u64,
@@ -101,7 +100,7 @@ struct Http {
 }
 
 #[derive(Debug)]
-struct Look {
+struct ReadMethod {
     http: Arc<Http>,
     name: &'static str,
     docs: &'static str,
@@ -109,7 +108,7 @@ struct Look {
 }
 
 #[derive(Debug)]
-struct Change {
+struct MutationMethod {
     http: Arc<Http>,
     name: &'static str,
     docs: &'static str,
@@ -117,12 +116,12 @@ struct Change {
 }
 
 #[async_trait]
-impl Method for Look {
-    type Input = LookInput;
-    type Output = Answer;
+impl Method for ReadMethod {
+    type Input = ReadInput;
+    type Output = ScriptResponse;
 
-    fn description(&self) -> Description {
-        Description {
+    fn description(&self) -> MethodDescription {
+        MethodDescription {
             namespace: "Http",
             method: self.name,
             docs: self.docs,
@@ -131,24 +130,24 @@ impl Method for Look {
         }
     }
 
-    fn subject(&self, input: &LookInput) -> Subject {
+    fn subject(&self, input: &ReadInput) -> Subject {
         request::subject(&self.method, &input.url)
     }
 
-    async fn call(&self, input: LookInput, call: ToolCall) -> Result<Answer, ToolError> {
+    async fn call(&self, input: ReadInput, call: ToolCall) -> Result<ScriptResponse, ToolError> {
         let outgoing = input.outgoing(self.method.clone()).map_err(ToolError::not_sent)?;
-        // Whatever a look comes to, it changes nothing.
-        self.http.look(outgoing, self.http.limits(&call)).await.map_err(ToolError::not_sent)
+        // A read has no effect, however it fails.
+        self.http.read(outgoing, self.http.limits(&call)).await.map_err(ToolError::not_sent)
     }
 }
 
 #[async_trait]
-impl Method for Change {
-    type Input = ChangeInput;
-    type Output = Answer;
+impl Method for MutationMethod {
+    type Input = MutationInput;
+    type Output = ScriptResponse;
 
-    fn description(&self) -> Description {
-        Description {
+    fn description(&self) -> MethodDescription {
+        MethodDescription {
             namespace: "Http",
             method: self.name,
             docs: self.docs,
@@ -157,63 +156,71 @@ impl Method for Change {
         }
     }
 
-    fn subject(&self, input: &ChangeInput) -> Subject {
+    fn subject(&self, input: &MutationInput) -> Subject {
         request::subject(&self.method, &input.url)
     }
 
-    async fn call(&self, input: ChangeInput, call: ToolCall) -> Result<Answer, ToolError> {
-        let outgoing = identity(&call)
+    async fn call(
+        &self,
+        input: MutationInput,
+        call: ToolCall,
+    ) -> Result<ScriptResponse, ToolError> {
+        let outgoing = mutation_key(&call)
             .and_then(|key| input.outgoing(self.method.clone(), &key.idempotency_key))
             .map_err(ToolError::not_sent)?;
-        self.http.change(outgoing, self.http.limits(&call)).await
+        self.http.mutate(outgoing, self.http.limits(&call)).await
     }
 
-    fn absence_counts_after(&self, input: &ChangeInput) -> Option<Duration> {
+    fn absence_counts_after(&self, input: &MutationInput) -> Option<Duration> {
         let url = Url::parse(&input.url).ok()?;
         self.http.endpoints.of(&url).map(|endpoint| endpoint.absence_after)
     }
 
     async fn reconcile(
         &self,
-        input: ChangeInput,
+        input: MutationInput,
         call: ToolCall,
-    ) -> Result<Option<Answer>, Failure> {
-        let key = &identity(&call)?.idempotency_key;
+    ) -> Result<Option<ScriptResponse>, Failure> {
+        let key = &mutation_key(&call)?.idempotency_key;
         let outgoing = input.outgoing(self.method.clone(), key)?;
         let endpoint = self.http.endpoints.of(&outgoing.url).ok_or_else(|| {
             Failure::internal("this endpoint has no way to find out what became of a request")
         })?;
         let limits = self.http.limits(&call);
-        match &endpoint.way {
-            Way::SendAgain => self.http.send_again(outgoing, limits).await,
-            Way::Ask(question) => self.http.ask(question, key, limits).await,
+        match &endpoint.method {
+            LookupMethod::Resend => self.http.resend(outgoing, limits).await,
+            LookupMethod::Query(lookup) => self.http.query(lookup, key, limits).await,
         }
     }
 }
 
 impl Http {
-    /// A tenth of the call's time is kept back, to tell what is known when the rest is over.
+    /// A tenth of the call's time is reserved for reporting what is known when the rest has passed.
     fn limits(&self, call: &ToolCall) -> BodyLimits {
         let time = self.timeout.min(call.time_limit * 9 / 10);
         BodyLimits { max_bytes: self.max_body_bytes, until: Instant::now() + time }
     }
 
-    async fn look(&self, mut outgoing: Outgoing, limits: BodyLimits) -> Result<Answer, Failure> {
-        outgoing.added = self.added.of(&outgoing)?;
+    async fn read(
+        &self,
+        mut outgoing: OutgoingRequest,
+        limits: BodyLimits,
+    ) -> Result<ScriptResponse, Failure> {
+        outgoing.configured = self.configured_headers.of(&outgoing)?;
         for _ in 0..=MAX_REDIRECTS {
             let mut response =
-                self.wire.send(&outgoing, limits.until).await.map_err(|err| err.failure)?;
+                self.transport.send(&outgoing, limits.until).await.map_err(|err| err.failure)?;
             if let Some(target) = redirect_target(&outgoing.url, &response) {
                 outgoing = redirected(outgoing, target);
                 continue;
             }
             let status = response.status();
-            let body = answer::body(&mut response, limits).await;
-            if let Verdict::Failure(class, _) = verdict::of_look(status) {
+            let body = response::body(&mut response, limits).await;
+            if let ResponseOutcome::Failure(class, _) = outcome::of_read(status) {
                 return Err(self.refusal(&outgoing, status, class, &body.unwrap_or_default()));
             }
-            let body = body.map_err(|err| unread(&outgoing, &err))?;
-            return Ok(Answer::new(status, response.headers(), &body));
+            let body = body.map_err(|err| body_failure(&outgoing, &err))?;
+            return Ok(ScriptResponse::new(status, response.headers(), &body));
         }
         Err(Failure::logic(format!(
             "`{}` led to more than {MAX_REDIRECTS} redirects",
@@ -221,88 +228,94 @@ impl Http {
         )))
     }
 
-    async fn change(&self, outgoing: Outgoing, limits: BodyLimits) -> Result<Answer, ToolError> {
+    async fn mutate(
+        &self,
+        outgoing: OutgoingRequest,
+        limits: BodyLimits,
+    ) -> Result<ScriptResponse, ToolError> {
         let exchange = self.exchange(outgoing, limits).await?;
-        match verdict::of_change(exchange.status) {
-            Verdict::Failure(class, sent) => {
+        match outcome::of_mutation(exchange.status) {
+            ResponseOutcome::Failure(class, sent) => {
                 Err(ToolError { failure: self.refused(&exchange, class), sent })
             }
-            Verdict::Answer => Ok(exchange.answer()),
+            ResponseOutcome::Response => Ok(exchange.script_response()),
         }
     }
 
-    /// Sends a change whose answer was lost again: the server knows its key, and does nothing twice.
-    async fn send_again(
+    /// Sends a mutation again whose response was lost. The server recognises its key and does not repeat the effect.
+    async fn resend(
         &self,
-        outgoing: Outgoing,
+        outgoing: OutgoingRequest,
         limits: BodyLimits,
-    ) -> Result<Option<Answer>, Failure> {
+    ) -> Result<Option<ScriptResponse>, Failure> {
         let exchange = self.exchange(outgoing, limits).await.map_err(|err| err.failure)?;
-        match verdict::of_repetition(exchange.status) {
-            Verdict::Answer => Ok(Some(exchange.answer())),
-            Verdict::Failure(_, Sent::No) => Ok(None),
-            Verdict::Failure(class, Sent::Yes | Sent::Maybe) => Err(self.refused(&exchange, class)),
+        match outcome::of_resend(exchange.status) {
+            ResponseOutcome::Response => Ok(Some(exchange.script_response())),
+            ResponseOutcome::Failure(_, Sent::No) => Ok(None),
+            ResponseOutcome::Failure(class, Sent::Yes | Sent::Maybe) => {
+                Err(self.refused(&exchange, class))
+            }
         }
     }
 
-    /// Asks whether the effect of `key` is there. Follows no redirect: a page to log in is no effect.
-    async fn ask(
+    /// Queries whether the effect of `key` is there. Follows no redirect: a login page does not show an effect.
+    async fn query(
         &self,
-        question: &EndpointQuestion,
+        lookup: &EndpointLookup,
         key: &str,
         limits: BodyLimits,
-    ) -> Result<Option<Answer>, Failure> {
-        let outgoing = Outgoing::look(question.url(key)?);
+    ) -> Result<Option<ScriptResponse>, Failure> {
+        let outgoing = OutgoingRequest::get(lookup.url(key)?);
         let exchange = self.exchange(outgoing, limits).await.map_err(|err| err.failure)?;
-        if let Verdict::Failure(class, _) = verdict::of_look(exchange.status) {
+        if let ResponseOutcome::Failure(class, _) = outcome::of_read(exchange.status) {
             return Err(self.refused(&exchange, class));
         }
         if let Err(err) = &exchange.body {
-            return Err(unread(&exchange.outgoing, err));
+            return Err(body_failure(&exchange.outgoing, err));
         }
-        let answer = exchange.answer();
-        match question.finds(exchange.status, answer.body(), key) {
-            Some(is_there) => Ok(is_there.then(|| answer.found_again())),
+        let response = exchange.script_response();
+        match lookup.finds(exchange.status, response.body(), key) {
+            Some(is_there) => Ok(is_there.then(|| response.with_lookup_note())),
             None => Err(self.refused(&exchange, FailureClass::Logic)),
         }
     }
 
-    /// Sends a request and takes in the whole answer.
+    /// Sends a request and reads the whole response.
     async fn exchange(
         &self,
-        mut outgoing: Outgoing,
+        mut outgoing: OutgoingRequest,
         limits: BodyLimits,
     ) -> Result<Exchange, ToolError> {
-        outgoing.added = self.added.of(&outgoing).map_err(ToolError::not_sent)?;
-        let mut response = self.wire.send(&outgoing, limits.until).await?;
-        let elsewhere = redirect_target(&outgoing.url, &response);
-        let body = answer::body(&mut response, limits).await;
+        outgoing.configured = self.configured_headers.of(&outgoing).map_err(ToolError::not_sent)?;
+        let mut response = self.transport.send(&outgoing, limits.until).await?;
+        let redirect = redirect_target(&outgoing.url, &response);
+        let body = response::body(&mut response, limits).await;
         let (status, headers) = (response.status(), response.headers().clone());
-        Ok(Exchange { outgoing, status, headers, elsewhere, body })
+        Ok(Exchange { outgoing, status, headers, redirect, body })
     }
 
-    /// The failure of a request that was not obeyed, or not yet.
+    /// The failure for an exchange, with the target of a redirect.
     fn refused(&self, exchange: &Exchange, class: FailureClass) -> Failure {
-        let Exchange { outgoing, status, elsewhere, body, .. } = exchange;
+        let Exchange { outgoing, status, redirect, body, .. } = exchange;
         let said = body.as_deref().unwrap_or_default();
         let mut failure = self.refusal(outgoing, *status, class, said);
-        if let Some(target) = elsewhere {
+        if let Some(target) = redirect {
             let target = without_query(target.clone());
             failure.message.push_str(&format!("; it points to `{target}`"));
         }
         failure
     }
 
-    /// A failure that tells what the server said, without what the request kept secret.
+    /// A failure that quotes the server, without the secrets of the request.
     fn refusal(
         &self,
-        outgoing: &Outgoing,
+        outgoing: &OutgoingRequest,
         status: StatusCode,
         class: FailureClass,
         body: &[u8],
     ) -> Failure {
-        let said = answer::text(None, body);
-        // Before it is cropped: of a secret that is cut in two neither half would be known again.
+        let said = response::text(None, body);
+        // Redacted before it is cropped: half a secret would not be recognised.
         let said = self.secrets.redact(&said);
         let mut said = said.split_whitespace().collect::<Vec<_>>().join(" ");
         for secret in outgoing.secrets().iter().filter(|it| it.len() >= MIN_SECRET_BYTES) {
@@ -311,32 +324,32 @@ impl Http {
         let said: String = said.chars().take(QUOTED_CHARS).collect();
         let colon = if said.is_empty() { "" } else { ": " };
         let message = format!("`{}` was answered with {status}{colon}{said}", outgoing.title());
-        wire::of_server(host(outgoing), class, message)
+        transport::server_failure(host(outgoing), class, message)
     }
 }
 
-/// A request and its whole answer.
+/// A request and its whole response.
 #[derive(Debug)]
 struct Exchange {
-    outgoing: Outgoing,
+    outgoing: OutgoingRequest,
     status: StatusCode,
     headers: HeaderMap,
-    /// Where it points, where that is elsewhere.
-    elsewhere: Option<Url>,
+    /// The target, if it is a redirect.
+    redirect: Option<Url>,
     body: Result<Vec<u8>, BodyError>,
 }
 
 impl Exchange {
-    /// What the script gets: the request was obeyed, whatever became of the words about it.
-    fn answer(&self) -> Answer {
+    /// What the script gets. The request succeeded, even if the body could not be read.
+    fn script_response(&self) -> ScriptResponse {
         match &self.body {
-            Ok(body) => Answer::new(self.status, &self.headers, body),
-            Err(err) => Answer::unread(self.status, &self.headers, err),
+            Ok(body) => ScriptResponse::new(self.status, &self.headers, body),
+            Err(err) => ScriptResponse::without_body(self.status, &self.headers, err),
         }
     }
 }
 
-/// Where an answer sends a look, if it does.
+/// The target of a redirect.
 fn redirect_target(url: &Url, response: &Response) -> Option<Url> {
     if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
         return None;
@@ -345,25 +358,25 @@ fn redirect_target(url: &Url, response: &Response) -> Option<Url> {
     url.join(location).ok()
 }
 
-/// The same look elsewhere. What identifies the caller to one server is no business of another.
-fn redirected(mut outgoing: Outgoing, target: Url) -> Outgoing {
+/// The same read at the target of a redirect. Headers that identify the caller are not sent to another server.
+fn redirected(mut outgoing: OutgoingRequest, target: Url) -> OutgoingRequest {
     if target.origin() != outgoing.url.origin() {
         let harmless = [ACCEPT, ACCEPT_LANGUAGE].map(|name| (outgoing.headers.remove(&name), name));
         outgoing.headers =
             harmless.into_iter().filter_map(|(value, name)| Some((name, value?))).collect();
-        outgoing.added.clear();
+        outgoing.configured.clear();
     }
-    Outgoing { url: target, ..outgoing }
+    OutgoingRequest { url: target, ..outgoing }
 }
 
-fn unread(outgoing: &Outgoing, err: &BodyError) -> Failure {
+fn body_failure(outgoing: &OutgoingRequest, err: &BodyError) -> Failure {
     let class = match err {
         BodyError::TooLarge { .. } => FailureClass::Logic,
         BodyError::TooLate | BodyError::Broken => FailureClass::Network,
     };
-    wire::of_server(host(outgoing), class, format!("`{}`: {err}", outgoing.title()))
+    transport::server_failure(host(outgoing), class, format!("`{}`: {err}", outgoing.title()))
 }
 
-fn host(outgoing: &Outgoing) -> &str {
+fn host(outgoing: &OutgoingRequest) -> &str {
     outgoing.url.host_str().unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! From what a script passes to what goes out.
+//! Converts the input of a script to the request that is sent.
 
 use std::collections::BTreeMap;
 
@@ -13,17 +13,17 @@ use windlass_scheduler::Subject;
 /// Input of `get` and `head`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct LookInput {
+pub(super) struct ReadInput {
     /// `http` or `https`, of a server that the configuration allows.
     pub(super) url: String,
     /// Header lines by name.
     headers: Option<BTreeMap<String, String>>,
 }
 
-/// Input of the others.
+/// Input of the other methods.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ChangeInput {
+pub(super) struct MutationInput {
     /// `http` or `https`, of a server that the configuration allows.
     pub(super) url: String,
     /// Header lines by name.
@@ -34,17 +34,17 @@ pub(super) struct ChangeInput {
 
 /// A request, ready to be sent.
 #[derive(Debug, Clone)]
-pub(super) struct Outgoing {
+pub(super) struct OutgoingRequest {
     pub(super) method: Method,
     pub(super) url: Url,
-    /// The script's.
+    /// The headers from the script.
     pub(super) headers: HeaderMap,
-    /// The configuration's, for this server alone.
-    pub(super) added: HeaderMap,
+    /// The headers from the configuration, for this server only.
+    pub(super) configured: HeaderMap,
     pub(super) body: Option<Vec<u8>>,
 }
 
-/// What belongs to the connection or to the ledger, and so not to scripts.
+/// The headers that only Windlass sets. They belong to the connection or to the ledger.
 const RESERVED: [&str; 11] = [
     "connection",
     "content-length",
@@ -59,19 +59,19 @@ const RESERVED: [&str; 11] = [
     "upgrade",
 ];
 
-impl LookInput {
-    pub(super) fn outgoing(self, method: Method) -> Result<Outgoing, Failure> {
+impl ReadInput {
+    pub(super) fn outgoing(self, method: Method) -> Result<OutgoingRequest, Failure> {
         let (url, headers) = (url(&self.url)?, headers(self.headers)?);
-        Ok(Outgoing { method, url, headers, added: HeaderMap::new(), body: None })
+        Ok(OutgoingRequest { method, url, headers, configured: HeaderMap::new(), body: None })
     }
 }
 
-impl ChangeInput {
+impl MutationInput {
     pub(super) fn outgoing(
         self,
         method: Method,
         idempotency_key: &str,
-    ) -> Result<Outgoing, Failure> {
+    ) -> Result<OutgoingRequest, Failure> {
         let mut headers = headers(self.headers)?;
         headers.insert(
             HeaderName::from_static("idempotency-key"),
@@ -87,23 +87,29 @@ impl ChangeInput {
         if let Some(content_type) = content_type {
             headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(content_type));
         }
-        Ok(Outgoing { method, url: url(&self.url)?, headers, added: HeaderMap::new(), body })
+        Ok(OutgoingRequest {
+            method,
+            url: url(&self.url)?,
+            headers,
+            configured: HeaderMap::new(),
+            body,
+        })
     }
 }
 
-impl Outgoing {
-    /// A look on nobody's behalf.
-    pub(super) fn look(url: Url) -> Self {
-        let (headers, added) = (HeaderMap::new(), HeaderMap::new());
-        Self { method: Method::GET, url, headers, added, body: None }
+impl OutgoingRequest {
+    /// A `GET` of Windlass itself, without headers of a script.
+    pub(super) fn get(url: Url) -> Self {
+        let (headers, configured) = (HeaderMap::new(), HeaderMap::new());
+        Self { method: Method::GET, url, headers, configured, body: None }
     }
 
-    /// What messages call it: without the query, which may hold secrets.
+    /// Method and URL for messages, without the query, which may contain secrets.
     pub(super) fn title(&self) -> String {
         format!("{} {}", self.method, without_query(self.url.clone()))
     }
 
-    /// What an answer may repeat and a message must not.
+    /// The header and query values that messages must not repeat.
     pub(super) fn secrets(&self) -> Vec<String> {
         let headers =
             self.headers.values().filter_map(|value| value.to_str().ok()).map(str::to_owned);
@@ -115,7 +121,7 @@ impl Outgoing {
     }
 }
 
-/// What a request to `text` is about; a grant can be narrowed to one server.
+/// The subject of a request to the URL `text`. A grant can be limited to one server.
 pub(super) fn subject(method: &Method, text: &str) -> Subject {
     match Url::parse(text) {
         Ok(url) => {
@@ -126,7 +132,7 @@ pub(super) fn subject(method: &Method, text: &str) -> Subject {
     }
 }
 
-/// A URL as messages show it.
+/// A URL for messages.
 pub(super) fn without_query(mut url: Url) -> Url {
     url.set_query(None);
     url.set_fragment(None);
@@ -155,12 +161,12 @@ fn headers(headers: Option<BTreeMap<String, String>>) -> Result<HeaderMap, Failu
     Ok(map)
 }
 
-/// Whether nobody may set it but Windlass itself.
+/// Whether only Windlass may set the header.
 pub(super) fn is_reserved(header: &HeaderName) -> bool {
     RESERVED.contains(&header.as_str())
 }
 
-/// The value is not shown: it may be a secret.
+/// The error does not contain the value, which may be a secret.
 pub(super) fn header_value(name: &str, value: &str) -> Result<HeaderValue, Failure> {
     let mut value = HeaderValue::from_str(value).map_err(|_wrong| {
         Failure::logic(format!(

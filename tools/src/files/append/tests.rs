@@ -9,12 +9,12 @@ use super::*;
 struct Disk {
     file: Cursor<Vec<u8>>,
     room: usize,
-    can_cut: bool,
+    can_truncate: bool,
 }
 
 impl Disk {
     fn new(text: &str, room: usize) -> Self {
-        Self { file: Cursor::new(text.as_bytes().to_vec()), room, can_cut: true }
+        Self { file: Cursor::new(text.as_bytes().to_vec()), room, can_truncate: true }
     }
 
     fn text(&self) -> &str {
@@ -49,16 +49,16 @@ impl Seek for &mut Disk {
     }
 }
 
-impl Tail for &mut Disk {
-    fn cut(&mut self, len: u64) -> io::Result<()> {
-        if !self.can_cut {
+impl AppendTarget for &mut Disk {
+    fn truncate(&mut self, len: u64) -> io::Result<()> {
+        if !self.can_truncate {
             return Err(Errno::IO.into());
         }
         self.file.get_mut().truncate(usize::try_from(len).unwrap());
         Ok(())
     }
 
-    fn make_durable(&mut self) -> io::Result<()> {
+    fn sync(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
@@ -110,7 +110,7 @@ fn a_line_that_does_not_fit_on_the_disk_is_taken_back() {
 
 #[test]
 fn a_line_that_cannot_be_taken_back_is_in_doubt() {
-    let mut disk = Disk { can_cut: false, ..Disk::new("a,1\n", 2) };
+    let mut disk = Disk { can_truncate: false, ..Disk::new("a,1\n", 2) };
 
     let error = append_line(&mut disk, "b,2").unwrap_err();
 

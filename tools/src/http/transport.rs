@@ -1,4 +1,4 @@
-//! Sends a request: to an address that was checked, over a connection of its own.
+//! Sends a request to a checked address, over a connection of its own.
 
 use std::fmt::Debug;
 use std::io;
@@ -11,54 +11,54 @@ use windlass_core::{Failure, FailureClass, Service};
 use windlass_scheduler::ToolError;
 
 use super::allow::{AllowList, Server};
-use super::request::Outgoing;
+use super::request::OutgoingRequest;
 use crate::error_text::innermost_message;
 use crate::tls;
 
-/// Finds the addresses of a name.
+/// Resolves a host name.
 #[async_trait]
-pub(super) trait Lookup: Send + Sync + Debug {
+pub(super) trait Resolver: Send + Sync + Debug {
     async fn addresses(&self, server: &Server) -> io::Result<Vec<SocketAddr>>;
 }
 
-/// As the system does.
+/// The resolver of the operating system.
 #[derive(Debug)]
-pub(super) struct SystemLookup;
+pub(super) struct SystemResolver;
 
 #[async_trait]
-impl Lookup for SystemLookup {
+impl Resolver for SystemResolver {
     async fn addresses(&self, server: &Server) -> io::Result<Vec<SocketAddr>> {
         let host = server.host.trim_matches(['[', ']']);
         Ok(tokio::net::lookup_host((host, server.port)).await?.collect())
     }
 }
 
-/// The way out.
+/// Sends requests to the allowed servers.
 #[derive(Debug)]
-pub(super) struct Wire {
+pub(super) struct Transport {
     allow: AllowList,
-    lookup: Box<dyn Lookup>,
+    resolver: Box<dyn Resolver>,
 }
 
-impl Wire {
-    pub(super) fn new(allow: AllowList, lookup: Box<dyn Lookup>) -> Self {
-        Self { allow, lookup }
+impl Transport {
+    pub(super) fn new(allow: AllowList, resolver: Box<dyn Resolver>) -> Self {
+        Self { allow, resolver }
     }
 
-    /// Sends `outgoing` and waits for the head of the answer. Follows no redirect.
+    /// Sends `outgoing` and waits for the status and headers of the response. Follows no redirect.
     ///
-    /// The connection is made for this request: one that was kept could be closed by the other side at any moment, and
-    /// whether the request was read before could then not be told.
+    /// The connection is made for this request. A reused connection could be closed by the server at any moment, and then
+    /// nobody could tell whether the server had read the request.
     pub(super) async fn send(
         &self,
-        outgoing: &Outgoing,
+        outgoing: &OutgoingRequest,
         until: Instant,
     ) -> Result<Response, ToolError> {
-        let client = self.connectable(outgoing, until).await.map_err(ToolError::not_sent)?;
+        let client = self.client(outgoing, until).await.map_err(ToolError::not_sent)?;
         let mut request = client
             .request(outgoing.method.clone(), outgoing.url.clone())
             .headers(outgoing.headers.clone())
-            .headers(outgoing.added.clone());
+            .headers(outgoing.configured.clone());
         if let Some(body) = &outgoing.body {
             request = request.body(body.clone());
         }
@@ -66,7 +66,7 @@ impl Wire {
         match timeout_at(until, request.send()).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(err)) if err.is_connect() || err.is_builder() => {
-                Err(ToolError::not_sent(unanswered(
+                Err(ToolError::not_sent(network_failure(
                     host,
                     &format!("could not connect to `{host}`: {}", innermost_message(&err)),
                 )))
@@ -76,20 +76,20 @@ impl Wire {
                     "the connection to `{host}` broke before its answer: {}",
                     innermost_message(&err)
                 );
-                Err(ToolError::maybe_sent(unanswered(host, &message)))
+                Err(ToolError::maybe_sent(network_failure(host, &message)))
             }
-            Err(_elapsed) => Err(ToolError::maybe_sent(unanswered(
+            Err(_elapsed) => Err(ToolError::maybe_sent(network_failure(
                 host,
                 &format!("`{host}` did not answer in time"),
             ))),
         }
     }
 
-    /// A client that can reach the server of `outgoing` and no other.
-    async fn connectable(&self, outgoing: &Outgoing, until: Instant) -> Result<Client, Failure> {
+    /// A client that connects only to the server of `outgoing`.
+    async fn client(&self, outgoing: &OutgoingRequest, until: Instant) -> Result<Client, Failure> {
         let server = self.allow.server(&outgoing.url)?;
         let addresses = self.addresses(&server, until).await?;
-        // A connection that is not made in half of the time leaves enough of it for this error, which is definite.
+        // Half of the time, so that a connection that cannot be made is reported as that: then nothing was sent.
         let connect_timeout = until.duration_since(Instant::now()) / 2;
         Client::builder()
             .tls_backend_preconfigured(tls::client_config(outgoing.url.scheme() == "https")?)
@@ -109,15 +109,15 @@ impl Wire {
             })
     }
 
-    /// The addresses of `server`, of which each may be connected to.
+    /// The addresses of `server`. Each of them is allowed.
     async fn addresses(&self, server: &Server, until: Instant) -> Result<Vec<SocketAddr>, Failure> {
         let Server { host, .. } = server;
-        let found = timeout_at(until, self.lookup.addresses(server))
+        let found = timeout_at(until, self.resolver.addresses(server))
             .await
-            .map_err(|_elapsed| unanswered(host, &format!("`{host}` was not found in time")))?
-            .map_err(|err| unanswered(host, &format!("could not find `{host}`: {err}")))?;
+            .map_err(|_elapsed| network_failure(host, &format!("`{host}` was not found in time")))?
+            .map_err(|err| network_failure(host, &format!("could not find `{host}`: {err}")))?;
         if found.is_empty() {
-            return Err(unanswered(
+            return Err(network_failure(
                 host,
                 &format!("could not find `{host}`: its name has no address"),
             ));
@@ -129,12 +129,12 @@ impl Wire {
     }
 }
 
-fn unanswered(host: &str, message: &str) -> Failure {
-    of_server(host, FailureClass::Network, message.to_owned())
+fn network_failure(host: &str, message: &str) -> Failure {
+    server_failure(host, FailureClass::Network, message.to_owned())
 }
 
-/// A failure that a server has a part in.
-pub(super) fn of_server(host: &str, class: FailureClass, message: String) -> Failure {
+/// A failure that names the server as its service.
+pub(super) fn server_failure(host: &str, class: FailureClass, message: String) -> Failure {
     let service = Service { name: format!("http {host}"), account: None };
     Failure { service: Some(Box::new(service)), ..Failure::new(class, message) }
 }

@@ -14,7 +14,7 @@ struct Fixed {
 }
 
 #[async_trait]
-impl Lookup for Fixed {
+impl Resolver for Fixed {
     async fn addresses(&self, _server: &Server) -> io::Result<Vec<SocketAddr>> {
         self.n_asked.fetch_add(1, Ordering::SeqCst);
         Ok(self.addresses.clone())
@@ -26,7 +26,7 @@ impl Lookup for Fixed {
 struct Silent;
 
 #[async_trait]
-impl Lookup for Silent {
+impl Resolver for Silent {
     async fn addresses(&self, _server: &Server) -> io::Result<Vec<SocketAddr>> {
         std::future::pending().await
     }
@@ -37,29 +37,29 @@ impl Lookup for Silent {
 struct Failing(&'static str);
 
 #[async_trait]
-impl Lookup for Failing {
+impl Resolver for Failing {
     async fn addresses(&self, _server: &Server) -> io::Result<Vec<SocketAddr>> {
         Err(io::Error::other(format!("failed to lookup address information: {}", self.0)))
     }
 }
 
-fn wire(allow: &[String], lookup: impl Lookup + 'static) -> Wire {
-    Wire::new(AllowList::parse(allow).unwrap(), Box::new(lookup))
+fn transport(allow: &[String], resolver: impl Resolver + 'static) -> Transport {
+    Transport::new(AllowList::parse(allow).unwrap(), Box::new(resolver))
 }
 
 fn fixed(addresses: &[SocketAddr]) -> Fixed {
     Fixed { addresses: addresses.to_vec(), n_asked: Arc::default() }
 }
 
-async fn post(wire: &Wire, url: &str) -> Result<Response, ToolError> {
-    let outgoing = Outgoing {
+async fn post(transport: &Transport, url: &str) -> Result<Response, ToolError> {
+    let outgoing = OutgoingRequest {
         method: reqwest::Method::POST,
         url: url.parse().unwrap(),
         headers: reqwest::header::HeaderMap::new(),
-        added: reqwest::header::HeaderMap::new(),
+        configured: reqwest::header::HeaderMap::new(),
         body: None,
     };
-    wire.send(&outgoing, Instant::now() + Duration::from_secs(1)).await
+    transport.send(&outgoing, Instant::now() + Duration::from_secs(1)).await
 }
 
 /// A server on this machine that answers every request with an empty 200.
@@ -78,9 +78,9 @@ async fn a_name_that_leads_to_this_machine_is_not_connected_to() {
     let mixed = [SocketAddr::from(([1, 1, 1, 1], server.port())), server];
 
     for addresses in [&[server][..], &mixed] {
-        let wire = wire(&["rebound.example".to_owned()], fixed(addresses));
+        let transport = transport(&["rebound.example".to_owned()], fixed(addresses));
 
-        let error = post(&wire, &url).await.unwrap_err();
+        let error = post(&transport, &url).await.unwrap_err();
 
         assert_eq!((error.sent, error.failure.class), (Sent::No, FailureClass::Permission));
         assert!(error.failure.message.contains("127.0.0.1"), "{error}");
@@ -91,11 +91,12 @@ async fn a_name_that_leads_to_this_machine_is_not_connected_to() {
 #[tokio::test]
 async fn the_addresses_that_were_checked_are_the_ones_connected_to() {
     let server = server().await;
-    let lookup = fixed(&[server]);
-    let n_asked = Arc::clone(&lookup.n_asked);
-    let wire = wire(&["nas.example".to_owned(), server.to_string()], lookup);
+    let resolver = fixed(&[server]);
+    let n_asked = Arc::clone(&resolver.n_asked);
+    let transport = transport(&["nas.example".to_owned(), server.to_string()], resolver);
 
-    let response = post(&wire, &format!("http://nas.example:{}/", server.port())).await.unwrap();
+    let response =
+        post(&transport, &format!("http://nas.example:{}/", server.port())).await.unwrap();
 
     assert_eq!(response.status(), 200);
     assert_eq!(n_asked.load(Ordering::SeqCst), 1);
@@ -103,8 +104,9 @@ async fn the_addresses_that_were_checked_are_the_ones_connected_to() {
 
 #[tokio::test]
 async fn a_name_without_an_address_is_not_asked() {
-    let error =
-        post(&wire(&["a.example".to_owned()], fixed(&[])), "http://a.example/").await.unwrap_err();
+    let error = post(&transport(&["a.example".to_owned()], fixed(&[])), "http://a.example/")
+        .await
+        .unwrap_err();
 
     assert_eq!((error.sent, error.failure.class), (Sent::No, FailureClass::Network));
 }
@@ -113,9 +115,9 @@ async fn a_name_without_an_address_is_not_asked() {
 async fn a_name_that_is_not_found_now_may_be_found_later() {
     // EAI_AGAIN and EAI_NONAME: which of the two a resolver says depends on the state of the network.
     for said in ["Temporary failure in name resolution", "Name or service not known"] {
-        let wire = wire(&["a.example".to_owned()], Failing(said));
+        let transport = transport(&["a.example".to_owned()], Failing(said));
 
-        let error = post(&wire, "http://a.example/").await.unwrap_err();
+        let error = post(&transport, "http://a.example/").await.unwrap_err();
 
         assert_eq!((error.sent, error.failure.class), (Sent::No, FailureClass::Network));
         assert!(error.failure.message.contains(said), "{error}");
@@ -125,7 +127,7 @@ async fn a_name_that_is_not_found_now_may_be_found_later() {
 #[tokio::test]
 async fn a_name_service_that_does_not_answer_sends_nothing() {
     let error =
-        post(&wire(&["a.example".to_owned()], Silent), "http://a.example/").await.unwrap_err();
+        post(&transport(&["a.example".to_owned()], Silent), "http://a.example/").await.unwrap_err();
 
     assert_eq!((error.sent, error.failure.class), (Sent::No, FailureClass::Network));
     assert_eq!(error.failure.service.unwrap().name, "http a.example");

@@ -1,4 +1,4 @@
-//! From what a server answers to what a script gets.
+//! Converts the response of a server to the value that a script gets.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::time::Instant;
 
-/// What every method of `Http` gives.
+/// The result of every method of `Http`.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
-pub(super) struct Answer {
+pub(super) struct ScriptResponse {
     /// The status, for example 200.
     status: u16,
     /// Header lines by name, in lower case; lines of one name are joined by commas.
@@ -24,14 +24,14 @@ pub(super) struct Answer {
     note: Option<String>,
 }
 
-/// How much of an answer is waited for.
+/// The limits for reading a body.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BodyLimits {
     pub(super) max_bytes: u64,
     pub(super) until: Instant,
 }
 
-/// Why a body could not be had.
+/// Why a body could not be read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum BodyError {
     #[error(
@@ -44,20 +44,20 @@ pub(super) enum BodyError {
     Broken,
 }
 
-impl Answer {
-    /// The answer with its body.
+impl ScriptResponse {
+    /// A response with its body.
     pub(super) fn new(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
         let (body, note) = decode(headers, body);
-        Self { note, ..Self::without_body(status, headers, body) }
+        Self { note, ..Self::with_value(status, headers, body) }
     }
 
-    /// The answer to a request that was obeyed, though what it said is lost.
-    pub(super) fn unread(status: StatusCode, headers: &HeaderMap, err: &BodyError) -> Self {
-        Self { note: Some(err.to_string()), ..Self::without_body(status, headers, Value::Null) }
+    /// The response to a request that succeeded, although its body could not be read.
+    pub(super) fn without_body(status: StatusCode, headers: &HeaderMap, err: &BodyError) -> Self {
+        Self { note: Some(err.to_string()), ..Self::with_value(status, headers, Value::Null) }
     }
 
-    /// What the server says of an effect that was asked for later.
-    pub(super) fn found_again(mut self) -> Self {
+    /// Adds the note that this is the response to a later look-up.
+    pub(super) fn with_lookup_note(mut self) -> Self {
         let note = "the answer to the request was lost: this is what was found instead";
         self.note = Some(self.note.map_or_else(|| note.to_owned(), |it| format!("{note}; {it}")));
         self
@@ -67,7 +67,7 @@ impl Answer {
         &self.body
     }
 
-    fn without_body(status: StatusCode, headers: &HeaderMap, body: Value) -> Self {
+    fn with_value(status: StatusCode, headers: &HeaderMap, body: Value) -> Self {
         let mut lines: BTreeMap<String, String> = BTreeMap::new();
         for (name, value) in headers {
             let value = String::from_utf8_lossy(value.as_bytes());
@@ -130,7 +130,7 @@ fn decode(headers: &HeaderMap, body: &[u8]) -> (Value, Option<String>) {
     }
 }
 
-/// The body as text: by its byte order mark, its charset, or as UTF-8.
+/// The body as text. The encoding is that of its byte order mark, else `charset`, else UTF-8.
 pub(super) fn text(charset: Option<&str>, body: &[u8]) -> String {
     let label = charset.map(|it| it.trim_matches('"')).unwrap_or("utf-8");
     let encoding = encoding_rs::Encoding::for_label(label.as_bytes()).unwrap_or(encoding_rs::UTF_8);
