@@ -81,9 +81,6 @@ const SCENARIOS: &[Scenario] = &[
         .with(Needs::SmallDisk),
 ];
 
-/// How often the progress of a load is read: the counts cost the database more the longer the load runs.
-const POLL_INTERVAL: Duration = Duration::from_secs(2);
-
 /// Set where this program runs in a mount namespace of its own.
 const IN_NAMESPACE: &str = "WINDLASS_CHAOS_NAMESPACE";
 
@@ -95,6 +92,8 @@ struct Size {
     n_events: u64,
     fault_time: Duration,
     lease: Duration,
+    /// How often the progress of the load without faults is read: the counts cost the database more the longer the load runs.
+    poll_interval: Duration,
 }
 
 impl Size {
@@ -102,13 +101,15 @@ impl Size {
         let (n_workers, n_workflows, n_events) =
             if flags.short { (3, 8, 160) } else { (8, 500, 100_000) };
         let minutes = flags.minutes.map(|minutes| Duration::from_secs(minutes * 60));
-        let (fault_time, lease) = if flags.short { (2, 2) } else { (600, 10) };
+        let (fault_time, lease, poll_interval_ms) =
+            if flags.short { (1, 1, 100) } else { (600, 10, 2_000) };
         let size = Self {
             n_workers: flags.workers.unwrap_or(n_workers),
             n_workflows: flags.workflows.unwrap_or(n_workflows),
             n_events: flags.events.unwrap_or(n_events),
             fault_time: minutes.unwrap_or(Duration::from_secs(fault_time)),
             lease: Duration::from_secs(lease),
+            poll_interval: Duration::from_millis(poll_interval_ms),
         };
         let n_workflows = u64::try_from(size.n_workflows)?;
         ensure!(
@@ -333,7 +334,7 @@ impl Chaos {
             while !self.service.is_fully_requested(self.size.n_workflows) {
                 stalls.check(&context.database)?;
                 score.problems.extend(context.workers.restart_exited()?);
-                time::pause(POLL_INTERVAL);
+                time::pause(self.size.poll_interval);
             }
             return Ok(());
         };
