@@ -76,10 +76,9 @@ impl Postgres {
         let programs = find_or_install(sh)?;
         let user = unprivileged_user(sh)?;
         let dir = PathBuf::from(cmd!(sh, "mktemp -d").quiet().read()?);
-        let port = free_port()?;
         // From here on the folder is deleted whatever happens.
         let guardian = spawn_guardian(&dir)?;
-        let postgres = Self { site: Site { dir, programs, user }, port, guardian };
+        let mut postgres = Self { site: Site { dir, programs, user }, port: 0, guardian };
 
         let site = &postgres.site;
         site.hand_over(&site.dir)?;
@@ -87,8 +86,8 @@ impl Postgres {
             "initdb",
             &["--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-sync"],
         )?;
-        site.configure(sh, &format!("{settings}\nport = {port}\n"))?;
-        site.run("pg_ctl", &["start", "--wait", "--silent", "--log=log"])?;
+        site.configure(sh, settings)?;
+        postgres.port = site.start()?;
         Ok(postgres)
     }
 
@@ -153,6 +152,21 @@ impl Site {
         let defaults = sh.read_file(&path)?;
         sh.write_file(&path, format!("{defaults}{SETTINGS}{settings}"))?;
         Ok(())
+    }
+
+    /// Starts the server on a free port, which another process may take just before it does: then on another one.
+    fn start(&self) -> anyhow::Result<u16> {
+        let mut attempts_left = 5;
+        loop {
+            let port = free_port()?;
+            let options = format!("--options=-p {port}");
+            attempts_left -= 1;
+            match self.run("pg_ctl", &["start", "--wait", "--silent", "--log=log", &options]) {
+                Ok(()) => return Ok(port),
+                Err(error) if attempts_left > 0 && error.to_string().contains("already in use") => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Runs one of PostgreSQL's programs to its end; shows what it said only if it fails.
