@@ -163,7 +163,8 @@ impl Site {
             attempts_left -= 1;
             match self.run("pg_ctl", &["start", "--wait", "--silent", "--log=log", &options]) {
                 Ok(()) => return Ok(port),
-                Err(error) if attempts_left > 0 && error.to_string().contains("already in use") => {}
+                Err(error) if attempts_left > 0 && error.to_string().contains("already in use") => {
+                }
                 Err(error) => return Err(error),
             }
         }

@@ -1,5 +1,7 @@
 //! A place in a PostgreSQL server that belongs to one test: an empty schema, or a database with all tables.
 
+use std::collections::BTreeSet;
+use std::fmt::Debug;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -103,7 +105,7 @@ fn server() -> Option<String> {
     std::env::var(SERVER).ok()
 }
 
-fn require<T>(what: &str, answer: Answer<T>) -> T {
+fn require<T>(what: &str, answer: std::result::Result<T, impl Debug>) -> T {
     #[expect(clippy::panic, reason = "a test that cannot have its server has failed")]
     answer.unwrap_or_else(|error| panic!("cannot {what} for a test: {error:?}"))
 }
@@ -120,7 +122,8 @@ async fn make_schema(server: &str) -> Answer<String> {
 /// # Errors
 /// As [`PostgresStore::migrate`].
 async fn ensure_template(client: &Client, server: &str) -> Result<String> {
-    let name = format!("windlass_template_{:016x}", hash_of_migrations());
+    let name =
+        format!("windlass_template_{:016x}", require("read the migrations", hash_migrations()));
     if require("look for the template", has_database(client, &name).await) {
         return Ok(name);
     }
@@ -145,16 +148,15 @@ async fn ensure_template(client: &Client, server: &str) -> Result<String> {
 }
 
 /// Changes with the text of the migrations: a server may outlive an edit.
-fn hash_of_migrations() -> u64 {
+fn hash_migrations() -> std::io::Result<u64> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations/postgres");
-    let mut names: Vec<_> =
-        std::fs::read_dir(folder).into_iter().flatten().flatten().map(|it| it.path()).collect();
-    names.sort();
+    let folders: std::io::Result<BTreeSet<_>> =
+        std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect();
     let mut hasher = DefaultHasher::new();
-    for name in names {
-        std::fs::read(name.join("up.sql")).unwrap_or_default().hash(&mut hasher);
+    for folder in folders? {
+        std::fs::read(folder.join("up.sql"))?.hash(&mut hasher);
     }
-    hasher.finish()
+    Ok(hasher.finish())
 }
 
 async fn has_database(client: &Client, name: &str) -> Answer<bool> {
