@@ -29,24 +29,27 @@ mod worker;
 
 use crate::database::Database;
 
+// Few enough for every run of the tests; `cargo xtask soak` runs thousands on each database. So many in memory that each kind
+// of fault has to occur (`tally.rs`).
+
 #[test]
 fn histories_in_memory() {
-    histories::run(Database::Memory, 200);
+    histories::run(Database::Memory, 150);
 }
 
 #[test]
 fn histories_on_disk() {
-    histories::run(Database::Disk, 30);
+    histories::run(Database::Disk, 20);
 }
 
 #[test]
 fn histories_on_postgres() {
-    histories::run(Database::Postgres, 30);
+    histories::run(Database::Postgres, 12);
 }
 
 #[test]
 fn the_same_seed_makes_the_same_history_on_every_database() {
-    for seed in 1..=4 {
+    for seed in 1..=2 {
         let databases = [Database::Memory, Database::Memory, Database::Disk, Database::Postgres];
         let digests: Vec<u64> =
             databases.iter().filter_map(|database| histories::digest(*database, seed)).collect();
