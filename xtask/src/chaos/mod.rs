@@ -102,7 +102,7 @@ impl Size {
             if flags.short { (3, 8, 160) } else { (8, 500, 100_000) };
         let minutes = flags.minutes.map(|minutes| Duration::from_secs(minutes * 60));
         let (fault_time, lease, poll_interval_ms) =
-            if flags.short { (1, 1, 100) } else { (600, 10, 2_000) };
+            if flags.short { (2, 1, 100) } else { (600, 10, 2_000) };
         let size = Self {
             n_workers: flags.workers.unwrap_or(n_workers),
             n_workflows: flags.workflows.unwrap_or(n_workflows),
