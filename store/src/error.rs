@@ -37,7 +37,7 @@ pub enum StoreError {
         /// What to do first.
         hint: String,
     },
-    /// The workflow is stopped until a person has seen to it.
+    /// The workflow is stopped until a person acts.
     #[error(
         "`{workflow}` waits for a person: `windlass status {workflow}` says why and what to do"
     )]
@@ -53,13 +53,13 @@ pub enum StoreError {
         /// The mutation.
         mutation: MutationId,
     },
-    /// Another worker has the run, or it ended: what this worker has to say of it no longer counts.
+    /// Another worker has the run, or it ended: this worker may not write to it any more.
     #[error("run `{run}` is no longer held by this worker")]
     ClaimLost {
         /// The run.
         run: RunId,
     },
-    /// `prepare` asked for events that it cannot have. Nothing was reserved.
+    /// `prepare` asked for events that it cannot reserve. Nothing was reserved.
     #[error("cannot reserve `{message_id}` of topic `{topic}`: {reason}")]
     ReservationRefused {
         /// The topic.
@@ -125,7 +125,7 @@ pub enum StoreError {
         /// What was found.
         what: String,
     },
-    /// Everything was carried to another database.
+    /// Everything was moved to another database.
     #[error("this instance was moved to `{to}`: use that database")]
     Moved {
         /// The other one's URL, without its password.
@@ -140,20 +140,25 @@ pub enum StoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The store ended by a bug of its own; nothing of the operation was written.
+    /// The store ended by a bug of its own. Nothing of the operation was written.
     #[error("the store ended unexpectedly: start windlass again")]
     Stopped,
     /// Anything else that the database says.
     #[error("the database refused an operation")]
-    Database(#[source] diesel::result::Error),
+    Database(#[source] DatabaseError),
 }
+
+/// What a database said, in its own words. It can be shown, and nothing depends on it.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct DatabaseError(pub(crate) diesel::result::Error);
 
 impl From<diesel::result::Error> for StoreError {
     fn from(error: diesel::result::Error) -> Self {
         if let diesel::result::Error::DeserializationError(source) = error {
             return Self::Unreadable { what: "value", source };
         }
-        Self::Database(error)
+        Self::Database(DatabaseError(error))
     }
 }
 

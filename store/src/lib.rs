@@ -58,7 +58,7 @@ mod sqlite;
 mod store;
 mod tenant;
 
-pub use error::{Result, StoreError};
+pub use error::{DatabaseError, Result, StoreError};
 pub use layer::{Layer, Layered, METHODS, Wrote};
 pub use location::{Location, PostgresEnvironment};
 pub use model::{

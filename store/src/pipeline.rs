@@ -8,7 +8,7 @@ use diesel::result::Error;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use crate::error::{Result, StoreError};
+use crate::error::{DatabaseError, Result, StoreError};
 
 /// Runs several futures of one transaction at once, like `futures::try_join!`: it polls them in the order in which they are
 /// written, and if any of them fail it returns the error of the one that failed first.
@@ -63,7 +63,9 @@ impl Pipeline {
 
 /// Whether a statement was refused only because an earlier one of its transaction had failed.
 fn is_aborted_transaction(error: &StoreError) -> bool {
-    let StoreError::Database(Error::DatabaseError(_, info)) = error else { return false };
+    let StoreError::Database(DatabaseError(Error::DatabaseError(_, info))) = error else {
+        return false;
+    };
     info.message().starts_with("current transaction is aborted")
 }
 
@@ -76,7 +78,7 @@ mod tests {
 
     fn refused(message: &str) -> StoreError {
         let message = Box::new(message.to_owned());
-        StoreError::Database(Error::DatabaseError(DatabaseErrorKind::Unknown, message))
+        StoreError::from(Error::DatabaseError(DatabaseErrorKind::Unknown, message))
     }
 
     const ABORTED: &str =

@@ -163,7 +163,7 @@ pub(crate) fn for_moving(url: &str) -> Result<(SqliteConnection, String)> {
 /// Classifies an error of the database.
 pub(crate) fn classify(error: diesel::result::Error, shown: &str) -> StoreError {
     let database = DatabasePath::parse(shown).unwrap_or(DatabasePath::Memory);
-    failure::classify(StoreError::Database(error), &database)
+    failure::classify(error.into(), &database)
 }
 
 /// Refuses a database whose instance was moved to another one.

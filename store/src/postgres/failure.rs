@@ -7,18 +7,20 @@ use tokio_postgres::error::{DbError, SqlState};
 
 use super::address::{Address, Server};
 use super::tls;
-use crate::error::StoreError;
+use crate::error::{DatabaseError, StoreError};
 
 /// Whether the server aborted the transaction only because of concurrent transactions.
 pub(super) fn is_collision(error: &StoreError) -> bool {
-    let StoreError::Database(Error::DatabaseError(kind, info)) = error else { return false };
+    let StoreError::Database(DatabaseError(Error::DatabaseError(kind, info))) = error else {
+        return false;
+    };
     matches!(kind, DatabaseErrorKind::SerializationFailure)
         || info.message().contains("deadlock detected")
 }
 
 /// Tells errors of the operation from those of the server and the connection.
 pub(super) fn classify(error: StoreError, shown: &str) -> StoreError {
-    let StoreError::Database(error) = error else { return error };
+    let StoreError::Database(DatabaseError(error)) = error else { return error };
     match meaning(&error) {
         Some(Meaning::Later(what)) => StoreError::Unavailable {
             what: format!("`{shown}`: {what}"),
@@ -33,7 +35,7 @@ pub(super) fn classify(error: StoreError, shown: &str) -> StoreError {
         Some(Meaning::Pooled) => {
             StoreError::BadUrl { url: shown.to_owned(), reason: POOLER.to_owned() }
         }
-        None => StoreError::Database(error),
+        None => error.into(),
     }
 }
 

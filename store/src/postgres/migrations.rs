@@ -108,7 +108,7 @@ async fn connect_and_lock(address: &Address) -> Result<AsyncPgConnection> {
     let mut conn = connect(address).await?;
     pooler_check::listen(&mut conn, address).await?;
     pooler_check::check(&mut conn, &mut connect(address).await?, address).await?;
-    let failed = |error| failure::classify(StoreError::Database(error), address.shown());
+    let failed = |error| failure::classify(StoreError::from(error), address.shown());
     conn.batch_execute(LOCK_MIGRATIONS).await.map_err(failed)?;
     Ok(conn)
 }
@@ -118,7 +118,7 @@ async fn harness(
     mut conn: AsyncPgConnection,
     address: &Address,
 ) -> Result<AsyncMigrationHarness<AsyncPgConnection>> {
-    let failed = |error| failure::classify(StoreError::Database(error), address.shown());
+    let failed = |error| failure::classify(StoreError::from(error), address.shown());
     conn.batch_execute(LOCK_EXCLUSIVELY).await.map_err(|error| match is_locked(&error) {
         true => StoreError::NotNow {
             what: format!(
@@ -145,5 +145,5 @@ fn refused(error: Box<dyn std::error::Error + Send + Sync>) -> StoreError {
             source: Some(error),
         };
     }
-    StoreError::Database(diesel::result::Error::QueryBuilderError(error))
+    StoreError::from(diesel::result::Error::QueryBuilderError(error))
 }

@@ -10,12 +10,12 @@ use diesel::ConnectionError;
 use diesel::result::Error;
 
 use super::connect::DatabasePath;
-use crate::error::StoreError;
+use crate::error::{DatabaseError, StoreError};
 
 /// Classifies an error of the database.
 pub(super) fn classify(error: StoreError, database: &DatabasePath) -> StoreError {
-    let StoreError::Database(source) = error else { return error };
-    classify_message(&message(&source), database).unwrap_or(StoreError::Database(source))
+    let StoreError::Database(DatabaseError(source)) = error else { return error };
+    classify_message(&message(&source), database).unwrap_or_else(|| source.into())
 }
 
 /// Classifies an error of opening a connection.

@@ -65,5 +65,5 @@ fn applied(conn: &mut SqliteConnection) -> Result<Vec<String>> {
 }
 
 fn refused(error: Box<dyn std::error::Error + Send + Sync>) -> StoreError {
-    StoreError::Database(diesel::result::Error::QueryBuilderError(error))
+    StoreError::from(diesel::result::Error::QueryBuilderError(error))
 }
