@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use windlass_core::{Retention, Status, WorkerId, WorkflowId, WorkflowStatus, WorkspaceId};
 use windlass_store::{
-    ClaimScope, Heartbeat, RunFilter, Session, SharedStore, StartSession, StoreError, WorkerInfo,
+    ClaimScope, Heartbeat, Page, RunFilter, Session, SharedStore, StartSession, StoreError, WorkerInfo,
 };
 
 use self::busy_period::BusyPeriod;
@@ -267,8 +267,8 @@ impl Engine {
             return Ok(false);
         }
         // If a run is open, it is the newest.
-        let newest = RunFilter { workspace, workflow, session: None, limit: 1 };
-        Ok(self.store.runs(newest).await?.iter().any(|run| run.status == Status::Queued))
+        let newest = RunFilter { workspace, workflow, session: None, page: Page::first(1) };
+        Ok(self.store.runs(newest).await?.items.iter().any(|run| run.status == Status::Queued))
     }
 
     async fn drain(&self, mut tasks: Tasks) -> Result<(), EngineError> {

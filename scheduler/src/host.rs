@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use windlass_core::{EventStatus, Failure, Grant, Id, InputId, Manifest, Operation, ScriptPhase};
 use windlass_sandbox::{AcceptedCall, Host, HostCall, Reply};
-use windlass_store::{ClaimedRun, EventFilter, NewEvent, NewInput, SharedStore, StoreError};
+use windlass_store::{ClaimedRun, EventFilter, NewEvent, NewInput, Page, SharedStore, StoreError};
 
 use self::topics_input::{GetByIds, Peek, Publish, RegisterInput, parse};
 use crate::inputs::{check_id, check_input_kind};
@@ -93,7 +93,7 @@ impl RunHost {
             topic: Some(topic),
             status: Some(EventStatus::Pending),
             message_ids: None,
-            limit,
+            page: Page::first(limit),
         })
     }
 
@@ -109,7 +109,7 @@ impl RunHost {
             topic: Some(topic),
             status: None,
             message_ids: Some(ids),
-            limit,
+            page: Page::first(limit),
         })
     }
 
@@ -127,8 +127,8 @@ impl RunHost {
         }
         let store = Arc::clone(&self.store);
         Reply::Later(Box::pin(async move {
-            let events = store.events(filter).await.map_err(|error| read_failure(&error))?;
-            let seen = events.into_iter().map(|event| {
+            let listed = store.events(filter).await.map_err(|error| read_failure(&error))?;
+            let seen = listed.items.into_iter().map(|event| {
                 json!({
                     "messageId": event.message_id,
                     "title": "",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use windlass_core::{RecordKind, Retention};
-use windlass_store::{Inspect, Prune, Pruned, Store, StoreError};
+use windlass_store::{Prune, PruneStep, Store, StoreError};
 
 /// How often old records are removed, by all workers together and by each of them.
 pub(crate) const INTERVAL: Duration = Duration::from_secs(60 * 60);
@@ -32,7 +32,7 @@ pub async fn prune(store: &dyn Store, retention: &Retention) -> Result<RecordCou
 /// # Errors
 /// Any error of the store.
 pub async fn prunable(
-    store: &dyn Inspect,
+    store: &dyn Store,
     retention: &Retention,
 ) -> Result<RecordCounts, StoreError> {
     let mut walk = Walk::new(retention);
@@ -43,7 +43,7 @@ pub async fn prunable(
 }
 
 /// Whether there is anything to remove. It writes nothing.
-async fn has_old(store: &dyn Inspect, retention: &Retention) -> Result<bool, StoreError> {
+async fn has_old(store: &dyn Store, retention: &Retention) -> Result<bool, StoreError> {
     let mut walk = Walk::new(retention);
     while let Some(step) = walk.next_step() {
         walk.advance(store.prunable(step).await?);
@@ -72,7 +72,7 @@ impl Walk {
     }
 
     /// Continues after a step, with the same kind or with the next one.
-    fn advance(&mut self, pruned: Pruned) {
+    fn advance(&mut self, pruned: PruneStep) {
         let Some(step) = self.step.take() else { return };
         *self.counts.entry(step.kind).or_default() += pruned.count;
         let next_kind = || RecordKind::ALL.iter().copied().find(|kind| *kind > step.kind);

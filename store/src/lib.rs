@@ -1,8 +1,8 @@
 //! What is remembered: one store, on SQLite and on PostgreSQL.
 //!
-//! A [`Store`] is what happens together: each of its methods is one transaction, named by intent, which happened wholly or not
-//! at all. It locks the workflow, reads, asks `windlass-core`, and writes what the core answers. [`Inspect`] is what can be
-//! looked at, each time on one snapshot.
+//! A [`Store`] has one trait for each subject: [`WorkflowStore`], [`RunStore`], [`LedgerStore`] and so on. Each method is one
+//! transaction, named by intent, which happened wholly or not at all. A writing method locks the workflow, reads, asks
+//! `windlass-core`, and writes what the core answers. A reading method sees one snapshot.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -12,7 +12,7 @@
 //! let workspace = store.ensure_workspace("default").await?;
 //!
 //! assert_eq!(store.ensure_workspace("default").await?, workspace);
-//! assert!(store.workflows(workspace).await?.is_empty());
+//! assert!(store.workflows(workspace, windlass_store::Page::first(10)).await?.items.is_empty());
 //! # Ok(())
 //! # }
 //! ```
@@ -24,8 +24,7 @@
 //! - Both databases mean the same. The contract is a list of tests, the crate `windlass-store-conformance`, that all pass.
 //!
 //! # What it does not do
-//! It runs nothing, keeps no time of its own and decides no transition. No type of Diesel is in its interface but the cause of
-//! an error.
+//! It runs nothing, keeps no time of its own and decides no transition. Its interface has no type of the libraries below it.
 //!
 //! # How it is made
 //! The text of the operations (`ops`) and of the reads (`reads`) is written once, over a connection and a `RunQueryDsl`, and
@@ -41,12 +40,14 @@
 mod cached;
 mod convert;
 mod error;
+mod keyset;
 mod layer;
 mod literals;
 mod location;
 mod model;
 mod moving;
 mod open;
+mod page;
 mod params;
 mod pipeline;
 mod postgres;
@@ -59,7 +60,7 @@ mod store;
 mod tenant;
 
 pub use error::{DatabaseError, Result, StoreError};
-pub use layer::{Layer, Layered, METHODS, Wrote};
+pub use layer::{Layer, LayeredStore, WriteOutcome};
 pub use location::{Location, PostgresEnvironment};
 pub use model::{
     Agenda, BegunMutation, Claim, ClaimedRun, Committed, DueLookup, Event, EventCounts,
@@ -69,14 +70,22 @@ pub use model::{
 };
 pub use moving::{MovedTable, move_instance};
 pub use open::{Options, migrate, open, revert};
+pub use page::{
+    EventCursor, InputCursor, JournalCursor, Listed, MutationCursor, NotificationCursor, Page,
+    Position, RunCursor, VersionCursor,
+};
 pub use params::{
     ActivateScript, ApplyMutation, BeginMutation, Bump, CaptureMutation, CheckpointPrepare,
     ClaimFilter, ClaimLookups, ClaimRuns, ClaimScope, CommitConsumer, CommitProducer,
-    ControlWorkflow, DoubtMutation, EndedRuns, EventFilter, FailMutation, FollowUp, Heartbeat,
-    InputKey, LogFilter, NewEvent, NewInput, NewLog, ParkedEventAction, Prune, PruneCursor, Pruned,
-    RecoverRuns, Reservation, Resolution, ResolveMutation, RouteWorkflow, RunFilter, SaveScript,
-    ScriptMessage, SetLimit, SettleEvent, SettleLookup, StartSession, StopRun, WorkerInfo,
+    ControlWorkflow, DoubtMutation, EndedRuns, EventFilter, FailMutation, FollowUp,
+    Heartbeat, InputKey, LogFilter, NewEvent, NewInput, NewLog, ParkedEventAction, Prune,
+    PruneCursor, PruneStep, RecoverRuns, Reservation, Resolution, ResolveMutation, RouteWorkflow,
+    RunFilter, SaveScript, ScriptMessage, SetLimit, SettleEvent, SettleLookup, StartSession,
+    StopRun, WorkerInfo,
 };
 pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
-pub use store::{AnyId, Inspect, SharedStore, Store, WakeUps};
+pub use store::{
+    AnyId, EventStore, JournalStore, LedgerStore, NotificationStore, PruningStore, RunStore,
+    SharedStore, Store, WakeUpSource, WakeUps, WorkerStore, WorkflowStore, method_names,
+};

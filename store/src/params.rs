@@ -15,14 +15,15 @@ use windlass_core::{
 pub use self::doubt::{
     ClaimLookups, ParkedEventAction, Resolution, ResolveMutation, SettleEvent, SettleLookup,
 };
-pub use self::prune::{Prune, PruneCursor, Pruned};
+pub use self::prune::{Prune, PruneCursor, PruneStep};
 pub use self::worker::{
     ClaimFilter, ClaimRuns, ClaimScope, EndedRuns, Heartbeat, RecoverRuns, RouteWorkflow, SetLimit,
     WorkerInfo,
 };
 use crate::model::Claim;
+use crate::page::{EventCursor, Page, RunCursor};
 
-/// Saves a script version; the first one makes the workflow.
+/// Saves a script version; the first one creates the workflow.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SaveScript {
     /// The workspace.
@@ -37,7 +38,7 @@ pub struct SaveScript {
     pub manifest: Manifest,
     /// What it may call.
     pub grant: Grant,
-    /// What its author says of it.
+    /// The author's comment.
     pub comment: String,
     /// Which part of the version counts up.
     pub bump: Bump,
@@ -94,13 +95,13 @@ pub struct StartSession {
 /// A line of a script's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewLog {
-    /// How loud.
+    /// The level.
     pub level: LogLevel,
     /// The text.
     pub message: String,
 }
 
-/// Events of one topic that a run wants for itself.
+/// Events of one topic that a run reserves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reservation {
     /// The topic's name.
@@ -112,7 +113,7 @@ pub struct Reservation {
 /// Checkpoints what `prepare` returned and reserves its events, all of them or none.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CheckpointPrepare {
-    /// The right to write.
+    /// The claim, which is the right to write.
     pub claim: Claim,
     /// The whole result.
     pub result: Value,
@@ -127,7 +128,7 @@ pub struct CheckpointPrepare {
 /// Writes the ledger row before the request leaves.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BeginMutation {
-    /// The right to write.
+    /// The claim, which is the right to write.
     pub claim: Claim,
     /// The tool's namespace.
     pub tool_namespace: String,
@@ -150,7 +151,7 @@ pub struct BeginMutation {
 /// The effect happened.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ApplyMutation {
-    /// The right to write.
+    /// The claim, which is the right to write.
     pub claim: Claim,
     /// The ledger row.
     pub mutation: MutationId,
@@ -163,7 +164,7 @@ pub struct ApplyMutation {
 /// The effect definitely did not happen, and the run stops.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FailMutation {
-    /// The right to write.
+    /// The claim, which is the right to write.
     pub claim: Claim,
     /// The ledger row.
     pub mutation: MutationId,
@@ -176,7 +177,7 @@ pub struct FailMutation {
 /// Nobody knows whether the effect happened, and the run stops.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DoubtMutation {
-    /// The right to write.
+    /// The claim, which is the right to write.
     pub claim: Claim,
     /// The ledger row.
     pub mutation: MutationId,
@@ -189,7 +190,7 @@ pub struct DoubtMutation {
 /// A dry run captured the mutation instead of making it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CaptureMutation {
-    /// The right to write.
+    /// The claim, which is the right to write.
     pub claim: Claim,
     /// An answer such as the tool might have given.
     pub result: Value,
@@ -202,7 +203,7 @@ pub struct NewEvent {
     pub topics: Vec<String>,
     /// The script's id for it.
     pub message_id: String,
-    /// What it says.
+    /// The payload.
     pub payload: Value,
     /// For a producer: the inputs that caused it. A consumer's events are caused by what its run reserved.
     pub caused_by: Vec<windlass_core::InputId>,
@@ -215,9 +216,9 @@ pub struct NewInput {
     pub id: windlass_core::InputId,
     /// The connector it came from.
     pub source: String,
-    /// What it is there.
+    /// Its type in that connector.
     pub input_type: String,
-    /// What it is called there.
+    /// Its id in that connector.
     pub external_id: String,
     /// What a person recognises it by; the first title stays.
     pub title: String,
@@ -235,7 +236,7 @@ pub struct FollowUp {
 /// Commits a producer's run: inputs, events, state and schedule at once.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CommitProducer {
-    /// The right to write.
+    /// The claim, which is the right to write.
     pub claim: Claim,
     /// What the handler returned; none leaves the state as it was.
     pub state: Option<Value>,
@@ -252,7 +253,7 @@ pub struct CommitProducer {
 /// Commits a consumer's run: events, state and consumed reservations at once.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CommitConsumer {
-    /// The right to write.
+    /// The claim, which is the right to write.
     pub claim: Claim,
     /// What `next` returned; none leaves the state as it was.
     pub state: Option<Value>,
@@ -267,7 +268,7 @@ pub struct CommitConsumer {
 /// Stops a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StopRun {
-    /// The right to write.
+    /// The claim, which is the right to write.
     pub claim: Claim,
     /// The phase that the run had entered without a checkpoint of its own.
     pub entered: Option<Phase>,
@@ -292,7 +293,7 @@ pub struct ScriptMessage {
     pub body: String,
 }
 
-/// Which events to look at.
+/// Which events to list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventFilter {
     /// The workspace.
@@ -305,8 +306,8 @@ pub struct EventFilter {
     pub status: Option<EventStatus>,
     /// With these message ids only.
     pub message_ids: Option<Vec<String>>,
-    /// How many at the most, oldest first.
-    pub limit: u32,
+    /// Which part of the list, oldest first.
+    pub page: Page<EventCursor>,
 }
 
 /// What an input is called outside.
@@ -318,13 +319,13 @@ pub struct InputKey {
     pub workflow: WorkflowId,
     /// The connector it came from.
     pub source: String,
-    /// What it is there.
+    /// Its type in that connector.
     pub input_type: String,
-    /// What it is called there.
+    /// Its id in that connector.
     pub external_id: String,
 }
 
-/// Which runs to look at.
+/// Which runs to list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunFilter {
     /// The workspace.
@@ -333,17 +334,17 @@ pub struct RunFilter {
     pub workflow: WorkflowId,
     /// Of this session only.
     pub session: Option<windlass_core::SessionId>,
-    /// How many at the most, newest first.
-    pub limit: u32,
+    /// Which part of the list, newest first.
+    pub page: Page<RunCursor>,
 }
 
-/// Which log lines to look at.
+/// Which log lines to list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogFilter {
     /// The workspace.
     pub workspace: WorkspaceId,
     /// The run.
     pub run: RunId,
-    /// Only those after this one.
-    pub after_seq: u32,
+    /// Which part of the log, by the lines' numbers in it.
+    pub page: Page<u32>,
 }

@@ -21,6 +21,8 @@ mod tests;
 mod tls;
 mod transaction;
 
+#[path = "methods/mod.rs"]
+mod methods;
 #[path = "ops/mod.rs"]
 mod ops;
 #[path = "reads/mod.rs"]

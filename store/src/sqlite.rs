@@ -11,6 +11,8 @@ mod readers;
 mod tests;
 mod writer;
 
+#[path = "methods/mod.rs"]
+mod methods;
 #[path = "ops/mod.rs"]
 mod ops;
 #[path = "reads/mod.rs"]

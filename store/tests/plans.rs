@@ -15,8 +15,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
 use diesel::sql_types::Text;
 use diesel::{RunQueryDsl, sql_query};
-use windlass_core::{Clock, EventStatus, FailureClass, ManualClock, ResolutionKind};
-use windlass_store::{CommitConsumer, EventFilter, Options, migrate, open};
+use windlass_core::{Clock, EventStatus, FailureClass, Id, ManualClock, ResolutionKind};
+use windlass_store::{
+    CommitConsumer, EventFilter, Listed, LogFilter, Options, Page, Position, Result, RunFilter,
+    VersionCursor, migrate, open,
+};
 use windlass_store_conformance::world::{LEASE, World, commit_consumer_of, event, reservation};
 use windlass_store_conformance::{PostgresSchema, connect_sqlite};
 use windlass_store_conformance::{TestStore, policy, start};
@@ -66,7 +69,7 @@ impl Instrumentation for Ear {
 }
 
 /// Everything that workers do with runs, on a store at that URL.
-async fn live(url: &str) {
+async fn live(url: &str) -> World {
     set_default_instrumentation(|| Some(Box::new(Ear))).unwrap();
     let clock = Arc::new(ManualClock::new(start()));
     let for_store: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
@@ -80,10 +83,10 @@ async fn live(url: &str) {
         topic: Some("mail".to_owned()),
         status: Some(EventStatus::Pending),
         message_ids: None,
-        limit: 1,
+        page: Page::first(1),
     };
     let peeked = world.store.events(peek.clone()).await.unwrap();
-    assert_eq!(peeked[0].message_id, "m1");
+    assert_eq!(peeked.items[0].message_id, "m1");
     let message_ids = Some(vec!["m1".to_owned()]);
     world.store.events(EventFilter { status: None, message_ids, ..peek }).await.unwrap();
     let (run, _) = world.mutated(&["m1"]).await;
@@ -111,11 +114,65 @@ async fn live(url: &str) {
     world.next_due().await;
     world.claim().await.unwrap();
     world.store.deregister_worker(world.worker).await.unwrap();
+    world
 }
 
-/// The statements that were sent to a database which quotes names so.
+/// Reads the first page of every list, and one that begins in its middle.
+async fn list(world: &World) {
+    let World { store, workspace, workflow, .. } = world;
+    let (workspace, workflow) = (*workspace, *workflow);
+    let run = world.runs().await[0].id;
+    read(async |page| store.workflows(workspace, page).await, "mail".to_owned()).await;
+    let version = VersionCursor { major: 1, minor: 1 };
+    read(async |page| store.scripts(workspace, workflow, page).await, version).await;
+    for topic in [None, Some("mail".to_owned())] {
+        for status in [None, Some(EventStatus::Pending)] {
+            let topic = topic.clone();
+            let filter = |page| EventFilter {
+                workspace,
+                workflow,
+                topic: topic.clone(),
+                status,
+                message_ids: None,
+                page,
+            };
+            read(async |page| store.events(filter(page)).await, here()).await;
+        }
+    }
+    let parked = Some(EventStatus::Parked);
+    let parked = |page| EventFilter {
+        workspace,
+        workflow,
+        topic: None,
+        status: parked,
+        message_ids: None,
+        page,
+    };
+    read(async |page| store.events(parked(page)).await, here()).await;
+    read(async |page| store.inputs(workspace, workflow, page).await, here()).await;
+    read(async |page| store.mutations(workspace, workflow, page).await, here()).await;
+    let runs = |page| RunFilter { workspace, workflow, session: None, page };
+    read(async |page| store.runs(runs(page)).await, here()).await;
+    read(async |page| store.logs(LogFilter { workspace, run, page }).await, 1).await;
+    read(async |page| store.notifications(workspace, page).await, here()).await;
+    read(async |page| store.journal(workspace, workflow, page).await, here()).await;
+    let subject = workflow.to_string();
+    read(async |page| store.journal_for(workspace, workflow, &subject, page).await, here()).await;
+}
+
+async fn read<T, C>(list: impl AsyncFn(Page<C>) -> Result<Listed<T, C>>, after: C) {
+    list(Page::first(2)).await.unwrap();
+    list(Page { limit: 2, after: Some(after) }).await.unwrap();
+}
+
+/// Some place in a list.
+fn here<I: Id>() -> Position<I> {
+    Position { at: start(), id: I::mint(start()) }
+}
+
+/// The statements that were sent since this was called last, to a database which quotes names so.
 fn sent(quote: char) -> Vec<String> {
-    let sent = SENT.lock().unwrap_or_else(PoisonError::into_inner);
+    let sent = std::mem::take(&mut *SENT.lock().unwrap_or_else(PoisonError::into_inner));
     let begins = |text: &&String| {
         ["SELECT", "UPDATE", "INSERT", "DELETE"].iter().any(|word| text.starts_with(word))
     };
@@ -128,7 +185,7 @@ struct Line {
     detail: String,
 }
 
-/// Why a step of a plan of SQLite costs more the more there was.
+/// Whether a step of a plan of SQLite costs more the more there was.
 fn grows_in_sqlite(step: &str) -> bool {
     let mut words = step.split(' ');
     let (way, table) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
@@ -143,25 +200,51 @@ async fn nothing_that_a_run_asks_of_sqlite_grows_with_history() {
     let path = folder.path().join("windlass.db");
     let url = format!("sqlite:{}", path.display());
     migrate(&url).await.unwrap();
-    live(&url).await;
+    let world = live(&url).await;
+    let of_runs = sent('`');
+    list(&world).await;
+    let of_lists = sent('`');
 
     let mut conn = connect_sqlite(&path).unwrap();
-    let statements = sent('`');
-    assert!(statements.len() > 40, "{statements:#?}");
-    let mut growing = Vec::new();
-    for statement in &statements {
+    let mut plan = |statement: &String| -> Vec<String> {
         let plan = sql_query(format!("EXPLAIN QUERY PLAN {statement}"));
         let plan: Vec<Line> = plan.load(&mut conn).unwrap();
-        let steps = plan.into_iter().map(|line| line.detail).filter(|step| grows_in_sqlite(step));
+        plan.into_iter().map(|line| line.detail).collect()
+    };
+    assert!(of_runs.len() > 40, "{of_runs:#?}");
+    let mut growing = Vec::new();
+    for statement in &of_runs {
+        let steps = plan(statement).into_iter().filter(|step| grows_in_sqlite(step));
         growing.extend(steps.map(|step| format!("{step}: {statement}")));
     }
     assert!(growing.is_empty(), "{growing:#?}");
+    assert!(of_lists.len() > 20, "{of_lists:#?}");
+    let mut longer = Vec::new();
+    for statement in &of_lists {
+        let steps = plan(statement);
+        let sorts = steps.iter().any(|step| step.ends_with("ORDER BY"));
+        let scans = steps.iter().any(|step| step.starts_with("SCAN"));
+        let begins_in_the_middle =
+            steps.iter().any(|step| step.contains(",id)") || step.contains(",minor)"));
+        if sorts || scans || (compares_rows(statement) && !begins_in_the_middle) {
+            longer.push(format!("{steps:#?}: {statement}"));
+        }
+    }
+    assert!(longer.is_empty(), "{longer:#?}");
+}
+
+/// Whether a list begins after a place in its middle.
+fn compares_rows(statement: &str) -> bool {
+    [") > (", ") < ("].iter().any(|comparison| statement.contains(comparison))
 }
 
 #[tokio::test]
 async fn nothing_that_a_run_asks_of_postgres_grows_with_history() {
     let Some(schema) = PostgresSchema::migrated().await.unwrap() else { return };
-    live(&schema.url()).await;
+    let world = live(&schema.url()).await;
+    let of_runs = sent('"');
+    list(&world).await;
+    let of_lists = sent('"');
 
     let (client, connection) =
         tokio_postgres::connect(&schema.url(), tokio_postgres::NoTls).await.unwrap();
@@ -169,27 +252,54 @@ async fn nothing_that_a_run_asks_of_postgres_grows_with_history() {
     // Tables that are nearly empty are read whole, unless that is forbidden; then it is a sign that there is no other way.
     let settings = "SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan";
     client.batch_execute(settings).await.unwrap();
-    let statements = sent('"');
-    assert!(statements.len() > 40, "{statements:#?}");
+    assert!(of_runs.len() > 40, "{of_runs:#?}");
     let mut growing = Vec::new();
-    for statement in &statements {
-        let n_values = (1..).take_while(|n| statement.contains(&format!("${n}"))).count();
-        let values = vec!["NULL"; n_values].join(", ");
-        let execute = if n_values > 0 { format!("({values})") } else { String::new() };
-        client.batch_execute(&format!("PREPARE one AS {statement}")).await.unwrap();
-        let plan = client.simple_query(&format!("EXPLAIN EXECUTE one{execute}")).await.unwrap();
-        client.batch_execute("DEALLOCATE one").await.unwrap();
-        for line in plan {
-            let tokio_postgres::SimpleQueryMessage::Row(row) = line else { continue };
-            let step = row.get(0).unwrap_or_default().trim().to_owned();
-            let grows = GROWING.iter().any(|table| {
-                step.contains(&format!("Seq Scan on {table} "))
-                    || step.contains(&format!("Seq Scan on {table}_"))
-            });
-            if grows {
-                growing.push(format!("{step}: {statement}"));
-            }
-        }
+    for statement in &of_runs {
+        let steps = plan_of_postgres(&client, statement).await;
+        let steps = steps.into_iter().filter(|step| reads_all_in_postgres(step));
+        growing.extend(steps.map(|step| format!("{step}: {statement}")));
     }
     assert!(growing.is_empty(), "{growing:#?}");
+    // What an index has in order need not be sorted, however few rows there are.
+    let settings =
+        "SET enable_sort = off; SET enable_incremental_sort = off; SET enable_bitmapscan = off";
+    client.batch_execute(settings).await.unwrap();
+    assert!(of_lists.len() > 20, "{of_lists:#?}");
+    let mut longer = Vec::new();
+    for statement in &of_lists {
+        let steps = plan_of_postgres(&client, statement).await;
+        let sorts = steps.iter().any(|step| step.contains("Sort"));
+        let scans = steps.iter().any(|step| reads_all_in_postgres(step));
+        let begins_in_the_middle =
+            steps.iter().any(|step| step.starts_with("Index Cond:") && step.contains("ROW("));
+        if sorts || scans || (compares_rows(statement) && !begins_in_the_middle) {
+            longer.push(format!("{steps:#?}: {statement}"));
+        }
+    }
+    assert!(longer.is_empty(), "{longer:#?}");
+}
+
+/// The steps of a statement, and what is said of each.
+async fn plan_of_postgres(client: &tokio_postgres::Client, statement: &str) -> Vec<String> {
+    let n_values = (1..).take_while(|n| statement.contains(&format!("${n}"))).count();
+    let values = vec!["NULL"; n_values].join(", ");
+    let execute = if n_values > 0 { format!("({values})") } else { String::new() };
+    client.batch_execute(&format!("PREPARE one AS {statement}")).await.unwrap();
+    let plan = client.simple_query(&format!("EXPLAIN EXECUTE one{execute}")).await.unwrap();
+    client.batch_execute("DEALLOCATE one").await.unwrap();
+    let step = |line| match line {
+        tokio_postgres::SimpleQueryMessage::Row(row) => {
+            Some(row.get(0).unwrap_or_default().trim().to_owned())
+        }
+        _ => None,
+    };
+    plan.into_iter().filter_map(step).collect()
+}
+
+/// Whether a step of a plan of PostgreSQL reads through a table that grows.
+fn reads_all_in_postgres(step: &str) -> bool {
+    GROWING.iter().any(|table| {
+        step.contains(&format!("Seq Scan on {table} "))
+            || step.contains(&format!("Seq Scan on {table}_"))
+    })
 }

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 use windlass_core::LookupResult;
 use windlass_scheduler::{Effect, Subject, Tool, ToolCall, ToolError, ToolSpec};
-use windlass_store::{Layer, Layered, Result, SharedStore, Wrote};
+use windlass_store::{Layer, LayeredStore, Result, SharedStore, WriteOutcome};
 
 /// What this process does at the points it passes.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl Faults {
 
     /// Wraps every operation of a store.
     pub(crate) fn store(self: &Arc<Self>, inner: SharedStore) -> SharedStore {
-        Arc::new(Layered { inner, layer: Points(Arc::clone(self)) })
+        Arc::new(LayeredStore { inner, layer: Points(Arc::clone(self)) })
     }
 
     /// Wraps every call of a tool.
@@ -81,7 +81,7 @@ struct Points(Arc<Faults>);
 
 #[async_trait]
 impl Layer for Points {
-    async fn operation<T: Wrote>(
+    async fn write<T: WriteOutcome>(
         &self,
         name: &'static str,
         call: impl Future<Output = Result<T>> + Send,

@@ -41,7 +41,7 @@ impl Service {
         version: Option<&str>,
     ) -> Result<ControlledWorkflow> {
         let workflow = self.store.find_workflow(self.workspace, name_or_id).await?;
-        let scripts = self.store.scripts(self.workspace, workflow.id).await?;
+        let scripts = self.store.all_scripts(self.workspace, workflow.id).await?;
         let script = choose_version(&workflow, &scripts, version)?;
         let workflow = self.activate_script(workflow.id, script.id).await?;
         Ok(ControlledWorkflow { workflow, version: Some(script.version()) })

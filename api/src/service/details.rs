@@ -4,7 +4,7 @@ use serde::Serialize;
 use windlass_core::{EventId, InputId, MutationId, RunId, ScriptId, SessionId};
 use windlass_store::{
     AnyId, Event, EventFilter, Input, JournalEntry, LogEntry, LogFilter, Mutation, Notification,
-    Result, Run, RunFilter, ScriptVersion, Session, StoreError,
+    Page, Result, Run, RunFilter, ScriptVersion, Session, StoreError,
 };
 
 use super::{Service, WorkflowStatusReport};
@@ -175,7 +175,7 @@ impl Service {
 
     async fn input_details(&self, id: InputId) -> Result<InputDetails> {
         let input = self.store.input(self.workspace, id).await?;
-        let mut outputs = self.store.mutations(self.workspace, input.workflow_id).await?;
+        let mut outputs = self.store.all_mutations(self.workspace, input.workflow_id).await?;
         outputs.retain(|mutation| mutation.inputs.contains(&id));
         let registered_by = self.run_if(input.created_by_run_id).await?;
         Ok(InputDetails { input, registered_by, outputs })
@@ -185,7 +185,8 @@ impl Service {
         let mutation = self.store.mutation(self.workspace, id).await?;
         let inputs = self.inputs_of(&mutation).await?;
         let about = id.to_string();
-        let journal = self.store.journal_for(self.workspace, mutation.workflow_id, &about).await?;
+        let journal =
+            self.store.all_journal_for(self.workspace, mutation.workflow_id, &about).await?;
         let run = self.store.run(self.workspace, mutation.handler_run_id).await?;
         Ok(OutputDetails { mutation, run, inputs, journal })
     }
@@ -198,9 +199,9 @@ impl Service {
             topic: None,
             status: None,
             message_ids: None,
-            limit: u32::MAX,
+            page: Page::first(u32::MAX),
         };
-        let events = self.store.events(all_events).await?;
+        let events = self.store.all_events(all_events).await?;
         let mutation = match run.mutation_id {
             Some(mutation) => Some(self.store.mutation(self.workspace, mutation).await?),
             None => None,
@@ -216,9 +217,9 @@ impl Service {
             workspace: self.workspace,
             workflow: run.workflow_id,
             session: None,
-            limit: u32::MAX,
+            page: Page::first(u32::MAX),
         };
-        let runs = self.store.runs(all_runs).await?;
+        let runs = self.store.all_runs(all_runs).await?;
         let later = runs.into_iter().filter(|later| later.retry_of == Some(id));
         Ok(RunDetails {
             session: self.store.session(self.workspace, run.session_id).await?,
@@ -244,9 +245,9 @@ impl Service {
             workspace: self.workspace,
             workflow: session.workflow_id,
             session: Some(session.id),
-            limit: u32::MAX,
+            page: Page::first(u32::MAX),
         };
-        let mut runs = self.store.runs(filter).await?;
+        let mut runs = self.store.all_runs(filter).await?;
         runs.reverse();
         Ok(runs)
     }
@@ -272,7 +273,8 @@ impl Service {
     /// # Errors
     /// Those of the store.
     pub async fn logs(&self, run: RunId, after_seq: u32) -> Result<Vec<LogEntry>> {
-        self.store.logs(LogFilter { workspace: self.workspace, run, after_seq }).await
+        let page = Page { limit: u32::MAX, after: Some(after_seq) };
+        self.store.all_logs(LogFilter { workspace: self.workspace, run, page }).await
     }
 }
 

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 use windlass_core::{MutationId, MutationStatus, Policy, RunId, SessionResult, WorkflowId};
 use windlass_scheduler::Engine;
-use windlass_store::{Mutation, RunFilter};
+use windlass_store::{Mutation, Page, RunFilter};
 
 pub use self::copy::WorkflowCopy;
 use super::Service;
@@ -88,7 +88,7 @@ impl Service {
     pub async fn dry_run(&self, copy: &WorkflowCopy, engine: &Engine) -> Result<DryRunReport> {
         let WorkflowCopy { service, original, workflow, name, .. } = copy;
         let session = engine.run_session(service.workspace, *workflow, &self.actor).await?;
-        let captured = service.store.mutations(service.workspace, *workflow).await?;
+        let captured = service.store.all_mutations(service.workspace, *workflow).await?;
         let earlier = self.outputs_of_last_session(*original).await?;
         Ok(DryRunReport {
             result: session.result,
@@ -101,16 +101,17 @@ impl Service {
 
     /// What went out in the last session that had anything to send.
     async fn outputs_of_last_session(&self, workflow: WorkflowId) -> Result<Vec<Mutation>> {
-        let outputs = self.store.mutations(self.workspace, workflow).await?;
+        let outputs = self.store.all_mutations(self.workspace, workflow).await?;
         let Some(last) = outputs.last() else { return Ok(Vec::new()) };
         let session = self.store.run(self.workspace, last.handler_run_id).await?.session_id;
         let filter = RunFilter {
             workspace: self.workspace,
             workflow,
             session: Some(session),
-            limit: u32::MAX,
+            page: Page::first(u32::MAX),
         };
-        let runs: Vec<RunId> = self.store.runs(filter).await?.iter().map(|run| run.id).collect();
+        let runs: Vec<RunId> =
+            self.store.all_runs(filter).await?.iter().map(|run| run.id).collect();
         Ok(outputs.into_iter().filter(|it| runs.contains(&it.handler_run_id)).collect())
     }
 }

@@ -86,8 +86,8 @@ impl Service {
     /// Those of the store.
     pub async fn workflows(&self) -> Result<Vec<WorkflowRow>> {
         let mut rows = Vec::new();
-        for workflow in self.store.workflows(self.workspace).await? {
-            let scripts = self.store.scripts(self.workspace, workflow.id).await?;
+        for workflow in self.store.all_workflows(self.workspace).await? {
+            let scripts = self.store.all_scripts(self.workspace, workflow.id).await?;
             let active = scripts.iter().find(|script| Some(script.id) == workflow.active_script_id);
             rows.push(WorkflowRow {
                 id: workflow.id,

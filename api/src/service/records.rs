@@ -7,7 +7,7 @@ use windlass_core::{
     Phase, ResolvedBy, RunId, SessionId, Status, Timestamp, WorkflowId,
 };
 use windlass_store::{
-    Event, EventFilter, Input, InputStatus, Mutation, Notification, Result, Run, RunFilter,
+    Event, EventFilter, Input, InputStatus, Mutation, Notification, Page, Result, Run, RunFilter,
 };
 
 use super::Service;
@@ -221,9 +221,9 @@ impl Service {
             topic,
             status,
             message_ids: None,
-            limit,
+            page: Page::first(limit),
         };
-        Ok(rows(self.store.events(filter).await?))
+        Ok(rows(self.store.all_events(filter).await?))
     }
 
     /// The inputs of a workflow, given by name or id.
@@ -232,7 +232,7 @@ impl Service {
     /// Those of the store.
     pub async fn inputs(&self, workflow: &str) -> Result<Vec<InputRow>> {
         let workflow = self.find_workflow(workflow).await?;
-        Ok(rows(self.store.inputs(self.workspace, workflow).await?))
+        Ok(rows(self.store.all_inputs(self.workspace, workflow).await?))
     }
 
     /// The effects of a workflow, given by name or id.
@@ -241,7 +241,7 @@ impl Service {
     /// Those of the store.
     pub async fn outputs(&self, workflow: &str) -> Result<Vec<OutputRow>> {
         let workflow = self.find_workflow(workflow).await?;
-        Ok(rows(self.store.mutations(self.workspace, workflow).await?))
+        Ok(rows(self.store.all_mutations(self.workspace, workflow).await?))
     }
 
     /// The newest runs of a workflow, given by name or id.
@@ -250,8 +250,13 @@ impl Service {
     /// Those of the store.
     pub async fn runs(&self, workflow: &str, limit: u32) -> Result<Vec<RunRow>> {
         let workflow = self.find_workflow(workflow).await?;
-        let filter = RunFilter { workspace: self.workspace, workflow, session: None, limit };
-        Ok(rows(self.store.runs(filter).await?))
+        let filter = RunFilter {
+            workspace: self.workspace,
+            workflow,
+            session: None,
+            page: Page::first(limit),
+        };
+        Ok(rows(self.store.all_runs(filter).await?))
     }
 
     /// What a person should know of this workspace.
@@ -259,7 +264,7 @@ impl Service {
     /// # Errors
     /// Those of the store.
     pub async fn notifications(&self) -> Result<Vec<Notification>> {
-        self.store.notifications(self.workspace).await
+        self.store.all_notifications(self.workspace).await
     }
 
     async fn find_workflow(&self, name_or_id: &str) -> Result<WorkflowId> {

@@ -69,11 +69,11 @@ impl Service {
     pub async fn settle_event(
         &self,
         event: EventId,
-        fate: ParkedEventAction,
+        action: ParkedEventAction,
         reason: Option<String>,
     ) -> Result<Event> {
         let (workspace, actor) = (self.workspace, self.actor.clone());
-        Ok(self.store.settle_event(SettleEvent { workspace, event, fate, actor, reason }).await?)
+        Ok(self.store.settle_event(SettleEvent { workspace, event, action, actor, reason }).await?)
     }
 }
 

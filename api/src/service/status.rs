@@ -44,7 +44,7 @@ impl Service {
     /// Those of the store.
     pub async fn status_of_all(&self, times: TimeFormat) -> Result<Vec<WorkflowStatusReport>> {
         let mut reports = Vec::new();
-        for workflow in self.store.workflows(self.workspace).await? {
+        for workflow in self.store.all_workflows(self.workspace).await? {
             if workflow.status != WorkflowStatus::Archived {
                 reports.push(self.status(workflow.id, times).await?);
             }

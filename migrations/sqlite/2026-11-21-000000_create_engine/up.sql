@@ -203,7 +203,7 @@ CREATE UNIQUE INDEX handler_runs_open ON handler_runs (workflow_id) WHERE status
 CREATE UNIQUE INDEX handler_runs_retry ON handler_runs (retry_of) WHERE retry_of IS NOT NULL;
 CREATE INDEX handler_runs_queue ON handler_runs (workspace_id, rank, id) WHERE status = 'queued';
 CREATE INDEX handler_runs_lease ON handler_runs (lease_expires_at) WHERE status = 'active';
-CREATE INDEX handler_runs_workflow ON handler_runs (workflow_id, created_at);
+CREATE INDEX handler_runs_workflow ON handler_runs (workflow_id, created_at, id);
 CREATE INDEX handler_runs_session ON handler_runs (session_id);
 CREATE INDEX handler_runs_mutation ON handler_runs (mutation_id) WHERE mutation_id IS NOT NULL;
 -- Old runs without an effect; those with one go with it.
@@ -223,7 +223,7 @@ CREATE TABLE inputs (
     created_at INTEGER NOT NULL,
     UNIQUE (workflow_id, source, type, external_id)
 ) STRICT;
-CREATE INDEX inputs_workflow ON inputs (workflow_id, created_at);
+CREATE INDEX inputs_workflow ON inputs (workflow_id, created_at, id);
 CREATE INDEX inputs_created ON inputs (created_at, id);
 CREATE INDEX inputs_run ON inputs (created_by_run_id) WHERE created_by_run_id IS NOT NULL;
 
@@ -259,9 +259,10 @@ CREATE TABLE events (
     CHECK (status NOT IN ('reserved', 'consumed') OR reserved_by_run_id IS NOT NULL)
 ) STRICT;
 CREATE INDEX events_pending ON events (topic_id, created_at, id) WHERE status = 'pending';
-CREATE INDEX events_parked ON events (workflow_id) WHERE status = 'parked';
+CREATE INDEX events_parked ON events (workflow_id, created_at, id) WHERE status = 'parked';
 CREATE INDEX events_run ON events (reserved_by_run_id) WHERE reserved_by_run_id IS NOT NULL;
-CREATE INDEX events_workflow ON events (workflow_id, created_at);
+CREATE INDEX events_topic ON events (topic_id, created_at, id);
+CREATE INDEX events_workflow ON events (workflow_id, created_at, id);
 CREATE INDEX events_publisher ON events (created_by_run_id);
 CREATE INDEX events_over ON events (updated_at, id) WHERE status IN ('consumed', 'skipped');
 
@@ -348,7 +349,7 @@ CREATE TABLE mutations (
     CHECK ((status = 'needs_reconcile') = (next_reconcile_at IS NOT NULL)),
     CHECK ((resolved_by IS NULL) = (resolved_at IS NULL))
 ) STRICT;
-CREATE INDEX mutations_workflow ON mutations (workflow_id, created_at);
+CREATE INDEX mutations_workflow ON mutations (workflow_id, created_at, id);
 -- One question has at most one effect.
 CREATE UNIQUE INDEX mutations_applied ON mutations (operation_id) WHERE status = 'applied';
 CREATE INDEX mutations_operation ON mutations (operation_id);
@@ -410,7 +411,7 @@ CREATE TABLE notifications (
     resolved_at INTEGER
 ) STRICT;
 CREATE UNIQUE INDEX notifications_message ON notifications (mutation_id) WHERE kind = 'script_message';
-CREATE INDEX notifications_workspace ON notifications (workspace_id, created_at);
+CREATE INDEX notifications_workspace ON notifications (workspace_id, created_at, id);
 CREATE INDEX notifications_created ON notifications (created_at, id);
 CREATE INDEX notifications_run ON notifications (run_id) WHERE run_id IS NOT NULL;
 CREATE INDEX notifications_mutation ON notifications (mutation_id) WHERE mutation_id IS NOT NULL;
@@ -427,9 +428,9 @@ CREATE TABLE journal (
     details TEXT NOT NULL,
     created_at INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX journal_workflow ON journal (workflow_id, created_at);
+CREATE INDEX journal_workflow ON journal (workflow_id, created_at, id);
 CREATE INDEX journal_created ON journal (created_at, id);
-CREATE INDEX journal_subject ON journal (subject, created_at);
+CREATE INDEX journal_subject ON journal (subject, created_at, id);
 
 -- For people: times as text, sizes instead of payloads.
 CREATE VIEW handler_runs_readable AS

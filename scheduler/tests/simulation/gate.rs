@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard};
 use futures::FutureExt;
 use tokio::sync::{Notify, oneshot};
 use windlass_sandbox::Sandbox;
-use windlass_store::{StoreError, Wrote};
+use windlass_store::{StoreError, WriteOutcome};
 
 use crate::services::ServiceKind;
 use crate::tally::Tally;
@@ -181,7 +181,7 @@ impl Gate {
     }
 
     /// An operation of the store has ended. Says whether it wrote something.
-    pub(crate) fn ended<T: Wrote>(
+    pub(crate) fn ended<T: WriteOutcome>(
         &self,
         operation: &'static str,
         result: &windlass_store::Result<T>,
@@ -189,8 +189,8 @@ impl Gate {
         let mut state = self.gates.lock();
         match result {
             Ok(answer) => {
-                state.has_written |= answer.wrote();
-                return answer.wrote();
+                state.has_written |= answer.has_changed();
+                return answer.has_changed();
             }
             Err(StoreError::ClaimLost { .. }) => {
                 state.tally.count(format!("zombie refused: {operation}"));

@@ -9,8 +9,8 @@ use windlass_core::{
     WorkflowStatus, WorkspaceId,
 };
 use windlass_store::{
-    Event, EventFilter, HandlerState, Inspect, Mutation, Notification, NotificationKind, Run,
-    RunFilter, Workflow,
+    Event, EventFilter, HandlerState, Mutation, Notification, NotificationKind, Page, Run,
+    RunFilter, Store, Workflow,
 };
 
 use crate::services::{Application, ServiceKind, Services};
@@ -42,29 +42,30 @@ pub(crate) struct WorkflowView {
 
 impl WorkflowView {
     /// All workflows of a workspace.
-    pub(crate) async fn read_all(store: &dyn Inspect, workspace: WorkspaceId) -> Vec<Self> {
+    pub(crate) async fn read_all(store: &dyn Store, workspace: WorkspaceId) -> Vec<Self> {
         let (workflows, notices) =
-            tokio::join!(store.workflows(workspace), store.notifications(workspace));
+            tokio::join!(store.all_workflows(workspace), store.all_notifications(workspace));
         let notices = notices.unwrap();
         let views = workflows.unwrap().into_iter();
         join_all(views.map(|workflow| Self::read(store, workflow, &notices))).await
     }
 
-    async fn read(store: &dyn Inspect, workflow: Workflow, notices: &[Notification]) -> Self {
+    async fn read(store: &dyn Store, workflow: Workflow, notices: &[Notification]) -> Self {
         let (workspace, id) = (workflow.workspace_id, workflow.id);
-        let of_runs = RunFilter { workspace, workflow: id, session: None, limit: 10_000 };
+        let of_runs =
+            RunFilter { workspace, workflow: id, session: None, page: Page::first(10_000) };
         let of_events = EventFilter {
             workspace,
             workflow: id,
             topic: None,
             status: None,
             message_ids: None,
-            limit: 10_000,
+            page: Page::first(10_000),
         };
         let (runs, mutations, events) = tokio::join!(
-            store.runs(of_runs),
-            store.mutations(workspace, id),
-            store.events(of_events)
+            store.all_runs(of_runs),
+            store.all_mutations(workspace, id),
+            store.all_events(of_events)
         );
         let is_open =
             |notice: &&Notification| notice.workflow_id == id && notice.resolved_at.is_none();

@@ -61,11 +61,11 @@ impl PersonAction {
                 .control_workflow(ControlWorkflow { workspace, workflow, action, actor })
                 .await
                 .map(drop),
-            Self::Settle(events, fate) => {
+            Self::Settle(events, action) => {
                 for event in events {
                     let actor = actor.clone();
                     store
-                        .settle_event(SettleEvent { workspace, event, fate, actor, reason: None })
+                        .settle_event(SettleEvent { workspace, event, action, actor, reason: None })
                         .await?;
                 }
                 Ok(())

@@ -8,7 +8,7 @@ use windlass_core::{
     Clock, Id, ManualClock, Prices, Timestamp, WorkerId, WorkflowStatus, WorkspaceId,
 };
 use windlass_scheduler::{EngineParts, MutationMode};
-use windlass_store::{ClaimFilter, Layered, SharedStore, WorkerInfo};
+use windlass_store::{ClaimFilter, LayeredStore, SharedStore, WorkerInfo};
 
 use crate::database::{WORKERS, policy};
 use crate::environment::Environment;
@@ -130,7 +130,7 @@ impl<'a> Simulation<'a> {
         let gate = Gate { gates: Arc::clone(&self.environment.gates), worker: number };
         let inner = Arc::clone(&self.stores[number]);
         let parts = EngineParts {
-            store: Arc::new(Layered { inner, layer: gate.clone() }),
+            store: Arc::new(LayeredStore { inner, layer: gate.clone() }),
             sandbox: self.environment.sandbox.clone(),
             registry: Arc::clone(&self.environment.registries[number]),
             policy: policy(),

@@ -1,13 +1,13 @@
 //! A store whose every operation goes through two gates.
 
 use async_trait::async_trait;
-use windlass_store::{Layer, Result, StoreError, Wrote};
+use windlass_store::{Layer, Result, StoreError, WriteOutcome};
 
 use crate::gate::{Gate, Point, Release};
 
 #[async_trait]
 impl Layer for Gate {
-    async fn operation<T: Wrote>(
+    async fn write<T: WriteOutcome>(
         &self,
         name: &'static str,
         call: impl Future<Output = Result<T>> + Send,
@@ -24,7 +24,7 @@ impl Layer for Gate {
         result
     }
 
-    async fn look<T: Send>(
+    async fn read<T: Send>(
         &self,
         _name: &'static str,
         call: impl Future<Output = Result<T>> + Send,

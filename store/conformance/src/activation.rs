@@ -3,12 +3,12 @@
 use windlass_core::{
     Action, FailureClass, Id, Phase, ScriptId, SessionResult, Status, WorkflowStatus,
 };
+use windlass_store::{Bump, StopRun, StoreError};
 
 use crate::world::{
     TestStore, World, commit_of, event, failure, lone_consumer, manifest, pipeline, reservation,
     seconds,
 };
-use windlass_store::{Bump, StopRun, StoreError};
 
 pub async fn every_producer_is_due_and_every_consumer_has_work(test_store: TestStore) {
     let world = World::empty(test_store).await;
@@ -16,7 +16,7 @@ pub async fn every_producer_is_due_and_every_consumer_has_work(test_store: TestS
     let world = world.deploy("mail", pipeline()).await;
 
     let now = world.store.now().await.unwrap();
-    let seen = world.seen().await;
+    let seen = world.current().await;
     assert_eq!(seen.status, WorkflowStatus::Active);
     assert_eq!(world.handler("poll").await.next_run_at, Some(now));
     assert!(world.handler("record").await.has_work);
@@ -27,15 +27,15 @@ pub async fn every_producer_is_due_and_every_consumer_has_work(test_store: TestS
 pub async fn a_version_of_another_workflow_is_refused(test_store: TestStore) {
     let world = World::pipeline(test_store).await;
     let other = world.deploy("other", lone_consumer()).await;
-    let foreign = other.seen().await.active_script_id.unwrap();
-    let before = world.seen().await;
+    let foreign = other.current().await.active_script_id.unwrap();
+    let before = world.current().await;
 
     let refused = world.activate(foreign).await.unwrap_err();
     let unknown = world.activate(ScriptId::mint(before.created_at)).await.unwrap_err();
 
     assert!(matches!(refused, StoreError::NotFound { what: "script", .. }), "{refused}");
     assert!(matches!(unknown, StoreError::NotFound { what: "script", .. }), "{unknown}");
-    assert_eq!(world.seen().await, before);
+    assert_eq!(world.current().await, before);
 }
 
 pub async fn an_archived_workflow_is_not_activated(test_store: TestStore) {
@@ -45,7 +45,7 @@ pub async fn an_archived_workflow_is_not_activated(test_store: TestStore) {
     let refused = world.activate(script).await.unwrap_err();
 
     assert!(matches!(refused, StoreError::ActionRefused(_)), "{refused}");
-    assert_eq!(world.seen().await.status, WorkflowStatus::Archived);
+    assert_eq!(world.current().await.status, WorkflowStatus::Archived);
 }
 
 pub async fn a_queued_run_is_withdrawn_with_a_session_that_began_nothing_else(
@@ -72,7 +72,7 @@ pub async fn a_queued_run_is_withdrawn_with_a_session_that_began_nothing_else(
 pub async fn a_session_that_began_other_runs_outlives_the_withdrawn_one(test_store: TestStore) {
     let world = World::pipeline(test_store).await;
     let first = world.take("record").await;
-    world.look(&first).await;
+    world.find_nothing(&first).await;
     let queued = world.open_run().await.unwrap();
     assert_eq!(queued.session_id, first.session, "the second run is of the same session");
 
@@ -102,7 +102,7 @@ pub async fn a_pending_retry_stays_and_runs_the_new_version(test_store: TestStor
     let world = World::with_mails(test_store, &["m1"]).await;
     let (run, _) = world.mutated(&["m1"]).await;
     world.stop(&run, None, FailureClass::Logic).await.unwrap();
-    assert_eq!(world.seen().await.pending_retry_run_id, Some(run.claim.run));
+    assert_eq!(world.current().await.pending_retry_run_id, Some(run.claim.run));
     assert!(world.open_run().await.is_none());
 
     let script = world.redeploy("// repaired", pipeline()).await;
@@ -110,7 +110,7 @@ pub async fn a_pending_retry_stays_and_runs_the_new_version(test_store: TestStor
     let retry = world.open_run().await.unwrap();
     assert_eq!(retry.retry_of, Some(run.claim.run));
     assert_eq!(retry.script_id, script);
-    assert_eq!(world.seen().await.pending_retry_run_id, None);
+    assert_eq!(world.current().await.pending_retry_run_id, None);
 }
 
 pub async fn an_active_run_stays_on_its_version(test_store: TestStore) {
@@ -152,11 +152,11 @@ pub async fn a_run_of_an_older_version_does_not_answer_for_the_new_one(test_stor
     assert_eq!(producer.last_run_at, Some(world.store.now().await.unwrap()));
     let look = world.take("record").await;
     world.activate(script).await.unwrap();
-    world.look(&look).await;
+    world.find_nothing(&look).await;
     assert!(!world.handler("record").await.has_work, "the same version has looked");
     let look = world.take("tell").await;
     world.redeploy("// three", pipeline()).await;
-    world.look(&look).await;
+    world.find_nothing(&look).await;
     assert!(world.handler("tell").await.has_work, "an older version has not looked for this one");
 }
 
@@ -200,12 +200,12 @@ pub async fn a_repair_is_over_and_an_error_is_not(test_store: TestStore) {
     let world = World::pipeline(test_store).await;
     let run = world.take("record").await;
     world.stop(&run, None, FailureClass::Logic).await.unwrap();
-    assert_eq!(world.notices().await.len(), 1);
+    assert_eq!(world.open_notifications().await.len(), 1);
 
     world.redeploy("// repaired", pipeline()).await;
 
-    assert!(!world.seen().await.maintenance);
-    assert_eq!(world.notices().await, []);
+    assert!(!world.current().await.maintenance);
+    assert_eq!(world.open_notifications().await, []);
     let run = world.take("record").await;
     let params = StopRun {
         claim: run.claim,
@@ -215,8 +215,8 @@ pub async fn a_repair_is_over_and_an_error_is_not(test_store: TestStore) {
     };
     world.store.stop_run(params).await.unwrap();
     world.redeploy("// again", pipeline()).await;
-    assert!(world.seen().await.error.is_some(), "no version mends credentials");
-    assert_eq!(world.notices().await.len(), 1);
+    assert!(world.current().await.error.is_some(), "no version mends credentials");
+    assert_eq!(world.open_notifications().await.len(), 1);
     assert_eq!(world.claim().await, None);
 }
 
@@ -224,7 +224,7 @@ pub async fn a_repair_marks_no_run_that_had_not_come_to_its_effect(test_store: T
     let world = World::with_mails(test_store, &["m1"]).await;
     let repaired = async |nth: u32| {
         world.redeploy(&format!("// repair {nth}"), pipeline()).await;
-        assert_eq!(world.seen().await.pending_retry_run_id, None, "repair {nth}");
+        assert_eq!(world.current().await.pending_retry_run_id, None, "repair {nth}");
         let fresh = world.open_run().await.unwrap();
         assert_eq!((fresh.retry_of, fresh.phase), (None, Phase::Pending), "repair {nth}");
     };
@@ -240,7 +240,7 @@ pub async fn a_repair_marks_no_run_that_had_not_come_to_its_effect(test_store: T
     repaired(3).await;
     for consumer in ["record", "tell"] {
         let run = world.take(consumer).await;
-        world.look(&run).await;
+        world.find_nothing(&run).await;
     }
     let poll = world.take("poll").await;
     world.stop(&poll, None, FailureClass::Logic).await.unwrap();
@@ -268,12 +268,12 @@ pub async fn a_handler_that_a_version_adds_is_due_at_once(test_store: TestStore)
 
 pub async fn an_older_version_can_be_activated_again(test_store: TestStore) {
     let world = World::pipeline(test_store).await;
-    let first = world.seen().await.active_script_id.unwrap();
+    let first = world.current().await.active_script_id.unwrap();
     world.redeploy("// two", lone_consumer()).await;
 
     world.activate(first).await.unwrap();
 
-    assert_eq!(world.seen().await.active_script_id, Some(first));
+    assert_eq!(world.current().await.active_script_id, Some(first));
     assert_eq!(world.store.handlers(world.workspace, world.workflow).await.unwrap().len(), 3);
     let saved = world.save("mail", "// three", pipeline(), Bump::Major).await;
     assert_eq!(saved.script.version(), "2.0");

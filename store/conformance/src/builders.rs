@@ -1,4 +1,4 @@
-//! Short words for what the tests hand to the store.
+//! Builders of what the tests pass to the store.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -8,7 +8,6 @@ use windlass_core::{
     Backoff, Consumer, EffectLimits, Failure, FailureClass, LogLevel, Manifest, Policy, Producer,
     ResolutionKind, Schedule, SessionLimits, Timestamp, WorkerId,
 };
-
 use windlass_store::{
     ClaimFilter, ClaimedRun, CommitConsumer, CommitProducer, NewEvent, NewLog, Reservation,
     Resolution, WorkerInfo,

@@ -2,12 +2,12 @@
 
 use serde_json::json;
 use windlass_core::{EventStatus, FailureClass, HandlerKind, Id, Phase, RunId, Status, WorkerId};
+use windlass_store::{Claim, ClaimedRun, StoreError};
 
 use crate::world::{
     LEASE, TestStore, World, commit_consumer_of, commit_of, event, pipeline, reservation, seconds,
     start,
 };
-use windlass_store::{Claim, ClaimedRun, StoreError};
 
 pub async fn a_claimed_run_carries_all_that_driving_it_needs(test_store: TestStore) {
     let world = World::pipeline(test_store).await;
@@ -117,8 +117,9 @@ pub async fn handlers_of_one_name_and_two_kinds_keep_two_states(test_store: Test
 /// Tries everything that a worker can write to a run, with a claim that is not `run`'s own: all of it is refused, and nothing
 /// changes.
 async fn write_in_vain(world: &World, run: &ClaimedRun, claim: Claim) {
-    let seen =
-        async || (world.run(run.claim.run).await, world.seen().await, world.events("mail").await);
+    let seen = async || {
+        (world.run(run.claim.run).await, world.current().await, world.events("mail").await)
+    };
     let before = seen().await;
     let stale = ClaimedRun { claim, ..run.clone() };
     let mutation = before.0.mutation_id;
@@ -237,5 +238,5 @@ pub async fn two_workers_have_two_claims(test_store: TestStore) {
 
     assert_eq!(recovered.len(), 1);
     assert_eq!(recovered[0].workflow, second.workflow);
-    first.look(&held).await;
+    first.find_nothing(&held).await;
 }

@@ -2,12 +2,12 @@
 
 use serde_json::json;
 use windlass_core::{EventStatus, FailureClass, Id, InputId, Phase, Status};
+use windlass_store::{NewEvent, NewInput, StoreError};
 
 use crate::world::{
     TestStore, World, commit_consumer_of, commit_of, event, log, manifest, reservation, seconds,
     start,
 };
-use windlass_store::{NewEvent, NewInput, StoreError};
 
 pub async fn a_producers_commit_is_one_thing(test_store: TestStore) {
     let world = World::pipeline(test_store).await;
@@ -54,7 +54,7 @@ pub async fn a_refused_commit_leaves_nothing_behind(test_store: TestStore) {
 
     assert!(matches!(refused, StoreError::NotFound { what: "input", .. }), "{refused}");
     assert_eq!(world.events("mail").await, []);
-    assert_eq!(world.store.inputs(world.workspace, world.workflow).await.unwrap(), []);
+    assert_eq!(world.store.all_inputs(world.workspace, world.workflow).await.unwrap(), []);
     assert_eq!(world.handler("poll").await.state, None);
     assert_eq!(world.run(run.claim.run).await.status, Status::Active);
 }
@@ -143,7 +143,7 @@ pub async fn a_consumer_looks_again_until_it_finds_nothing(test_store: TestStore
         assert!(world.handler("record").await.has_work, "{mail}");
     }
     let run = world.take("record").await;
-    world.look(&run).await;
+    world.find_nothing(&run).await;
 
     assert!(!world.handler("record").await.has_work);
     assert_eq!(world.claim().await, None);
@@ -164,7 +164,8 @@ pub async fn a_consumer_that_feeds_itself_has_work(test_store: TestStore) {
 pub async fn a_registered_input_keeps_its_id_and_title(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1"]).await;
     world.drain().await;
-    let known = world.store.inputs(world.workspace, world.workflow).await.unwrap().pop().unwrap();
+    let known =
+        world.store.all_inputs(world.workspace, world.workflow).await.unwrap().pop().unwrap();
     world.advance(seconds(300));
     let run = world.take("poll").await;
     let again = NewInput { title: "another title".to_owned(), ..world.input("m1") };
@@ -174,7 +175,7 @@ pub async fn a_registered_input_keeps_its_id_and_title(test_store: TestStore) {
     let events = vec![caused(again.id), caused(fresh.id), caused(known.id)];
     world.commit_producer(&run, &[again.clone(), fresh.clone()], events).await.unwrap();
 
-    let inputs = world.store.inputs(world.workspace, world.workflow).await.unwrap();
+    let inputs = world.store.all_inputs(world.workspace, world.workflow).await.unwrap();
     let listed: Vec<_> = inputs.iter().map(|input| (input.id, input.title.as_str())).collect();
     assert_eq!(listed, [(known.id, "the mail m1"), (fresh.id, "the mail m2")]);
     assert!(world.store.input(world.workspace, again.id).await.is_err());
@@ -187,15 +188,16 @@ pub async fn one_key_in_two_workflows_is_two_inputs(test_store: TestStore) {
 
     let other = world.polled("other", &["m1"]).await;
 
-    let here = world.store.inputs(world.workspace, world.workflow).await.unwrap();
-    let there = other.store.inputs(other.workspace, other.workflow).await.unwrap();
+    let here = world.store.all_inputs(world.workspace, world.workflow).await.unwrap();
+    let there = other.store.all_inputs(other.workspace, other.workflow).await.unwrap();
     assert_eq!((here.len(), there.len()), (1, 1));
     assert_ne!(here[0].id, there[0].id);
 }
 
 pub async fn an_input_of_another_workflow_causes_nothing_here(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1"]).await;
-    let theirs = world.store.inputs(world.workspace, world.workflow).await.unwrap().pop().unwrap();
+    let theirs =
+        world.store.all_inputs(world.workspace, world.workflow).await.unwrap().pop().unwrap();
     let other = world.deploy("other", crate::world::pipeline()).await;
     other.drain().await;
     other.advance(seconds(300));
@@ -217,9 +219,9 @@ pub async fn an_undeclared_topic_takes_no_event(test_store: TestStore) {
     assert_eq!(world.event("mail", "m1").await.status, EventStatus::Reserved);
 }
 
-pub async fn what_next_publishes_is_caused_by_everything_reserved(test_store: TestStore) {
+pub async fn events_published_in_next_are_caused_by_everything_reserved(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1", "m2"]).await;
-    let inputs = world.store.inputs(world.workspace, world.workflow).await.unwrap();
+    let inputs = world.store.all_inputs(world.workspace, world.workflow).await.unwrap();
     let run = world.reserve(&["m1", "m2"]).await;
     let half = NewEvent { caused_by: vec![inputs[0].id], ..event("row", "r1") };
     world.commit(&run, vec![half]).await.unwrap();

@@ -1,13 +1,13 @@
-//! Many at once.
+//! Many callers at once.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::future::join_all;
 use windlass_core::{Action, FailureClass, Id, Status, WorkerId, WorkflowStatus};
+use windlass_store::{ClaimFilter, ClaimRuns, ClaimScope, StoreError};
 
 use crate::world::{LEASE, TestStore, World, event, pipeline, seconds, start};
-use windlass_store::{ClaimFilter, ClaimRuns, ClaimScope, StoreError};
 
 /// Workflows with a queued run each.
 async fn busy(test_store: TestStore, n_workflows: usize) -> Vec<World> {
@@ -46,7 +46,7 @@ pub async fn many_workers_claim_each_run_once(test_store: TestStore) {
     assert_eq!(claimed.iter().collect::<BTreeSet<_>>().len(), 30);
 }
 
-pub async fn one_that_fails_leaves_its_neighbours_alone(test_store: TestStore) {
+pub async fn a_transaction_that_fails_does_not_affect_those_beside_it(test_store: TestStore) {
     let all = busy(test_store, 24).await;
     let mut runs = Vec::new();
     for world in &all {
@@ -77,7 +77,7 @@ pub async fn one_that_fails_leaves_its_neighbours_alone(test_store: TestStore) {
     }
 }
 
-pub async fn two_ends_of_one_run_are_one_end(test_store: TestStore) {
+pub async fn a_run_that_is_ended_twice_at_once_ends_once(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1"]).await;
     let run = world.reserve(&["m1"]).await;
 
@@ -104,7 +104,7 @@ pub async fn a_pause_and_a_stop_at_the_same_moment_are_both_kept(test_store: Tes
 
     assert!(paused.iter().chain(&stopped).all(Result::is_ok), "{paused:?} and {stopped:?}");
     for world in &all {
-        let seen = world.seen().await;
+        let seen = world.current().await;
         assert_eq!(
             seen.status,
             WorkflowStatus::Paused,
@@ -114,7 +114,7 @@ pub async fn a_pause_and_a_stop_at_the_same_moment_are_both_kept(test_store: Tes
     }
 }
 
-pub async fn many_who_look_for_what_is_due_enqueue_one_run(test_store: TestStore) {
+pub async fn many_workers_enqueue_a_due_workflow_once(test_store: TestStore) {
     let world = World::pipeline(test_store).await;
     world.drain().await;
     let n_before = world.runs().await.len();
@@ -126,7 +126,7 @@ pub async fn many_who_look_for_what_is_due_enqueue_one_run(test_store: TestStore
     assert_eq!(world.runs().await.len(), n_before + 1);
 }
 
-pub async fn whoever_waits_hears_of_work(test_store: TestStore) {
+pub async fn a_waiting_worker_is_woken_by_new_work(test_store: TestStore) {
     let world = World::empty(test_store).await;
     let mut wake_ups = world.store.wake_ups();
 
@@ -145,7 +145,7 @@ async fn heard(wake_ups: &mut windlass_store::WakeUps) {
     assert!(heard.is_ok(), "nothing was heard");
 }
 
-pub async fn looking_for_work_in_vain_wakes_nobody(test_store: TestStore) {
+pub async fn claiming_nothing_wakes_nobody(test_store: TestStore) {
     let world = World::pipeline(test_store).await;
     world.drain().await;
     // Whatever is still on its way arrives before this does.

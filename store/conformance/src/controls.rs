@@ -1,9 +1,9 @@
 //! What a person does with a workflow.
 
 use windlass_core::{Action, FailureClass, SessionResult, Status, Trigger, WorkflowStatus};
+use windlass_store::StoreError;
 
 use crate::world::{TestStore, World, lone_consumer, manifest, seconds};
-use windlass_store::StoreError;
 
 pub async fn a_paused_workflow_waits_and_a_resumed_one_goes_on(test_store: TestStore) {
     let world = World::pipeline(test_store).await;
@@ -24,7 +24,7 @@ pub async fn a_paused_workflow_is_not_due(test_store: TestStore) {
     world.control(Action::Pause).await.unwrap();
     world.advance(seconds(3_600));
 
-    assert_eq!(world.seen().await.due_at, None);
+    assert_eq!(world.current().await.due_at, None);
     assert_eq!(world.store.enqueue_due(10).await.unwrap(), 0);
     assert_eq!(world.next_due().await, None);
 }
@@ -38,15 +38,15 @@ pub async fn an_active_run_finishes_while_the_workflow_is_paused(test_store: Tes
 
     assert_eq!(world.run(run.claim.run).await.status, Status::Committed);
     assert_eq!(world.session_of(run.claim.run).await.result, Some(SessionResult::Completed));
-    assert_eq!(world.seen().await.status, WorkflowStatus::Paused);
-    assert!(!world.seen().await.maintenance);
+    assert_eq!(world.current().await.status, WorkflowStatus::Paused);
+    assert!(!world.current().await.maintenance);
     assert_eq!(world.open_run().await, None);
     world.control(Action::Resume).await.unwrap();
     let next = world.take("record").await;
     assert_ne!(next.session, run.session);
 }
 
-pub async fn to_resume_lifts_whatever_held_the_workflow(test_store: TestStore) {
+pub async fn resuming_clears_whatever_stopped_the_workflow(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1"]).await;
     for class in [FailureClass::Auth, FailureClass::Logic, FailureClass::Network] {
         let run = world.take("record").await;
@@ -55,18 +55,18 @@ pub async fn to_resume_lifts_whatever_held_the_workflow(test_store: TestStore) {
 
         world.control(Action::Resume).await.unwrap();
 
-        let seen = world.seen().await;
+        let seen = world.current().await;
         assert_eq!((seen.error, seen.maintenance, seen.backoff_until), (None, false, None));
         assert_eq!((seen.stopped_by_run_id, seen.transient_failures), (None, 0));
-        assert_eq!(world.notices().await, []);
+        assert_eq!(world.open_notifications().await, []);
         assert!(world.open_run().await.is_some(), "{class}");
     }
 }
 
-pub async fn to_resume_is_refused_while_an_effect_is_in_doubt(test_store: TestStore) {
+pub async fn resuming_is_refused_while_an_effect_is_in_doubt(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1"]).await;
     let (_, mutation) = world.doubtful(&["m1"]).await;
-    let before = world.seen().await;
+    let before = world.current().await;
 
     let refused = world.control(Action::Resume).await.unwrap_err();
 
@@ -74,8 +74,8 @@ pub async fn to_resume_is_refused_while_an_effect_is_in_doubt(test_store: TestSt
         matches!(refused, StoreError::InDoubt { mutation: named } if named == mutation),
         "{refused}"
     );
-    assert_eq!(world.seen().await, before);
-    assert_eq!(world.notices().await.len(), 1);
+    assert_eq!(world.current().await, before);
+    assert_eq!(world.open_notifications().await.len(), 1);
 }
 
 pub async fn an_effect_under_way_is_not_in_doubt(test_store: TestStore) {
@@ -85,7 +85,7 @@ pub async fn an_effect_under_way_is_not_in_doubt(test_store: TestStore) {
 
     world.control(Action::Resume).await.unwrap();
 
-    assert_eq!(world.seen().await.status, WorkflowStatus::Active);
+    assert_eq!(world.current().await.status, WorkflowStatus::Active);
 }
 
 pub async fn an_archived_workflow_comes_back_paused(test_store: TestStore) {
@@ -100,14 +100,14 @@ pub async fn an_archived_workflow_comes_back_paused(test_store: TestStore) {
     assert_eq!(world.claim().await, None);
 }
 
-pub async fn to_activate_needs_a_version(test_store: TestStore) {
+pub async fn activating_needs_a_version(test_store: TestStore) {
     let world = World::pipeline(test_store).await;
-    let before = world.seen().await;
+    let before = world.current().await;
 
     let refused = world.control(Action::Activate).await.unwrap_err();
 
     assert!(matches!(refused, StoreError::NotNow { .. }), "{refused}");
-    assert_eq!(world.seen().await, before);
+    assert_eq!(world.current().await, before);
 }
 
 pub async fn every_control_is_in_the_journal_with_its_actor(test_store: TestStore) {
@@ -117,7 +117,7 @@ pub async fn every_control_is_in_the_journal_with_its_actor(test_store: TestStor
         world.control(action).await.unwrap();
     }
 
-    let journal = world.store.journal(world.workspace, world.workflow).await.unwrap();
+    let journal = world.store.all_journal(world.workspace, world.workflow).await.unwrap();
     let told = &journal[2..];
     let deeds: Vec<_> = told.iter().map(|entry| entry.action.as_str()).collect();
     assert_eq!(
@@ -206,7 +206,7 @@ pub async fn a_manual_session_ends_a_back_off(test_store: TestStore) {
 
     let again = world.take("record").await;
     assert_eq!(again.session, session.id);
-    assert_eq!(world.seen().await.backoff_until, None);
+    assert_eq!(world.current().await.backoff_until, None);
 }
 
 pub async fn a_manual_session_with_nothing_to_do_is_completed_at_once(test_store: TestStore) {

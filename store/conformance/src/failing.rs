@@ -4,9 +4,9 @@ use windlass_core::{
     Action, EventStatus, Failure, FailureClass, MutationStatus, Outcome, Phase, Service,
     SessionResult, Status, WorkflowStatus,
 };
+use windlass_store::{Bump, ClaimedRun, FailMutation, NotificationKind, StopRun};
 
 use crate::world::{TestStore, World, pipeline, seconds};
-use windlass_store::{Bump, ClaimedRun, FailMutation, NotificationKind, StopRun};
 
 /// What a workflow waits for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -92,7 +92,7 @@ impl Case {
     }
 
     async fn workflow_is_held(&self) {
-        let seen = self.world.seen().await;
+        let seen = self.world.current().await;
         let asks = (self.waits_for == WaitsFor::Person).then(|| self.failure.message.clone());
         assert_eq!(seen.status, WorkflowStatus::Active, "the person's control is the person's");
         let marked = self.is_past_effect().then_some(self.run.claim.run);
@@ -105,7 +105,7 @@ impl Case {
         assert_eq!(seen.backoff_until.map(|until| until.since(now)), wait, "{}", self.name);
         assert_eq!(self.world.claim().await, None, "{}", self.name);
 
-        let notices = self.world.notices().await;
+        let notices = self.world.open_notifications().await;
         let notices: Vec<_> =
             notices.iter().filter(|it| it.workflow_id == self.world.workflow).collect();
         let kinds: Vec<_> = notices.iter().map(|notice| notice.kind).collect();
@@ -146,12 +146,12 @@ impl Case {
         }
         world.commit(&next, Vec::new()).await.unwrap();
         assert_eq!(world.event("mail", "m1").await.status, EventStatus::Consumed, "{}", self.name);
-        let ledger = world.store.mutations(world.workspace, world.workflow).await.unwrap();
+        let ledger = world.store.all_mutations(world.workspace, world.workflow).await.unwrap();
         let applied = ledger.iter().filter(|row| row.status == MutationStatus::Applied);
         assert_eq!(applied.count(), 1, "{}", self.name);
-        let seen = world.seen().await;
+        let seen = world.current().await;
         assert_eq!((seen.error, seen.maintenance, seen.pending_retry_run_id), (None, false, None));
-        let open = world.notices().await;
+        let open = world.open_notifications().await;
         assert!(open.iter().all(|it| it.workflow_id != world.workflow), "{open:?}");
     }
 }

@@ -5,9 +5,9 @@ use windlass_core::{
     EventStatus, FailureClass, MutationStatus, Outcome, Phase, ResolutionKind, ResolvedBy, Status,
     digest,
 };
+use windlass_store::{ApplyMutation, BeginMutation, CaptureMutation, NotificationKind, StoreError};
 
 use crate::world::{TestStore, World};
-use windlass_store::{ApplyMutation, BeginMutation, CaptureMutation, NotificationKind, StoreError};
 
 pub async fn the_row_is_there_before_the_request_leaves(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1"]).await;
@@ -53,7 +53,7 @@ pub async fn a_refused_call_that_is_made_again_has_another_key(test_store: TestS
     assert!(first.idempotency_key.len() >= 32, "{}", first.idempotency_key);
 }
 
-pub async fn the_same_question_after_a_doubt_has_the_same_key(test_store: TestStore) {
+pub async fn the_same_operation_after_a_doubt_has_the_same_key(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1", "m2"]).await;
     let (_, first) = world.doubtful(&["m1"]).await;
     world.resolve(first, ResolutionKind::DidNotHappen).await.unwrap();
@@ -92,7 +92,7 @@ pub async fn a_mutation_belongs_to_reserved_events(test_store: TestStore) {
     let refused = world.begin(&run).await.unwrap_err();
 
     assert!(matches!(refused, StoreError::Illegal(_)), "{refused}");
-    assert_eq!(world.store.mutations(world.workspace, world.workflow).await.unwrap(), []);
+    assert_eq!(world.store.all_mutations(world.workspace, world.workflow).await.unwrap(), []);
     assert_eq!(world.run(run.claim.run).await.phase, Phase::Prepared);
 }
 
@@ -118,7 +118,7 @@ pub async fn a_run_mutates_once(test_store: TestStore) {
 
     assert!(matches!(while_open, StoreError::Illegal(_)), "{while_open}");
     assert!(matches!(when_settled, StoreError::Illegal(_)), "{when_settled}");
-    assert_eq!(world.store.mutations(world.workspace, world.workflow).await.unwrap().len(), 1);
+    assert_eq!(world.store.all_mutations(world.workspace, world.workflow).await.unwrap().len(), 1);
 }
 
 pub async fn a_mutation_needs_a_prepared_run(test_store: TestStore) {
@@ -213,7 +213,7 @@ pub async fn a_failed_mutation_releases_its_events_and_stops_the_run_by_its_clas
         assert_eq!(seen.mutation_outcome, Some(Outcome::Failure));
         assert_eq!((event.status, event.attempt_number), (EventStatus::Pending, 2));
         assert_eq!(event.reserved_by_run_id, None);
-        assert_eq!(world.seen().await.pending_retry_run_id, None);
+        assert_eq!(world.current().await.pending_retry_run_id, None);
         assert!(world.handler("record").await.has_work);
     }
 }
@@ -229,11 +229,11 @@ pub async fn a_doubt_keeps_the_events_and_asks_a_person(test_store: TestStore) {
     assert_eq!(seen.mutation_outcome, None);
     let event = world.event("mail", "m1").await;
     assert_eq!((event.status, event.attempt_number), (EventStatus::Reserved, 1));
-    let workflow = world.seen().await;
+    let workflow = world.current().await;
     assert_eq!(workflow.error.as_deref(), Some("the answer was lost"));
     assert_eq!(workflow.pending_retry_run_id, Some(run.claim.run));
     assert_eq!(workflow.stopped_by_run_id, Some(run.claim.run));
-    let notices = world.notices().await;
+    let notices = world.open_notifications().await;
     assert_eq!(notices.len(), 1);
     assert_eq!(notices[0].kind, NotificationKind::MutationInDoubt);
     assert_eq!(notices[0].mutation_id, Some(mutation));
@@ -243,11 +243,11 @@ pub async fn a_doubt_keeps_the_events_and_asks_a_person(test_store: TestStore) {
     assert_eq!(world.claim().await, None, "nothing happens by itself");
 }
 
-pub async fn what_a_worker_knows_too_late_is_kept_as_evidence(test_store: TestStore) {
+pub async fn a_late_answer_is_kept_as_evidence(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1"]).await;
     let (run, mutation) = world.mutating(&["m1"]).await;
     world.crash().await;
-    let before = (world.run(run.claim.run).await, world.seen().await);
+    let before = (world.run(run.claim.run).await, world.current().await);
     let evidence = async || world.mutation(mutation).await.late_evidence.unwrap_or_default();
 
     let lost =
@@ -260,13 +260,13 @@ pub async fn what_a_worker_knows_too_late_is_kept_as_evidence(test_store: TestSt
     assert!(evidence().await.contains("the answer was lost"));
 
     assert_eq!(world.mutation(mutation).await.status, MutationStatus::Indeterminate);
-    assert_eq!((world.run(run.claim.run).await, world.seen().await), before);
-    assert_eq!(world.deeds().await.last().unwrap(), "mutation.answered_late");
+    assert_eq!((world.run(run.claim.run).await, world.current().await), before);
+    assert_eq!(world.journal_actions().await.last().unwrap(), "mutation.answered_late");
 }
 
 pub async fn the_inputs_behind_an_effect_stay_known(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1", "m2", "m3"]).await;
-    let inputs = world.store.inputs(world.workspace, world.workflow).await.unwrap();
+    let inputs = world.store.all_inputs(world.workspace, world.workflow).await.unwrap();
     let (run, mutation) = world.mutated(&["m1", "m3"]).await;
     let of = |mail: &str| inputs.iter().find(|input| input.external_id == mail).unwrap().id;
 

@@ -1,16 +1,16 @@
-//! What the tests look at.
+//! What the tests read of a store.
 
 use windlass_core::{MutationId, RunId};
+use windlass_store::{
+    Event, EventFilter, HandlerState, InputKey, Mutation, Notification, Page, Run, RunFilter,
+    Session, Workflow,
+};
 
 use crate::world::World;
-use windlass_store::{
-    Event, EventFilter, HandlerState, InputKey, Mutation, Notification, Run, RunFilter, Session,
-    Workflow,
-};
 
 /// What can be seen of the workflow.
 impl World {
-    pub async fn seen(&self) -> Workflow {
+    pub async fn current(&self) -> Workflow {
         self.store.overview(self.workspace, self.workflow).await.unwrap().workflow
     }
 
@@ -24,9 +24,9 @@ impl World {
             workspace: self.workspace,
             workflow: self.workflow,
             session: None,
-            limit: 1_000,
+            page: Page::first(1_000),
         };
-        let mut runs = self.store.runs(filter).await.unwrap();
+        let mut runs = self.store.all_runs(filter).await.unwrap();
         runs.reverse();
         runs
     }
@@ -63,9 +63,9 @@ impl World {
             topic: Some(topic.to_owned()),
             status: None,
             message_ids: None,
-            limit: 10_000,
+            page: Page::first(10_000),
         };
-        self.store.events(filter).await.unwrap()
+        self.store.all_events(filter).await.unwrap()
     }
 
     pub async fn event(&self, topic: &str, message_id: &str) -> Event {
@@ -85,16 +85,16 @@ impl World {
     }
 
     /// Notifications that nobody has settled, oldest first.
-    pub async fn notices(&self) -> Vec<Notification> {
-        let mut all = self.store.notifications(self.workspace).await.unwrap();
+    pub async fn open_notifications(&self) -> Vec<Notification> {
+        let mut all = self.store.all_notifications(self.workspace).await.unwrap();
         all.retain(|notice| notice.resolved_at.is_none());
         all.reverse();
         all
     }
 
     /// What the journal says was done, in order.
-    pub async fn deeds(&self) -> Vec<String> {
-        let entries = self.store.journal(self.workspace, self.workflow).await.unwrap();
+    pub async fn journal_actions(&self) -> Vec<String> {
+        let entries = self.store.all_journal(self.workspace, self.workflow).await.unwrap();
         entries.into_iter().map(|entry| entry.action).collect()
     }
 }

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 use windlass_core::{EventStatus, FailureClass, Phase};
+use windlass_store::{CheckpointPrepare, LogFilter, Page, Reservation, StoreError};
 
 use crate::world::{TestStore, World, event, log, reservation};
-use windlass_store::{CheckpointPrepare, LogFilter, Reservation, StoreError};
 
 /// Why these reservations are refused; nothing may have changed.
 async fn refusal(world: &World, reservations: Vec<Reservation>) -> (String, String) {
@@ -66,7 +66,7 @@ pub async fn an_event_of_a_topic_that_is_not_subscribed_is_refused(test_store: T
     let run = world.reserve(&["m1"]).await;
     world.commit(&run, vec![event("row", "r1")]).await.unwrap();
     let tell = world.take("tell").await;
-    world.look(&tell).await;
+    world.find_nothing(&tell).await;
 
     let (which, reason) = refusal(&world, vec![reservation("row", &["r1"])]).await;
 
@@ -99,7 +99,7 @@ pub async fn an_event_that_is_named_twice_counts_once(test_store: TestStore) {
     assert_eq!(world.event("mail", "m1").await.status, EventStatus::Consumed);
 }
 
-pub async fn to_reserve_nothing_is_legal(test_store: TestStore) {
+pub async fn reserving_nothing_is_legal(test_store: TestStore) {
     let world = World::empty(test_store).await;
     for (name, reservations) in [("a", vec![]), ("b", vec![reservation("mail", &[])])] {
         let world = world.polled(name, &["m1"]).await;
@@ -164,8 +164,9 @@ pub async fn log_lines_are_counted_through_all_phases(test_store: TestStore) {
 
     world.store.commit_consumer(params).await.unwrap();
 
-    let filter = LogFilter { workspace: world.workspace, run: run.claim.run, after_seq: 0 };
-    let lines = world.store.logs(filter).await.unwrap();
+    let filter =
+        LogFilter { workspace: world.workspace, run: run.claim.run, page: Page::first(u32::MAX) };
+    let lines = world.store.all_logs(filter).await.unwrap();
     let lines: Vec<_> = lines.iter().map(|line| (line.seq, line.message.as_str())).collect();
     assert_eq!(lines, [(1, "one"), (2, "two"), (3, "three")]);
 }
@@ -178,5 +179,5 @@ pub async fn a_refused_reservation_leaves_the_run_to_be_stopped(test_store: Test
     world.stop(&run, None, FailureClass::Logic).await.unwrap();
 
     assert_eq!(world.run(run.claim.run).await.phase, Phase::Preparing);
-    assert!(world.seen().await.maintenance);
+    assert!(world.current().await.maintenance);
 }

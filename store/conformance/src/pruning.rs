@@ -7,13 +7,13 @@ use windlass_core::{
     Action, Age, EventStatus, FailureClass, MutationStatus, Phase, RecordKind, ResolutionKind,
     Retention, Status,
 };
+use windlass_store::{
+    ApplyMutation, CommitConsumer, InputStatus, LogFilter, NewEvent, Page, Prune, PruneCursor,
+    ScriptMessage, StoreError,
+};
 
 use crate::world::{
     TestStore, World, commit_consumer_of, event, event_with, log, policy, seconds, start,
-};
-use windlass_store::{
-    ApplyMutation, CommitConsumer, InputStatus, LogFilter, NewEvent, Prune, PruneCursor,
-    ScriptMessage, StoreError,
 };
 
 const AT_ONCE: Retention = Retention::all(Age::Span(Duration::ZERO));
@@ -59,7 +59,7 @@ async fn finish(world: &World, mail: &str) {
     world.commit(&run, Vec::new()).await.unwrap();
 }
 
-pub async fn what_is_over_is_removed_with_all_that_belongs_to_it(test_store: TestStore) {
+pub async fn finished_records_are_removed_with_all_that_belongs_to_them(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1", "m2"]).await;
     let (run, mutation) = world.mutated(&["m1"]).await;
     let params = CommitConsumer { logs: vec![log("done")], ..commit_consumer_of(&run) };
@@ -75,22 +75,21 @@ pub async fn what_is_over_is_removed_with_all_that_belongs_to_it(test_store: Tes
     assert_eq!(removed[&RecordKind::Inputs], 2);
     assert!(removed[&RecordKind::Runs] >= 1 && removed[&RecordKind::Sessions] >= 1, "{removed:?}");
     assert_eq!(world.events("mail").await, []);
-    assert_eq!(world.store.inputs(world.workspace, world.workflow).await.unwrap(), []);
-    assert_eq!(world.store.mutations(world.workspace, world.workflow).await.unwrap(), []);
+    assert_eq!(world.store.all_inputs(world.workspace, world.workflow).await.unwrap(), []);
+    assert_eq!(world.store.all_mutations(world.workspace, world.workflow).await.unwrap(), []);
     let gone = world.store.mutation(world.workspace, mutation).await.unwrap_err();
     assert!(matches!(gone, StoreError::NotFound { .. }), "{gone}");
     let left = world.runs().await.len() as u64;
     assert_eq!(left + removed[&RecordKind::Runs] + removed[&RecordKind::Mutations], n_runs as u64);
-    let logs = LogFilter { workspace: world.workspace, run: run.claim.run, after_seq: 0 };
-    assert_eq!(world.store.logs(logs).await.unwrap(), []);
-    assert_eq!(
-        world.store.overview(world.workspace, world.workflow).await.unwrap().pending_inputs,
-        0
-    );
+    let page = Page::first(u32::MAX);
+    let logs = LogFilter { workspace: world.workspace, run: run.claim.run, page };
+    assert_eq!(world.store.all_logs(logs).await.unwrap(), []);
+    let overview = world.store.overview(world.workspace, world.workflow).await.unwrap();
+    assert_eq!(overview.pending_inputs, 0);
     assert_eq!(prune(&world).await, Counts::new(), "nothing is left to remove");
 }
 
-pub async fn what_is_young_is_kept(test_store: TestStore) {
+pub async fn young_records_are_kept(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1"]).await;
     finish(&world, "m1").await;
     world.drain().await;
@@ -118,13 +117,13 @@ pub async fn a_removed_event_is_not_published_again(test_store: TestStore) {
     let left: Vec<String> =
         world.events("mail").await.into_iter().map(|event| event.message_id).collect();
     assert_eq!(left, ["m2"]);
-    let inputs = world.store.inputs(world.workspace, world.workflow).await.unwrap();
+    let inputs = world.store.all_inputs(world.workspace, world.workflow).await.unwrap();
     let inputs: Vec<_> = inputs.iter().map(|input| input.external_id.as_str()).collect();
     assert_eq!(inputs, ["m2"], "what is over does not come back as pending");
     finish(&world, "m2").await;
 }
 
-pub async fn what_a_consumer_publishes_again_stays_over_too(test_store: TestStore) {
+pub async fn an_event_that_a_consumer_publishes_again_stays_over_too(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1", "m2"]).await;
     let (run, _) = world.mutated(&["m1"]).await;
     world.commit(&run, vec![event("row", "r1")]).await.unwrap();
@@ -157,7 +156,7 @@ pub async fn an_input_comes_back_where_something_new_is_caused_by_it(test_store:
 
     world.commit_producer(&run, &[input], vec![again]).await.unwrap();
 
-    let inputs = world.store.inputs(world.workspace, world.workflow).await.unwrap();
+    let inputs = world.store.all_inputs(world.workspace, world.workflow).await.unwrap();
     assert_eq!((inputs.len(), inputs[0].status), (1, InputStatus::Pending));
     finish(&world, "m1 of tomorrow").await;
     assert_eq!(rest_and_prune(&world).await[&RecordKind::Inputs], 1);
@@ -175,17 +174,15 @@ pub async fn an_input_whose_events_are_gone_is_done(test_store: TestStore) {
 
     walk(&world, &keeps, 500, true).await;
 
-    let inputs = world.store.inputs(world.workspace, world.workflow).await.unwrap();
+    let inputs = world.store.all_inputs(world.workspace, world.workflow).await.unwrap();
     let status = |name| inputs.iter().find(|input| input.external_id == name).unwrap().status;
     assert_eq!((status("m1"), status("m2")), (InputStatus::Done, InputStatus::Skipped));
     assert_eq!(inputs[0].created_by_run_id, None, "the run that found it is not kept for it");
-    assert_eq!(
-        world.store.overview(world.workspace, world.workflow).await.unwrap().pending_inputs,
-        0
-    );
+    let overview = world.store.overview(world.workspace, world.workflow).await.unwrap();
+    assert_eq!(overview.pending_inputs, 0);
 }
 
-pub async fn what_is_under_way_is_kept_and_ends_well(test_store: TestStore) {
+pub async fn a_run_under_way_is_kept_and_can_commit(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1", "m2"]).await;
     let (run, mutation) = world.mutated(&["m1"]).await;
 
@@ -199,7 +196,7 @@ pub async fn what_is_under_way_is_kept_and_ends_well(test_store: TestStore) {
     finish(&world, "m2").await;
 }
 
-pub async fn a_doubt_keeps_its_run_its_events_and_its_story(test_store: TestStore) {
+pub async fn a_doubt_keeps_its_run_its_events_and_its_journal(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1", "m2"]).await;
     finish(&world, "m1").await;
     let (run, mutation) = world.doubtful(&["m2"]).await;
@@ -213,8 +210,12 @@ pub async fn a_doubt_keeps_its_run_its_events_and_its_story(test_store: TestStor
     let event = world.event("mail", "m2").await;
     assert_eq!(event.status, EventStatus::Reserved);
     assert_eq!(world.run(event.created_by_run_id).await.id, event.created_by_run_id);
-    assert!(world.deeds().await.contains(&"run.stopped".to_owned()), "{:?}", world.deeds().await);
-    assert_eq!(world.notices().await.len(), 1, "the question is still asked");
+    assert!(
+        world.journal_actions().await.contains(&"run.stopped".to_owned()),
+        "{:?}",
+        world.journal_actions().await
+    );
+    assert_eq!(world.open_notifications().await.len(), 1, "the question is still asked");
     world.resolve(mutation, ResolutionKind::Happened).await.unwrap();
     let retry = world.take("record").await;
     assert_eq!(retry.state.phase, Phase::Emitting);
@@ -241,7 +242,7 @@ pub async fn a_pending_retry_keeps_what_it_continues(test_store: TestStore) {
     assert_eq!(world.event("mail", "m1").await.status, EventStatus::Consumed);
     world.drain().await;
     prune(&world).await;
-    assert_eq!(world.store.mutations(world.workspace, world.workflow).await.unwrap(), []);
+    assert_eq!(world.store.all_mutations(world.workspace, world.workflow).await.unwrap(), []);
 }
 
 pub async fn a_refused_effect_is_kept_until_its_events_are_over(test_store: TestStore) {
@@ -278,11 +279,11 @@ pub async fn parked_and_waiting_events_are_kept(test_store: TestStore) {
 
     let left: Vec<_> = world.events("mail").await.into_iter().map(|event| event.status).collect();
     assert_eq!(left, [EventStatus::Parked, EventStatus::Pending]);
-    assert_eq!(world.notices().await.len(), 1);
-    assert!(world.deeds().await.contains(&"event.parked".to_owned()));
+    assert_eq!(world.open_notifications().await.len(), 1);
+    assert!(world.journal_actions().await.contains(&"event.parked".to_owned()));
 }
 
-pub async fn what_holds_a_workflow_is_kept(test_store: TestStore) {
+pub async fn the_run_that_stopped_a_workflow_is_kept(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1"]).await;
     let run = world.take("record").await;
     world.stop(&run, None, FailureClass::Auth).await.unwrap();
@@ -291,8 +292,8 @@ pub async fn what_holds_a_workflow_is_kept(test_store: TestStore) {
 
     let overview = world.store.overview(world.workspace, world.workflow).await.unwrap();
     assert_eq!(overview.stopped_by.map(|run| run.id), Some(run.claim.run));
-    assert_eq!(world.notices().await.len(), 1);
-    assert!(world.deeds().await.contains(&"run.stopped".to_owned()));
+    assert_eq!(world.open_notifications().await.len(), 1);
+    assert!(world.journal_actions().await.contains(&"run.stopped".to_owned()));
     world.control(Action::Resume).await.unwrap();
     finish(&world, "m1").await;
 }
@@ -320,7 +321,7 @@ pub async fn a_message_is_removed_by_its_age(test_store: TestStore) {
     assert_eq!(settled[&RecordKind::Mutations], 1);
 }
 
-pub async fn a_look_removes_nothing_and_tells_what_goes(test_store: TestStore) {
+pub async fn a_preview_removes_nothing_and_counts_what_would_go(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1", "m2", "m3", "m4"]).await;
     finish(&world, "m1").await;
     let (run, _) = world.mutated(&["m2"]).await;
@@ -348,7 +349,7 @@ pub async fn a_look_removes_nothing_and_tells_what_goes(test_store: TestStore) {
     assert!(kinds.len() >= 5, "{kinds:?}");
 }
 
-pub async fn a_step_looks_at_so_many_and_the_next_goes_on(test_store: TestStore) {
+pub async fn a_step_reads_a_bounded_number_and_the_next_one_continues(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1", "m2", "m3"]).await;
     for mail in ["m1", "m2", "m3"] {
         finish(&world, mail).await;
@@ -364,7 +365,7 @@ pub async fn a_step_looks_at_so_many_and_the_next_goes_on(test_store: TestStore)
     assert_eq!((second.count, second.next), (1, None));
 }
 
-pub async fn names_are_kept_until_they_are_told_to_go(test_store: TestStore) {
+pub async fn names_of_removed_records_are_kept_until_they_expire(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1"]).await;
     finish(&world, "m1").await;
     rest_and_prune(&world).await;
@@ -381,7 +382,7 @@ pub async fn names_are_kept_until_they_are_told_to_go(test_store: TestStore) {
     assert_eq!(world.event("mail", "m1").await.status, EventStatus::Pending, "it is new again");
 }
 
-pub async fn of_many_who_ask_one_may_prune(test_store: TestStore) {
+pub async fn one_of_many_workers_may_prune(test_store: TestStore) {
     let world = World::pipeline(test_store).await;
     let hour = seconds(3_600);
 

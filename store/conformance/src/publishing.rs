@@ -2,9 +2,9 @@
 
 use serde_json::json;
 use windlass_core::{EventStatus, Failure, ResolutionKind};
+use windlass_store::{NewEvent, NewInput, StopRun};
 
 use crate::world::{TestStore, World, event, event_with, log, manifest, seconds};
-use windlass_store::{NewEvent, NewInput, StopRun};
 
 /// Lets the producer publish `m1` again, saying `payload`.
 async fn republish(world: &World, payload: serde_json::Value) {
@@ -18,7 +18,7 @@ async fn republish(world: &World, payload: serde_json::Value) {
 async fn resting(test_store: TestStore) -> World {
     let world = World::with_mails(test_store, &["m1"]).await;
     let run = world.take("record").await;
-    world.look(&run).await;
+    world.find_nothing(&run).await;
     assert!(!world.handler("record").await.has_work);
     world
 }
@@ -36,7 +36,7 @@ pub async fn a_pending_event_says_what_was_published_last(test_store: TestStore)
     assert!(world.handler("record").await.has_work);
 }
 
-pub async fn the_same_again_wakes_nobody(test_store: TestStore) {
+pub async fn publishing_the_same_again_wakes_nobody(test_store: TestStore) {
     let world = resting(test_store).await;
 
     republish(&world, json!({ "id": "m1" })).await;
@@ -114,7 +114,7 @@ pub async fn one_message_may_stand_in_several_topics(test_store: TestStore) {
     assert!(world.handler("sheet").await.has_work && world.handler("chatter").await.has_work);
 }
 
-pub async fn of_two_in_one_commit_the_last_one_counts(test_store: TestStore) {
+pub async fn the_last_of_two_equal_events_in_a_commit_counts(test_store: TestStore) {
     let world = World::pipeline(test_store).await;
     world.drain().await;
     world.advance(seconds(300));

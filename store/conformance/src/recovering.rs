@@ -4,9 +4,9 @@ use windlass_core::{
     Action, EventStatus, FailureClass, MutationStatus, Outcome, Phase, ResolutionKind,
     SessionResult, Status,
 };
+use windlass_store::{Bump, NotificationKind, RecoverRuns, StoreError};
 
 use crate::world::{LEASE, TestStore, World, pipeline, seconds};
-use windlass_store::{Bump, NotificationKind, RecoverRuns, StoreError};
 
 pub async fn a_lost_producer_polls_again(test_store: TestStore) {
     let world = World::pipeline(test_store).await;
@@ -39,9 +39,9 @@ pub async fn before_the_effect_a_fresh_run_follows(test_store: TestStore) {
     assert_eq!((event.status, event.attempt_number), (EventStatus::Pending, 2));
     let fresh = world.take("record").await;
     assert_eq!(fresh.state.phase, Phase::Preparing);
-    let workflow = world.seen().await;
+    let workflow = world.current().await;
     assert_eq!((workflow.error, workflow.maintenance, workflow.backoff_until), (None, false, None));
-    assert_eq!(world.notices().await, []);
+    assert_eq!(world.open_notifications().await, []);
 }
 
 pub async fn a_request_without_an_answer_is_in_doubt(test_store: TestStore) {
@@ -55,14 +55,14 @@ pub async fn a_request_without_an_answer_is_in_doubt(test_store: TestStore) {
     assert_eq!(row.status, MutationStatus::Indeterminate);
     assert!(row.error.is_some());
     assert_eq!(world.event("mail", "m1").await.status, EventStatus::Reserved);
-    let workflow = world.seen().await;
+    let workflow = world.current().await;
     assert_eq!(workflow.pending_retry_run_id, Some(run.claim.run));
     assert!(workflow.error.is_some());
-    assert_eq!(world.notices().await[0].kind, NotificationKind::MutationInDoubt);
+    assert_eq!(world.open_notifications().await[0].kind, NotificationKind::MutationInDoubt);
     assert_eq!(world.claim().await, None);
 }
 
-pub async fn a_doubt_that_a_lost_worker_left_is_settled_by_each_verdict_and_by_nothing_else(
+pub async fn a_doubt_of_a_lost_worker_is_settled_by_a_persons_resolution_only(
     test_store: TestStore,
 ) {
     for verdict in [ResolutionKind::DidNotHappen, ResolutionKind::Happened, ResolutionKind::Skip] {
@@ -88,7 +88,7 @@ pub async fn a_doubt_that_a_lost_worker_left_is_settled_by_each_verdict_and_by_n
         let retry_of = world.run(next.claim.run).await.retry_of;
         assert_eq!(retry_of, goes_forward.then_some(run.claim.run), "{verdict}");
         assert_eq!(
-            world.store.mutations(world.workspace, world.workflow).await.unwrap().len(),
+            world.store.all_mutations(world.workspace, world.workflow).await.unwrap().len(),
             1,
             "{verdict}"
         );
@@ -126,7 +126,7 @@ pub async fn nothing_is_taken_from_a_worker_before_its_lease_ends(test_store: Te
     assert_eq!(world.recover().await, []);
 }
 
-pub async fn what_is_not_begun_or_has_ended_is_not_lost(test_store: TestStore) {
+pub async fn queued_and_ended_runs_are_not_recovered(test_store: TestStore) {
     let world = World::pipeline(test_store).await;
     let run = world.claim().await.unwrap();
     world.stop(&run, None, FailureClass::Network).await.unwrap();
@@ -171,7 +171,7 @@ pub async fn a_recovery_is_in_the_journal(test_store: TestStore) {
 
     world.crash().await;
 
-    let journal = world.store.journal(world.workspace, world.workflow).await.unwrap();
+    let journal = world.store.all_journal(world.workspace, world.workflow).await.unwrap();
     let told: Vec<_> = journal.iter().filter(|entry| entry.actor == "windlass").collect();
     let deeds: Vec<_> = told.iter().map(|entry| entry.action.as_str()).collect();
     assert_eq!(deeds, ["run.stopped", "run.recovered"]);

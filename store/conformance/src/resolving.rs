@@ -5,11 +5,11 @@ use windlass_core::{
     Action, EventStatus, Id, LookupResult, MutationId, MutationStatus, Outcome, Phase,
     ResolutionKind, ResolvedBy, Status, WorkflowStatus,
 };
-
-use crate::world::{TestStore, World, start};
 use windlass_store::StoreError;
 
-pub async fn what_did_not_happen_is_prepared_anew(test_store: TestStore) {
+use crate::world::{TestStore, World, start};
+
+pub async fn an_effect_that_did_not_happen_is_prepared_anew(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1"]).await;
     let (run, mutation) = world.doubtful(&["m1"]).await;
 
@@ -22,7 +22,7 @@ pub async fn what_did_not_happen_is_prepared_anew(test_store: TestStore) {
     assert_eq!((event.status, event.attempt_number), (EventStatus::Pending, 2));
     assert_eq!((seen.mutation_outcome, seen.phase), (Some(Outcome::Failure), Phase::Mutated));
     assert_eq!(seen.status, Status::PausedReconciliation, "a stopped run stays stopped");
-    let workflow = world.seen().await;
+    let workflow = world.current().await;
     assert_eq!((workflow.error, workflow.pending_retry_run_id), (None, None));
     assert_eq!(workflow.stopped_by_run_id, None);
     let (fresh, second) = world.mutating(&["m1"]).await;
@@ -30,7 +30,7 @@ pub async fn what_did_not_happen_is_prepared_anew(test_store: TestStore) {
     assert_ne!(second, mutation);
 }
 
-pub async fn what_is_skipped_leaves_the_queue(test_store: TestStore) {
+pub async fn skipped_events_leave_the_queue(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1"]).await;
     let (run, mutation) = world.doubtful(&["m1"]).await;
 
@@ -44,7 +44,7 @@ pub async fn what_is_skipped_leaves_the_queue(test_store: TestStore) {
     assert_eq!((retry.retry_of, retry.phase), (Some(run.claim.run), Phase::Emitting));
 }
 
-pub async fn what_a_person_saw_goes_forward_with_its_result(test_store: TestStore) {
+pub async fn an_effect_that_happened_goes_forward_with_the_persons_result(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1"]).await;
     let (run, mutation) = world.doubtful(&["m1"]).await;
 
@@ -58,10 +58,10 @@ pub async fn what_a_person_saw_goes_forward_with_its_result(test_store: TestStor
     assert_eq!(retry.mutation_result, result);
     world.commit(&retry, Vec::new()).await.unwrap();
     assert_eq!(world.event("mail", "m1").await.status, EventStatus::Consumed);
-    assert_eq!(world.store.mutations(world.workspace, world.workflow).await.unwrap().len(), 1);
+    assert_eq!(world.store.all_mutations(world.workspace, world.workflow).await.unwrap().len(), 1);
 }
 
-pub async fn to_try_again_is_refused_where_the_tool_cannot_look(test_store: TestStore) {
+pub async fn trying_again_is_refused_where_the_tool_cannot_look(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1"]).await;
     let (_, mutation) = world.doubtful(&["m1"]).await;
     let before = world.mutation(mutation).await;
@@ -70,7 +70,7 @@ pub async fn to_try_again_is_refused_where_the_tool_cannot_look(test_store: Test
 
     assert!(matches!(refused, StoreError::NotNow { .. }), "{refused}");
     assert_eq!(world.mutation(mutation).await, before);
-    assert_eq!(world.notices().await.len(), 1, "it still asks");
+    assert_eq!(world.open_notifications().await.len(), 1, "it still asks");
 }
 
 pub async fn a_doubt_is_settled_once(test_store: TestStore) {
@@ -105,34 +105,35 @@ pub async fn an_unknown_mutation_is_not_found(test_store: TestStore) {
     assert!(matches!(refused, StoreError::NotFound { what: "mutation", .. }), "{refused}");
 }
 
-pub async fn to_settle_does_not_resume_what_a_person_paused(test_store: TestStore) {
+pub async fn settling_does_not_resume_a_workflow_that_a_person_paused(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1"]).await;
     let (_, mutation) = world.doubtful(&["m1"]).await;
     world.control(Action::Pause).await.unwrap();
 
     world.resolve(mutation, ResolutionKind::Skip).await.unwrap();
 
-    assert_eq!(world.seen().await.status, WorkflowStatus::Paused);
+    assert_eq!(world.current().await.status, WorkflowStatus::Paused);
     assert_eq!(world.claim().await, None);
     world.control(Action::Resume).await.unwrap();
     assert_eq!(world.take("record").await.state.phase, Phase::Emitting);
 }
 
-pub async fn the_question_is_answered_and_the_answer_is_told(test_store: TestStore) {
+pub async fn resolving_settles_the_notification_and_writes_the_journal(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1"]).await;
     let (_, mutation) = world.doubtful(&["m1"]).await;
 
     world.resolve(mutation, ResolutionKind::Skip).await.unwrap();
 
-    assert_eq!(world.notices().await, []);
-    let entry = world.store.journal(world.workspace, world.workflow).await.unwrap().pop().unwrap();
+    assert_eq!(world.open_notifications().await, []);
+    let entry =
+        world.store.all_journal(world.workspace, world.workflow).await.unwrap().pop().unwrap();
     assert_eq!((entry.actor.as_str(), entry.action.as_str()), ("ada", "mutation.resolved"));
     assert_eq!(entry.reason.as_deref(), Some("I looked"));
     assert_eq!(entry.subject, mutation.to_string());
     assert_eq!(entry.details["verdict"], "skip");
     let journal = world
         .store
-        .journal_for(world.workspace, world.workflow, &mutation.to_string())
+        .all_journal_for(world.workspace, world.workflow, &mutation.to_string())
         .await
         .unwrap();
     assert_eq!(journal, [entry]);

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 use windlass_core::{EventStatus, FailureClass, Outcome, Phase, ResolutionKind, Status};
+use windlass_store::{ClaimedRun, StoreError};
 
 use crate::world::{TestStore, World, event, seconds};
-use windlass_store::{ClaimedRun, StoreError};
 
 /// A run whose effect happened and whose `next` failed on the network, and the retry of it.
 async fn retried(world: &World) -> (ClaimedRun, ClaimedRun) {
@@ -33,12 +33,12 @@ pub async fn a_retry_goes_on_from_next_with_all_that_the_first_had(test_store: T
     let event = world.event("mail", "m1").await;
     assert_eq!((event.status, event.reserved_by_run_id), (EventStatus::Reserved, Some(second.id)));
     assert_eq!(event.attempt_number, 1);
-    assert_eq!(world.seen().await.pending_retry_run_id, None);
+    assert_eq!(world.current().await.pending_retry_run_id, None);
 }
 
 pub async fn a_retry_consumes_what_the_first_reserved(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1"]).await;
-    let inputs = world.store.inputs(world.workspace, world.workflow).await.unwrap();
+    let inputs = world.store.all_inputs(world.workspace, world.workflow).await.unwrap();
     let (_, retry) = retried(&world).await;
 
     world.commit(&retry, vec![event("row", "r1")]).await.unwrap();
@@ -61,7 +61,7 @@ pub async fn a_retry_neither_prepares_nor_mutates(test_store: TestStore) {
 
     assert!(matches!(prepared, StoreError::Illegal(_)), "{prepared}");
     assert!(matches!(mutated, StoreError::Illegal(_)), "{mutated}");
-    assert_eq!(world.store.mutations(world.workspace, world.workflow).await.unwrap().len(), 1);
+    assert_eq!(world.store.all_mutations(world.workspace, world.workflow).await.unwrap().len(), 1);
 }
 
 pub async fn a_retry_comes_before_everything_else(test_store: TestStore) {
@@ -105,8 +105,8 @@ pub async fn giving_up_on_the_network_keeps_the_retry(test_store: TestStore) {
 
     world.stop(&run, None, FailureClass::Network).await.unwrap();
 
-    assert!(world.seen().await.error.is_some());
-    assert_eq!(world.seen().await.pending_retry_run_id, Some(run.claim.run));
+    assert!(world.current().await.error.is_some());
+    assert_eq!(world.current().await.pending_retry_run_id, Some(run.claim.run));
     world.control(windlass_core::Action::Resume).await.unwrap();
     let retry = world.take("record").await;
     world.commit(&retry, Vec::new()).await.unwrap();

@@ -1,9 +1,9 @@
 //! Saving script versions.
 
 use windlass_core::WorkflowStatus;
+use windlass_store::Bump;
 
 use crate::world::{TestStore, World, lone_consumer, pipeline};
-use windlass_store::Bump;
 
 pub async fn the_first_save_makes_a_ready_workflow(test_store: TestStore) {
     let world = World::empty(test_store).await;
@@ -27,7 +27,7 @@ pub async fn the_text_of_the_newest_version_makes_no_other(test_store: TestStore
 
     assert!(!again.is_new);
     assert_eq!(again.script, first);
-    assert_eq!(world.store.scripts(world.workspace, first.workflow_id).await.unwrap().len(), 1);
+    assert_eq!(world.store.all_scripts(world.workspace, first.workflow_id).await.unwrap().len(), 1);
 }
 
 pub async fn a_plan_counts_the_major_and_a_repair_the_minor_version(test_store: TestStore) {
@@ -57,12 +57,12 @@ pub async fn a_repair_counts_after_what_runs_though_a_newer_plan_waits(test_stor
 
 pub async fn saving_changes_nothing_that_runs(test_store: TestStore) {
     let world = World::pipeline(test_store).await;
-    let before = world.seen().await;
+    let before = world.current().await;
     let queued = world.open_run().await.unwrap();
 
     world.save("mail", "// other", lone_consumer(), Bump::Major).await;
 
-    assert_eq!(world.seen().await, before);
+    assert_eq!(world.current().await, before);
     assert_eq!(world.open_run().await.unwrap(), queued);
     assert_eq!(world.store.handlers(world.workspace, world.workflow).await.unwrap().len(), 3);
 }
@@ -88,13 +88,13 @@ pub async fn one_name_in_two_workspaces_is_two_workflows(test_store: TestStore) 
 
     assert_ne!(first.workflow_id, second.workflow_id);
     assert_eq!(here.store.ensure_workspace("other").await.unwrap(), other);
-    assert_eq!(here.store.workflows(here.workspace).await.unwrap().len(), 1);
+    assert_eq!(here.store.all_workflows(here.workspace).await.unwrap().len(), 1);
 }
 
-pub async fn saving_is_entered_in_the_journal_once(test_store: TestStore) {
+pub async fn saving_is_in_the_journal_once(test_store: TestStore) {
     let world = World::pipeline(test_store).await;
 
     world.save("mail", "// mail", pipeline(), Bump::Major).await;
 
-    assert_eq!(world.deeds().await, ["script.saved", "script.activated"]);
+    assert_eq!(world.journal_actions().await, ["script.saved", "script.activated"]);
 }

@@ -4,9 +4,9 @@ use windlass_core::{
     EventStatus, Failure, FailureClass, MutationStatus, Phase, ScriptPosition, Service,
     SessionResult, Status,
 };
+use windlass_store::{NotificationKind, StopRun, StoreError};
 
 use crate::world::{TestStore, World, seconds};
-use windlass_store::{NotificationKind, StopRun, StoreError};
 
 pub async fn before_the_effect_the_events_are_released(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1"]).await;
@@ -18,7 +18,7 @@ pub async fn before_the_effect_the_events_are_released(test_store: TestStore) {
     assert_eq!((seen.phase, seen.status), (Phase::Mutating, Status::PausedTransient));
     assert_eq!((event.status, event.reserved_by_run_id), (EventStatus::Pending, None));
     assert_eq!(event.attempt_number, 2);
-    assert_eq!(world.seen().await.pending_retry_run_id, None);
+    assert_eq!(world.current().await.pending_retry_run_id, None);
     assert!(world.handler("record").await.has_work);
 }
 
@@ -34,7 +34,7 @@ pub async fn after_the_effect_the_events_are_kept(test_store: TestStore) {
         assert_eq!((seen.phase, seen.status), (Phase::Emitting, class.stopped_status()));
         assert_eq!(event.status, EventStatus::Reserved);
         assert_eq!(event.reserved_by_run_id, Some(run.claim.run));
-        assert_eq!(world.seen().await.pending_retry_run_id, Some(run.claim.run), "{class}");
+        assert_eq!(world.current().await.pending_retry_run_id, Some(run.claim.run), "{class}");
     }
 }
 
@@ -57,7 +57,7 @@ pub async fn a_network_failure_is_tried_again_at_growing_distances(test_store: T
     for _ in 0..5 {
         let run = world.take("record").await;
         world.stop(&run, None, FailureClass::Network).await.unwrap();
-        let seen = world.seen().await;
+        let seen = world.current().await;
         assert_eq!((seen.error, seen.maintenance), (None, false));
         assert_eq!(seen.due_at, seen.backoff_until);
         assert_eq!(world.claim().await, None);
@@ -69,8 +69,8 @@ pub async fn a_network_failure_is_tried_again_at_growing_distances(test_store: T
     world.stop(&run, None, FailureClass::Network).await.unwrap();
 
     assert_eq!(waits, [10, 20, 40, 80, 160]);
-    assert_eq!(world.seen().await.error.as_deref(), Some("a failure of class network"));
-    assert_eq!(world.notices().await[0].kind, NotificationKind::Error);
+    assert_eq!(world.current().await.error.as_deref(), Some("a failure of class network"));
+    assert_eq!(world.open_notifications().await[0].kind, NotificationKind::Error);
     world.advance(seconds(86_400));
     assert_eq!(world.claim().await, None);
 }
@@ -82,11 +82,11 @@ pub async fn a_completed_session_ends_a_row_of_network_failures(test_store: Test
         world.stop(&run, None, FailureClass::Network).await.unwrap();
         world.advance(seconds(600));
     }
-    assert_eq!(world.seen().await.transient_failures, 3);
+    assert_eq!(world.current().await.transient_failures, 3);
 
     world.drain().await;
 
-    let seen = world.seen().await;
+    let seen = world.current().await;
     assert_eq!((seen.transient_failures, seen.backoff_until), (0, None));
 }
 
@@ -104,11 +104,11 @@ pub async fn a_wrong_script_waits_for_its_repair(test_store: TestStore) {
 
     world.store.stop_run(params).await.unwrap();
 
-    let (workflow, seen) = (world.seen().await, world.run(run.claim.run).await);
+    let (workflow, seen) = (world.current().await, world.run(run.claim.run).await);
     assert_eq!((workflow.maintenance, workflow.error), (true, None));
     assert_eq!(workflow.stopped_by_run_id, Some(run.claim.run));
     assert_eq!((seen.error.as_deref(), seen.error_at), (Some("thrown"), Some(at)));
-    let notices = world.notices().await;
+    let notices = world.open_notifications().await;
     assert_eq!((notices.len(), notices[0].kind), (1, NotificationKind::ScriptFailed));
     assert_eq!(notices[0].run_id, Some(run.claim.run));
     assert!(notices[0].body.contains("mail.js:7:3"), "{notices:?}");
@@ -126,14 +126,14 @@ pub async fn missing_credentials_wait_for_a_person_who_is_told_which(test_store:
 
     world.store.stop_run(params).await.unwrap();
 
-    let workflow = world.seen().await;
+    let workflow = world.current().await;
     assert_eq!(workflow.error.as_deref(), Some("the login was refused"));
     assert_eq!(workflow.error_class, Some(FailureClass::Auth));
     assert!(!workflow.maintenance);
-    let notices = world.notices().await;
+    let notices = world.open_notifications().await;
     assert_eq!((notices.len(), notices[0].kind), (1, NotificationKind::Error));
     assert!(notices[0].body.contains("`mail` as `ada@example.com`"), "{notices:?}");
-    assert_eq!(world.deeds().await.last().unwrap(), "run.stopped");
+    assert_eq!(world.journal_actions().await.last().unwrap(), "run.stopped");
 }
 
 pub async fn other_workflows_go_on(test_store: TestStore) {
@@ -157,8 +157,8 @@ pub async fn an_effect_under_way_is_never_taken_for_failed(test_store: TestStore
     assert_eq!(row.error.as_deref(), Some("a failure of class logic"));
     assert_eq!(world.run(run.claim.run).await.status, Status::PausedReconciliation);
     assert_eq!(world.event("mail", "m1").await.status, EventStatus::Reserved);
-    assert!(!world.seen().await.maintenance);
-    assert_eq!(world.notices().await[0].kind, NotificationKind::MutationInDoubt);
+    assert!(!world.current().await.maintenance);
+    assert_eq!(world.open_notifications().await[0].kind, NotificationKind::MutationInDoubt);
 }
 
 pub async fn a_run_stops_once_and_never_backwards(test_store: TestStore) {
@@ -175,5 +175,5 @@ pub async fn a_run_stops_once_and_never_backwards(test_store: TestStore) {
     assert!(matches!(backwards, StoreError::Illegal(_)), "{backwards}");
     assert!(matches!(committed, StoreError::Illegal(_)), "{committed}");
     assert!(matches!(again, StoreError::ClaimLost { .. }), "{again}");
-    assert_eq!(world.notices().await.len(), 1);
+    assert_eq!(world.open_notifications().await.len(), 1);
 }

@@ -1,9 +1,9 @@
 //! What workers say of themselves, which runs they take, and how they stop.
 
 use windlass_core::{EventStatus, Id, MutationStatus, Status, WorkerId};
+use windlass_store::{ClaimFilter, ClaimScope, EndedRuns, Heartbeat, RouteWorkflow, Worker};
 
 use crate::world::{LEASE, TestStore, World, event, pipeline, seconds, worker_info};
-use windlass_store::{ClaimFilter, ClaimScope, EndedRuns, Heartbeat, RouteWorkflow, Worker};
 
 /// A worker with those labels.
 fn with_labels(labels: &[&str]) -> ClaimFilter {
@@ -34,7 +34,7 @@ async fn heard_of(world: &World) -> Vec<Worker> {
     world.store.workers(None).await.unwrap()
 }
 
-pub async fn a_worker_is_listed_as_it_last_said(test_store: TestStore) {
+pub async fn a_worker_is_listed_as_of_its_last_heartbeat(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1"]).await;
     let started_at = world.store.now().await.unwrap();
     world.heartbeat(&[]).await;
@@ -85,7 +85,7 @@ pub async fn a_worker_of_one_workspace_is_listed_there_and_takes_nothing_elsewhe
     assert!(next_of(&world, &here).await.is_some());
 }
 
-pub async fn a_run_that_asks_for_a_label_is_taken_by_whoever_has_it(test_store: TestStore) {
+pub async fn a_run_with_a_label_is_taken_by_a_worker_with_that_label(test_store: TestStore) {
     let world = World::pipeline(test_store).await;
     route(&world, Some("gpu"), 0).await;
 
@@ -96,13 +96,15 @@ pub async fn a_run_that_asks_for_a_label_is_taken_by_whoever_has_it(test_store: 
     assert!(next_of(&world, &with_labels(&["mail", "gpu"])).await.is_some());
 }
 
-pub async fn a_worker_with_labels_takes_what_asks_for_none(test_store: TestStore) {
+pub async fn a_worker_with_labels_takes_runs_without_one(test_store: TestStore) {
     let world = World::pipeline(test_store).await;
 
     assert!(next_of(&world, &with_labels(&["gpu"])).await.is_some());
 }
 
-pub async fn whoever_names_a_workflow_takes_its_run_whatever_it_asks_for(test_store: TestStore) {
+pub async fn a_worker_that_names_a_workflow_takes_its_run_whatever_its_label(
+    test_store: TestStore,
+) {
     let world = World::pipeline(test_store).await;
     route(&world, Some("gpu"), 0).await;
 
@@ -172,7 +174,7 @@ pub async fn a_request_that_may_be_leaving_is_not_handed_back(test_store: TestSt
     assert_eq!(world.mutation(mutation).await.status, MutationStatus::Indeterminate);
 }
 
-pub async fn what_another_worker_holds_is_left_to_it(test_store: TestStore) {
+pub async fn another_workers_runs_are_not_handed_back(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1"]).await;
     let run = world.reserve(&["m1"]).await;
     let other = WorkerId::mint(world.store.now().await.unwrap());

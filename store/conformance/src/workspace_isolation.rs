@@ -1,4 +1,4 @@
-//! The boundary between workspaces: nothing of one is visible or changeable from another, whatever is known there of its ids.
+//! Workspaces do not see each other: nothing of one can be read or changed from another, even by someone who knows its ids.
 
 use std::collections::BTreeSet;
 
@@ -6,16 +6,19 @@ use serde_json::json;
 use windlass_core::{
     Action, EventStatus, Failure, FailureClass, LimitKey, LookupResult, ResolutionKind, RunLimit,
 };
-
-use crate::isolation::{Boundary, all_events, claim_by, everything, logs_of, seen_by};
-use crate::world::{LEASE, TestStore, World, event, pipeline, seconds, worker_info};
 use windlass_store::{
     AnyId, Bump, CaptureMutation, Claim, ClaimFilter, ClaimLookups, ClaimScope, DoubtMutation,
-    EndedRuns, Heartbeat, LeaseRenewal, METHODS, NewEvent, ParkedEventAction, Result,
+    EndedRuns, Heartbeat, LeaseRenewal, NewEvent, Page, ParkedEventAction, Result,
     RouteWorkflow, RunFilter, ScriptMessage, SetLimit, SettleEvent, SettleLookup, StoreError,
+    method_names,
 };
 
-/// What concerns all workspaces, and why. `wake_ups` does too: it says that something happened, and not what.
+use crate::isolation::{
+    TwoWorkspaces, all_events, as_named_by, claim_as_named_by, everything_visible, logs_of,
+};
+use crate::world::{LEASE, TestStore, World, event, pipeline, seconds, worker_info};
+
+/// The methods that concern all workspaces, and why. `wake_ups` is one too: it tells that something happened, and not what.
 const OF_THE_WHOLE_INSTANCE: &[(&str, &str)] = &[
     ("ensure_workspace", "makes a workspace"),
     ("workspaces", "lists the workspaces"),
@@ -30,32 +33,32 @@ const OF_THE_WHOLE_INSTANCE: &[(&str, &str)] = &[
 ];
 
 pub async fn nothing_is_seen_or_changed_from_another_workspace(test_store: TestStore) {
-    let boundary = Boundary::of(World::pipeline(test_store).await).await;
+    let both = TwoWorkspaces::of(World::pipeline(test_store).await).await;
 
-    control(&boundary).await;
-    poll(&boundary, &["m1", "m2", "m3", "m4", "m5"]).await;
-    succeed(&boundary, "m1").await;
-    fail(&boundary, "m2").await;
-    capture(&boundary, "m3").await;
-    park(&boundary, "m4").await;
-    doubt(&boundary, "m5").await;
-    look(&boundary).await;
-    settle(&boundary, "m4").await;
-    set(&boundary).await;
+    control(&both).await;
+    poll(&both, &["m1", "m2", "m3", "m4", "m5"]).await;
+    succeed(&both, "m1").await;
+    fail(&both, "m2").await;
+    capture(&both, "m3").await;
+    park(&both, "m4").await;
+    doubt(&both, "m5").await;
+    query(&both).await;
+    settle(&both, "m4").await;
+    change_same_names(&both).await;
 
-    let tried = boundary.tried();
-    let untried: BTreeSet<_> = METHODS.iter().filter(|name| !tried.contains(**name)).collect();
-    assert_eq!(untried, OF_THE_WHOLE_INSTANCE.iter().map(|(name, _)| name).collect());
+    let tried = both.tried();
+    let untried: BTreeSet<_> = method_names().filter(|name| !tried.contains(name)).collect();
+    assert_eq!(untried, OF_THE_WHOLE_INSTANCE.iter().map(|(name, _)| *name).collect());
 }
 
 /// What a person does with a workflow.
-async fn control(boundary: &Boundary) {
-    let inside = &boundary.inside;
+async fn control(both: &TwoWorkspaces) {
+    let inside = &both.inside;
     let script = inside.save("mail", "// 1.1", pipeline(), Bump::Minor).await.script.id;
-    boundary.refused(async |world| world.activate(script).await).await;
+    both.refused_outside(async |world| world.activate(script).await).await;
     inside.drain().await;
-    boundary.refused(async |world| world.control(Action::Pause).await).await;
-    boundary.refused(async |world| world.control(Action::Resume).await).await;
+    both.refused_outside(async |world| world.control(Action::Pause).await).await;
+    both.refused_outside(async |world| world.control(Action::Resume).await).await;
     let route = async |world: &World| {
         let params = RouteWorkflow {
             workspace: world.workspace,
@@ -66,47 +69,47 @@ async fn control(boundary: &Boundary) {
         };
         world.store.route_workflow(params).await
     };
-    boundary.refused(route).await;
+    both.refused_outside(route).await;
     inside.advance(seconds(1));
-    boundary.refused(async |world| world.start_session().await).await;
+    both.refused_outside(async |world| world.start_session().await).await;
 }
 
 /// A worker takes a producer's run, keeps it and commits it.
-async fn poll(boundary: &Boundary, mails: &[&str]) {
+async fn poll(both: &TwoWorkspaces, mails: &[&str]) {
     let of_workspace = async |world: &World| {
         let filter = ClaimFilter { workspace: Some(world.workspace), ..ClaimFilter::default() };
         Ok(world.claims_from(ClaimScope::Matching(filter), 1).await)
     };
-    let run = boundary.unseen(of_workspace).await.remove(0);
-    let filter =
-        ClaimFilter { workspace: Some(boundary.inside.workspace), ..ClaimFilter::default() };
+    let run = both.empty_outside(of_workspace).await.remove(0);
+    let filter = ClaimFilter { workspace: Some(both.inside.workspace), ..ClaimFilter::default() };
     let heartbeat = async |world: &World| {
         let (worker, ended) = (worker_info(world.worker, filter.clone()), EndedRuns::default());
-        let claims = vec![claim_by(world, &run)];
+        let claims = vec![claim_as_named_by(world, &run)];
         world.store.heartbeat(Heartbeat { worker, claims, lease: LEASE * 2, ended }).await
     };
     // The worker itself is known already: only its lease is at stake.
     let claims = vec![Claim { fence: 0, ..run.claim }];
-    let worker = worker_info(boundary.inside.worker, filter.clone());
+    let worker = worker_info(both.inside.worker, filter.clone());
     let known = Heartbeat { worker, claims, lease: LEASE, ended: EndedRuns::default() };
-    assert_eq!(boundary.inside.store.heartbeat(known).await.unwrap(), LeaseRenewal::default());
-    boundary.unseen(heartbeat).await;
-    let inputs: Vec<_> = mails.iter().map(|mail| boundary.inside.input(mail)).collect();
+    assert_eq!(both.inside.store.heartbeat(known).await.unwrap(), LeaseRenewal::default());
+    both.empty_outside(heartbeat).await;
+    let inputs: Vec<_> = mails.iter().map(|mail| both.inside.input(mail)).collect();
     let events: Vec<_> = mails
         .iter()
         .zip(&inputs)
         .map(|(mail, input)| NewEvent { caused_by: vec![input.id], ..event("mail", mail) })
         .collect();
     let commit = async |world: &World| {
-        world.commit_producer(&seen_by(world, &run), &inputs, events.clone()).await
+        world.commit_producer(&as_named_by(world, &run), &inputs, events.clone()).await
     };
-    boundary.refused(commit).await;
+    both.refused_outside(commit).await;
 }
 
-/// An effect happens, and says so to a person.
-async fn succeed(boundary: &Boundary, mail: &str) {
-    let (run, mutation) = boundary.mutating(mail).await;
-    boundary.refused(async |world| world.apply(claim_by(world, &run), mutation).await).await;
+/// An effect happens, and a message tells a person.
+async fn succeed(both: &TwoWorkspaces, mail: &str) {
+    let (run, mutation) = both.mutating(mail).await;
+    both.refused_outside(async |world| world.apply(claim_as_named_by(world, &run), mutation).await)
+        .await;
     let tell = async |world: &World| {
         let params = ScriptMessage {
             workspace: world.workspace,
@@ -117,97 +120,100 @@ async fn succeed(boundary: &Boundary, mail: &str) {
         };
         world.store.add_message(params).await
     };
-    boundary.refused(tell).await;
+    both.refused_outside(tell).await;
     let is_told = async |world: &World| world.store.has_message(world.workspace, mutation).await;
-    boundary.unseen(is_told).await;
-    let commit = async |world: &World| world.commit(&seen_by(world, &run), Vec::new()).await;
-    boundary.refused(commit).await;
+    both.empty_outside(is_told).await;
+    let commit = async |world: &World| world.commit(&as_named_by(world, &run), Vec::new()).await;
+    both.refused_outside(commit).await;
 }
 
 /// An effect is refused, and another run stops before it has one.
-async fn fail(boundary: &Boundary, mail: &str) {
-    let (run, mutation) = boundary.mutating(mail).await;
+async fn fail(both: &TwoWorkspaces, mail: &str) {
+    let (run, mutation) = both.mutating(mail).await;
     let fail = async |world: &World| {
-        world.fail(claim_by(world, &run), mutation, FailureClass::Network).await
+        world.fail(claim_as_named_by(world, &run), mutation, FailureClass::Network).await
     };
-    boundary.refused(fail).await;
-    boundary.inside.control(Action::Pause).await.unwrap();
-    boundary.inside.control(Action::Resume).await.unwrap();
-    let run = boundary.reserve(mail).await;
-    let stop =
-        async |world: &World| world.stop(&seen_by(world, &run), None, FailureClass::Network).await;
-    boundary.refused(stop).await;
-    boundary.inside.control(Action::Pause).await.unwrap();
-    boundary.inside.control(Action::Resume).await.unwrap();
+    both.refused_outside(fail).await;
+    both.inside.control(Action::Pause).await.unwrap();
+    both.inside.control(Action::Resume).await.unwrap();
+    let run = both.reserve(mail).await;
+    let stop = async |world: &World| {
+        world.stop(&as_named_by(world, &run), None, FailureClass::Network).await
+    };
+    both.refused_outside(stop).await;
+    both.inside.control(Action::Pause).await.unwrap();
+    both.inside.control(Action::Resume).await.unwrap();
 }
 
-/// An effect is only rehearsed.
-async fn capture(boundary: &Boundary, mail: &str) {
-    let (run, _) = boundary.mutating(mail).await;
+/// An effect is captured by a dry run.
+async fn capture(both: &TwoWorkspaces, mail: &str) {
+    let (run, _) = both.mutating(mail).await;
     let capture = async |world: &World| {
-        let params = CaptureMutation { claim: claim_by(world, &run), result: json!({}) };
+        let params = CaptureMutation { claim: claim_as_named_by(world, &run), result: json!({}) };
         world.store.capture_mutation(params).await
     };
-    boundary.refused(capture).await;
-    boundary.inside.commit(&run, Vec::new()).await.unwrap();
+    both.refused_outside(capture).await;
+    both.inside.commit(&run, Vec::new()).await.unwrap();
 }
 
-/// An event is taken out of the way.
-async fn park(boundary: &Boundary, mail: &str) {
+/// An event is parked.
+async fn park(both: &TwoWorkspaces, mail: &str) {
     for _ in 0..5 {
-        boundary.inside.reserve(&[mail]).await;
-        boundary.inside.crash().await;
+        both.inside.reserve(&[mail]).await;
+        both.inside.crash().await;
     }
-    assert_eq!(boundary.inside.event("mail", mail).await.status, EventStatus::Parked);
+    assert_eq!(both.inside.event("mail", mail).await.status, EventStatus::Parked);
 }
 
 /// An effect is in doubt, looked up in vain, and settled by a person.
-async fn doubt(boundary: &Boundary, mail: &str) {
-    let (run, mutation) = boundary.mutating(mail).await;
+async fn doubt(both: &TwoWorkspaces, mail: &str) {
+    let (run, mutation) = both.mutating(mail).await;
     let doubt = async |world: &World| {
-        let (claim, failure) = (claim_by(world, &run), Failure::network("the answer was lost"));
+        let (claim, failure) =
+            (claim_as_named_by(world, &run), Failure::network("the answer was lost"));
         let looked_up = Some(std::time::Duration::ZERO);
         world.store.doubt_mutation(DoubtMutation { claim, mutation, failure, looked_up }).await
     };
-    boundary.refused(doubt).await;
+    both.refused_outside(doubt).await;
     let claim = async |world: &World| {
         let of = Some((world.workspace, world.workflow));
         world.store.claim_lookups(ClaimLookups { of, limit: 10, time: seconds(60) }).await
     };
-    let attempt = boundary.unseen(claim).await[0].mutation.reconcile_attempts;
+    let attempt = both.empty_outside(claim).await[0].mutation.reconcile_attempts;
     let find = async |world: &World, finding| {
         let workspace = world.workspace;
         world.store.settle_lookup(SettleLookup { workspace, mutation, attempt, finding }).await
     };
-    let found = find(&boundary.outside, LookupResult::Applied(json!({}))).await;
+    let found = find(&both.outside, LookupResult::Applied(json!({}))).await;
     assert!(matches!(found, Err(StoreError::NotFound { .. })), "{found:?}");
     let in_vain = || LookupResult::Unknown(Failure::network("no answer"));
-    boundary.refused(async |world| find(world, in_vain()).await).await;
-    boundary.refused(async |world| world.resolve(mutation, ResolutionKind::Happened).await).await;
-    let run = boundary.take("record").await;
-    boundary.inside.commit(&run, Vec::new()).await.unwrap();
+    both.refused_outside(async |world| find(world, in_vain()).await).await;
+    both.refused_outside(async |world| world.resolve(mutation, ResolutionKind::Happened).await)
+        .await;
+    let run = both.take("record").await;
+    both.inside.commit(&run, Vec::new()).await.unwrap();
 }
 
-/// A person decides about the event that was taken out of the way.
-async fn settle(boundary: &Boundary, mail: &str) {
-    let event = boundary.inside.event("mail", mail).await.id;
+/// A person decides about the parked event.
+async fn settle(both: &TwoWorkspaces, mail: &str) {
+    let event = both.inside.event("mail", mail).await.id;
     let settle = async |world: &World| {
         let (actor, reason) = ("ada".to_owned(), None);
-        let (workspace, fate) = (world.workspace, ParkedEventAction::Skip);
-        world.store.settle_event(SettleEvent { workspace, event, fate, actor, reason }).await
+        let (workspace, action) = (world.workspace, ParkedEventAction::Skip);
+        world.store.settle_event(SettleEvent { workspace, event, action, actor, reason }).await
     };
-    boundary.refused(settle).await;
+    both.refused_outside(settle).await;
 }
 
-/// What bears the name of the workspace itself is that of each workspace.
-async fn set(boundary: &Boundary) {
+/// Scripts and limits of the same name are separate in each workspace.
+async fn change_same_names(both: &TwoWorkspaces) {
     let save = async |world: &World| {
         world.save("mail", "// another", pipeline(), Bump::Major).await;
         Ok(())
     };
-    boundary.apart(save).await;
+    both.separate_outside(save).await;
     let limit = async |world: &World| set_limit(world, "b.example").await;
-    boundary.apart(limit).await;
+    both.separate_outside(limit).await;
 }
 
 async fn set_limit(world: &World, host: &str) -> Result<()> {
@@ -220,69 +226,72 @@ async fn set_limit(world: &World, host: &str) -> Result<()> {
     world.store.set_limit(params).await
 }
 
-/// Everything can be looked at inside, and nothing outside.
-async fn look(boundary: &Boundary) {
-    set_limit(&boundary.inside, "a.example").await.unwrap();
-    look_at_workspace(boundary).await;
-    look_at_workflow(boundary).await;
-    look_at_things(boundary).await;
+/// Everything can be read inside, and nothing outside.
+async fn query(both: &TwoWorkspaces) {
+    set_limit(&both.inside, "a.example").await.unwrap();
+    read_workspace(both).await;
+    read_workflow(both).await;
+    read_things(both).await;
 }
 
-async fn look_at_workspace(boundary: &Boundary) {
-    boundary.unseen(async |world| world.store.workflows(world.workspace).await).await;
-    boundary.unseen(async |world| world.store.limits(world.workspace).await).await;
-    boundary.unseen(async |world| world.store.workers(Some(world.workspace)).await).await;
-    boundary.unseen(async |world| world.store.notifications(world.workspace).await).await;
-    boundary.refused(async |world| world.store.find_workflow(world.workspace, "mail").await).await;
+async fn read_workspace(both: &TwoWorkspaces) {
+    both.empty_outside(async |world| world.store.all_workflows(world.workspace).await).await;
+    both.empty_outside(async |world| world.store.limits(world.workspace).await).await;
+    both.empty_outside(async |world| world.store.workers(Some(world.workspace)).await).await;
+    both.empty_outside(async |world| world.store.all_notifications(world.workspace).await).await;
+    both.refused_outside(async |world| world.store.find_workflow(world.workspace, "mail").await)
+        .await;
 }
 
-async fn look_at_workflow(boundary: &Boundary) {
+async fn read_workflow(both: &TwoWorkspaces) {
     let looks = async |World { store, workspace, workflow, .. }: &World| {
         store.overview(*workspace, *workflow).await
     };
-    boundary.refused(looks).await;
+    both.refused_outside(looks).await;
     let looks = async |World { store, workspace, workflow, .. }: &World| {
         Ok((
-            store.scripts(*workspace, *workflow).await?.len(),
+            store.all_scripts(*workspace, *workflow).await?.len(),
             store.handlers(*workspace, *workflow).await?.len(),
-            store.inputs(*workspace, *workflow).await?.len(),
-            store.mutations(*workspace, *workflow).await?.len(),
-            store.journal(*workspace, *workflow).await?.len(),
-            store.journal_for(*workspace, *workflow, &workflow.to_string()).await?.len(),
+            store.all_inputs(*workspace, *workflow).await?.len(),
+            store.all_mutations(*workspace, *workflow).await?.len(),
+            store.all_journal(*workspace, *workflow).await?.len(),
+            store.all_journal_for(*workspace, *workflow, &workflow.to_string()).await?.len(),
         ))
     };
-    let found = boundary.unseen(looks).await;
+    let found = both.empty_outside(looks).await;
     assert!(found.0 > 0 && found.1 > 0 && found.2 > 0, "{found:?}");
     assert!(found.3 > 0 && found.4 > 0 && found.5 > 0, "{found:?}");
-    boundary.unseen(async |world| world.store.events(all_events(world)).await).await;
+    both.empty_outside(async |world| world.store.all_events(all_events(world)).await).await;
     let all_runs = async |World { store, workspace, workflow, .. }: &World| {
         let (workspace, workflow) = (*workspace, *workflow);
-        store.runs(RunFilter { workspace, workflow, session: None, limit: 100 }).await
+        store
+            .all_runs(RunFilter { workspace, workflow, session: None, page: Page::first(100) })
+            .await
     };
-    boundary.unseen(all_runs).await;
+    both.empty_outside(all_runs).await;
     let key = async |world: &World| {
         world.store.find_input(world.input_key(["Mail", "message", "m1"])).await
     };
-    boundary.unseen(key).await;
+    both.empty_outside(key).await;
 }
 
-async fn look_at_things(boundary: &Boundary) {
-    let inside = &boundary.inside;
+async fn read_things(both: &TwoWorkspaces) {
+    let inside = &both.inside;
     let mutation =
-        inside.store.mutations(inside.workspace, inside.workflow).await.unwrap().remove(0);
+        inside.store.all_mutations(inside.workspace, inside.workflow).await.unwrap().remove(0);
     let run = inside.run(mutation.handler_run_id).await;
     let (event, input) = (inside.event("mail", "m1").await.id, mutation.inputs[0]);
     let (workflow, script, session) = (inside.workflow, run.script_id, run.session_id);
-    let notice = inside.store.notifications(inside.workspace).await.unwrap()[0].id;
+    let notice = inside.store.all_notifications(inside.workspace).await.unwrap()[0].id;
     let (run, mutation) = (run.id, mutation.id);
 
-    boundary.refused(async |world| world.store.script(world.workspace, script).await).await;
-    boundary.refused(async |world| world.store.event(world.workspace, event).await).await;
-    boundary.refused(async |world| world.store.input(world.workspace, input).await).await;
-    boundary.refused(async |world| world.store.mutation(world.workspace, mutation).await).await;
-    boundary.refused(async |world| world.store.run(world.workspace, run).await).await;
-    boundary.refused(async |world| world.store.session(world.workspace, session).await).await;
-    boundary.unseen(async |world| world.store.logs(logs_of(world, run)).await).await;
+    both.refused_outside(async |world| world.store.script(world.workspace, script).await).await;
+    both.refused_outside(async |world| world.store.event(world.workspace, event).await).await;
+    both.refused_outside(async |world| world.store.input(world.workspace, input).await).await;
+    both.refused_outside(async |world| world.store.mutation(world.workspace, mutation).await).await;
+    both.refused_outside(async |world| world.store.run(world.workspace, run).await).await;
+    both.refused_outside(async |world| world.store.session(world.workspace, session).await).await;
+    both.empty_outside(async |world| world.store.all_logs(logs_of(world, run)).await).await;
     for (id, expected) in [
         (workflow.to_string(), AnyId::Workflow(workflow)),
         (script.to_string(), AnyId::Script(script)),
@@ -294,27 +303,27 @@ async fn look_at_things(boundary: &Boundary) {
         (notice.to_string(), AnyId::Notification(notice)),
     ] {
         let resolve = async |world: &World| world.store.resolve_id(world.workspace, &id).await;
-        assert_eq!(boundary.refused(resolve).await, expected);
+        assert_eq!(both.refused_outside(resolve).await, expected);
     }
 }
 
-pub async fn what_a_foreign_worker_knows_too_late_is_no_evidence(test_store: TestStore) {
-    let boundary = Boundary::of(World::with_mails(test_store, &["m1"]).await).await;
-    let (run, mutation) = boundary.inside.mutating(&["m1"]).await;
-    boundary.inside.crash().await;
-    let before = everything(&boundary.inside).await;
+pub async fn a_late_answer_from_another_workspace_is_no_evidence(test_store: TestStore) {
+    let both = TwoWorkspaces::of(World::with_mails(test_store, &["m1"]).await).await;
+    let (run, mutation) = both.inside.mutating(&["m1"]).await;
+    both.inside.crash().await;
+    let before = everything_visible(&both.inside).await;
 
-    let claim = claim_by(&boundary.outside, &run);
+    let claim = claim_as_named_by(&both.outside, &run);
     let answers = [
-        boundary.outside.apply(claim, mutation).await,
-        boundary.outside.fail(claim, mutation, FailureClass::Logic).await,
-        boundary.outside.doubt(claim, mutation).await,
+        both.outside.apply(claim, mutation).await,
+        both.outside.fail(claim, mutation, FailureClass::Logic).await,
+        both.outside.doubt(claim, mutation).await,
     ];
 
     for answer in answers {
         assert!(matches!(answer, Err(StoreError::ClaimLost { .. })), "{answer:?}");
     }
-    assert_eq!(everything(&boundary.inside).await, before);
+    assert_eq!(everything_visible(&both.inside).await, before);
 }
 
 pub async fn a_message_is_of_the_workflow_whose_mutation_sends_it(test_store: TestStore) {
@@ -332,5 +341,5 @@ pub async fn a_message_is_of_the_workflow_whose_mutation_sends_it(test_store: Te
     let refused = other.store.add_message(params).await;
 
     assert!(matches!(refused, Err(StoreError::NotFound { what: "mutation", .. })), "{refused:?}");
-    assert_eq!(world.notices().await, []);
+    assert_eq!(world.open_notifications().await, []);
 }

@@ -9,11 +9,6 @@ use windlass_core::{
     ManualClock, MutationId, MutationStatus, Phase, ResolutionKind, RunId, ScriptId, WorkerId,
     WorkflowId, WorkspaceId,
 };
-
-pub use crate::builders::{
-    commit_consumer_of, commit_of, event, event_with, failure, log, lone_consumer, manifest,
-    pipeline, policy, reservation, resolution, seconds, start, worker_info,
-};
 use windlass_store::{
     ActivateScript, ApplyMutation, BeginMutation, Bump, CheckpointPrepare, Claim, ClaimFilter,
     ClaimLookups, ClaimRuns, ClaimScope, ClaimedRun, CommitConsumer, CommitProducer, Committed,
@@ -21,6 +16,11 @@ use windlass_store::{
     LeaseRenewal, Mutation, NewEvent, NewInput, RecoverRuns, RecoveredRun, Reservation,
     ResolveMutation, Result, SaveScript, SavedScript, Session, SettleLookup, SharedStore,
     StartSession, StopRun, Workflow,
+};
+
+pub use crate::builders::{
+    commit_consumer_of, commit_of, event, event_with, failure, log, lone_consumer, manifest,
+    pipeline, policy, reservation, resolution, seconds, start, worker_info,
 };
 
 /// How long the tests' workers hold a run.
@@ -163,10 +163,10 @@ impl World {
 
     /// The world's worker lives; what it still holds.
     pub async fn heartbeat(&self, claims: &[Claim]) -> Vec<RunId> {
-        self.beats(claims).await.renewed
+        self.renew(claims).await.renewed
     }
 
-    pub async fn beats(&self, claims: &[Claim]) -> LeaseRenewal {
+    pub async fn renew(&self, claims: &[Claim]) -> LeaseRenewal {
         let worker = worker_info(self.worker, ClaimFilter::default());
         let (claims, ended) = (claims.to_vec(), EndedRuns { done: 3, failed: 1 });
         self.store.heartbeat(Heartbeat { worker, claims, lease: LEASE, ended }).await.unwrap()
@@ -191,13 +191,13 @@ impl World {
             if run.state.kind == HandlerKind::Producer {
                 self.commit_producer(&run, &[], Vec::new()).await.unwrap();
             } else {
-                self.look(&run).await;
+                self.find_nothing(&run).await;
             }
         }
     }
 
     /// Lets a consumer's run find nothing.
-    pub async fn look(&self, run: &ClaimedRun) {
+    pub async fn find_nothing(&self, run: &ClaimedRun) {
         self.prepare(run, Vec::new()).await.unwrap();
         self.commit(run, Vec::new()).await.unwrap();
     }

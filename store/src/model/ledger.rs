@@ -16,16 +16,16 @@ pub struct Event {
     pub topic: String,
     /// The script's id for it, unique in the topic.
     pub message_id: String,
-    /// Where it stands.
+    /// Its status.
     pub status: EventStatus,
     /// Counts the times it became pending.
     #[serde(rename = "attempt")]
     pub attempt_number: u32,
-    /// How often a run that had it was lost or failed by itself.
+    /// How often a run that had reserved it was lost or failed.
     pub blamed: u32,
-    /// How the last of them did.
+    /// How the last of them was lost or failed.
     pub blamed_for: Option<String>,
-    /// What it says.
+    /// The payload.
     pub payload: Value,
     /// The run that reserved, consumed or skipped it.
     pub reserved_by_run_id: Option<RunId>,
@@ -44,10 +44,10 @@ pub struct Input {
     pub workflow_id: WorkflowId,
     /// The connector it came from.
     pub source: String,
-    /// What it is there.
+    /// Its type in that connector.
     #[serde(rename = "type")]
     pub input_type: String,
-    /// What it is called there.
+    /// Its id in that connector.
     pub external_id: String,
     /// What a person recognises it by.
     pub title: String,
@@ -93,9 +93,9 @@ pub struct Mutation {
     pub params_digest: String,
     /// Where the effect would be seen.
     pub target: String,
-    /// The same for the same question: consumer, tool, input and events.
+    /// The same for the same consumer, tool, input and events.
     pub operation_id: String,
-    /// What the provider was given to recognise a repetition.
+    /// The key by which the provider recognises a repetition.
     pub idempotency_key: String,
     /// What is known of the effect.
     pub status: MutationStatus,
@@ -109,7 +109,7 @@ pub struct Mutation {
     pub reconcilable: bool,
     /// How often it was looked up.
     pub reconcile_attempts: u32,
-    /// When it is looked up next.
+    /// When it will be looked up again.
     pub next_reconcile_at: Option<Timestamp>,
     /// Who settled a doubt.
     pub resolved_by: Option<ResolvedBy>,

@@ -92,7 +92,7 @@ pub struct Session {
 pub struct LogEntry {
     /// Its place in the run's log, from 1.
     pub seq: u32,
-    /// How loud.
+    /// The level.
     pub level: LogLevel,
     /// The text.
     pub message: String,
@@ -116,7 +116,7 @@ pub struct Claim {
 /// A run that a worker has just taken, with all that driving it needs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClaimedRun {
-    /// The right to write.
+    /// The claim, which is the right to write.
     pub claim: Claim,
     /// Where the run stands.
     pub state: RunState,

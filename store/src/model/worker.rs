@@ -3,7 +3,7 @@
 use serde::Serialize;
 use windlass_core::{RunId, Timestamp, WorkerId, WorkspaceId};
 
-/// A process that works, as it last said itself.
+/// A worker, as of its last heartbeat.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Worker {
     /// Its id.
@@ -16,7 +16,7 @@ pub struct Worker {
     pub pid: i64,
     /// Which version of the program.
     pub version: String,
-    /// Of the runs that ask for a label, it takes those that ask for one of these.
+    /// Of the runs with a label, it takes those with one of these.
     pub labels: Vec<String>,
     /// How many runs it drives at a time.
     pub slots: u32,
@@ -32,12 +32,12 @@ pub struct Worker {
     pub last_heartbeat_at: Timestamp,
 }
 
-/// What a worker holds that has just said that it lives. Whatever is in neither list was lost.
+/// The runs that a worker still has after a heartbeat. A run that is in neither list was lost.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LeaseRenewal {
     /// Their leases are renewed.
     pub renewed: Vec<RunId>,
-    /// They are still the worker's, but somebody else has just locked them, and their leases end when they would have.
+    /// They are still the worker's, but another transaction has just locked them: their leases are not renewed.
     pub busy: Vec<RunId>,
 }
 

@@ -13,7 +13,7 @@ use super::ledger::Mutation;
 use super::run::{Run, Session};
 use super::worker::Limit;
 
-/// What keeps workflows apart.
+/// A workspace: workflows of different workspaces do not see each other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Workspace {
     /// Its id.
@@ -49,13 +49,13 @@ pub struct Workflow {
     pub active_script_id: Option<ScriptId>,
     /// The label that a worker must have to take its runs.
     pub label: Option<String>,
-    /// How its runs stand to others: higher is sooner.
+    /// The priority of its runs: higher is sooner.
     pub priority: i32,
     /// Network failures in a row.
     pub transient_failures: u32,
     /// Until when it waits because of them.
     pub backoff_until: Option<Timestamp>,
-    /// When it is looked at next, while it has no open run.
+    /// When its next run is due, while it has no open run.
     pub due_at: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
@@ -82,7 +82,7 @@ pub struct ScriptVersion {
     pub manifest: Manifest,
     /// What it may call.
     pub grant: Grant,
-    /// What its author said of it.
+    /// The author's comment.
     pub comment: String,
     /// When it was saved.
     pub created_at: Timestamp,
@@ -96,7 +96,7 @@ impl ScriptVersion {
     }
 }
 
-/// What saving a script came to.
+/// The result of saving a script.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SavedScript {
     /// The version.
@@ -104,7 +104,7 @@ pub struct SavedScript {
     /// Whether it is new; the same text as the newest version makes none.
     pub is_new: bool,
 }
-/// What is kept of one handler between its runs.
+/// The state of one handler between its runs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct HandlerState {
     /// Producer or consumer.
@@ -125,7 +125,7 @@ pub struct HandlerState {
     pub last_run_at: Option<Timestamp>,
 }
 
-/// A workflow with everything that its status page says.
+/// A workflow with everything that its status page shows.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct WorkflowOverview {
     /// The workflow.
@@ -143,7 +143,7 @@ pub struct WorkflowOverview {
     pub open_run: Option<Run>,
     /// The run that stopped it.
     pub stopped_by: Option<Run>,
-    /// Until when its consumers wait, because it made as many mutations as an hour may have; may be over.
+    /// Until when its consumers wait because the limit of mutations per hour is reached; may be in the past.
     pub effects_paused_until: Option<Timestamp>,
     /// The limits on what its runs have in common with others, by key.
     pub limits: Vec<Limit>,
@@ -168,6 +168,6 @@ pub struct EventCounts {
     pub consumed: u32,
     /// Skipped by a person.
     pub skipped: u32,
-    /// Taken out of the way.
+    /// Set aside after repeated failures.
     pub parked: u32,
 }

@@ -25,8 +25,8 @@ use crate::schema::{events, handler_runs, handler_state, subscriptions, topics, 
 
 /// Enqueues the next run of workflows that are due.
 #[derive(Clone, Copy)]
-pub(super) struct EnqueueDue {
-    pub(super) limit: u32,
+pub(in super::super) struct EnqueueDue {
+    pub(in super::super) limit: u32,
 }
 
 impl Operation for EnqueueDue {

@@ -37,7 +37,7 @@ impl Operation for SettleEvent {
                 hint: "only a parked event is put back or skipped".to_owned(),
             });
         }
-        let (status, action) = match self.fate {
+        let (status, action) = match self.action {
             ParkedEventAction::PutBack => (EventStatus::Pending, "event.put_back"),
             ParkedEventAction::Skip => (EventStatus::Skipped, "event.skipped"),
         };

@@ -22,7 +22,7 @@ macro_rules! insert_all {
 }
 
 mod activate;
-mod advance;
+pub(super) mod advance;
 mod claim;
 mod commit;
 mod control;
@@ -50,9 +50,8 @@ mod route;
 mod script;
 mod sessions;
 mod stop;
-mod store;
-mod worker;
-mod workspace;
+pub(super) mod worker;
+pub(super) mod workspace;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

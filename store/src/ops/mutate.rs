@@ -120,7 +120,7 @@ pub(in super::super) enum Recorded {
 
 impl Recorded {
     /// The result for the worker: an error if its claim is lost. The transaction is committed either way, to keep the evidence.
-    pub(super) fn require_in_time(self) -> Result<()> {
+    pub(in super::super) fn require_in_time(self) -> Result<()> {
         match self {
             Self::InTime => Ok(()),
             Self::Late(run) => Err(StoreError::ClaimLost { run }),

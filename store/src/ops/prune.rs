@@ -22,7 +22,7 @@ use windlass_core::{RecordKind, Timestamp, WorkflowId};
 use super::dialect::{self, RunQueryDsl};
 use super::{BATCH, Operation, Tx};
 use crate::error::Result;
-use crate::params::{Prune, PruneCursor, Pruned};
+use crate::params::{Prune, PruneCursor, PruneStep};
 use crate::rows::{At, Db};
 use crate::schema::instance;
 
@@ -49,9 +49,9 @@ impl Operation for BeginPruning {
 }
 
 impl Operation for Prune {
-    type Output = Pruned;
+    type Output = PruneStep;
 
-    async fn run(self, tx: &Tx<'_>) -> Result<Pruned> {
+    async fn run(self, tx: &Tx<'_>) -> Result<PruneStep> {
         step(tx, &self, Mode::Remove).await
     }
 }
@@ -61,9 +61,9 @@ impl Operation for Prune {
 pub(in super::super) struct Prunable(pub(in super::super) Prune);
 
 impl Operation for Prunable {
-    type Output = Pruned;
+    type Output = PruneStep;
 
-    async fn run(self, tx: &Tx<'_>) -> Result<Pruned> {
+    async fn run(self, tx: &Tx<'_>) -> Result<PruneStep> {
         step(tx, &self.0, Mode::Count).await
     }
 }
@@ -110,9 +110,9 @@ impl RemovedUntil {
     }
 }
 
-async fn step(tx: &Tx<'_>, params: &Prune, mode: Mode) -> Result<Pruned> {
+async fn step(tx: &Tx<'_>, params: &Prune, mode: Mode) -> Result<PruneStep> {
     let Some(cutoff) = params.retention.of(params.kind).cutoff(tx.now) else {
-        return Ok(Pruned::default());
+        return Ok(PruneStep::default());
     };
     let removed = RemovedUntil::new(params, mode, tx.now);
     let step = Step { mode, params, cutoff: At(cutoff), removed };
@@ -135,10 +135,10 @@ impl Step<'_> {
     }
 
     /// The result of a step that read `n_read` records, the last of them at `last`.
-    fn pruned(&self, count: usize, n_read: usize, last: Option<PruneCursor>) -> Pruned {
+    fn pruned(&self, count: usize, n_read: usize, last: Option<PruneCursor>) -> PruneStep {
         let is_full = u32::try_from(n_read).is_ok_and(|n| n >= self.params.limit);
         let count = u64::try_from(count).unwrap_or(u64::MAX);
-        Pruned { count, next: last.filter(|_| is_full) }
+        PruneStep { count, next: last.filter(|_| is_full) }
     }
 
     /// Locks the workflows until the transaction ends and returns those that were free; to count, returns all.

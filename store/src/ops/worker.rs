@@ -110,8 +110,8 @@ async fn renew(
 
 /// Hands back the runs of a worker that stops.
 #[derive(Clone, Copy)]
-pub(super) struct DeregisterWorker {
-    pub(super) worker: WorkerId,
+pub(in super::super) struct DeregisterWorker {
+    pub(in super::super) worker: WorkerId,
 }
 
 impl Operation for DeregisterWorker {

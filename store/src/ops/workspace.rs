@@ -11,8 +11,8 @@ use crate::schema::workspaces;
 
 /// Finds the workspace of a name, or creates it.
 #[derive(Clone)]
-pub(super) struct EnsureWorkspace {
-    pub(super) name: String,
+pub(in super::super) struct EnsureWorkspace {
+    pub(in super::super) name: String,
 }
 
 impl Operation for EnsureWorkspace {

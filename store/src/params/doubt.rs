@@ -57,7 +57,7 @@ pub struct ClaimLookups {
     pub time: Duration,
 }
 
-/// Writes what looking an effect up came to.
+/// Writes the result of looking an effect up.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SettleLookup {
     /// The workspace.
@@ -77,18 +77,18 @@ pub struct SettleEvent {
     pub workspace: WorkspaceId,
     /// The event.
     pub event: EventId,
-    /// What becomes of it.
-    pub fate: ParkedEventAction,
+    /// What is done with it.
+    pub action: ParkedEventAction,
     /// Who.
     pub actor: String,
     /// Why.
     pub reason: Option<String>,
 }
 
-/// What becomes of a parked event.
+/// What is done with a parked event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ParkedEventAction {
-    /// It is pending again, and blamed for nothing.
+    /// It is pending again, and the count of its failures begins anew.
     PutBack,
     /// It leaves the queue unprocessed.
     Skip,

@@ -17,7 +17,7 @@ pub struct Prune {
     pub limit: u32,
 }
 
-/// How far a walk has come.
+/// Where a step of a walk ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PruneCursor {
     /// When the last record that was looked at was over.
@@ -26,9 +26,9 @@ pub struct PruneCursor {
     pub(crate) id: String,
 }
 
-/// What a step came to.
+/// The result of a step.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Pruned {
+pub struct PruneStep {
     /// How many records were removed, or would be.
     pub count: u64,
     /// Where the next step begins; none where this was the last.

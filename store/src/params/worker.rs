@@ -6,7 +6,7 @@ use windlass_core::{LimitKey, RunLimit, WorkerId, WorkflowId, WorkspaceId};
 
 use crate::model::Claim;
 
-/// A process that works.
+/// A worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkerInfo {
     /// Its id: no other process has it.
@@ -28,18 +28,18 @@ pub struct WorkerInfo {
 pub struct ClaimFilter {
     /// Those of this workspace only.
     pub workspace: Option<WorkspaceId>,
-    /// Of the runs that ask for a label, those that ask for one of these. Runs that ask for none are taken by any worker.
+    /// Of the runs with a label, those with one of these. Runs without a label are taken by any worker.
     pub labels: Vec<String>,
 }
 
-/// A worker says that it lives, and renews its leases.
+/// A worker tells that it is alive, and renews its leases.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Heartbeat {
     /// Who.
     pub worker: WorkerInfo,
-    /// What it holds.
+    /// The claims that it renews.
     pub claims: Vec<Claim>,
-    /// How long it holds that, from now.
+    /// How long the leases last, from now.
     pub lease: Duration,
     /// What it has ended since it started.
     pub ended: EndedRuns,
@@ -72,7 +72,7 @@ pub struct ClaimRuns {
 pub enum ClaimScope {
     /// All that a worker takes.
     Matching(ClaimFilter),
-    /// The one of a workflow, whatever it asks for.
+    /// The one of a workflow, whatever its label.
     Workflow(WorkspaceId, WorkflowId),
 }
 
@@ -85,7 +85,7 @@ pub struct RecoverRuns {
     pub limit: u32,
 }
 
-/// Says which workers may take a workflow's runs, and how those stand to others.
+/// Says which workers may take a workflow's runs, and which priority the runs have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouteWorkflow {
     /// The workspace.
@@ -100,7 +100,7 @@ pub struct RouteWorkflow {
     pub actor: String,
 }
 
-/// Sets or takes away a limit on what runs of a workspace have in common.
+/// Sets or removes a limit on what runs of a workspace have in common.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetLimit {
     /// The workspace.

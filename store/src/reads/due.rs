@@ -21,7 +21,11 @@ use crate::rows::{At, Db};
 use crate::schema::{handler_runs, mutations, workflows};
 
 /// When there is work for a worker that claims such runs.
-pub(super) async fn agenda(conn: &Conn, now: Timestamp, filter: &ClaimFilter) -> Result<Agenda> {
+pub(in super::super) async fn agenda(
+    conn: &Conn,
+    now: Timestamp,
+    filter: &ClaimFilter,
+) -> Result<Agenda> {
     // Each reads the first entry of an index.
     let workflow = workflows::table
         .filter(workflows::due_at.is_not_null())

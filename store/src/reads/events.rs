@@ -5,8 +5,10 @@ use windlass_core::{EventId, EventStatus, WorkspaceId};
 
 use super::dialect::{Conn, RunQueryDsl};
 use crate::error::{Result, StoreError};
-use crate::literals::IsPending;
+use crate::keyset::EventsAfter;
+use crate::literals::{IsParked, IsPending};
 use crate::model::Event;
+use crate::page::{EventCursor, Listed, Position};
 use crate::params::EventFilter;
 use crate::rows::{Db, EventRow};
 use crate::schema::{events, topics};
@@ -14,13 +16,17 @@ use crate::tenant::in_workspace;
 
 diesel::alias!(topics as named: Named);
 
-/// Events, oldest first. Those of a topic that are pending are found without a look at any that are over.
-pub(super) async fn events(conn: &Conn, filter: &EventFilter) -> Result<Vec<Event>> {
+/// Events, oldest first. Pending events of a topic, and parked ones, are read through an index of their own, whatever is over. For
+/// another status the events are read in their order, and those of other statuses passed over.
+pub(in super::super) async fn events(
+    conn: &Conn,
+    filter: &EventFilter,
+) -> Result<Listed<Event, EventCursor>> {
     let mut query = events::table
         .inner_join(topics::table)
         .select((EventRow::as_select(), topics::name))
         .order((events::created_at, events::id))
-        .limit(i64::from(filter.limit))
+        .limit(filter.page.n_rows())
         .into_boxed();
     match &filter.topic {
         None => {
@@ -41,13 +47,18 @@ pub(super) async fn events(conn: &Conn, filter: &EventFilter) -> Result<Vec<Even
     match filter.status {
         None => {}
         Some(EventStatus::Pending) => query = query.filter(IsPending),
+        Some(EventStatus::Parked) => query = query.filter(IsParked),
         Some(status) => query = query.filter(events::status.eq(Db(status))),
     }
     if let Some(message_ids) = &filter.message_ids {
         query = query.filter(events::message_id.eq_any(message_ids));
     }
+    if let Some(after) = &filter.page.after {
+        query = query.filter(EventsAfter::from(after));
+    }
     let found: Vec<(EventRow, String)> = query.load(conn).await?;
-    Ok(found.into_iter().map(|(row, topic)| row.into_event(topic)).collect())
+    let position = |(row, _): &(EventRow, String)| Position { at: row.created_at.0, id: row.id.0 };
+    Ok(filter.page.of(found, position, |(row, topic)| row.into_event(topic)))
 }
 
 /// One event.

@@ -16,7 +16,7 @@ use crate::schema::{
 use crate::store::AnyId;
 
 /// The workflow of that name, or whose id begins so.
-pub(super) async fn find_workflow(
+pub(in super::super) async fn find_workflow(
     conn: &Conn,
     workspace: WorkspaceId,
     name_or_id: &str,
@@ -36,7 +36,11 @@ pub(super) async fn find_workflow(
 }
 
 /// What an id, or the beginning of one, stands for in a workspace.
-pub(super) async fn resolve_id(conn: &Conn, workspace: WorkspaceId, prefix: &str) -> Result<AnyId> {
+pub(in super::super) async fn resolve_id(
+    conn: &Conn,
+    workspace: WorkspaceId,
+    prefix: &str,
+) -> Result<AnyId> {
     let mut found = Vec::new();
     macro_rules! look_in {
         ($table:ident, $id:ty, $kind:path) => {

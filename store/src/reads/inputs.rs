@@ -6,48 +6,60 @@ use diesel::dsl::{count, count_star, exists, not};
 use diesel::prelude::*;
 use windlass_core::{EventStatus, InputId, WorkflowId, WorkspaceId};
 
+use super::BATCH;
 use super::dialect::{Conn, RunQueryDsl};
 use crate::error::{Result, StoreError};
+use crate::keyset::InputsAfter;
 use crate::model::{Input, InputStatus};
+use crate::page::{InputCursor, Listed, Page, Position};
 use crate::params::InputKey;
 use crate::rows::{Db, InputRow};
 use crate::schema::{event_inputs, events, inputs};
 use crate::tenant::in_workspace;
 
 /// A workflow's inputs, oldest first.
-pub(super) async fn inputs(
+pub(in super::super) async fn inputs(
     conn: &Conn,
-    workspace: WorkspaceId,
-    workflow: WorkflowId,
-) -> Result<Vec<Input>> {
-    let query = InputRow::query()
+    (workspace, workflow): (WorkspaceId, WorkflowId),
+    page: Page<InputCursor>,
+) -> Result<Listed<Input, InputCursor>> {
+    let mut query = InputRow::query()
         .filter(inputs::workflow_id.eq(Db(workflow)))
         .filter(in_workspace!(workspace, Db(workflow)))
-        .order((inputs::created_at, inputs::id));
-    let rows: Vec<InputRow> = query.load(conn).await?;
-    let query = event_inputs::table
-        .inner_join(events::table.on(events::id.eq(event_inputs::event_id)))
-        .filter(events::workflow_id.eq(Db(workflow)))
-        .filter(in_workspace!(workspace, Db(workflow)))
-        .select((event_inputs::input_id, events::status))
-        .distinct();
-    let mut statuses: HashMap<InputId, Vec<EventStatus>> = HashMap::new();
-    let found: Vec<(Db<InputId>, Db<EventStatus>)> = query.load(conn).await?;
-    for (Db(input), Db(status)) in found {
-        statuses.entry(input).or_default().push(status);
+        .order((inputs::created_at, inputs::id))
+        .limit(page.n_rows())
+        .into_boxed();
+    if let Some(after) = &page.after {
+        query = query.filter(InputsAfter::from(after));
     }
-    Ok(rows
-        .into_iter()
-        .map(|row| {
-            let kept = statuses.remove(&row.id.0).unwrap_or_default();
-            let status = status_of(&with_past(kept, &row));
-            row.into_input(status)
-        })
-        .collect())
+    let rows: Vec<InputRow> = query.load(conn).await?;
+    let mut statuses: HashMap<InputId, Vec<EventStatus>> = HashMap::new();
+    for batch in rows.chunks(BATCH) {
+        let ids: Vec<_> = batch.iter().map(|row| row.id).collect();
+        let query = event_inputs::table
+            .inner_join(events::table.on(events::id.eq(event_inputs::event_id)))
+            .filter(event_inputs::input_id.eq_any(ids))
+            .select((event_inputs::input_id, events::status))
+            .distinct();
+        let found: Vec<(Db<InputId>, Db<EventStatus>)> = query.load(conn).await?;
+        for (Db(input), Db(status)) in found {
+            statuses.entry(input).or_default().push(status);
+        }
+    }
+    let position = |row: &InputRow| Position { at: row.created_at.0, id: row.id.0 };
+    Ok(page.of(rows, position, |row| {
+        let kept = statuses.remove(&row.id.0).unwrap_or_default();
+        let status = status_of(&with_past(kept, &row));
+        row.into_input(status)
+    }))
 }
 
 /// One input.
-pub(super) async fn input(conn: &Conn, workspace: WorkspaceId, input: InputId) -> Result<Input> {
+pub(in super::super) async fn input(
+    conn: &Conn,
+    workspace: WorkspaceId,
+    input: InputId,
+) -> Result<Input> {
     let query = InputRow::query()
         .filter(inputs::id.eq(Db(input)))
         .filter(in_workspace!(workspace, inputs::workflow_id));
@@ -71,7 +83,7 @@ fn with_past(mut statuses: Vec<EventStatus>, row: &InputRow) -> Vec<EventStatus>
 }
 
 /// The input with that natural key, where the workflow has it.
-pub(super) async fn find_input(conn: &Conn, key: &InputKey) -> Result<Option<InputId>> {
+pub(in super::super) async fn find_input(conn: &Conn, key: &InputKey) -> Result<Option<InputId>> {
     let query = inputs::table
         .filter(inputs::workflow_id.eq(Db(key.workflow)))
         .filter(in_workspace!(key.workspace, Db(key.workflow)))

@@ -83,7 +83,7 @@ fn state(row: &LimitRow, running: u32) -> LimitUsage {
 }
 
 /// The limits of a workspace, what is used of them and by whom, by key.
-pub(super) async fn limits(
+pub(in super::super) async fn limits(
     conn: &Conn,
     now: Timestamp,
     workspace: WorkspaceId,

@@ -1,20 +1,19 @@
 //! What can be looked at, once: each read is written over a `Conn` and a `RunQueryDsl` that the backend provides in its module
 //! `dialect`. This folder is mounted by both backends.
 //!
-//! A read takes a fixed number of statements, however much it returns.
+//! A list is read a page at a time, through an index that has its order. A read takes a few statements, however long the list is.
 
-mod due;
-mod events;
-mod identify;
-mod inputs;
-mod inspect;
-mod limits;
-mod mutations;
-mod notices;
-mod overview;
-mod runs;
-mod workers;
-mod workflows;
+pub(super) mod due;
+pub(super) mod events;
+pub(super) mod identify;
+pub(super) mod inputs;
+pub(super) mod limits;
+pub(super) mod mutations;
+pub(super) mod notices;
+pub(super) mod overview;
+pub(super) mod runs;
+pub(super) mod workers;
+pub(super) mod workflows;
 
 pub(super) use due::{Workspaces, workspaces};
 pub(super) use events::event;
@@ -22,3 +21,6 @@ pub(super) use limits::limit_usages;
 pub(super) use mutations::mutation;
 
 use super::{dialect, ops};
+
+/// How many ids are asked about in one statement: SQLite binds each of them.
+const BATCH: usize = 10_000;

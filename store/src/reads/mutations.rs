@@ -1,33 +1,39 @@
 //! The mutation ledger.
 
 use std::collections::HashMap;
+use std::convert::identity;
 
 use diesel::prelude::*;
 use windlass_core::{InputId, MutationId, MutationStatus, RunId, WorkflowId, WorkspaceId};
 
+use super::BATCH;
 use super::dialect::{Conn, RunQueryDsl};
 use crate::error::{Result, StoreError};
+use crate::keyset::MutationsAfter;
 use crate::literals::IsUnsettled;
 use crate::model::Mutation;
+use crate::page::{Listed, MutationCursor, Page, Position};
 use crate::rows::{Db, MutationRow, RunInputRow};
 use crate::schema::{mutations, run_inputs};
 use crate::tenant::in_workspace;
 
-/// How many runs are asked about in one statement: SQLite binds each of them.
-const BATCH: usize = 10_000;
-
 /// A workflow's mutations, oldest first.
-pub(super) async fn mutations(
+pub(in super::super) async fn mutations(
     conn: &Conn,
-    workspace: WorkspaceId,
-    workflow: WorkflowId,
-) -> Result<Vec<Mutation>> {
-    let query = MutationRow::query()
+    (workspace, workflow): (WorkspaceId, WorkflowId),
+    page: Page<MutationCursor>,
+) -> Result<Listed<Mutation, MutationCursor>> {
+    let mut query = MutationRow::query()
         .filter(mutations::workflow_id.eq(Db(workflow)))
         .filter(in_workspace!(workspace, Db(workflow)))
-        .order((mutations::created_at, mutations::id));
-    let rows = query.load(conn).await?;
-    with_inputs(conn, rows).await
+        .order((mutations::created_at, mutations::id))
+        .limit(page.n_rows())
+        .into_boxed();
+    if let Some(after) = &page.after {
+        query = query.filter(MutationsAfter::from(after));
+    }
+    let found = with_inputs(conn, query.load(conn).await?).await?;
+    Ok(page.of(found, |found| Position { at: found.created_at, id: found.id }, identity))
 }
 
 /// One mutation.

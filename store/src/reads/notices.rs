@@ -5,26 +5,36 @@ use windlass_core::{MutationId, NotificationId, WorkflowId, WorkspaceId};
 
 use super::dialect::{Conn, RunQueryDsl};
 use crate::error::Result;
+use crate::keyset::{JournalAfter, NotificationsBefore};
 use crate::model::{JournalEntry, Notification, NotificationKind};
+use crate::page::{JournalCursor, Listed, NotificationCursor, Page, Position};
 use crate::rows::{Db, JournalRow, NotificationRow};
 use crate::schema::{journal, notifications, workflows};
 
 /// A workspace's notifications, newest first.
-pub(super) async fn notifications(
+pub(in super::super) async fn notifications(
     conn: &Conn,
     workspace: WorkspaceId,
-) -> Result<Vec<Notification>> {
-    let query = notifications::table
+    page: Page<NotificationCursor>,
+) -> Result<Listed<Notification, NotificationCursor>> {
+    let mut query = notifications::table
         .inner_join(workflows::table)
         .filter(notifications::workspace_id.eq(Db(workspace)))
         .select((NotificationRow::as_select(), workflows::name))
-        .order((notifications::created_at.desc(), notifications::id.desc()));
+        .order((notifications::created_at.desc(), notifications::id.desc()))
+        .limit(page.n_rows())
+        .into_boxed();
+    if let Some(after) = &page.after {
+        query = query.filter(NotificationsBefore::from(after));
+    }
     let found: Vec<(NotificationRow, String)> = query.load(conn).await?;
-    Ok(found.into_iter().map(|(row, workflow)| row.into_notification(workflow)).collect())
+    let position =
+        |(row, _): &(NotificationRow, String)| Position { at: row.created_at.0, id: row.id.0 };
+    Ok(page.of(found, position, |(row, workflow)| row.into_notification(workflow)))
 }
 
 /// Whether a script's message was entered.
-pub(super) async fn has_message(
+pub(in super::super) async fn has_message(
     conn: &Conn,
     workspace: WorkspaceId,
     mutation: MutationId,
@@ -37,31 +47,26 @@ pub(super) async fn has_message(
     Ok(message.first::<Db<NotificationId>>(conn).await.optional()?.is_some())
 }
 
-/// A workflow's journal, oldest first.
-pub(super) async fn journal(
+/// A workflow's journal, or what of it is about one subject, oldest first.
+pub(in super::super) async fn journal(
     conn: &Conn,
-    workspace: WorkspaceId,
-    workflow: WorkflowId,
-) -> Result<Vec<JournalEntry>> {
-    let query = JournalRow::query()
+    (workspace, workflow): (WorkspaceId, WorkflowId),
+    subject: Option<&str>,
+    page: Page<JournalCursor>,
+) -> Result<Listed<JournalEntry, JournalCursor>> {
+    let mut query = JournalRow::query()
         .filter(journal::workflow_id.eq(Db(workflow)))
         .filter(journal::workspace_id.eq(Db(workspace)))
-        .order((journal::created_at, journal::id));
+        .order((journal::created_at, journal::id))
+        .limit(page.n_rows())
+        .into_boxed();
+    if let Some(subject) = subject {
+        query = query.filter(journal::subject.eq(subject));
+    }
+    if let Some(after) = &page.after {
+        query = query.filter(JournalAfter::from(after));
+    }
     let rows: Vec<JournalRow> = query.load(conn).await?;
-    Ok(rows.into_iter().map(JournalEntry::from).collect())
-}
-
-/// What was done about one thing of a workflow, oldest first.
-pub(super) async fn journal_for(
-    conn: &Conn,
-    workspace: WorkspaceId,
-    (workflow, subject): (WorkflowId, &str),
-) -> Result<Vec<JournalEntry>> {
-    let query = JournalRow::query()
-        .filter(journal::subject.eq(subject))
-        .filter(journal::workflow_id.eq(Db(workflow)))
-        .filter(journal::workspace_id.eq(Db(workspace)))
-        .order((journal::created_at, journal::id));
-    let rows: Vec<JournalRow> = query.load(conn).await?;
-    Ok(rows.into_iter().map(JournalEntry::from).collect())
+    let position = |row: &JournalRow| Position { at: row.created_at.0, id: row.id.0 };
+    Ok(page.of(rows, position, JournalEntry::from))
 }

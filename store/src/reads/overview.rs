@@ -17,7 +17,7 @@ use crate::rows::{Db, Json};
 use crate::schema::{events, scripts, topics};
 
 /// Everything that a workflow's status page says.
-pub(super) async fn overview(
+pub(in super::super) async fn overview(
     conn: &Conn,
     (policy, now): (&Policy, Timestamp),
     (workspace, workflow): (WorkspaceId, WorkflowId),

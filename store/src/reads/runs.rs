@@ -5,31 +5,41 @@ use diesel::prelude::*;
 use windlass_core::{RunId, SessionId, WorkflowId, WorkspaceId};
 
 use super::dialect::{Conn, RunQueryDsl};
+use crate::convert::to_u32;
 use crate::error::{Result, StoreError};
+use crate::keyset::RunsBefore;
 use crate::literals::IsOpen;
 use crate::model::{LogEntry, Run, Session};
+use crate::page::{Listed, Position, RunCursor};
 use crate::params::{LogFilter, RunFilter};
 use crate::rows::{Db, LogRow, RunRow, SessionRow};
 use crate::schema::{handler_runs, run_logs, sessions};
 use crate::tenant::in_workspace;
 
 /// Runs, newest first.
-pub(super) async fn runs(conn: &Conn, filter: &RunFilter) -> Result<Vec<Run>> {
+pub(in super::super) async fn runs(
+    conn: &Conn,
+    filter: &RunFilter,
+) -> Result<Listed<Run, RunCursor>> {
     let mut query = RunRow::query()
         .filter(handler_runs::workflow_id.eq(Db(filter.workflow)))
         .filter(handler_runs::workspace_id.eq(Db(filter.workspace)))
         .order((handler_runs::created_at.desc(), handler_runs::id.desc()))
-        .limit(i64::from(filter.limit))
+        .limit(filter.page.n_rows())
         .into_boxed();
     if let Some(session) = filter.session {
         query = query.filter(handler_runs::session_id.eq(Db(session)));
     }
+    if let Some(after) = &filter.page.after {
+        query = query.filter(RunsBefore::from(after));
+    }
     let rows: Vec<RunRow> = query.load(conn).await?;
-    Ok(rows.into_iter().map(Run::from).collect())
+    let position = |row: &RunRow| Position { at: row.created_at.0, id: row.id.0 };
+    Ok(filter.page.of(rows, position, Run::from))
 }
 
 /// One run.
-pub(super) async fn run(conn: &Conn, workspace: WorkspaceId, run: RunId) -> Result<Run> {
+pub(in super::super) async fn run(conn: &Conn, workspace: WorkspaceId, run: RunId) -> Result<Run> {
     find_run(conn, workspace, run).await?.ok_or_else(|| StoreError::not_found("run", &run))
 }
 
@@ -54,7 +64,7 @@ pub(super) async fn open_run(conn: &Conn, workflow: WorkflowId) -> Result<Option
 }
 
 /// One session.
-pub(super) async fn session(
+pub(in super::super) async fn session(
     conn: &Conn,
     workspace: WorkspaceId,
     session: SessionId,
@@ -76,15 +86,19 @@ pub(super) async fn last_session(conn: &Conn, workflow: WorkflowId) -> Result<Op
 }
 
 /// Log lines of a run, in order.
-pub(super) async fn logs(conn: &Conn, filter: LogFilter) -> Result<Vec<LogEntry>> {
-    let after = i32::try_from(filter.after_seq).unwrap_or(i32::MAX);
+pub(in super::super) async fn logs(
+    conn: &Conn,
+    filter: LogFilter,
+) -> Result<Listed<LogEntry, u32>> {
+    let after = i32::try_from(filter.page.after.unwrap_or(0)).unwrap_or(i32::MAX);
     let its_run = handler_runs::table
         .filter(handler_runs::id.eq(Db(filter.run)))
         .filter(handler_runs::workspace_id.eq(Db(filter.workspace)));
     let query = LogRow::query()
         .filter(run_logs::run_id.eq(Db(filter.run)).and(run_logs::seq.gt(after)))
         .filter(exists(its_run))
-        .order(run_logs::seq);
+        .order(run_logs::seq)
+        .limit(filter.page.n_rows());
     let rows: Vec<LogRow> = query.load(conn).await?;
-    Ok(rows.into_iter().map(LogEntry::from).collect())
+    Ok(filter.page.of(rows, |row| to_u32(row.seq), LogEntry::from))
 }

@@ -10,7 +10,10 @@ use crate::rows::{Db, WorkerRow};
 use crate::schema::workers;
 
 /// The workers of all workspaces, or those that work for one.
-pub(super) async fn workers(conn: &Conn, workspace: Option<WorkspaceId>) -> Result<Vec<Worker>> {
+pub(in super::super) async fn workers(
+    conn: &Conn,
+    workspace: Option<WorkspaceId>,
+) -> Result<Vec<Worker>> {
     let rows = WorkerRow::query().order((workers::started_at, workers::id));
     let rows: Vec<WorkerRow> = match workspace {
         None => rows.load(conn).await?,

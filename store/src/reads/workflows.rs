@@ -4,14 +4,17 @@ use diesel::prelude::*;
 use windlass_core::{ScriptId, WorkflowId, WorkspaceId};
 
 use super::dialect::{Conn, RunQueryDsl};
+use crate::convert::to_u32;
 use crate::error::{Result, StoreError};
+use crate::keyset::VersionsBefore;
 use crate::model::{HandlerState, ScriptVersion, Workflow, Workspace};
+use crate::page::{Listed, Page, VersionCursor};
 use crate::rows::{Db, HandlerRow, ScriptRow, WorkflowRow};
 use crate::schema::{handler_state, scripts, workflows, workspaces};
 use crate::tenant::in_workspace;
 
 /// All workspaces, by name.
-pub(super) async fn workspaces(conn: &Conn) -> Result<Vec<Workspace>> {
+pub(in super::super) async fn workspaces(conn: &Conn) -> Result<Vec<Workspace>> {
     let query = workspaces::table.select((workspaces::id, workspaces::name));
     let rows: Vec<(Db<WorkspaceId>, String)> = query.load(conn).await?;
     let mut found: Vec<_> = rows.into_iter().map(|(Db(id), name)| Workspace { id, name }).collect();
@@ -20,14 +23,23 @@ pub(super) async fn workspaces(conn: &Conn) -> Result<Vec<Workspace>> {
     Ok(found)
 }
 
-/// All workflows of a workspace, by name.
-pub(super) async fn workflows(conn: &Conn, workspace: WorkspaceId) -> Result<Vec<Workflow>> {
-    let query = WorkflowRow::query().filter(workflows::workspace_id.eq(Db(workspace)));
+/// The workflows of a workspace, by name.
+pub(in super::super) async fn workflows(
+    conn: &Conn,
+    workspace: WorkspaceId,
+    page: Page<String>,
+) -> Result<Listed<Workflow, String>> {
+    // Both databases compare names byte by byte: PostgreSQL's column has the collation "C".
+    let mut query = WorkflowRow::query()
+        .filter(workflows::workspace_id.eq(Db(workspace)))
+        .order(workflows::name)
+        .limit(page.n_rows())
+        .into_boxed();
+    if let Some(after) = &page.after {
+        query = query.filter(workflows::name.gt(after.clone()));
+    }
     let rows: Vec<WorkflowRow> = query.load(conn).await?;
-    let mut found: Vec<_> = rows.into_iter().map(Workflow::from).collect();
-    // Sorted here: the order of texts differs between databases.
-    found.sort_by(|one, other| one.name.cmp(&other.name));
-    Ok(found)
+    Ok(page.of(rows, |row| row.name.clone(), Workflow::from))
 }
 
 /// A workflow, as it is stored.
@@ -56,22 +68,29 @@ pub(in super::super) async fn script(
     row.map(ScriptVersion::from).ok_or_else(|| StoreError::not_found("script version", &script))
 }
 
-/// All versions of a workflow's script, newest first.
-pub(super) async fn scripts(
+/// The versions of a workflow's script, newest first.
+pub(in super::super) async fn scripts(
     conn: &Conn,
-    workspace: WorkspaceId,
-    workflow: WorkflowId,
-) -> Result<Vec<ScriptVersion>> {
-    let query = ScriptRow::query()
+    (workspace, workflow): (WorkspaceId, WorkflowId),
+    page: Page<VersionCursor>,
+) -> Result<Listed<ScriptVersion, VersionCursor>> {
+    let mut query = ScriptRow::query()
         .filter(scripts::workflow_id.eq(Db(workflow)))
         .filter(in_workspace!(workspace, Db(workflow)))
-        .order((scripts::major.desc(), scripts::minor.desc()));
+        .order((scripts::major.desc(), scripts::minor.desc()))
+        .limit(page.n_rows())
+        .into_boxed();
+    if let Some(after) = &page.after {
+        query = query.filter(VersionsBefore::from(after));
+    }
     let rows: Vec<ScriptRow> = query.load(conn).await?;
-    Ok(rows.into_iter().map(ScriptVersion::from).collect())
+    let place =
+        |row: &ScriptRow| VersionCursor { major: to_u32(row.major), minor: to_u32(row.minor) };
+    Ok(page.of(rows, place, ScriptVersion::from))
 }
 
 /// The handlers of a workflow's active script, producers first, by name.
-pub(super) async fn handlers(
+pub(in super::super) async fn handlers(
     conn: &Conn,
     workspace: WorkspaceId,
     workflow: WorkflowId,

@@ -11,7 +11,7 @@ use windlass_store_conformance::connect_sqlite;
 
 use super::*;
 use crate::error::StoreError;
-use crate::store::{Inspect, Store, WakeUps};
+use crate::store::{WakeUpSource as _, WakeUps, WorkerStore as _, WorkflowStore as _};
 
 /// Any SQL as an operation that may bring work; `panic` is none.
 #[derive(Clone)]

@@ -12,8 +12,8 @@ use windlass_core::{
     Retention,
 };
 use windlass_store::{
-    CheckpointPrepare, EventFilter, LogFilter, MovedTable, Options, Prune, RecoverRuns, RunFilter,
-    SharedStore, StoreError, migrate, move_instance, open,
+    CheckpointPrepare, EventFilter, LogFilter, MovedTable, Options, Page, Prune, RecoverRuns,
+    RunFilter, SharedStore, StoreError, migrate, move_instance, open,
 };
 use windlass_store_conformance::world::{World, event, log, seconds};
 use windlass_store_conformance::{PostgresSchema, connect_sqlite};
@@ -98,7 +98,7 @@ async fn prune(store: &SharedStore) {
 /// The worlds of all workflows of an instance, by name.
 async fn worlds(url: &str, clock: &Arc<ManualClock>) -> BTreeMap<String, World> {
     let world = World::empty(test_store(url, clock).await).await;
-    let workflows = world.store.workflows(world.workspace).await.unwrap();
+    let workflows = world.store.all_workflows(world.workspace).await.unwrap();
     let of = |workflow: windlass_store::Workflow| {
         (workflow.name, World { workflow: workflow.id, ..world.clone() })
     };
@@ -111,12 +111,14 @@ async fn seen(worlds: &BTreeMap<String, World>) -> Vec<String> {
     for world in worlds.values() {
         let (store, workspace, workflow) = (&world.store, world.workspace, world.workflow);
         let runs = store
-            .runs(RunFilter { workspace, workflow, session: None, limit: 1_000 })
+            .all_runs(RunFilter { workspace, workflow, session: None, page: Page::first(1_000) })
             .await
             .unwrap();
         for run in &runs {
-            let logs =
-                store.logs(LogFilter { workspace, run: run.id, after_seq: 0 }).await.unwrap();
+            let logs = store
+                .all_logs(LogFilter { workspace, run: run.id, page: Page::first(u32::MAX) })
+                .await
+                .unwrap();
             seen.push(format!(
                 "{:?} {logs:?}",
                 store.session(workspace, run.session_id).await.unwrap()
@@ -128,19 +130,19 @@ async fn seen(worlds: &BTreeMap<String, World>) -> Vec<String> {
             topic: None,
             status: None,
             message_ids: None,
-            limit: 1_000,
+            page: Page::first(1_000),
         };
         seen.push(format!("{runs:?}"));
-        seen.push(format!("{:?}", store.events(events).await.unwrap()));
-        seen.push(format!("{:?}", store.inputs(workspace, workflow).await.unwrap()));
-        seen.push(format!("{:?}", store.mutations(workspace, workflow).await.unwrap()));
+        seen.push(format!("{:?}", store.all_events(events).await.unwrap()));
+        seen.push(format!("{:?}", store.all_inputs(workspace, workflow).await.unwrap()));
+        seen.push(format!("{:?}", store.all_mutations(workspace, workflow).await.unwrap()));
         seen.push(format!("{:?}", store.handlers(workspace, workflow).await.unwrap()));
         seen.push(format!("{:?}", store.overview(workspace, workflow).await.unwrap()));
-        seen.push(format!("{:?}", store.journal(workspace, workflow).await.unwrap()));
-        seen.push(format!("{:?}", store.scripts(workspace, workflow).await.unwrap()));
+        seen.push(format!("{:?}", store.all_journal(workspace, workflow).await.unwrap()));
+        seen.push(format!("{:?}", store.all_scripts(workspace, workflow).await.unwrap()));
     }
     if let Some(world) = worlds.values().next() {
-        seen.push(format!("{:?}", world.store.notifications(world.workspace).await.unwrap()));
+        seen.push(format!("{:?}", world.store.all_notifications(world.workspace).await.unwrap()));
         seen.push(format!("{:?}", world.next_due().await));
     }
     seen
@@ -168,11 +170,11 @@ async fn driven(worlds: &BTreeMap<String, World>) -> Vec<String> {
                     topic: Some("mail".to_owned()),
                     status: Some(windlass_core::EventStatus::Pending),
                     message_ids: None,
-                    limit: 1,
+                    page: Page::first(1),
                 };
-                let waiting = world.store.events(waiting).await.unwrap();
+                let waiting = world.store.all_events(waiting).await.unwrap();
                 match waiting.first().filter(|_| run.handler == "record") {
-                    None => world.look(&run).await,
+                    None => world.find_nothing(&run).await,
                     Some(mail) => {
                         let ids = vec![mail.message_id.clone()];
                         let topic = "mail".to_owned();
@@ -196,7 +198,7 @@ async fn driven(worlds: &BTreeMap<String, World>) -> Vec<String> {
             statuses.extend(events.into_iter().map(|it| (it.topic, it.message_id, it.status)));
         }
         statuses.sort();
-        let effects = world.store.mutations(world.workspace, world.workflow).await.unwrap();
+        let effects = world.store.all_mutations(world.workspace, world.workflow).await.unwrap();
         let effects: Vec<_> = effects.into_iter().map(|effect| effect.status).collect();
         came_to.push(format!("{name}: {recovered} {resumed} {runs:?} {statuses:?} {effects:?}"));
     }

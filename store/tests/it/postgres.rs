@@ -17,7 +17,7 @@ use windlass_core::{
 use windlass_store::{
     ActivateScript, ApplyMutation, BeginMutation, Bump, CheckpointPrepare, ClaimFilter, ClaimRuns,
     ClaimScope, ClaimedRun, CommitProducer, EndedRuns, EventFilter, Heartbeat, LeaseRenewal,
-    Options, RecoverRuns, Reservation, SaveScript, SharedStore, open,
+    Options, Page, RecoverRuns, Reservation, SaveScript, SharedStore, open,
 };
 use windlass_store_conformance::PostgresSchema;
 use windlass_store_conformance::worker_info;
@@ -159,10 +159,10 @@ async fn drive(store: &SharedStore, seen: &Mutex<Seen>, run: &ClaimedRun) {
         topic: Some("mail".to_owned()),
         status: Some(EventStatus::Pending),
         message_ids: None,
-        limit: 2,
+        page: Page::first(2),
     };
     let mails: Vec<_> =
-        store.events(filter).await.unwrap().into_iter().map(|event| event.message_id).collect();
+        store.all_events(filter).await.unwrap().into_iter().map(|event| event.message_id).collect();
     let reservations = vec![Reservation { topic: "mail".to_owned(), ids: mails.clone() }];
     let (claim, logs) = (run.claim, Vec::new());
     let prepared =

@@ -15,7 +15,7 @@ use windlass_sandbox::{Sandbox, Script};
 use windlass_scheduler::{Callable, Engine, EngineParts, MutationMode, Observer, Registry};
 use windlass_store::{
     ActivateScript, Bump, CheckpointPrepare, Claim, ClaimFilter, ClaimRuns, ClaimScope, ClaimedRun,
-    CommitConsumer, CommitProducer, Event, EventFilter, NewEvent, Run, RunFilter, SaveScript,
+    CommitConsumer, CommitProducer, Event, EventFilter, NewEvent, Page, Run, RunFilter, SaveScript,
     SharedStore, StartSession, WorkerInfo,
 };
 use windlass_tools::{Notification, Notifier, ToolsConfig};
@@ -103,7 +103,7 @@ impl World {
             actor: "figures".to_owned(),
         };
         // Later deployments have other names.
-        let first = self.store.workflows(self.workspace).await?.len();
+        let first = self.store.all_workflows(self.workspace).await?.len();
         let deployed = (first..first + n_workflows).map(|idx| self.deploy_one(&save, idx));
         stream::iter(deployed).buffered(CONCURRENCY).try_collect().await
     }
@@ -235,8 +235,13 @@ impl World {
 
     /// The runs of a workflow, oldest first.
     pub(crate) async fn runs(&self, workflow: WorkflowId) -> anyhow::Result<Vec<Run>> {
-        let filter = RunFilter { workspace: self.workspace, workflow, session: None, limit: ALL };
-        let mut runs = self.store.runs(filter).await?;
+        let filter = RunFilter {
+            workspace: self.workspace,
+            workflow,
+            session: None,
+            page: Page::first(ALL),
+        };
+        let mut runs = self.store.all_runs(filter).await?;
         runs.reverse();
         Ok(runs)
     }
@@ -254,9 +259,9 @@ impl World {
             topic,
             status: None,
             message_ids: None,
-            limit: ALL,
+            page: Page::first(ALL),
         };
-        Ok(self.store.events(filter).await?)
+        Ok(self.store.all_events(filter).await?)
     }
 }
 

@@ -72,14 +72,14 @@ pub(crate) async fn run(outer: &Context, args: &DemoArgs) -> Result<Ending> {
     let service = context.open_or_create().await?;
     let workflow = deploy_example(context, &service).await?;
 
-    let inputs_before = service.store.inputs(service.workspace, workflow).await?.len();
-    let outputs_before = service.store.mutations(service.workspace, workflow).await?.len();
+    let inputs_before = service.store.all_inputs(service.workspace, workflow).await?.len();
+    let outputs_before = service.store.all_mutations(service.workspace, workflow).await?.len();
     greet(context, &args.dir, inputs_before);
     run_to_the_end(context, &service, workflow).await?;
 
     let afterwards = status::load(context, &service, workflow).await?;
-    let inputs = service.store.inputs(service.workspace, workflow).await?;
-    let outputs = service.store.mutations(service.workspace, workflow).await?;
+    let inputs = service.store.all_inputs(service.workspace, workflow).await?;
+    let outputs = service.store.all_mutations(service.workspace, workflow).await?;
     let file = args.dir.join("out/receipts.csv");
     let waits = afterwards.health.waits_for_person;
     context.output.answer(&DemoOutput {

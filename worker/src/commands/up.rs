@@ -80,7 +80,7 @@ async fn begin(context: &Context) -> Result<(Service, Vec<Workflow>)> {
 
 async fn try_begin(context: &Context) -> Result<(Service, Vec<Workflow>)> {
     let service = context.open_or_create().await?;
-    let workflows = service.store.workflows(service.workspace).await?;
+    let workflows = service.store.all_workflows(service.workspace).await?;
     Ok((service, workflows))
 }
 

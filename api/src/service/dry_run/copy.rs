@@ -9,7 +9,7 @@ use windlass_core::{
 };
 use windlass_store::{
     Bump, CheckpointPrepare, ClaimRuns, ClaimScope, ClaimedRun, CommitConsumer, CommitProducer,
-    Event, EventFilter, NewEvent, NewInput, SaveScript, ScriptVersion, SharedStore,
+    Event, EventFilter, NewEvent, NewInput, Page, SaveScript, ScriptVersion, SharedStore,
 };
 
 use crate::service::Service;
@@ -161,12 +161,12 @@ impl Original {
             topic: None,
             status: Some(EventStatus::Pending),
             message_ids: None,
-            limit: MAX_EVENTS,
+            page: Page::first(MAX_EVENTS),
         };
-        let pending = from.store.events(filter).await?;
+        let pending = from.store.all_events(filter).await?;
         let is_declared = |event: &Event| manifest.topics.contains(&event.topic);
         let events = pending.into_iter().filter(is_declared).map(new_event).collect();
-        let inputs = from.store.inputs(from.workspace, workflow).await?;
+        let inputs = from.store.all_inputs(from.workspace, workflow).await?;
         let inputs = inputs.into_iter().map(|input| NewInput {
             id: input.id,
             source: input.source,

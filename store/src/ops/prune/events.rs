@@ -11,12 +11,12 @@ use super::super::{BATCH, Tx};
 use super::{Mode, Step, cursor_after, old_records, references};
 use crate::error::Result;
 use crate::literals::IsOver;
-use crate::params::{PruneCursor, Pruned};
+use crate::params::{PruneCursor, PruneStep};
 use crate::rows::{At, Db};
 use crate::schema::{event_inputs, events, inputs, past_events, past_inputs, run_inputs};
 
 /// Prunes consumed and skipped events.
-pub(super) async fn events(tx: &Tx<'_>, step: &Step<'_>) -> Result<Pruned> {
+pub(super) async fn events(tx: &Tx<'_>, step: &Step<'_>) -> Result<PruneStep> {
     let found: Vec<(Db<EventId>, At, Db<WorkflowId>)> =
         old_records!(tx, step, events.updated_at where IsOver, events::workflow_id);
     let locked = step.lock(tx, found.iter().map(|(.., workflow)| *workflow)).await?;
@@ -66,7 +66,7 @@ async fn remove_events(tx: &Tx<'_>, ids: &[Db<EventId>]) -> Result<()> {
 type OldInput = (Db<InputId>, At, Db<WorkflowId>, Option<Db<EventStatus>>);
 
 /// Prunes inputs that had an event, and of which neither an event nor a run is kept.
-pub(super) async fn inputs(tx: &Tx<'_>, step: &Step<'_>) -> Result<Pruned> {
+pub(super) async fn inputs(tx: &Tx<'_>, step: &Step<'_>) -> Result<PruneStep> {
     let found: Vec<OldInput> = old_records!(tx, step, inputs.created_at where inputs::id.is_not_null(),
                                     inputs::workflow_id, inputs::past_status);
     let locked = step.lock(tx, found.iter().map(|(_, _, workflow, _)| *workflow)).await?;
@@ -162,7 +162,7 @@ async fn remove_inputs(tx: &Tx<'_>, ids: &[Db<InputId>]) -> Result<()> {
 }
 
 /// Prunes the keys of events and inputs that were pruned long ago.
-pub(super) async fn keys(tx: &Tx<'_>, step: &Step<'_>) -> Result<Pruned> {
+pub(super) async fn keys(tx: &Tx<'_>, step: &Step<'_>) -> Result<PruneStep> {
     let mut count = 0;
     let mut next = None;
     macro_rules! prune_keys {
@@ -185,5 +185,5 @@ pub(super) async fn keys(tx: &Tx<'_>, step: &Step<'_>) -> Result<Pruned> {
     }
     prune_keys!(past_events);
     prune_keys!(past_inputs);
-    Ok(Pruned { count: u64::try_from(count).unwrap_or(u64::MAX), next })
+    Ok(PruneStep { count: u64::try_from(count).unwrap_or(u64::MAX), next })
 }

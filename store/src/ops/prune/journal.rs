@@ -11,7 +11,7 @@ use super::super::{BATCH, Tx};
 use super::{Mode, Step, cursor_after, old_records};
 use crate::error::Result;
 use crate::literals::{IsOpen, IsUnsettled};
-use crate::params::Pruned;
+use crate::params::PruneStep;
 use crate::rows::{At, Db};
 use crate::schema::{handler_runs, journal, mutations, workflows};
 
@@ -19,7 +19,7 @@ use crate::schema::{handler_runs, journal, mutations, workflows};
 type OldEntry = (Db<JournalId>, At, Option<Db<WorkflowId>>, String);
 
 /// Prunes entries, except those about something open, and those since the oldest unsettled mutation of their workflow.
-pub(super) async fn journal(tx: &Tx<'_>, step: &Step<'_>) -> Result<Pruned> {
+pub(super) async fn journal(tx: &Tx<'_>, step: &Step<'_>) -> Result<PruneStep> {
     let found: Vec<OldEntry> = old_records!(tx, step, journal.created_at where journal::id.is_not_null(),
                                     journal::workflow_id, journal::subject);
     let mut ids = Vec::new();

@@ -11,7 +11,7 @@ use super::{Mode, Step, cursor_after, old_records};
 use crate::error::Result;
 use crate::literals::IsUnsettled;
 use crate::model::NotificationKind;
-use crate::params::Pruned;
+use crate::params::PruneStep;
 use crate::rows::{At, Db};
 use crate::schema::{mutations, notifications};
 
@@ -20,7 +20,7 @@ type OldNotification =
     (Db<NotificationId>, At, Db<NotificationKind>, Option<At>, Option<Db<MutationId>>);
 
 /// Prunes messages of scripts, and other notifications that were resolved long ago.
-pub(super) async fn notifications(tx: &Tx<'_>, step: &Step<'_>) -> Result<Pruned> {
+pub(super) async fn notifications(tx: &Tx<'_>, step: &Step<'_>) -> Result<PruneStep> {
     let found: Vec<OldNotification> = old_records!(tx, step, notifications.created_at where notifications::id.is_not_null(),
                                            notifications::kind, notifications::resolved_at, notifications::mutation_id);
     let senders: Vec<_> = found.iter().filter_map(|(.., mutation)| *mutation).collect();

@@ -11,7 +11,7 @@ use super::references::{self, MutationRun, Settled};
 use super::{Mode, Step, cursor_after, old_records};
 use crate::error::Result;
 use crate::literals::IsSettled;
-use crate::params::Pruned;
+use crate::params::PruneStep;
 use crate::rows::{At, Db, Json};
 use crate::schema::{handler_runs, inputs, mutations, run_inputs, run_logs, sessions};
 
@@ -19,7 +19,7 @@ use crate::schema::{handler_runs, inputs, mutations, run_inputs, run_logs, sessi
 type OldMutation = (Db<MutationId>, At, Db<WorkflowId>, Json<Vec<EventId>>);
 
 /// Prunes settled mutations, each with its run and the retries of that run.
-pub(super) async fn mutations(tx: &Tx<'_>, step: &Step<'_>) -> Result<Pruned> {
+pub(super) async fn mutations(tx: &Tx<'_>, step: &Step<'_>) -> Result<PruneStep> {
     let found: Vec<OldMutation> = old_records!(tx, step, mutations.updated_at where IsSettled,
                                      mutations::workflow_id, mutations::event_ids);
     let last = found.last().and_then(|(id, at, ..)| cursor_after(id, Some(*at)));
@@ -49,7 +49,7 @@ pub(super) async fn mutations(tx: &Tx<'_>, step: &Step<'_>) -> Result<Pruned> {
 type OldRun = (Db<RunId>, Option<At>, Db<WorkflowId>);
 
 /// Prunes ended runs without a mutation.
-pub(super) async fn runs(tx: &Tx<'_>, step: &Step<'_>) -> Result<Pruned> {
+pub(super) async fn runs(tx: &Tx<'_>, step: &Step<'_>) -> Result<PruneStep> {
     let found: Vec<OldRun> = old_records!(tx, step, handler_runs.ended_at where handler_runs::mutation_id.is_null(),
                                   handler_runs::workflow_id);
     let locked = step.lock(tx, found.iter().map(|(.., workflow)| *workflow)).await?;
@@ -83,7 +83,7 @@ async fn remove_runs(tx: &Tx<'_>, ids: &[Db<RunId>]) -> Result<()> {
 }
 
 /// Prunes ended sessions without kept runs.
-pub(super) async fn sessions(tx: &Tx<'_>, step: &Step<'_>) -> Result<Pruned> {
+pub(super) async fn sessions(tx: &Tx<'_>, step: &Step<'_>) -> Result<PruneStep> {
     let found: Vec<(Db<SessionId>, Option<At>, Db<WorkflowId>)> = old_records!(tx, step, sessions.ended_at where sessions::result.is_not_null(), sessions::workflow_id);
     let mut count = 0;
     for batch in found.chunks(BATCH) {

@@ -36,7 +36,7 @@ pub(crate) enum Command {
     /// What is due to be looked up is found, missed, or neither.
     LookUp { found: Option<bool> },
     /// A person decides about a parked event.
-    SettleEvent { workflow: usize, fate: ParkedEventAction },
+    SettleEvent { workflow: usize, action: ParkedEventAction },
     /// What has been over for so long is removed.
     Prune { seconds: u64 },
     /// A script's message to a person is entered.
@@ -109,7 +109,7 @@ fn command() -> impl Strategy<Value = Command> {
             .prop_map(|(mutation, verdict)| Command::Resolve { mutation, verdict }),
         4 => proptest::option::of(any::<bool>()).prop_map(|found| Command::LookUp { found }),
         1 => (workflow(), prop_oneof![Just(ParkedEventAction::PutBack), Just(ParkedEventAction::Skip)])
-            .prop_map(|(workflow, fate)| Command::SettleEvent { workflow, fate }),
+            .prop_map(|(workflow, action)| Command::SettleEvent { workflow, action }),
         1 => prop_oneof![Just(0), Just(600_u64)].prop_map(|seconds| Command::Prune { seconds }),
         1 => mutation().prop_map(|mutation| Command::Message { mutation }),
     ]

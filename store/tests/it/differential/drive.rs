@@ -10,7 +10,7 @@ use windlass_core::{
 use windlass_store::{
     ApplyMutation, BeginMutation, CheckpointPrepare, Claim, CommitConsumer, CommitProducer,
     Committed, DoubtMutation, Event, EventFilter, FailMutation, FollowUp, NewEvent, NewInput,
-    NewLog, Reservation, Result, Run, StopRun,
+    NewLog, Page, Reservation, Result, Run, StopRun,
 };
 
 use crate::differential::command::{How, Write};
@@ -225,9 +225,9 @@ impl Side {
             topic,
             status,
             message_ids,
-            limit: 100,
+            page: Page::first(100),
         };
-        self.store.events(filter).await.unwrap()
+        self.store.all_events(filter).await.unwrap()
     }
 }
 

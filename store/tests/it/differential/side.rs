@@ -105,8 +105,8 @@ impl Side {
                 self.resolve(nth_newest(&self.mutations, *mutation)?, *verdict).await
             }
             Command::LookUp { found } => self.look_up(*found).await,
-            Command::SettleEvent { workflow, fate } => {
-                self.settle_event(self.workflow(*workflow).await?, *fate).await?
+            Command::SettleEvent { workflow, action } => {
+                self.settle_event(self.workflow(*workflow).await?, *action).await?
             }
             Command::Prune { seconds } => self.prune(*seconds).await,
             Command::Message { mutation } => {
@@ -136,7 +136,7 @@ impl Side {
     }
 
     async fn activate(&self, workflow: WorkflowId, version: usize) -> String {
-        let versions = self.store.scripts(self.workspace, workflow).await.unwrap();
+        let versions = self.store.all_scripts(self.workspace, workflow).await.unwrap();
         let script = versions[version % versions.len()].id;
         let params =
             ActivateScript { workspace: self.workspace, workflow, script, actor: ACTOR.to_owned() };
@@ -213,13 +213,17 @@ impl Side {
     }
 
     /// Puts a parked event back, or skips it.
-    async fn settle_event(&self, workflow: WorkflowId, fate: ParkedEventAction) -> Option<String> {
+    async fn settle_event(
+        &self,
+        workflow: WorkflowId,
+        action: ParkedEventAction,
+    ) -> Option<String> {
         let events = self.events(workflow).await;
         let event = events.iter().find(|event| event.status == EventStatus::Parked)?.id;
         let params = SettleEvent {
             workspace: self.workspace,
             event,
-            fate,
+            action,
             actor: ACTOR.to_owned(),
             reason: None,
         };

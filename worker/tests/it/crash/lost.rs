@@ -151,7 +151,7 @@ async fn open(place: &Place) -> SharedStore {
 
 async fn workflows(store: &SharedStore) -> Vec<Workflow> {
     let workspace = store.ensure_workspace("default").await.unwrap();
-    store.workflows(workspace).await.unwrap()
+    store.all_workflows(workspace).await.unwrap()
 }
 
 async fn all_done(store: &SharedStore, workflows: &[Workflow], n_orders: usize) -> bool {
@@ -207,7 +207,7 @@ impl Person<'_> {
 async fn check_ledger(store: &SharedStore, workflows: &[Workflow], shop: &Shop) -> usize {
     let mut n_found = 0;
     for workflow in workflows {
-        for row in store.mutations(workflow.workspace_id, workflow.id).await.unwrap() {
+        for row in store.all_mutations(workflow.workspace_id, workflow.id).await.unwrap() {
             assert!(!row.status.is_uncertain(), "{row:#?}");
             let says_applied = row.status == MutationStatus::Applied;
             assert!(!says_applied || shop.knows(&row.idempotency_key), "{row:#?}");

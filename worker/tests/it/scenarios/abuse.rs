@@ -184,9 +184,9 @@ scenarios! {
         assert_eq!((shop.outside.requests("first"), shop.outside.requests("second")), (1, 0));
         assert_eq!(shop.state(workflow, "row").await["status"], json!("applied"));
         let logs = futures::future::join_all(shop.runs(workflow).await.into_iter().map(|run| {
-            let filter = windlass_store::LogFilter { workspace: shop.workspace, run: run.id, after_seq: 0 };
+            let filter = windlass_store::LogFilter { workspace: shop.workspace, run: run.id, page: windlass_store::Page::first(u32::MAX) };
             let store = std::sync::Arc::clone(&shop.store);
-            async move { store.logs(filter).await.unwrap() }
+            async move { store.all_logs(filter).await.unwrap() }
         }));
         assert!(logs.await.into_iter().flatten().all(|line| line.message != "after"), "code after the mutation ran");
     }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde_json::json;
 use windlass_core::{Action, FailureClass, MutationStatus, Outcome, Phase, ResolvedBy, Status};
 use windlass_store::{
-    Bump, InputStatus, Layer, Resolution, ResolveMutation, Result, StoreError, Wrote,
+    Bump, InputStatus, Layer, Resolution, ResolveMutation, Result, StoreError, WriteOutcome,
 };
 
 use crate::scenarios::scenarios;
@@ -65,7 +65,7 @@ struct Refuses(&'static str);
 
 #[async_trait]
 impl Layer for Refuses {
-    async fn operation<T: Wrote>(
+    async fn write<T: WriteOutcome>(
         &self,
         name: &'static str,
         call: impl Future<Output = Result<T>> + Send,
@@ -99,7 +99,7 @@ scenarios! {
 
         shop.work().await;
 
-        let mutation = shop.store.mutations(shop.workspace, workflow).await.unwrap().remove(0);
+        let mutation = shop.store.all_mutations(shop.workspace, workflow).await.unwrap().remove(0);
         assert_eq!(mutation.status, MutationStatus::Applied);
         assert_eq!(mutation.resolved_by, Some(ResolvedBy::Reconciliation));
         let runs = shop.runs(workflow).await;
@@ -185,7 +185,7 @@ scenarios! {
         let session = shop.store.session(shop.workspace, run.session_id).await.unwrap();
         let output = shop.outputs(workflow).await.remove(0);
         let notices = shop.notices(workflow).await;
-        let journal = shop.store.journal(shop.workspace, workflow).await.unwrap();
+        let journal = shop.store.all_journal(shop.workspace, workflow).await.unwrap();
         let told = format!(
             "{:?} {:?} {:?} {:?} {:?} {notices:?} {journal:?} {:?}",
             stopped.error, run.error, session.error, output.error, output.target, shop.log(run.id).await,
@@ -239,7 +239,7 @@ scenarios! {
         let stopped = shop.workflow(workflow).await;
         assert_eq!(stopped.error_class, Some(FailureClass::Auth));
         assert_eq!(stopped.status.to_string(), "active", "the person's control is the person's");
-        let unresolved = shop.store.notifications(stopped.workspace_id).await.unwrap();
+        let unresolved = shop.store.all_notifications(stopped.workspace_id).await.unwrap();
         assert_eq!(unresolved.iter().filter(|known| known.resolved_at.is_none()).count(), 1);
 
         shop.outside.answer("feed", 200, "ok");
@@ -247,7 +247,7 @@ scenarios! {
         shop.work().await;
 
         assert_eq!(shop.lines("out/rows.csv"), ["m1"]);
-        let notifications = shop.store.notifications(stopped.workspace_id).await.unwrap();
+        let notifications = shop.store.all_notifications(stopped.workspace_id).await.unwrap();
         assert!(notifications.iter().all(|known| known.resolved_at.is_some()));
     }
 

@@ -14,8 +14,9 @@ use windlass_core::{
 use windlass_sandbox::{Sandbox, Script};
 use windlass_scheduler::{Callable, Engine, EngineParts, MutationMode, Registry, Tool};
 use windlass_store::{
-    ActivateScript, Bump, ClaimFilter, ControlWorkflow, Event, EventFilter, Input, Layer, Layered,
-    LogFilter, Mutation, Run, RunFilter, SaveScript, Session, SharedStore, WorkerInfo, Workflow,
+    ActivateScript, Bump, ClaimFilter, ControlWorkflow, Event, EventFilter, Input, Layer,
+    LayeredStore, LogFilter, Mutation, Page, Run, RunFilter, SaveScript, Session, SharedStore,
+    WorkerInfo, Workflow,
 };
 use windlass_store_conformance::PostgresSchema;
 use windlass_tools::{self as tools, FilesConfig, HttpConfig, Notification, Notifier, ToolsConfig};
@@ -113,7 +114,7 @@ impl Workshop {
 
     /// The same place, whose store seems to have something around it.
     pub(crate) fn behind(mut self, layer: impl Layer + 'static) -> Self {
-        self.store = Arc::new(Layered { inner: self.store, layer });
+        self.store = Arc::new(LayeredStore { inner: self.store, layer });
         self
     }
 
@@ -262,9 +263,9 @@ impl Workshop {
             topic: Some(topic.to_owned()),
             status: None,
             message_ids: None,
-            limit: 10_000,
+            page: Page::first(10_000),
         };
-        self.store.events(filter).await.unwrap()
+        self.store.all_events(filter).await.unwrap()
     }
 
     /// The statuses of a topic's events, oldest first, in words.
@@ -273,18 +274,22 @@ impl Workshop {
     }
 
     pub(crate) async fn inputs(&self, workflow: WorkflowId) -> Vec<Input> {
-        self.store.inputs(self.workspace, workflow).await.unwrap()
+        self.store.all_inputs(self.workspace, workflow).await.unwrap()
     }
 
     pub(crate) async fn outputs(&self, workflow: WorkflowId) -> Vec<Mutation> {
-        self.store.mutations(self.workspace, workflow).await.unwrap()
+        self.store.all_mutations(self.workspace, workflow).await.unwrap()
     }
 
     /// All runs, oldest first.
     pub(crate) async fn runs(&self, workflow: WorkflowId) -> Vec<Run> {
-        let filter =
-            RunFilter { workspace: self.workspace, workflow, session: None, limit: 10_000 };
-        let mut runs = self.store.runs(filter).await.unwrap();
+        let filter = RunFilter {
+            workspace: self.workspace,
+            workflow,
+            session: None,
+            page: Page::first(10_000),
+        };
+        let mut runs = self.store.all_runs(filter).await.unwrap();
         runs.reverse();
         runs
     }
@@ -297,7 +302,7 @@ impl Workshop {
     pub(crate) async fn log(&self, run: RunId) -> Vec<String> {
         let lines = self
             .store
-            .logs(LogFilter { workspace: self.workspace, run, after_seq: 0 })
+            .all_logs(LogFilter { workspace: self.workspace, run, page: Page::first(u32::MAX) })
             .await
             .unwrap();
         lines.into_iter().map(|line| line.message).collect()
@@ -305,7 +310,7 @@ impl Workshop {
 
     /// Notifications of a workflow that nobody has settled.
     pub(crate) async fn notices(&self, workflow: WorkflowId) -> Vec<windlass_store::Notification> {
-        let mut notices = self.store.notifications(self.workspace).await.unwrap();
+        let mut notices = self.store.all_notifications(self.workspace).await.unwrap();
         notices.retain(|it| it.workflow_id == workflow && it.resolved_at.is_none());
         notices
     }

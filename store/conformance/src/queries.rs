@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use windlass_core::{
     Action, EventStatus, FailureClass, HandlerKind, MutationStatus, ResolutionKind, Status,
 };
-
-use crate::world::{TestStore, World, commit_of, event, pipeline, reservation, seconds};
 use windlass_store::{
-    Bump, CommitProducer, EventCounts, EventFilter, InputStatus, LogFilter, NewInput,
+    Bump, CommitProducer, EventCounts, EventFilter, InputStatus, LogFilter, NewInput, Page,
     ParkedEventAction, RunFilter, SettleEvent, StoreError, Workspace,
 };
 
+use crate::world::{TestStore, World, commit_of, event, pipeline, reservation, seconds};
+
 /// What became of each input, by its title's mail, and how many the overview counts as pending.
 async fn inputs(world: &World) -> (BTreeMap<String, InputStatus>, u32) {
-    let inputs = world.store.inputs(world.workspace, world.workflow).await.unwrap();
+    let inputs = world.store.all_inputs(world.workspace, world.workflow).await.unwrap();
     for input in &inputs {
         assert_eq!(world.store.input(world.workspace, input.id).await.unwrap(), *input);
     }
@@ -89,11 +89,11 @@ pub async fn an_input_whose_event_is_parked_is_not_done(test_store: TestStore) {
 
     let pending = BTreeMap::from([("m1".to_owned(), InputStatus::Pending)]);
     assert_eq!(inputs(&world).await, (pending, 1));
-    let fate = ParkedEventAction::Skip;
+    let action = ParkedEventAction::Skip;
     let params = SettleEvent {
         workspace: world.workspace,
         event: event.id,
-        fate,
+        action,
         actor: "ada".to_owned(),
         reason: None,
     };
@@ -108,7 +108,7 @@ pub async fn an_input_is_found_by_its_whole_key(test_store: TestStore) {
         let key = world.input_key([source, input_type, external_id]);
         world.store.find_input(key).await.unwrap()
     };
-    let expected = world.store.inputs(world.workspace, world.workflow).await.unwrap()[0].id;
+    let expected = world.store.all_inputs(world.workspace, world.workflow).await.unwrap()[0].id;
 
     assert_eq!(find("Mail", "message", "m1").await, Some(expected));
     assert_eq!(find("Files", "message", "m1").await, None);
@@ -126,14 +126,14 @@ pub async fn a_mutation_lists_every_input_behind_it(test_store: TestStore) {
     let (_, alone) = world.mutated(&["m2"]).await;
     let names: BTreeMap<_, _> = world
         .store
-        .inputs(world.workspace, world.workflow)
+        .all_inputs(world.workspace, world.workflow)
         .await
         .unwrap()
         .into_iter()
         .map(|input| (input.id, input.external_id))
         .collect();
 
-    let mutations = world.store.mutations(world.workspace, world.workflow).await.unwrap();
+    let mutations = world.store.all_mutations(world.workspace, world.workflow).await.unwrap();
 
     let causes =
         |nth: usize| mutations[nth].inputs.iter().map(|id| names[id].as_str()).collect::<Vec<_>>();
@@ -152,10 +152,10 @@ pub async fn events_are_chosen_by_topic_status_and_id(test_store: TestStore) {
         topic: None,
         status: None,
         message_ids: None,
-        limit: 100,
+        page: Page::first(100),
     };
     let chosen = async |filter: EventFilter| {
-        let events = world.store.events(filter).await.unwrap();
+        let events = world.store.all_events(filter).await.unwrap();
         events
             .iter()
             .map(|event| format!("{}/{}", event.topic, event.message_id))
@@ -164,7 +164,10 @@ pub async fn events_are_chosen_by_topic_status_and_id(test_store: TestStore) {
     let mail = EventFilter { topic: Some("mail".to_owned()), ..all.clone() };
 
     assert_eq!(chosen(all.clone()).await, ["mail/m1", "mail/m2", "mail/m3", "row/m2"]);
-    assert_eq!(chosen(EventFilter { limit: 2, ..all.clone() }).await, ["mail/m1", "mail/m2"]);
+    assert_eq!(
+        chosen(EventFilter { page: Page::first(2), ..all.clone() }).await,
+        ["mail/m1", "mail/m2"]
+    );
     assert_eq!(chosen(mail.clone()).await, ["mail/m1", "mail/m2", "mail/m3"]);
     let pending = EventFilter { status: Some(EventStatus::Pending), ..mail.clone() };
     assert_eq!(chosen(pending).await, ["mail/m1", "mail/m3"]);
@@ -229,9 +232,9 @@ pub async fn runs_come_newest_first(test_store: TestStore) {
             workspace: world.workspace,
             workflow: world.workflow,
             session: None,
-            limit,
+            page: Page::first(limit),
         };
-        world.store.runs(filter).await.unwrap().iter().map(|run| run.id).collect::<Vec<_>>()
+        world.store.all_runs(filter).await.unwrap().iter().map(|run| run.id).collect::<Vec<_>>()
     };
 
     let last_two: Vec<_> = all.iter().rev().take(2).map(|run| run.id).collect();
@@ -242,15 +245,15 @@ pub async fn runs_come_newest_first(test_store: TestStore) {
         workspace: world.workspace,
         workflow: world.workflow,
         session: Some(session),
-        limit: 100,
+        page: Page::first(100),
     };
-    let of_session = world.store.runs(filter).await.unwrap();
+    let of_session = world.store.all_runs(filter).await.unwrap();
     let expected: Vec<_> = all.iter().rev().filter(|run| run.session_id == session).collect();
     assert_eq!(of_session.iter().collect::<Vec<_>>(), expected);
     assert!(expected.len() < all.len(), "there were two sessions");
 }
 
-pub async fn logs_come_in_order_from_where_one_left_off(test_store: TestStore) {
+pub async fn logs_come_in_order_after_a_given_line(test_store: TestStore) {
     let world = World::pipeline(test_store).await;
     world.drain().await;
     world.advance(seconds(300));
@@ -258,16 +261,17 @@ pub async fn logs_come_in_order_from_where_one_left_off(test_store: TestStore) {
     let logs = ["one", "two", "three"].map(crate::world::log).to_vec();
     let committed = world.store.commit_producer(CommitProducer { logs, ..commit_of(&run) }).await;
     committed.unwrap();
-    let read = async |after_seq| {
-        let filter = LogFilter { workspace: world.workspace, run: run.claim.run, after_seq };
-        let lines = world.store.logs(filter).await.unwrap();
+    let read = async |after| {
+        let page = Page { limit: u32::MAX, after };
+        let filter = LogFilter { workspace: world.workspace, run: run.claim.run, page };
+        let lines = world.store.all_logs(filter).await.unwrap();
         lines.into_iter().map(|line| (line.seq, line.message)).collect::<Vec<_>>()
     };
     let line = |seq, text: &str| (seq, text.to_owned());
 
-    assert_eq!(read(0).await, [line(1, "one"), line(2, "two"), line(3, "three")]);
-    assert_eq!(read(2).await, [line(3, "three")]);
-    assert_eq!(read(3).await, []);
+    assert_eq!(read(None).await, [line(1, "one"), line(2, "two"), line(3, "three")]);
+    assert_eq!(read(Some(2)).await, [line(3, "three")]);
+    assert_eq!(read(Some(3)).await, []);
 }
 
 pub async fn notifications_come_newest_first_with_their_workflow(test_store: TestStore) {
@@ -280,11 +284,11 @@ pub async fn notifications_come_newest_first_with_their_workflow(test_store: Tes
     }
     let elsewhere = world.store.ensure_workspace("elsewhere").await.unwrap();
 
-    let notices = world.store.notifications(world.workspace).await.unwrap();
+    let notices = world.store.all_notifications(world.workspace).await.unwrap();
 
     let workflows: Vec<_> = notices.iter().map(|notice| notice.workflow.as_str()).collect();
     assert_eq!(workflows, ["other", "mail"]);
-    assert_eq!(world.store.notifications(elsewhere).await.unwrap(), []);
+    assert_eq!(world.store.all_notifications(elsewhere).await.unwrap(), []);
 }
 
 pub async fn a_run_that_waits_for_a_worker_is_to_be_taken_now(test_store: TestStore) {
@@ -325,10 +329,10 @@ pub async fn a_text_that_cannot_be_stored_is_found_as_it_was_stored(test_store: 
         topic,
         status: None,
         message_ids,
-        limit: 10,
+        page: Page::first(10),
     };
 
-    let events = world.store.events(filter).await.unwrap();
+    let events = world.store.all_events(filter).await.unwrap();
     let input = world.store.find_input(world.input_key(["Mail", "message", "x\0y"])).await.unwrap();
     let unknown = world.store.find_workflow(world.workspace, "\0").await.unwrap_err();
 

@@ -1,13 +1,13 @@
 //! What one workflow may do: poisoned events, effects in an hour, doubts in an hour.
 
 use serde_json::json;
-use windlass_core::{Action, Capability, EventStatus, FailureClass, Grant, LookupResult, Phase};
-
-use crate::builders::MUTATIONS_PER_HOUR;
-use crate::world::{TestStore, World, pipeline, seconds};
+use windlass_core::{Action, Capability, EventStatus, FailureClass, Grant, Phase};
 use windlass_store::{
     Bump, NotificationKind, ParkedEventAction, Result, SaveScript, SettleEvent, StoreError,
 };
+
+use crate::builders::MUTATIONS_PER_HOUR;
+use crate::world::{TestStore, World, pipeline, seconds};
 
 /// Loses the worker of a run that has reserved `mails`, so many times.
 async fn lose(world: &World, mails: &[&str], times: u32) {
@@ -17,12 +17,12 @@ async fn lose(world: &World, mails: &[&str], times: u32) {
     }
 }
 
-async fn settle(world: &World, fate: ParkedEventAction) -> Result<windlass_store::Event> {
+async fn settle(world: &World, action: ParkedEventAction) -> Result<windlass_store::Event> {
     let event = world.event("mail", "m1").await.id;
     let params = SettleEvent {
         workspace: world.workspace,
         event,
-        fate,
+        action,
         actor: "ada".to_owned(),
         reason: None,
     };
@@ -39,7 +39,7 @@ pub async fn an_event_that_goes_wrong_again_and_again_is_parked(test_store: Test
     let event = world.event("mail", "m1").await;
     assert_eq!((event.status, event.blamed), (EventStatus::Parked, 5));
     assert!(event.blamed_for.is_some());
-    let notices = world.notices().await;
+    let notices = world.open_notifications().await;
     assert_eq!(notices.len(), 1);
     assert_eq!(notices[0].kind, NotificationKind::EventParked);
     assert!(notices[0].body.contains(&event.id.to_string()), "{}", notices[0].body);
@@ -70,7 +70,7 @@ pub async fn a_parked_event_is_put_back_by_a_person(test_store: TestStore) {
     let event = settle(&world, ParkedEventAction::PutBack).await.unwrap();
 
     assert_eq!((event.status, event.blamed), (EventStatus::Pending, 0));
-    assert_eq!(world.notices().await, []);
+    assert_eq!(world.open_notifications().await, []);
     let run = world.reserve(&["m1"]).await;
     world.commit(&run, Vec::new()).await.unwrap();
     let refused = settle(&world, ParkedEventAction::PutBack).await.unwrap_err();
@@ -84,22 +84,22 @@ pub async fn a_workflow_that_loses_every_worker_waits_for_a_person(test_store: T
         world.claim().await.unwrap();
         world.crash().await;
     }
-    assert_eq!(world.seen().await.error, None);
+    assert_eq!(world.current().await.error, None);
     world.claim().await.unwrap();
     world.crash().await;
 
-    let seen = world.seen().await;
+    let seen = world.current().await;
     assert_eq!(seen.error_class, Some(FailureClass::Internal));
     assert!(seen.error.unwrap().starts_with("10 workers in a row"));
     assert_eq!(world.claim().await, None);
-    assert_eq!(world.notices().await.len(), 1);
+    assert_eq!(world.open_notifications().await.len(), 1);
     world.control(Action::Resume).await.unwrap();
     world.claim().await.unwrap();
     world.crash().await;
-    assert_eq!(world.seen().await.error, None, "a person begins a new row");
+    assert_eq!(world.current().await.error, None, "a person begins a new row");
 }
 
-pub async fn one_run_that_ends_begins_a_new_row_of_losses(test_store: TestStore) {
+pub async fn a_run_that_ends_resets_the_count_of_lost_runs(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1"]).await;
 
     for _ in 0..4 {
@@ -114,7 +114,7 @@ pub async fn one_run_that_ends_begins_a_new_row_of_losses(test_store: TestStore)
         world.crash().await;
     }
 
-    assert_eq!(world.seen().await.error, None);
+    assert_eq!(world.current().await.error, None);
 }
 
 pub async fn a_parked_event_is_skipped_by_a_person(test_store: TestStore) {
@@ -126,7 +126,8 @@ pub async fn a_parked_event_is_skipped_by_a_person(test_store: TestStore) {
 
     assert_eq!(event.status, EventStatus::Skipped);
     assert_eq!(world.claim().await, None);
-    let entry = world.store.journal(world.workspace, world.workflow).await.unwrap().pop().unwrap();
+    let entry =
+        world.store.all_journal(world.workspace, world.workflow).await.unwrap().pop().unwrap();
     assert_eq!((entry.actor.as_str(), entry.action.as_str()), ("ada", "event.skipped"));
 }
 
@@ -154,19 +155,19 @@ pub async fn too_many_doubts_open_the_circuit_until_a_person_looks(test_store: T
 
     for nth in 1..=5 {
         let (_, mutation) = world.looked_up(&["m1"]).await;
-        assert_eq!(world.notices().await, [], "doubt {nth}");
+        assert_eq!(world.open_notifications().await, [], "doubt {nth}");
         let absent = LookupResult::Absent { counts_after: seconds(0) };
         world.find(mutation, absent).await.unwrap();
     }
 
-    let workflow = world.seen().await;
+    let workflow = world.current().await;
     assert_eq!(workflow.error_class, Some(FailureClass::Permission));
-    assert_eq!(world.notices().await[0].kind, NotificationKind::Error);
+    assert_eq!(world.open_notifications().await[0].kind, NotificationKind::Error);
     assert_eq!(world.claim().await, None);
     world.control(Action::Resume).await.unwrap();
     let (_, mutation) = world.looked_up(&["m1"]).await;
     world.find(mutation, LookupResult::Applied(json!({}))).await.unwrap();
-    assert_eq!(world.seen().await.error, None, "the count began anew");
+    assert_eq!(world.current().await.error, None, "the count began anew");
 }
 
 pub async fn a_repair_is_granted_no_more_than_what_it_repairs(test_store: TestStore) {

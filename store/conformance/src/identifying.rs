@@ -1,9 +1,9 @@
 //! How things are found: by name, by id, by the beginning of one.
 
 use windlass_core::{Id, ScriptId, SessionId, Text};
+use windlass_store::{AnyId, StoreError};
 
 use crate::world::{TestStore, World, lone_consumer, pipeline, start};
-use windlass_store::{AnyId, StoreError};
 
 pub async fn workflows_come_by_name_whatever_the_language(test_store: TestStore) {
     let world = World::empty(test_store).await;
@@ -11,7 +11,7 @@ pub async fn workflows_come_by_name_whatever_the_language(test_store: TestStore)
         world.deploy(name, lone_consumer()).await;
     }
 
-    let workflows = world.store.workflows(world.workspace).await.unwrap();
+    let workflows = world.store.all_workflows(world.workspace).await.unwrap();
 
     let names: Vec<_> = workflows.iter().map(|workflow| workflow.name.as_str()).collect();
     assert_eq!(names, ["B", "_", "a", "a b", "b", "ä"]);
@@ -52,8 +52,8 @@ pub async fn an_id_of_any_kind_is_found_by_its_beginning(test_store: TestStore) 
         (mutation.to_text(), AnyId::Mutation(mutation)),
     ];
     let event = world.event("mail", "m1").await.id;
-    let input = store.inputs(world.workspace, world.workflow).await.unwrap()[0].id;
-    let notice = world.notices().await[0].id;
+    let input = store.all_inputs(world.workspace, world.workflow).await.unwrap()[0].id;
+    let notice = world.open_notifications().await[0].id;
     let more = [
         (event.to_text(), AnyId::Event(event)),
         (input.to_text(), AnyId::Input(input)),
@@ -85,7 +85,7 @@ pub async fn a_beginning_that_several_ids_share_is_ambiguous(test_store: TestSto
     assert_eq!(resolve(&other[..=n_shared]).await.unwrap(), AnyId::Event(events[1].id));
 }
 
-pub async fn what_is_not_there_is_said_by_its_kind(test_store: TestStore) {
+pub async fn a_missing_thing_is_named_by_its_kind(test_store: TestStore) {
     let world = World::pipeline(test_store).await;
     let (script, session) = (ScriptId::mint(start()), SessionId::mint(start()));
 

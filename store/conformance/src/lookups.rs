@@ -5,9 +5,9 @@ use windlass_core::{
     Action, EventStatus, Failure, LookupResult, MutationStatus, Phase, ResolutionKind, ResolvedBy,
     Status,
 };
+use windlass_store::{ClaimLookups, NotificationKind, SettleLookup, StoreError};
 
 use crate::world::{TestStore, World, seconds};
-use windlass_store::{ClaimLookups, NotificationKind, SettleLookup, StoreError};
 
 fn in_vain() -> LookupResult {
     LookupResult::Unknown(Failure::network("the service does not answer"))
@@ -27,14 +27,14 @@ pub async fn a_doubt_that_can_be_looked_up_blocks_and_asks_nobody_yet(test_store
     assert_eq!(world.next_due().await, Some(seconds(10)));
     assert_eq!(world.run(run.claim.run).await.status, Status::PausedReconciliation);
     assert_eq!(world.event("mail", "m1").await.status, EventStatus::Reserved);
-    assert_eq!(world.seen().await.pending_retry_run_id, Some(run.claim.run));
-    assert_eq!(world.notices().await, []);
+    assert_eq!(world.current().await.pending_retry_run_id, Some(run.claim.run));
+    assert_eq!(world.open_notifications().await, []);
     assert_eq!(world.claim().await, None, "nothing else of the workflow runs");
     let refused = world.control(Action::Resume).await.unwrap_err();
     assert!(matches!(refused, StoreError::InDoubt { .. }), "{refused}");
 }
 
-pub async fn what_a_lost_worker_left_is_due_at_once(test_store: TestStore) {
+pub async fn an_effect_of_a_lost_worker_is_due_at_once(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1"]).await;
     let run = world.reserve(&["m1"]).await;
     let mutation = world.begin_as(&run, true).await.unwrap();
@@ -86,7 +86,7 @@ pub async fn a_person_need_not_wait_for_the_next_attempt(test_store: TestStore) 
     );
 }
 
-pub async fn what_is_found_goes_forward(test_store: TestStore) {
+pub async fn an_effect_that_is_found_goes_forward(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1"]).await;
     let (run, mutation) = world.looked_up(&["m1"]).await;
     let result = json!({ "row": 9 });
@@ -102,10 +102,10 @@ pub async fn what_is_found_goes_forward(test_store: TestStore) {
     assert_eq!(retry.mutation_result, Some(result));
     world.commit(&retry, Vec::new()).await.unwrap();
     assert_eq!(world.event("mail", "m1").await.status, EventStatus::Consumed);
-    assert_eq!(world.store.mutations(world.workspace, world.workflow).await.unwrap().len(), 1);
+    assert_eq!(world.store.all_mutations(world.workspace, world.workflow).await.unwrap().len(), 1);
 }
 
-pub async fn what_is_missed_is_prepared_anew(test_store: TestStore) {
+pub async fn an_effect_that_is_absent_is_prepared_anew(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1"]).await;
     let (_, mutation) = world.looked_up(&["m1"]).await;
 
@@ -161,7 +161,7 @@ pub async fn absence_counts_from_when_the_request_may_have_left_last(test_store:
     assert_eq!(world.find(mutation, absent()).await.unwrap(), MutationStatus::Failed);
 }
 
-pub async fn what_was_seen_too_early_proves_nothing_later(test_store: TestStore) {
+pub async fn an_early_lookup_proves_no_absence_later(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1"]).await;
     let (_, mutation) = world.looked_up(&["m1"]).await;
     let absent = || LookupResult::Absent { counts_after: seconds(30) };
@@ -192,7 +192,7 @@ pub async fn an_overtaken_attempt_does_not_prove_absence(test_store: TestStore) 
     assert_eq!(world.store.settle_lookup(settle(3)).await.unwrap(), MutationStatus::Failed);
 }
 
-pub async fn attempts_in_vain_are_spaced_and_then_a_person_is_asked(test_store: TestStore) {
+pub async fn failed_attempts_are_spaced_and_then_a_person_is_asked(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1"]).await;
     let (_, mutation) = world.looked_up(&["m1"]).await;
 
@@ -201,14 +201,14 @@ pub async fn attempts_in_vain_are_spaced_and_then_a_person_is_asked(test_store: 
         assert_eq!(world.due_lookups().await, [], "too early, before {delay} s");
         world.advance(seconds(1));
         assert_eq!(world.due_lookups().await.len(), 1, "after {delay} s");
-        assert_eq!(world.notices().await, []);
+        assert_eq!(world.open_notifications().await, []);
         world.find(mutation, in_vain()).await.unwrap();
     }
 
     let row = world.mutation(mutation).await;
     assert_eq!((row.status, row.reconcile_attempts), (MutationStatus::Indeterminate, 5));
     assert!(row.error.as_ref().is_some_and(|error| error.contains("5 attempts")), "{row:?}");
-    let notices = world.notices().await;
+    let notices = world.open_notifications().await;
     assert_eq!(notices.len(), 1);
     assert_eq!(notices[0].kind, NotificationKind::MutationInDoubt);
     world.advance(seconds(86_400));
@@ -216,7 +216,7 @@ pub async fn attempts_in_vain_are_spaced_and_then_a_person_is_asked(test_store: 
     assert_eq!(world.event("mail", "m1").await.status, EventStatus::Reserved);
 }
 
-pub async fn to_try_again_counts_anew(test_store: TestStore) {
+pub async fn trying_again_counts_attempts_anew(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1"]).await;
     let (_, mutation) = world.looked_up(&["m1"]).await;
     for delay in [10, 20, 40, 80] {
@@ -228,7 +228,7 @@ pub async fn to_try_again_counts_anew(test_store: TestStore) {
     let row = world.resolve(mutation, ResolutionKind::TryAgain).await.unwrap();
 
     assert_eq!((row.status, row.reconcile_attempts), (MutationStatus::NeedsReconcile, 0));
-    assert_eq!((row.resolved_by, world.notices().await.len()), (None, 0));
+    assert_eq!((row.resolved_by, world.open_notifications().await.len()), (None, 0));
     let due = world.due_lookups().await;
     assert_eq!(due[0].mutation.reconcile_attempts, 1);
     world.find(mutation, LookupResult::Applied(json!({}))).await.unwrap();
@@ -323,7 +323,7 @@ pub async fn every_attempt_that_settles_is_in_the_journal(test_store: TestStore)
 
     world.find(mutation, ABSENT).await.unwrap();
 
-    let entries = world.store.journal(world.workspace, world.workflow).await.unwrap();
+    let entries = world.store.all_journal(world.workspace, world.workflow).await.unwrap();
     let entry = entries.iter().find(|entry| entry.action == "mutation.reconciled").unwrap();
     assert_eq!((entry.actor.as_str(), &entry.subject), ("windlass", &mutation.to_string()));
     assert_eq!(entry.details["happened"], false);

@@ -1,12 +1,12 @@
 //! What a workflow does next, and when.
 
 use windlass_core::{SessionResult, Trigger};
+use windlass_store::Committed;
 
 use crate::world::{
     TestStore, World, commit_consumer_of, commit_of, event, manifest, pipeline, reservation,
     seconds,
 };
-use windlass_store::Committed;
 
 pub async fn an_idle_workflow_sleeps_until_its_next_moment(test_store: TestStore) {
     let world = World::pipeline(test_store).await;
@@ -41,7 +41,7 @@ pub async fn a_producer_is_due_so_long_after_it_ended(test_store: TestStore) {
     let producer = world.handler("poll").await;
     assert_eq!(producer.last_run_at, Some(now));
     assert_eq!(producer.next_run_at, Some(now.after(seconds(300))));
-    assert_eq!(world.seen().await.due_at, Some(now.after(seconds(300))));
+    assert_eq!(world.current().await.due_at, Some(now.after(seconds(300))));
 }
 
 pub async fn a_missed_moment_is_caught_up_once(test_store: TestStore) {
@@ -69,7 +69,7 @@ pub async fn consumers_come_before_producers(test_store: TestStore) {
         if run.handler == "poll" {
             world.commit_producer(&run, &[], Vec::new()).await.unwrap();
         } else {
-            world.look(&run).await;
+            world.find_nothing(&run).await;
         }
     }
     assert_eq!(
@@ -120,13 +120,13 @@ pub async fn wake_at_brings_a_consumer_back(test_store: TestStore) {
     world.commit(&run, Vec::new()).await.unwrap();
 
     assert_eq!(world.handler("record").await.wake_at, Some(wake_at));
-    assert_eq!(world.seen().await.due_at, Some(wake_at));
+    assert_eq!(world.current().await.due_at, Some(wake_at));
     world.advance(seconds(119));
     assert_eq!(world.claim().await, None);
     world.advance(seconds(1));
     let woken = world.take("record").await;
     assert_eq!(world.session_of(woken.claim.run).await.trigger, Trigger::Schedule);
-    world.look(&woken).await;
+    world.find_nothing(&woken).await;
     assert_eq!(world.handler("record").await.wake_at, None, "it does not persist");
 }
 
@@ -189,7 +189,7 @@ pub async fn a_session_says_why_it_began(test_store: TestStore) {
     let world = World::pipeline(test_store).await;
     let activated = world.take("record").await;
     assert_eq!(world.session_of(activated.claim.run).await.trigger, Trigger::Event);
-    world.look(&activated).await;
+    world.find_nothing(&activated).await;
     world.drain().await;
 
     let polled = world.poll(&["m1"]).await;
@@ -221,7 +221,7 @@ pub async fn due_workflows_beyond_the_limit_wait_for_the_next_look(test_store: T
     }
 }
 
-pub async fn the_worker_may_go_on_with_the_next_run_in_the_same_transaction(test_store: TestStore) {
+pub async fn a_commit_may_claim_the_next_run_in_the_same_transaction(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1"]).await;
     let run = world.reserve(&["m1"]).await;
     let mut params = commit_consumer_of(&run);
@@ -233,7 +233,7 @@ pub async fn the_worker_may_go_on_with_the_next_run_in_the_same_transaction(test
     let next = follow_up.unwrap();
     assert_eq!(next.handler, "tell");
     assert_eq!(world.run(next.claim.run).await.claimed_by, Some(world.worker.to_string()));
-    world.look(&next).await;
+    world.find_nothing(&next).await;
     world.drain().await;
     world.advance(seconds(300));
     let poll = world.take("poll").await;

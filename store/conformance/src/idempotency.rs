@@ -4,12 +4,12 @@ use std::fmt::Debug;
 
 use serde_json::json;
 use windlass_core::{FailureClass, MutationStatus, Phase, Status};
-
-use crate::world::{LEASE, TestStore, World, commit_consumer_of, event, reservation};
 use windlass_store::{
     CheckpointPrepare, Claim, ClaimFilter, ClaimedRun, CommitConsumer, Committed, Result,
     StoreError,
 };
+
+use crate::world::{LEASE, TestStore, World, commit_consumer_of, event, reservation};
 
 /// Calls twice; the second answer is the first one, and changes nothing. Who calls from another workspace is refused.
 async fn twice<T: Debug + PartialEq>(
@@ -37,10 +37,10 @@ async fn seen(world: &World, run: &ClaimedRun) -> impl Debug + PartialEq + use<>
         world.run(run.claim.run).await,
         world.session_of(run.claim.run).await,
         [world.events("mail").await, world.events("row").await],
-        store.mutations(*workspace, *workflow).await.unwrap(),
+        store.all_mutations(*workspace, *workflow).await.unwrap(),
         store.handlers(*workspace, *workflow).await.unwrap(),
-        store.notifications(*workspace).await.unwrap(),
-        store.journal(*workspace, *workflow).await.unwrap(),
+        store.all_notifications(*workspace).await.unwrap(),
+        store.all_journal(*workspace, *workflow).await.unwrap(),
     )
 }
 
@@ -93,7 +93,7 @@ pub async fn a_commit_that_is_called_again_answers_with_the_run_that_it_took(
     assert_eq!(second, first);
     let lease = world.store.agenda(&ClaimFilter::default()).await.unwrap().lease;
     assert_eq!(lease, Some(LEASE), "it counts from the answer that is heard");
-    world.look(&second.follow_up.unwrap()).await;
+    world.find_nothing(&second.follow_up.unwrap()).await;
 }
 
 pub async fn a_commit_that_is_called_again_takes_nothing_that_others_have(test_store: TestStore) {

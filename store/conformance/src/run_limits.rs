@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use windlass_core::{Grant, LimitKey, Rate, RunLimit};
-
-use crate::world::{LEASE, TestStore, World, commit_consumer_of, pipeline, seconds};
 use windlass_store::{
     ActivateScript, Bump, ClaimFilter, ClaimScope, ClaimedRun, CommitConsumer, FollowUp, Limit,
     SaveScript, SetLimit,
 };
+
+use crate::world::{LEASE, TestStore, World, commit_consumer_of, pipeline, seconds};
 
 /// A workflow that may call these.
 async fn deploy(world: &World, name: &str, may_call: &[&str]) -> World {
@@ -90,7 +90,7 @@ async fn listed(world: &World) -> Vec<Limit> {
     world.store.limits(world.workspace).await.unwrap()
 }
 
-pub async fn so_many_run_at_once_whoever_takes_them(test_store: TestStore) {
+pub async fn a_limit_bounds_the_runs_at_once_of_all_workers(test_store: TestStore) {
     let world = three(test_store).await;
     set(&world, "host:a.example", at_once(2)).await;
 
@@ -110,7 +110,7 @@ pub async fn the_end_of_a_run_lets_the_next_begin(test_store: TestStore) {
         let [run] = take(&world).await.try_into().unwrap();
         order.push(run.workflow_name.clone());
         let mut wake_ups = world.store.wake_ups();
-        world.look(&run).await;
+        world.find_nothing(&run).await;
         tokio::time::timeout(seconds(60), wake_ups.wait()).await.unwrap();
     }
 
@@ -155,7 +155,7 @@ pub async fn a_limit_is_that_of_its_workspace(test_store: TestStore) {
     assert_eq!(listed(&other).await, []);
 }
 
-pub async fn so_many_begin_in_a_window(test_store: TestStore) {
+pub async fn a_rate_bounds_the_runs_that_begin_in_a_window(test_store: TestStore) {
     let world = three(test_store).await;
     set(&world, "host:a.example", rate(2, seconds(30))).await;
 
@@ -190,7 +190,7 @@ pub async fn a_limit_counts_what_runs_when_it_is_set(test_store: TestStore) {
     set(&world, "host:a.example", at_once(1)).await;
 
     assert_eq!(take(&world).await, []);
-    world.look(&run).await;
+    world.find_nothing(&run).await;
     assert_eq!(take(&world).await.len(), 1);
 }
 

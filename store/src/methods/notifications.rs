@@ -1,0 +1,44 @@
+//! What people are told.
+
+use async_trait::async_trait;
+use windlass_core::{MutationId, WorkspaceId};
+
+use super::Backend;
+use super::dialect::Conn;
+use super::ops::{Operation, Query, Tx};
+use super::reads::notices;
+use crate::error::Result;
+use crate::model::Notification;
+use crate::page::{Listed, NotificationCursor, Page};
+use crate::params::ScriptMessage;
+use crate::store::NotificationStore;
+
+reads! {
+    Query over Conn;
+    HasMessage { workspace: WorkspaceId, mutation: MutationId } -> bool: |conn| notices::has_message(conn, workspace, mutation);
+}
+
+reads! {
+    Operation over Tx<'_>;
+    Notifications { workspace: WorkspaceId, page: Page<NotificationCursor> } -> Listed<Notification, NotificationCursor>:
+        |tx| notices::notifications(tx.conn, workspace, page);
+}
+
+#[async_trait]
+impl NotificationStore for Backend {
+    async fn notifications(
+        &self,
+        workspace: WorkspaceId,
+        page: Page<NotificationCursor>,
+    ) -> Result<Listed<Notification, NotificationCursor>> {
+        self.read(Notifications { workspace, page }).await
+    }
+
+    async fn add_message(&self, params: ScriptMessage) -> Result<()> {
+        self.write(params).await
+    }
+
+    async fn has_message(&self, workspace: WorkspaceId, mutation: MutationId) -> Result<bool> {
+        self.query(HasMessage { workspace, mutation }).await
+    }
+}

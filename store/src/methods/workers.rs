@@ -1,0 +1,56 @@
+//! How workers get runs and keep them.
+
+use async_trait::async_trait;
+use windlass_core::{Timestamp, WorkerId, WorkspaceId};
+
+use super::Backend;
+use super::ops::advance::EnqueueDue;
+use super::ops::worker::DeregisterWorker;
+use super::ops::{Operation, Tx};
+use super::reads::{due, workers};
+use crate::error::Result;
+use crate::model::{Agenda, ClaimedRun, LeaseRenewal, RecoveredRun, Worker};
+use crate::params::{ClaimFilter, ClaimRuns, Heartbeat, RecoverRuns};
+use crate::store::WorkerStore;
+
+reads! {
+    Operation over Tx<'_>;
+    Now {} -> Timestamp: |tx| std::future::ready(Ok(tx.now));
+    ReadAgenda { filter: ClaimFilter } -> Agenda: |tx| due::agenda(tx.conn, tx.now, &filter);
+    Workers { workspace: Option<WorkspaceId> } -> Vec<Worker>: |tx| workers::workers(tx.conn, workspace);
+}
+
+#[async_trait]
+impl WorkerStore for Backend {
+    async fn now(&self) -> Result<Timestamp> {
+        self.read(Now {}).await
+    }
+
+    async fn agenda(&self, filter: &ClaimFilter) -> Result<Agenda> {
+        self.read(ReadAgenda { filter: filter.clone() }).await
+    }
+
+    async fn enqueue_due(&self, limit: u32) -> Result<usize> {
+        self.write(EnqueueDue { limit }).await
+    }
+
+    async fn claim_runs(&self, params: ClaimRuns) -> Result<Vec<ClaimedRun>> {
+        self.write(params).await
+    }
+
+    async fn heartbeat(&self, params: Heartbeat) -> Result<LeaseRenewal> {
+        self.write(params).await
+    }
+
+    async fn deregister_worker(&self, worker: WorkerId) -> Result<Vec<RecoveredRun>> {
+        self.write(DeregisterWorker { worker }).await
+    }
+
+    async fn recover_runs(&self, params: RecoverRuns) -> Result<Vec<RecoveredRun>> {
+        self.write(params).await
+    }
+
+    async fn workers(&self, workspace: Option<WorkspaceId>) -> Result<Vec<Worker>> {
+        self.read(Workers { workspace }).await
+    }
+}

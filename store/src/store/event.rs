@@ -1,0 +1,37 @@
+//! Events, and the inputs that caused them.
+
+use windlass_core::{EventId, InputId, WorkflowId, WorkspaceId};
+
+use super::role;
+use crate::model::{Event, Input};
+use crate::page::{EventCursor, InputCursor, Listed, Page};
+use crate::params::{EventFilter, InputKey, SettleEvent};
+
+role! {
+    /// Events, and the inputs that caused them.
+    pub trait EventStore {
+        /// Events, oldest first. Those of a topic, pending ones of a topic, and parked ones are read through an index of their own;
+        /// for another status the others are passed over.
+        read async fn events(&self, filter: EventFilter) -> Result<Listed<Event, EventCursor>>;
+
+        /// One event.
+        read async fn event(&self, workspace: WorkspaceId, event: EventId) -> Result<Event>;
+
+        /// A person puts a parked event back or skips it.
+        write async fn settle_event(&self, params: SettleEvent) -> Result<Event>;
+
+        /// A workflow's inputs, oldest first.
+        read async fn inputs(
+            &self,
+            workspace: WorkspaceId,
+            workflow: WorkflowId,
+            page: Page<InputCursor>,
+        ) -> Result<Listed<Input, InputCursor>>;
+
+        /// One input.
+        read async fn input(&self, workspace: WorkspaceId, input: InputId) -> Result<Input>;
+
+        /// The input with that natural key, where the workflow has it.
+        read async fn find_input(&self, key: InputKey) -> Result<Option<InputId>>;
+    }
+}
