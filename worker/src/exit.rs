@@ -19,7 +19,7 @@ pub(crate) type Result<T, E = CommandError> = std::result::Result<T, E>;
 
 /// How a command ended that had something to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ending {
+pub(crate) enum ExitStatus {
     /// Done.
     Done,
     /// The operation failed.
@@ -30,13 +30,13 @@ pub(crate) enum Ending {
     WaitsForPerson,
 }
 
-impl From<Ending> for ExitCode {
-    fn from(ending: Ending) -> Self {
+impl From<ExitStatus> for ExitCode {
+    fn from(ending: ExitStatus) -> Self {
         Self::from(match ending {
-            Ending::Done => 0,
-            Ending::Failed => 1,
-            Ending::WrongUsage => 2,
-            Ending::WaitsForPerson => 3,
+            ExitStatus::Done => 0,
+            ExitStatus::Failed => 1,
+            ExitStatus::WrongUsage => 2,
+            ExitStatus::WaitsForPerson => 3,
         })
     }
 }
@@ -134,7 +134,7 @@ impl CommandError {
     }
 
     /// The exit code.
-    pub(crate) const fn ending(&self) -> Ending {
+    pub(crate) const fn exit_status(&self) -> ExitStatus {
         match self {
             Self::Usage { .. }
             | Self::Config(_)
@@ -149,13 +149,13 @@ impl CommandError {
                 | ConnectorError::Clash { .. }
                 | ConnectorError::Namespace { .. }
                 | ConnectorError::Unknown { .. },
-            ) => Ending::WrongUsage,
+            ) => ExitStatus::WrongUsage,
             Self::WaitsForPerson { .. }
             | Self::Service(ServiceError::WaitsForPerson { .. })
             | Self::Store(StoreError::InDoubt { .. } | StoreError::WaitsForPerson { .. })
             | Self::Engine(EngineError::Store(
                 StoreError::InDoubt { .. } | StoreError::WaitsForPerson { .. },
-            )) => Ending::WaitsForPerson,
+            )) => ExitStatus::WaitsForPerson,
             Self::Refused { .. }
             | Self::Service(_)
             | Self::Store(_)
@@ -165,7 +165,7 @@ impl CommandError {
             | Self::InvalidScript { .. }
             | Self::File { .. }
             | Self::Print(_)
-            | Self::System { .. } => Ending::Failed,
+            | Self::System { .. } => ExitStatus::Failed,
         }
     }
 

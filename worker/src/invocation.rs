@@ -15,10 +15,10 @@ use crate::cli::{Cli, Command};
 use crate::commands;
 use crate::config::Settings;
 use crate::context::{Context, connectors, environment};
-use crate::exit::{CommandError, Ending, Result};
+use crate::exit::{CommandError, ExitStatus, Result};
 use crate::faults::Faults;
 use crate::hint::CommandHint;
-use crate::output::{Form, Output, print_error};
+use crate::output::{Output, OutputFormat, print_error};
 use crate::telemetry::{self, Log};
 
 /// A command line that makes sense.
@@ -47,8 +47,8 @@ impl Invocation {
         }
     }
 
-    const fn form(&self) -> Form {
-        if self.cli.global.json { Form::Json } else { Form::Page }
+    const fn form(&self) -> OutputFormat {
+        if self.cli.global.json { OutputFormat::Json } else { OutputFormat::Text }
     }
 }
 
@@ -66,9 +66,9 @@ fn explain(words: &[OsString], error: &clap::Error) -> ExitCode {
             message: first_part.map(str::trim).collect::<Vec<_>>().join(" "),
             hint: Some("see `windlass --help`".to_owned()),
         };
-        print_error(Form::Json, &usage);
+        print_error(OutputFormat::Json, &usage);
     }
-    if is_answer { Ending::Done.into() } else { Ending::WrongUsage.into() }
+    if is_answer { ExitStatus::Done.into() } else { ExitStatus::WrongUsage.into() }
 }
 
 /// Runs a command. To be called from `main`, after V8 was initialised and before any other thread exists.
@@ -80,12 +80,12 @@ pub fn run(invocation: Invocation) -> ExitCode {
         Ok(ending) => ending.into(),
         Err(error) => {
             print_error(form, &error);
-            error.ending().into()
+            error.exit_status().into()
         }
     }
 }
 
-fn execute(invocation: Invocation, log: Log) -> Result<Ending> {
+fn execute(invocation: Invocation, log: Log) -> Result<ExitStatus> {
     let system = |attempt| move |source| CommandError::System { attempt, source };
     let folder = std::env::current_dir().map_err(system("find out the current folder"))?;
     let runtime = tokio::runtime::Runtime::new().map_err(system("start the runtime"))?;

@@ -12,29 +12,29 @@ use windlass_core::{Problem, Timestamp};
 use crate::exit::{CommandError, Result};
 
 /// What a command has to say. JSON and page come from the same record.
-pub(crate) trait Answer: Serialize {
+pub(crate) trait Printable: Serialize {
     /// Writes the page for a person.
-    fn write(&self, page: &mut Page);
+    fn write(&self, page: &mut TextPage);
 }
 
 /// Where a command prints.
 #[derive(Debug, Clone)]
 pub(crate) struct Output {
-    form: Form,
+    form: OutputFormat,
     times: TimeFormat,
 }
 
 /// Whom the answer is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
+pub(crate) enum OutputFormat {
     /// A program: one JSON document.
     Json,
-    /// A person: a page.
-    Page,
+    /// A person: text.
+    Text,
 }
 
 impl Output {
-    pub(crate) const fn new(form: Form, times: TimeFormat) -> Self {
+    pub(crate) const fn new(form: OutputFormat, times: TimeFormat) -> Self {
         Self { form, times }
     }
 
@@ -45,15 +45,15 @@ impl Output {
 
     /// Whether the answer is one JSON document.
     pub(crate) fn is_json(&self) -> bool {
-        self.form == Form::Json
+        self.form == OutputFormat::Json
     }
 
     /// Prints the answer on stdout.
-    pub(crate) fn answer(&self, answer: &impl Answer) -> Result<()> {
+    pub(crate) fn print(&self, answer: &impl Printable) -> Result<()> {
         let text = match self.form {
-            Form::Json => json_text(answer),
-            Form::Page => {
-                let mut page = Page::new(self.times);
+            OutputFormat::Json => json_text(answer),
+            OutputFormat::Text => {
+                let mut page = TextPage::new(self.times);
                 answer.write(&mut page);
                 page.text
             }
@@ -66,22 +66,22 @@ impl Output {
         let line = format!("{}\n", harmless(&text.to_string()));
         // Nobody is left to hear of it where this fails, and the work goes on all the same.
         let _unheard = match self.form {
-            Form::Json => print(io::stderr(), &line),
-            Form::Page => print(io::stdout(), &line),
+            OutputFormat::Json => print(io::stderr(), &line),
+            OutputFormat::Text => print(io::stdout(), &line),
         };
     }
 }
 
 /// Prints why a command failed: a document on stdout, or lines on stderr.
-pub(crate) fn print_error(form: Form, error: &CommandError) {
+pub(crate) fn print_error(form: OutputFormat, error: &CommandError) {
     #[derive(Serialize)]
     struct Document<T> {
         error: T,
     }
     let report = error.report();
     let _unheard = match form {
-        Form::Json => print(io::stdout(), &json_text(&Document { error: report })),
-        Form::Page => {
+        OutputFormat::Json => print(io::stdout(), &json_text(&Document { error: report })),
+        OutputFormat::Text => {
             let mut text = format!("error: {}\n", report.message);
             for cause in &report.causes {
                 let _infallible = writeln!(text, "  caused by: {cause}");
@@ -141,12 +141,12 @@ fn harmless(text: &str) -> String {
 
 /// A text in the making.
 #[derive(Debug)]
-pub(crate) struct Page {
+pub(crate) struct TextPage {
     text: String,
     times: TimeFormat,
 }
 
-impl Page {
+impl TextPage {
     pub(crate) const fn new(times: TimeFormat) -> Self {
         Self { text: String::new(), times }
     }

@@ -4,7 +4,7 @@ use serde::Serialize;
 use windlass_api::service::{Advice, Badge, Fact, NextStep, WorkflowHealth};
 
 use crate::hint::CommandHint;
-use crate::output::Page;
+use crate::output::TextPage;
 
 /// A workflow's health, worded for the command line.
 #[derive(Debug, Serialize)]
@@ -46,7 +46,7 @@ impl HealthText {
     }
 
     /// Writes the health for a person.
-    pub(crate) fn write(&self, page: &mut Page) {
+    pub(crate) fn write(&self, page: &mut TextPage) {
         page.line(format_args!("  {}", self.why));
         for fact in &self.facts {
             page.field(fact.label, &fact.text);

@@ -43,6 +43,7 @@ const CHECKS: &[fn(&Repository) -> Vec<Problem>] = &[
     text::check_unfinished,
     text::check_disabled_tests,
     text::check_places,
+    text::check_command_lines,
     text::check_imports,
 ];
 

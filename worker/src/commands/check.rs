@@ -9,8 +9,8 @@ use windlass_core::{Grant, Manifest};
 use super::engine::described_registry;
 use crate::cli::CheckArgs;
 use crate::context::Context;
-use crate::exit::{CommandError, Ending, Result};
-use crate::output::{Answer, Page, problem_line};
+use crate::exit::{CommandError, ExitStatus, Result};
+use crate::output::{Printable, TextPage, problem_line};
 
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
@@ -20,15 +20,15 @@ struct CheckOutput {
     file: String,
 }
 
-pub(crate) async fn run(context: &Context, args: &CheckArgs) -> Result<Ending> {
+pub(crate) async fn run(context: &Context, args: &CheckArgs) -> Result<ExitStatus> {
     let checked = match load(context, &args.file).await {
         Ok(script) => Ok(script),
         Err(CommandError::InvalidScript { problems, .. }) => Err(problems),
         Err(error) => return Err(error),
     };
     let report = CheckReport::from(checked);
-    let ending = if report.ok { Ending::Done } else { Ending::Failed };
-    context.output.answer(&CheckOutput { report, file: args.file.display().to_string() })?;
+    let ending = if report.ok { ExitStatus::Done } else { ExitStatus::Failed };
+    context.output.print(&CheckOutput { report, file: args.file.display().to_string() })?;
     Ok(ending)
 }
 
@@ -49,8 +49,8 @@ pub(crate) async fn load(context: &Context, path: &Path) -> Result<ValidScript> 
     checked.map_err(|problems| CommandError::InvalidScript { file: path_text, problems })
 }
 
-impl Answer for CheckOutput {
-    fn write(&self, page: &mut Page) {
+impl Printable for CheckOutput {
+    fn write(&self, page: &mut TextPage) {
         let CheckReport { errors, warnings, workflow, tools, .. } = &self.report;
         for problem in errors {
             page.line(problem_line(&self.file, problem));
@@ -72,13 +72,13 @@ impl Answer for CheckOutput {
 }
 
 /// Writes what a script calls or may call.
-pub(crate) fn write_grant(page: &mut Page, label: &str, grant: &Grant) {
+pub(crate) fn write_grant(page: &mut TextPage, label: &str, grant: &Grant) {
     let tools = grant.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     page.field(label, if tools.is_empty() { "no tool".to_owned() } else { tools });
 }
 
 /// Writes what a script declares.
-pub(crate) fn write_manifest(page: &mut Page, manifest: &Manifest) {
+pub(crate) fn write_manifest(page: &mut TextPage, manifest: &Manifest) {
     let list = |names: &std::collections::BTreeSet<String>| {
         names.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
     };

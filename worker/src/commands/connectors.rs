@@ -5,8 +5,8 @@ use windlass_tools::mcp::{ConnectorReport, ConnectorState, EffectSource, ToolRep
 
 use crate::cli::ConnectorsArgs;
 use crate::context::Context;
-use crate::exit::{Ending, Result};
-use crate::output::{Answer, Page};
+use crate::exit::{ExitStatus, Result};
+use crate::output::{Printable, TextPage};
 
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
@@ -17,24 +17,24 @@ struct Reports {
     accept: String,
 }
 
-pub(crate) async fn run(context: &Context, args: &ConnectorsArgs) -> Result<Ending> {
+pub(crate) async fn run(context: &Context, args: &ConnectorsArgs) -> Result<ExitStatus> {
     let connectors = match &args.accept {
         Some(name) => vec![context.connectors.accept(name).await?],
         None => context.connectors.inspect().await?,
     };
     let has = |state| connectors.iter().any(|it| it.state == state);
     let ending = match () {
-        () if has(ConnectorState::Changed) => Ending::WaitsForPerson,
-        () if has(ConnectorState::Unreachable) => Ending::Failed,
-        () => Ending::Done,
+        () if has(ConnectorState::Changed) => ExitStatus::WaitsForPerson,
+        () if has(ConnectorState::Unreachable) => ExitStatus::Failed,
+        () => ExitStatus::Done,
     };
     let accept = context.hint.command("connectors --accept");
-    context.output.answer(&Reports { connectors, accept })?;
+    context.output.print(&Reports { connectors, accept })?;
     Ok(ending)
 }
 
-impl Answer for Reports {
-    fn write(&self, page: &mut Page) {
+impl Printable for Reports {
+    fn write(&self, page: &mut TextPage) {
         if self.connectors.is_empty() {
             page.line("There are no connectors: name one in `[mcp.NAME]` of the configuration.");
         }
@@ -48,7 +48,7 @@ impl Answer for Reports {
 }
 
 impl Reports {
-    fn write_one(&self, page: &mut Page, connector: &ConnectorReport) {
+    fn write_one(&self, page: &mut TextPage, connector: &ConnectorReport) {
         let ConnectorReport { name, state, .. } = connector;
         let described = match state {
             ConnectorState::New => "listed for the first time, and accepted",

@@ -7,9 +7,9 @@ use windlass_store::Workflow;
 
 use crate::cli::{ActivateArgs, ControlArgs};
 use crate::context::Context;
-use crate::exit::{Ending, Result};
+use crate::exit::{ExitStatus, Result};
 use crate::hint::quoted;
-use crate::output::{Answer, Page};
+use crate::output::{Printable, TextPage};
 
 /// The workflow afterwards, and the commands that follow.
 #[derive(Debug, Serialize)]
@@ -22,8 +22,8 @@ struct ControlOutput {
     next: Option<String>,
 }
 
-impl Answer for ControlOutput {
-    fn write(&self, page: &mut Page) {
+impl Printable for ControlOutput {
+    fn write(&self, page: &mut TextPage) {
         page.line(&self.message);
         if let Some(next) = &self.next {
             page.line(next);
@@ -31,7 +31,7 @@ impl Answer for ControlOutput {
     }
 }
 
-pub(crate) async fn activate(context: &Context, args: &ActivateArgs) -> Result<Ending> {
+pub(crate) async fn activate(context: &Context, args: &ActivateArgs) -> Result<ExitStatus> {
     let service = context.open_existing().await?;
     let (name, version) = match args.workflow.rsplit_once('@') {
         Some((name, version)) => (name, Some(version)),
@@ -40,7 +40,7 @@ pub(crate) async fn activate(context: &Context, args: &ActivateArgs) -> Result<E
     let controlled = service.activate(name, version).await?;
     let name = &controlled.workflow.name;
     let version = controlled.version.as_deref().unwrap_or_default();
-    context.output.answer(&ControlOutput {
+    context.output.print(&ControlOutput {
         message: format!("`{name}` runs version {version} now."),
         next: Some(format!(
             "`{}` keeps it running; `{}` runs it once.",
@@ -49,23 +49,23 @@ pub(crate) async fn activate(context: &Context, args: &ActivateArgs) -> Result<E
         )),
         controlled,
     })?;
-    Ok(Ending::Done)
+    Ok(ExitStatus::Done)
 }
 
 pub(crate) async fn control(
     context: &Context,
     args: &ControlArgs,
     action: Action,
-) -> Result<Ending> {
+) -> Result<ExitStatus> {
     let service = context.open_existing().await?;
     let controlled = service.control(&args.workflow, action).await?;
     let workflow = &controlled.workflow;
-    context.output.answer(&ControlOutput {
+    context.output.print(&ControlOutput {
         message: format!("`{}` is {} now.", workflow.name, workflow.status),
         next: next_command(context, workflow),
         controlled,
     })?;
-    Ok(Ending::Done)
+    Ok(ExitStatus::Done)
 }
 
 fn next_command(context: &Context, workflow: &Workflow) -> Option<String> {

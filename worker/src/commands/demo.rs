@@ -18,8 +18,8 @@ use super::{check, engine, run};
 use crate::cli::DemoArgs;
 use crate::config::{FILE_NAME, without_password};
 use crate::context::Context;
-use crate::exit::{CommandError, Ending, Result};
-use crate::output::{Answer, Page};
+use crate::exit::{CommandError, ExitStatus, Result};
+use crate::output::{Printable, TextPage};
 
 static EXAMPLE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../examples/receipts");
 
@@ -53,13 +53,13 @@ pub(crate) struct NextCommand {
 }
 
 impl NextCommand {
-    pub(crate) fn write(&self, page: &mut Page) {
+    pub(crate) fn write(&self, page: &mut TextPage) {
         page.line(format_args!("  {}", self.command));
         page.line(format_args!("      {}", self.effect));
     }
 }
 
-pub(crate) async fn run(outer: &Context, args: &DemoArgs) -> Result<Ending> {
+pub(crate) async fn run(outer: &Context, args: &DemoArgs) -> Result<ExitStatus> {
     if outer.global.config.is_some() {
         return Err(CommandError::Usage {
             message: "`demo` brings a configuration of its own".to_owned(),
@@ -82,7 +82,7 @@ pub(crate) async fn run(outer: &Context, args: &DemoArgs) -> Result<Ending> {
     let outputs = service.store.all_mutations(service.workspace, workflow).await?;
     let file = args.dir.join("out/receipts.csv");
     let waits = afterwards.health.waits_for_person;
-    context.output.answer(&DemoOutput {
+    context.output.print(&DemoOutput {
         new_inputs: inputs.len().saturating_sub(inputs_before),
         new_outputs: outputs.len().saturating_sub(outputs_before),
         lines: lines_of(&outer.folder.join(&file)),
@@ -94,7 +94,7 @@ pub(crate) async fn run(outer: &Context, args: &DemoArgs) -> Result<Ending> {
         outputs,
         afterwards,
     })?;
-    Ok(if waits { Ending::WaitsForPerson } else { Ending::Done })
+    Ok(if waits { ExitStatus::WaitsForPerson } else { ExitStatus::Done })
 }
 
 /// Writes what is missing of the example; what is there stays as it is.
@@ -209,8 +209,8 @@ fn next_commands(context: &Context, outputs: &[Mutation]) -> Vec<NextCommand> {
     next
 }
 
-impl Answer for DemoOutput {
-    fn write(&self, page: &mut Page) {
+impl Printable for DemoOutput {
+    fn write(&self, page: &mut TextPage) {
         // Above stands what was told while it ran.
         page.line("");
         page.line(format_args!(

@@ -13,9 +13,9 @@ use windlass_store::Bump;
 use super::check::{self, write_grant};
 use crate::cli::DeployArgs;
 use crate::context::Context;
-use crate::exit::{CommandError, Ending, Result};
+use crate::exit::{CommandError, ExitStatus, Result};
 use crate::hint::quoted;
-use crate::output::{Answer, Page};
+use crate::output::{Printable, TextPage};
 
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
@@ -25,7 +25,7 @@ struct DeployOutput {
     next: String,
 }
 
-pub(crate) async fn run(context: &Context, args: &DeployArgs) -> Result<Ending> {
+pub(crate) async fn run(context: &Context, args: &DeployArgs) -> Result<ExitStatus> {
     check_workflow_name(&args.name)?;
     let script = check::load(context, &args.file).await?;
     let service = context.open_or_create().await?;
@@ -41,8 +41,8 @@ pub(crate) async fn run(context: &Context, args: &DeployArgs) -> Result<Ending> 
     };
     let report = service.deploy(deployment).await?;
     let next = next_command(context, &report);
-    context.output.answer(&DeployOutput { report, next })?;
-    Ok(Ending::Done)
+    context.output.print(&DeployOutput { report, next })?;
+    Ok(ExitStatus::Done)
 }
 
 fn next_command(context: &Context, report: &DeployReport) -> String {
@@ -95,8 +95,8 @@ fn ask(context: &Context, what: &str, grant: &Grant) -> Result<bool> {
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
-impl Answer for DeployOutput {
-    fn write(&self, page: &mut Page) {
+impl Printable for DeployOutput {
+    fn write(&self, page: &mut TextPage) {
         let DeployReport { workflow, script } = &self.report;
         let name = &workflow.name;
         if script.is_new {

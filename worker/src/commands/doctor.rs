@@ -15,8 +15,8 @@ use windlass_tools::secrets::{SecretOrigin, SecretStatus, Secrets};
 use super::engine::{NoNotifier, described_builtin, roots_below};
 use crate::config::{ConfigError, without_password};
 use crate::context::Context;
-use crate::exit::{CommandError, Ending, Result};
-use crate::output::{Answer, Form, Output, Page};
+use crate::exit::{CommandError, ExitStatus, Result};
+use crate::output::{Output, OutputFormat, Printable, TextPage};
 
 /// A check that ended with an error.
 fn failed(name: &'static str, error: &CommandError) -> Check {
@@ -25,7 +25,7 @@ fn failed(name: &'static str, error: &CommandError) -> Check {
     Check::fail(name, message.collect::<Vec<_>>().join(": "), report.hint)
 }
 
-pub(crate) async fn run(context: &Context) -> Result<Ending> {
+pub(crate) async fn run(context: &Context) -> Result<ExitStatus> {
     let secrets = &context.secrets;
     let mut checks = vec![configuration(context)];
     checks.extend(secrets.statuses().map(|(name, origin, status)| secret(name, origin, status)));
@@ -39,16 +39,16 @@ pub(crate) async fn run(context: &Context) -> Result<Ending> {
 }
 
 /// Where the configuration cannot be used, nothing else can be looked at.
-pub(crate) fn report_config(form: Form, error: &ConfigError) -> Result<Ending> {
+pub(crate) fn report_config(form: OutputFormat, error: &ConfigError) -> Result<ExitStatus> {
     let times = TimeFormat { zone: chrono_tz::Tz::UTC, now: SystemClock.now() };
     let message = format!("{error}; nothing else was checked");
     conclude(&Output::new(form, times), vec![Check::fail("configuration", message, error.hint())])
 }
 
-fn conclude(output: &Output, checks: Vec<Check>) -> Result<Ending> {
+fn conclude(output: &Output, checks: Vec<Check>) -> Result<ExitStatus> {
     let examination = Examination::from(checks);
-    output.answer(&examination)?;
-    Ok(if examination.ok { Ending::Done } else { Ending::Failed })
+    output.print(&examination)?;
+    Ok(if examination.ok { ExitStatus::Done } else { ExitStatus::Failed })
 }
 
 fn configuration(context: &Context) -> Check {
@@ -137,8 +137,8 @@ async fn clock(service: Option<&Service>) -> Check {
     }
 }
 
-impl Answer for Examination {
-    fn write(&self, page: &mut Page) {
+impl Printable for Examination {
+    fn write(&self, page: &mut TextPage) {
         for check in &self.checks {
             let verdict = match check.verdict {
                 CheckResult::Ok => "ok",

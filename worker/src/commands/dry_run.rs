@@ -9,15 +9,15 @@ use windlass_scheduler::MutationMode;
 use super::engine::EngineOptions;
 use super::{engine, run};
 use crate::context::Context;
-use crate::exit::{Ending, Result};
-use crate::output::{Answer, Page};
+use crate::exit::{ExitStatus, Result};
+use crate::output::{Printable, TextPage};
 
 /// Runs one session of a copy of a workflow.
 pub(crate) async fn run(
     context: &Context,
     service: &Service,
     workflow: WorkflowId,
-) -> Result<Ending> {
+) -> Result<ExitStatus> {
     let copy = service.copy_for_dry_run(workflow, context.settings.policy.clone()).await?;
     let options = EngineOptions {
         mutation_mode: MutationMode::Capture,
@@ -33,13 +33,13 @@ pub(crate) async fn run(
     )
     .await?;
     let report = service.dry_run(&copy, engine).await?;
-    context.output.answer(&report)?;
+    context.output.print(&report)?;
     let is_complete = report.result == Some(SessionResult::Completed);
-    Ok(if is_complete { Ending::Done } else { Ending::Failed })
+    Ok(if is_complete { ExitStatus::Done } else { ExitStatus::Failed })
 }
 
-impl Answer for DryRunReport {
-    fn write(&self, page: &mut Page) {
+impl Printable for DryRunReport {
+    fn write(&self, page: &mut TextPage) {
         // Above stands what was told while it ran.
         page.line("");
         page.line(format_args!(

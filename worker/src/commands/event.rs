@@ -6,25 +6,25 @@ use windlass_store::{Event, ParkedEventAction};
 
 use crate::cli::EventArgs;
 use crate::context::Context;
-use crate::exit::{Ending, Result};
-use crate::output::{Answer, Page};
+use crate::exit::{ExitStatus, Result};
+use crate::output::{Printable, TextPage};
 
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
 struct SettledEvent(Event);
 
-pub(crate) async fn run(context: &Context, args: &EventArgs) -> Result<Ending> {
+pub(crate) async fn run(context: &Context, args: &EventArgs) -> Result<ExitStatus> {
     let service = context.open_existing().await?;
     let event = service.find_event(&args.event).await?;
     let action =
         if args.action.skip { ParkedEventAction::Skip } else { ParkedEventAction::PutBack };
     let event = service.settle_event(event, action, args.reason.clone()).await?;
-    context.output.answer(&SettledEvent(event))?;
-    Ok(Ending::Done)
+    context.output.print(&SettledEvent(event))?;
+    Ok(ExitStatus::Done)
 }
 
-impl Answer for SettledEvent {
-    fn write(&self, page: &mut Page) {
+impl Printable for SettledEvent {
+    fn write(&self, page: &mut TextPage) {
         let message = &self.0.message_id;
         if self.0.status == EventStatus::Skipped {
             page.line(format_args!("`{message}` is skipped."));

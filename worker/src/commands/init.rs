@@ -9,9 +9,9 @@ use windlass_tools::ensure_roots;
 use super::demo::NextCommand;
 use crate::cli::InitArgs;
 use crate::context::Context;
-use crate::exit::{CommandError, Ending, Result};
+use crate::exit::{CommandError, ExitStatus, Result};
 use crate::hint::quoted;
-use crate::output::{Answer, Page};
+use crate::output::{Printable, TextPage};
 
 static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 
@@ -21,7 +21,7 @@ struct InitOutput {
     next: Vec<NextCommand>,
 }
 
-pub(crate) async fn run(outer: &Context, args: &InitArgs) -> Result<Ending> {
+pub(crate) async fn run(outer: &Context, args: &InitArgs) -> Result<ExitStatus> {
     let folder = outer.folder.join(&args.dir);
     let files = all_files(&TEMPLATES);
     if let Some(taken) =
@@ -48,8 +48,8 @@ pub(crate) async fn run(outer: &Context, args: &InitArgs) -> Result<Ending> {
     let written = files.iter().map(|file| args.dir.join(file.path())).collect();
     context
         .output
-        .answer(&InitOutput { files: written, next: next_commands(outer, &context, args) })?;
-    Ok(Ending::Done)
+        .print(&InitOutput { files: written, next: next_commands(outer, &context, args) })?;
+    Ok(ExitStatus::Done)
 }
 
 fn all_files<'a>(folder: &'a Dir<'a>) -> Vec<&'a include_dir::File<'a>> {
@@ -83,8 +83,8 @@ fn next_commands(outer: &Context, context: &Context, args: &InitArgs) -> Vec<Nex
     ]
 }
 
-impl Answer for InitOutput {
-    fn write(&self, page: &mut Page) {
+impl Printable for InitOutput {
+    fn write(&self, page: &mut TextPage) {
         for file in &self.files {
             page.line(format_args!("Wrote {}", file.display()));
         }

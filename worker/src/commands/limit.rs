@@ -6,26 +6,26 @@ use windlass_store::{Holder, Limit};
 
 use crate::cli::LimitArgs;
 use crate::context::Context;
-use crate::exit::{Ending, Result};
-use crate::output::{Answer, Page};
+use crate::exit::{ExitStatus, Result};
+use crate::output::{Printable, TextPage};
 
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
 struct Limits(Vec<Limit>);
 
-pub(crate) async fn run(context: &Context, args: &LimitArgs) -> Result<Ending> {
+pub(crate) async fn run(context: &Context, args: &LimitArgs) -> Result<ExitStatus> {
     let service = context.open_existing().await?;
     let limit = RunLimit { at_once: args.at_once, rate: args.rate };
     let is_set = args.at_once.is_some() || args.rate.is_some();
     if let Some(key) = args.key.clone().filter(|_| is_set || args.none) {
         service.set_limit(key, is_set.then_some(limit)).await?;
     }
-    context.output.answer(&Limits(service.limits(args.key.as_ref()).await?))?;
-    Ok(Ending::Done)
+    context.output.print(&Limits(service.limits(args.key.as_ref()).await?))?;
+    Ok(ExitStatus::Done)
 }
 
-impl Answer for Limits {
-    fn write(&self, page: &mut Page) {
+impl Printable for Limits {
+    fn write(&self, page: &mut TextPage) {
         if self.0.is_empty() {
             return page.line("There is no such limit.");
         }

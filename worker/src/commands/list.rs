@@ -6,8 +6,8 @@ use windlass_core::WorkflowStatus;
 
 use crate::cli::ListArgs;
 use crate::context::Context;
-use crate::exit::{Ending, Result};
-use crate::output::{Answer, Page};
+use crate::exit::{ExitStatus, Result};
+use crate::output::{Printable, TextPage};
 
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
@@ -18,19 +18,19 @@ struct Workflows {
     n_archived: usize,
 }
 
-pub(crate) async fn run(context: &Context, args: &ListArgs) -> Result<Ending> {
+pub(crate) async fn run(context: &Context, args: &ListArgs) -> Result<ExitStatus> {
     let service = context.open_existing().await?;
     let all = service.workflows().await?;
     let n_all = all.len();
     let is_shown = |row: &WorkflowRow| args.all || row.status != WorkflowStatus::Archived;
     let rows: Vec<_> = all.into_iter().filter(is_shown).collect();
     let n_archived = n_all - rows.len();
-    context.output.answer(&Workflows { rows, n_archived })?;
-    Ok(Ending::Done)
+    context.output.print(&Workflows { rows, n_archived })?;
+    Ok(ExitStatus::Done)
 }
 
-impl Answer for Workflows {
-    fn write(&self, page: &mut Page) {
+impl Printable for Workflows {
+    fn write(&self, page: &mut TextPage) {
         if self.rows.is_empty() {
             page.line("There are no workflows.");
         } else {
@@ -43,7 +43,7 @@ impl Answer for Workflows {
 }
 
 impl Workflows {
-    fn write_table(&self, page: &mut Page) {
+    fn write_table(&self, page: &mut TextPage) {
         let rows = self.rows.iter().map(|row| {
             [
                 row.name.clone(),

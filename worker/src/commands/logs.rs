@@ -9,8 +9,8 @@ use windlass_store::LogEntry;
 
 use crate::cli::LogsArgs;
 use crate::context::Context;
-use crate::exit::{Ending, Result};
-use crate::output::{Answer, Page};
+use crate::exit::{ExitStatus, Result};
+use crate::output::{Printable, TextPage};
 
 /// How long to wait for a wake-up before a followed run is read again.
 const READ_AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -19,15 +19,15 @@ const READ_AGAIN_AFTER: Duration = Duration::from_secs(1);
 #[serde(transparent)]
 struct Logs(Vec<LogEntry>);
 
-pub(crate) async fn run(context: &Context, args: &LogsArgs) -> Result<Ending> {
+pub(crate) async fn run(context: &Context, args: &LogsArgs) -> Result<ExitStatus> {
     let service = context.open_existing().await?;
     let run = service.find_run(&args.run).await?;
     if args.follow {
         follow(context, &service, run).await?;
     } else {
-        context.output.answer(&Logs(service.logs(run, 0).await?))?;
+        context.output.print(&Logs(service.logs(run, 0).await?))?;
     }
-    Ok(Ending::Done)
+    Ok(ExitStatus::Done)
 }
 
 /// Prints lines as they are checkpointed; for a program all of them at the end, as one document.
@@ -43,7 +43,7 @@ async fn follow(context: &Context, service: &Service, run: RunId) -> Result<()> 
         if context.output.is_json() {
             all.extend(fresh);
         } else if !fresh.is_empty() {
-            context.output.answer(&Logs(fresh))?;
+            context.output.print(&Logs(fresh))?;
         }
         if !is_open {
             break;
@@ -51,11 +51,11 @@ async fn follow(context: &Context, service: &Service, run: RunId) -> Result<()> 
         // A commit without new work, such as log lines or a run's end, sends no wake-up on either database.
         let _woken_or_not = tokio::time::timeout(READ_AGAIN_AFTER, wake_ups.wait()).await;
     }
-    if context.output.is_json() { context.output.answer(&Logs(all)) } else { Ok(()) }
+    if context.output.is_json() { context.output.print(&Logs(all)) } else { Ok(()) }
 }
 
-impl Answer for Logs {
-    fn write(&self, page: &mut Page) {
+impl Printable for Logs {
+    fn write(&self, page: &mut TextPage) {
         for entry in &self.0 {
             write_entry(page, entry);
         }
@@ -63,7 +63,7 @@ impl Answer for Logs {
 }
 
 /// Writes one line of a log.
-pub(crate) fn write_entry(page: &mut Page, entry: &LogEntry) {
+pub(crate) fn write_entry(page: &mut TextPage, entry: &LogEntry) {
     let time = page.time(entry.created_at);
     page.line(format_args!("{time} {:<5} {}", entry.level, entry.message));
 }

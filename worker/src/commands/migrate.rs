@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use crate::config::without_password;
 use crate::context::Context;
-use crate::exit::{Ending, Result};
-use crate::output::{Answer, Page};
+use crate::exit::{ExitStatus, Result};
+use crate::output::{Printable, TextPage};
 
 #[derive(Debug, Serialize)]
 struct Migrated {
@@ -14,15 +14,15 @@ struct Migrated {
     migrations: Vec<String>,
 }
 
-pub(crate) async fn run(context: &Context) -> Result<Ending> {
+pub(crate) async fn run(context: &Context) -> Result<ExitStatus> {
     let migrations = windlass_store::migrate(context.location()).await?;
     let database = without_password(&context.settings.database);
-    context.output.answer(&Migrated { database, migrations })?;
-    Ok(Ending::Done)
+    context.output.print(&Migrated { database, migrations })?;
+    Ok(ExitStatus::Done)
 }
 
-impl Answer for Migrated {
-    fn write(&self, page: &mut Page) {
+impl Printable for Migrated {
+    fn write(&self, page: &mut TextPage) {
         for migration in &self.migrations {
             page.line(format_args!("Took {migration}"));
         }

@@ -31,17 +31,17 @@ use windlass_core::Action;
 
 use crate::cli::Command;
 use crate::context::Context;
-use crate::exit::{Ending, Result};
+use crate::exit::{ExitStatus, Result};
 
 /// Runs a command. What it started has ended afterwards.
-pub(crate) async fn run_command(context: Context, command: Command) -> Result<Ending> {
+pub(crate) async fn run_command(context: Context, command: Command) -> Result<ExitStatus> {
     let connectors = context.connectors.clone();
     let ending = Box::pin(dispatch(context, command)).await;
     connectors.stop().await;
     ending
 }
 
-async fn dispatch(context: Context, command: Command) -> Result<Ending> {
+async fn dispatch(context: Context, command: Command) -> Result<ExitStatus> {
     match command {
         Command::Demo(args) => demo::run(&context, &args).await,
         Command::Init(args) => init::run(&context, &args).await,

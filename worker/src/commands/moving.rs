@@ -7,8 +7,8 @@ use crate::cli::MoveArgs;
 use crate::config::without_password;
 use crate::config::{anchored, sqlite_path};
 use crate::context::Context;
-use crate::exit::{CommandError, Ending, Result};
-use crate::output::{Answer, Page};
+use crate::exit::{CommandError, ExitStatus, Result};
+use crate::output::{Printable, TextPage};
 
 #[derive(Debug, Serialize)]
 struct Moved {
@@ -18,7 +18,7 @@ struct Moved {
     tables: Vec<MovedTable>,
 }
 
-pub(crate) async fn run(context: &Context, args: &MoveArgs) -> Result<Ending> {
+pub(crate) async fn run(context: &Context, args: &MoveArgs) -> Result<ExitStatus> {
     let from = anchored(&args.from, &context.folder)?;
     let to = anchored(&args.to, &context.folder)?;
     if from == to {
@@ -34,8 +34,8 @@ pub(crate) async fn run(context: &Context, args: &MoveArgs) -> Result<Ending> {
     windlass_store::migrate(&to).await?;
     let tables = windlass_store::move_instance(&from, &to).await?;
     let (from, to) = (without_password(&from), without_password(&to));
-    context.output.answer(&Moved { from, to, tables })?;
-    Ok(Ending::Done)
+    context.output.print(&Moved { from, to, tables })?;
+    Ok(ExitStatus::Done)
 }
 
 /// Refuses a database file beside which a worker is alive.
@@ -54,8 +54,8 @@ fn require_stopped(url: &str) -> Result<()> {
     })
 }
 
-impl Answer for Moved {
-    fn write(&self, page: &mut Page) {
+impl Printable for Moved {
+    fn write(&self, page: &mut TextPage) {
         let rows = self.tables.iter().filter(|table| table.rows > 0).map(|table| {
             let digest = table.digest.get(..16).unwrap_or(&table.digest);
             [table.table.to_owned(), table.rows.to_string(), digest.to_owned()]

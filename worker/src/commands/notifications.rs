@@ -4,21 +4,21 @@ use serde::Serialize;
 use windlass_store::{Notification, NotificationKind};
 
 use crate::context::Context;
-use crate::exit::{Ending, Result};
-use crate::output::{Answer, Page};
+use crate::exit::{ExitStatus, Result};
+use crate::output::{Printable, TextPage};
 
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
 struct Notifications(Vec<Notification>);
 
-pub(crate) async fn run(context: &Context) -> Result<Ending> {
+pub(crate) async fn run(context: &Context) -> Result<ExitStatus> {
     let service = context.open_existing().await?;
-    context.output.answer(&Notifications(service.notifications().await?))?;
-    Ok(Ending::Done)
+    context.output.print(&Notifications(service.notifications().await?))?;
+    Ok(ExitStatus::Done)
 }
 
-impl Answer for Notifications {
-    fn write(&self, page: &mut Page) {
+impl Printable for Notifications {
+    fn write(&self, page: &mut TextPage) {
         if self.0.is_empty() {
             return page.line("There is nothing that you should know.");
         }
@@ -29,7 +29,7 @@ impl Answer for Notifications {
 }
 
 /// Writes one notification.
-pub(crate) fn write_one(page: &mut Page, notification: &Notification) {
+pub(crate) fn write_one(page: &mut TextPage, notification: &Notification) {
     let settled = if notification.resolved_at.is_some() { ", settled" } else { "" };
     page.heading(format_args!(
         "{} [{}{settled}]",

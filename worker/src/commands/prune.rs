@@ -4,19 +4,19 @@ use windlass_api::service::{PruneMode, PruneReport, PrunedKind};
 
 use crate::cli::PruneArgs;
 use crate::context::Context;
-use crate::exit::{Ending, Result};
-use crate::output::{Answer, Page};
+use crate::exit::{ExitStatus, Result};
+use crate::output::{Printable, TextPage};
 
-pub(crate) async fn run(context: &Context, args: &PruneArgs) -> Result<Ending> {
+pub(crate) async fn run(context: &Context, args: &PruneArgs) -> Result<ExitStatus> {
     let service = context.open_existing().await?;
     let mode = if args.dry_run { PruneMode::Count } else { PruneMode::Remove };
     let report = service.prune(&context.settings.policy.retention, mode).await?;
-    context.output.answer(&report)?;
-    Ok(Ending::Done)
+    context.output.print(&report)?;
+    Ok(ExitStatus::Done)
 }
 
-impl Answer for PruneReport {
-    fn write(&self, page: &mut Page) {
+impl Printable for PruneReport {
+    fn write(&self, page: &mut TextPage) {
         let rows = self.kinds.iter().map(|PrunedKind { kind, kept, count }| {
             [kind.to_string(), kept.to_string(), count.to_string()]
         });

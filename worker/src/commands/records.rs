@@ -7,41 +7,41 @@ use windlass_store::InputStatus;
 
 use crate::cli::{EventsArgs, RunsArgs, WorkflowArgs};
 use crate::context::Context;
-use crate::exit::{Ending, Result};
-use crate::output::{Answer, Page};
+use crate::exit::{ExitStatus, Result};
+use crate::output::{Printable, TextPage};
 
 /// Rows of one kind.
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
 struct Rows<T>(Vec<T>);
 
-pub(crate) async fn events(context: &Context, args: &EventsArgs) -> Result<Ending> {
+pub(crate) async fn events(context: &Context, args: &EventsArgs) -> Result<ExitStatus> {
     let service = context.open_existing().await?;
     let query = EventQuery { topic: args.topic.clone(), status: args.status, limit: args.limit };
-    context.output.answer(&Rows(service.events(&args.workflow, query).await?))?;
-    Ok(Ending::Done)
+    context.output.print(&Rows(service.events(&args.workflow, query).await?))?;
+    Ok(ExitStatus::Done)
 }
 
-pub(crate) async fn inputs(context: &Context, args: &WorkflowArgs) -> Result<Ending> {
+pub(crate) async fn inputs(context: &Context, args: &WorkflowArgs) -> Result<ExitStatus> {
     let service = context.open_existing().await?;
-    context.output.answer(&Rows(service.inputs(&args.workflow).await?))?;
-    Ok(Ending::Done)
+    context.output.print(&Rows(service.inputs(&args.workflow).await?))?;
+    Ok(ExitStatus::Done)
 }
 
-pub(crate) async fn outputs(context: &Context, args: &WorkflowArgs) -> Result<Ending> {
+pub(crate) async fn outputs(context: &Context, args: &WorkflowArgs) -> Result<ExitStatus> {
     let service = context.open_existing().await?;
-    context.output.answer(&Rows(service.outputs(&args.workflow).await?))?;
-    Ok(Ending::Done)
+    context.output.print(&Rows(service.outputs(&args.workflow).await?))?;
+    Ok(ExitStatus::Done)
 }
 
-pub(crate) async fn runs(context: &Context, args: &RunsArgs) -> Result<Ending> {
+pub(crate) async fn runs(context: &Context, args: &RunsArgs) -> Result<ExitStatus> {
     let service = context.open_existing().await?;
-    context.output.answer(&Rows(service.runs(&args.workflow, args.limit).await?))?;
-    Ok(Ending::Done)
+    context.output.print(&Rows(service.runs(&args.workflow, args.limit).await?))?;
+    Ok(ExitStatus::Done)
 }
 
-impl Answer for Rows<EventRow> {
-    fn write(&self, page: &mut Page) {
+impl Printable for Rows<EventRow> {
+    fn write(&self, page: &mut TextPage) {
         if self.0.is_empty() {
             return page.line("There are no such events.");
         }
@@ -60,8 +60,8 @@ impl Answer for Rows<EventRow> {
     }
 }
 
-impl Answer for Rows<InputRow> {
-    fn write(&self, page: &mut Page) {
+impl Printable for Rows<InputRow> {
+    fn write(&self, page: &mut TextPage) {
         if self.0.is_empty() {
             return page.line("Nothing came in yet.");
         }
@@ -88,8 +88,8 @@ pub(crate) const fn input_word(status: InputStatus) -> &'static str {
     }
 }
 
-impl Answer for Rows<OutputRow> {
-    fn write(&self, page: &mut Page) {
+impl Printable for Rows<OutputRow> {
+    fn write(&self, page: &mut TextPage) {
         if self.0.is_empty() {
             return page.line("Nothing went out yet.");
         }
@@ -121,8 +121,8 @@ pub(crate) const fn mutation_mark(status: MutationStatus) -> &'static str {
     }
 }
 
-impl Answer for Rows<RunRow> {
-    fn write(&self, page: &mut Page) {
+impl Printable for Rows<RunRow> {
+    fn write(&self, page: &mut TextPage) {
         if self.0.is_empty() {
             return page.line("Nothing ran yet.");
         }

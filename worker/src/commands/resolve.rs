@@ -8,9 +8,9 @@ use windlass_store::{Mutation, Resolution};
 use super::engine::described_registry;
 use crate::cli::{ResolutionArgs, ResolveArgs};
 use crate::context::Context;
-use crate::exit::{CommandError, Ending, Result};
+use crate::exit::{CommandError, ExitStatus, Result};
 use crate::hint::quoted;
-use crate::output::{Answer, Page};
+use crate::output::{Printable, TextPage};
 
 #[derive(Debug, Serialize)]
 struct Resolved {
@@ -22,7 +22,7 @@ struct Resolved {
     status_command: String,
 }
 
-pub(crate) async fn run(context: &Context, args: &ResolveArgs) -> Result<Ending> {
+pub(crate) async fn run(context: &Context, args: &ResolveArgs) -> Result<ExitStatus> {
     let service = context.open_existing().await?;
     let mutation = service.find_output(&args.mutation).await?;
     let resolution = resolution(context, &args.resolution, &mutation).await?;
@@ -30,8 +30,8 @@ pub(crate) async fn run(context: &Context, args: &ResolveArgs) -> Result<Ending>
     let mutation = service.resolve_mutation(mutation.id, resolution, args.reason.clone()).await?;
     let workflow = service.store.overview(service.workspace, mutation.workflow_id).await?.workflow;
     let status_command = context.hint.command(&format!("status {}", quoted(&workflow.name)));
-    context.output.answer(&Resolved { mutation, resolution: kind, status_command })?;
-    Ok(Ending::Done)
+    context.output.print(&Resolved { mutation, resolution: kind, status_command })?;
+    Ok(ExitStatus::Done)
 }
 
 /// What the person says, its result checked against what the tool promises.
@@ -59,8 +59,8 @@ async fn resolution(
     Ok(Resolution::Happened(result))
 }
 
-impl Answer for Resolved {
-    fn write(&self, page: &mut Page) {
+impl Printable for Resolved {
+    fn write(&self, page: &mut TextPage) {
         page.line(match self.resolution {
             ResolutionKind::DidNotHappen => {
                 "It did not happen: its events are pending again, and a new run prepares afresh."

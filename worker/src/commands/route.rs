@@ -6,14 +6,14 @@ use windlass_store::Workflow;
 
 use crate::cli::RouteArgs;
 use crate::context::Context;
-use crate::exit::{Ending, Result};
-use crate::output::{Answer, Page};
+use crate::exit::{ExitStatus, Result};
+use crate::output::{Printable, TextPage};
 
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
 struct RoutedWorkflow(Workflow);
 
-pub(crate) async fn run(context: &Context, args: &RouteArgs) -> Result<Ending> {
+pub(crate) async fn run(context: &Context, args: &RouteArgs) -> Result<ExitStatus> {
     let service = context.open_existing().await?;
     let label = match &args.label {
         Some(label) => LabelChange::Only(label.clone()),
@@ -21,12 +21,12 @@ pub(crate) async fn run(context: &Context, args: &RouteArgs) -> Result<Ending> {
         None => LabelChange::Keep,
     };
     let workflow = service.route(&args.workflow, label, args.priority).await?;
-    context.output.answer(&RoutedWorkflow(workflow))?;
-    Ok(Ending::Done)
+    context.output.print(&RoutedWorkflow(workflow))?;
+    Ok(ExitStatus::Done)
 }
 
-impl Answer for RoutedWorkflow {
-    fn write(&self, page: &mut Page) {
+impl Printable for RoutedWorkflow {
+    fn write(&self, page: &mut TextPage) {
         let Workflow { name, label, priority, .. } = &self.0;
         let who = match label {
             Some(label) => format!("workers with the label `{label}`"),

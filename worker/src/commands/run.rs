@@ -13,9 +13,9 @@ use super::status::{self, StatusPage};
 use super::{dry_run, engine};
 use crate::cli::RunArgs;
 use crate::context::Context;
-use crate::exit::{CommandError, Ending, Result};
+use crate::exit::{CommandError, ExitStatus, Result};
 use crate::hint::quoted;
-use crate::output::{Answer, Output, Page};
+use crate::output::{Output, Printable, TextPage};
 use crate::wording::HealthText;
 
 #[derive(Debug, Serialize)]
@@ -27,7 +27,7 @@ struct RunOutput {
     outputs_command: String,
 }
 
-pub(crate) async fn run(context: &Context, args: &RunArgs) -> Result<Ending> {
+pub(crate) async fn run(context: &Context, args: &RunArgs) -> Result<ExitStatus> {
     let service = context.open_or_create().await?;
     let workflow = service.store.find_workflow(service.workspace, &args.workflow).await?.id;
     if args.dry_run {
@@ -45,12 +45,12 @@ pub(crate) async fn run(context: &Context, args: &RunArgs) -> Result<Ending> {
 
     let afterwards = status::load(context, &service, workflow).await?;
     let ending = match session.result {
-        _ if afterwards.health.waits_for_person => Ending::WaitsForPerson,
-        Some(SessionResult::Completed) => Ending::Done,
-        Some(SessionResult::Failed) | None => Ending::Failed,
+        _ if afterwards.health.waits_for_person => ExitStatus::WaitsForPerson,
+        Some(SessionResult::Completed) => ExitStatus::Done,
+        Some(SessionResult::Failed) | None => ExitStatus::Failed,
     };
     let name = quoted(&afterwards.overview.workflow.name);
-    context.output.answer(&RunOutput {
+    context.output.print(&RunOutput {
         session: service.session_report(&session).await?,
         afterwards,
         outputs_command: context.hint.command(&format!("outputs {name}")),
@@ -108,8 +108,8 @@ fn line(progress: &Progress, effects: &mut HashMap<RunId, String>) -> Option<Str
     Some(format!("{workflow_name} · {handler} · {what}"))
 }
 
-impl Answer for RunOutput {
-    fn write(&self, page: &mut Page) {
+impl Printable for RunOutput {
+    fn write(&self, page: &mut TextPage) {
         let session = &self.session;
         let n_committed =
             session.handler_runs.iter().filter(|run| run.status == Status::Committed).count();

@@ -11,9 +11,9 @@ use super::check::write_grant;
 use super::limit::{LIMIT_COLUMNS, limit_row};
 use crate::cli::StatusArgs;
 use crate::context::Context;
-use crate::exit::{Ending, Result};
+use crate::exit::{ExitStatus, Result};
 use crate::hint::CommandHint;
-use crate::output::{Answer, Page};
+use crate::output::{Printable, TextPage};
 use crate::wording::HealthText;
 
 /// A workflow with its health.
@@ -29,17 +29,17 @@ pub(crate) struct StatusPage {
 #[serde(transparent)]
 struct AllPages(Vec<StatusPage>);
 
-pub(crate) async fn run(context: &Context, args: &StatusArgs) -> Result<Ending> {
+pub(crate) async fn run(context: &Context, args: &StatusArgs) -> Result<ExitStatus> {
     let service = context.open_existing().await?;
     let Some(name) = &args.workflow else {
         let reports = service.status_of_all(context.output.times()).await?;
         let pages = reports.into_iter().map(|report| StatusPage::new(report, &context.hint));
-        context.output.answer(&AllPages(pages.collect()))?;
-        return Ok(Ending::Done);
+        context.output.print(&AllPages(pages.collect()))?;
+        return Ok(ExitStatus::Done);
     };
     let workflow = service.store.find_workflow(service.workspace, name).await?;
-    context.output.answer(&load(context, &service, workflow.id).await?)?;
-    Ok(Ending::Done)
+    context.output.print(&load(context, &service, workflow.id).await?)?;
+    Ok(ExitStatus::Done)
 }
 
 /// Loads a workflow, and words its health for the command line.
@@ -68,8 +68,8 @@ impl AllPages {
     }
 }
 
-impl Answer for AllPages {
-    fn write(&self, page: &mut Page) {
+impl Printable for AllPages {
+    fn write(&self, page: &mut TextPage) {
         if self.0.is_empty() {
             return page.line("There are no workflows yet.");
         }
@@ -87,8 +87,8 @@ impl Answer for AllPages {
     }
 }
 
-impl Answer for StatusPage {
-    fn write(&self, page: &mut Page) {
+impl Printable for StatusPage {
+    fn write(&self, page: &mut TextPage) {
         let WorkflowOverview { workflow, active_version, latest_version, .. } = &self.overview;
         page.line(format_args!("{}: {}", workflow.name, self.health.badge));
         self.health.write(page);
@@ -124,7 +124,7 @@ fn version_line(active: Option<&str>, latest: Option<&str>) -> String {
     }
 }
 
-fn write_handlers(page: &mut Page, handlers: &[HandlerState]) {
+fn write_handlers(page: &mut TextPage, handlers: &[HandlerState]) {
     let time = |at: Option<_>| at.map_or_else(|| "-".to_owned(), |at| page.time(at));
     let row = |handler: &HandlerState| {
         let schedule = match &handler.schedule {
@@ -142,7 +142,7 @@ fn write_handlers(page: &mut Page, handlers: &[HandlerState]) {
     }
 }
 
-fn write_topics(page: &mut Page, overview: &WorkflowOverview) {
+fn write_topics(page: &mut TextPage, overview: &WorkflowOverview) {
     let row = |(topic, counts): (&String, &EventCounts)| {
         let EventCounts { pending, reserved, consumed, skipped, parked } = *counts;
         let [pending, reserved, consumed, skipped, parked] =
@@ -159,7 +159,7 @@ fn write_topics(page: &mut Page, overview: &WorkflowOverview) {
     }
 }
 
-fn write_limits(page: &mut Page, limits: &[Limit]) {
+fn write_limits(page: &mut TextPage, limits: &[Limit]) {
     if !limits.is_empty() {
         page.heading("Limits");
         let mut header = LIMIT_COLUMNS;

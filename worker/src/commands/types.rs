@@ -5,22 +5,22 @@ use windlass_tools::typescript;
 
 use super::engine::described_registry;
 use crate::context::Context;
-use crate::exit::{Ending, Result};
-use crate::output::{Answer, Page};
+use crate::exit::{ExitStatus, Result};
+use crate::output::{Printable, TextPage};
 
 #[derive(Debug, Serialize)]
 struct Types {
     typescript: String,
 }
 
-pub(crate) async fn run(context: &Context) -> Result<Ending> {
+pub(crate) async fn run(context: &Context) -> Result<ExitStatus> {
     let typescript = typescript::declarations(&described_registry(context).await?);
-    context.output.answer(&Types { typescript })?;
-    Ok(Ending::Done)
+    context.output.print(&Types { typescript })?;
+    Ok(ExitStatus::Done)
 }
 
-impl Answer for Types {
-    fn write(&self, page: &mut Page) {
+impl Printable for Types {
+    fn write(&self, page: &mut TextPage) {
         page.line(&self.typescript);
     }
 }

@@ -14,8 +14,8 @@ use super::{engine, run};
 use crate::cli::UpArgs;
 use crate::config::without_password;
 use crate::context::Context;
-use crate::exit::{CommandError, Ending, Result};
-use crate::output::{Answer, Page};
+use crate::exit::{CommandError, ExitStatus, Result};
+use crate::output::{Printable, TextPage};
 
 #[derive(Debug, Serialize)]
 struct Stopped {
@@ -28,7 +28,7 @@ struct Stopped {
 const REOPEN: Backoff =
     Backoff { base_ms: 100, cap_ms: 10_000, tries: u32::MAX, jitter_percent: 0 };
 
-pub(crate) async fn run(context: &Context, args: &UpArgs) -> Result<Ending> {
+pub(crate) async fn run(context: &Context, args: &UpArgs) -> Result<ExitStatus> {
     let Signals { stop, stop_at_once } = listen(context)?;
     let begun = tokio::select! {
         begun = begin(context) => Some(begun?),
@@ -47,8 +47,8 @@ pub(crate) async fn run(context: &Context, args: &UpArgs) -> Result<Ending> {
             }
         }
     };
-    context.output.answer(&Stopped { is_tidy })?;
-    Ok(if is_tidy { Ending::Done } else { Ending::Failed })
+    context.output.print(&Stopped { is_tidy })?;
+    Ok(if is_tidy { ExitStatus::Done } else { ExitStatus::Failed })
 }
 
 fn options(context: &Context, args: &UpArgs, service: &Service) -> EngineOptions {
@@ -141,8 +141,8 @@ fn listen(context: &Context) -> Result<Signals> {
     Ok(signals)
 }
 
-impl Answer for Stopped {
-    fn write(&self, page: &mut Page) {
+impl Printable for Stopped {
+    fn write(&self, page: &mut TextPage) {
         page.line("Stopped.");
     }
 }

@@ -4,22 +4,22 @@ use serde::Serialize;
 use windlass_api::service::WorkerRow;
 
 use crate::context::Context;
-use crate::exit::{Ending, Result};
-use crate::output::{Answer, Page};
+use crate::exit::{ExitStatus, Result};
+use crate::output::{Printable, TextPage};
 
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
 struct Workers(Vec<WorkerRow>);
 
-pub(crate) async fn run(context: &Context) -> Result<Ending> {
+pub(crate) async fn run(context: &Context) -> Result<ExitStatus> {
     let service = context.open_existing().await?;
     let workspace = context.global.workspace.as_ref().map(|_| service.workspace);
-    context.output.answer(&Workers(service.workers(workspace).await?))?;
-    Ok(Ending::Done)
+    context.output.print(&Workers(service.workers(workspace).await?))?;
+    Ok(ExitStatus::Done)
 }
 
-impl Answer for Workers {
-    fn write(&self, page: &mut Page) {
+impl Printable for Workers {
+    fn write(&self, page: &mut TextPage) {
         if self.0.is_empty() {
             return page.line("Nobody works here now; `windlass up` does.");
         }

@@ -161,7 +161,7 @@ fn judge(overview: &WorkflowOverview) -> HealthText {
 
 fn check(overview: &WorkflowOverview, expected: &Expect) {
     let health = judge(overview);
-    let mut page = Page::new(TIMES);
+    let mut page = TextPage::new(TIMES);
     page.line(health.badge);
     health.write(&mut page);
     expected.assert_eq(&page.into_text());

@@ -9,6 +9,8 @@ const HOMES: &[&str] = &[concat!("/ro", "ot/"), concat!("/ho", "me/"), concat!("
 const REGISTRIES: &[&str] =
     &[concat!("replace", "-with"), concat!("[source", "."), concat!("[registr", "ies")];
 
+const COMMAND_LINE: &str = concat!("`wind", "lass ");
+
 /// Git keeps text only.
 pub(super) fn check_binary(repository: &Repository) -> Vec<Problem> {
     let binary = repository.files.iter().filter(|file| file.content.contains(&0));
@@ -40,6 +42,17 @@ pub(super) fn check_disabled_tests(repository: &Repository) -> Vec<Problem> {
 pub(super) fn check_places(repository: &Repository) -> Vec<Problem> {
     let is_local = |line: &str| HOMES.iter().chain(REGISTRIES).any(|place| line.contains(place));
     find(repository.files.iter(), is_local, "names a place on somebody's machine or a registry")
+}
+
+/// Crates below the command line advise steps as data: how a step is worded is up to the face.
+pub(super) fn check_command_lines(repository: &Repository) -> Vec<Problem> {
+    let has_no_face =
+        |file: &&File| ["api/", "core/", "sandbox/"].iter().any(|it| file.path.starts_with(it));
+    find(
+        repository.rust_files().filter(has_no_face),
+        |line| line.contains(COMMAND_LINE),
+        "names a command of the program: return the step as data, and let the command line word it",
+    )
 }
 
 /// Imports stand in three groups: the standard library, other crates, this crate.
@@ -135,6 +148,15 @@ mod tests {
         let text = format!("see {}me/notes\n{} = \"mirror\"\n/usr/lib\n", HOMES[1], REGISTRIES[0]);
 
         assert_eq!(complaints(check_places, &[("a.md", &text)]), ["a.md:1", "a.md:2"]);
+    }
+
+    #[test]
+    fn a_crate_without_a_face_names_no_command() {
+        let text =
+            format!("let hint = \"see {COMMAND_LINE}list`\";\nlet name = \"windlass list\";\n");
+        let files = [("api/src/a.rs", &*text), ("worker/src/a.rs", &*text)];
+
+        assert_eq!(complaints(check_command_lines, &files), ["api/src/a.rs:1"]);
     }
 
     #[test]

@@ -4,10 +4,10 @@ use windlass_api::service::{EventDetails, InputDetails, OutputDetails, mutation_
 use windlass_store::{JournalEntry, Mutation, Run};
 
 use crate::commands::records::{input_word, mutation_mark};
-use crate::output::Page;
+use crate::output::TextPage;
 
 /// Writes an event.
-pub(super) fn write_event(page: &mut Page, details: &EventDetails) {
+pub(super) fn write_event(page: &mut TextPage, details: &EventDetails) {
     let event = &details.event;
     page.line(format_args!("{}: {} of {}", event.id, event.message_id, event.topic));
     page.field("status", format_args!("{}, attempt {}", event.status, event.attempt_number));
@@ -23,7 +23,7 @@ fn run_line(run: &Run) -> String {
 }
 
 /// Writes an input.
-pub(super) fn write_input(page: &mut Page, details: &InputDetails) {
+pub(super) fn write_input(page: &mut TextPage, details: &InputDetails) {
     let input = &details.input;
     page.line(format_args!("{}: {}", input.id, input.title));
     page.field("status", input_word(input.status));
@@ -43,7 +43,7 @@ pub(super) fn write_input(page: &mut Page, details: &InputDetails) {
 }
 
 /// Writes an effect with its causes.
-pub(super) fn write_output_details(page: &mut Page, details: &OutputDetails) {
+pub(super) fn write_output_details(page: &mut TextPage, details: &OutputDetails) {
     page.line(format_args!("{}: {}", details.mutation.id, mutation_title(&details.mutation)));
     write_output(page, &details.mutation);
     page.field("run", run_line(&details.run));
@@ -60,7 +60,7 @@ pub(super) fn write_output_details(page: &mut Page, details: &OutputDetails) {
 }
 
 /// Writes what is known of an effect.
-pub(crate) fn write_output(page: &mut Page, mutation: &Mutation) {
+pub(crate) fn write_output(page: &mut TextPage, mutation: &Mutation) {
     page.field("tool", format_args!("{}.{}", mutation.tool_namespace, mutation.tool_method));
     page.field("target", &mutation.target);
     page.field("status", format_args!("{} {}", mutation_mark(mutation.status), mutation.status));

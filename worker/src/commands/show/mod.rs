@@ -11,19 +11,19 @@ use super::notifications;
 use super::status::StatusPage;
 use crate::cli::ShowArgs;
 use crate::context::Context;
-use crate::exit::{Ending, Result};
-use crate::output::{Answer, Page};
+use crate::exit::{ExitStatus, Result};
+use crate::output::{Printable, TextPage};
 
-pub(crate) async fn run(context: &Context, args: &ShowArgs) -> Result<Ending> {
+pub(crate) async fn run(context: &Context, args: &ShowArgs) -> Result<ExitStatus> {
     let service = context.open_existing().await?;
     let details = service.details(&args.id, context.output.times()).await?;
     let details = details.map_workflow(|report| StatusPage::new(report, &context.hint));
-    context.output.answer(&details)?;
-    Ok(Ending::Done)
+    context.output.print(&details)?;
+    Ok(ExitStatus::Done)
 }
 
-impl Answer for RecordDetails<StatusPage> {
-    fn write(&self, page: &mut Page) {
+impl Printable for RecordDetails<StatusPage> {
+    fn write(&self, page: &mut TextPage) {
         match self {
             Self::Workflow { workflow } => workflow.write(page),
             Self::Script(script) => script::write_script(page, script),

@@ -5,10 +5,10 @@ use windlass_store::{Event, Run};
 
 use super::ledger::write_output;
 use crate::commands::logs::write_entry;
-use crate::output::Page;
+use crate::output::TextPage;
 
 /// Writes a run.
-pub(super) fn write_run(page: &mut Page, details: &RunDetails) {
+pub(super) fn write_run(page: &mut TextPage, details: &RunDetails) {
     let run = &details.run;
     page.line(format_args!("{}: {} {}", run.id, run.kind, run.handler));
     write_state(page, run);
@@ -44,7 +44,7 @@ pub(super) fn write_run(page: &mut Page, details: &RunDetails) {
 }
 
 /// Writes what a run was given, and what it returned.
-fn write_data(page: &mut Page, run: &Run) {
+fn write_data(page: &mut TextPage, run: &Run) {
     let Run { input_state, prepare_result, output_state, .. } = run;
     let data = [
         ("state before", input_state),
@@ -62,7 +62,7 @@ fn write_data(page: &mut Page, run: &Run) {
 }
 
 /// Writes how far a run came, and why it stopped.
-fn write_state(page: &mut Page, run: &Run) {
+fn write_state(page: &mut TextPage, run: &Run) {
     page.field("status", run.status);
     page.field("phase", run.phase);
     page.field_if("outcome", run.mutation_outcome);
@@ -75,7 +75,7 @@ fn write_state(page: &mut Page, run: &Run) {
 }
 
 /// Writes a table of events.
-pub(crate) fn write_events(page: &mut Page, title: &str, events: &[Event]) {
+pub(crate) fn write_events(page: &mut TextPage, title: &str, events: &[Event]) {
     if events.is_empty() {
         return;
     }

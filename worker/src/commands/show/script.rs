@@ -3,10 +3,10 @@
 use windlass_api::service::ScriptDetails;
 
 use crate::commands::check::write_manifest;
-use crate::output::Page;
+use crate::output::TextPage;
 
 /// Writes a script version.
-pub(super) fn write_script(page: &mut Page, details: &ScriptDetails) {
+pub(super) fn write_script(page: &mut TextPage, details: &ScriptDetails) {
     let script = &details.script;
     let active = if details.is_active { ", which runs" } else { "" };
     let version = script.version();

@@ -3,10 +3,10 @@
 use windlass_api::service::SessionDetails;
 use windlass_store::Run;
 
-use crate::output::Page;
+use crate::output::TextPage;
 
 /// Writes a session.
-pub(super) fn write_session(page: &mut Page, details: &SessionDetails) {
+pub(super) fn write_session(page: &mut TextPage, details: &SessionDetails) {
     let session = &details.session;
     page.line(format_args!("{}: session, trigger {}", session.id, session.trigger));
     let result = session.result.map_or_else(|| "not ended yet".to_owned(), |it| it.to_string());
@@ -21,7 +21,7 @@ pub(super) fn write_session(page: &mut Page, details: &SessionDetails) {
 }
 
 /// Writes a table of runs.
-fn write_runs(page: &mut Page, runs: &[Run]) {
+fn write_runs(page: &mut TextPage, runs: &[Run]) {
     if runs.is_empty() {
         return;
     }

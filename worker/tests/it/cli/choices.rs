@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::cli::place::Place;
+use crate::cli::folder::TestFolder;
 
 /// Makes one effect for each of two messages; which, stands in `$MUTATE`.
 const LINES: &str = r#"const workflow = {
@@ -39,25 +39,25 @@ const LINES: &str = r#"const workflow = {
 
 const APPEND: &str = r#"await Files.append({ path: "out/lines.txt", line: data, key: data });"#;
 
-fn lines(place: &Place, mutate: &str) {
-    place.write("lines.js", LINES.replace("$MUTATE", mutate));
+fn lines(folder: &TestFolder, mutate: &str) {
+    folder.write("lines.js", LINES.replace("$MUTATE", mutate));
 }
 
 /// Everything that is kept of the workflow.
-fn kept(place: &Place) -> Vec<Value> {
+fn kept(folder: &TestFolder) -> Vec<Value> {
     ["events lines", "inputs lines", "outputs lines", "runs lines", "list"]
-        .map(|line| place.json(line))
+        .map(|line| folder.json(line))
         .to_vec()
 }
 
 #[test]
 fn a_dry_run_says_what_would_go_out_and_changes_nothing() {
-    let place = Place::with_starter();
-    lines(&place, APPEND);
-    assert_eq!(place.call("deploy lines.js --name lines --activate").code, 0);
-    let before = kept(&place);
+    let folder = TestFolder::with_starter();
+    lines(&folder, APPEND);
+    assert_eq!(folder.call("deploy lines.js --name lines --activate").code, 0);
+    let before = kept(&folder);
 
-    let rehearsed = place.json("run lines --dry-run");
+    let rehearsed = folder.json("run lines --dry-run");
 
     assert_eq!(rehearsed["result"], "completed", "{rehearsed}");
     let would_send = rehearsed["would_send"].as_array().unwrap();
@@ -66,26 +66,26 @@ fn a_dry_run_says_what_would_go_out_and_changes_nothing() {
     let is_captured = |it: &Value| it["status"] == "would_send" && it["target"] == "out/lines.txt";
     assert!(would_send.iter().all(is_captured), "{rehearsed}");
     assert_eq!(rehearsed["difference"]["added"].as_array().unwrap().len(), 2);
-    assert_eq!(kept(&place), before, "nothing of the real workflow changed");
-    assert!(!place.path("out/lines.txt").exists(), "nothing left");
+    assert_eq!(kept(&folder), before, "nothing of the real workflow changed");
+    assert!(!folder.path("out/lines.txt").exists(), "nothing left");
 
-    assert_eq!(place.call("run lines").code, 0);
-    assert_eq!(place.read("out/lines.txt"), "a\nb\n");
-    let again = place.json("run lines --dry-run");
+    assert_eq!(folder.call("run lines").code, 0);
+    assert_eq!(folder.read("out/lines.txt"), "a\nb\n");
+    let again = folder.json("run lines --dry-run");
     assert_eq!(again["difference"], json!({ "added": [], "removed": [], "same": 2 }));
 }
 
 #[test]
 fn a_dry_run_is_given_the_state_of_the_real_workflow() {
-    let place = Place::with_starter();
-    lines(&place, APPEND);
-    place.call("deploy lines.js --name lines --activate");
-    place.call("run lines");
+    let folder = TestFolder::with_starter();
+    lines(&folder, APPEND);
+    folder.call("deploy lines.js --name lines --activate");
+    folder.call("run lines");
     let quiet = LINES.replace("[\"a\", \"b\"]", "state ? [] : [\"never\"]");
-    place.write("lines.js", quiet.replace("$MUTATE", APPEND));
-    assert_eq!(place.call("deploy lines.js --name lines --activate").code, 0);
+    folder.write("lines.js", quiet.replace("$MUTATE", APPEND));
+    assert_eq!(folder.call("deploy lines.js --name lines --activate").code, 0);
 
-    let rehearsed = place.json("run lines --dry-run");
+    let rehearsed = folder.json("run lines --dry-run");
 
     assert_eq!(rehearsed["would_send"], json!([]), "the producer was given its state");
     assert_eq!(rehearsed["difference"]["removed"].as_array().unwrap().len(), 2);
@@ -93,47 +93,47 @@ fn a_dry_run_is_given_the_state_of_the_real_workflow() {
 
 #[test]
 fn a_script_calls_what_was_granted_and_nothing_else() {
-    let place = Place::with_starter();
-    lines(&place, APPEND);
+    let folder = TestFolder::with_starter();
+    lines(&folder, APPEND);
 
     let deployed =
-        place.json("deploy lines.js --name lines --activate --allow Files.append:elsewhere");
+        folder.json("deploy lines.js --name lines --activate --allow Files.append:elsewhere");
     assert_eq!(deployed["script"]["grant"], json!(["Files.append:elsewhere"]));
-    let ran = place.call("run lines");
+    let ran = folder.call("run lines");
 
     assert_eq!(ran.code, 3, "{}", ran.stdout);
     assert!(ran.stdout.contains("may not call `Files.append` on `out`"), "{}", ran.stdout);
-    assert!(!place.path("out/lines.txt").exists());
-    assert_eq!(place.json("outputs lines"), json!([]), "refused before anything was begun");
+    assert!(!folder.path("out/lines.txt").exists());
+    assert_eq!(folder.json("outputs lines"), json!([]), "refused before anything was begun");
 
     let hidden = "const tools = { files: Files };\n        \
                   await tools.files.append({ path: \"out/lines.txt\", line: data });";
-    lines(&place, hidden);
-    let found = place.json("deploy lines.js --name hidden --activate");
+    lines(&folder, hidden);
+    let found = folder.json("deploy lines.js --name hidden --activate");
     assert_eq!(found["script"]["grant"], json!([]), "only what is called by its name is found");
-    assert_eq!(place.call("run hidden").code, 3);
+    assert_eq!(folder.call("run hidden").code, 3);
 }
 
 #[test]
 fn a_new_version_that_calls_more_has_to_be_confirmed() {
-    let place = Place::with_starter();
-    lines(&place, APPEND);
-    place.call("deploy lines.js --name lines --activate");
+    let folder = TestFolder::with_starter();
+    lines(&folder, APPEND);
+    folder.call("deploy lines.js --name lines --activate");
     let notify = "await User.notify({ title: data, text: \"\" });";
-    lines(&place, &format!("if (data === \"a\") {{ {APPEND} }} else {{ {notify} }}"));
+    lines(&folder, &format!("if (data === \"a\") {{ {APPEND} }} else {{ {notify} }}"));
 
-    let refused = place.call("deploy lines.js --name lines --activate");
+    let refused = folder.call("deploy lines.js --name lines --activate");
     assert_eq!(refused.code, 1);
     assert!(refused.stderr.contains("`User.notify`"), "{}", refused.stderr);
-    let confirmed = place.json("deploy lines.js --name lines --activate --yes");
+    let confirmed = folder.json("deploy lines.js --name lines --activate --yes");
 
     assert_eq!(confirmed["script"]["grant"], json!(["Files.append", "User.notify"]));
-    let status = place.call("status lines").stdout;
+    let status = folder.call("status lines").stdout;
     assert!(status.contains("may call      Files.append, User.notify"), "{status}");
 }
 
 /// A workflow whose one request was lost, and the id of the question.
-fn doubtful(place: &Place) -> String {
+fn doubtful(folder: &TestFolder) -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
@@ -143,20 +143,23 @@ fn doubtful(place: &Place) -> String {
             let _heard = std::io::Read::read(&mut &stream, &mut request);
         }
     });
-    place.write("windlass.toml", format!("[tools.http]\nallow = [\"{address}\"]\n"));
-    lines(place, &format!("await Http.post({{ url: `http://{address}/${{data}}`, body: {{}} }});"));
-    assert_eq!(place.call("deploy lines.js --name lines --activate").code, 0);
-    assert_eq!(place.call("run lines").code, 3);
-    let outputs = place.json("outputs lines");
+    folder.write("windlass.toml", format!("[tools.http]\nallow = [\"{address}\"]\n"));
+    lines(
+        folder,
+        &format!("await Http.post({{ url: `http://{address}/${{data}}`, body: {{}} }});"),
+    );
+    assert_eq!(folder.call("deploy lines.js --name lines --activate").code, 0);
+    assert_eq!(folder.call("run lines").code, 3);
+    let outputs = folder.json("outputs lines");
     outputs.pointer("/0/id").and_then(Value::as_str).unwrap().to_owned()
 }
 
 #[test]
 fn a_person_says_that_it_happened_with_a_result_that_the_tool_could_give() {
-    let place = Place::with_starter();
-    let id = doubtful(&place);
+    let folder = TestFolder::with_starter();
+    let id = doubtful(&folder);
     let resolve = |result: &str| {
-        let mut command = place.command(&format!("resolve {id} --reason seen"));
+        let mut command = folder.command(&format!("resolve {id} --reason seen"));
         command.arg("--happened").arg(result).output().unwrap()
     };
 
@@ -166,56 +169,56 @@ fn a_person_says_that_it_happened_with_a_result_that_the_tool_could_give() {
     let settled = resolve(r#"{"status": 201, "headers": {}, "body": "created"}"#);
 
     assert_eq!(settled.status.code(), Some(0), "{settled:?}");
-    let shown = place.json(&format!("show {id}"));
+    let shown = folder.json(&format!("show {id}"));
     assert_eq!(shown["mutation"]["status"], "applied");
     assert_eq!(shown["mutation"]["resolved_by"], "user_assert_applied");
     let entry = shown["journal"].as_array().unwrap().last().unwrap().clone();
     assert_eq!((&entry["action"], &entry["reason"]), (&json!("mutation.resolved"), &json!("seen")));
     assert_eq!(entry["actor"], "tester");
-    place.call("run lines");
-    let events = place.json("events lines");
+    folder.call("run lines");
+    let events = folder.json("events lines");
     assert_eq!(events[0]["status"], "consumed", "`next` went on with the result: {events}");
 }
 
 #[test]
 fn what_no_tool_can_look_up_is_not_tried_again() {
-    let place = Place::with_starter();
-    let id = doubtful(&place);
+    let folder = TestFolder::with_starter();
+    let id = doubtful(&folder);
 
-    let refused = place.call(&format!("resolve {id} --try-again"));
+    let refused = folder.call(&format!("resolve {id} --try-again"));
 
     assert_eq!(refused.code, 1);
     assert!(refused.stderr.contains("cannot look its effect up"), "{}", refused.stderr);
-    assert_eq!(place.json("outputs lines")[0]["status"], "indeterminate");
+    assert_eq!(folder.json("outputs lines")[0]["status"], "indeterminate");
 }
 
 #[test]
 fn a_parked_event_is_shown_with_its_reason_and_put_back() {
-    let place = Place::with_starter();
+    let folder = TestFolder::with_starter();
     let config = "[tools.files]\nroots = [\"out\"]\n[limits.events]\npark_after = 1\n";
-    place.write("windlass.toml", config);
+    folder.write("windlass.toml", config);
     let poison = "if (data === \"a\") throw new Error(\"bad line\");";
-    lines(&place, &format!("{poison}\n        {APPEND}"));
-    place.call("deploy lines.js --name lines --activate");
-    assert_eq!(place.call("run lines").code, 3);
+    lines(&folder, &format!("{poison}\n        {APPEND}"));
+    folder.call("deploy lines.js --name lines --activate");
+    assert_eq!(folder.call("run lines").code, 3);
 
-    let events = place.json("events lines --status parked");
+    let events = folder.json("events lines --status parked");
     let id = events[0]["id"].as_str().unwrap();
-    let status = place.call("status lines").stdout;
+    let status = folder.call("status lines").stdout;
     assert!(status.contains("1 event(s) whose runs went wrong too often"), "{status}");
-    let shown = place.call(&format!("show {id}")).stdout;
+    let shown = folder.call(&format!("show {id}")).stdout;
     assert!(shown.contains("bad line"), "{shown}");
-    let notifications = place.call("notifications").stdout;
+    let notifications = folder.call("notifications").stdout;
     assert!(notifications.contains(&format!("windlass event {id}")), "{notifications}");
-    assert_eq!(place.call(&format!("event {id}")).code, 2, "one of the two has to be chosen");
-    lines(&place, APPEND);
-    assert_eq!(place.call("deploy lines.js --name lines --fix --activate").code, 0);
-    place.call("run lines");
-    assert_eq!(place.read("out/lines.txt"), "b\n", "the others went on");
+    assert_eq!(folder.call(&format!("event {id}")).code, 2, "one of the two has to be chosen");
+    lines(&folder, APPEND);
+    assert_eq!(folder.call("deploy lines.js --name lines --fix --activate").code, 0);
+    folder.call("run lines");
+    assert_eq!(folder.read("out/lines.txt"), "b\n", "the others went on");
 
-    assert_eq!(place.call(&format!("event {id} --put-back")).code, 0);
-    place.call("run lines");
+    assert_eq!(folder.call(&format!("event {id} --put-back")).code, 0);
+    folder.call("run lines");
 
-    assert_eq!(place.read("out/lines.txt"), "b\na\n");
-    assert_eq!(place.call(&format!("event {id} --skip")).code, 1, "it is consumed");
+    assert_eq!(folder.read("out/lines.txt"), "b\na\n");
+    assert_eq!(folder.call(&format!("event {id} --skip")).code, 1, "it is consumed");
 }

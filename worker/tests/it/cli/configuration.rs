@@ -2,13 +2,13 @@
 
 use expect_test::expect;
 
-use crate::cli::place::Place;
+use crate::cli::folder::TestFolder;
 
 #[test]
 fn a_bad_key_is_shown_where_it_stands() {
-    let place = Place::new();
-    place.write("windlass.toml", "[tools.files]\nrots = [\"inbox\"]\n");
-    place.expect(&["list", "list --json", "doctor"], &expect![[r#"
+    let folder = TestFolder::new();
+    folder.write("windlass.toml", "[tools.files]\nrots = [\"inbox\"]\n");
+    folder.expect(&["list", "list --json", "doctor"], &expect![[r#"
         $ windlass list
         stderr:
         error: cannot use the configuration `[DIR]/windlass.toml:2:1`: unknown field `rots`, expected `roots` or `max_read_mib`
@@ -35,7 +35,7 @@ fn a_bad_key_is_shown_where_it_stands() {
 
 #[test]
 fn a_configuration_that_is_not_there_is_wrong_usage() {
-    Place::new().expect(
+    TestFolder::new().expect(
         &["list --config other.toml"],
         &expect![[r#"
         $ windlass list --config other.toml
@@ -51,7 +51,7 @@ fn a_configuration_that_is_not_there_is_wrong_usage() {
 
 #[test]
 fn an_unknown_kind_of_database_is_wrong_usage() {
-    Place::new().expect(
+    TestFolder::new().expect(
         &["list --database mysql://localhost/x"],
         &expect![[r#"
         $ windlass list --database mysql://localhost/x
@@ -66,26 +66,27 @@ fn an_unknown_kind_of_database_is_wrong_usage() {
 
 #[test]
 fn a_file_that_is_no_database_is_told_from_an_empty_one() {
-    let place = Place::new();
-    place.write("garbage.db", "this is a text, and a rather long one, but certainly no database\n");
-    place.expect(&["list --database sqlite:garbage.db"], &expect![[r#"
+    let folder = TestFolder::new();
+    folder
+        .write("garbage.db", "this is a text, and a rather long one, but certainly no database\n");
+    folder.expect(&["list --database sqlite:garbage.db"], &expect![[r#"
         $ windlass list --database sqlite:garbage.db
         stderr:
         error: the database is damaged or no database at all: `[DIR]/garbage.db`: file is not a database; restore it from a copy, or name another file
         exit code 1
 
     "#]]);
-    let found = place.json("doctor --database sqlite:garbage.db");
+    let found = folder.json("doctor --database sqlite:garbage.db");
     let database = found["checks"].as_array().unwrap().iter().find(|it| it["name"] == "database");
     assert_eq!(database.unwrap()["verdict"], "fail");
     assert_eq!(found["ok"], false);
-    assert!(place.read("garbage.db").starts_with("this is a text"));
+    assert!(folder.read("garbage.db").starts_with("this is a text"));
 }
 
 #[test]
 fn a_server_that_is_not_there_is_named_without_its_password() {
     let called =
-        Place::new().call("list --database postgres://me:secret@127.0.0.1:1/windlass --json");
+        TestFolder::new().call("list --database postgres://me:secret@127.0.0.1:1/windlass --json");
 
     assert_eq!(called.code, 1);
     assert!(called.stdout.contains("database_unavailable"), "{}", called.stdout);
@@ -94,21 +95,21 @@ fn a_server_that_is_not_there_is_named_without_its_password() {
 
 #[test]
 fn relative_paths_start_from_the_configuration() {
-    let place = Place::new();
-    assert_eq!(place.call("init sub").code, 0);
+    let folder = TestFolder::new();
+    assert_eq!(folder.call("init sub").code, 0);
 
-    let deployed = place.call("deploy sub/workflow.js --name notes --config sub/windlass.toml");
+    let deployed = folder.call("deploy sub/workflow.js --name notes --config sub/windlass.toml");
 
     assert_eq!(deployed.code, 0, "{}", deployed.stderr);
-    assert!(place.path("sub/.windlass/windlass.db").exists());
-    assert!(!place.path(".windlass").exists());
+    assert!(folder.path("sub/.windlass/windlass.db").exists());
+    assert!(!folder.path(".windlass").exists());
 }
 
 #[test]
 fn a_healthy_deployment_has_a_clean_bill() {
-    let place = Place::with_starter();
+    let folder = TestFolder::with_starter();
 
-    let found = place.json("doctor");
+    let found = folder.json("doctor");
 
     let names: Vec<_> = found["checks"]
         .as_array()

@@ -3,7 +3,7 @@
 use expect_test::expect;
 use rustix::process::{Pid, test_kill_process};
 
-use crate::cli::place::Place;
+use crate::cli::folder::TestFolder;
 
 const CONFIG: &str = r#"
 timezone = "UTC"
@@ -48,26 +48,26 @@ const workflow = {
 };
 "#;
 
-fn place() -> Place {
-    let place = Place::new();
-    place.write("windlass.toml", CONFIG);
-    place.write("workflow.js", WORKFLOW);
-    place.write("server.js", include_str!("../../../../tools/tests/it/mcp/server.js"));
-    place.write("tools.json", include_str!("../../../../tools/tests/it/mcp/tools.json"));
-    place
+fn folder() -> TestFolder {
+    let folder = TestFolder::new();
+    folder.write("windlass.toml", CONFIG);
+    folder.write("workflow.js", WORKFLOW);
+    folder.write("server.js", include_str!("../../../../tools/tests/it/mcp/server.js"));
+    folder.write("tools.json", include_str!("../../../../tools/tests/it/mcp/tools.json"));
+    folder
 }
 
 /// Whether a server that was ever started here is still there.
-fn is_any_alive(place: &Place) -> bool {
-    let pids = place.read("pids");
+fn is_any_alive(folder: &TestFolder) -> bool {
+    let pids = folder.read("pids");
     assert!(!pids.is_empty());
     pids.lines().any(|pid| test_kill_process(Pid::from_raw(pid.parse().unwrap()).unwrap()).is_ok())
 }
 
 #[test]
 fn each_tool_is_shown_with_what_it_may_do_and_why() {
-    let place = place();
-    place.expect(
+    let folder = folder();
+    folder.expect(
         &["connectors"],
         &expect![[r#"
         $ windlass connectors
@@ -88,20 +88,20 @@ fn each_tool_is_shown_with_what_it_may_do_and_why() {
 
     "#]],
     );
-    let told = place.json("connectors");
+    let told = folder.json("connectors");
     assert_eq!(told[0]["condition"], "as_accepted");
     assert_eq!(told[0]["tools"][0]["reconciled_by"], "find_things");
-    assert!(!is_any_alive(&place));
+    assert!(!is_any_alive(&folder));
 }
 
 #[test]
 fn a_changed_list_is_seen_and_accepted() {
-    let place = place();
-    assert_eq!(place.call("types").code, 0);
-    let changed = place.read("tools.json").replace("Adds a thing.", "Adds a thing for us.");
-    place.write("tools.json", changed.replace("\"look-around\"", "\"look-away\""));
+    let folder = folder();
+    assert_eq!(folder.call("types").code, 0);
+    let changed = folder.read("tools.json").replace("Adds a thing.", "Adds a thing for us.");
+    folder.write("tools.json", changed.replace("\"look-around\"", "\"look-away\""));
 
-    place.expect(
+    folder.expect(
         &["connectors", "connectors --accept things", "connectors --accept thing"],
         &expect![[r#"
             $ windlass connectors
@@ -148,27 +148,27 @@ fn a_changed_list_is_seen_and_accepted() {
 
         "#]],
     );
-    assert_eq!(place.call("connectors").code, 0);
+    assert_eq!(folder.call("connectors").code, 0);
 }
 
 #[test]
 fn what_scripts_can_call_is_known_without_the_server() {
-    let place = place();
+    let folder = folder();
 
-    let first = place.call("types");
-    let second = place.call("types");
+    let first = folder.call("types");
+    let second = folder.call("types");
 
     assert!(first.stdout.contains("declare const Things: {"), "{}", first.stdout);
     assert_eq!(first.stdout, second.stdout);
-    assert_eq!(place.read("pids").lines().count(), 1);
-    assert_eq!(place.call("check workflow.js").code, 0);
+    assert_eq!(folder.read("pids").lines().count(), 1);
+    assert_eq!(folder.call("check workflow.js").code, 0);
 }
 
 #[test]
 fn a_connector_that_cannot_be_asked_is_named() {
-    let place = Place::new();
-    place.write("windlass.toml", "[mcp.gone]\ncommand = \"./gone\"\n");
-    place.expect(&["connectors", "types"], &expect![[r#"
+    let folder = TestFolder::new();
+    folder.write("windlass.toml", "[mcp.gone]\ncommand = \"./gone\"\n");
+    folder.expect(&["connectors", "types"], &expect![[r#"
         $ windlass connectors
         gone: UNREACHABLE
           scripts say   Gone
@@ -188,14 +188,14 @@ fn a_connector_that_cannot_be_asked_is_named() {
 
 #[test]
 fn a_lost_answer_of_a_connector_is_looked_up_and_the_run_goes_on() {
-    let place = place();
-    assert_eq!(place.call("deploy workflow.js --name things --activate").code, 0);
+    let folder = folder();
+    assert_eq!(folder.call("deploy workflow.js --name things --activate").code, 0);
 
-    let ran = place.call("run things");
+    let ran = folder.call("run things");
 
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
-    assert_eq!(place.read("things"), "lamp\n");
-    let outputs = place.json("outputs things");
+    assert_eq!(folder.read("things"), "lamp\n");
+    let outputs = folder.json("outputs things");
     assert_eq!(outputs[0]["status"], "applied", "{outputs}");
-    assert!(!is_any_alive(&place));
+    assert!(!is_any_alive(&folder));
 }

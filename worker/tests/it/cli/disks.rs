@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::cli::place::Place;
+use crate::cli::folder::TestFolder;
 
 /// What the scripts of this chapter call the program by: `call NAME ARGUMENTS…` leaves `NAME.out`, `NAME.err` and `NAME.code`.
 const CALL: &str = r#"
@@ -17,11 +17,11 @@ call() {
 
 /// Runs a shell script in the folder, as root of namespaces of its own, whose mounts nobody else sees. `false`: this machine
 /// lets nobody make such namespaces.
-fn among_own_mounts(place: &Place, script: &str) -> bool {
+fn among_own_mounts(folder: &TestFolder, script: &str) -> bool {
     let unshare = |arguments: &[&str]| {
         let mut command = Command::new("unshare");
         command.args(["--map-root-user", "--mount"]).args(arguments);
-        command.current_dir(place.path("")).env_remove("WINDLASS_DATABASE");
+        command.current_dir(folder.path("")).env_remove("WINDLASS_DATABASE");
         command.output()
     };
     let probed = unshare(&["mount", "-t", "tmpfs", "tmpfs", "."]);
@@ -36,30 +36,30 @@ fn among_own_mounts(place: &Place, script: &str) -> bool {
 }
 
 /// What can be seen of a full disk without mounts: the answer has no room.
-fn the_answer_has_no_room(place: &Place) {
+fn the_answer_has_no_room(folder: &TestFolder) {
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
 
-    let output = place.command("types").stdout(full).output().unwrap();
+    let output = folder.command("types").stdout(full).output().unwrap();
 
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("cannot print the answer") && said.contains("No space left"), "{said}");
 }
 
-fn code(place: &Place, name: &str) -> i32 {
-    place.read(&format!("{name}.code")).trim().parse().unwrap()
+fn code(folder: &TestFolder, name: &str) -> i32 {
+    folder.read(&format!("{name}.code")).trim().parse().unwrap()
 }
 
 #[test]
 fn a_full_disk_is_named_and_with_space_again_the_same_command_goes_on() {
-    let place = Place::with_starter();
+    let folder = TestFolder::with_starter();
     // The lease says how long a run waits for space before it is given up.
-    let config = place.read("windlass.toml");
-    place.write("windlass.toml", format!("{config}\n[limits.lease]\nduration_ms = 2000\n"));
-    let starter = place.read("workflow.js");
-    place.write("long.js", format!("{starter}// {}\n", "long ".repeat(200_000)));
+    let config = folder.read("windlass.toml");
+    folder.write("windlass.toml", format!("{config}\n[limits.lease]\nduration_ms = 2000\n"));
+    let starter = folder.read("workflow.js");
+    folder.write("long.js", format!("{starter}// {}\n", "long ".repeat(200_000)));
     let had_mounts = among_own_mounts(
-        &place,
+        &folder,
         r#"
         mount -t tmpfs -o size=4m tmpfs .windlass
         call first deploy workflow.js --name notes --activate
@@ -76,13 +76,13 @@ fn a_full_disk_is_named_and_with_space_again_the_same_command_goes_on() {
         eprintln!(
             "NOT TESTED: a full disk of the database, for `unshare --map-root-user --mount` is not allowed here"
         );
-        return the_answer_has_no_room(&place);
+        return the_answer_has_no_room(&folder);
     }
 
-    assert_eq!(code(&place, "first"), 0, "{}", place.read("first.err"));
+    assert_eq!(code(&folder, "first"), 0, "{}", folder.read("first.err"));
     for name in ["deploy", "run"] {
-        let said = place.read(&format!("{name}.err"));
-        assert_eq!(code(&place, name), 1, "{name}: {said}");
+        let said = folder.read(&format!("{name}.err"));
+        assert_eq!(code(&folder, name), 1, "{name}: {said}");
         let last = said.lines().last().unwrap();
         assert_eq!(
             last,
@@ -90,20 +90,20 @@ fn a_full_disk_is_named_and_with_space_again_the_same_command_goes_on() {
         );
     }
     for name in ["deploy_again", "run_again"] {
-        assert_eq!(code(&place, name), 0, "{name}: {}", place.read(&format!("{name}.err")));
+        assert_eq!(code(&folder, name), 0, "{name}: {}", folder.read(&format!("{name}.err")));
     }
-    let outputs: serde_json::Value = serde_json::from_str(&place.read("outputs.out")).unwrap();
+    let outputs: serde_json::Value = serde_json::from_str(&folder.read("outputs.out")).unwrap();
     assert_eq!(outputs.as_array().unwrap().len(), 1, "{outputs}");
     assert_eq!(outputs[0]["status"], "applied");
-    assert_eq!(place.read("out/notes.log"), "\"inbox/first.txt\": Buy coffee\n");
+    assert_eq!(folder.read("out/notes.log"), "\"inbox/first.txt\": Buy coffee\n");
 }
 
 #[test]
 fn a_folder_that_may_only_be_read_is_named() {
-    let place = Place::with_starter();
-    place.call("deploy workflow.js --name notes --activate");
+    let folder = TestFolder::with_starter();
+    folder.call("deploy workflow.js --name notes --activate");
     let had_mounts = among_own_mounts(
-        &place,
+        &folder,
         r#"
         mkdir locked
         for folder in locked .windlass; do
@@ -118,14 +118,14 @@ fn a_folder_that_may_only_be_read_is_named() {
         eprintln!(
             "NOT TESTED: a read-only folder, for `unshare --map-root-user --mount` is not allowed here"
         );
-        return the_answer_has_no_room(&place);
+        return the_answer_has_no_room(&folder);
     }
 
     for (name, file) in [("deploy", "locked/new.db"), ("pause", ".windlass/windlass.db")] {
-        let said = place.read(&format!("{name}.err"));
-        assert_eq!(code(&place, name), 1, "{name}: {said}");
+        let said = folder.read(&format!("{name}.err"));
+        assert_eq!(code(&folder, name), 1, "{name}: {said}");
         assert!(said.contains("the database may not be written: let this user write"), "{said}");
-        assert!(said.contains(&place.path(file).display().to_string()), "{said}");
+        assert!(said.contains(&folder.path(file).display().to_string()), "{said}");
     }
-    assert_eq!(place.json("list").as_array().unwrap().len(), 1);
+    assert_eq!(folder.json("list").as_array().unwrap().len(), 1);
 }

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 
 use serde_json::{Value, json};
 
-use crate::cli::place::Place;
+use crate::cli::folder::TestFolder;
 
 /// Sends each of two orders outside, and then says what became of it.
 const SENDER: &str = r#"const workflow = {
@@ -60,10 +60,10 @@ fn unreliable_server() -> String {
 }
 
 /// The statuses of the outputs, oldest first, and the events of `topic` as `message: status`.
-fn ledger(place: &Place) -> (Vec<Value>, Vec<String>) {
-    let outputs = place.json("outputs sender");
+fn ledger(folder: &TestFolder) -> (Vec<Value>, Vec<String>) {
+    let outputs = folder.json("outputs sender");
     let statuses = outputs.as_array().unwrap().iter().map(|it| it["status"].clone()).collect();
-    let events = place.json("events sender");
+    let events = folder.json("events sender");
     let event = |it: &Value| {
         format!("{} {} {} {}", it["topic"], it["message_id"], it["status"], it["payload"])
             .replace('"', "")
@@ -73,47 +73,47 @@ fn ledger(place: &Place) -> (Vec<Value>, Vec<String>) {
 
 #[test]
 fn doubts_are_settled_at_the_command_line() {
-    let place = Place::with_starter();
+    let folder = TestFolder::with_starter();
     let address = unreliable_server();
-    place.write("windlass.toml", format!("[tools.http]\nallow = [\"{address}\"]\n"));
-    place.write("sender.js", SENDER.replace("$URL", &format!("http://{address}")));
-    assert_eq!(place.call("deploy sender.js --name sender --activate").code, 0);
+    folder.write("windlass.toml", format!("[tools.http]\nallow = [\"{address}\"]\n"));
+    folder.write("sender.js", SENDER.replace("$URL", &format!("http://{address}")));
+    assert_eq!(folder.call("deploy sender.js --name sender --activate").code, 0);
 
     // The first doubt: it did not happen, so it is done again, which is the second doubt: it is left as it is.
     let mut asked = Vec::new();
     for verdict in ["--did-not-happen", "--skip"] {
-        let ran = place.call("run sender");
+        let ran = folder.call("run sender");
         assert_eq!(ran.code, 3, "{}{}", ran.stdout, ran.stderr);
-        let outputs = place.json("outputs sender");
+        let outputs = folder.json("outputs sender");
         let doubtful = outputs.as_array().unwrap().last().unwrap().clone();
         let id = doubtful["id"].as_str().unwrap().to_owned();
         assert_eq!(
             (&doubtful["status"], &doubtful["title"]),
             (&json!("indeterminate"), &json!("Order a"))
         );
-        let status = place.call("status sender").stdout;
+        let status = folder.call("status sender").stdout;
         assert!(status.starts_with("sender: Needs attention"), "{status}");
         for way_out in ["--did-not-happen", "--skip"] {
             assert!(status.contains(&format!("resolve {id} {way_out}")), "{status}");
         }
-        let shown = place.json(&format!("show {id}"));
+        let shown = folder.json(&format!("show {id}"));
         assert_eq!(shown["what"], "output");
         assert!(shown.to_string().contains("indeterminate"), "{shown}");
-        assert_eq!(place.call("run sender").code, 3, "and nothing goes on before");
-        assert_eq!(place.call("resume sender").code, 3);
+        assert_eq!(folder.call("run sender").code, 3, "and nothing goes on before");
+        assert_eq!(folder.call("resume sender").code, 3);
 
-        let resolved = place.call(&format!("resolve {id} {verdict}"));
+        let resolved = folder.call(&format!("resolve {id} {verdict}"));
 
         assert_eq!(resolved.code, 0, "{}", resolved.stderr);
-        assert_eq!(place.call(&format!("resolve {id} {verdict}")).code, 1, "it is settled");
+        assert_eq!(folder.call(&format!("resolve {id} {verdict}")).code, 1, "it is settled");
         asked.push(id);
     }
     assert_ne!(asked[0], asked[1]);
 
-    let ran = place.call("run sender");
+    let ran = folder.call("run sender");
 
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
-    let (outputs, events) = ledger(&place);
+    let (outputs, events) = ledger(&folder);
     assert_eq!(outputs, ["failed", "failed", "applied"]);
     assert_eq!(
         events,
@@ -124,23 +124,23 @@ fn doubts_are_settled_at_the_command_line() {
             "told b pending {status:applied}"
         ]
     );
-    assert!(place.call("status sender").stdout.starts_with("sender: Idle"));
+    assert!(folder.call("status sender").stdout.starts_with("sender: Idle"));
 }
 
 #[test]
 fn an_event_that_is_too_big_is_refused_by_the_name_of_its_limit() {
-    let place = Place::with_starter();
+    let folder = TestFolder::with_starter();
     let script = SENDER.replace("payload: {}", "payload: { text: 'x'.repeat(50 << 20) }");
-    place.write("big.js", script);
-    place.call("deploy big.js --name big --activate");
+    folder.write("big.js", script);
+    folder.call("deploy big.js --name big --activate");
 
-    let ran = place.call("run big");
+    let ran = folder.call("run big");
 
     assert_eq!(ran.code, 3, "{}{}", ran.stdout, ran.stderr);
     assert!(ran.stdout.contains("`limits.script.value_bytes`"), "{}", ran.stdout);
-    let status = place.call("status big").stdout;
+    let status = folder.call("status big").stdout;
     assert!(status.starts_with("big: Fixing"), "{status}");
     assert!(status.contains("`limits.script.value_bytes` = 16777216"), "{status}");
-    assert_eq!(place.json("events big"), json!([]));
-    assert_eq!(place.json("inputs big"), json!([]));
+    assert_eq!(folder.json("events big"), json!([]));
+    assert_eq!(folder.json("inputs big"), json!([]));
 }

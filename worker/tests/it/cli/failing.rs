@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use crate::cli::place::Place;
+use crate::cli::folder::TestFolder;
 
 /// A consumer that fails in the line of `BODY`.
 fn script(body: &str) -> String {
@@ -39,15 +39,15 @@ fn script(body: &str) -> String {
 
 #[test]
 fn a_failing_script_waits_for_its_repair() {
-    let place = Place::with_starter();
+    let folder = TestFolder::with_starter();
     let append = "await Files.append({ path: 'out/a.txt', line: 'a' });";
-    place.write("failing.js", script(&format!("null.nothing();\n        {append}")));
-    place.call("deploy failing.js --name failing --activate");
+    folder.write("failing.js", script(&format!("null.nothing();\n        {append}")));
+    folder.call("deploy failing.js --name failing --activate");
 
-    let ran = place.call("run failing --json");
+    let ran = folder.call("run failing --json");
 
     assert_eq!(ran.code, 3, "{}{}", ran.stdout, ran.stderr);
-    place.expect(&["status failing", "run failing", "notifications"], &expect![[r#"
+    folder.expect(&["status failing", "run failing", "notifications"], &expect![[r#"
         $ windlass status failing
         failing: Fixing
           its script failed and has to be repaired
@@ -100,25 +100,25 @@ fn a_failing_script_waits_for_its_repair() {
 
     "#]]);
 
-    place.write("wider.js", script("await Files.write({ path: 'out/a.txt', text: 'a' });"));
-    let wider = place.call("deploy wider.js --name failing --fix --activate --yes");
+    folder.write("wider.js", script("await Files.write({ path: 'out/a.txt', text: 'a' });"));
+    let wider = folder.call("deploy wider.js --name failing --fix --activate --yes");
     assert_eq!(wider.code, 1, "a repair is granted nothing new");
     assert!(wider.stderr.contains("cannot be granted `Files.write`"), "{}", wider.stderr);
 
-    place.write("mended.js", script(append));
-    assert_eq!(place.call("deploy mended.js --name failing --fix --activate").code, 0);
-    assert_eq!(place.call("run failing").code, 0);
-    assert_eq!(place.read("out/a.txt"), "a\n");
+    folder.write("mended.js", script(append));
+    assert_eq!(folder.call("deploy mended.js --name failing --fix --activate").code, 0);
+    assert_eq!(folder.call("run failing").code, 0);
+    assert_eq!(folder.read("out/a.txt"), "a\n");
 }
 
 #[test]
 fn a_refused_permission_says_what_to_grant() {
-    let place = Place::with_starter();
-    place.write("outside.js", script("await Files.append({ path: 'secret/a.txt', line: 'a' });"));
-    place.call("deploy outside.js --name outside --activate");
+    let folder = TestFolder::with_starter();
+    folder.write("outside.js", script("await Files.append({ path: 'secret/a.txt', line: 'a' });"));
+    folder.call("deploy outside.js --name outside --activate");
 
-    assert_eq!(place.call("run outside").code, 3);
-    place.expect(&["status outside", "resume outside"], &expect![[r#"
+    assert_eq!(folder.call("run outside").code, 3);
+    folder.expect(&["status outside", "resume outside"], &expect![[r#"
         $ windlass status outside
         outside: Needs attention
           it is not allowed to do what it wants: `secret/a.txt` is in no folder that scripts may use (`inbox`, `out`): begin the path with one of them, or add its folder to `[tools.files] roots`
@@ -163,15 +163,15 @@ fn a_refused_permission_says_what_to_grant() {
 
 #[test]
 fn a_log_is_printed_and_a_followed_one_ends_with_its_run() {
-    let place = Place::with_starter();
-    place.write("logging.js", script("return;"));
-    place.call("deploy logging.js --name logging --activate");
-    let ran = place.json("run logging");
+    let folder = TestFolder::with_starter();
+    folder.write("logging.js", script("return;"));
+    folder.call("deploy logging.js --name logging --activate");
+    let ran = folder.json("run logging");
     // Of its first run and its last the consumer finds nothing to do.
     let act = ran["session"]["handler_runs"][2]["id"].as_str().unwrap();
 
     let (log, followed) =
-        (place.call(&format!("logs {act}")), place.call(&format!("logs {act} --follow")));
+        (folder.call(&format!("logs {act}")), folder.call(&format!("logs {act} --follow")));
 
     assert!(log.stdout.trim_end().ends_with("log   taking a"), "{}", log.stdout);
     assert_eq!(log.stdout, followed.stdout);

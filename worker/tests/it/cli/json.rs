@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::cli::place::Place;
+use crate::cli::folder::TestFolder;
 
 /// The names in an object, in order.
 fn keys(value: &Value) -> Vec<&str> {
@@ -10,11 +10,11 @@ fn keys(value: &Value) -> Vec<&str> {
 }
 
 /// A folder in which the starter has run.
-fn ran() -> (Place, Value) {
-    let place = Place::with_starter();
-    assert_eq!(place.call("deploy workflow.js --name notes --activate").code, 0);
-    let ran = place.json("run notes");
-    (place, ran)
+fn ran() -> (TestFolder, Value) {
+    let folder = TestFolder::with_starter();
+    assert_eq!(folder.call("deploy workflow.js --name notes --activate").code, 0);
+    let ran = folder.json("run notes");
+    (folder, ran)
 }
 
 #[test]
@@ -34,10 +34,10 @@ fn a_session_is_told_with_its_runs() {
 
 #[test]
 fn outputs_inputs_and_events_are_lists() {
-    let (place, _ran) = ran();
+    let (folder, _ran) = ran();
 
     let [outputs, inputs, events] =
-        ["outputs notes", "inputs notes", "events notes"].map(|line| place.json(line));
+        ["outputs notes", "inputs notes", "events notes"].map(|line| folder.json(line));
 
     assert_eq!(
         keys(&outputs[0]),
@@ -76,9 +76,9 @@ fn outputs_inputs_and_events_are_lists() {
 
 #[test]
 fn whatever_an_id_stands_for_is_shown_by_its_beginning() {
-    let (place, ran) = ran();
-    let id = |line: &str| place.json(line)[0]["id"].as_str().unwrap().to_owned();
-    let workflow = place.json("list")[0]["id"].as_str().unwrap().to_owned();
+    let (folder, ran) = ran();
+    let id = |line: &str| folder.json(line)[0]["id"].as_str().unwrap().to_owned();
+    let workflow = folder.json("list")[0]["id"].as_str().unwrap().to_owned();
     let shown = [
         (workflow, "workflow"),
         (ran["session"]["id"].as_str().unwrap().to_owned(), "session"),
@@ -89,11 +89,11 @@ fn whatever_an_id_stands_for_is_shown_by_its_beginning() {
     ];
 
     for (id, what) in shown {
-        let document = place.json(&format!("show {}", &id[..id.len() - 1]));
+        let document = folder.json(&format!("show {}", &id[..id.len() - 1]));
         assert_eq!(document["what"], what);
         assert!(document.to_string().contains(&id), "{document}");
 
-        let page = place.call(&format!("show {id}"));
+        let page = folder.call(&format!("show {id}"));
         assert_eq!(page.code, 0, "{}", page.stderr);
         assert!(page.stdout.contains(&id) || what == "workflow", "{}", page.stdout);
     }
@@ -101,10 +101,10 @@ fn whatever_an_id_stands_for_is_shown_by_its_beginning() {
 
 #[test]
 fn a_run_is_shown_whole() {
-    let (place, ran) = ran();
+    let (folder, ran) = ran();
     let run = ran["session"]["handler_runs"][2]["id"].as_str().unwrap();
 
-    let shown = place.json(&format!("show {run}"));
+    let shown = folder.json(&format!("show {run}"));
 
     assert_eq!(
         keys(&shown),
@@ -127,7 +127,7 @@ fn a_run_is_shown_whole() {
 
 #[test]
 fn every_command_answers_with_one_document() {
-    let (place, _ran) = ran();
+    let (folder, _ran) = ran();
 
     for line in [
         "list",
@@ -144,17 +144,17 @@ fn every_command_answers_with_one_document() {
         "activate notes",
         "deploy workflow.js --name other",
     ] {
-        let document = place.json(line);
+        let document = folder.json(line);
         assert!(document.get("error").is_none_or(|error| !error.is_object()), "{line}: {document}");
     }
 }
 
 #[test]
 fn an_error_is_a_document_too() {
-    let place = Place::with_starter();
+    let folder = TestFolder::with_starter();
 
     let [missing, usage, unreadable] =
-        ["status nobody", "nonsense", "deploy none.js --name n"].map(|line| place.json(line));
+        ["status nobody", "nonsense", "deploy none.js --name n"].map(|line| folder.json(line));
 
     assert_eq!(missing["error"]["code"], "not_found");
     assert_eq!(usage["error"]["code"], "usage");

@@ -2,12 +2,12 @@
 
 use expect_test::expect;
 
-use crate::cli::place::Place;
+use crate::cli::folder::TestFolder;
 
 #[test]
 fn a_starter_is_written_once_and_works() {
-    let place = Place::new();
-    place.expect(
+    let folder = TestFolder::new();
+    folder.expect(
         &["init", "check workflow.js", "deploy workflow.js --name notes --activate", "init"],
         &expect![[r#"
             $ windlass init
@@ -49,29 +49,29 @@ fn a_starter_is_written_once_and_works() {
         "#]],
     );
 
-    let ran = place.call("run notes");
+    let ran = folder.call("run notes");
 
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
-    assert_eq!(place.read("out/notes.log"), "\"inbox/first.txt\": Buy coffee\n");
+    assert_eq!(folder.read("out/notes.log"), "\"inbox/first.txt\": Buy coffee\n");
 }
 
 #[test]
 fn a_starter_is_written_although_its_server_is_away() {
-    let place = Place::new();
+    let folder = TestFolder::new();
 
-    let written = place.call("init --database postgres://me@127.0.0.1:1/windlass");
+    let written = folder.call("init --database postgres://me@127.0.0.1:1/windlass");
 
     assert_eq!(written.code, 0, "{}", written.stderr);
-    assert!(place.path("workflow.js").exists());
+    assert!(folder.path("workflow.js").exists());
 }
 
 #[test]
 fn versions_count_up_and_one_of_them_runs() {
-    let place = Place::with_starter();
-    let source = place.read("workflow.js");
-    place.write("second.js", format!("{source}// second\n"));
-    place.write("repair.js", format!("{source}// repair\n"));
-    place.expect(
+    let folder = TestFolder::with_starter();
+    let source = folder.read("workflow.js");
+    folder.write("second.js", format!("{source}// second\n"));
+    folder.write("repair.js", format!("{source}// repair\n"));
+    folder.expect(
         &[
             "deploy workflow.js --name notes",
             "deploy workflow.js --name notes",
@@ -141,9 +141,9 @@ fn versions_count_up_and_one_of_them_runs() {
 
 #[test]
 fn a_pause_says_how_it_ends() {
-    let place = Place::with_starter();
-    place.call("deploy workflow.js --name notes");
-    place.expect(
+    let folder = TestFolder::with_starter();
+    folder.call("deploy workflow.js --name notes");
+    folder.expect(
         &[
             "pause notes",
             "activate notes",
@@ -213,9 +213,9 @@ fn a_pause_says_how_it_ends() {
 
 #[test]
 fn what_is_put_away_comes_back_paused() {
-    let place = Place::with_starter();
-    place.call("deploy workflow.js --name notes --activate");
-    place.expect(
+    let folder = TestFolder::with_starter();
+    folder.call("deploy workflow.js --name notes --activate");
+    folder.expect(
         &["archive notes", "resume notes", "list", "list --all", "unarchive notes", "status"],
         &expect![[r#"
             $ windlass archive notes
@@ -255,9 +255,9 @@ fn what_is_put_away_comes_back_paused() {
 
 #[test]
 fn a_session_is_told_while_it_runs_and_afterwards() {
-    let place = Place::with_starter();
-    place.call("deploy workflow.js --name notes --activate");
-    place.expect(
+    let folder = TestFolder::with_starter();
+    folder.call("deploy workflow.js --name notes --activate");
+    folder.expect(
         &["run notes", "status notes", "status"],
         &expect![[r#"
             $ windlass run notes
@@ -306,10 +306,10 @@ fn a_session_is_told_while_it_runs_and_afterwards() {
 
 #[test]
 fn what_happened_can_be_read() {
-    let place = Place::with_starter();
-    place.call("deploy workflow.js --name notes --activate");
-    place.call("run notes");
-    place.expect(
+    let folder = TestFolder::with_starter();
+    folder.call("deploy workflow.js --name notes --activate");
+    folder.call("run notes");
+    folder.expect(
         &["inputs notes", "outputs notes", "events notes", "runs notes", "notifications"],
         &expect![[r#"
             $ windlass inputs notes
@@ -345,23 +345,23 @@ fn what_happened_can_be_read() {
 
 #[test]
 fn the_example_runs_once_whatever_is_repeated() {
-    let place = Place::new();
+    let folder = TestFolder::new();
 
-    let first = place.json("demo");
-    let again = place.json("demo");
+    let first = folder.json("demo");
+    let again = folder.json("demo");
 
     assert_eq!((&first["new_inputs"], &first["new_outputs"]), (&19.into(), &24.into()));
     assert_eq!((&again["new_inputs"], &again["new_outputs"]), (&0.into(), &0.into()));
     assert_eq!(first["lines"], again["lines"]);
     let next = again["next"][0]["command"].as_str().unwrap();
-    assert_eq!(place.call(next.strip_prefix("windlass ").unwrap()).code, 0);
+    assert_eq!(folder.call(next.strip_prefix("windlass ").unwrap()).code, 0);
 }
 
 #[test]
 fn the_example_leaves_a_foreign_folder_alone() {
-    let place = Place::new();
-    place.write("mine/notes.txt", "mine");
-    place.expect(
+    let folder = TestFolder::new();
+    folder.write("mine/notes.txt", "mine");
+    folder.expect(
         &["demo --dir mine"],
         &expect![[r#"
         $ windlass demo --dir mine

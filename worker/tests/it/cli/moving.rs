@@ -6,52 +6,52 @@ use std::process::Stdio;
 use rustix::process::{Pid, Signal, kill_process};
 use windlass_store_conformance::PostgresSchema;
 
-use crate::cli::place::Place;
+use crate::cli::folder::TestFolder;
 
 const HERE: &str = "sqlite:.windlass/windlass.db";
 
 /// An instance that was killed in the middle of its work.
-fn killed() -> Place {
-    let place = Place::with_starter();
-    let config = place.read("windlass.toml");
+fn killed() -> TestFolder {
+    let folder = TestFolder::with_starter();
+    let config = folder.read("windlass.toml");
     // Nobody waits long for what the killed worker had.
-    place.write("windlass.toml", format!("{config}\n[limits.lease]\nduration_ms = 2000\n"));
-    place.call("deploy workflow.js --name notes --activate");
-    let mut up = place.command("up").stdout(Stdio::piped()).spawn().unwrap();
+    folder.write("windlass.toml", format!("{config}\n[limits.lease]\nduration_ms = 2000\n"));
+    folder.call("deploy workflow.js --name notes --activate");
+    let mut up = folder.command("up").stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(up.stdout.take().unwrap()).lines().map(Result::unwrap);
     let mut lines = lines.skip_while(|line| !line.contains("Files.append"));
     assert!(lines.next().is_some());
-    let running = place.call(&format!("move --from {HERE} --to sqlite:other.db"));
+    let running = folder.call(&format!("move --from {HERE} --to sqlite:other.db"));
     assert_eq!(running.code, 1);
     assert!(running.stderr.contains("1 worker(s) run on it"), "{}", running.stderr);
     kill_process(Pid::from_child(&up), Signal::KILL).unwrap();
     up.wait().unwrap();
-    place
+    folder
 }
 
 /// Carries a killed instance to `there`, lets it come to its end, and returns what went out.
 fn carried(there: &str) -> Vec<String> {
-    let place = killed();
+    let folder = killed();
 
-    let moved = place.call(&format!("move --from {HERE} --to {there}"));
+    let moved = folder.call(&format!("move --from {HERE} --to {there}"));
     assert_eq!(moved.code, 0, "{}{}", moved.stdout, moved.stderr);
     assert!(moved.stdout.contains("both hold the same"), "{}", moved.stdout);
 
     for line in ["list", "up", "run notes", "prune"] {
-        let refused = place.call(line);
+        let refused = folder.call(line);
         assert_eq!(refused.code, 1, "{line}");
         assert!(refused.stderr.contains("this instance was moved to `"), "{}", refused.stderr);
     }
-    let again = place.call(&format!("move --from {HERE} --to {there}"));
+    let again = folder.call(&format!("move --from {HERE} --to {there}"));
     assert_eq!(again.code, 1, "{}", again.stdout);
     let mut up =
-        place.command(&format!("up --database {there}")).stdout(Stdio::null()).spawn().unwrap();
+        folder.command(&format!("up --database {there}")).stdout(Stdio::null()).spawn().unwrap();
     // What the killed worker had is taken over when its lease ends; then the list no longer grows.
     let outputs = loop {
-        let events = place.json(&format!("events notes --database {there}"));
+        let events = folder.json(&format!("events notes --database {there}"));
         let events = events.as_array().unwrap().clone();
         if !events.is_empty() && events.iter().all(|event| event["status"] == "consumed") {
-            break place.json(&format!("outputs notes --database {there}"));
+            break folder.json(&format!("outputs notes --database {there}"));
         }
         std::thread::yield_now();
     };
@@ -66,10 +66,10 @@ fn carried(there: &str) -> Vec<String> {
 
 #[test]
 fn a_killed_instance_comes_to_its_end_elsewhere() {
-    let place = Place::with_starter();
-    place.call("deploy workflow.js --name notes --activate");
-    assert_eq!(place.call("run notes").code, 0);
-    let stayed = place.json("outputs notes");
+    let folder = TestFolder::with_starter();
+    folder.call("deploy workflow.js --name notes --activate");
+    assert_eq!(folder.call("run notes").code, 0);
+    let stayed = folder.json("outputs notes");
     let n_stayed = stayed.as_array().unwrap().len();
 
     let on_a_file = carried("sqlite:other/windlass.db");
@@ -84,10 +84,10 @@ fn a_killed_instance_comes_to_its_end_elsewhere() {
 
 #[test]
 fn a_move_needs_two_databases_and_says_what_is_missing() {
-    let place = Place::with_starter();
+    let folder = TestFolder::with_starter();
 
-    let same = place.call(&format!("move --from {HERE} --to {HERE}"));
-    let absent = place.call("move --from sqlite:nowhere.db --to sqlite:other.db");
+    let same = folder.call(&format!("move --from {HERE} --to {HERE}"));
+    let absent = folder.call("move --from sqlite:nowhere.db --to sqlite:other.db");
 
     assert!(same.stderr.contains("name two databases"), "{}", same.stderr);
     assert!(absent.stderr.contains("there is no database"), "{}", absent.stderr);

@@ -6,13 +6,13 @@ use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::cli::place::Place;
+use crate::cli::folder::TestFolder;
 
 #[test]
 fn up_works_until_it_is_told_to_stop() {
-    let place = Place::with_starter();
-    place.call("deploy workflow.js --name notes --activate");
-    let mut up = place.command("up").stdout(Stdio::piped()).spawn().unwrap();
+    let folder = TestFolder::with_starter();
+    folder.call("deploy workflow.js --name notes --activate");
+    let mut up = folder.command("up").stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(up.stdout.take().unwrap()).lines().map(Result::unwrap);
 
     let seen: Vec<_> = lines.by_ref().take_while(|line| !line.contains("Files.append")).collect();
@@ -25,10 +25,10 @@ fn up_works_until_it_is_told_to_stop() {
 
 #[test]
 fn up_waits_for_a_database_that_does_not_answer_yet() {
-    let place = Place::new();
+    let folder = TestFolder::new();
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("postgres://nobody@{}/windlass", server.local_addr().unwrap());
-    let mut command = place.command("up --database");
+    let mut command = folder.command("up --database");
     let mut up = command.arg(url).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
 
     for _attempt in 0..3 {
@@ -46,9 +46,9 @@ fn up_waits_for_a_database_that_does_not_answer_yet() {
 
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
-    let place = Place::new();
+    let folder = TestFolder::new();
     let mut types =
-        place.command("types").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        folder.command("types").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
 
     drop(types.stdout.take());
 

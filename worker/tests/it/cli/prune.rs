@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::cli::place::Place;
+use crate::cli::folder::TestFolder;
 
 /// How many records of each kind a call tells of, where there are any.
 fn counts(answer: &Value) -> Vec<(String, u64)> {
@@ -18,10 +18,10 @@ fn counts(answer: &Value) -> Vec<(String, u64)> {
 
 /// Asks what would be removed until that fits.
 #[expect(clippy::disallowed_methods, reason = "time passes for another process")]
-fn told(place: &Place, fits: impl Fn(&[(String, u64)]) -> bool) -> Vec<(String, u64)> {
+fn told(folder: &TestFolder, fits: impl Fn(&[(String, u64)]) -> bool) -> Vec<(String, u64)> {
     let until = Instant::now() + Duration::from_secs(60);
     loop {
-        let told = counts(&place.json("prune --dry-run"));
+        let told = counts(&folder.json("prune --dry-run"));
         if fits(&told) {
             return told;
         }
@@ -34,44 +34,44 @@ fn has_events(told: &[(String, u64)]) -> bool {
 }
 
 /// An instance that has worked, and keeps what is over for a second only.
-fn worked() -> Place {
-    let place = Place::with_starter();
-    let config = place.read("windlass.toml");
+fn worked() -> TestFolder {
+    let folder = TestFolder::with_starter();
+    let config = folder.read("windlass.toml");
     let short =
         "[retention]\nevents = \"1s\"\nmutations = \"1s\"\nruns = \"1s\"\nsessions = \"1s\"\n";
-    place.write("windlass.toml", format!("{config}\n{short}"));
-    assert_eq!(place.call("deploy workflow.js --name notes --activate").code, 0);
-    assert_eq!(place.call("run notes").code, 0);
-    place
+    folder.write("windlass.toml", format!("{config}\n{short}"));
+    assert_eq!(folder.call("deploy workflow.js --name notes --activate").code, 0);
+    assert_eq!(folder.call("run notes").code, 0);
+    folder
 }
 
 #[test]
 fn a_dry_run_tells_what_a_prune_removes() {
-    let place = worked();
-    told(&place, |told| told.iter().any(|(kind, _)| kind == "sessions"));
+    let folder = worked();
+    told(&folder, |told| told.iter().any(|(kind, _)| kind == "sessions"));
 
-    let told = counts(&place.json("prune --dry-run"));
-    let page = place.call("prune --dry-run").stdout;
-    let removed = counts(&place.json("prune"));
-    let left = counts(&place.json("prune"));
+    let told = counts(&folder.json("prune --dry-run"));
+    let page = folder.call("prune --dry-run").stdout;
+    let removed = counts(&folder.json("prune"));
+    let left = counts(&folder.json("prune"));
 
     assert!(page.contains("WOULD GO") && page.contains("forever"), "{page}");
     assert!(has_events(&told), "{told:?}");
     assert_eq!(told, removed);
     assert_eq!(left, []);
-    assert_eq!(place.json("outputs notes").as_array().map(Vec::len), Some(0));
-    assert_eq!(place.call("run notes").code, 0);
-    let again = place.json("outputs notes");
+    assert_eq!(folder.json("outputs notes").as_array().map(Vec::len), Some(0));
+    assert_eq!(folder.call("run notes").code, 0);
+    let again = folder.json("outputs notes");
     assert_eq!(again.as_array().map(Vec::len), Some(0), "what is over stays over: {again}");
 }
 
 #[test]
 fn a_worker_removes_what_is_old_by_itself() {
-    let place = worked();
-    told(&place, has_events);
+    let folder = worked();
+    told(&folder, has_events);
 
-    let mut up = place.command("up").stdout(Stdio::null()).spawn().unwrap();
-    told(&place, |told| !has_events(told));
+    let mut up = folder.command("up").stdout(Stdio::null()).spawn().unwrap();
+    told(&folder, |told| !has_events(told));
     kill_process(Pid::from_child(&up), Signal::TERM).unwrap();
 
     assert_eq!(up.wait().unwrap().code(), Some(0));

@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use crate::cli::place::Place;
+use crate::cli::folder::TestFolder;
 
 const BAD: &str = r#"
 const workflow = {
@@ -18,8 +18,8 @@ const workflow = {
 
 #[test]
 fn a_good_script_is_described() {
-    let place = Place::with_starter();
-    place.expect(
+    let folder = TestFolder::with_starter();
+    folder.expect(
         &["check workflow.js", "check workflow.js --json"],
         &expect![[r#"
             $ windlass check workflow.js
@@ -72,16 +72,16 @@ fn a_good_script_is_described() {
 
 #[test]
 fn what_may_be_a_mistake_is_a_warning_and_no_error() {
-    let place = Place::with_starter();
-    let starter = place.read("workflow.js");
+    let folder = TestFolder::with_starter();
+    let starter = folder.read("workflow.js");
     let hasty = starter.replacen(
         "      mutate:",
         "      next: async (prepared, made) => ({ last: made.result.path }),\n      mutate:",
         1,
     );
-    place.write("hasty.js", &hasty);
+    folder.write("hasty.js", &hasty);
 
-    let (said, document) = (place.call("check hasty.js"), place.json("check hasty.js"));
+    let (said, document) = (folder.call("check hasty.js"), folder.json("check hasty.js"));
 
     assert_ne!(hasty, starter);
     assert_eq!(said.code, 0, "{}", said.stdout);
@@ -93,9 +93,9 @@ fn what_may_be_a_mistake_is_a_warning_and_no_error() {
 
 #[test]
 fn every_problem_of_a_bad_script_is_listed() {
-    let place = Place::new();
-    place.write("bad.js", BAD);
-    place.expect(&["check bad.js", "check bad.js --json"], &expect![[r#"
+    let folder = TestFolder::new();
+    folder.write("bad.js", BAD);
+    folder.expect(&["check bad.js", "check bad.js --json"], &expect![[r#"
         $ windlass check bad.js
         bad.js:5:25: the topic `b` is not declared in `topics` [undeclared_topic] (add `"b": {}` to `topics`)
         bad.js:5:43: `5 minutes` is no interval: write a whole number and s, m, h or d, for example `5m` [bad_schedule]
@@ -148,11 +148,11 @@ fn every_problem_of_a_bad_script_is_listed() {
 
 #[test]
 fn a_script_that_cannot_be_read_is_told_apart() {
-    let place = Place::new();
-    place.write("syntax.js", "const workflow = {\n  topics: {,\n};\n");
-    place.write("none.js", "const other = 1;\n");
-    place.write("latin1.js", b"// caf\xe9\nconst workflow = {};\n");
-    place.expect(
+    let folder = TestFolder::new();
+    folder.write("syntax.js", "const workflow = {\n  topics: {,\n};\n");
+    folder.write("none.js", "const other = 1;\n");
+    folder.write("latin1.js", b"// caf\xe9\nconst workflow = {};\n");
+    folder.expect(
         &["check syntax.js", "check none.js", "check latin1.js", "check missing.js"],
         &expect![[r#"
             $ windlass check syntax.js
@@ -186,21 +186,21 @@ fn a_script_that_cannot_be_read_is_told_apart() {
 
 #[test]
 fn a_bad_script_is_not_deployed() {
-    let place = Place::new();
-    place.write("bad.js", BAD);
+    let folder = TestFolder::new();
+    folder.write("bad.js", BAD);
 
-    let deployed = place.json("deploy bad.js --name bad --activate");
+    let deployed = folder.json("deploy bad.js --name bad --activate");
 
-    let problems = &place.json("check bad.js")["errors"];
+    let problems = &folder.json("check bad.js")["errors"];
     assert_eq!(deployed["error"]["code"], "invalid_script");
     assert_eq!(&deployed["error"]["problems"], problems);
-    assert!(!place.path(".windlass").exists());
+    assert!(!folder.path(".windlass").exists());
 }
 
 #[test]
 fn a_name_that_would_be_taken_for_something_else_is_refused() {
-    let place = Place::with_starter();
-    place.expect(
+    let folder = TestFolder::with_starter();
+    folder.expect(
         &["deploy workflow.js --name wf_1", "deploy workflow.js --name a@1.0"],
         &expect![[r#"
             $ windlass deploy workflow.js --name wf_1
@@ -221,7 +221,7 @@ fn a_name_that_would_be_taken_for_something_else_is_refused() {
 
 #[test]
 fn the_declarations_name_every_tool() {
-    let types = Place::new().call("types").stdout;
+    let types = TestFolder::new().call("types").stdout;
 
     for name in ["Files", "Http", "Mail", "Topics", "User"] {
         assert!(types.contains(name), "{name} is missing in:\n{types}");

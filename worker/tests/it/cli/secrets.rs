@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use expect_test::expect;
 
-use crate::cli::place::Place;
+use crate::cli::folder::TestFolder;
 
 const TOKEN: &str = "sk_live_d41d8cd98f00b204";
 
@@ -57,10 +57,10 @@ const workflow = {
 #[test]
 fn what_a_server_repeats_of_a_secret_is_seen_by_nobody() {
     let (url, told) = echo();
-    let place = Place::new();
+    let folder = TestFolder::new();
     let server = url.trim_start_matches("http://");
-    place.write("workflow.js", GOSSIP.replace("$URL", &url));
-    place.write(
+    folder.write("workflow.js", GOSSIP.replace("$URL", &url));
+    folder.write(
         "windlass.toml",
         format!(
             "[tools.http]\nallow = [\"{server}\"]\n\
@@ -81,7 +81,7 @@ fn what_a_server_repeats_of_a_secret_is_seen_by_nobody() {
         "runs gossip --json",
         "notifications",
     ] {
-        let mut command = place.command(line);
+        let mut command = folder.command(line);
         let command = command.env("GOSSIP_KEY", TOKEN).env("WINDLASS_LOG", "trace");
         let said = command.output().unwrap();
         output.push_str(&String::from_utf8(said.stdout).unwrap());
@@ -93,7 +93,7 @@ fn what_a_server_repeats_of_a_secret_is_seen_by_nobody() {
     assert!(heads.iter().all(|head| head.contains(&format!("authorization: Bearer {TOKEN}"))));
     assert!(output.contains("Tell Bearer ***"), "{output}");
     assert!(output.contains("422 Unprocessable Entity: Bearer ***"));
-    let kept: Vec<u8> = std::fs::read_dir(place.path(".windlass"))
+    let kept: Vec<u8> = std::fs::read_dir(folder.path(".windlass"))
         .unwrap()
         .filter_map(|entry| std::fs::read(entry.unwrap().path()).ok())
         .flatten()
@@ -108,17 +108,17 @@ fn what_a_server_repeats_of_a_secret_is_seen_by_nobody() {
 
 #[test]
 fn a_missing_secret_is_told_at_the_start_and_stops_who_uses_it() {
-    let place = Place::new();
+    let folder = TestFolder::new();
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let url = format!("http://127.0.0.1:{port}");
-    place.write("workflow.js", GOSSIP.replace("$URL", &url));
-    place.write("open", TOKEN);
-    place.write("kept", format!("{TOKEN}\n"));
+    folder.write("workflow.js", GOSSIP.replace("$URL", &url));
+    folder.write("open", TOKEN);
+    folder.write("kept", format!("{TOKEN}\n"));
     for (name, mode) in [("open", 0o644), ("kept", 0o600)] {
         let permissions = std::fs::Permissions::from_mode(mode);
-        std::fs::set_permissions(place.path(name), permissions).unwrap();
+        std::fs::set_permissions(folder.path(name), permissions).unwrap();
     }
-    place.write(
+    folder.write(
         "windlass.toml",
         format!(
             "[tools.http]\nallow = [\"127.0.0.1:{port}\"]\n\
@@ -126,10 +126,10 @@ fn a_missing_secret_is_told_at_the_start_and_stops_who_uses_it() {
              [secrets]\nKEY = {{ file = \"open\" }}\nOTHER = {{ file = \"kept\" }}\n"
         ),
     );
-    assert_eq!(place.call("deploy workflow.js --name gossip --activate").code, 0);
+    assert_eq!(folder.call("deploy workflow.js --name gossip --activate").code, 0);
 
-    let run = place.call("run gossip");
-    let checks: Vec<_> = place.json("doctor")["checks"]
+    let run = folder.call("run gossip");
+    let checks: Vec<_> = folder.json("doctor")["checks"]
         .as_array()
         .unwrap()
         .iter()
@@ -141,7 +141,7 @@ fn a_missing_secret_is_told_at_the_start_and_stops_who_uses_it() {
     assert!(run.stderr.contains("WARN") && run.stderr.contains("cannot use the secret `KEY`"));
     assert!(run.stdout.contains("a provider does not accept its key"), "{}", run.stdout);
     assert!(run.stdout.contains("`chmod 600` it"), "{}", run.stdout);
-    let checks = checks.join("\n").replace(&place.path("").display().to_string(), "[DIR]/");
+    let checks = checks.join("\n").replace(&folder.path("").display().to_string(), "[DIR]/");
     expect![[r#"
         "fail" "cannot use the secret `KEY`: others than its owner may read the file `[DIR]/open`: `chmod 600` it, and start Windlass again"
         "ok" "`OTHER` is there, from the file `kept`""#]].assert_eq(&checks);

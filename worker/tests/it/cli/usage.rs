@@ -2,11 +2,11 @@
 
 use expect_test::expect;
 
-use crate::cli::place::Place;
+use crate::cli::folder::TestFolder;
 
 #[test]
 fn wrong_usage_is_explained_on_stderr() {
-    Place::new().expect(
+    TestFolder::new().expect(
         &[
             "nonsense",
             "deploy workflow.js",
@@ -58,7 +58,7 @@ fn wrong_usage_is_explained_on_stderr() {
 
 #[test]
 fn without_a_command_the_help_is_shown() {
-    let called = Place::new().call("");
+    let called = TestFolder::new().call("");
 
     assert_eq!(called.code, 2);
     assert!(called.stderr.contains("Usage: windlass"), "{}", called.stderr);
@@ -66,9 +66,9 @@ fn without_a_command_the_help_is_shown() {
 
 #[test]
 fn help_and_version_are_answers() {
-    let place = Place::new();
+    let folder = TestFolder::new();
 
-    let (help, version) = (place.call("--help"), place.call("--version"));
+    let (help, version) = (folder.call("--help"), folder.call("--version"));
 
     assert_eq!((help.code, version.code), (0, 0));
     assert!(help.stdout.contains("Exit codes: 0 done, 1 the operation failed"), "{}", help.stdout);
@@ -77,8 +77,8 @@ fn help_and_version_are_answers() {
 
 #[test]
 fn what_is_not_there_is_named_with_a_way_on() {
-    let place = Place::with_starter();
-    place.expect(
+    let folder = TestFolder::with_starter();
+    folder.expect(
         &["status nobody", "show run_1", "show x", "logs wf_1", "activate nobody@1.0"],
         &expect![[r#"
             $ windlass status nobody
@@ -117,9 +117,9 @@ fn what_is_not_there_is_named_with_a_way_on() {
 
 #[test]
 fn a_mistyped_workspace_is_not_made_by_looking_for_it() {
-    let place = Place::with_starter();
-    place.call("deploy workflow.js --name notes --workspace team");
-    place.expect(
+    let folder = TestFolder::with_starter();
+    folder.call("deploy workflow.js --name notes --workspace team");
+    folder.expect(
         &["list --workspace taem", "pause notes --workspace taem --json", "list --workspace team"],
         &expect![[r#"
             $ windlass list --workspace taem
@@ -146,7 +146,7 @@ fn a_mistyped_workspace_is_not_made_by_looking_for_it() {
         "#]],
     );
     for line in ["status", "events notes", "runs notes", "show run_1", "notifications", "doctor"] {
-        let called = place.call(&format!("{line} --workspace taem"));
+        let called = folder.call(&format!("{line} --workspace taem"));
 
         assert_eq!(called.code, 1, "{line}: {}", called.stdout);
         let said = format!("{}{}", called.stdout, called.stderr);
@@ -156,8 +156,8 @@ fn a_mistyped_workspace_is_not_made_by_looking_for_it() {
 
 #[test]
 fn a_missing_database_is_no_riddle() {
-    let place = Place::new();
-    place.expect(&["list", "status --json", "run notes"], &expect![[r#"
+    let folder = TestFolder::new();
+    folder.expect(&["list", "status --json", "run notes"], &expect![[r#"
         $ windlass list
         stderr:
         error: there is no database `[DIR]/.windlass/windlass.db` yet

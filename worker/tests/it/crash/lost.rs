@@ -6,7 +6,7 @@ use serde_json::json;
 use windlass_core::{MutationStatus, ResolvedBy};
 use windlass_store::{Resolution, ResolveMutation, SharedStore, Workflow, WorkflowOverview};
 
-use crate::crash::place::{Database, Place};
+use crate::crash::deployment::{Database, Deployment};
 use crate::crash::shop::{Random, Shop};
 
 /// The workflows, each with its share of a hundred orders, by what can be known of their requests: sent again under the same key,
@@ -87,15 +87,15 @@ fn lost_answers(database: Database) {
     let n_orders = n_hundreds * 100;
     eprintln!("seed {seed}, {n_orders} orders");
     let shop = Shop::start(seed);
-    let Some(place) = place(database, &shop, n_hundreds) else { return };
+    let Some(deployment) = deployment(database, &shop, n_hundreds) else { return };
     let mut kills = 0;
     let mut person = Person { shop: &shop, n_answers: 0 };
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let store = runtime.block_on(open(&place));
+    let store = runtime.block_on(open(&deployment));
     let workflows = runtime.block_on(workflows(&store));
 
     let mut random = Random(seed);
-    let mut worker = place.up();
+    let mut worker = deployment.up();
     while !runtime.block_on(all_done(&store, &workflows, n_orders)) {
         let n_looks = 10 + random.below(50);
         runtime.block_on(person.answer_all(n_looks, &store, &workflows));
@@ -103,7 +103,7 @@ fn lost_answers(database: Database) {
         kills += 1;
         assert!(kills < 20 + n_orders, "does not come to an end");
         shop.settle();
-        worker = place.up();
+        worker = deployment.up();
     }
     drop(worker);
 
@@ -120,7 +120,7 @@ fn lost_answers(database: Database) {
 }
 
 /// A folder with all workflows.
-fn place(database: Database, shop: &Shop, n_hundreds: usize) -> Option<Place> {
+fn deployment(database: Database, shop: &Shop, n_hundreds: usize) -> Option<Deployment> {
     let url = format!("http://{}", shop.address());
     let mut config = format!("{LIMITS}[tools.http]\nallow = [\"{}\"]\n", shop.address());
     for (workflow, _) in WORKFLOWS {
@@ -133,20 +133,20 @@ fn place(database: Database, shop: &Shop, n_hundreds: usize) -> Option<Place> {
         };
         config += &format!("[[tools.http.endpoints]]\nurl = \"{url}/{workflow}\"\n{way}\n");
     }
-    let place = Place::empty(database, "")?;
-    place.write("windlass.toml", &config);
-    place.migrate();
+    let deployment = Deployment::empty(database, "")?;
+    deployment.write("windlass.toml", &config);
+    deployment.migrate();
     for (workflow, share) in WORKFLOWS {
         let script = ORDERS.replace("$ORDERS", &(share * n_hundreds).to_string());
-        place.write("workflow.js", &script.replace("$URL", &format!("{url}/{workflow}")));
-        place.must(&["deploy", "workflow.js", "--name", workflow, "--activate"]);
+        deployment.write("workflow.js", &script.replace("$URL", &format!("{url}/{workflow}")));
+        deployment.must(&["deploy", "workflow.js", "--name", workflow, "--activate"]);
     }
-    Some(place)
+    Some(deployment)
 }
 
-async fn open(place: &Place) -> SharedStore {
+async fn open(deployment: &Deployment) -> SharedStore {
     let options = windlass_store::Options::default();
-    windlass_store::open(&place.database_url(), options).await.unwrap()
+    windlass_store::open(&deployment.database_url(), options).await.unwrap()
 }
 
 async fn workflows(store: &SharedStore) -> Vec<Workflow> {

@@ -11,15 +11,15 @@
 )]
 
 mod counter;
+mod deployment;
 mod lost;
-mod place;
 mod shop;
 mod tools;
 
 use std::collections::BTreeSet;
 
 use crate::crash::counter::Counter;
-use crate::crash::place::{Database, Place};
+use crate::crash::deployment::{Database, Deployment};
 
 /// Mails that exercise every path: an amount over the limit, one below, none, and one that comes twice.
 const MAILS: [&str; 4] = ["02", "03", "10", "13"];
@@ -46,7 +46,7 @@ fn crash_anywhere_around_a_request_that_nobody_can_look_up_on_postgres() {
 
 /// Files and notifications can be looked up: every crash converges by itself.
 fn receipts(database: Database) {
-    let Some(undisturbed) = Place::receipts(database, &MAILS) else { return };
+    let Some(undisturbed) = Deployment::receipts(database, &MAILS) else { return };
     let points = undisturbed.run_traced();
     let expected = (undisturbed.lines("out/receipts.csv"), undisturbed.statuses());
     assert!(
@@ -60,11 +60,11 @@ fn receipts(database: Database) {
 
     let mut kills = Kills::default();
     for (idx, point) in points.iter().enumerate() {
-        let place = Place::receipts(database, &MAILS).unwrap();
-        kills.count(place.run_killed_at(idx + 1));
-        place.run_to_rest();
+        let deployment = Deployment::receipts(database, &MAILS).unwrap();
+        kills.count(deployment.run_killed_at(idx + 1));
+        deployment.run_to_rest();
 
-        let reached = (place.lines("out/receipts.csv"), place.statuses());
+        let reached = (deployment.lines("out/receipts.csv"), deployment.statuses());
         assert_eq!(reached, expected, "killed at point {}, {point}", idx + 1);
     }
     kills.assert_most();
@@ -73,7 +73,7 @@ fn receipts(database: Database) {
 /// A request without a way to look it up: either it is known what happened, or one person is asked one question.
 fn requests(database: Database) {
     let counter = Counter::start();
-    let Some(undisturbed) = Place::requests(database, &counter) else { return };
+    let Some(undisturbed) = Deployment::requests(database, &counter) else { return };
     let points = undisturbed.run_traced();
     assert_eq!(counter.take(), 1);
     assert_reaches(&points, &["Http.post.before", "Http.post.after", "apply_mutation"]);
@@ -81,21 +81,21 @@ fn requests(database: Database) {
     let mut questions = 0;
     let mut kills = Kills::default();
     for (idx, point) in points.iter().enumerate() {
-        let place = Place::requests(database, &counter).unwrap();
-        kills.count(place.run_killed_at(idx + 1));
-        place.run_to_rest();
-        let asked = place.in_doubt();
+        let deployment = Deployment::requests(database, &counter).unwrap();
+        kills.count(deployment.run_killed_at(idx + 1));
+        deployment.run_to_rest();
+        let asked = deployment.in_doubt();
         let happened = counter.count();
         assert!(happened <= 1, "the request was sent again on its own, killed at {point}");
         if let [mutation] = asked.as_slice() {
             questions += 1;
-            place.resolve(mutation, if happened == 1 { "--skip" } else { "--did-not-happen" });
-            place.run_to_rest();
+            deployment.resolve(mutation, if happened == 1 { "--skip" } else { "--did-not-happen" });
+            deployment.run_to_rest();
         }
 
         assert_eq!(counter.take(), 1, "killed at point {}, {point}", idx + 1);
-        assert_eq!(place.in_doubt(), Vec::<String>::new());
-        let open: Vec<_> = place
+        assert_eq!(deployment.in_doubt(), Vec::<String>::new());
+        let open: Vec<_> = deployment
             .statuses()
             .into_iter()
             .filter(|(_, status)| status != "consumed" && status != "skipped")

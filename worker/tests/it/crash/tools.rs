@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::crash::counter::Counter;
-use crate::crash::place::{Database, Place};
+use crate::crash::deployment::{Database, Deployment};
 use crate::crash::{Kills, assert_reaches};
 
 /// One message for each tool; the message says which.
@@ -56,28 +56,28 @@ struct Seen {
     statuses: Vec<(String, String)>,
 }
 
-fn place(database: Database, counter: &Counter) -> Option<Place> {
-    let place = Place::empty(database, "wishes")?;
+fn deployment(database: Database, counter: &Counter) -> Option<Deployment> {
+    let deployment = Deployment::empty(database, "wishes")?;
     let address = counter.address().to_string();
     let config = format!(
         "[tools.files]\nroots = [\"out\"]\n\
          [tools.http]\nallow = [\"{address}\"]\n\
          [[tools.http.endpoints]]\nurl = \"http://{address}/\"\nidempotent = true\n"
     );
-    place.write("windlass.toml", &config);
-    place.write("workflow.js", &EVERY_TOOL.replace("$ADDRESS", &address));
-    place.make_folder("out");
-    place.write("out/old.txt", "old");
-    place.deploy();
-    Some(place)
+    deployment.write("windlass.toml", &config);
+    deployment.write("workflow.js", &EVERY_TOOL.replace("$ADDRESS", &address));
+    deployment.make_folder("out");
+    deployment.write("out/old.txt", "old");
+    deployment.deploy();
+    Some(deployment)
 }
 
-fn seen(place: &Place, counter: &Counter) -> Seen {
+fn seen(deployment: &Deployment, counter: &Counter) -> Seen {
     Seen {
-        files: place.files("out"),
-        messages: place.n_messages(),
+        files: deployment.files("out"),
+        messages: deployment.n_messages(),
         keys: counter.take_keys(),
-        statuses: place.statuses(),
+        statuses: deployment.statuses(),
     }
 }
 
@@ -94,7 +94,7 @@ fn crash_around_every_tool_on_postgres() {
 /// The boundaries between them are those of the receipts; here it is killed around each ledger row and each call.
 fn every_tool(database: Database) {
     let counter = Counter::start();
-    let Some(undisturbed) = place(database, &counter) else { return };
+    let Some(undisturbed) = deployment(database, &counter) else { return };
     let points = undisturbed.run_traced();
     let expected = seen(&undisturbed, &counter);
     assert_eq!((expected.messages, expected.keys.len()), (1, 4), "{expected:?}");
@@ -117,11 +117,11 @@ fn every_tool(database: Database) {
         if !is_call && !point.contains("_mutation.") {
             continue;
         }
-        let place = place(database, &counter).unwrap();
-        kills.count(place.run_killed_at(idx + 1));
-        place.run_to_rest();
+        let deployment = deployment(database, &counter).unwrap();
+        kills.count(deployment.run_killed_at(idx + 1));
+        deployment.run_to_rest();
 
-        assert_eq!(seen(&place, &counter), expected, "killed at point {}, {point}", idx + 1);
+        assert_eq!(seen(&deployment, &counter), expected, "killed at point {}, {point}", idx + 1);
     }
     kills.assert_most();
 }
@@ -139,13 +139,13 @@ fn crash_anywhere_while_a_lost_answer_is_looked_up_on_postgres() {
 /// A process that dies between an effect and its answer, and then one that dies while it looks the effect up.
 fn lookups(database: Database) {
     let counter = Counter::start();
-    let Some(undisturbed) = place(database, &counter) else { return };
+    let Some(undisturbed) = deployment(database, &counter) else { return };
     let points = undisturbed.run_traced();
     let expected = seen(&undisturbed, &counter);
     let mut kills = Kills::default();
     for call in ["Files.append.after", "Http.post.after", "Http.post.before"] {
         let first = points.iter().position(|point| point == call).unwrap() + 1;
-        let twin = place(database, &counter).unwrap();
+        let twin = deployment(database, &counter).unwrap();
         kills.count(twin.run_killed_at(first));
         let looking = twin.run_traced();
         assert_eq!(seen(&twin, &counter), expected, "killed at {call}");
@@ -157,12 +157,12 @@ fn lookups(database: Database) {
         // Up to where the effect is settled; what follows is a run like any other.
         let settled = looking.iter().position(|point| point == "settle_lookup.after").unwrap() + 1;
         for (idx, point) in looking.iter().enumerate().take(settled) {
-            let place = place(database, &counter).unwrap();
-            kills.count(place.run_killed_at(first));
-            kills.count(place.run_killed_at(idx + 1));
-            place.run_to_rest();
+            let deployment = deployment(database, &counter).unwrap();
+            kills.count(deployment.run_killed_at(first));
+            kills.count(deployment.run_killed_at(idx + 1));
+            deployment.run_to_rest();
 
-            assert_eq!(seen(&place, &counter), expected, "killed at {call}, then at {point}");
+            assert_eq!(seen(&deployment, &counter), expected, "killed at {call}, then at {point}");
         }
     }
     kills.assert_most();

@@ -78,236 +78,236 @@ impl Layer for Refuses {
 }
 
 scenarios! {
-    async fn what_the_store_refuses_for_good_stops_the_workflow_before_its_effect(shop: Workshop) {
-        let workflow = shop.deploy("rows", &row("", APPEND, PUBLISH)).await;
-        let shop = shop.behind(Refuses("begin_mutation"));
+    async fn what_the_store_refuses_for_good_stops_the_workflow_before_its_effect(env: TestEnv) {
+        let workflow = env.deploy("rows", &row("", APPEND, PUBLISH)).await;
+        let env = env.with_layer(Refuses("begin_mutation"));
 
-        shop.work().await;
-        shop.work_after(Duration::from_secs(900)).await;
+        env.run_until_idle().await;
+        env.run_after(Duration::from_secs(900)).await;
 
-        let stopped = shop.workflow(workflow).await;
+        let stopped = env.workflow(workflow).await;
         assert_eq!(stopped.error_class, Some(FailureClass::Internal));
         assert!(stopped.error.unwrap().contains("a page is torn"));
-        assert_eq!(shop.statuses(workflow, "mails").await, ["pending"]);
-        assert!(shop.lines("out/rows.csv").is_empty());
+        assert_eq!(env.statuses(workflow, "mails").await, ["pending"]);
+        assert!(env.lines("out/rows.csv").is_empty());
     }
 
-    async fn what_the_store_refuses_for_good_after_an_effect_is_looked_up(shop: Workshop) {
+    async fn what_the_store_refuses_for_good_after_an_effect_is_looked_up(env: TestEnv) {
         let keyed = APPEND.replace("line:", "key: prepared.data.id, line:");
-        let workflow = shop.deploy("rows", &row("", &keyed, PUBLISH)).await;
-        let shop = shop.behind(Refuses("apply_mutation"));
+        let workflow = env.deploy("rows", &row("", &keyed, PUBLISH)).await;
+        let env = env.with_layer(Refuses("apply_mutation"));
 
-        shop.work().await;
+        env.run_until_idle().await;
 
-        let mutation = shop.store.all_mutations(shop.workspace, workflow).await.unwrap().remove(0);
+        let mutation = env.store.all_mutations(env.workspace, workflow).await.unwrap().remove(0);
         assert_eq!(mutation.status, MutationStatus::Applied);
         assert_eq!(mutation.resolved_by, Some(ResolvedBy::Reconciliation));
-        let runs = shop.runs(workflow).await;
+        let runs = env.runs(workflow).await;
         let made = runs.iter().find(|run| run.id == mutation.handler_run_id).unwrap();
-        let session = shop.store.session(shop.workspace, made.session_id).await.unwrap();
+        let session = env.store.session(env.workspace, made.session_id).await.unwrap();
         assert_eq!([mutation.cost, made.cost, session.cost], [250_000; 3], "who is found has its price");
         assert_eq!(runs.iter().map(|run| run.cost).sum::<i64>(), 250_000, "what continues it costs nothing");
-        assert_eq!(shop.lines("out/rows.csv"), ["m1"]);
-        assert_eq!(shop.statuses(workflow, "mails").await, ["consumed"]);
+        assert_eq!(env.lines("out/rows.csv"), ["m1"]);
+        assert_eq!(env.statuses(workflow, "mails").await, ["consumed"]);
     }
 
-    async fn a_next_that_throws_after_the_row_is_repaired_and_goes_on_with_the_row_that_is_there(shop: Workshop) {
+    async fn a_next_that_throws_after_the_row_is_repaired_and_goes_on_with_the_row_that_is_there(env: TestEnv) {
         let broken = row("", APPEND, "throw new TypeError('next is broken');");
-        let workflow = shop.deploy("rows", &broken).await;
-        shop.work().await;
-        let failed = shop.runs(workflow).await.into_iter().find(|run| run.status == Status::FailedLogic).unwrap();
+        let workflow = env.deploy("rows", &broken).await;
+        env.run_until_idle().await;
+        let failed = env.runs(workflow).await.into_iter().find(|run| run.status == Status::FailedLogic).unwrap();
         assert_eq!((failed.phase, failed.mutation_outcome), (Phase::Emitting, Some(Outcome::Success)));
         assert!(failed.error.clone().unwrap().contains("next is broken"));
-        assert!(shop.workflow(workflow).await.maintenance);
-        assert_eq!(shop.statuses(workflow, "mails").await, ["reserved"]);
-        shop.work_after(Duration::from_secs(900)).await;
-        assert_eq!(shop.lines("out/rows.csv"), ["m1"], "a workflow that waits for its repair does nothing");
+        assert!(env.workflow(workflow).await.maintenance);
+        assert_eq!(env.statuses(workflow, "mails").await, ["reserved"]);
+        env.run_after(Duration::from_secs(900)).await;
+        assert_eq!(env.lines("out/rows.csv"), ["m1"], "a workflow that waits for its repair does nothing");
 
-        shop.deploy_as("rows", &row("", APPEND, PUBLISH), Bump::Minor).await.unwrap();
-        shop.work().await;
+        env.deploy_as("rows", &row("", APPEND, PUBLISH), Bump::Minor).await.unwrap();
+        env.run_until_idle().await;
 
-        let retry = shop.runs(workflow).await.into_iter().find(|run| run.retry_of == Some(failed.id)).unwrap();
+        let retry = env.runs(workflow).await.into_iter().find(|run| run.retry_of == Some(failed.id)).unwrap();
         assert_eq!((retry.status, retry.prepare_result.clone()), (Status::Committed, failed.prepare_result.clone()));
-        assert_eq!(shop.store.session(shop.workspace, retry.session_id).await.unwrap().trigger.to_string(), "retry");
-        assert_eq!(shop.store.script(shop.workspace, retry.script_id).await.unwrap().version(), "1.1");
-        assert_eq!(shop.lines("out/rows.csv"), ["m1"], "the row is not written again");
-        assert_eq!(shop.statuses(workflow, "mails").await, ["consumed"]);
-        let payloads = shop.state(workflow, "seen").await;
+        assert_eq!(env.store.session(env.workspace, retry.session_id).await.unwrap().trigger.to_string(), "retry");
+        assert_eq!(env.store.script(env.workspace, retry.script_id).await.unwrap().version(), "1.1");
+        assert_eq!(env.lines("out/rows.csv"), ["m1"], "the row is not written again");
+        assert_eq!(env.statuses(workflow, "mails").await, ["consumed"]);
+        let payloads = env.state(workflow, "seen").await;
         assert_eq!(payloads["payloads"][0]["status"], json!("applied"), "next saw what really happened: {payloads}");
         assert!(payloads["payloads"][0]["result"].is_object(), "with the original result: {payloads}");
-        let output = shop.outputs(workflow).await.remove(0);
-        assert_eq!(output.inputs, [shop.inputs(workflow).await[0].id], "the output is still linked to its input");
-        assert_eq!(shop.inputs(workflow).await[0].status, InputStatus::Done);
+        let output = env.outputs(workflow).await.remove(0);
+        assert_eq!(output.inputs, [env.inputs(workflow).await[0].id], "the output is still linked to its input");
+        assert_eq!(env.inputs(workflow).await[0].status, InputStatus::Done);
     }
 
-    async fn a_failing_next_leaves_no_events_behind(shop: Workshop) {
+    async fn a_failing_next_leaves_no_events_behind(env: TestEnv) {
         let publishes_then_throws = PUBLISH.replace("return {", "throw new Error('late'); return {");
-        let workflow = shop.deploy("rows", &row("", APPEND, &publishes_then_throws)).await;
+        let workflow = env.deploy("rows", &row("", APPEND, &publishes_then_throws)).await;
 
-        shop.work().await;
+        env.run_until_idle().await;
 
-        assert!(shop.events(workflow, "rows").await.is_empty());
+        assert!(env.events(workflow, "rows").await.is_empty());
     }
 
-    async fn a_failing_producer_leaves_nothing_behind(shop: Workshop) {
+    async fn a_failing_producer_leaves_nothing_behind(env: TestEnv) {
         let broken = row("", APPEND, PUBLISH).replace("payload: {}, inputId } });", "payload: {}, inputId } }); throw new Error('late');");
-        let workflow = shop.deploy("rows", &broken).await;
+        let workflow = env.deploy("rows", &broken).await;
 
-        shop.work().await;
+        env.run_until_idle().await;
 
-        let failed = shop.runs(workflow).await.pop().unwrap();
+        let failed = env.runs(workflow).await.pop().unwrap();
         assert_eq!((failed.handler.as_str(), failed.status), ("poll", Status::FailedLogic));
-        assert!(shop.inputs(workflow).await.is_empty());
-        assert!(shop.events(workflow, "mails").await.is_empty());
+        assert!(env.inputs(workflow).await.is_empty());
+        assert!(env.events(workflow, "mails").await.is_empty());
     }
 
-    async fn an_error_that_a_script_throws_is_the_scripts_whatever_it_says(shop: Workshop) {
+    async fn an_error_that_a_script_throws_is_the_scripts_whatever_it_says(env: TestEnv) {
         let speaks_of_others = r#"throw new Error("401 Unauthorized: invalid_grant, ECONNREFUSED, EACCES");"#;
-        let workflow = shop.deploy("rows", &row(speaks_of_others, APPEND, PUBLISH)).await;
+        let workflow = env.deploy("rows", &row(speaks_of_others, APPEND, PUBLISH)).await;
 
-        shop.work().await;
+        env.run_until_idle().await;
 
-        let failed = shop.runs(workflow).await.pop().unwrap();
+        let failed = env.runs(workflow).await.pop().unwrap();
         assert_eq!((failed.status, failed.error_class), (Status::FailedLogic, Some(FailureClass::Logic)));
-        assert!(shop.workflow(workflow).await.maintenance);
+        assert!(env.workflow(workflow).await.maintenance);
     }
 
-    async fn what_a_request_keeps_secret_is_told_nowhere(shop: Workshop) {
+    async fn what_a_request_keeps_secret_is_told_nowhere(env: TestEnv) {
         const SECRET: &str = "Bearer f7d1-of-the-test";
-        shop.outside.answer("rows", 401, &format!("`{SECRET}` has expired"));
+        env.server.answer("rows", 401, &format!("`{SECRET}` has expired"));
         let post = format!(r#"await Http.post({{ url: "$URL/rows?key={SECRET}", headers: {{ authorization: "{SECRET}" }} }});"#);
-        let workflow = shop.deploy("rows", &row("", &post, PUBLISH)).await;
+        let workflow = env.deploy("rows", &row("", &post, PUBLISH)).await;
 
-        shop.work().await;
+        env.run_until_idle().await;
 
-        let stopped = shop.workflow(workflow).await;
-        let run = shop.store.run(shop.workspace, stopped.stopped_by_run_id.unwrap()).await.unwrap();
-        let session = shop.store.session(shop.workspace, run.session_id).await.unwrap();
-        let output = shop.outputs(workflow).await.remove(0);
-        let notices = shop.notices(workflow).await;
-        let journal = shop.store.all_journal(shop.workspace, workflow).await.unwrap();
+        let stopped = env.workflow(workflow).await;
+        let run = env.store.run(env.workspace, stopped.stopped_by_run_id.unwrap()).await.unwrap();
+        let session = env.store.session(env.workspace, run.session_id).await.unwrap();
+        let output = env.outputs(workflow).await.remove(0);
+        let notices = env.notices(workflow).await;
+        let journal = env.store.all_journal(env.workspace, workflow).await.unwrap();
         let told = format!(
             "{:?} {:?} {:?} {:?} {:?} {notices:?} {journal:?} {:?}",
-            stopped.error, run.error, session.error, output.error, output.target, shop.log(run.id).await,
+            stopped.error, run.error, session.error, output.error, output.target, env.log(run.id).await,
         );
         assert!(told.contains("has expired"), "{told}");
         assert!(!told.contains("f7d1"), "{told}");
         assert!(notices[0].body.contains("(`http 127.0.0.1`)"), "the service is named: {notices:?}");
     }
 
-    async fn a_flaky_network_is_retried_with_growing_pauses_and_then_asks_a_person(shop: Workshop) {
+    async fn a_flaky_network_is_retried_with_growing_pauses_and_then_asks_a_person(env: TestEnv) {
         // Nobody listens on port 1.
-        let workflow = shop.deploy("rows", &row(r#"await Http.get({ url: "http://127.0.0.1:1/x" });"#, APPEND, PUBLISH)).await;
-        shop.work().await;
+        let workflow = env.deploy("rows", &row(r#"await Http.get({ url: "http://127.0.0.1:1/x" });"#, APPEND, PUBLISH)).await;
+        env.run_until_idle().await;
         let mut pauses = Vec::new();
-        while let Some(until) = shop.workflow(workflow).await.backoff_until {
-            let pause = until.since(windlass_core::Clock::now(&*shop.clock));
+        while let Some(until) = env.workflow(workflow).await.backoff_until {
+            let pause = until.since(windlass_core::Clock::now(&*env.clock));
             pauses.push(pause.as_secs());
-            assert_eq!(shop.statuses(workflow, "mails").await, ["pending"], "before its effect a run gives its events back");
-            shop.work_after(pause).await;
-            if shop.workflow(workflow).await.error.is_some() {
+            assert_eq!(env.statuses(workflow, "mails").await, ["pending"], "before its effect a run gives its events back");
+            env.run_after(pause).await;
+            if env.workflow(workflow).await.error.is_some() {
                 break;
             }
         }
 
         assert_eq!(pauses, [10, 20, 40, 80, 160]);
-        let blocked = shop.workflow(workflow).await;
+        let blocked = env.workflow(workflow).await;
         assert_eq!(blocked.error_class, Some(FailureClass::Network));
         let error = blocked.error.unwrap();
         assert!(error.contains("127.0.0.1"), "{error}");
     }
 
-    async fn a_network_that_recovers_clears_the_count(shop: Workshop) {
-        shop.outside.answer("feed", 503, "busy");
-        let workflow = shop.deploy("rows", &row(r#"await Http.get({ url: "$URL/feed" });"#, APPEND, PUBLISH)).await;
-        shop.work().await;
-        shop.work_after(Duration::from_secs(10)).await;
-        assert_eq!(shop.workflow(workflow).await.transient_failures, 2);
+    async fn a_network_that_recovers_clears_the_count(env: TestEnv) {
+        env.server.answer("feed", 503, "busy");
+        let workflow = env.deploy("rows", &row(r#"await Http.get({ url: "$URL/feed" });"#, APPEND, PUBLISH)).await;
+        env.run_until_idle().await;
+        env.run_after(Duration::from_secs(10)).await;
+        assert_eq!(env.workflow(workflow).await.transient_failures, 2);
 
-        shop.outside.answer("feed", 200, "ok");
-        shop.work_after(Duration::from_secs(20)).await;
+        env.server.answer("feed", 200, "ok");
+        env.run_after(Duration::from_secs(20)).await;
 
-        let recovered = shop.workflow(workflow).await;
+        let recovered = env.workflow(workflow).await;
         assert_eq!((recovered.transient_failures, recovered.backoff_until, recovered.error), (0, None, None));
-        assert_eq!(shop.lines("out/rows.csv"), ["m1"]);
+        assert_eq!(env.lines("out/rows.csv"), ["m1"]);
     }
 
-    async fn missing_credentials_stop_the_workflow_and_a_resume_goes_on(shop: Workshop) {
-        shop.outside.answer("feed", 401, "who are you");
-        let workflow = shop.deploy("rows", &row(r#"await Http.get({ url: "$URL/feed" });"#, APPEND, PUBLISH)).await;
-        shop.work().await;
-        let stopped = shop.workflow(workflow).await;
+    async fn missing_credentials_stop_the_workflow_and_a_resume_goes_on(env: TestEnv) {
+        env.server.answer("feed", 401, "who are you");
+        let workflow = env.deploy("rows", &row(r#"await Http.get({ url: "$URL/feed" });"#, APPEND, PUBLISH)).await;
+        env.run_until_idle().await;
+        let stopped = env.workflow(workflow).await;
         assert_eq!(stopped.error_class, Some(FailureClass::Auth));
         assert_eq!(stopped.status.to_string(), "active", "the person's control is the person's");
-        let unresolved = shop.store.all_notifications(stopped.workspace_id).await.unwrap();
+        let unresolved = env.store.all_notifications(stopped.workspace_id).await.unwrap();
         assert_eq!(unresolved.iter().filter(|known| known.resolved_at.is_none()).count(), 1);
 
-        shop.outside.answer("feed", 200, "ok");
-        shop.control(workflow, Action::Resume).await;
-        shop.work().await;
+        env.server.answer("feed", 200, "ok");
+        env.control(workflow, Action::Resume).await;
+        env.run_until_idle().await;
 
-        assert_eq!(shop.lines("out/rows.csv"), ["m1"]);
-        let notifications = shop.store.all_notifications(stopped.workspace_id).await.unwrap();
+        assert_eq!(env.lines("out/rows.csv"), ["m1"]);
+        let notifications = env.store.all_notifications(stopped.workspace_id).await.unwrap();
         assert!(notifications.iter().all(|known| known.resolved_at.is_some()));
     }
 
-    async fn a_definite_refusal_is_no_doubt_and_releases_the_event(shop: Workshop) {
-        shop.outside.answer("rows", 422, "no");
-        let workflow = shop.deploy("rows", &row("", r#"await Http.post({ url: "$URL/rows", body: {} });"#, PUBLISH)).await;
+    async fn a_definite_refusal_is_no_doubt_and_releases_the_event(env: TestEnv) {
+        env.server.answer("rows", 422, "no");
+        let workflow = env.deploy("rows", &row("", r#"await Http.post({ url: "$URL/rows", body: {} });"#, PUBLISH)).await;
 
-        shop.work().await;
+        env.run_until_idle().await;
 
-        assert_eq!(shop.outputs(workflow).await[0].status, MutationStatus::Failed);
-        assert_eq!(shop.statuses(workflow, "mails").await, ["pending"]);
-        assert!(shop.workflow(workflow).await.maintenance, "a refused request is the script's fault");
+        assert_eq!(env.outputs(workflow).await[0].status, MutationStatus::Failed);
+        assert_eq!(env.statuses(workflow, "mails").await, ["pending"]);
+        assert!(env.workflow(workflow).await.maintenance, "a refused request is the script's fault");
     }
 
-    async fn a_lost_answer_is_a_question_and_did_not_happen_begins_from_scratch(shop: Workshop) {
-        shop.outside.answer("rows", 504, "gateway timeout");
-        let workflow = shop.deploy("rows", &row("", r#"await Http.post({ url: "$URL/rows", body: {} });"#, PUBLISH)).await;
-        shop.work().await;
-        let doubtful = shop.outputs(workflow).await.remove(0);
+    async fn a_lost_answer_is_a_question_and_did_not_happen_begins_from_scratch(env: TestEnv) {
+        env.server.answer("rows", 504, "gateway timeout");
+        let workflow = env.deploy("rows", &row("", r#"await Http.post({ url: "$URL/rows", body: {} });"#, PUBLISH)).await;
+        env.run_until_idle().await;
+        let doubtful = env.outputs(workflow).await.remove(0);
         assert_eq!(doubtful.status, MutationStatus::Indeterminate);
-        assert_eq!(shop.statuses(workflow, "mails").await, ["reserved"]);
-        shop.work_after(Duration::from_secs(3_600)).await;
-        assert_eq!(shop.outside.requests("rows"), 1, "nothing is sent again while nobody knows");
+        assert_eq!(env.statuses(workflow, "mails").await, ["reserved"]);
+        env.run_after(Duration::from_secs(3_600)).await;
+        assert_eq!(env.server.requests("rows"), 1, "nothing is sent again while nobody knows");
 
-        shop.outside.answer("rows", 200, "ok");
+        env.server.answer("rows", 200, "ok");
         let resolution = Resolution::DidNotHappen;
-        let params = ResolveMutation { workspace: shop.workspace, mutation: doubtful.id, resolution, actor: "me".to_owned(), reason: None };
-        shop.store.resolve_mutation(params).await.unwrap();
-        shop.work().await;
+        let params = ResolveMutation { workspace: env.workspace, mutation: doubtful.id, resolution, actor: "me".to_owned(), reason: None };
+        env.store.resolve_mutation(params).await.unwrap();
+        env.run_until_idle().await;
 
-        assert_eq!(shop.outside.requests("rows"), 2);
-        let statuses: Vec<_> = shop.outputs(workflow).await.iter().map(|output| output.status).collect();
+        assert_eq!(env.server.requests("rows"), 2);
+        let statuses: Vec<_> = env.outputs(workflow).await.iter().map(|output| output.status).collect();
         assert_eq!(statuses, [MutationStatus::Failed, MutationStatus::Applied]);
-        assert_eq!(shop.events(workflow, "mails").await[0].attempt_number, 2);
+        assert_eq!(env.events(workflow, "mails").await[0].attempt_number, 2);
     }
 
-    async fn a_skipped_doubt_runs_next_once_with_skipped(shop: Workshop) {
-        shop.outside.answer("rows", 504, "gateway timeout");
-        let workflow = shop.deploy("rows", &row("", r#"await Http.post({ url: "$URL/rows", body: {} });"#, PUBLISH)).await;
-        shop.work().await;
-        let doubtful = shop.outputs(workflow).await.remove(0);
+    async fn a_skipped_doubt_runs_next_once_with_skipped(env: TestEnv) {
+        env.server.answer("rows", 504, "gateway timeout");
+        let workflow = env.deploy("rows", &row("", r#"await Http.post({ url: "$URL/rows", body: {} });"#, PUBLISH)).await;
+        env.run_until_idle().await;
+        let doubtful = env.outputs(workflow).await.remove(0);
 
-        let params = ResolveMutation { workspace: shop.workspace, mutation: doubtful.id, resolution: Resolution::Skip, actor: "me".to_owned(), reason: Some("known".to_owned()) };
-        shop.store.resolve_mutation(params).await.unwrap();
-        shop.work().await;
+        let params = ResolveMutation { workspace: env.workspace, mutation: doubtful.id, resolution: Resolution::Skip, actor: "me".to_owned(), reason: Some("known".to_owned()) };
+        env.store.resolve_mutation(params).await.unwrap();
+        env.run_until_idle().await;
 
-        assert_eq!(shop.outside.requests("rows"), 1);
-        assert_eq!(shop.statuses(workflow, "mails").await, ["skipped"]);
-        assert_eq!(shop.state(workflow, "seen").await, json!({"payloads": [{"status": "skipped"}]}));
-        let row_event = shop.events(workflow, "rows").await.remove(0);
-        let published_by = shop.store.run(shop.workspace, row_event.created_by_run_id).await.unwrap();
+        assert_eq!(env.server.requests("rows"), 1);
+        assert_eq!(env.statuses(workflow, "mails").await, ["skipped"]);
+        assert_eq!(env.state(workflow, "seen").await, json!({"payloads": [{"status": "skipped"}]}));
+        let row_event = env.events(workflow, "rows").await.remove(0);
+        let published_by = env.store.run(env.workspace, row_event.created_by_run_id).await.unwrap();
         assert!(published_by.retry_of.is_some(), "next ran in a run of its own");
     }
 
-    async fn an_unanswered_port_before_sending_never_asks_whether_it_happened(shop: Workshop) {
-        let workflow = shop.deploy("rows", &row("", r#"await Http.post({ url: "http://127.0.0.1:1/rows", body: {} });"#, PUBLISH)).await;
+    async fn an_unanswered_port_before_sending_never_asks_whether_it_happened(env: TestEnv) {
+        let workflow = env.deploy("rows", &row("", r#"await Http.post({ url: "http://127.0.0.1:1/rows", body: {} });"#, PUBLISH)).await;
 
-        shop.work().await;
+        env.run_until_idle().await;
 
-        assert_eq!(shop.outputs(workflow).await[0].status, MutationStatus::Failed);
-        assert!(shop.workflow(workflow).await.backoff_until.is_some(), "the network is tried again");
+        assert_eq!(env.outputs(workflow).await[0].status, MutationStatus::Failed);
+        assert!(env.workflow(workflow).await.backoff_until.is_some(), "the network is tried again");
     }
 }

@@ -193,131 +193,131 @@ const workflow = {
 "#;
 
 scenarios! {
-    async fn three_mails_become_three_rows_and_polling_again_adds_nothing(shop: Workshop) {
+    async fn three_mails_become_three_rows_and_polling_again_adds_nothing(env: TestEnv) {
         for name in ["a", "b", "c"] {
-            shop.write(&format!("in/{name}.txt"), &format!("row {name}"));
+            env.write(&format!("in/{name}.txt"), &format!("row {name}"));
         }
-        let workflow = shop.deploy("rows", &with_folder_producer(MAIL_TO_ROW, r#"["mail.received"]"#)).await;
+        let workflow = env.deploy("rows", &with_folder_producer(MAIL_TO_ROW, r#"["mail.received"]"#)).await;
 
-        shop.work().await;
+        env.run_until_idle().await;
 
-        assert_eq!(shop.lines("out/rows.csv"), ["row a", "row b", "row c"]);
-        assert_eq!(shop.inputs(workflow).await.iter().map(|input| input.status).collect::<Vec<_>>(), [InputStatus::Done; 3]);
-        assert_eq!(shop.state(workflow, "poll").await, json!({"seen": 3}));
-        assert_eq!(shop.statuses(workflow, "row.created").await, ["consumed"; 3]);
-        let outputs = shop.outputs(workflow).await;
+        assert_eq!(env.lines("out/rows.csv"), ["row a", "row b", "row c"]);
+        assert_eq!(env.inputs(workflow).await.iter().map(|input| input.status).collect::<Vec<_>>(), [InputStatus::Done; 3]);
+        assert_eq!(env.state(workflow, "poll").await, json!({"seen": 3}));
+        assert_eq!(env.statuses(workflow, "row.created").await, ["consumed"; 3]);
+        let outputs = env.outputs(workflow).await;
         assert_eq!(outputs[0].ui_title, "add row for in/a.txt");
-        assert_eq!(outputs[0].inputs, [shop.inputs(workflow).await[0].id]);
+        assert_eq!(outputs[0].inputs, [env.inputs(workflow).await[0].id]);
 
         // The folder is polled again, with everything in it known.
-        shop.work_after(Duration::from_secs(301)).await;
+        env.run_after(Duration::from_secs(301)).await;
 
-        assert_eq!(shop.lines("out/rows.csv").len(), 3);
-        assert_eq!(shop.inputs(workflow).await.len(), 3);
-        assert_eq!(shop.outputs(workflow).await.len(), 3);
-        assert_eq!(shop.runs(workflow).await.iter().filter(|run| run.handler == "poll").count(), 2);
+        assert_eq!(env.lines("out/rows.csv").len(), 3);
+        assert_eq!(env.inputs(workflow).await.len(), 3);
+        assert_eq!(env.outputs(workflow).await.len(), 3);
+        assert_eq!(env.runs(workflow).await.iter().filter(|run| run.handler == "poll").count(), 2);
     }
 
-    async fn a_topic_without_a_reader_is_refused_before_it_is_saved(shop: Workshop) {
+    async fn a_topic_without_a_reader_is_refused_before_it_is_saved(env: TestEnv) {
         let script = with_folder_producer(MAIL_TO_ROW, r#"["mail.received"]"#);
         let without_reader = format!("{}\n}};\n", script.split("    seen: {").next().unwrap().trim_end().to_owned() + "\n  },");
 
-        let problems = shop.deploy_as("rows", &without_reader, windlass_store::Bump::Major).await.unwrap_err();
+        let problems = env.deploy_as("rows", &without_reader, windlass_store::Bump::Major).await.unwrap_err();
 
         assert!(problems.iter().any(|problem| problem.message.contains("row.created")), "{problems:#?}");
     }
 
-    async fn one_mail_in_two_topics_is_done_when_both_are_consumed(shop: Workshop) {
-        shop.write("in/a.txt", "hello");
-        let workflow = shop.deploy("fan", &with_folder_producer(FAN_OUT, r#"["sheets.queue", "chat.queue"]"#)).await;
+    async fn one_mail_in_two_topics_is_done_when_both_are_consumed(env: TestEnv) {
+        env.write("in/a.txt", "hello");
+        let workflow = env.deploy("fan", &with_folder_producer(FAN_OUT, r#"["sheets.queue", "chat.queue"]"#)).await;
 
-        shop.work().await;
+        env.run_until_idle().await;
 
-        assert_eq!((shop.lines("out/sheets.txt"), shop.lines("out/chat.txt")), (vec!["hello".to_owned()], vec!["hello".to_owned()]));
-        let inputs = shop.inputs(workflow).await;
+        assert_eq!((env.lines("out/sheets.txt"), env.lines("out/chat.txt")), (vec!["hello".to_owned()], vec!["hello".to_owned()]));
+        let inputs = env.inputs(workflow).await;
         assert_eq!(inputs.iter().map(|input| input.status).collect::<Vec<_>>(), [InputStatus::Done]);
-        assert!(shop.outputs(workflow).await.iter().all(|output| output.inputs == [inputs[0].id]));
+        assert!(env.outputs(workflow).await.iter().all(|output| output.inputs == [inputs[0].id]));
     }
 
-    async fn a_mail_waits_for_its_approval_and_both_go_in_one_run(shop: Workshop) {
-        shop.write("in/mail-7", "");
-        shop.write("in/mail-8", "");
-        let workflow = shop.deploy("orders", CORRELATION).await;
-        shop.work().await;
-        assert!(shop.lines("out/orders.txt").is_empty());
-        assert_eq!(shop.statuses(workflow, "mails").await, ["pending"; 2]);
+    async fn a_mail_waits_for_its_approval_and_both_go_in_one_run(env: TestEnv) {
+        env.write("in/mail-7", "");
+        env.write("in/mail-8", "");
+        let workflow = env.deploy("orders", CORRELATION).await;
+        env.run_until_idle().await;
+        assert!(env.lines("out/orders.txt").is_empty());
+        assert_eq!(env.statuses(workflow, "mails").await, ["pending"; 2]);
 
-        shop.write("in/approval-8", "");
-        shop.work_after(Duration::from_secs(301)).await;
+        env.write("in/approval-8", "");
+        env.run_after(Duration::from_secs(301)).await;
 
-        assert_eq!(shop.lines("out/orders.txt"), ["8"]);
-        assert_eq!(shop.statuses(workflow, "mails").await, ["pending", "consumed"]);
-        assert_eq!(shop.statuses(workflow, "approvals").await, ["consumed"]);
-        let outputs = shop.outputs(workflow).await;
+        assert_eq!(env.lines("out/orders.txt"), ["8"]);
+        assert_eq!(env.statuses(workflow, "mails").await, ["pending", "consumed"]);
+        assert_eq!(env.statuses(workflow, "approvals").await, ["consumed"]);
+        let outputs = env.outputs(workflow).await;
         assert_eq!(outputs[0].inputs.len(), 2, "one output of two inputs");
     }
 
-    async fn a_batch_goes_when_it_is_full_or_an_hour_old(shop: Workshop) {
-        shop.write("out/now.txt", "2026-03-02T07:00:00Z");
+    async fn a_batch_goes_when_it_is_full_or_an_hour_old(env: TestEnv) {
+        env.write("out/now.txt", "2026-03-02T07:00:00Z");
         for n in 0..4 {
-            shop.write(&format!("in/{n}"), "x");
+            env.write(&format!("in/{n}"), "x");
         }
-        let workflow = shop.deploy("batch", &with_folder_producer(BATCH, r#"["items"]"#)).await;
-        shop.work().await;
-        assert!(shop.lines("out/batches.txt").is_empty());
+        let workflow = env.deploy("batch", &with_folder_producer(BATCH, r#"["items"]"#)).await;
+        env.run_until_idle().await;
+        assert!(env.lines("out/batches.txt").is_empty());
 
         for n in 4..10 {
-            shop.write(&format!("in/{n}"), "x");
+            env.write(&format!("in/{n}"), "x");
         }
-        shop.work_after(Duration::from_secs(301)).await;
-        assert_eq!(shop.lines("out/batches.txt"), ["10"]);
+        env.run_after(Duration::from_secs(301)).await;
+        assert_eq!(env.lines("out/batches.txt"), ["10"]);
 
-        shop.write("in/late", "x");
-        shop.work_after(Duration::from_secs(301)).await;
-        assert_eq!(shop.lines("out/batches.txt"), ["10"]);
-        shop.write("out/now.txt", "2026-03-02T09:00:00Z");
-        shop.work_after(Duration::from_secs(3_700)).await;
+        env.write("in/late", "x");
+        env.run_after(Duration::from_secs(301)).await;
+        assert_eq!(env.lines("out/batches.txt"), ["10"]);
+        env.write("out/now.txt", "2026-03-02T09:00:00Z");
+        env.run_after(Duration::from_secs(3_700)).await;
 
-        assert_eq!(shop.lines("out/batches.txt"), ["10", "1"]);
-        assert_eq!(shop.statuses(workflow, "items").await, ["consumed"; 11]);
+        assert_eq!(env.lines("out/batches.txt"), ["10", "1"]);
+        assert_eq!(env.statuses(workflow, "items").await, ["consumed"; 11]);
     }
 
-    async fn two_hundred_and_fifty_events_go_in_several_runs_none_lost_none_twice(shop: Workshop) {
-        shop.write("out/now.txt", "2026-03-02T07:00:00Z");
+    async fn two_hundred_and_fifty_events_go_in_several_runs_none_lost_none_twice(env: TestEnv) {
+        env.write("out/now.txt", "2026-03-02T07:00:00Z");
         for n in 0..250 {
-            shop.write(&format!("in/{n:03}"), "x");
+            env.write(&format!("in/{n:03}"), "x");
         }
-        let workflow = shop.deploy("batch", &with_folder_producer(BATCH, r#"["items"]"#)).await;
+        let workflow = env.deploy("batch", &with_folder_producer(BATCH, r#"["items"]"#)).await;
 
-        shop.work().await;
+        env.run_until_idle().await;
 
-        assert_eq!(shop.lines("out/batches.txt"), ["100", "100", "50"]);
-        assert_eq!(shop.statuses(workflow, "items").await, ["consumed"; 250]);
+        assert_eq!(env.lines("out/batches.txt"), ["100", "100", "50"]);
+        assert_eq!(env.statuses(workflow, "items").await, ["consumed"; 250]);
     }
 
-    async fn mutate_may_decide_to_call_nothing(shop: Workshop) {
-        shop.write("in/small", "12");
-        shop.write("in/zlarge", "1500");
-        let workflow = shop.deploy("invoices", &with_folder_producer(INVOICES, r#"["invoices"]"#)).await;
+    async fn mutate_may_decide_to_call_nothing(env: TestEnv) {
+        env.write("in/small", "12");
+        env.write("in/zlarge", "1500");
+        let workflow = env.deploy("invoices", &with_folder_producer(INVOICES, r#"["invoices"]"#)).await;
 
-        shop.work().await;
+        env.run_until_idle().await;
 
-        assert_eq!(shop.lines("out/invoices.csv"), ["in/small,12", "in/zlarge,1500"]);
-        assert_eq!(shop.messages.titles(), ["large: 1500"]);
-        assert_eq!(shop.statuses(workflow, "recorded").await, ["consumed"; 2]);
-        let tools: Vec<_> = shop.outputs(workflow).await.into_iter().map(|output| output.tool_namespace).collect();
+        assert_eq!(env.lines("out/invoices.csv"), ["in/small,12", "in/zlarge,1500"]);
+        assert_eq!(env.messages.titles(), ["large: 1500"]);
+        assert_eq!(env.statuses(workflow, "recorded").await, ["consumed"; 2]);
+        let tools: Vec<_> = env.outputs(workflow).await.into_iter().map(|output| output.tool_namespace).collect();
         assert_eq!(tools, ["Files", "Files", "User"], "the small invoice has no ledger row for a notification");
     }
-    async fn next_runs_although_nothing_was_reserved_and_nothing_is_changed(shop: Workshop) {
+    async fn next_runs_although_nothing_was_reserved_and_nothing_is_changed(env: TestEnv) {
         for (name, reservations) in [("nothing", "[]"), ("none", r#"[{ topic: "items", ids: [] }]"#)] {
             let script = IDLE.replace("$RESERVATIONS", reservations);
-            let workflow = shop.deploy(name, &with_folder_producer(&script, r#"["items"]"#)).await;
+            let workflow = env.deploy(name, &with_folder_producer(&script, r#"["items"]"#)).await;
 
-            shop.work().await;
+            env.run_until_idle().await;
 
-            assert_eq!(shop.state(workflow, "look").await, json!({"status": "none"}), "{name}");
-            assert!(shop.outputs(workflow).await.is_empty(), "{name}");
+            assert_eq!(env.state(workflow, "look").await, json!({"status": "none"}), "{name}");
+            assert!(env.outputs(workflow).await.is_empty(), "{name}");
         }
-        assert!(shop.lines("out/never.txt").is_empty());
+        assert!(env.lines("out/never.txt").is_empty());
     }
 }

@@ -10,31 +10,31 @@
 mod abuse;
 mod classes;
 mod doubts;
+mod env;
 mod failures;
+mod fake_tool;
 mod intake;
-mod odd;
-mod outside;
+mod server;
 mod timing;
 mod versions;
 mod workers;
-mod workshop;
 
 /// Makes each scenario a test on each database.
 macro_rules! scenarios {
-    ($($(#[$meta:meta])* async fn $name:ident($workshop:ident: Workshop) $body:block)+) => {
-        $($(#[$meta])* async fn $name($workshop: crate::scenarios::workshop::Workshop) $body)+
+    ($($(#[$meta:meta])* async fn $name:ident($env:ident: TestEnv) $body:block)+) => {
+        $($(#[$meta])* async fn $name($env: crate::scenarios::env::TestEnv) $body)+
 
         mod sqlite {
             $(#[test]
             fn $name() {
-                crate::scenarios::workshop::on_sqlite(super::$name);
+                crate::scenarios::env::on_sqlite(super::$name);
             })+
         }
 
         mod postgres {
             $(#[test]
             fn $name() {
-                crate::scenarios::workshop::on_postgres(super::$name);
+                crate::scenarios::env::on_postgres(super::$name);
             })+
         }
     };

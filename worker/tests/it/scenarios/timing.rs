@@ -119,52 +119,52 @@ const workflow = {
 "#;
 
 scenarios! {
-    async fn the_daily_digest_goes_at_nine_with_everything_and_arms_itself_again(shop: Workshop) {
-        shop.write("out/now.txt", "2026-03-02T07:00:00Z");
-        shop.write("in/early", "");
-        let workflow = shop.deploy("digest", DIGEST).await;
-        shop.work().await;
-        shop.write("in/later", "");
-        shop.write("out/now.txt", "2026-03-02T08:00:00Z");
-        shop.work_after(Duration::from_secs(3_600)).await;
-        assert!(shop.messages.titles().is_empty(), "new notes wake it, and it sends nothing before nine");
+    async fn the_daily_digest_goes_at_nine_with_everything_and_arms_itself_again(env: TestEnv) {
+        env.write("out/now.txt", "2026-03-02T07:00:00Z");
+        env.write("in/early", "");
+        let workflow = env.deploy("digest", DIGEST).await;
+        env.run_until_idle().await;
+        env.write("in/later", "");
+        env.write("out/now.txt", "2026-03-02T08:00:00Z");
+        env.run_after(Duration::from_secs(3_600)).await;
+        assert!(env.messages.titles().is_empty(), "new notes wake it, and it sends nothing before nine");
 
         // Nothing but the wake time is left to wake it; another process finds it.
-        shop.write("out/now.txt", "2026-03-02T09:00:01Z");
-        shop.work_after(Duration::from_secs(3_601)).await;
+        env.write("out/now.txt", "2026-03-02T09:00:01Z");
+        env.run_after(Duration::from_secs(3_601)).await;
 
-        assert_eq!(shop.messages.titles(), ["2 notes"]);
-        let outputs = shop.outputs(workflow).await;
+        assert_eq!(env.messages.titles(), ["2 notes"]);
+        let outputs = env.outputs(workflow).await;
         assert_eq!((outputs.len(), outputs[0].inputs.len()), (1, 2));
-        let wake_at = shop.store.handlers(shop.workspace, workflow).await.unwrap().into_iter().find_map(|handler| handler.wake_at);
+        let wake_at = env.store.handlers(env.workspace, workflow).await.unwrap().into_iter().find_map(|handler| handler.wake_at);
         assert_eq!(wake_at, Timestamp::parse("2026-03-03T09:00:00Z"));
 
-        shop.write("out/now.txt", "2026-03-03T09:00:01Z");
-        shop.work_after(Duration::from_secs(24 * 3_600)).await;
+        env.write("out/now.txt", "2026-03-03T09:00:01Z");
+        env.run_after(Duration::from_secs(24 * 3_600)).await;
 
-        assert_eq!(shop.messages.titles().len(), 1, "no notes, no message");
-        let wake_at = shop.store.handlers(shop.workspace, workflow).await.unwrap().into_iter().find_map(|handler| handler.wake_at);
+        assert_eq!(env.messages.titles().len(), 1, "no notes, no message");
+        let wake_at = env.store.handlers(env.workspace, workflow).await.unwrap().into_iter().find_map(|handler| handler.wake_at);
         assert_eq!(wake_at, Timestamp::parse("2026-03-04T09:00:00Z"));
     }
 
-    async fn a_wake_time_that_is_not_given_again_is_gone(shop: Workshop) {
-        shop.write("out/now.txt", "2026-03-02T07:00:00Z");
+    async fn a_wake_time_that_is_not_given_again_is_gone(env: TestEnv) {
+        env.write("out/now.txt", "2026-03-02T07:00:00Z");
         let forgetful = DIGEST.replace("wakeAt: tomorrow.toISOString()", "");
-        let workflow = shop.deploy("digest", &forgetful).await;
-        shop.work().await;
-        shop.write("out/now.txt", "2026-03-02T09:00:01Z");
-        shop.work_after(Duration::from_secs(7_201)).await;
+        let workflow = env.deploy("digest", &forgetful).await;
+        env.run_until_idle().await;
+        env.write("out/now.txt", "2026-03-02T09:00:01Z");
+        env.run_after(Duration::from_secs(7_201)).await;
 
-        let handlers = shop.store.handlers(shop.workspace, workflow).await.unwrap();
+        let handlers = env.store.handlers(env.workspace, workflow).await.unwrap();
 
         assert!(handlers.iter().all(|handler| handler.wake_at.is_none()), "{handlers:#?}");
     }
 
-    async fn a_slow_consumer_delays_two_schedules_and_each_catches_up_once(shop: Workshop) {
-        let workflow = shop.deploy("ticks", TWO_PRODUCERS).await;
-        let clock = std::sync::Arc::clone(&shop.clock);
+    async fn a_slow_consumer_delays_two_schedules_and_each_catches_up_once(env: TestEnv) {
+        let workflow = env.deploy("ticks", TWO_PRODUCERS).await;
+        let clock = std::sync::Arc::clone(&env.clock);
         let slow_runs = std::sync::atomic::AtomicUsize::new(3);
-        shop.outside.before_answering("slow", move || {
+        env.server.before_answering("slow", move || {
             let left = slow_runs.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1));
             if left.is_ok() {
                 clock.advance(Duration::from_secs(12 * 60));
@@ -173,82 +173,82 @@ scenarios! {
         });
 
         // Both producers run at once on activation; the consumer then takes twelve minutes, three times over.
-        shop.work().await;
+        env.run_until_idle().await;
 
         let count = |runs: &[windlass_store::Run], name: &str| runs.iter().filter(|run| run.handler == name).count();
-        let runs = shop.runs(workflow).await;
+        let runs = env.runs(workflow).await;
         let statuses: Vec<_> = runs.iter().map(|run| run.status).collect();
         assert!(statuses.iter().all(|status| *status == Status::Committed), "{statuses:?}");
         assert_eq!(count(&runs, "daily"), 1);
         let often = count(&runs, "often");
-        let slow = shop.outside.requests("slow");
+        let slow = env.server.requests("slow");
         assert!(often.abs_diff(slow) <= 1, "one catch-up for each slow run, not one for each missed tick: {often} and {slow}");
-        assert_eq!(shop.state(workflow, "often").await, json!({"n": often}));
+        assert_eq!(env.state(workflow, "often").await, json!({"n": often}));
     }
 
-    async fn run_now_runs_every_producer_once(shop: Workshop) {
-        let workflow = shop.deploy("ticks", TWO_PRODUCERS).await;
-        shop.work().await;
-        shop.clock.advance(Duration::from_secs(60));
+    async fn run_now_runs_every_producer_once(env: TestEnv) {
+        let workflow = env.deploy("ticks", TWO_PRODUCERS).await;
+        env.run_until_idle().await;
+        env.clock.advance(Duration::from_secs(60));
 
-        let session = shop.engine().run_session(shop.workspace, workflow, "test").await.unwrap();
+        let session = env.engine().run_session(env.workspace, workflow, "test").await.unwrap();
 
         assert_eq!(session.trigger.to_string(), "manual");
-        let runs = shop.runs(workflow).await;
+        let runs = env.runs(workflow).await;
         let of_session: Vec<_> =
             runs.iter().filter(|run| run.session_id == session.id).map(|run| run.handler.as_str()).collect();
         assert_eq!(of_session.iter().filter(|name| **name == "often").count(), 1);
         assert_eq!(of_session.iter().filter(|name| **name == "daily").count(), 1);
     }
 
-    async fn a_pause_in_the_middle_lets_the_handler_finish_and_nothing_happens_twice(shop: Workshop) {
-        let workflow = shop.deploy("paused", PAUSED).await;
-        let store = std::sync::Arc::clone(&shop.store);
-        shop.outside.before_answering("prepare", move || {
+    async fn a_pause_in_the_middle_lets_the_handler_finish_and_nothing_happens_twice(env: TestEnv) {
+        let workflow = env.deploy("paused", PAUSED).await;
+        let store = std::sync::Arc::clone(&env.store);
+        env.server.before_answering("prepare", move || {
             let store = std::sync::Arc::clone(&store);
             Box::pin(async move {
-                let params = windlass_store::ControlWorkflow { workspace: shop.workspace, workflow, action: Action::Pause, actor: "me".to_owned() };
+                let params = windlass_store::ControlWorkflow { workspace: env.workspace, workflow, action: Action::Pause, actor: "me".to_owned() };
                 store.control_workflow(params).await.unwrap();
             })
         });
 
-        shop.work().await;
+        env.run_until_idle().await;
 
-        assert_eq!(shop.lines("out/handled.txt"), ["one"], "the handler under way finished, and no other began");
-        let paused = shop.workflow(workflow).await;
+        assert_eq!(env.lines("out/handled.txt"), ["one"], "the handler under way finished, and no other began");
+        let paused = env.workflow(workflow).await;
         assert_eq!((paused.status, paused.maintenance, paused.error), (WorkflowStatus::Paused, false, None));
-        let refused = shop.store.start_session(StartSession { workspace: shop.workspace, workflow, actor: "me".to_owned() }).await;
+        let refused = env.store.start_session(StartSession { workspace: env.workspace, workflow, actor: "me".to_owned() }).await;
         assert!(refused.is_err(), "a paused workflow does not run now either");
 
-        shop.outside.before_answering("prepare", || Box::pin(async {}));
-        shop.control(workflow, Action::Resume).await;
-        shop.work().await;
+        env.server.before_answering("prepare", || Box::pin(async {}));
+        env.control(workflow, Action::Resume).await;
+        env.run_until_idle().await;
 
-        assert_eq!(shop.lines("out/handled.txt"), ["one", "two"]);
-        assert_eq!(shop.statuses(workflow, "work").await, ["consumed"; 2]);
+        assert_eq!(env.lines("out/handled.txt"), ["one", "two"]);
+        assert_eq!(env.statuses(workflow, "work").await, ["consumed"; 2]);
     }
 
-    async fn an_idle_workflow_makes_no_sessions(shop: Workshop) {
-        let workflow = shop.deploy("paused", PAUSED).await;
-        shop.work().await;
-        let before = shop.last_session(workflow).await;
+    async fn an_idle_workflow_makes_no_sessions(env: TestEnv) {
+        let workflow = env.deploy("paused", PAUSED).await;
+        env.run_until_idle().await;
+        let before = env.last_session(workflow).await;
 
-        shop.work_after(Duration::from_secs(10)).await;
-        shop.work_after(Duration::from_secs(10)).await;
+        env.run_after(Duration::from_secs(10)).await;
+        env.run_after(Duration::from_secs(10)).await;
 
-        assert_eq!(shop.last_session(workflow).await, before);
+        assert_eq!(env.last_session(workflow).await, before);
     }
-    async fn more_workflows_than_one_look_takes_all_get_their_turn(shop: Workshop) {
+    async fn more_workflows_than_one_look_takes_all_get_their_turn(env: TestEnv) {
         let mut workflows = Vec::new();
         for nth in 0..=100 {
-            workflows.push(shop.deploy(&format!("w{nth}"), QUIET).await);
+            workflows.push(env.deploy(&format!("w{nth}"), QUIET).await);
         }
-        shop.work().await;
+        env.run_until_idle().await;
 
-        shop.work_after(Duration::from_secs(300)).await;
+        env.run_after(Duration::from_secs(300)).await;
 
         for workflow in workflows {
-            let polls = shop.runs(workflow).await.into_iter().filter(|run| run.handler == "poll");
+            let polls = env.runs(workflow).await.into_iter().filter(|run| run.handler == "poll");
             assert_eq!(polls.filter(|run| run.status == Status::Committed).count(), 2);
         }
     }

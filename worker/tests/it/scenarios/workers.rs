@@ -8,12 +8,12 @@ use tokio_util::sync::CancellationToken;
 use windlass_core::{MutationStatus, Phase, Status, WorkflowId};
 use windlass_store::{ClaimFilter, ClaimRuns, ClaimScope, RecoverRuns};
 
+use crate::scenarios::env::TestEnv;
 use crate::scenarios::scenarios;
-use crate::scenarios::workshop::Workshop;
 
 const EVENTS: usize = 20;
 
-/// Publishes its events once and sends each to the outside.
+/// Publishes its events once and sends each to the server.
 const SENDER: &str = r#"
 const workflow = {
   topics: { orders: {} },
@@ -41,23 +41,19 @@ const workflow = {
 };
 "#;
 
-async fn deploy_sender(shop: &Workshop, name: &str) -> WorkflowId {
+async fn deploy_sender(env: &TestEnv, name: &str) -> WorkflowId {
     let script = SENDER.replace("$EVENTS", &EVENTS.to_string()).replace("$NAME", name);
-    shop.deploy(name, &script).await
+    env.deploy(name, &script).await
 }
 
 /// Waits until every event of the workflows is consumed.
-async fn all_consumed(shop: &Workshop, workflows: &[WorkflowId]) {
-    let mut changes = shop.store.wake_ups();
+async fn all_consumed(env: &TestEnv, workflows: &[WorkflowId]) {
+    let mut changes = env.store.wake_ups();
     loop {
         let mut consumed = 0;
         for workflow in workflows {
-            consumed += shop
-                .statuses(*workflow, "orders")
-                .await
-                .iter()
-                .filter(|s| *s == "consumed")
-                .count();
+            consumed +=
+                env.statuses(*workflow, "orders").await.iter().filter(|s| *s == "consumed").count();
         }
         if consumed == workflows.len() * EVENTS {
             return;
@@ -68,22 +64,22 @@ async fn all_consumed(shop: &Workshop, workflows: &[WorkflowId]) {
 }
 
 scenarios! {
-    async fn two_workers_share_the_work_and_nothing_happens_twice(shop: Workshop) {
+    async fn two_workers_share_the_work_and_nothing_happens_twice(env: TestEnv) {
         let names = ["a", "b", "c", "d", "e", "f"];
         let mut workflows = Vec::new();
         for name in names {
-            workflows.push(deploy_sender(&shop, name).await);
+            workflows.push(deploy_sender(&env, name).await);
         }
         let shutdown = CancellationToken::new();
         let workers: Vec<_> = (0..2)
             .map(|_| {
-                let engine = shop.engine_elsewhere();
+                let engine = env.engine_in_other_process();
                 let shutdown = shutdown.clone();
                 tokio::spawn(async move { engine.await.serve(shutdown).await })
             })
             .collect();
 
-        tokio::time::timeout(Duration::from_secs(60), all_consumed(&shop, &workflows)).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(60), all_consumed(&env, &workflows)).await.unwrap();
         shutdown.cancel();
         for worker in workers {
             worker.await.unwrap().unwrap();
@@ -91,19 +87,19 @@ scenarios! {
 
         for (name, workflow) in names.iter().zip(&workflows) {
             for n in 0..EVENTS {
-                assert_eq!(shop.outside.requests(&format!("{name}/{n}")), 1, "{name} {n}");
+                assert_eq!(env.server.requests(&format!("{name}/{n}")), 1, "{name} {n}");
             }
-            let runs = shop.runs(*workflow).await;
+            let runs = env.runs(*workflow).await;
             assert!(runs.iter().all(|run| run.status == Status::Committed), "{runs:#?}");
         }
     }
 
-    async fn a_worker_that_was_taken_for_dead_can_no_longer_write(shop: Workshop) {
-        let workflow = deploy_sender(&shop, "a").await;
-        shop.outside.answer("a/0", 200, "done");
+    async fn a_worker_that_was_taken_for_dead_can_no_longer_write(env: TestEnv) {
+        let workflow = deploy_sender(&env, "a").await;
+        env.server.answer("a/0", 200, "done");
         // The lease ends while the request is out; another worker takes over, and the answer comes too late.
-        let (store, clock) = (Arc::clone(&shop.store), Arc::clone(&shop.clock));
-        shop.outside.before_answering("a/0", move || {
+        let (store, clock) = (Arc::clone(&env.store), Arc::clone(&env.clock));
+        env.server.before_answering("a/0", move || {
             let (store, clock) = (Arc::clone(&store), Arc::clone(&clock));
             Box::pin(async move {
                 clock.advance(Duration::from_secs(3_600));
@@ -112,64 +108,64 @@ scenarios! {
             })
         });
 
-        shop.work().await;
+        env.run_until_idle().await;
 
-        let doubtful = shop.outputs(workflow).await.remove(0);
+        let doubtful = env.outputs(workflow).await.remove(0);
         assert_eq!(doubtful.status, MutationStatus::Indeterminate, "the late answer changes nothing by itself");
         assert!(doubtful.late_evidence.is_some(), "and is kept for the person who is asked");
-        let run = shop.store.run(shop.workspace, doubtful.handler_run_id).await.unwrap();
+        let run = env.store.run(env.workspace, doubtful.handler_run_id).await.unwrap();
         assert_eq!((run.phase, run.status), (Phase::Mutating, Status::PausedReconciliation));
-        assert_eq!(shop.outside.requests("a/0"), 1);
+        assert_eq!(env.server.requests("a/0"), 1);
     }
 
-    async fn a_run_that_a_worker_abandons_goes_on_as_soon_as_another_starts(shop: Workshop) {
-        let workflow = deploy_sender(&shop, "a").await;
+    async fn a_run_that_a_worker_abandons_goes_on_as_soon_as_another_starts(env: TestEnv) {
+        let workflow = deploy_sender(&env, "a").await;
         // Claimed by a worker that goes in good order before it has done anything: on a full disk, for example.
-        let worker = shop.new_worker();
-        let leaving = shop.engine_of(worker);
+        let worker = env.new_worker();
+        let leaving = env.engine_of(worker);
         let lease = Duration::from_secs(60);
-        let claim = ClaimRuns { worker, limit: 1, lease, scope: ClaimScope::Workflow(shop.workspace, workflow) };
-        shop.store.enqueue_due(1).await.unwrap();
-        assert_eq!(shop.store.claim_runs(claim).await.unwrap().len(), 1);
-        shop.work().await;
-        assert_eq!(shop.statuses(workflow, "orders").await.len(), 0, "it is in other hands while they live");
+        let claim = ClaimRuns { worker, limit: 1, lease, scope: ClaimScope::Workflow(env.workspace, workflow) };
+        env.store.enqueue_due(1).await.unwrap();
+        assert_eq!(env.store.claim_runs(claim).await.unwrap().len(), 1);
+        env.run_until_idle().await;
+        assert_eq!(env.statuses(workflow, "orders").await.len(), 0, "it is in other hands while they live");
         drop(leaving);
 
-        shop.work().await;
+        env.run_until_idle().await;
 
-        assert_eq!(shop.statuses(workflow, "orders").await, ["consumed"; EVENTS]);
+        assert_eq!(env.statuses(workflow, "orders").await, ["consumed"; EVENTS]);
     }
 
-    async fn a_claimed_run_is_nobody_elses(shop: Workshop) {
-        deploy_sender(&shop, "a").await;
+    async fn a_claimed_run_is_nobody_elses(env: TestEnv) {
+        deploy_sender(&env, "a").await;
         let claim = || {
-            let worker = shop.new_worker();
+            let worker = env.new_worker();
             let lease = Duration::from_secs(60);
-            shop.store.claim_runs(ClaimRuns { worker, limit: 10, lease, scope: ClaimScope::Matching(ClaimFilter::default()) })
+            env.store.claim_runs(ClaimRuns { worker, limit: 10, lease, scope: ClaimScope::Matching(ClaimFilter::default()) })
         };
 
         assert_eq!(claim().await.unwrap().len(), 1);
         assert_eq!(claim().await.unwrap().len(), 0);
     }
-    async fn a_slow_workflow_holds_up_no_other(shop: Workshop) {
-        let slow = deploy_sender(&shop, "slow").await;
-        let fast = deploy_sender(&shop, "fast").await;
+    async fn a_slow_workflow_holds_up_no_other(env: TestEnv) {
+        let slow = deploy_sender(&env, "slow").await;
+        let fast = deploy_sender(&env, "fast").await;
         // The first order of the one is answered when the last order of the other has come.
         let done = Arc::new(Notify::new());
         let waits = Arc::clone(&done);
-        shop.outside.before_answering("slow/0", move || {
+        env.server.before_answering("slow/0", move || {
             let waits = Arc::clone(&waits);
             Box::pin(async move { waits.notified().await })
         });
-        shop.outside.before_answering(&format!("fast/{}", EVENTS - 1), move || {
+        env.server.before_answering(&format!("fast/{}", EVENTS - 1), move || {
             done.notify_one();
             Box::pin(async {})
         });
 
-        shop.work().await;
+        env.run_until_idle().await;
 
         for workflow in [slow, fast] {
-            assert_eq!(shop.statuses(workflow, "orders").await, ["consumed"; EVENTS]);
+            assert_eq!(env.statuses(workflow, "orders").await, ["consumed"; EVENTS]);
         }
     }
 }

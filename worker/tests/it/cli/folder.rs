@@ -9,27 +9,27 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// A folder of its own.
-pub(crate) struct Place {
+pub(crate) struct TestFolder {
     folder: TempDir,
 }
 
 /// What a call came to.
-pub(crate) struct Called {
+pub(crate) struct CommandOutput {
     pub(crate) code: i32,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
-impl Place {
+impl TestFolder {
     pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }
 
     /// A folder with the starter of `init` in it.
     pub(crate) fn with_starter() -> Self {
-        let place = Self::new();
-        assert_eq!(place.call("init").code, 0);
-        place
+        let folder = Self::new();
+        assert_eq!(folder.call("init").code, 0);
+        folder
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -60,9 +60,9 @@ impl Place {
         command
     }
 
-    pub(crate) fn call(&self, line: &str) -> Called {
+    pub(crate) fn call(&self, line: &str) -> CommandOutput {
         let output = self.command(line).output().unwrap();
-        Called {
+        CommandOutput {
             code: output.status.code().unwrap(),
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),

@@ -11,7 +11,7 @@ use windlass_store_conformance::PostgresSchema;
 
 use crate::crash::counter::Counter;
 
-/// Which database a place uses.
+/// Which database a deployment uses.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Database {
     Sqlite,
@@ -19,10 +19,10 @@ pub(crate) enum Database {
 }
 
 /// A folder, a database, a deployed workflow.
-pub(crate) struct Place {
+pub(crate) struct Deployment {
     folder: TempDir,
     workflow: &'static str,
-    /// Dropped with the place.
+    /// Dropped with the deployment.
     schema: Option<PostgresSchema>,
 }
 
@@ -62,39 +62,39 @@ impl Drop for Worker {
     }
 }
 
-impl Place {
+impl Deployment {
     /// The receipts example with some of its mails, deployed; none where the database is not to be had.
     pub(crate) fn receipts(database: Database, mails: &[&str]) -> Option<Self> {
-        let place = Self::empty(database, "receipts")?;
+        let deployment = Self::empty(database, "receipts")?;
         let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/receipts");
-        place.copy(&example.join("workflow.js"), "workflow.js");
-        place.copy(&example.join("windlass.toml"), "windlass.toml");
-        std::fs::create_dir(place.path("inbox")).unwrap();
-        std::fs::create_dir(place.path("out")).unwrap();
+        deployment.copy(&example.join("workflow.js"), "workflow.js");
+        deployment.copy(&example.join("windlass.toml"), "windlass.toml");
+        std::fs::create_dir(deployment.path("inbox")).unwrap();
+        std::fs::create_dir(deployment.path("out")).unwrap();
         for entry in std::fs::read_dir(example.join("inbox")).unwrap() {
             let mail = entry.unwrap().path();
             let name = mail.file_name().unwrap().to_str().unwrap().to_owned();
             if mails.iter().any(|wanted| name.starts_with(wanted)) {
-                place.copy(&mail, &format!("inbox/{name}"));
+                deployment.copy(&mail, &format!("inbox/{name}"));
             }
         }
-        place.deploy();
-        Some(place)
+        deployment.deploy();
+        Some(deployment)
     }
 
     /// A workflow that makes one request of `counter`, deployed.
     pub(crate) fn requests(database: Database, counter: &Counter) -> Option<Self> {
-        let place = Self::empty(database, "orders")?;
+        let deployment = Self::empty(database, "orders")?;
         let address = counter.address().to_string();
-        std::fs::write(place.path("workflow.js"), ONE_REQUEST.replace("$ADDRESS", &address))
+        std::fs::write(deployment.path("workflow.js"), ONE_REQUEST.replace("$ADDRESS", &address))
             .unwrap();
         std::fs::write(
-            place.path("windlass.toml"),
+            deployment.path("windlass.toml"),
             format!("[tools.http]\nallow = [\"{address}\"]\n"),
         )
         .unwrap();
-        place.deploy();
-        Some(place)
+        deployment.deploy();
+        Some(deployment)
     }
 
     /// A folder without a workflow.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::Value;
 use tempfile::TempDir;
+use windlass_api::service::{Activation, Deployment, Service, ValidScript};
 use windlass_core::{
     Action, Backoff, Capability, Clock, Failure, Grant, Id, ManualClock, MutationId, Policy,
     Problem, RunId, Timestamp, WorkerId, WorkflowId, WorkspaceId, digest_text,
@@ -14,28 +15,27 @@ use windlass_core::{
 use windlass_sandbox::{Sandbox, Script};
 use windlass_scheduler::{Callable, Engine, EngineParts, MutationMode, Registry, Tool};
 use windlass_store::{
-    ActivateScript, Bump, ClaimFilter, ControlWorkflow, Event, EventFilter, Input, Layer,
-    LayeredStore, LogFilter, Mutation, Page, Run, RunFilter, SaveScript, Session, SharedStore,
-    WorkerInfo, Workflow,
+    Bump, ClaimFilter, Event, EventFilter, Input, Layer, LayeredStore, LogFilter, Mutation, Page, Run,
+    RunFilter, Session, SharedStore, WorkerInfo, Workflow,
 };
 use windlass_store_conformance::PostgresSchema;
 use windlass_tools::{self as tools, FilesConfig, HttpConfig, Notification, Notifier, ToolsConfig};
 
-use crate::scenarios::odd::{self, Odd};
-use crate::scenarios::outside::Outside;
+use crate::scenarios::fake_tool::{self, FakeTool};
+use crate::scenarios::server::FakeServer;
 
 /// When every scenario begins: a Monday, seven in the morning.
 const START: &str = "2026-03-02T07:00:00Z";
 
-/// A folder, a database, a clock, an outside world, and an engine over them.
-pub(crate) struct Workshop {
+/// A folder, a database, a clock, a server, and an engine over them.
+pub(crate) struct TestEnv {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) store: SharedStore,
-    pub(crate) outside: Outside,
-    /// Where [`Self::outside`] listens, as a script writes it.
+    pub(crate) server: FakeServer,
+    /// Where [`Self::server`] listens, as a script writes it.
     pub(crate) url: String,
     pub(crate) messages: Arc<Messages>,
-    pub(crate) odd: Arc<Odd>,
+    pub(crate) fake_tool: Arc<FakeTool>,
     pub(crate) workspace: WorkspaceId,
     sandbox: Sandbox,
     registry: Arc<Registry>,
@@ -45,22 +45,22 @@ pub(crate) struct Workshop {
 }
 
 /// Runs a scenario on a fresh SQLite file.
-pub(crate) fn on_sqlite<F: Future<Output = ()>>(scenario: impl FnOnce(Workshop) -> F) {
+pub(crate) fn on_sqlite<F: Future<Output = ()>>(scenario: impl FnOnce(TestEnv) -> F) {
     windlass_sandbox::initialize_in_tests();
     runtime().block_on(async {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("windlass.db").display());
         windlass_store::migrate(&url).await.unwrap();
-        scenario(Workshop::new(&url, folder).await).await;
+        scenario(TestEnv::new(&url, folder).await).await;
     });
 }
 
 /// Runs a scenario in a fresh PostgreSQL database.
-pub(crate) fn on_postgres<F: Future<Output = ()>>(scenario: impl FnOnce(Workshop) -> F) {
+pub(crate) fn on_postgres<F: Future<Output = ()>>(scenario: impl FnOnce(TestEnv) -> F) {
     windlass_sandbox::initialize_in_tests();
     runtime().block_on(async {
         let Some(schema) = PostgresSchema::migrated().await.unwrap() else { return };
-        scenario(Workshop::new(&schema.url(), tempfile::tempdir().unwrap()).await).await;
+        scenario(TestEnv::new(&schema.url(), tempfile::tempdir().unwrap()).await).await;
     });
 }
 
@@ -68,19 +68,19 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
-impl Workshop {
+impl TestEnv {
     async fn new(url: &str, folder: TempDir) -> Self {
         let clock = Arc::new(ManualClock::new(Timestamp::parse(START).unwrap()));
         // Even delays: a test moves the clock to where they end.
         let transient = Backoff { jitter_percent: 0, ..Backoff::default() };
         let policy = Policy { transient, ..Policy::default() };
         let store = open(url, &clock, &policy).await;
-        let outside = Outside::default();
-        let address = outside.start().await;
+        let server = FakeServer::default();
+        let address = server.start().await;
         let messages = Arc::new(Messages::default());
-        let odd = Arc::new(Odd::default());
+        let fake_tool = Arc::new(FakeTool::default());
         let mut tools = builtin(&folder, address.to_string(), Arc::clone(&messages));
-        tools.extend(odd::tools(&odd));
+        tools.extend(fake_tool::tools(&fake_tool));
         let registry = Arc::new(Registry::new(tools).unwrap());
         let sandbox = Sandbox::start(windlass_sandbox::Options {
             limits: policy.script.clone(),
@@ -93,10 +93,10 @@ impl Workshop {
         Self {
             clock,
             store,
-            outside,
+            server,
             url,
             messages,
-            odd,
+            fake_tool,
             workspace,
             sandbox,
             registry,
@@ -113,7 +113,7 @@ impl Workshop {
     }
 
     /// The same place, whose store seems to have something around it.
-    pub(crate) fn behind(mut self, layer: impl Layer + 'static) -> Self {
+    pub(crate) fn with_layer(mut self, layer: impl Layer + 'static) -> Self {
         self.store = Arc::new(LayeredStore { inner: self.store, layer });
         self
     }
@@ -133,33 +133,28 @@ impl Workshop {
         bump: Bump,
     ) -> Result<WorkflowId, Vec<Problem>> {
         let source = source.replace("$URL", &self.url);
+        let file_name = format!("{name}.js");
         let script = Script {
-            name: format!("{name}.js").into(),
+            name: file_name.as_str().into(),
             digest: digest_text(&source).into(),
             source: source.as_str().into(),
         };
         let manifest = self.sandbox.check(script, "UTC").await?;
-        let params = SaveScript {
-            workspace: self.workspace,
+        let (tools, warnings) = (Grant::default(), Vec::new());
+        let deployment = Deployment {
             name: name.to_owned(),
-            file_name: format!("{name}.js"),
-            source,
-            manifest,
-            grant: self.every_tool(),
-            comment: String::new(),
+            script: ValidScript { file_name, source, manifest, tools, warnings },
             bump,
-            actor: "test".to_owned(),
+            comment: String::new(),
+            grant: self.every_tool(),
+            activation: Activation::Now,
         };
-        let saved = self.store.save_script(params).await.unwrap();
-        let (workflow, script) = (saved.script.workflow_id, saved.script.id);
-        let params = ActivateScript {
-            workspace: self.workspace,
-            workflow,
-            script,
-            actor: "test".to_owned(),
-        };
-        self.store.activate_script(params).await.unwrap();
-        Ok(workflow)
+        Ok(self.service().deploy(deployment).await.unwrap().workflow.id)
+    }
+
+    fn service(&self) -> Service {
+        let (store, workspace) = (Arc::clone(&self.store), self.workspace);
+        Service { store, workspace, actor: "test".to_owned() }
     }
 
     fn every_tool(&self) -> Grant {
@@ -180,7 +175,7 @@ impl Workshop {
     }
 
     /// A worker as another process has it, with its own connection to the database.
-    pub(crate) fn engine_elsewhere(&self) -> impl Future<Output = Engine> + Send + 'static {
+    pub(crate) fn engine_in_other_process(&self) -> impl Future<Output = Engine> + Send + 'static {
         let (database, clock) = (self.database.clone(), Arc::clone(&self.clock));
         let here = self.engine_parts(Arc::clone(&self.store));
         async move {
@@ -202,7 +197,7 @@ impl Workshop {
             prices: serde_json::from_str(r#"{"Files.append": 0.25}"#).unwrap(),
             worker: WorkerInfo {
                 id: self.new_worker(),
-                host: "workshop".to_owned(),
+                host: "test-host".to_owned(),
                 pid: std::process::id(),
                 version: "0".to_owned(),
                 slots: 4,
@@ -214,15 +209,15 @@ impl Workshop {
         }
     }
 
-    /// Does everything that is due.
-    pub(crate) async fn work(&self) {
+    /// Runs everything that is due.
+    pub(crate) async fn run_until_idle(&self) {
         self.engine().run_until_idle().await.unwrap();
     }
 
     /// Lets time pass and does what is due then.
-    pub(crate) async fn work_after(&self, duration: Duration) {
+    pub(crate) async fn run_after(&self, duration: Duration) {
         self.clock.advance(duration);
-        self.work().await;
+        self.run_until_idle().await;
     }
 
     pub(crate) fn write(&self, path: &str, text: &str) {
@@ -247,13 +242,7 @@ impl Workshop {
     }
 
     pub(crate) async fn control(&self, workflow: WorkflowId, action: Action) {
-        let params = ControlWorkflow {
-            workspace: self.workspace,
-            workflow,
-            action,
-            actor: "test".to_owned(),
-        };
-        self.store.control_workflow(params).await.unwrap();
+        self.service().control(&workflow.to_string(), action).await.unwrap();
     }
 
     pub(crate) async fn events(&self, workflow: WorkflowId, topic: &str) -> Vec<Event> {

@@ -12,9 +12,9 @@ use futures::future::BoxFuture;
 /// What happens while a request waits for its answer.
 type Hook = Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
 
-/// The outside world.
+/// A server outside.
 #[derive(Clone, Default)]
-pub(crate) struct Outside(Arc<Mutex<Inner>>);
+pub(crate) struct FakeServer(Arc<Mutex<Inner>>);
 
 #[derive(Default)]
 struct Inner {
@@ -23,7 +23,7 @@ struct Inner {
     requests: Vec<String>,
 }
 
-impl Outside {
+impl FakeServer {
     /// Starts the server; it ends with the test's runtime.
     pub(crate) async fn start(&self) -> SocketAddr {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -54,9 +54,12 @@ impl Outside {
     }
 }
 
-async fn answer(State(outside): State<Outside>, Path(path): Path<String>) -> (StatusCode, String) {
+async fn answer(
+    State(server): State<FakeServer>,
+    Path(path): Path<String>,
+) -> (StatusCode, String) {
     let (hook, answer) = {
-        let mut inner = outside.0.lock().unwrap();
+        let mut inner = server.0.lock().unwrap();
         inner.requests.push(path.clone());
         (inner.hooks.get(&path).cloned(), inner.answers.get(&path).cloned())
     };

@@ -1,4 +1,4 @@
-//! A tool that does whatever a test needs: `Odd.look({ name })` and `Odd.change({ name })`.
+//! A tool that does whatever a test needs: `FakeTool.look({ name })` and `FakeTool.change({ name })`.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -10,10 +10,10 @@ use windlass_scheduler::{Effect, Tool, ToolCall, ToolError, ToolSpec};
 
 /// What a call comes to.
 #[derive(Debug, Clone, Default)]
-pub(crate) enum Does {
+pub(crate) enum Behavior {
     /// It succeeds.
     #[default]
-    Well,
+    Succeed,
     /// It answers this.
     Answer(Value),
     /// It fails.
@@ -26,25 +26,25 @@ pub(crate) enum Does {
 
 /// What is known of the calls by each name.
 #[derive(Debug, Default)]
-pub(crate) struct Odd(Mutex<HashMap<String, Known>>);
+pub(crate) struct FakeTool(Mutex<HashMap<String, Known>>);
 
 #[derive(Debug, Default)]
 struct Known {
-    does: Does,
+    behavior: Behavior,
     n_calls: usize,
     /// What looking the effect up tells, one after the other; none where it cannot be looked up.
-    sees: Option<VecDeque<LookupResult>>,
+    lookups: Option<VecDeque<LookupResult>>,
 }
 
-impl Odd {
+impl FakeTool {
     /// What a call by this name comes to from now on; without this it succeeds.
-    pub(crate) fn does(&self, name: &str, does: Does) {
-        self.with(name, |known| known.does = does);
+    pub(crate) fn set_behavior(&self, name: &str, behavior: Behavior) {
+        self.with(name, |known| known.behavior = behavior);
     }
 
     /// What looking the effect of a call by this name up tells.
-    pub(crate) fn sees(&self, name: &str, seen: impl Into<VecDeque<LookupResult>>) {
-        self.with(name, |known| known.sees = Some(seen.into()));
+    pub(crate) fn set_lookups(&self, name: &str, lookups: impl Into<VecDeque<LookupResult>>) {
+        self.with(name, |known| known.lookups = Some(lookups.into()));
     }
 
     /// How often it was called by this name.
@@ -58,10 +58,10 @@ impl Odd {
 }
 
 /// Both methods.
-pub(crate) fn tools(odd: &Arc<Odd>) -> [Arc<dyn Tool>; 2] {
+pub(crate) fn tools(fake_tool: &Arc<FakeTool>) -> [Arc<dyn Tool>; 2] {
     [("look", Effect::Read), ("change", Effect::Mutation)].map(|(method, effect)| {
         let spec = ToolSpec {
-            namespace: "Odd".to_owned(),
+            namespace: "FakeTool".to_owned(),
             method: method.to_owned(),
             docs: "Does what a test needs.".to_owned(),
             input: json!({
@@ -78,13 +78,13 @@ pub(crate) fn tools(odd: &Arc<Odd>) -> [Arc<dyn Tool>; 2] {
             }),
             input_types: Vec::new(),
         };
-        Arc::new(Method { odd: Arc::clone(odd), effect, spec }) as Arc<dyn Tool>
+        Arc::new(Method { fake_tool: Arc::clone(fake_tool), effect, spec }) as Arc<dyn Tool>
     })
 }
 
 #[derive(Debug)]
 struct Method {
-    odd: Arc<Odd>,
+    fake_tool: Arc<FakeTool>,
     effect: Effect,
     spec: ToolSpec,
 }
@@ -100,26 +100,26 @@ impl Tool for Method {
     }
 
     async fn call(&self, call: ToolCall) -> Result<Value, ToolError> {
-        let does = self.odd.with(name_of(&call.input), |known| {
+        let behavior = self.fake_tool.with(name_of(&call.input), |known| {
             known.n_calls += 1;
-            known.does.clone()
+            known.behavior.clone()
         });
-        match does {
-            Does::Well => Ok(json!({ "done": true })),
-            Does::Answer(answer) => Ok(answer),
-            Does::Fail(failure, sent) => Err(ToolError { failure, sent }),
-            Does::Hang => std::future::pending().await,
-            Does::Panic => panic!("the tool fell over"),
+        match behavior {
+            Behavior::Succeed => Ok(json!({ "done": true })),
+            Behavior::Answer(answer) => Ok(answer),
+            Behavior::Fail(failure, sent) => Err(ToolError { failure, sent }),
+            Behavior::Hang => std::future::pending().await,
+            Behavior::Panic => panic!("the tool fell over"),
         }
     }
 
     fn can_look_up(&self, input: &Value) -> bool {
-        self.odd.with(name_of(input), |known| known.sees.is_some())
+        self.fake_tool.with(name_of(input), |known| known.lookups.is_some())
     }
 
     async fn reconcile(&self, call: ToolCall) -> LookupResult {
-        let seen = |known: &mut Known| known.sees.as_mut().and_then(VecDeque::pop_front);
-        let seen = self.odd.with(name_of(&call.input), seen);
+        let seen = |known: &mut Known| known.lookups.as_mut().and_then(VecDeque::pop_front);
+        let seen = self.fake_tool.with(name_of(&call.input), seen);
         seen.unwrap_or_else(|| LookupResult::Unknown(Failure::network("nothing can be seen")))
     }
 }
