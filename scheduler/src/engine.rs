@@ -13,7 +13,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use windlass_core::{Retention, Status, WorkerId, WorkflowId, WorkflowStatus, WorkspaceId};
 use windlass_store::{
-    ClaimScope, Heartbeat, Page, RunFilter, Session, SharedStore, StartSession, StoreError, WorkerInfo,
+    ClaimScope, Heartbeat, Page, RunFilter, Session, SharedStore, StartSession, StoreError,
+    WorkerInfo,
 };
 
 use self::busy_period::BusyPeriod;

@@ -77,11 +77,11 @@ pub use page::{
 pub use params::{
     ActivateScript, ApplyMutation, BeginMutation, Bump, CaptureMutation, CheckpointPrepare,
     ClaimFilter, ClaimLookups, ClaimRuns, ClaimScope, CommitConsumer, CommitProducer,
-    ControlWorkflow, DoubtMutation, EndedRuns, EventFilter, FailMutation, FollowUp,
-    Heartbeat, InputKey, LogFilter, NewEvent, NewInput, NewLog, ParkedEventAction, Prune,
-    PruneCursor, PruneStep, RecoverRuns, Reservation, Resolution, ResolveMutation, RouteWorkflow,
-    RunFilter, SaveScript, ScriptMessage, SetLimit, SettleEvent, SettleLookup, StartSession,
-    StopRun, WorkerInfo,
+    ControlWorkflow, DoubtMutation, EndedRuns, EventFilter, FailMutation, FollowUp, Heartbeat,
+    InputKey, LogFilter, NewEvent, NewInput, NewLog, ParkedEventAction, Prune, PruneCursor,
+    PruneStep, RecoverRuns, Reservation, Resolution, ResolveMutation, RouteWorkflow, RunFilter,
+    SaveScript, ScriptMessage, SetLimit, SettleEvent, SettleLookup, StartSession, StopRun,
+    WorkerInfo,
 };
 pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;

@@ -8,9 +8,8 @@ use windlass_core::{
 };
 use windlass_store::{
     AnyId, Bump, CaptureMutation, Claim, ClaimFilter, ClaimLookups, ClaimScope, DoubtMutation,
-    EndedRuns, Heartbeat, LeaseRenewal, NewEvent, Page, ParkedEventAction, Result,
-    RouteWorkflow, RunFilter, ScriptMessage, SetLimit, SettleEvent, SettleLookup, StoreError,
-    method_names,
+    EndedRuns, Heartbeat, LeaseRenewal, NewEvent, Page, ParkedEventAction, Result, RouteWorkflow,
+    RunFilter, ScriptMessage, SetLimit, SettleEvent, SettleLookup, StoreError, method_names,
 };
 
 use crate::isolation::{

@@ -75,7 +75,9 @@ impl Operation for SettleLookup {
         let row = MutationRow::query().filter(mutations::id.eq(Db(self.mutation)));
         let row: MutationRow = row.first(tx.conn).await?;
         match self.finding {
-            LookupResult::Applied(result) => reconciled(tx, locked, self.mutation, Some(&result)).await,
+            LookupResult::Applied(result) => {
+                reconciled(tx, locked, self.mutation, Some(&result)).await
+            }
             // A newer attempt, or the person who resolved it, decides.
             _ if to_u32(row.reconcile_attempts) != self.attempt => Ok(row.status.0),
             LookupResult::Absent { counts_after } => {

@@ -46,7 +46,9 @@ impl Tool for RedactedTool {
 
     async fn reconcile(&self, call: ToolCall) -> LookupResult {
         match self.inner.reconcile(call).await {
-            LookupResult::Applied(result) => LookupResult::Applied(self.secrets.redact_value(result)),
+            LookupResult::Applied(result) => {
+                LookupResult::Applied(self.secrets.redact_value(result))
+            }
             absent @ LookupResult::Absent { .. } => absent,
             LookupResult::Unknown(failure) => {
                 LookupResult::Unknown(self.secrets.redact_failure(failure))

@@ -15,8 +15,8 @@ use windlass_core::{
 use windlass_sandbox::{Sandbox, Script};
 use windlass_scheduler::{Callable, Engine, EngineParts, MutationMode, Registry, Tool};
 use windlass_store::{
-    Bump, ClaimFilter, Event, EventFilter, Input, Layer, LayeredStore, LogFilter, Mutation, Page, Run,
-    RunFilter, Session, SharedStore, WorkerInfo, Workflow,
+    Bump, ClaimFilter, Event, EventFilter, Input, Layer, LayeredStore, LogFilter, Mutation, Page,
+    Run, RunFilter, Session, SharedStore, WorkerInfo, Workflow,
 };
 use windlass_store_conformance::PostgresSchema;
 use windlass_tools::{self as tools, FilesConfig, HttpConfig, Notification, Notifier, ToolsConfig};
