@@ -1,7 +1,7 @@
 //! What one workflow may do: poisoned events, effects in an hour, doubts in an hour.
 
 use serde_json::json;
-use windlass_core::{Action, Capability, EventStatus, FailureClass, Grant, Phase};
+use windlass_core::{Action, Capability, EventStatus, FailureClass, Grant, LookupResult, Phase};
 use windlass_store::{
     Bump, NotificationKind, ParkedEventAction, Result, SaveScript, SettleEvent, StoreError,
 };

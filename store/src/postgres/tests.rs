@@ -14,7 +14,7 @@ use super::ops::Tx;
 use super::*;
 use crate::cached::CacheStatement;
 use crate::pipeline::pipeline;
-use crate::store::WorkflowStore as _;
+use crate::store::{WorkerStore as _, WorkflowStore as _};
 
 async fn open(schema: &PostgresSchema) -> PostgresStore {
     PostgresStore::open(&schema.url(), Policy::default(), None, 4).await.unwrap()

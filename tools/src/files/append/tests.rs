@@ -103,7 +103,7 @@ fn a_line_that_does_not_fit_on_the_disk_is_taken_back() {
 
         let error = append_line(&mut disk, "b,2").unwrap_err();
 
-        assert!(matches!(error, AppendError::Untouched(_)), "{error:?}");
+        assert!(matches!(error, AppendError::Unchanged(_)), "{error:?}");
         assert_eq!(disk.text(), "a,1\n");
     }
 }
@@ -114,14 +114,14 @@ fn a_line_that_cannot_be_taken_back_is_in_doubt() {
 
     let error = append_line(&mut disk, "b,2").unwrap_err();
 
-    assert!(matches!(error, AppendError::Unclear(_)), "{error:?}");
+    assert!(matches!(error, AppendError::MaybeChanged(_)), "{error:?}");
 }
 
 #[test]
 fn a_device_that_is_full_is_no_success() {
     let device = File::options().read(true).write(true).open("/dev/full").unwrap();
 
-    let (AppendError::Untouched(err) | AppendError::Unclear(err)) =
+    let (AppendError::Unchanged(err) | AppendError::MaybeChanged(err)) =
         append_line(&device, "b,2").unwrap_err();
 
     assert_eq!(err.kind(), io::ErrorKind::StorageFull);
