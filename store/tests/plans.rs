@@ -127,28 +127,13 @@ async fn list(world: &World) {
     read(async |page| store.scripts(workspace, workflow, page).await, version).await;
     for topic in [None, Some("mail".to_owned())] {
         for status in [None, Some(EventStatus::Pending)] {
-            let topic = topic.clone();
-            let filter = |page| EventFilter {
-                workspace,
-                workflow,
-                topic: topic.clone(),
-                status,
-                message_ids: None,
-                page,
+            let filter = |page| {
+                let topic = topic.clone();
+                EventFilter { workspace, workflow, topic, status, message_ids: None, page }
             };
             read(async |page| store.events(filter(page)).await, here()).await;
         }
     }
-    let parked = Some(EventStatus::Parked);
-    let parked = |page| EventFilter {
-        workspace,
-        workflow,
-        topic: None,
-        status: parked,
-        message_ids: None,
-        page,
-    };
-    read(async |page| store.events(parked(page)).await, here()).await;
     read(async |page| store.inputs(workspace, workflow, page).await, here()).await;
     read(async |page| store.mutations(workspace, workflow, page).await, here()).await;
     let runs = |page| RunFilter { workspace, workflow, session: None, page };

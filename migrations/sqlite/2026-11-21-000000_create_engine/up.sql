@@ -259,9 +259,8 @@ CREATE TABLE events (
     CHECK (status NOT IN ('reserved', 'consumed') OR reserved_by_run_id IS NOT NULL)
 ) STRICT;
 CREATE INDEX events_pending ON events (topic_id, created_at, id) WHERE status = 'pending';
-CREATE INDEX events_parked ON events (workflow_id, created_at, id) WHERE status = 'parked';
+CREATE INDEX events_parked ON events (workflow_id) WHERE status = 'parked';
 CREATE INDEX events_run ON events (reserved_by_run_id) WHERE reserved_by_run_id IS NOT NULL;
-CREATE INDEX events_topic ON events (topic_id, created_at, id);
 CREATE INDEX events_workflow ON events (workflow_id, created_at, id);
 CREATE INDEX events_publisher ON events (created_by_run_id);
 CREATE INDEX events_over ON events (updated_at, id) WHERE status IN ('consumed', 'skipped');

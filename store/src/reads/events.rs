@@ -6,7 +6,7 @@ use windlass_core::{EventId, EventStatus, WorkspaceId};
 use super::dialect::{Conn, RunQueryDsl};
 use crate::error::{Result, StoreError};
 use crate::keyset::EventsAfter;
-use crate::literals::{IsParked, IsPending};
+use crate::literals::IsPending;
 use crate::model::Event;
 use crate::page::{EventCursor, Listed, Position};
 use crate::params::EventFilter;
@@ -16,8 +16,10 @@ use crate::tenant::in_workspace;
 
 diesel::alias!(topics as named: Named);
 
-/// Events, oldest first. Pending events of a topic, and parked ones, are read through an index of their own, whatever is over. For
-/// another status the events are read in their order, and those of other statuses passed over.
+/// Events, oldest first.
+///
+/// Pending events of a topic have an index of their own, and message ids another. Otherwise the workflow's events are read in their
+/// order until the page is full, and those of other topics and statuses are passed over.
 pub(in super::super) async fn events(
     conn: &Conn,
     filter: &EventFilter,
@@ -28,13 +30,9 @@ pub(in super::super) async fn events(
         .order((events::created_at, events::id))
         .limit(filter.page.n_rows())
         .into_boxed();
+    let has_index = filter.status == Some(EventStatus::Pending) || filter.message_ids.is_some();
     match &filter.topic {
-        None => {
-            query = query
-                .filter(events::workflow_id.eq(Db(filter.workflow)))
-                .filter(in_workspace!(filter.workspace, Db(filter.workflow)));
-        }
-        Some(name) => {
+        Some(name) if has_index => {
             let of = (named.field(topics::workflow_id), named.field(topics::name));
             let topic = named
                 .filter(of.0.eq(Db(filter.workflow)).and(of.1.eq(name)))
@@ -43,11 +41,18 @@ pub(in super::super) async fn events(
             // As one value: it is found once, and then the entries of one topic are walked in their order.
             query = query.filter(events::topic_id.nullable().eq(topic.single_value()));
         }
+        topic => {
+            query = query
+                .filter(events::workflow_id.eq(Db(filter.workflow)))
+                .filter(in_workspace!(filter.workspace, Db(filter.workflow)));
+            if let Some(name) = topic {
+                query = query.filter(topics::name.eq(name));
+            }
+        }
     }
     match filter.status {
         None => {}
         Some(EventStatus::Pending) => query = query.filter(IsPending),
-        Some(EventStatus::Parked) => query = query.filter(IsParked),
         Some(status) => query = query.filter(events::status.eq(Db(status))),
     }
     if let Some(message_ids) = &filter.message_ids {

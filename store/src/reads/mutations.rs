@@ -56,9 +56,10 @@ pub(super) async fn in_doubt(conn: &Conn, workflow: WorkflowId) -> Result<Vec<Mu
         .filter(mutations::workflow_id.eq(Db(workflow)))
         .filter(IsUnsettled)
         // A request under way is in no doubt yet.
-        .filter(mutations::status.ne(Db(MutationStatus::InFlight)))
-        .order((mutations::created_at, mutations::id));
-    let rows = query.load(conn).await?;
+        .filter(mutations::status.ne(Db(MutationStatus::InFlight)));
+    let mut rows: Vec<MutationRow> = query.load(conn).await?;
+    // Sorted here: for the order, SQLite would read all mutations of the workflow.
+    rows.sort_by_key(|row| (row.created_at, row.id));
     with_inputs(conn, rows).await
 }
 

@@ -10,8 +10,10 @@ use crate::params::{EventFilter, InputKey, SettleEvent};
 role! {
     /// Events, and the inputs that caused them.
     pub trait EventStore {
-        /// Events, oldest first. Those of a topic, pending ones of a topic, and parked ones are read through an index of their own;
-        /// for another status the others are passed over.
+        /// Events, oldest first.
+        ///
+        /// Pending events of a topic have an index of their own, and message ids another. Otherwise the workflow's events are read in
+        /// their order until the page is full, and those of other topics and statuses are passed over.
         read async fn events(&self, filter: EventFilter) -> Result<Listed<Event, EventCursor>>;
 
         /// One event.
