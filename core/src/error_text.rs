@@ -5,7 +5,7 @@ use std::error::Error;
 
 /// The messages of an error and of everything that caused it, outermost first, for example `cannot read a.txt: no such file`.
 #[must_use]
-pub fn error_chain(error: &(dyn Error + 'static)) -> String {
+pub fn error_chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -158,8 +158,10 @@ impl OperationKey<'_> {
     }
 }
 
-/// The key by which a provider recognises a repeated request. It stays the same for one operation until the provider has definitely
-/// refused the request, because some providers answer a refused key with the same refusal for ever.
+/// The key by which a provider recognises a repeated request.
+///
+/// It stays the same for one operation until the provider has definitely refused the request, because some providers answer a
+/// refused key with the same refusal for ever.
 #[must_use]
 pub fn idempotency_key(operation_id: &str, n_refusals: usize) -> String {
     let hash = Sha256::new().chain_update(operation_id).chain_update(n_refusals.to_le_bytes());

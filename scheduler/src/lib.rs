@@ -93,4 +93,5 @@ pub use parts::{EngineParts, MutationMode};
 pub use progress::{Observer, Progress, ProgressStep};
 pub use prune::{RecordCounts, prunable, prune};
 pub use registry::{Callable, Registry, RegistryError, Target, TopicsFunction};
+pub use store_failure::store_failure;
 pub use tool::{Effect, MutationKey, Subject, Tool, ToolCall, ToolError, ToolSpec};

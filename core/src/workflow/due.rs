@@ -85,8 +85,10 @@ pub enum NextStep {
     Idle,
 }
 
-/// Decides what a workflow does next. A pending retry goes first, consumers go before producers, the consumer with the oldest
-/// pending event before other consumers, and the producer that has been due longest before other producers.
+/// Decides what a workflow does next.
+///
+/// A pending retry goes first, consumers go before producers, the consumer with the oldest pending event before other consumers, and
+/// the producer that has been due longest before other producers.
 #[must_use]
 pub fn next_step(view: &DueView, now: Timestamp) -> NextStep {
     let runnable = view.status == WorkflowStatus::Active && !view.has_error && !view.in_maintenance;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use windlass_core::error_chain;
 use windlass_scheduler::{Effect, Registry, Tool};
 
 use super::config::{ReconcileConfig, ToolConfig};
@@ -12,7 +13,6 @@ use super::lookup::EffectLookup;
 use super::names::camel_case;
 use super::server::Server;
 use super::tool::{self, ConnectorTool};
-use crate::error_text::error_chain;
 
 /// A tool of a server and its counterpart in scripts.
 #[derive(Debug)]

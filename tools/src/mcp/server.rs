@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use windlass_core::{Failure, FailureClass, digest};
+use windlass_core::{ExponentialDelay, Failure, FailureClass, digest};
 use windlass_scheduler::ToolError;
 
 use super::config::{ConnectorName, Endpoint, ServerConfig};
@@ -26,11 +26,9 @@ use crate::secrets::Secrets;
 /// How long a server may take to start and to list its tools. Some are downloaded from a registry first.
 const START_TIME: Duration = Duration::from_secs(60);
 
-/// The delay before a server is started again after one failed start. It doubles with each further one.
-const FIRST_RESTART_DELAY: Duration = Duration::from_secs(1);
-
-/// The longest delay before a server is started again.
-const MAX_RESTART_DELAY: Duration = Duration::from_secs(60);
+/// The delay before a server is started again, after failed starts.
+const RESTART_DELAY: ExponentialDelay =
+    ExponentialDelay { first: Duration::from_secs(1), longest: Duration::from_secs(60) };
 
 /// A connection that is being made or was made. All callers share the result.
 type PendingConnection = Shared<BoxFuture<'static, Result<Arc<Connection>, Failure>>>;
@@ -220,7 +218,7 @@ impl Server {
             }
             state.last_failure = latest.peek().and_then(|made| made.as_ref().err()).cloned();
         }
-        let delay = restart_delay(state.n_failed_starts);
+        let delay = RESTART_DELAY.after(state.n_failed_starts);
         state.n_failed_starts = state.n_failed_starts.saturating_add(1);
         // A task of its own: a start goes on for the next caller although this one has run out of time.
         let server = Arc::clone(self);
@@ -320,21 +318,13 @@ impl Server {
     }
 }
 
-/// How long to wait before the next start, after so many failed ones.
-fn restart_delay(n_failed_starts: u32) -> Duration {
-    let doublings = n_failed_starts.checked_sub(1);
-    doublings.map_or(Duration::ZERO, |n| {
-        FIRST_RESTART_DELAY.saturating_mul(1 << n.min(10)).min(MAX_RESTART_DELAY)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_delay_before_a_restart_grows_to_a_minute() {
-        let delays: Vec<_> = [0, 1, 2, 3, 7, 40].map(|n| restart_delay(n).as_secs()).into();
+        let delays: Vec<_> = [0, 1, 2, 3, 7, 40].map(|n| RESTART_DELAY.after(n).as_secs()).into();
 
         assert_eq!(delays, [0, 1, 2, 4, 60, 60]);
     }

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use windlass_api::service::start_sandbox;
 use windlass_core::{Clock as _, Failure, Id as _, MutationId, SystemClock, WorkerId, WorkspaceId};
-use windlass_scheduler::{Engine, EngineParts, MutationMode, Observer, Registry, Tool};
-use windlass_store::{ClaimFilter, ScriptMessage, SharedStore, StoreError, WorkerInfo};
+use windlass_scheduler::{
+    Engine, EngineParts, MutationMode, Observer, Registry, Tool, store_failure,
+};
+use windlass_store::{ClaimFilter, ScriptMessage, SharedStore, WorkerInfo};
 use windlass_tools::secrets::{SecretStatus, Secrets};
 use windlass_tools::{self as tools, Notification, Notifier, ToolsConfig, ensure_roots};
 
@@ -135,7 +137,8 @@ impl Notifier for StoreNotifier {
     async fn notify(&self, notification: Notification) -> Result<(), Failure> {
         let Notification { workspace, workflow, mutation, title, text } = notification;
         let message = ScriptMessage { workspace, workflow, mutation, title, body: text };
-        self.store.add_message(message).await.map_err(|error| failure(&error))
+        let added = self.store.add_message(message).await;
+        added.map_err(|error| store_failure("could not store the notification", &error))
     }
 
     async fn was_notified(
@@ -143,15 +146,8 @@ impl Notifier for StoreNotifier {
         workspace: WorkspaceId,
         mutation: MutationId,
     ) -> Result<bool, Failure> {
-        self.store.has_message(workspace, mutation).await.map_err(|error| failure(&error))
-    }
-}
-
-fn failure(error: &StoreError) -> Failure {
-    if error.is_transient() {
-        Failure::network(error.to_string())
-    } else {
-        Failure::internal(error.to_string())
+        let found = self.store.has_message(workspace, mutation).await;
+        found.map_err(|error| store_failure("could not look the notification up", &error))
     }
 }
 
