@@ -9,7 +9,7 @@ use crate::invariants::world::{Event, Run, World};
 
 type Broken = Result<(), String>;
 
-/// Every invariant that a single step can break. `before` and `command` are for those that speak of a change.
+/// Every invariant that a single step can break. Some compare the world with the one `before` the `command`.
 pub(crate) fn all(before: &World, command: &Command, after: &World) -> Broken {
     at_most_one_run_is_open(after)?;
     phases_only_move_forward(before, after)?;
@@ -113,7 +113,7 @@ fn events_change_as_the_core_allows(before: &World, after: &World) -> Broken {
     Ok(())
 }
 
-/// A poll that overlaps with the last one: the same events, each where it was.
+/// A poll that overlaps with the last one changes no event's status.
 fn publishing_again_changes_nothing(before: &World, command: &Command, after: &World) -> Broken {
     let mut ids: Vec<_> =
         after.events.iter().map(|event| (event.topic, event.message_id)).collect();
@@ -145,7 +145,7 @@ fn what_a_run_publishes_is_caused_by_all_it_reserved(world: &World) -> Broken {
     Ok(())
 }
 
-/// Where nothing was due, looking for what is due begins nothing.
+/// If nothing is due, polling begins no run.
 fn an_idle_workflow_begins_nothing(before: &World, command: &Command, after: &World) -> Broken {
     let looked = matches!(command, Command::Enqueue);
     let was_idle = !matches!(before.next_step(), NextStep::Run(_));
@@ -196,7 +196,7 @@ fn an_open_session_has_an_open_run(world: &World) -> Broken {
     })
 }
 
-/// Work is left only where a run is open, a moment is set, or a person is asked.
+/// If work is left, a run is open, a time is set, or a person is asked.
 fn every_stop_is_visible_or_continued(world: &World) -> Broken {
     let work_is_left =
         world.pending_retry.is_some() || world.events.iter().any(|event| event.status.is_open());

@@ -8,39 +8,39 @@ use windlass_core::{Action, FailureClass, Recourse, ResolutionKind};
 pub(crate) enum Command {
     /// Time passes.
     Wait { seconds: u64 },
-    /// The scheduler looks for what is due.
+    /// The scheduler polls for what is due.
     Enqueue,
     /// A worker takes the queued run.
     Claim,
     /// `prepare` returns.
     Prepare { reserves: usize, wakes: bool },
-    /// `mutate` makes its call; the outside world obeys or does not.
+    /// `mutate` makes its call, which the outside world executes or does not.
     BeginMutation { happens: bool },
-    /// The answer arrives, where the world obeyed.
+    /// The answer arrives, if the call was executed.
     Apply,
-    /// A definite refusal arrives, where it did not.
+    /// A definite refusal arrives, if it was not.
     Fail { class: FailureClass },
     /// No answer arrives.
     Doubt { recourse: Recourse },
-    /// The run ends well; a producer publishes anew and publishes again what overlaps with its last poll.
+    /// The run commits. A producer publishes new events, and again those that overlap with its last poll.
     Commit { publishes: usize, repeats: usize },
-    /// The phase under way fails.
+    /// The current phase fails.
     Stop { class: FailureClass },
     /// The worker dies.
     Crash { recourse: Recourse },
     /// A person settles a doubt, truthfully or not.
     Resolve { verdict: ResolutionKind },
-    /// The tool looks the effect up, and sees what is.
+    /// The tool looks the effect up, and gets the true answer.
     Reconcile,
     /// The tool could not look it up, and tried for the last time.
     GiveUpLookup,
-    /// A person puts a parked event back, or skips it.
+    /// A person requeues a parked event, or skips it.
     Unpark { skip: bool },
-    /// A person moves the control.
+    /// A person changes the workflow's status.
     Control { action: Action },
 }
 
-/// Any command, the ones of a plain run more often.
+/// Any command. Those of an ordinary run are more frequent.
 pub(crate) fn command() -> impl Strategy<Value = Command> {
     let class = prop::sample::select(FailureClass::ALL);
     let recourse = prop::sample::select(Recourse::ALL);

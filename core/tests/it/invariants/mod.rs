@@ -1,8 +1,8 @@
 //! The state machines under generated sequences of commands, crashes and a person's actions.
 //!
 //! `world` is a store in memory that writes exactly what the core decides, and an outside world that remembers what really
-//! happened; `command` is what can be done to it; `check` is what must hold after every step. A command that does not fit is
-//! kept: the core has to refuse it, and nothing may change.
+//! happened; `command` is what can happen to it; `check` is what must hold after every step. A command that is not
+//! legal is kept: the core has to refuse it, and nothing may change.
 
 #![expect(
     clippy::expect_used,
@@ -41,8 +41,8 @@ proptest! {
         }
     }
 
-    /// Whatever went before: once the person has answered and time has passed, the workflow comes to rest with nothing reserved,
-    /// nothing marked, and every applied effect carried through to its `next`.
+    /// After any history: once the person has answered and time has passed, the workflow is finished. Nothing is reserved, no
+    /// retry is pending, and every applied effect was followed by its `next`.
     #[test]
     fn everything_converges_once_the_person_has_answered(commands in prop::collection::vec(command(), 1..80)) {
         let mut world = World::new();
@@ -60,7 +60,7 @@ proptest! {
     }
 }
 
-/// The generator is worth nothing if it never gets far: the commands of a plain run reach its end.
+/// The generator is useful only if it reaches the end of a run: the commands of an ordinary run do.
 #[test]
 fn a_plain_run_gets_from_the_producer_to_the_last_consumer() {
     let mut world = World::new();

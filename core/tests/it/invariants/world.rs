@@ -12,12 +12,12 @@ use windlass_core::{
 
 use crate::invariants::command::Command;
 
-/// Why a command did not fit.
+/// Why a command was not legal.
 pub(crate) type Refused = String;
 
 const INTERVAL: Duration = Duration::from_secs(300);
 
-/// As in the policy, but soon enough to be reached.
+/// As in the policy, but small enough to be reached.
 const PARK_AFTER: u32 = 2;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -55,7 +55,7 @@ pub(crate) struct Effect {
 }
 
 impl Effect {
-    /// Whether the run or the run that continues it committed; what a person disowned need not.
+    /// Whether the run, or a run that continues it, committed. An effect that a person denied need not.
     pub(crate) fn run_ended_committed(&self, world: &World) -> bool {
         let mut last = self.run;
         while let Some(next) = world.runs.iter().find(|run| run.retry_of == Some(last)) {
@@ -294,7 +294,7 @@ impl World {
     fn resolve(&mut self, verdict: ResolutionKind) -> Result<(), Refused> {
         let run = self.doubtful()?;
         let happened = self.run(run).is_some_and(|run| self.happened(run));
-        // Who gives a result has seen the effect.
+        // A person who gives a result has seen the effect.
         self.require(happened || verdict != ResolutionKind::Happened, "it did not happen")?;
         let disowns = matches!(verdict, ResolutionKind::DidNotHappen | ResolutionKind::Skip);
         for effect in self.effects.iter_mut().filter(|effect| effect.run == run) {
@@ -336,7 +336,7 @@ impl World {
         Ok(())
     }
 
-    /// Answers for the person and lets time pass until nothing is left to do; `false` where that takes for ever.
+    /// Answers for the person and lets time pass until nothing is left to do. `false`: that never ends.
     pub(crate) fn settle(&mut self) -> bool {
         for _ in 0..2_000 {
             self.answer_and_step();
@@ -351,7 +351,7 @@ impl World {
     }
 
     fn answer_and_step(&mut self) {
-        // The producer has nothing more to say; who has left events lying looks again.
+        // The producer publishes nothing more. A consumer that has left events runs again.
         self.next_poll_at = self.now.after(INTERVAL);
         for event in self.events.iter().filter(|event| event.status == EventStatus::Pending) {
             self.consumers[event.topic].has_work = true;
@@ -376,7 +376,7 @@ impl World {
         self.try_to(&Command::Commit { publishes: 1, repeats: 1 });
     }
 
-    /// Performs a command where it fits.
+    /// Performs a command, if it is legal.
     pub(crate) fn try_to(&mut self, command: &Command) {
         let _fits = self.perform(command);
     }
@@ -559,7 +559,7 @@ impl World {
         }
     }
 
-    /// Applied effects per consumer and event, but for those that a person disowned.
+    /// Applied effects per consumer and event, without those that a person denied.
     pub(crate) fn effects_per_event(&self) -> BTreeMap<(usize, usize, u32), usize> {
         let mut counts = BTreeMap::new();
         for effect in self.effects.iter().filter(|effect| !effect.disowned) {
