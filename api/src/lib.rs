@@ -7,6 +7,7 @@
 //! # How the modules fit
 //! ```text
 //! service/
+//!   handle.rs       what every operation is given: the store, the workspace, the person
 //!   status.rs       a workflow with everything that is known of it now
 //!   health.rs       judges from that whether it works, waits or needs a person (health/: doubts, the queue)
 //!   advice.rs       the steps that a judgement recommends

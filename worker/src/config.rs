@@ -1,4 +1,4 @@
-//! The configuration: `windlass.toml`, with the command line before it and defaults behind it.
+//! The configuration: the command line comes before `windlass.toml`, and that before the defaults.
 
 use std::path::{Path, PathBuf};
 
@@ -10,10 +10,10 @@ use windlass_tools::ToolsConfig;
 use windlass_tools::mcp::McpConfig;
 use windlass_tools::secrets::SecretsConfig;
 
-/// The name that is looked for in the current folder.
+/// The configuration file that is read where none is named.
 pub(crate) const FILE_NAME: &str = "windlass.toml";
 
-/// The folder, beside the configuration, of what a deployment keeps.
+/// The folder beside the configuration for the database and other state.
 const STATE_FOLDER: &str = ".windlass";
 
 /// A configuration that cannot be used.
@@ -25,11 +25,11 @@ pub(crate) enum ConfigError {
     /// The URL is that of another kind of database.
     #[error("cannot use a database of the kind `{scheme}`")]
     Database { scheme: String },
-    /// The file says something that cannot be.
-    #[error("cannot use the configuration `{place}`: {message}")]
-    Wrong {
+    /// The file is no valid configuration.
+    #[error("cannot use the configuration `{position}`: {message}")]
+    Invalid {
         /// File, line and column.
-        place: String,
+        position: String,
         message: String,
         hint: Option<String>,
     },
@@ -40,7 +40,7 @@ impl ConfigError {
         match self {
             Self::Unreadable { .. } => Some("check the path after `--config`".to_owned()),
             Self::Database { .. } => Some("name one as `sqlite:PATH` or `postgres://…`".to_owned()),
-            Self::Wrong { hint, .. } => hint.clone(),
+            Self::Invalid { hint, .. } => hint.clone(),
         }
     }
 }
@@ -48,7 +48,7 @@ impl ConfigError {
 /// The configuration of this process, complete.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Settings {
-    /// The configuration that was read.
+    /// The file that was read.
     pub(crate) file: Option<PathBuf>,
     /// The folder that relative paths start from: the configuration's, else the current one.
     pub(crate) root: PathBuf,
@@ -134,8 +134,8 @@ impl Settings {
             None => (ConfigFile::default(), folder.to_owned()),
         };
         let database = match (source.database, &file.database) {
-            (Some(url), _) => anchored(url, folder)?,
-            (None, Some(url)) => anchored(url, &root)?,
+            (Some(url), _) => absolute_url(url, folder)?,
+            (None, Some(url)) => absolute_url(url, &root)?,
             (None, None) => sqlite_url(&root.join(STATE_FOLDER).join("windlass.db")),
         };
         Ok(Self {
@@ -164,16 +164,16 @@ impl Settings {
 
     /// The folder in which the workers of one database declare themselves alive.
     pub(crate) fn state_folder(&self) -> PathBuf {
-        self.kept_folder().join("workers")
+        self.data_folder().join("workers")
     }
 
-    /// The folder in which is kept what connectors offered when it was accepted.
+    /// The folder of the snapshots of what connectors offered when it was accepted.
     pub(crate) fn connectors_folder(&self) -> PathBuf {
-        self.kept_folder().join("connectors")
+        self.data_folder().join("connectors")
     }
 
-    /// Where the database is, or would be if it were a file.
-    fn kept_folder(&self) -> PathBuf {
+    /// The folder of the database file, or where it would be.
+    fn data_folder(&self) -> PathBuf {
         let beside_database =
             self.database_file().and_then(|file| file.parent().map(Path::to_owned));
         beside_database.unwrap_or_else(|| self.root.join(STATE_FOLDER))
@@ -183,16 +183,16 @@ impl Settings {
 fn read(path: &Path) -> Result<ConfigFile, ConfigError> {
     let text = std::fs::read_to_string(path)
         .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
-    let file: ConfigFile = toml::from_str(&text).map_err(|error| wrong(path, &text, &error))?;
-    check_limits(&file).map_err(|message| ConfigError::Wrong {
-        place: path.display().to_string(),
+    let file: ConfigFile = toml::from_str(&text).map_err(|error| invalid(path, &text, &error))?;
+    check_limits(&file).map_err(|message| ConfigError::Invalid {
+        position: path.display().to_string(),
         message,
         hint: None,
     })?;
     Ok(file)
 }
 
-/// Limits that would stop everything are refused before they do.
+/// Refuses limits so small that nothing could run.
 fn check_limits(file: &ConfigFile) -> Result<(), String> {
     let policy = &file.limits;
     let slots = u64::from(file.worker.slots);
@@ -218,8 +218,8 @@ fn check_limits(file: &ConfigFile) -> Result<(), String> {
     }
 }
 
-fn wrong(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
-    let place = match error.span() {
+fn invalid(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
+    let position = match error.span() {
         Some(span) => {
             let before = text.get(..span.start).unwrap_or(text);
             let line = before.matches('\n').count() + 1;
@@ -230,19 +230,19 @@ fn wrong(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
     };
     let message = error.message().to_owned();
     let hint = did_you_mean(&message).map(|key| format!("did you mean `{key}`?"));
-    ConfigError::Wrong { place, message, hint }
+    ConfigError::Invalid { position, message, hint }
 }
 
 /// The expected key that is nearest to the one that was found, where one is near.
 fn did_you_mean(message: &str) -> Option<&str> {
     let (found, expected) = message.strip_prefix("unknown field `")?.split_once('`')?;
     let keys = expected.split('`').skip(1).step_by(2);
-    let (distance, key) = keys.map(|key| (n_edits(found, key), key)).min()?;
+    let (distance, key) = keys.map(|key| (edit_distance(found, key), key)).min()?;
     (distance <= 1 + key.len() / 3).then_some(key)
 }
 
-/// How many letters have to be put in, taken out or changed to get from one word to another.
-fn n_edits(from: &str, to: &str) -> usize {
+/// How many letters have to be inserted, removed or changed to get from one word to another.
+fn edit_distance(from: &str, to: &str) -> usize {
     let first: Vec<usize> = (0..=to.chars().count()).collect();
     let last = from.chars().fold(first, |above, letter| {
         let mut left = above.first().map_or(0, |n| n + 1);
@@ -269,8 +269,8 @@ pub(crate) fn sqlite_path(url: &str) -> Option<&str> {
     Some(path.strip_prefix("//").unwrap_or(path)).filter(|path| !["", ":memory:"].contains(path))
 }
 
-/// The URL of the same database, whatever folder is current. A bare path is that of a database file.
-pub(crate) fn anchored(url: &str, folder: &Path) -> Result<String, ConfigError> {
+/// The URL of a database with an absolute path, where it is a file; relative ones start at `folder`. A bare path means a database file.
+pub(crate) fn absolute_url(url: &str, folder: &Path) -> Result<String, ConfigError> {
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
         return Ok(url.to_owned());
     }

@@ -91,7 +91,7 @@ impl Context {
         let global = Global { config: Some(config.clone()), ..self.global.clone() };
         let settings = Settings::load(global.settings_source(), &self.folder)?;
         let secrets = Arc::new(Secrets::load(&settings.secrets, &settings.root, environment));
-        self.log.keep_out(&secrets);
+        self.log.redact(&secrets);
         let connectors = connectors(&settings, &secrets, &self.actor);
         let hint = self.hint.with_config(&config);
         Ok(Self { settings, secrets, connectors, hint, global, ..self.clone() })

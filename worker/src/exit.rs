@@ -1,4 +1,4 @@
-//! How a command ends: its exit code, and what it says of an error.
+//! Exit codes, and how errors are told on the command line.
 
 use std::io;
 use std::path::PathBuf;
@@ -14,10 +14,10 @@ use windlass_tools::mcp::ConnectorError;
 
 use crate::config::ConfigError;
 
-/// The result of a command and of what it is made of.
+/// The result of a command and of its steps.
 pub(crate) type Result<T, E = CommandError> = std::result::Result<T, E>;
 
-/// How a command ended that had something to say.
+/// How a command ended; its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ExitStatus {
     /// Done.
@@ -112,7 +112,7 @@ pub(crate) struct ErrorReport<'a> {
     pub(crate) message: String,
     /// What to do about it.
     pub(crate) hint: Option<String>,
-    /// What lies beneath, outermost first.
+    /// The errors that caused it, outermost first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) causes: Vec<String>,
     /// What is wrong with a script.
@@ -169,7 +169,7 @@ impl CommandError {
         }
     }
 
-    /// Everything that there is to say.
+    /// The error with its causes and a hint.
     pub(crate) fn report(&self) -> ErrorReport<'_> {
         let (file, problems) = if let Self::InvalidScript { file, problems } = self {
             (file.as_str(), problems.as_slice())
@@ -181,7 +181,7 @@ impl CommandError {
     }
 
     /// The error of the store, where it is one.
-    const fn of_store(&self) -> Option<&StoreError> {
+    const fn as_store_error(&self) -> Option<&StoreError> {
         if let Self::Store(error) | Self::Engine(EngineError::Store(error)) = self {
             Some(error)
         } else {
@@ -189,11 +189,11 @@ impl CommandError {
         }
     }
 
-    /// What went wrong, without the advice that the store puts into the same sentence.
+    /// What went wrong, without the hint that the store puts into the same sentence.
     fn message(&self) -> String {
-        if let Some(StoreError::NotNow { what, .. }) = self.of_store() {
+        if let Some(StoreError::NotNow { what, .. }) = self.as_store_error() {
             what.clone()
-        } else if let Some(StoreError::ActionRefused(refused)) = self.of_store() {
+        } else if let Some(StoreError::ActionRefused(refused)) = self.as_store_error() {
             format!("cannot {} a workflow that is {}", refused.action, refused.status)
         } else {
             self.to_string()
@@ -312,7 +312,7 @@ const fn store_code(error: &StoreError) -> &'static str {
     }
 }
 
-/// Advice that the store cannot give, because it knows no commands.
+/// What to do on the command line about an error of the store.
 fn store_hint(error: &StoreError) -> Option<String> {
     let hint = if let StoreError::NotNow { hint, .. } = error {
         hint

@@ -1,4 +1,4 @@
-//! Dying on purpose, in debug builds only: how the crash tests kill this process at every boundary.
+//! Fault points, in debug builds only: at each of them the crash tests can kill this process.
 //!
 //! Every operation of the store and every call of a tool is wrapped between two named points. With `WINDLASS_FAULT_TRACE` a
 //! process writes the names of the points it passes to that file; with `WINDLASS_FAULT_KILL=n` it kills itself, as `kill -9`
@@ -15,7 +15,7 @@ use windlass_core::LookupResult;
 use windlass_scheduler::{Effect, Subject, Tool, ToolCall, ToolError, ToolSpec};
 use windlass_store::{Layer, LayeredStore, Result, SharedStore, WriteOutcome};
 
-/// What this process does at the points it passes.
+/// What this process does at fault points.
 #[derive(Debug)]
 pub(crate) struct Faults {
     trace: Option<Mutex<File>>,
@@ -24,13 +24,13 @@ pub(crate) struct Faults {
 }
 
 impl Faults {
-    /// What the environment asks for; nothing in a release build.
+    /// Reads what the environment asks for; nothing in a release build.
     ///
     /// # Errors
     /// Where the trace cannot be opened.
     #[expect(
         clippy::disallowed_methods,
-        reason = "the crash tests speak to this process through its environment"
+        reason = "the crash tests control this process through its environment"
     )]
     pub(crate) fn from_environment() -> std::io::Result<Option<Arc<Self>>> {
         if !cfg!(debug_assertions) {

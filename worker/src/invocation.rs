@@ -1,4 +1,4 @@
-//! From the words of the command line to an exit code.
+//! Parses the command line, runs the command, and returns the exit code.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -21,7 +21,7 @@ use crate::hint::CommandHint;
 use crate::output::{Output, OutputFormat, print_error};
 use crate::telemetry::{self, Log};
 
-/// A command line that makes sense.
+/// A parsed command line.
 #[derive(Debug)]
 pub struct Invocation {
     cli: Cli,
@@ -29,10 +29,10 @@ pub struct Invocation {
 }
 
 impl Invocation {
-    /// Reads the words of a command line, the program's name first.
+    /// Parses the words of a command line, the program's name first.
     ///
     /// # Errors
-    /// The exit code, after everything was said: of wrong usage, or of a question for help or the version.
+    /// The exit code, after help, the version or what is wrong was printed.
     pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Self, ExitCode> {
         let words: Vec<OsString> = words.into_iter().collect();
         let parsed = Cli::command()
@@ -43,21 +43,21 @@ impl Invocation {
                 let hint = CommandHint::new(words.first(), &cli, &matches);
                 Ok(Self { cli, hint })
             }
-            Err(error) => Err(explain(&words, &error)),
+            Err(error) => Err(print_clap_error(&words, &error)),
         }
     }
 
-    const fn form(&self) -> OutputFormat {
+    const fn format(&self) -> OutputFormat {
         if self.cli.global.json { OutputFormat::Json } else { OutputFormat::Text }
     }
 }
 
-/// Says what clap has to say: help on stdout, a wrong usage on stderr or as a document.
-fn explain(words: &[OsString], error: &clap::Error) -> ExitCode {
+/// Prints help on stdout, and a wrong usage on stderr or as a JSON document.
+fn print_clap_error(words: &[OsString], error: &clap::Error) -> ExitCode {
     let is_answer = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
     if is_answer || !words.iter().any(|word| word == "--json") {
-        // clap knows where it belongs; nobody is left to be told where printing fails.
-        let _unheard = error.print();
+        // clap chooses stdout or stderr. That it cannot print is told nowhere.
+        let _unprinted = error.print();
     } else {
         let text = error.to_string();
         let first_part =
@@ -75,11 +75,11 @@ fn explain(words: &[OsString], error: &clap::Error) -> ExitCode {
 #[must_use]
 pub fn run(invocation: Invocation) -> ExitCode {
     let log = telemetry::start();
-    let form = invocation.form();
+    let format = invocation.format();
     match execute(invocation, log) {
         Ok(ending) => ending.into(),
         Err(error) => {
-            print_error(form, &error);
+            print_error(format, &error);
             error.exit_status().into()
         }
     }
@@ -92,7 +92,7 @@ fn execute(invocation: Invocation, log: Log) -> Result<ExitStatus> {
     match new_context(&invocation, &folder, log) {
         Ok(context) => runtime.block_on(commands::run_command(context, invocation.cli.command)),
         Err(CommandError::Config(error)) if matches!(invocation.cli.command, Command::Doctor) => {
-            commands::doctor::report_config(invocation.form(), &error)
+            commands::doctor::report_config(invocation.format(), &error)
         }
         Err(error) => Err(error),
     }
@@ -103,12 +103,12 @@ fn new_context(invocation: &Invocation, folder: &Path, log: Log) -> Result<Conte
     let Invocation { cli, hint } = invocation;
     let settings = Settings::load(cli.global.settings_source(), folder)?;
     let secrets = Arc::new(Secrets::load(&settings.secrets, &settings.root, environment));
-    log.keep_out(&secrets);
+    log.redact(&secrets);
     let actor = actor();
     let connectors = connectors(&settings, &secrets, &actor);
     let times = TimeFormat { zone: settings.timezone, now: SystemClock.now() };
     Ok(Context {
-        output: Output::new(invocation.form(), times),
+        output: Output::new(invocation.format(), times),
         settings,
         secrets,
         connectors,

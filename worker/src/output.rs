@@ -1,4 +1,4 @@
-//! The one place that prints: an answer is a record, shown as JSON or as a page for a person.
+//! Prints what commands answer: as one JSON document, or as text for a person. Nothing else in the program prints.
 
 use std::fmt::{Display, Write as _};
 use std::io;
@@ -11,46 +11,46 @@ use windlass_core::{Problem, Timestamp};
 
 use crate::exit::{CommandError, Result};
 
-/// What a command has to say. JSON and page come from the same record.
+/// The answer of a command. Its JSON and its text come from the same value.
 pub(crate) trait Printable: Serialize {
-    /// Writes the page for a person.
+    /// Writes the text for a person.
     fn write(&self, page: &mut TextPage);
 }
 
 /// Where a command prints.
 #[derive(Debug, Clone)]
 pub(crate) struct Output {
-    form: OutputFormat,
+    format: OutputFormat,
     times: TimeFormat,
 }
 
-/// Whom the answer is for.
+/// How answers are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OutputFormat {
-    /// A program: one JSON document.
+    /// As one JSON document, for a program.
     Json,
-    /// A person: text.
+    /// As text, for a person.
     Text,
 }
 
 impl Output {
-    pub(crate) const fn new(form: OutputFormat, times: TimeFormat) -> Self {
-        Self { form, times }
+    pub(crate) const fn new(format: OutputFormat, times: TimeFormat) -> Self {
+        Self { format, times }
     }
 
-    /// How pages word instants.
+    /// How instants are worded.
     pub(crate) const fn times(&self) -> TimeFormat {
         self.times
     }
 
     /// Whether the answer is one JSON document.
     pub(crate) fn is_json(&self) -> bool {
-        self.form == OutputFormat::Json
+        self.format == OutputFormat::Json
     }
 
     /// Prints the answer on stdout.
     pub(crate) fn print(&self, answer: &impl Printable) -> Result<()> {
-        let text = match self.form {
+        let text = match self.format {
             OutputFormat::Json => json_text(answer),
             OutputFormat::Text => {
                 let mut page = TextPage::new(self.times);
@@ -61,11 +61,11 @@ impl Output {
         print(io::stdout(), &text).map_err(CommandError::Print)
     }
 
-    /// Tells of progress: on stdout for a person, beside the document otherwise.
+    /// Prints a line of progress: on stdout for a person, on stderr where stdout is for the JSON document.
     pub(crate) fn progress(&self, text: impl Display) {
-        let line = format!("{}\n", harmless(&text.to_string()));
-        // Nobody is left to hear of it where this fails, and the work goes on all the same.
-        let _unheard = match self.form {
+        let line = format!("{}\n", escape_controls(&text.to_string()));
+        // A line that cannot be printed does not stop the work.
+        let _unprinted = match self.format {
             OutputFormat::Json => print(io::stderr(), &line),
             OutputFormat::Text => print(io::stdout(), &line),
         };
@@ -73,13 +73,13 @@ impl Output {
 }
 
 /// Prints why a command failed: a document on stdout, or lines on stderr.
-pub(crate) fn print_error(form: OutputFormat, error: &CommandError) {
+pub(crate) fn print_error(format: OutputFormat, error: &CommandError) {
     #[derive(Serialize)]
     struct Document<T> {
         error: T,
     }
     let report = error.report();
-    let _unheard = match form {
+    let _unprinted = match format {
         OutputFormat::Json => print(io::stdout(), &json_text(&Document { error: report })),
         OutputFormat::Text => {
             let mut text = format!("error: {}\n", report.message);
@@ -92,20 +92,20 @@ pub(crate) fn print_error(form: OutputFormat, error: &CommandError) {
             if let Some(hint) = &report.hint {
                 let _infallible = writeln!(text, "hint: {hint}");
             }
-            print(io::stderr(), &harmless(&text))
+            print(io::stderr(), &escape_controls(&text))
         }
     };
 }
 
-/// A problem of a script in one line, with the advice for it.
+/// A problem of a script in one line, with its hint.
 pub(crate) fn problem_line(file: &str, problem: &Problem) -> String {
-    let place = match (problem.line, problem.column) {
+    let position = match (problem.line, problem.column) {
         (Some(line), Some(column)) => format!("{file}:{line}:{column}"),
         (Some(line), None) => format!("{file}:{line}"),
         (None, _) => file.to_owned(),
     };
     let hint = problem.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
-    format!("{place}: {} [{}]{hint}", problem.message, problem.code)
+    format!("{position}: {} [{}]{hint}", problem.message, problem.code)
 }
 
 fn json_text(answer: &impl Serialize) -> String {
@@ -118,7 +118,7 @@ fn json_text(answer: &impl Serialize) -> String {
     }
 }
 
-/// A reader that has gone away, as `head` does, has seen what it wanted.
+/// A reader that closes the pipe, as `head` does, is no error.
 fn print(mut to: impl io::Write, text: &str) -> io::Result<()> {
     match to.write_all(text.as_bytes()).and_then(|()| to.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -126,8 +126,8 @@ fn print(mut to: impl io::Write, text: &str) -> io::Result<()> {
     }
 }
 
-/// Takes from a stranger's text what would move the cursor, colour the terminal or turn the direction of writing.
-fn harmless(text: &str) -> String {
+/// Escapes what would let text from outside move the cursor, colour the terminal or turn the direction of writing.
+fn escape_controls(text: &str) -> String {
     let is_harmful = |c: char| {
         (c.is_control() && c != '\n' && c != '\t')
             || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -139,7 +139,7 @@ fn harmless(text: &str) -> String {
     clean
 }
 
-/// A text in the making.
+/// Text for a person, written line by line.
 #[derive(Debug)]
 pub(crate) struct TextPage {
     text: String,
@@ -151,7 +151,7 @@ impl TextPage {
         Self { text: String::new(), times }
     }
 
-    /// What is written so far.
+    /// What was written.
     #[cfg(test)]
     pub(crate) fn into_text(self) -> String {
         self.text
@@ -159,12 +159,12 @@ impl TextPage {
 
     /// Writes lines.
     pub(crate) fn line(&mut self, text: impl Display) {
-        let text = harmless(&text.to_string());
+        let text = escape_controls(&text.to_string());
         self.text.push_str(text.trim_end());
         self.text.push('\n');
     }
 
-    /// Leaves a line empty, and begins a part.
+    /// Writes an empty line and the heading of a section.
     pub(crate) fn heading(&mut self, text: impl Display) {
         if !self.text.is_empty() {
             self.text.push('\n');
@@ -188,11 +188,11 @@ impl TextPage {
     /// Writes an amount of money, where there is any.
     pub(crate) fn money(&mut self, label: &str, microdollars: i64) {
         if microdollars > 0 {
-            self.field(label, dollars(microdollars));
+            self.field(label, format_dollars(microdollars));
         }
     }
 
-    /// Writes JSON as it is read best: on its line where it is short.
+    /// Writes JSON: in one line where it is short, else indented.
     pub(crate) fn json(&mut self, label: &str, value: &Value) {
         let short = value.to_string();
         let text = if short.chars().count() <= 80 { short } else { format!("{value:#}") };
@@ -220,7 +220,9 @@ impl TextPage {
     ) {
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_header(header.map(str::to_owned));
-        table.add_rows(rows.into_iter().map(|row| row.map(|cell| crop(&harmless(&cell), n_chars))));
+        table.add_rows(
+            rows.into_iter().map(|row| row.map(|cell| crop(&escape_controls(&cell), n_chars))),
+        );
         for column in table.column_iter_mut() {
             column.set_padding((0, 2));
         }
@@ -240,7 +242,7 @@ impl TextPage {
 }
 
 /// `$1.50`, `$0.000002`: at least cents, and as exact as it is.
-fn dollars(microdollars: i64) -> String {
+fn format_dollars(microdollars: i64) -> String {
     let (whole, part) = (microdollars / 1_000_000, microdollars % 1_000_000);
     let part = format!("{part:06}");
     let (cents, rest) = part.split_at(2);
@@ -253,13 +255,13 @@ mod tests {
 
     #[test]
     fn money_is_exact_and_has_cents() {
-        let amounts = [1_500_000, 2_000, 2, 12_000_000].map(dollars);
+        let amounts = [1_500_000, 2_000, 2, 12_000_000].map(format_dollars);
 
         assert_eq!(amounts, ["$1.50", "$0.002", "$0.000002", "$12.00"]);
     }
 
     #[test]
-    fn a_strangers_text_cannot_steer_the_terminal() {
-        assert_eq!(harmless("a\u{1b}[2Jb\u{202e}c\td\n"), "a\\u{1b}[2Jb\\u{202e}c\td\n");
+    fn text_from_outside_cannot_control_the_terminal() {
+        assert_eq!(escape_controls("a\u{1b}[2Jb\u{202e}c\td\n"), "a\\u{1b}[2Jb\\u{202e}c\td\n");
     }
 }

@@ -1,4 +1,4 @@
-//! What the program tells of itself while it works, on stderr.
+//! The log, on stderr, with the secrets removed.
 
 use std::io::{self, Write};
 use std::sync::{Arc, OnceLock};
@@ -8,13 +8,13 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use windlass_tools::secrets::Secrets;
 
-/// Where the log is written to, and what is kept out of it.
+/// The log's writer, which removes secrets.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Log {
     secrets: Arc<OnceLock<Arc<Secrets>>>,
 }
 
-/// Begins to write what `WINDLASS_LOG` asks for; without it warnings and errors.
+/// Starts the log at the level of `WINDLASS_LOG`; without it warnings and errors are written.
 pub(crate) fn start() -> Log {
     let filter = EnvFilter::builder()
         .with_default_directive(LevelFilter::WARN.into())
@@ -26,8 +26,8 @@ pub(crate) fn start() -> Log {
 }
 
 impl Log {
-    /// From now on nothing of `secrets` is written. To be called once.
-    pub(crate) fn keep_out(&self, secrets: &Arc<Secrets>) {
+    /// Removes `secrets` from whatever is written from now on. Only the first call counts.
+    pub(crate) fn redact(&self, secrets: &Arc<Secrets>) {
         self.secrets.get_or_init(|| Arc::clone(secrets));
     }
 }
@@ -41,7 +41,7 @@ impl MakeWriter<'_> for Log {
 }
 
 impl Write for Log {
-    /// Gets a whole entry at a time.
+    /// Is called with a whole entry at a time.
     fn write(&mut self, entry: &[u8]) -> io::Result<usize> {
         match self.secrets.get() {
             Some(secrets) => {

@@ -1,4 +1,4 @@
-//! A workflow's health as the command line tells it: advice is worded as commands.
+//! Advice as the command line words it: a workflow's health with the commands to type, and the commands that can follow.
 
 use serde::Serialize;
 use windlass_api::service::{Advice, Badge, Fact, NextStep, WorkflowHealth};
@@ -64,6 +64,20 @@ impl HealthText {
                 None => page.line(format_args!("    {}", advice.effect)),
             }
         }
+    }
+}
+
+/// A command that can follow, and what it does.
+#[derive(Debug, Serialize)]
+pub(crate) struct NextCommand {
+    pub(crate) command: String,
+    pub(crate) effect: &'static str,
+}
+
+impl NextCommand {
+    pub(crate) fn write(&self, page: &mut TextPage) {
+        page.line(format_args!("  {}", self.command));
+        page.line(format_args!("      {}", self.effect));
     }
 }
 

@@ -6,8 +6,8 @@ use windlass_store::{
     ActivateScript, ControlWorkflow, Limit, RouteWorkflow, ScriptVersion, SetLimit, Workflow,
 };
 
-use super::Service;
 use super::error::{Result, ServiceError};
+use super::handle::Service;
 
 /// A workflow after it was controlled, and the version that runs.
 #[derive(Debug, Serialize)]

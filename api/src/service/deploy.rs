@@ -4,8 +4,9 @@ use serde::Serialize;
 use windlass_core::{Capability, Grant, ScriptId, WorkflowId, WorkflowStatus};
 use windlass_store::{Bump, SaveScript, StoreError};
 
+use super::check::ValidScript;
 use super::error::{Result, ServiceError};
-use super::{Service, ValidScript};
+use super::handle::Service;
 
 /// A script to deploy.
 #[derive(Debug)]

@@ -7,7 +7,8 @@ use windlass_store::{
     Page, Result, Run, RunFilter, ScriptVersion, Session, StoreError,
 };
 
-use super::{Service, WorkflowStatusReport};
+use super::handle::Service;
+use super::status::WorkflowStatusReport;
 use crate::text::TimeFormat;
 
 /// What an id stands for, with everything around it. `W` is how a workflow's state and health are told.

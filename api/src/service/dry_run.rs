@@ -15,8 +15,8 @@ use windlass_scheduler::Engine;
 use windlass_store::{Mutation, Page, RunFilter};
 
 pub use self::copy::WorkflowCopy;
-use super::Service;
 use super::error::{Result, ServiceError};
+use super::handle::Service;
 
 /// What a dry run found.
 #[derive(Debug, Serialize)]

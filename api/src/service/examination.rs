@@ -8,9 +8,9 @@ use windlass_core::{Clock as _, ScriptLimits, SystemClock, Timestamp, digest_tex
 use windlass_sandbox::Script;
 use windlass_scheduler::Registry;
 
-use super::Service;
 use super::check::start_sandbox;
 use super::error::Result;
+use super::handle::Service;
 use crate::text::duration;
 
 /// Below this nothing can be kept for long.

@@ -9,8 +9,8 @@ use windlass_core::{
 use windlass_scheduler::RecordCounts;
 use windlass_store::{ScriptVersion, Worker};
 
-use super::Service;
 use super::error::Result;
+use super::handle::Service;
 
 /// A worker that was not heard of for so long has missed three heartbeats.
 const STALE_AFTER: Duration = Duration::from_secs(60);

@@ -8,15 +8,13 @@ mod details;
 mod dry_run;
 mod error;
 mod examination;
+mod handle;
 mod health;
 mod instance;
 mod records;
 mod session;
 mod settle;
 mod status;
-
-use windlass_core::WorkspaceId;
-use windlass_store::SharedStore;
 
 pub use self::advice::{Advice, Fact, NextStep};
 pub use self::check::{CheckReport, ScriptChecker, ValidScript, start_sandbox};
@@ -32,6 +30,7 @@ pub use self::details::{
 pub use self::dry_run::{CapturedMutation, DryRunReport, OutputDifference, WorkflowCopy};
 pub use self::error::{RecordName, Result, ServiceError, list_grant};
 pub use self::examination::{Check, CheckResult, Examination, check_clock, check_disk, check_v8};
+pub use self::handle::Service;
 pub use self::health::{
     Badge, HealthInputs, MutationInDoubt, WorkflowHealth, judge_health, mutation_title,
     mutations_in_doubt,
@@ -41,14 +40,3 @@ pub use self::records::{EventQuery, EventRow, InputRow, OutputRow, RunRow};
 pub use self::session::{SessionReport, SessionRun};
 pub use self::settle::check_result;
 pub use self::status::WorkflowStatusReport;
-
-/// An open store, a workspace in it, and the person who acts.
-#[derive(Debug, Clone)]
-pub struct Service {
-    /// Where everything is recorded.
-    pub store: SharedStore,
-    /// The workspace that the operations look in and change.
-    pub workspace: WorkspaceId,
-    /// Who acts, for the journal.
-    pub actor: String,
-}

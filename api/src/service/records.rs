@@ -10,7 +10,7 @@ use windlass_store::{
     Event, EventFilter, Input, InputStatus, Mutation, Notification, Page, Result, Run, RunFilter,
 };
 
-use super::Service;
+use super::handle::Service;
 
 /// An event.
 #[derive(Debug, Serialize)]

@@ -6,8 +6,8 @@ use windlass_core::{
 };
 use windlass_store::{Run, Session};
 
-use super::Service;
 use super::error::{Result, ServiceError};
+use super::handle::Service;
 use crate::text::TimeFormat;
 
 /// A session and its runs.

@@ -7,8 +7,8 @@ use windlass_store::{
     AnyId, Event, Mutation, ParkedEventAction, Resolution, ResolveMutation, SettleEvent,
 };
 
-use super::Service;
 use super::error::{RecordName, Result, ServiceError};
+use super::handle::Service;
 
 impl Service {
     /// The mutation that an id, or the beginning of one, stands for.

@@ -4,8 +4,10 @@ use serde::Serialize;
 use windlass_core::{WorkflowId, WorkflowStatus};
 use windlass_store::{Result, WorkflowOverview};
 
-use super::mutations_in_doubt;
-use super::{HealthInputs, MutationInDoubt, Service, WorkflowHealth, judge_health};
+use super::handle::Service;
+use super::health::{
+    HealthInputs, MutationInDoubt, WorkflowHealth, judge_health, mutations_in_doubt,
+};
 use crate::text::TimeFormat;
 
 /// A workflow with the judgement of its health.

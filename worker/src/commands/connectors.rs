@@ -1,4 +1,4 @@
-//! `connectors`: what the servers offer that lend tools, and what of it has changed.
+//! `connectors`: what each connector offers, and what of that has changed.
 
 use serde::Serialize;
 use windlass_tools::mcp::{ConnectorReport, ConnectorState, EffectSource, ToolReport};

@@ -14,12 +14,13 @@ use windlass_tools::ensure_roots;
 use super::engine::EngineOptions;
 use super::records::mutation_mark;
 use super::status::{self, StatusPage};
-use super::{check, engine, run};
+use super::{check, engine, progress, run};
 use crate::cli::DemoArgs;
 use crate::config::{FILE_NAME, without_password};
 use crate::context::Context;
 use crate::exit::{CommandError, ExitStatus, Result};
 use crate::output::{Printable, TextPage};
+use crate::wording::NextCommand;
 
 static EXAMPLE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../examples/receipts");
 
@@ -43,20 +44,6 @@ struct DemoOutput {
     next: Vec<NextCommand>,
     #[serde(skip)]
     afterwards: StatusPage,
-}
-
-/// A command to go on with.
-#[derive(Debug, Serialize)]
-pub(crate) struct NextCommand {
-    pub(crate) command: String,
-    pub(crate) effect: &'static str,
-}
-
-impl NextCommand {
-    pub(crate) fn write(&self, page: &mut TextPage) {
-        page.line(format_args!("  {}", self.command));
-        page.line(format_args!("      {}", self.effect));
-    }
 }
 
 pub(crate) async fn run(outer: &Context, args: &DemoArgs) -> Result<ExitStatus> {
@@ -162,7 +149,7 @@ async fn run_to_the_end(context: &Context, service: &Service, workflow: Workflow
     let engine = engine::assemble(
         context,
         Arc::clone(&service.store),
-        run::observer(&context.output),
+        progress::observer(&context.output),
         EngineOptions::from(&context.settings),
     )
     .await?;
@@ -211,7 +198,7 @@ fn next_commands(context: &Context, outputs: &[Mutation]) -> Vec<NextCommand> {
 
 impl Printable for DemoOutput {
     fn write(&self, page: &mut TextPage) {
-        // Above stands what was told while it ran.
+        // The lines of progress stand above.
         page.line("");
         page.line(format_args!(
             "What came in: {} mail(s), {} new",

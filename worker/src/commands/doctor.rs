@@ -38,11 +38,11 @@ pub(crate) async fn run(context: &Context) -> Result<ExitStatus> {
     conclude(&context.output, checks)
 }
 
-/// Where the configuration cannot be used, nothing else can be looked at.
-pub(crate) fn report_config(form: OutputFormat, error: &ConfigError) -> Result<ExitStatus> {
+/// Reports a configuration that cannot be used; without one nothing else can be checked.
+pub(crate) fn report_config(format: OutputFormat, error: &ConfigError) -> Result<ExitStatus> {
     let times = TimeFormat { zone: chrono_tz::Tz::UTC, now: SystemClock.now() };
     let message = format!("{error}; nothing else was checked");
-    conclude(&Output::new(form, times), vec![Check::fail("configuration", message, error.hint())])
+    conclude(&Output::new(format, times), vec![Check::fail("configuration", message, error.hint())])
 }
 
 fn conclude(output: &Output, checks: Vec<Check>) -> Result<ExitStatus> {
@@ -97,7 +97,7 @@ fn tools(context: &Context, secrets: &Arc<Secrets>) -> Check {
     }
 }
 
-/// Opens the database; none where it is not made yet.
+/// Opens the database; none where the file does not exist yet.
 async fn open(context: &Context) -> Result<Option<Service>> {
     if context.settings.database_file().is_some_and(|file| !file.exists()) {
         return Ok(None);

@@ -7,7 +7,7 @@ use windlass_core::{SessionResult, WorkflowId};
 use windlass_scheduler::MutationMode;
 
 use super::engine::EngineOptions;
-use super::{engine, run};
+use super::{engine, progress};
 use crate::context::Context;
 use crate::exit::{ExitStatus, Result};
 use crate::output::{Printable, TextPage};
@@ -28,7 +28,7 @@ pub(crate) async fn run(
     let engine = engine::assemble(
         &context_without_faults,
         Arc::clone(copy.store()),
-        run::observer(&context.output),
+        progress::observer(&context.output),
         options,
     )
     .await?;
@@ -40,7 +40,7 @@ pub(crate) async fn run(
 
 impl Printable for DryRunReport {
     fn write(&self, page: &mut TextPage) {
-        // Above stands what was told while it ran.
+        // The lines of progress stand above.
         page.line("");
         page.line(format_args!(
             "A dry run of `{}`: {} effect(s) would go out, and nothing did.",

@@ -1,4 +1,4 @@
-//! Puts the parts of an engine together.
+//! Assembles an engine from the configuration: tools, connectors, secrets, sandbox.
 
 use std::path::{Component, Path};
 use std::sync::Arc;
@@ -38,8 +38,8 @@ impl From<&Settings> for EngineOptions {
     }
 }
 
-/// Makes an engine that works for this command line, as long as the process lives: what a stop cuts short may still be at work
-/// on a file for a moment, and until then no other worker may take this one for dead.
+/// Assembles an engine, which lives as long as the process: after a stop a tool call may still write to a file for a moment, and
+/// until it ends no other worker may take this one for dead.
 pub(crate) async fn assemble(
     context: &Context,
     store: SharedStore,
@@ -50,7 +50,7 @@ pub(crate) async fn assemble(
     let settings = &context.settings;
     ensure_roots(&roots_below(settings), &settings.root)?;
     let notifier = Arc::new(StoreNotifier { store: Arc::clone(&store) });
-    let secrets = usable_secrets(context);
+    let secrets = warn_of_missing_secrets(context);
     let builtin = tools::builtin(&settings.tools, &secrets, &settings.root, notifier)?;
     let tools = with_connectors(context, builtin).await?;
     let mut tools: Vec<_> = tools.into_iter().map(|tool| secrets.redact_tool(tool)).collect();
@@ -85,8 +85,8 @@ fn worker_info(options: EngineOptions) -> WorkerInfo {
     }
 }
 
-/// The folders of scripts that lie below the configuration: they are made where they are missing. One that lies elsewhere has
-/// to be there, for it may be mistyped, or not mounted.
+/// The folders for scripts that lie below the configuration, which are made where they are missing. A folder elsewhere has to be
+/// there already: its path may be mistyped, or not mounted.
 pub(crate) fn roots_below(settings: &Settings) -> Vec<String> {
     let is_below = |root: &&String| {
         let mut parts = Path::new(root).components();
@@ -95,8 +95,8 @@ pub(crate) fn roots_below(settings: &Settings) -> Vec<String> {
     settings.tools.files.roots.iter().filter(is_below).cloned().collect()
 }
 
-/// The secrets of the configuration; those that are missing are said in the log.
-fn usable_secrets(context: &Context) -> Arc<Secrets> {
+/// The secrets of the configuration; those that are missing are named in the log.
+fn warn_of_missing_secrets(context: &Context) -> Arc<Secrets> {
     for (_, _, status) in context.secrets.statuses() {
         if let SecretStatus::Missing(error) = status {
             tracing::warn!("{error}");
@@ -105,12 +105,12 @@ fn usable_secrets(context: &Context) -> Arc<Secrets> {
     Arc::clone(&context.secrets)
 }
 
-/// What scripts may call, without anything that a call would need: to check scripts and to describe.
+/// The tools that scripts can call, to check scripts and to describe the tools. They cannot be called.
 pub(crate) async fn described_registry(context: &Context) -> Result<Registry> {
     Ok(Registry::new(with_connectors(context, described_builtin()?).await?)?)
 }
 
-/// The built-in tools, without anything that a call would need.
+/// The built-in tools, to be described. They cannot be called.
 pub(crate) fn described_builtin() -> Result<Vec<Arc<dyn Tool>>> {
     let (config, notifier) = (ToolsConfig::default(), Arc::new(NoNotifier));
     Ok(tools::builtin(&config, &Arc::default(), ".".as_ref(), notifier)?)
@@ -126,7 +126,7 @@ async fn with_connectors(
     Ok(builtin.into_iter().chain(connected).collect())
 }
 
-/// Keeps the messages of scripts in the store.
+/// Stores the messages of scripts.
 #[derive(Debug)]
 struct StoreNotifier {
     store: SharedStore,

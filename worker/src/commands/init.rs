@@ -6,12 +6,12 @@ use include_dir::{Dir, include_dir};
 use serde::Serialize;
 use windlass_tools::ensure_roots;
 
-use super::demo::NextCommand;
 use crate::cli::InitArgs;
 use crate::context::Context;
 use crate::exit::{CommandError, ExitStatus, Result};
 use crate::hint::quoted;
 use crate::output::{Printable, TextPage};
+use crate::wording::NextCommand;
 
 static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 

@@ -16,6 +16,7 @@ mod logs;
 mod migrate;
 mod moving;
 mod notifications;
+mod progress;
 mod prune;
 mod records;
 mod resolve;

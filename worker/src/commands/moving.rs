@@ -5,7 +5,7 @@ use windlass_store::MovedTable;
 
 use crate::cli::MoveArgs;
 use crate::config::without_password;
-use crate::config::{anchored, sqlite_path};
+use crate::config::{absolute_url, sqlite_path};
 use crate::context::Context;
 use crate::exit::{CommandError, ExitStatus, Result};
 use crate::output::{Printable, TextPage};
@@ -19,8 +19,8 @@ struct Moved {
 }
 
 pub(crate) async fn run(context: &Context, args: &MoveArgs) -> Result<ExitStatus> {
-    let from = anchored(&args.from, &context.folder)?;
-    let to = anchored(&args.to, &context.folder)?;
+    let from = absolute_url(&args.from, &context.folder)?;
+    let to = absolute_url(&args.to, &context.folder)?;
     if from == to {
         return Err(CommandError::Refused {
             code: "same_database",

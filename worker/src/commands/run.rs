@@ -1,21 +1,20 @@
 //! `run`: one session of a workflow now, to its end.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use serde::Serialize;
 use windlass_api::service::{Service, ServiceError, SessionReport};
-use windlass_core::{HandlerKind, RunId, SessionResult, Status, WorkflowId};
-use windlass_scheduler::{Observer, Progress, ProgressStep};
+use windlass_core::{SessionResult, Status, WorkflowId};
 
 use super::engine::EngineOptions;
+use super::progress::observer;
 use super::status::{self, StatusPage};
 use super::{dry_run, engine};
 use crate::cli::RunArgs;
 use crate::context::Context;
 use crate::exit::{CommandError, ExitStatus, Result};
 use crate::hint::quoted;
-use crate::output::{Output, Printable, TextPage};
+use crate::output::{Printable, TextPage};
 use crate::wording::HealthText;
 
 #[derive(Debug, Serialize)]
@@ -73,48 +72,13 @@ pub(crate) async fn require_runnable(
     Err(CommandError::WaitsForPerson { message: error.to_string(), hint })
 }
 
-/// Tells of each run as it ends: what it did, or why it stopped. A consumer that found nothing to do is passed over.
-pub(crate) fn observer(output: &Output) -> Observer {
-    let output = output.clone();
-    let effects = Mutex::new(HashMap::new());
-    Arc::new(move |progress| {
-        let mut effects = effects.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(line) = line(&progress, &mut effects) {
-            output.progress(line);
-        }
-    })
-}
-
-fn line(progress: &Progress, effects: &mut HashMap<RunId, String>) -> Option<String> {
-    let Progress { workflow_name, handler, step, run, kind, .. } = progress;
-    let what = match step {
-        ProgressStep::Entered(_) => return None,
-        ProgressStep::Mutating { tool, title } => {
-            let title = if title.is_empty() { String::new() } else { format!(": {title}") };
-            effects.insert(*run, format!("{tool}{title}"));
-            return None;
-        }
-        ProgressStep::Ended { failure: Some(failure), status } => {
-            effects.remove(run);
-            let place = failure.at.as_ref().map(|at| format!(" at {at}")).unwrap_or_default();
-            format!("✗ {status}: {failure}{place} ({run})")
-        }
-        ProgressStep::Ended { failure: None, .. } => match effects.remove(run) {
-            Some(effect) => format!("✓ {effect}"),
-            None if *kind == HandlerKind::Producer => "✓ looked".to_owned(),
-            None => return None,
-        },
-    };
-    Some(format!("{workflow_name} · {handler} · {what}"))
-}
-
 impl Printable for RunOutput {
     fn write(&self, page: &mut TextPage) {
         let session = &self.session;
         let n_committed =
             session.handler_runs.iter().filter(|run| run.status == Status::Committed).count();
         let result = session.result.map_or_else(|| "not ended".to_owned(), |it| it.to_string());
-        // Above stands what was told while it ran.
+        // The lines of progress stand above.
         page.line("");
         page.line(format_args!(
             "Session {}: {result}, {n_committed} of {} run(s) committed.",

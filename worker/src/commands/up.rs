@@ -10,7 +10,7 @@ use windlass_core::{Backoff, WorkflowStatus};
 use windlass_store::{ClaimFilter, Workflow};
 
 use super::engine::EngineOptions;
-use super::{engine, run};
+use super::{engine, progress};
 use crate::cli::UpArgs;
 use crate::config::without_password;
 use crate::context::Context;
@@ -19,7 +19,7 @@ use crate::output::{Printable, TextPage};
 
 #[derive(Debug, Serialize)]
 struct Stopped {
-    /// Whether everything under way ended first.
+    /// Whether the runs under way ended before it stopped.
     #[serde(rename = "tidy")]
     is_tidy: bool,
 }
@@ -38,7 +38,7 @@ pub(crate) async fn run(context: &Context, args: &UpArgs) -> Result<ExitStatus> 
         None => true,
         Some((service, workflows)) => {
             let options = options(context, args, &service);
-            let observer = run::observer(&context.output);
+            let observer = progress::observer(&context.output);
             let engine = engine::assemble(context, service.store, observer, options).await?;
             announce(context, &workflows);
             tokio::select! {
@@ -62,8 +62,8 @@ fn options(context: &Context, args: &UpArgs, service: &Service) -> EngineOptions
     }
 }
 
-/// Opens the database and looks for workflows. One that does not answer is waited for, as it is later on: whoever starts workers
-/// together with their database, or while it is restarted, need not start them again.
+/// Opens the database and lists the workflows. Waits for a database that does not answer, so that workers can be started before
+/// their database or while it restarts.
 async fn begin(context: &Context) -> Result<(Service, Vec<Workflow>)> {
     let mut failures = 0_u32;
     loop {
@@ -84,7 +84,7 @@ async fn try_begin(context: &Context) -> Result<(Service, Vec<Workflow>)> {
     Ok((service, workflows))
 }
 
-/// Says what is watched.
+/// Prints which workflows this worker runs.
 fn announce(context: &Context, workflows: &[Workflow]) {
     let output = &context.output;
     output.progress(format_args!(
@@ -106,11 +106,11 @@ fn announce(context: &Context, workflows: &[Workflow]) {
     }
 }
 
-/// What signals ask for.
+/// What SIGINT and SIGTERM ask for.
 struct Signals {
-    /// The first: end what is under way.
+    /// The first: stop when the runs under way have ended.
     stop: CancellationToken,
-    /// The second: let it be recovered at the next start.
+    /// The second: stop at once, and recover what was under way at the next start.
     stop_at_once: CancellationToken,
 }
 

@@ -12,8 +12,8 @@ use windlass_store::{
     Event, EventFilter, NewEvent, NewInput, Page, SaveScript, ScriptVersion, SharedStore,
 };
 
-use crate::service::Service;
 use crate::service::error::Result;
+use crate::service::handle::Service;
 
 /// How many waiting events are copied, the oldest first.
 const MAX_EVENTS: u32 = 1_000;

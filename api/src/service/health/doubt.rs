@@ -3,7 +3,7 @@
 use windlass_core::{MutationId, MutationStatus, ResolutionKind, WorkflowStatus};
 
 use super::{Badge, HealthInputs, MutationInDoubt, WorkflowHealth, mutation_title};
-use crate::service::NextStep;
+use crate::service::advice::NextStep;
 use crate::text::crop;
 
 impl HealthInputs<'_> {

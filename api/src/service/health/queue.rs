@@ -6,7 +6,7 @@ use windlass_core::{Status, Timestamp};
 use windlass_store::{Limit, Run};
 
 use super::{Badge, HealthInputs, WorkflowHealth};
-use crate::service::NextStep;
+use crate::service::advice::NextStep;
 
 /// How long something may be due before it is likely that no worker is running.
 const WORKER_ANSWERS_WITHIN: Duration = Duration::from_secs(15);
