@@ -1,5 +1,7 @@
 //! Ids: UUIDv7 behind a short prefix that says what the id names.
 
+use std::sync::{Mutex, PoisonError};
+
 use uuid::Uuid;
 
 use crate::text::{Text, UnknownText, text_impls};
@@ -13,20 +15,70 @@ pub trait Id: Text + Copy + Ord {
     /// A new id that no other has.
     fn mint(now: Timestamp) -> Self;
 
+    /// A new id that no other of that source has.
+    fn mint_from(ids: &IdSource, now: Timestamp) -> Self;
+
     /// A random number that is always the same for the same id.
     fn seed(self) -> u64;
 }
 
+/// A source of ids that depend only on a seed and on the instants at which they are minted, so that fixtures are the same every
+/// time. The ids of one source are unique and sort by the order of minting.
+#[derive(Debug)]
+pub struct IdSource(Mutex<IdSequence>);
+
+#[derive(Debug)]
+struct IdSequence {
+    millis: u64,
+    /// Counts the ids of one millisecond.
+    count: u64,
+    /// The state of `SplitMix64`.
+    random: u64,
+}
+
+impl IdSource {
+    /// The source of that seed.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self(Mutex::new(IdSequence { millis: 0, count: 0, random: seed }))
+    }
+
+    fn next(&self, now: Timestamp) -> Uuid {
+        let mut sequence = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let millis = now.as_micros().max(0).unsigned_abs() / 1_000;
+        if millis > sequence.millis {
+            sequence.millis = millis;
+            sequence.count = 0;
+        }
+        sequence.count += 1;
+        let (millis, count, random) = (sequence.millis, sequence.count, sequence.random());
+        // 48 bits of time, the version, 12 and 30 bits of count around the variant, 32 random bits.
+        let high = millis << 16 | 7 << 12 | (count >> 30 & 0xFFF);
+        let low = 2 << 62 | (count & 0x3FFF_FFFF) << 32 | random >> 32;
+        Uuid::from_u64_pair(high, low)
+    }
+}
+
+impl IdSequence {
+    const fn random(&mut self) -> u64 {
+        self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.random;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+}
+
 /// One context for the process, so that ids of one instant still sort by the order of minting.
 fn uuid_at(now: Timestamp) -> Uuid {
-    use std::sync::{LazyLock, Mutex};
+    use std::sync::LazyLock;
     static ORDER: LazyLock<Mutex<uuid::ContextV7>> =
         LazyLock::new(|| Mutex::new(uuid::ContextV7::new()));
 
     let micros = now.as_micros().max(0).unsigned_abs();
     let seconds = micros / 1_000_000;
     let nanos = u32::try_from(micros % 1_000_000 * 1_000).unwrap_or(0);
-    let order = ORDER.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let order = ORDER.lock().unwrap_or_else(PoisonError::into_inner);
     Uuid::new_v7(uuid::Timestamp::from_unix(&*order, seconds, nanos))
 }
 
@@ -41,6 +93,10 @@ macro_rules! ids {
 
             fn mint(now: Timestamp) -> Self {
                 Self(uuid_at(now))
+            }
+
+            fn mint_from(ids: &IdSource, now: Timestamp) -> Self {
+                Self(ids.next(now))
             }
 
             fn seed(self) -> u64 {
@@ -117,6 +173,23 @@ mod tests {
         let error = id.to_string().parse::<EventId>().unwrap_err();
 
         assert!(error.to_string().contains("an id of the form evt_…"));
+    }
+
+    #[test]
+    fn ids_of_a_source_depend_on_its_seed_and_sort_by_minting() {
+        let ids_of = |seed| -> Vec<EventId> {
+            let ids = IdSource::new(seed);
+            let instants = [7_000, 7_000, 7_900, 8_000, 2_000, 9_000];
+            instants.map(|at| EventId::mint_from(&ids, Timestamp::from_micros(at))).to_vec()
+        };
+
+        let ids = ids_of(1);
+
+        assert_eq!(ids, ids_of(1));
+        assert_ne!(ids, ids_of(2));
+        assert!(ids.is_sorted_by(|a, b| a < b), "{ids:?}");
+        assert!(ids.iter().all(|id| id.0.get_version_num() == 7), "{ids:?}");
+        assert!(ids.iter().all(|id| id.0.get_variant() == uuid::Variant::RFC4122), "{ids:?}");
     }
 
     #[test]

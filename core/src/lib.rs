@@ -53,8 +53,8 @@ pub use error_text::{error_chain, panic_message};
 pub use event::EventStatus;
 pub use failure::{Failure, FailureClass, ScriptPosition, Sent, Service};
 pub use id::{
-    EventId, Id, InputId, JournalId, MutationId, NotificationId, RunId, ScriptId, SessionId,
-    TopicId, WorkerId, WorkflowId, WorkspaceId,
+    EventId, Id, IdSource, InputId, JournalId, MutationId, NotificationId, RunId, ScriptId,
+    SessionId, TopicId, WorkerId, WorkflowId, WorkspaceId,
 };
 pub use limit::{
     LimitKey, LimitReached, LimitUsage, PRIORITY_HEAD_START, Rate, RunLimit, queue_rank,

@@ -6,6 +6,8 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::id::{Id, IdSource};
+
 /// An instant: microseconds since the epoch, UTC. The one representation of time in the engine.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
@@ -91,6 +93,19 @@ impl TryFrom<String> for Timestamp {
 pub trait Clock: Send + Sync + std::fmt::Debug {
     /// The present instant.
     fn now(&self) -> Timestamp;
+
+    /// The source of all ids that are minted by this clock; none where ids are random.
+    fn ids(&self) -> Option<&IdSource> {
+        None
+    }
+
+    /// A new id, of the present instant.
+    fn mint<I: Id>(&self) -> I
+    where
+        Self: Sized,
+    {
+        self.ids().map_or_else(|| I::mint(self.now()), |ids| I::mint_from(ids, self.now()))
+    }
 }
 
 /// The machine's clock.
@@ -105,29 +120,42 @@ impl Clock for SystemClock {
 
 /// A clock that moves only when a test moves it.
 #[derive(Debug)]
-pub struct ManualClock(Mutex<Timestamp>);
+pub struct ManualClock {
+    now: Mutex<Timestamp>,
+    ids: Option<IdSource>,
+}
 
 impl ManualClock {
     /// A clock that shows `start`.
     #[must_use]
-    pub fn new(start: Timestamp) -> Self {
-        Self(Mutex::new(start))
+    pub const fn new(start: Timestamp) -> Self {
+        Self { now: Mutex::new(start), ids: None }
+    }
+
+    /// The same, with ids that depend only on the seed.
+    #[must_use]
+    pub const fn seeded(start: Timestamp, seed: u64) -> Self {
+        Self { now: Mutex::new(start), ids: Some(IdSource::new(seed)) }
     }
 
     /// Moves the clock forward.
     pub fn advance(&self, by: Duration) {
-        let mut now = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut now = self.now.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         *now = now.after(by);
     }
 
     /// Sets the clock.
     pub fn set(&self, to: Timestamp) {
-        *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = to;
+        *self.now.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = to;
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        *self.now.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn ids(&self) -> Option<&IdSource> {
+        self.ids.as_ref()
     }
 }

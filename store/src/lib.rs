@@ -69,7 +69,7 @@ pub use model::{
     Session, Worker, Workflow, WorkflowOverview, Workspace,
 };
 pub use moving::{MovedTable, move_instance};
-pub use open::{Options, migrate, open, revert};
+pub use open::{Options, migrate, migrations, open, revert};
 pub use page::{
     EventCursor, InputCursor, JournalCursor, Listed, MutationCursor, NotificationCursor, Page,
     Position, RunCursor, VersionCursor,
@@ -84,6 +84,7 @@ pub use params::{
     WorkerInfo,
 };
 pub use postgres::PostgresStore;
+pub use schema_check::{Migration, MigrationStatus};
 pub use sqlite::SqliteStore;
 pub use store::{
     AnyId, EventStore, JournalStore, LedgerStore, NotificationStore, PruningStore, RunStore,

@@ -7,6 +7,7 @@ use windlass_core::{Clock, Policy};
 use crate::error::Result;
 use crate::location::Location;
 use crate::postgres::PostgresStore;
+use crate::schema_check::Migration;
 use crate::sqlite::SqliteStore;
 use crate::store::SharedStore;
 
@@ -54,11 +55,24 @@ pub async fn migrate(at: impl Into<Location>) -> Result<Vec<String>> {
     }
 }
 
-/// Removes the whole schema with all its data.
+/// Lists all migrations of a database, applied and pending, in order. It changes nothing.
+///
+/// # Errors
+/// As [`PostgresStore::migrations`] and [`SqliteStore::migrations`].
+pub async fn migrations(at: impl Into<Location>) -> Result<Vec<Migration>> {
+    let at = at.into();
+    if at.is_postgres() {
+        PostgresStore::migrations(at).await
+    } else {
+        SqliteStore::migrations(at.url()).await
+    }
+}
+
+/// Reverts the newest migration with its data. Returns its version, or none if the database has no migration.
 ///
 /// # Errors
 /// As [`PostgresStore::revert`] and [`SqliteStore::revert`].
-pub async fn revert(at: impl Into<Location>) -> Result<()> {
+pub async fn revert(at: impl Into<Location>) -> Result<Option<String>> {
     let at = at.into();
     if at.is_postgres() {
         PostgresStore::revert(at).await

@@ -42,6 +42,7 @@ use self::pool::Connections;
 use self::transaction::{Access, Transaction};
 use crate::error::{Result, StoreError};
 use crate::location::Location;
+use crate::schema_check::Migration;
 
 /// How often, and after which delays, a transaction is retried that the server aborted because of other transactions.
 const COLLISIONS: Backoff = Backoff { base_ms: 5, cap_ms: 100, tries: 8, jitter_percent: 0 };
@@ -87,12 +88,20 @@ impl PostgresStore {
         migrations::run_pending(&Address::parse(&at.into())?).await
     }
 
-    /// Removes the whole schema with all its data.
+    /// Lists all migrations, applied and pending, in order. It changes nothing.
     ///
     /// # Errors
-    /// As [`migrate`](Self::migrate).
-    pub async fn revert(at: impl Into<Location>) -> Result<()> {
-        migrations::revert_all(&Address::parse(&at.into())?).await
+    /// [`StoreError::BadUrl`] and [`StoreError::Unavailable`].
+    pub async fn migrations(at: impl Into<Location>) -> Result<Vec<Migration>> {
+        migrations::list(&Address::parse(&at.into())?).await
+    }
+
+    /// Reverts the newest migration with its data. Returns its version, or none if the database has no migration.
+    ///
+    /// # Errors
+    /// As [`migrate`](Self::migrate), and [`StoreError::NotNow`] while a store is open on the database.
+    pub async fn revert(at: impl Into<Location>) -> Result<Option<String>> {
+        migrations::revert(&Address::parse(&at.into())?).await
     }
 
     fn subscribe(&self) -> watch::Receiver<u64> {
@@ -130,7 +139,7 @@ impl PostgresStore {
         let conn = self.connection().await?;
         let clock = self.clock.as_deref();
         let (transaction, preloaded) = Transaction::begin(conn, access, clock, &operation).await?;
-        let tx = transaction.tx(&self.policy);
+        let tx = transaction.tx(&self.policy, clock.and_then(Clock::ids));
         let result = match preloaded {
             Ok(preloaded) => operation.execute(&tx, preloaded).await,
             Err(error) => Err(error),

@@ -33,6 +33,7 @@ use self::readers::Readers;
 use self::writer::Writer;
 use crate::error::{Result, StoreError};
 use crate::schema::instance;
+use crate::schema_check::Migration;
 
 /// A store in a SQLite file.
 ///
@@ -102,14 +103,27 @@ impl SqliteStore {
         .await
     }
 
-    /// Removes the whole schema with all its data.
+    /// Lists all migrations, applied and pending, in order. It changes nothing.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), except those about the schema.
+    pub async fn migrations(url: &str) -> Result<Vec<Migration>> {
+        let database = DatabasePath::parse(url)?;
+        connect::blocking(move || {
+            let listed = migrations::list(&mut connect::for_reading(&database)?);
+            listed.map_err(|error| failure::classify(error, &database))
+        })
+        .await
+    }
+
+    /// Reverts the newest migration with its data. Returns its version, or none if the database has no migration.
     ///
     /// # Errors
     /// As [`open`](Self::open).
-    pub async fn revert(url: &str) -> Result<()> {
+    pub async fn revert(url: &str) -> Result<Option<String>> {
         let database = DatabasePath::parse(url)?;
         connect::blocking(move || {
-            let reverted = migrations::revert_all(&mut connect::for_writing(&database)?);
+            let reverted = migrations::revert(&mut connect::for_writing(&database)?);
             reverted.map_err(|error| failure::classify(error, &database))
         })
         .await
@@ -193,7 +207,8 @@ impl OperationContext {
     /// Runs an operation in the transaction that is open on `conn`.
     fn run<O: Staged>(&self, conn: &Conn, operation: O) -> OperationOutcome<O::Output> {
         let wakes = AtomicBool::new(false);
-        let tx = Tx { conn, now: self.clock.now(), policy: &self.policy, wakes };
+        let ids = self.clock.ids();
+        let tx = Tx { conn, now: self.clock.now(), ids, policy: &self.policy, wakes };
         // Its futures never wait.
         let result = futures::executor::block_on(async {
             let preloaded = operation.preload(conn).await?;

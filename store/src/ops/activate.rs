@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use serde_json::json;
-use windlass_core::{Action, HandlerKind, Id, LimitKey, Manifest, Schedule, Status, TopicId};
+use windlass_core::{Action, HandlerKind, LimitKey, Manifest, Schedule, Status};
 
 use super::advance::advance_workflow;
 use super::dialect::RunQueryDsl;
@@ -126,7 +126,7 @@ async fn subscribe(tx: &Tx<'_>, workflow: &WorkflowRow, manifest: &Manifest) -> 
 async fn create_topics(tx: &Tx<'_>, workflow: &WorkflowRow, manifest: &Manifest) -> Result<()> {
     for name in &manifest.topics {
         let row = TopicRow {
-            id: Db(TopicId::mint(tx.now)),
+            id: Db(tx.mint()),
             workflow_id: workflow.id,
             name: name.clone(),
             created_at: At(tx.now),

@@ -1,7 +1,7 @@
 //! The journal: who did what, and why.
 
 use serde_json::{Value, json};
-use windlass_core::{Failure, Id, JournalId, Text, WorkflowId, WorkspaceId};
+use windlass_core::{Failure, Text, WorkflowId, WorkspaceId};
 
 use super::Tx;
 use super::dialect::RunQueryDsl;
@@ -70,7 +70,7 @@ async fn insert(
     entry: Entry<'_>,
 ) -> Result<()> {
     let row = JournalRow {
-        id: Db(JournalId::mint(tx.now)),
+        id: Db(tx.mint()),
         workspace_id,
         workflow_id,
         actor: entry.actor.to_owned(),

@@ -55,7 +55,7 @@ pub(super) mod workspace;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use windlass_core::{Policy, Timestamp, WorkflowId, WorkspaceId};
+use windlass_core::{Id, IdSource, Policy, Timestamp, WorkflowId, WorkspaceId};
 
 use super::{dialect, reads};
 use crate::error::{Result, StoreError};
@@ -123,6 +123,8 @@ pub(super) struct Tx<'conn> {
     pub(super) conn: &'conn dialect::Conn,
     /// The time of the transaction.
     pub(super) now: Timestamp,
+    /// Where new ids come from, if they are not random.
+    pub(super) ids: Option<&'conn IdSource>,
     /// The configured limits.
     pub(super) policy: &'conn Policy,
     /// Whether the commit may give workers something to do: then it wakes them.
@@ -130,6 +132,11 @@ pub(super) struct Tx<'conn> {
 }
 
 impl Tx<'_> {
+    /// Returns a new id of the transaction's time.
+    fn mint<I: Id>(&self) -> I {
+        self.ids.map_or_else(|| I::mint(self.now), |ids| I::mint_from(ids, self.now))
+    }
+
     /// Lets the commit wake the workers if there is `new_work`.
     fn wake_if(&self, new_work: bool) {
         self.wakes.fetch_or(new_work, Ordering::Relaxed);

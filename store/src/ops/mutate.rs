@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use serde_json::json;
 use windlass_core::{
-    EventId, Id, MutationId, MutationStatus, OperationKey, RunId, digest, idempotency_key,
+    EventId, MutationId, MutationStatus, OperationKey, RunId, digest, idempotency_key,
 };
 
 use super::advance::advance_workflow;
@@ -52,7 +52,7 @@ impl Staged for BeginMutation {
         let operation_id = key.operation_id();
         let n_refusals = refusals(tx, &operation_id).await?;
         let row = MutationRow {
-            id: Db(MutationId::mint(tx.now)),
+            id: Db(tx.mint()),
             workflow_id: locked.workflow.id,
             handler_run_id: Db(claim.run),
             idempotency_key: idempotency_key(&operation_id, n_refusals),

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use serde_json::json;
-use windlass_core::{Failure, Id, NotificationId, RunId, Status, WorkflowId};
+use windlass_core::{Failure, RunId, Status, WorkflowId};
 
 use super::dialect::RunQueryDsl;
 use super::journal::{self, Entry};
@@ -119,7 +119,7 @@ fn explain(failure: &Failure) -> String {
 async fn insert(tx: &Tx<'_>, locked: &LockedRun, notification: NewNotification) -> Result<()> {
     let is_doubt = notification.kind == NotificationKind::MutationInDoubt;
     let row = NotificationRow {
-        id: Db(NotificationId::mint(tx.now)),
+        id: Db(tx.mint()),
         workspace_id: locked.workflow.workspace_id,
         workflow_id: locked.workflow.id,
         kind: Db(notification.kind),
@@ -156,7 +156,7 @@ impl Operation for ScriptMessage {
 
     async fn run(self, tx: &Tx<'_>) -> Result<()> {
         let row = NotificationRow {
-            id: Db(NotificationId::mint(tx.now)),
+            id: Db(tx.mint()),
             workspace_id: Db(self.workspace),
             workflow_id: Db(self.workflow),
             kind: Db(NotificationKind::ScriptMessage),

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use diesel::prelude::*;
 use serde_json::Value;
-use windlass_core::{EventId, EventStatus, HandlerKind, Id, InputId, TopicId, WorkflowId};
+use windlass_core::{EventId, EventStatus, HandlerKind, InputId, TopicId, WorkflowId};
 
 use super::dialect::{Conn, RunQueryDsl};
 use super::locked_run::LockedRun;
@@ -242,7 +242,7 @@ fn event(
     payload: Value,
 ) -> EventRow {
     EventRow {
-        id: Db(EventId::mint(tx.now)),
+        id: Db(tx.mint()),
         workflow_id: locked.workflow.id,
         topic_id,
         message_id,

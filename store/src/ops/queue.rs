@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use diesel::sql_types::Text;
-use windlass_core::{Id, RunId, RunState, ScriptId, SessionId, Step, queue_rank};
+use windlass_core::{RunId, RunState, ScriptId, SessionId, Step, queue_rank};
 
 use super::dialect::RunQueryDsl;
 use super::{Tx, locked_run, reservations};
@@ -78,7 +78,7 @@ fn fresh(
 ) -> RunRow {
     let RunState { kind, phase, status, .. } = RunState::queued(step.kind);
     RunRow {
-        id: Db(RunId::mint(tx.now)),
+        id: Db(tx.mint()),
         workspace_id: workflow.workspace_id,
         workflow_id: workflow.id,
         session_id: session,

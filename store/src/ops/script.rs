@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use serde_json::json;
-use windlass_core::{Grant, Id, ScriptId, WorkflowId, WorkflowStatus, WorkspaceId, digest_text};
+use windlass_core::{Grant, WorkflowId, WorkflowStatus, WorkspaceId, digest_text};
 
 use super::dialect::RunQueryDsl;
 use super::journal::{self, Entry};
@@ -35,7 +35,7 @@ impl Operation for SaveScript {
             }
         };
         let row = ScriptRow {
-            id: Db(ScriptId::mint(tx.now)),
+            id: Db(tx.mint()),
             workflow_id: workflow.id,
             major,
             minor,
@@ -78,7 +78,7 @@ async fn find_or_create_workflow(
     name: &str,
 ) -> Result<WorkflowRow> {
     let row = WorkflowRow {
-        id: Db(WorkflowId::mint(tx.now)),
+        id: Db(tx.mint()),
         workspace_id: Db(workspace),
         name: name.to_owned(),
         title: name.to_owned(),

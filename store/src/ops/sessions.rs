@@ -1,7 +1,7 @@
 //! Sessions. A session is inserted with its first run and is never open without an open run.
 
 use diesel::prelude::*;
-use windlass_core::{Id, SessionId, SessionResult, Trigger, WorkflowId};
+use windlass_core::{SessionId, SessionResult, Trigger, WorkflowId};
 
 use super::Tx;
 use super::dialect::RunQueryDsl;
@@ -30,7 +30,7 @@ pub(super) fn fresh(
     n_begun: i32,
 ) -> SessionRow {
     SessionRow {
-        id: Db(SessionId::mint(tx.now)),
+        id: Db(tx.mint()),
         workflow_id: workflow,
         kind: "workflow".to_owned(),
         trigger: Db(trigger),

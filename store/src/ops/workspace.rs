@@ -1,7 +1,7 @@
 //! Workspaces.
 
 use diesel::prelude::*;
-use windlass_core::{Id, WorkspaceId};
+use windlass_core::WorkspaceId;
 
 use super::dialect::RunQueryDsl;
 use super::{Operation, Tx};
@@ -19,11 +19,7 @@ impl Operation for EnsureWorkspace {
     type Output = WorkspaceId;
 
     async fn run(self, tx: &Tx<'_>) -> Result<WorkspaceId> {
-        let row = WorkspaceRow {
-            id: Db(WorkspaceId::mint(tx.now)),
-            name: self.name,
-            created_at: At(tx.now),
-        };
+        let row = WorkspaceRow { id: Db(tx.mint()), name: self.name, created_at: At(tx.now) };
         diesel::insert_into(workspaces::table)
             .values(&row)
             .on_conflict(workspaces::name)

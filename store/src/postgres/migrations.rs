@@ -12,7 +12,7 @@ use super::connect::connect;
 use super::{failure, pooler_check};
 use crate::error::{Result, StoreError};
 use crate::schema::instance;
-use crate::schema_check;
+use crate::schema_check::{self, KnownMigration};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../migrations/postgres");
 
@@ -69,9 +69,13 @@ async fn applied(conn: &mut AsyncPgConnection) -> Result<Vec<String>> {
     Ok(applied.into_iter().map(|migration| migration.version).collect())
 }
 
-fn known() -> Result<Vec<String>> {
+fn known() -> Result<Vec<KnownMigration>> {
     let migrations: Vec<Box<dyn Migration<Pg>>> = MIGRATIONS.migrations().map_err(refused)?;
-    Ok(migrations.iter().map(|migration| migration.name().version().to_string()).collect())
+    let known = |migration: &Box<dyn Migration<Pg>>| KnownMigration {
+        version: migration.name().version().to_string(),
+        name: migration.name().to_string(),
+    };
+    Ok(migrations.iter().map(known).collect())
 }
 
 /// Runs the pending migrations; returns their names.
@@ -89,12 +93,26 @@ pub(super) async fn run_pending(address: &Address) -> Result<Vec<String>> {
     ran.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
 
-/// Reverts every migration.
-pub(super) async fn revert_all(address: &Address) -> Result<()> {
-    let mut harness = harness(connect_and_lock(address).await?, address).await?;
+/// Lists all migrations, applied and pending.
+pub(super) async fn list(address: &Address) -> Result<Vec<schema_check::Migration>> {
+    let applied = applied(&mut connect(address).await?).await;
+    let applied = applied.map_err(|error| failure::classify(error, address.shown()))?;
+    Ok(schema_check::list(known()?, &applied))
+}
+
+/// Reverts the newest migration; returns its version, or none if the database has no migration.
+pub(super) async fn revert(address: &Address) -> Result<Option<String>> {
+    let mut conn = connect_and_lock(address).await?;
+    let counted = count_pending(&mut conn).await;
+    counted.map_err(|error| failure::classify(error, address.shown()))?;
+    let applied = applied(&mut conn).await;
+    if applied.map_err(|error| failure::classify(error, address.shown()))?.is_empty() {
+        return Ok(None);
+    }
+    let mut harness = harness(conn, address).await?;
     let reverted = tokio::task::spawn_blocking(move || {
-        harness.revert_all_migrations(MIGRATIONS).map_err(refused)?;
-        Ok(())
+        let reverted = harness.revert_last_migration(MIGRATIONS).map_err(refused)?;
+        Ok(Some(reverted.to_string()))
     });
     reverted.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }

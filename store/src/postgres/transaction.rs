@@ -10,7 +10,7 @@ use diesel_async::pooled_connection::deadpool::Object;
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use futures::future::{join, try_join};
 use scopeguard::ScopeGuard;
-use windlass_core::{Clock, Policy, Timestamp};
+use windlass_core::{Clock, IdSource, Policy, Timestamp};
 
 use super::ops::{Staged, Tx};
 use super::query::RunQueryDsl;
@@ -70,8 +70,8 @@ impl Transaction {
     }
 
     /// The transaction as its operation sees it.
-    pub(super) fn tx<'tx>(&'tx self, policy: &'tx Policy) -> Tx<'tx> {
-        Tx { conn: &self.conn, now: self.now, policy, wakes: AtomicBool::new(false) }
+    pub(super) fn tx<'tx>(&'tx self, policy: &'tx Policy, ids: Option<&'tx IdSource>) -> Tx<'tx> {
+        Tx { conn: &self.conn, now: self.now, ids, policy, wakes: AtomicBool::new(false) }
     }
 
     /// Commits it; `wakes` notifies the workers.

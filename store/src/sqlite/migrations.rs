@@ -8,7 +8,7 @@ use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::error::{Result, StoreError};
-use crate::schema_check;
+use crate::schema_check::{self, KnownMigration};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../migrations/sqlite");
 
@@ -39,17 +39,33 @@ pub(super) fn run_pending(conn: &mut SqliteConnection) -> Result<Vec<String>> {
     })
 }
 
-/// Reverts every migration.
-pub(super) fn revert_all(conn: &mut SqliteConnection) -> Result<()> {
-    // Tables that refer to each other are dropped one by one.
-    conn.batch_execute("PRAGMA foreign_keys = OFF")?;
-    conn.revert_all_migrations(MIGRATIONS).map_err(refused)?;
-    Ok(())
+/// Lists all migrations, applied and pending.
+pub(super) fn list(conn: &mut SqliteConnection) -> Result<Vec<schema_check::Migration>> {
+    Ok(schema_check::list(known()?, &applied(conn)?))
 }
 
-fn known() -> Result<Vec<String>> {
+/// Reverts the newest migration; returns its version, or none if the database has no migration.
+pub(super) fn revert(conn: &mut SqliteConnection) -> Result<Option<String>> {
+    // Tables that refer to each other are dropped one by one. SQLite ignores this pragma within a transaction.
+    conn.batch_execute("PRAGMA foreign_keys = OFF")?;
+    conn.exclusive_transaction(|conn| {
+        let applied = applied(conn)?;
+        schema_check::count_pending(&known()?, &applied)?;
+        if applied.is_empty() {
+            return Ok(None);
+        }
+        let reverted = conn.revert_last_migration(MIGRATIONS).map_err(refused)?;
+        Ok(Some(reverted.to_string()))
+    })
+}
+
+fn known() -> Result<Vec<KnownMigration>> {
     let migrations: Vec<Box<dyn Migration<Sqlite>>> = MIGRATIONS.migrations().map_err(refused)?;
-    Ok(migrations.iter().map(|migration| migration.name().version().to_string()).collect())
+    let known = |migration: &Box<dyn Migration<Sqlite>>| KnownMigration {
+        version: migration.name().version().to_string(),
+        name: migration.name().to_string(),
+    };
+    Ok(migrations.iter().map(known).collect())
 }
 
 fn applied(conn: &mut SqliteConnection) -> Result<Vec<String>> {

@@ -14,7 +14,7 @@ use diesel::sqlite::Sqlite;
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl as AsyncRunQueryDsl};
 use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 use windlass_core::Policy;
-use windlass_store::{PostgresStore, StoreError};
+use windlass_store::{Migration, MigrationStatus, PostgresStore, SqliteStore, StoreError};
 use windlass_store_conformance::{PostgresSchema, connect_sqlite};
 
 fn folder(database: &str) -> std::path::PathBuf {
@@ -31,15 +31,52 @@ async fn a_postgres_schema_goes_up_down_and_up_again() {
     let url = schema.url();
 
     let first = PostgresStore::migrate(&url).await.unwrap();
-    PostgresStore::revert(&url).await.unwrap();
+    let listed = PostgresStore::migrations(&url).await.unwrap();
+    revert_all_postgres(&url).await;
     let left = postgres_facts(&url).await;
+    let pending = PostgresStore::migrations(&url).await.unwrap();
     let again = PostgresStore::migrate(&url).await.unwrap();
     let at_last = PostgresStore::migrate(&url).await.unwrap();
 
     assert!(!first.is_empty());
     assert_eq!(left, BTreeSet::new());
+    assert_eq!(with_status(&listed, MigrationStatus::Applied), first);
+    assert_eq!(with_status(&pending, MigrationStatus::Pending), first);
     assert_eq!(again, first);
     assert_eq!(at_last, Vec::<String>::new());
+}
+
+async fn revert_all_postgres(url: &str) {
+    while PostgresStore::revert(url).await.unwrap().is_some() {}
+}
+
+/// The versions of the migrations, all of which must have this status.
+fn with_status(migrations: &[Migration], status: MigrationStatus) -> Vec<String> {
+    assert!(migrations.iter().all(|migration| migration.status == status), "{migrations:?}");
+    migrations.iter().map(|migration| migration.version.clone()).collect()
+}
+
+#[tokio::test]
+async fn the_migrations_of_an_sqlite_file_are_listed_and_reverted_one_by_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("windlass.db").display());
+
+    let missing = SqliteStore::migrations(&url).await.unwrap_err();
+    let ran = SqliteStore::migrate(&url).await.unwrap();
+    let applied = SqliteStore::migrations(&url).await.unwrap();
+    let mut reverted = Vec::new();
+    while let Some(version) = SqliteStore::revert(&url).await.unwrap() {
+        reverted.insert(0, version);
+    }
+    let pending = SqliteStore::migrations(&url).await.unwrap();
+    let again = SqliteStore::migrate(&url).await.unwrap();
+
+    assert!(matches!(missing, StoreError::NotFound { what: "database", .. }), "{missing}");
+    assert_eq!(with_status(&applied, MigrationStatus::Applied), ran);
+    assert!(applied.iter().any(|it| it.name.ends_with("_create_engine")), "{applied:?}");
+    assert_eq!(reverted, ran);
+    assert_eq!(with_status(&pending, MigrationStatus::Pending), ran);
+    assert_eq!(again, ran);
 }
 
 #[test]
@@ -117,7 +154,7 @@ async fn a_schema_is_not_changed_under_those_who_work_on_it() {
     let during = PostgresStore::revert(&url).await.unwrap_err();
     let left = postgres_facts(&url).await;
     drop(worker);
-    PostgresStore::revert(&url).await.unwrap();
+    revert_all_postgres(&url).await;
 
     assert_eq!(nothing_to_do, Vec::<String>::new());
     assert!(matches!(during, StoreError::NotNow { .. }), "{during}");
