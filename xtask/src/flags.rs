@@ -81,5 +81,24 @@ xflags::xflags! {
 
         /// Starts a throwaway PostgreSQL, prints its URL and keeps it until Ctrl-C.
         cmd db {}
+
+        /// Shows, applies or reverts the migrations of a database.
+        cmd migrate {
+            /// `status` lists all migrations, `run` applies the pending ones, `revert` reverts the newest with its data, `redo`
+            /// reverts and applies it again.
+            required action: String
+            /// The database: `sqlite:PATH` or `postgres://…`. Default: `WINDLASS_DATABASE`, or else
+            /// `sqlite:.windlass/windlass.db` in the current folder, as for `windlass` itself.
+            optional --database url: String
+        }
+
+        /// Makes migrations.
+        cmd migration {
+            /// Writes a new migration for SQLite and PostgreSQL, each with a way back.
+            cmd new {
+                /// What it does, in lower case: `add_priority`.
+                required name: String
+            }
+        }
     }
 }

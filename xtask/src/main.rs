@@ -10,7 +10,9 @@ mod bench;
 mod cargo;
 mod chaos;
 mod check;
+mod database;
 mod flags;
+mod migration;
 mod postgres;
 mod soak;
 mod steps;
@@ -25,7 +27,7 @@ use std::process::{Command, ExitCode};
 use anyhow::Context;
 use xshell::Shell;
 
-use crate::flags::{Xtask, XtaskCmd};
+use crate::flags::{MigrationCmd, Xtask, XtaskCmd};
 use crate::postgres::Postgres;
 
 fn main() -> ExitCode {
@@ -47,27 +49,34 @@ fn run() -> anyhow::Result<()> {
         XtaskCmd::Chaos(chaos) => chaos::run(&shell_in_repository()?, &chaos),
         XtaskCmd::Bench(bench) => bench::run(&shell_in_repository()?, &bench),
         XtaskCmd::Tidy(_) => tidy::run(&shell_in_repository()?),
-        XtaskCmd::Db(_) => run_database(),
+        XtaskCmd::Db(_) => keep_postgres(),
+        XtaskCmd::Migrate(migrate) => database::migrate(&migrate),
+        XtaskCmd::Migration(migration) => match migration.subcommand {
+            MigrationCmd::New(new) => migration::create(&shell_in_repository()?, &new.name),
+        },
     }
+}
+
+/// `cargo run` of one of our programs, in the folder of the caller. The arguments of the program follow.
+fn cargo_run(options: &[&str]) -> Command {
+    let mut command = Command::new("cargo");
+    cargo::cargo_env().for_each(|name| {
+        command.env_remove(name);
+    });
+    command.arg("run").args(options).arg("--manifest-path");
+    command.arg(repository().join("Cargo.toml")).arg("--");
+    command
 }
 
 /// Becomes `windlass demo`, in the folder of whoever calls, so that the demo's own folder appears there.
 fn run_demo(arguments: &[OsString]) -> anyhow::Result<()> {
-    let mut cargo_run = Command::new("cargo");
-    cargo::cargo_env().for_each(|name| {
-        cargo_run.env_remove(name);
-    });
-    let error = cargo_run
-        .args(["run", "--release", "--package", "windlass-worker", "--bin", "windlass"])
-        .arg("--manifest-path")
-        .arg(repository().join("Cargo.toml"))
-        .args(["--", "demo"])
-        .args(arguments)
-        .exec();
+    let mut cargo_run =
+        cargo_run(&["--release", "--package", "windlass-worker", "--bin", "windlass"]);
+    let error = cargo_run.arg("demo").args(arguments).exec();
     Err(error).context("could not start `cargo`")
 }
 
-fn run_database() -> anyhow::Result<()> {
+fn keep_postgres() -> anyhow::Result<()> {
     let postgres = Postgres::start(&shell_in_repository()?)?;
     println!("{}", postgres.url());
     println!("Stop it with Ctrl-C.");

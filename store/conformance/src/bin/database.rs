@@ -1,0 +1,71 @@
+//! The databases of developers: `cargo xtask migrate` runs this program.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool prints")]
+
+use std::process::ExitCode;
+
+use windlass_store::{Location, MigrationStatus};
+
+const USAGE: &str = "usage: database URL status|run|revert|redo";
+
+type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match run(&arguments).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                eprintln!("  because: {error}");
+                cause = error.source();
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: &[&str]) -> Result<()> {
+    match *arguments {
+        [url, "status"] => status(&url.into()).await,
+        [url, "run"] => migrate(&url.into()).await,
+        [url, "revert"] => revert(&url.into()).await,
+        [url, "redo"] => {
+            revert(&url.into()).await?;
+            migrate(&url.into()).await
+        }
+        _ => Err(USAGE.into()),
+    }
+}
+
+async fn status(at: &Location) -> Result<()> {
+    for migration in windlass_store::migrations(at.clone()).await? {
+        let status = match migration.status {
+            MigrationStatus::Applied => "applied",
+            MigrationStatus::Pending => "pending",
+            MigrationStatus::Unknown => "unknown",
+        };
+        println!("{status}  {}", migration.name);
+    }
+    Ok(())
+}
+
+async fn migrate(at: &Location) -> Result<()> {
+    let applied = windlass_store::migrate(at.clone()).await?;
+    if applied.is_empty() {
+        println!("nothing to apply: `{at}` has all migrations");
+    }
+    applied.iter().for_each(|version| println!("applied {version} to `{at}`"));
+    Ok(())
+}
+
+async fn revert(at: &Location) -> Result<()> {
+    match windlass_store::revert(at.clone()).await? {
+        Some(version) => println!("reverted {version} in `{at}`"),
+        None => println!("nothing to revert: `{at}` has no migrations"),
+    }
+    Ok(())
+}
