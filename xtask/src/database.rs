@@ -1,4 +1,4 @@
-//! `cargo xtask migrate`: this program stays small, so another one that links the store does it.
+//! `cargo xtask migrate` and `cargo xtask fixtures`: this program stays small, so another one that links the store does it.
 
 use anyhow::{Context, ensure};
 
@@ -15,6 +15,11 @@ pub(crate) fn migrate(flags: &flags::Migrate) -> anyhow::Result<()> {
     run(&migrate_arguments(flags, database_of_environment())?)
 }
 
+/// Fills a database with fixtures.
+pub(crate) fn fill(flags: &flags::Fixtures) -> anyhow::Result<()> {
+    run(&fixtures_arguments(flags, database_of_environment()))
+}
+
 fn migrate_arguments(
     flags: &flags::Migrate,
     environment: Option<String>,
@@ -23,6 +28,12 @@ fn migrate_arguments(
     let known = ACTIONS.join(", ");
     ensure!(ACTIONS.contains(&action), "there is no `migrate {action}`: write one of {known}");
     Ok(vec![database(flags.database.as_ref(), environment), action.to_owned()])
+}
+
+fn fixtures_arguments(flags: &flags::Fixtures, environment: Option<String>) -> Vec<String> {
+    let size = flags.size.as_deref().unwrap_or("small").to_owned();
+    let url = database(flags.database.as_ref(), environment);
+    [url, "fixtures".to_owned(), size].into_iter().chain(flags.now.clone()).collect()
 }
 
 fn database(named: Option<&String>, environment: Option<String>) -> String {
@@ -73,5 +84,20 @@ mod tests {
         let error = migrate_with(&["migrate", "drop"], None).unwrap_err();
 
         assert!(error.to_string().contains("`migrate drop`: write one of status, run"), "{error}");
+    }
+
+    #[test]
+    fn fixtures_are_small_unless_a_size_is_named() {
+        let arguments = |words: &[&str]| {
+            let XtaskCmd::Fixtures(flags) = parse(words) else { panic!("not `fixtures`") };
+            fixtures_arguments(&flags, None)
+        };
+        let now = "2026-03-02T09:00:00Z";
+
+        assert_eq!(arguments(&["fixtures"]), [DEFAULT, "fixtures", "small"]);
+        assert_eq!(
+            arguments(&["fixtures", "--size", "large", "--now", now]),
+            [DEFAULT, "fixtures", "large", now]
+        );
     }
 }

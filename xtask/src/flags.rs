@@ -100,5 +100,16 @@ xflags::xflags! {
                 required name: String
             }
         }
+
+        /// Fills an empty database with workflows in every state, a history, workers and notifications.
+        cmd fixtures {
+            /// The database: as for `migrate`.
+            optional --database url: String
+            /// `small`: some hundred runs; `large`: 100,000 runs. Default: small.
+            optional --size size: String
+            /// The instant at which the instance stands, for example 2026-03-02T09:00:00Z. The same instant and size make the same
+            /// database, ids included. Default: the present.
+            optional --now instant: String
+        }
     }
 }

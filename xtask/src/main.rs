@@ -54,6 +54,7 @@ fn run() -> anyhow::Result<()> {
         XtaskCmd::Migration(migration) => match migration.subcommand {
             MigrationCmd::New(new) => migration::create(&shell_in_repository()?, &new.name),
         },
+        XtaskCmd::Fixtures(fixtures) => database::fill(&fixtures),
     }
 }
 

@@ -36,6 +36,7 @@ mod contract;
 pub mod controls;
 pub mod effect_limits;
 pub mod failing;
+pub mod fixtures;
 pub mod idempotency;
 pub mod identifying;
 mod isolation;

@@ -1,12 +1,15 @@
-//! The databases of developers: `cargo xtask migrate` runs this program.
+//! The databases of developers: `cargo xtask migrate` and `cargo xtask fixtures` run this program.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool prints")]
 
 use std::process::ExitCode;
 
+use windlass_core::Timestamp;
 use windlass_store::{Location, MigrationStatus};
+use windlass_store_conformance::fixtures::{self, Size};
 
-const USAGE: &str = "usage: database URL status|run|revert|redo";
+const USAGE: &str =
+    "usage: database URL status|run|revert|redo\n       database URL fixtures small|large INSTANT";
 
 type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 
@@ -36,6 +39,10 @@ async fn run(arguments: &[&str]) -> Result<()> {
         [url, "redo"] => {
             revert(&url.into()).await?;
             migrate(&url.into()).await
+        }
+        [url, "fixtures", size, now] => {
+            let now = Timestamp::parse(now).ok_or_else(|| format!("`{now}` is no instant"))?;
+            fill(&url.into(), size.parse()?, now).await
         }
         _ => Err(USAGE.into()),
     }
@@ -67,5 +74,25 @@ async fn revert(at: &Location) -> Result<()> {
         Some(version) => println!("reverted {version} in `{at}`"),
         None => println!("nothing to revert: `{at}` has no migrations"),
     }
+    Ok(())
+}
+
+/// Migrates the database, which must be empty, and fills it.
+async fn fill(at: &Location, size: Size, now: Timestamp) -> Result<()> {
+    windlass_store::migrate(at.clone()).await?;
+    let store = windlass_store::open(at.clone(), windlass_store::Options::default()).await?;
+    if !store.workspaces().await?.is_empty() {
+        return Err(format!(
+            "`{at}` is not empty: name another database, or `redo` its migrations"
+        )
+        .into());
+    }
+    drop(store);
+    let filled = fixtures::fill(at.clone(), size, now).await?;
+    for workspace in filled.store.workspaces().await? {
+        let workflows = filled.store.workflows(workspace.id).await?;
+        println!("{} workflows in workspace `{}`", workflows.len(), workspace.name);
+    }
+    println!("filled `{at}`");
     Ok(())
 }
