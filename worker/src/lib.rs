@@ -1,4 +1,8 @@
-//! The `windlass` binary: its configuration and its command line.
+//! The program `windlass`: its configuration and its command line.
+//!
+//! `main` reads the command line with [`Invocation::parse`], initialises V8 and calls [`run`]. What follows is the guide for people
+//! who use the program.
+#![doc = include_str!("../README.md")]
 
 mod cli;
 mod commands;
