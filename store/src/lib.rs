@@ -1,8 +1,8 @@
-//! What is remembered: one store, on SQLite and on PostgreSQL.
+//! Stores everything that Windlass keeps, on SQLite or on PostgreSQL.
 //!
-//! A [`Store`] has one trait for each subject: [`WorkflowStore`], [`RunStore`], [`LedgerStore`] and so on. Each method is one
-//! transaction, named by intent, which happened wholly or not at all. A writing method locks the workflow, reads, asks
-//! `windlass-core`, and writes what the core answers. A reading method sees one snapshot.
+//! [`Store`] is the interface. It consists of one trait for each subject: [`WorkflowStore`], [`RunStore`], [`LedgerStore`] and so
+//! on. Each method is one transaction, which happens completely or not at all. A method that writes locks the workflow, reads, asks
+//! `windlass-core`, and writes the answer. A method that reads sees one snapshot.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -17,20 +17,21 @@
 //! # }
 //! ```
 //!
-//! # What it promises
-//! - What a method has returned survives a crash of the machine.
-//! - A worker that lost its run changes nothing any more: every write names the claim's fencing number.
-//! - After each change it is decided what the workflow does next; nothing has to be put right afterwards.
-//! - Both databases mean the same. The contract is a list of tests, the crate `windlass-store-conformance`, that all pass.
+//! `README.md` of this crate is the guide for operators: databases, connections, upgrades, moving and retention.
 //!
-//! # What it does not do
-//! It runs nothing, keeps no time of its own and decides no transition. Its interface has no type of the libraries below it.
+//! # Guarantees
+//! - Everything that a method has written survives a crash of the machine once the method has returned.
+//! - A worker that lost a run can no longer change it: every write shows the fencing number of the claim.
+//! - Each change also decides what the workflow does next, in the same transaction. A crash needs no repair.
+//! - Both databases behave the same. The tests of the crate `windlass-store-conformance` are the contract; both pass all of them.
 //!
-//! # How it is made
-//! The text of the operations (`ops`) and of the reads (`reads`) is written once, over a connection and a `RunQueryDsl`, and
-//! compiled twice: with `diesel-async` for PostgreSQL, and for SQLite with Diesel's blocking calls behind futures that are ready
-//! at once. What differs is in each backend's `dialect`: locks. SQLite has one writer, a thread that commits all waiting
-//! transactions together, and a few readers beside it.
+//! # What it never does
+//! It runs nothing, has no timer and decides no transition. Its interface has no type of the libraries below it.
+//!
+//! # How it works
+//! The operations (`ops`) and the reads (`reads`) are written once and compiled twice: with `diesel-async` for PostgreSQL, and with
+//! Diesel's blocking calls for SQLite. Each backend's module `dialect` has what differs. SQLite has one writer thread, which commits
+//! all waiting transactions together, and a few readers.
 
 #![expect(
     clippy::duplicate_mod,
