@@ -90,7 +90,7 @@ async fn fill(at: &Location, size: Size, now: Timestamp) -> Result<()> {
     drop(store);
     let filled = fixtures::fill(at.clone(), size, now).await?;
     for workspace in filled.store.workspaces().await? {
-        let workflows = filled.store.workflows(workspace.id).await?;
+        let workflows = filled.store.all_workflows(workspace.id).await?;
         println!("{} workflows in workspace `{}`", workflows.len(), workspace.name);
     }
     println!("filled `{at}`");
