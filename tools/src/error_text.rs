@@ -1,4 +1,4 @@
-//! Errors as text.
+//! Errors of requests as text.
 
 use std::error::Error;
 
