@@ -13,6 +13,7 @@
 mod counter;
 mod deployment;
 mod lost;
+mod request;
 mod shop;
 mod tools;
 

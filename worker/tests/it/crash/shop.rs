@@ -1,10 +1,12 @@
 //! An outside world that obeys, and often does not say so.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
+
+use crate::crash::request::Request;
 
 /// What becomes of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -185,29 +187,6 @@ impl Inside {
 
 fn answered(status: &str) -> String {
     format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
-}
-
-struct Request {
-    path: String,
-    key: String,
-}
-
-impl Request {
-    /// None where it breaks off.
-    fn read(stream: &TcpStream) -> Option<Self> {
-        let mut reader = BufReader::new(stream);
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            if reader.read_line(&mut head).ok()? == 0 {
-                return None;
-            }
-        }
-        let field = |name: &str| head.lines().find_map(|line| line.strip_prefix(name));
-        let n_bytes = field("content-length: ").map_or(0, |it| it.trim().parse().unwrap());
-        reader.read_exact(&mut vec![0; n_bytes]).ok()?;
-        let path = head.split(' ').nth(1)?.to_owned();
-        Some(Self { path, key: field("idempotency-key: ").unwrap_or_default().trim().to_owned() })
-    }
 }
 
 /// Numbers that only the seed decides (`SplitMix64`).
