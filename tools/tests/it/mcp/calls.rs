@@ -5,7 +5,7 @@ use std::time::Duration;
 use windlass_core::{FailureClass, LookupResult, Sent};
 use windlass_scheduler::ToolError;
 
-use super::{FIND, Place, THINGS};
+use super::{FIND, Fixture, THINGS};
 use crate::world::KEY;
 
 fn known(error: &ToolError) -> (FailureClass, Sent) {
@@ -15,168 +15,170 @@ fn known(error: &ToolError) -> (FailureClass, Sent) {
 
 #[tokio::test]
 async fn an_answer_is_its_structure_or_its_text() {
-    let place = Place::things().await;
+    let fixture = Fixture::things().await;
 
-    let added = place.add("lamp", "").await.unwrap();
-    let found = place.world.ok("Things.findThings", json!({"name": "lamp"})).await;
+    let added = fixture.add("lamp", "").await.unwrap();
+    let found = fixture.world.ok("Things.findThings", json!({"name": "lamp"})).await;
 
     let text = format!("added lamp as {KEY}");
     assert_eq!(added, json!({"content": [{"type": "text", "text": text}], "text": text}));
     assert_eq!(found, json!({"things": [{"name": "lamp"}]}));
-    place.stop().await;
+    fixture.stop().await;
 }
 
 #[tokio::test]
 async fn a_lost_answer_is_found_by_looking() {
-    let place = Place::things().await;
+    let fixture = Fixture::things().await;
 
-    let lost = place.add("lamp", "die").await.unwrap_err();
+    let lost = fixture.add("lamp", "die").await.unwrap_err();
 
     assert_eq!(known(&lost), (FailureClass::Network, Sent::Maybe));
     let input = json!({"name": "lamp"});
-    let found = place.world.reconcile_as_read("Things.addThing", input).await;
+    let found = fixture.world.reconcile_as_read("Things.addThing", input).await;
     assert_eq!(found, LookupResult::Applied(json!({"things": [{"name": "lamp"}]})));
-    place.stop().await;
+    fixture.stop().await;
 }
 
 #[tokio::test]
 async fn a_request_that_did_nothing_is_proved_to_have_done_nothing() {
-    let place = Place::things().await;
+    let fixture = Fixture::things().await;
 
-    let lost = place.add("lamp", "die first").await.unwrap_err();
+    let lost = fixture.add("lamp", "die first").await.unwrap_err();
 
     assert_eq!(known(&lost), (FailureClass::Network, Sent::Maybe));
-    let found = place.world.reconcile("Things.addThing", json!({"name": "lamp"})).await;
+    let found = fixture.world.reconcile("Things.addThing", json!({"name": "lamp"})).await;
     assert_eq!(found, LookupResult::Absent { counts_after: Duration::from_secs(1) });
-    place.stop().await;
+    fixture.stop().await;
 }
 
 #[tokio::test]
 async fn only_the_error_that_says_so_is_absence() {
-    let place = Place::things().await;
+    let fixture = Fixture::things().await;
 
-    let missing = place.world.reconcile("Things.addThing", json!({"name": "missing"})).await;
-    let unreadable = place.world.reconcile("Things.addThing", json!({"name": "unreadable"})).await;
+    let missing = fixture.world.reconcile("Things.addThing", json!({"name": "missing"})).await;
+    let unreadable =
+        fixture.world.reconcile("Things.addThing", json!({"name": "unreadable"})).await;
 
     assert_eq!(missing, LookupResult::Absent { counts_after: Duration::from_secs(1) });
     let LookupResult::Unknown(failure) = unreadable else { panic!("{unreadable:?}") };
     assert_eq!(failure.message, "`find_things`: EACCES: cannot look");
-    place.stop().await;
+    fixture.stop().await;
 }
 
 #[tokio::test]
 async fn absence_proves_nothing_where_nobody_says_when() {
     let config = format!("{THINGS}{}", FIND.replace("absence_after_s = 1\n", ""));
-    let place = Place::with(&config).await;
+    let fixture = Fixture::with(&config).await;
 
-    let found = place.world.reconcile("Things.addThing", json!({"name": "lamp"})).await;
+    let found = fixture.world.reconcile("Things.addThing", json!({"name": "lamp"})).await;
 
     assert!(matches!(found, LookupResult::Unknown(_)), "{found:?}");
-    place.stop().await;
+    fixture.stop().await;
 }
 
 #[tokio::test]
 async fn what_is_not_configured_cannot_be_looked_up() {
-    let place = Place::with(THINGS).await;
+    let fixture = Fixture::with(THINGS).await;
 
     let input = json!({"name": "lamp", "request_id": "1"});
-    assert!(!place.world.can_reconcile("Things.addThing", &input));
-    let found = place.world.reconcile("Things.addThing", input).await;
+    assert!(!fixture.world.can_reconcile("Things.addThing", &input));
+    let found = fixture.world.reconcile("Things.addThing", input).await;
 
     assert!(matches!(found, LookupResult::Unknown(_)), "{found:?}");
-    place.stop().await;
+    fixture.stop().await;
 }
 
 #[tokio::test]
 async fn an_error_in_an_answer_leaves_a_change_in_doubt() {
-    let place = Place::things().await;
+    let fixture = Fixture::things().await;
 
-    let error = place.add("lamp", "refuse").await.unwrap_err();
+    let error = fixture.add("lamp", "refuse").await.unwrap_err();
 
     assert_eq!(known(&error), (FailureClass::Logic, Sent::Maybe));
     assert_eq!(error.failure.message, "`add_thing`: no room for lamp");
-    place.stop().await;
+    fixture.stop().await;
 }
 
 #[tokio::test]
 async fn an_error_of_a_tool_that_refuses_first_is_definite() {
     let config = format!("{THINGS}{FIND}").replace("key_arg", "errors = \"refused\"\nkey_arg");
-    let place = Place::with(&config).await;
+    let fixture = Fixture::with(&config).await;
 
-    let error = place.add("lamp", "refuse").await.unwrap_err();
+    let error = fixture.add("lamp", "refuse").await.unwrap_err();
 
     assert_eq!(known(&error), (FailureClass::Logic, Sent::No));
-    place.stop().await;
+    fixture.stop().await;
 }
 
 #[tokio::test]
 async fn an_error_of_a_look_is_a_failure_and_no_doubt() {
-    let place = Place::things().await;
+    let fixture = Fixture::things().await;
 
     let input = json!({"name": "unreadable"});
-    let error = place.world.call("Things.findThings", input).await.unwrap_err();
+    let error = fixture.world.call("Things.findThings", input).await.unwrap_err();
 
     assert_eq!(known(&error), (FailureClass::Logic, Sent::No));
-    place.stop().await;
+    fixture.stop().await;
 }
 
 #[tokio::test]
 async fn a_refused_request_did_nothing_but_a_broken_server_may_have() {
-    let place = Place::things().await;
+    let fixture = Fixture::things().await;
 
-    let invalid = place.add("lamp", "invalid").await.unwrap_err();
-    let broken = place.add("lamp", "broken").await.unwrap_err();
+    let invalid = fixture.add("lamp", "invalid").await.unwrap_err();
+    let broken = fixture.add("lamp", "broken").await.unwrap_err();
 
     assert_eq!(known(&invalid), (FailureClass::Logic, Sent::No));
     assert_eq!(known(&broken), (FailureClass::Internal, Sent::Maybe));
-    place.stop().await;
+    fixture.stop().await;
 }
 
 #[tokio::test]
 async fn a_server_that_checks_what_it_answers_may_have_acted_before_it_refuses() {
-    let place = Place::things().await;
+    let fixture = Fixture::things().await;
 
-    let invalid = place.world.call("Things.promised", json!({"how": "invalid"})).await.unwrap_err();
-    let unstructured = place.world.call("Things.promised", json!({})).await.unwrap_err();
+    let invalid =
+        fixture.world.call("Things.promised", json!({"how": "invalid"})).await.unwrap_err();
+    let unstructured = fixture.world.call("Things.promised", json!({})).await.unwrap_err();
 
     assert_eq!(known(&invalid), (FailureClass::Logic, Sent::Maybe));
     assert_eq!(known(&unstructured), (FailureClass::Internal, Sent::Yes));
-    place.stop().await;
+    fixture.stop().await;
 }
 
 #[tokio::test]
 async fn a_silent_server_is_not_waited_for_beyond_its_time() {
     let config = THINGS.to_owned() + "timeout_ms = 1500\n" + FIND;
-    let place = Place::with(&config).await;
+    let fixture = Fixture::with(&config).await;
 
-    let lost = place.add("lamp", "lose").await.unwrap_err();
-    let never = place.world.call("Things.never", json!({})).await.unwrap_err();
+    let lost = fixture.add("lamp", "lose").await.unwrap_err();
+    let never = fixture.world.call("Things.never", json!({})).await.unwrap_err();
 
     assert_eq!(known(&lost), (FailureClass::Network, Sent::Maybe));
     assert_eq!(known(&never), (FailureClass::Network, Sent::No));
-    assert_eq!(place.world.text("things"), "lamp\n");
-    place.stop().await;
+    assert_eq!(fixture.world.text("things"), "lamp\n");
+    fixture.stop().await;
 }
 
 #[tokio::test]
 async fn an_answer_that_is_too_large_harms_no_other() {
     let config = THINGS.to_owned() + "timeout_ms = 2500\n" + FIND;
-    let place = Place::with(&config).await;
+    let fixture = Fixture::with(&config).await;
 
-    let large = place.world.call("Things.large", json!({})).await.unwrap_err();
+    let large = fixture.world.call("Things.large", json!({})).await.unwrap_err();
 
     assert!(large.failure.message.contains("above 10 MiB"), "{large}");
-    place.add("lamp", "").await.unwrap();
-    assert_eq!(Place::pids(&place.stop().await).len(), 1);
+    fixture.add("lamp", "").await.unwrap();
+    assert_eq!(Fixture::pids(&fixture.stop().await).len(), 1);
 }
 
 #[tokio::test]
 async fn calls_share_a_connection_and_wait_for_none_but_their_own_answer() {
-    let place = Place::things().await;
+    let fixture = Fixture::things().await;
 
-    let meet = |name: &str| place.world.ok("Things.meet", json!({"name": name}));
+    let meet = |name: &str| fixture.world.ok("Things.meet", json!({"name": name}));
     let (one, other) = tokio::join!(meet("one"), meet("other"));
 
     assert_eq!((&one["text"], &other["text"]), (&json!("one"), &json!("other")));
-    assert_eq!(Place::pids(&place.stop().await).len(), 1);
+    assert_eq!(Fixture::pids(&fixture.stop().await).len(), 1);
 }

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use windlass_core::{FailureClass, Sent};
 use windlass_tools::mcp::ConnectorError;
 
-use super::{Place, connectors};
+use super::{Fixture, connectors};
 use crate::world::World;
 
 /// What the server does with requests, and what it was asked.
@@ -104,26 +104,26 @@ async fn answer(
 #[tokio::test]
 async fn a_call_over_http_is_made_once_with_the_configured_headers() {
     let remote = Remote::start().await;
-    let place = Place::with(&remote.config()).await;
+    let fixture = Fixture::with(&remote.config()).await;
 
-    let answer = place.world.ok("Remote.doIt", json!({})).await;
+    let answer = fixture.world.ok("Remote.doIt", json!({})).await;
 
     assert_eq!(answer["text"], "done");
     remote.behave(|it| {
         assert_eq!((it.authorization.as_deref(), it.n_calls), (Some("Bearer t"), 1));
     });
-    place.stop().await;
+    fixture.stop().await;
 }
 
 #[tokio::test]
 async fn the_status_of_an_answer_says_who_must_act_and_whether_it_happened() {
     let remote = Remote::start().await;
-    let place = Place::with(&remote.config()).await;
+    let fixture = Fixture::with(&remote.config()).await;
     let mut told = String::new();
 
     for code in [307, 400, 401, 403, 404, 429, 500, 503] {
         remote.behave(|it| it.status_of_calls = Some(StatusCode::from_u16(code).unwrap()));
-        let error = place.world.call("Remote.doIt", json!({})).await.unwrap_err();
+        let error = fixture.world.call("Remote.doIt", json!({})).await.unwrap_err();
         told.push_str(&format!("{code}: {}, sent: {}\n", error.failure.class, error.sent));
     }
 
@@ -138,7 +138,7 @@ async fn the_status_of_an_answer_says_who_must_act_and_whether_it_happened() {
         503: network, sent: maybe
     "#]]
     .assert_eq(&told);
-    place.stop().await;
+    fixture.stop().await;
 }
 
 #[tokio::test]
@@ -158,27 +158,27 @@ async fn a_server_that_wants_credentials_says_so_at_the_start() {
 #[tokio::test]
 async fn a_forgotten_session_is_begun_anew_by_the_next_call() {
     let remote = Remote::start().await;
-    let place = Place::with(&remote.config()).await;
+    let fixture = Fixture::with(&remote.config()).await;
 
     remote.behave(|it| it.session += 1);
-    let error = place.world.call("Remote.doIt", json!({})).await.unwrap_err();
-    let answer = place.world.call("Remote.doIt", json!({})).await;
+    let error = fixture.world.call("Remote.doIt", json!({})).await.unwrap_err();
+    let answer = fixture.world.call("Remote.doIt", json!({})).await;
 
     assert_eq!((error.failure.class, error.sent), (FailureClass::Network, Sent::No));
     assert_eq!(answer.unwrap()["text"], "done");
     remote.behave(|it| assert_eq!(it.n_calls, 1));
-    place.stop().await;
+    fixture.stop().await;
 }
 
 #[tokio::test]
 async fn an_answer_that_was_cut_off_leaves_a_doubt() {
     let remote = Remote::start().await;
-    let place = Place::with(&remote.config()).await;
+    let fixture = Fixture::with(&remote.config()).await;
 
     remote.behave(|it| it.cuts_calls = true);
-    let error = place.world.call("Remote.doIt", json!({})).await.unwrap_err();
+    let error = fixture.world.call("Remote.doIt", json!({})).await.unwrap_err();
 
     assert_eq!((error.failure.class, error.sent), (FailureClass::Network, Sent::Maybe));
     remote.behave(|it| assert_eq!(it.n_calls, 1));
-    place.stop().await;
+    fixture.stop().await;
 }

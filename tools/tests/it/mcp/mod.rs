@@ -1,9 +1,9 @@
 //! Connectors against servers that misbehave on purpose.
 
+mod bindings;
 mod calls;
 mod http;
 mod lists;
-mod offers;
 mod processes;
 
 use std::path::Path;
@@ -32,13 +32,13 @@ absence_after_s = 1
 absent_error = "ENOENT"
 "#;
 
-/// A folder with a server, and the tools that it gives.
-pub(super) struct Place {
+/// A folder with a server, connected, and the tools that it offers.
+pub(super) struct Fixture {
     pub(super) world: World,
     connectors: Connectors,
 }
 
-impl Place {
+impl Fixture {
     /// Connected to the server of things.
     pub(super) async fn things() -> Self {
         Self::with(&format!("{THINGS}{FIND}")).await

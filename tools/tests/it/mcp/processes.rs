@@ -4,40 +4,40 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::{Value, json};
 
-use super::{FIND, Place, THINGS, eventually, is_alive};
+use super::{FIND, Fixture, THINGS, eventually, is_alive};
 use crate::world::World;
 
 #[tokio::test]
 async fn a_server_that_died_is_started_again_at_the_next_call() {
-    let place = Place::things().await;
+    let fixture = Fixture::things().await;
 
-    place.add("lamp", "die").await.unwrap_err();
-    let added = place.add("chair", "").await;
+    fixture.add("lamp", "die").await.unwrap_err();
+    let added = fixture.add("chair", "").await;
 
     assert!(added.is_ok(), "{added:?}");
-    assert_eq!(Place::pids(&place.stop().await).len(), 2);
+    assert_eq!(Fixture::pids(&fixture.stop().await).len(), 2);
 }
 
 #[tokio::test]
 async fn a_server_that_was_killed_while_nobody_called_is_started_again() {
-    let place = Place::things().await;
-    let pid = Place::pids(&place.world)[0];
+    let fixture = Fixture::things().await;
+    let pid = Fixture::pids(&fixture.world)[0];
 
     let process = rustix::process::Pid::from_raw(pid).unwrap();
     rustix::process::kill_process(process, rustix::process::Signal::KILL).unwrap();
     eventually(|| !is_alive(pid)).await;
 
-    place.world.ok("Things.findThings", json!({"name": "lamp"})).await;
-    place.stop().await;
+    fixture.world.ok("Things.findThings", json!({"name": "lamp"})).await;
+    fixture.stop().await;
 }
 
 #[tokio::test]
 async fn no_server_outlives_a_stop() {
-    let place = Place::things().await;
-    let pids = Place::pids(&place.world);
+    let fixture = Fixture::things().await;
+    let pids = Fixture::pids(&fixture.world);
     assert!(is_alive(pids[0]));
 
-    place.stop().await;
+    fixture.stop().await;
 
     assert!(!is_alive(pids[0]));
 }
@@ -58,11 +58,11 @@ async fn a_server_that_does_not_listen_is_killed_with_what_it_started() {
         require("./server.js");
         "#,
     );
-    let place = Place::again(world, &THINGS.replace("server.js", "deaf.js")).await.unwrap();
-    let pids = Place::pids(&place.world);
+    let fixture = Fixture::again(world, &THINGS.replace("server.js", "deaf.js")).await.unwrap();
+    let pids = Fixture::pids(&fixture.world);
     assert_eq!(pids.len(), 2);
 
-    place.stop().await;
+    fixture.stop().await;
 
     // The child of a process that was killed is not there for us to wait for.
     eventually(|| !pids.iter().any(|pid| is_alive(*pid))).await;
@@ -77,9 +77,9 @@ async fn a_server_is_given_nothing_of_the_surroundings_but_the_way() {
     world.put("inbox/tools.json", include_str!("tools.json"));
     let token = world.put("token", "a-long-secret");
     std::fs::set_permissions(token, std::fs::Permissions::from_mode(0o600)).unwrap();
-    let place = Place::again(world, &config).await.unwrap();
+    let fixture = Fixture::again(world, &config).await.unwrap();
 
-    let answer = place.world.ok("Things.lookAround", json!({})).await;
+    let answer = fixture.world.ok("Things.lookAround", json!({})).await;
 
     let seen: Value = serde_json::from_str(answer["text"].as_str().unwrap()).unwrap();
     let mut names: Vec<_> = seen["env"].as_object().unwrap().keys().map(String::as_str).collect();
@@ -87,5 +87,5 @@ async fn a_server_is_given_nothing_of_the_surroundings_but_the_way() {
     assert_eq!(names, ["HOME", "PATH", "TOKEN"]);
     assert_eq!(seen["env"]["TOKEN"], "Bearer a-long-secret");
     assert!(seen["cwd"].as_str().unwrap().ends_with("/inbox"), "{seen}");
-    place.stop().await;
+    fixture.stop().await;
 }

@@ -3,40 +3,40 @@
 use expect_test::expect;
 use windlass_core::{FailureClass, Operation};
 
-use super::{Place, THINGS};
+use super::{Fixture, THINGS};
 use crate::world::World;
 
-fn operation(place: &Place, method: &str) -> Operation {
-    place.world.registry.find("Things", method).unwrap().operation(&serde_json::Value::Null)
+fn operation(fixture: &Fixture, method: &str) -> Operation {
+    fixture.world.registry.find("Things", method).unwrap().operation(&serde_json::Value::Null)
 }
 
 #[tokio::test]
-async fn whoever_does_not_say_that_it_reads_changes_something() {
-    let place = Place::things().await;
+async fn a_tool_without_a_hint_counts_as_a_mutation() {
+    let fixture = Fixture::things().await;
 
-    assert_eq!(operation(&place, "findThings"), Operation::Read);
-    assert_eq!(operation(&place, "addThing"), Operation::Mutation);
-    assert_eq!(operation(&place, "lookAround"), Operation::Mutation);
-    place.stop().await;
+    assert_eq!(operation(&fixture, "findThings"), Operation::Read);
+    assert_eq!(operation(&fixture, "addThing"), Operation::Mutation);
+    assert_eq!(operation(&fixture, "lookAround"), Operation::Mutation);
+    fixture.stop().await;
 }
 
 #[tokio::test]
 async fn the_configuration_knows_better_than_the_server() {
     let effects = "[things.tools.look-around]\neffect = \"read\"\n\
                    [things.tools.find_things]\neffect = \"mutation\"\n";
-    let place = Place::with(&format!("{THINGS}{effects}")).await;
+    let fixture = Fixture::with(&format!("{THINGS}{effects}")).await;
 
-    assert_eq!(operation(&place, "lookAround"), Operation::Read);
-    assert_eq!(operation(&place, "findThings"), Operation::Mutation);
-    place.stop().await;
+    assert_eq!(operation(&fixture, "lookAround"), Operation::Read);
+    assert_eq!(operation(&fixture, "findThings"), Operation::Mutation);
+    fixture.stop().await;
 }
 
 #[tokio::test]
 async fn scripts_are_held_to_closed_schemas_without_the_key() {
-    let place = Place::things().await;
+    let fixture = Fixture::things().await;
 
     let spec = |method| {
-        let spec = place.world.registry.find("Things", method).unwrap().spec();
+        let spec = fixture.world.registry.find("Things", method).unwrap().spec();
         format!("{}\n{}\n{}\n", spec.docs, spec.input, spec.output)
     };
 
@@ -53,19 +53,19 @@ async fn scripts_are_held_to_closed_schemas_without_the_key() {
         {"type":"object","properties":{"name":{"type":"string"}},"required":["name"],"additionalProperties":false}
         {"type":"object","properties":{"things":{"type":"array","items":{"type":"object","properties":{"name":{"type":"string"}}}}},"required":["things"]}
     "#]].assert_eq(&[spec("addThing"), spec("findThings")].join("\n"));
-    place.stop().await;
+    fixture.stop().await;
 }
 
 #[tokio::test]
 async fn a_property_that_the_server_does_not_name_is_refused() {
-    let place = Place::things().await;
+    let fixture = Fixture::things().await;
 
     let input = serde_json::json!({"name": "a", "nmae": "b"});
-    let failure = place.world.refusal("Things.findThings", input).await;
+    let failure = fixture.world.refusal("Things.findThings", input).await;
 
     assert_eq!(failure.class, FailureClass::Logic);
     assert!(failure.message.contains("`nmae` is unknown"), "{failure}");
-    place.stop().await;
+    fixture.stop().await;
 }
 
 #[tokio::test]
@@ -74,7 +74,7 @@ async fn what_cannot_be_offered_is_said_with_both_names() {
     let world = World::new();
     world.put("server.js", include_str!("server.js"));
     world.put("tools.json", serde_json::json!([tool("get_it"), tool("get-it")]).to_string());
-    let error = Place::again(world, THINGS).await.err().unwrap();
+    let error = Fixture::again(world, THINGS).await.err().unwrap();
     let mut errors = vec![error.to_string()];
 
     for config in [
@@ -89,7 +89,7 @@ async fn what_cannot_be_offered_is_said_with_both_names() {
             "{THINGS}[things.tools.add_thing]\nreconcile = {{ tool = \"find\", found = {{ path = \"$\" }} }}\n"
         ),
     ] {
-        errors.push(Place::try_with(&config).await.err().unwrap().to_string());
+        errors.push(Fixture::try_with(&config).await.err().unwrap().to_string());
     }
 
     expect![[r#"
@@ -106,18 +106,18 @@ async fn what_cannot_be_offered_is_said_with_both_names() {
 async fn a_tool_that_scripts_could_not_call_keeps_no_other_from_them() {
     let world = World::new();
     world.put("server.js", include_str!("server.js"));
-    let tools = Place::tools(|tools| {
+    let tools = Fixture::tools(|tools| {
         tools.push(serde_json::json!({"name": "2nd", "inputSchema": {"type": "object"}}));
         tools.push(serde_json::json!({"name": "vague", "inputSchema": {}}));
         tools.push(serde_json::json!({"name": "odd", "inputSchema": {"type": "object", "properties": {"a": {"type": "nonsense"}}}}));
     });
     world.put("tools.json", tools.to_string());
 
-    let place = Place::again(world, THINGS).await.unwrap();
+    let fixture = Fixture::again(world, THINGS).await.unwrap();
 
-    assert!(place.world.registry.find("Things", "addThing").is_some());
+    assert!(fixture.world.registry.find("Things", "addThing").is_some());
     for method in ["2nd", "vague", "odd"] {
-        assert!(place.world.registry.find("Things", method).is_none(), "{method}");
+        assert!(fixture.world.registry.find("Things", method).is_none(), "{method}");
     }
-    place.stop().await;
+    fixture.stop().await;
 }
