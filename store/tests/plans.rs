@@ -272,11 +272,9 @@ async fn plan_of_postgres(client: &tokio_postgres::Client, statement: &str) -> V
     client.batch_execute(&format!("PREPARE one AS {statement}")).await.unwrap();
     let plan = client.simple_query(&format!("EXPLAIN EXECUTE one{execute}")).await.unwrap();
     client.batch_execute("DEALLOCATE one").await.unwrap();
-    let step = |line| match line {
-        tokio_postgres::SimpleQueryMessage::Row(row) => {
-            Some(row.get(0).unwrap_or_default().trim().to_owned())
-        }
-        _ => None,
+    let step = |line| {
+        let tokio_postgres::SimpleQueryMessage::Row(row) = line else { return None };
+        Some(row.get(0).unwrap_or_default().trim().to_owned())
     };
     plan.into_iter().filter_map(step).collect()
 }
