@@ -157,8 +157,11 @@ impl Publication {
         for (topic, messages) in by_topic(events) {
             let id = topics.id(&topic)?;
             let mut is_changed = false;
-            for message in messages {
-                is_changed |= publication.add(tx, locked, topics, id, message);
+            for Message { message_id, payload, causes } in messages {
+                let key = (id, message_id);
+                let existing = topics.existing.get(&key);
+                let new_row = |payload| event(tx, locked, key, payload);
+                is_changed |= publication.add(existing, new_row, payload, causes);
             }
             if is_changed {
                 publication.changed.push(topic);
@@ -167,17 +170,15 @@ impl Publication {
         Ok(publication)
     }
 
-    /// Adds an event; returns whether it is new or changed.
+    /// Adds an event, which may exist already; returns whether it is new or changed.
     fn add(
         &mut self,
-        tx: &Tx<'_>,
-        locked: &LockedRun,
-        topics: &Topics,
-        topic: Db<TopicId>,
-        Message { message_id, payload, causes }: Message,
+        existing: Option<&ExistingEvent>,
+        new_row: impl FnOnce(Value) -> EventRow,
+        payload: Value,
+        causes: BTreeSet<InputId>,
     ) -> bool {
-        let key = (topic, message_id);
-        let (event, is_changed) = match topics.existing.get(&key) {
+        let (event, is_changed) = match existing {
             Some(existing) if !existing.status.0.accepts_new_payload() => return false,
             Some(existing) => {
                 let is_changed = existing.payload.0 != payload;
@@ -185,7 +186,7 @@ impl Publication {
                 (existing.id, is_changed)
             }
             None => {
-                let row = event(tx, locked, key, payload);
+                let row = new_row(payload);
                 let id = row.id;
                 self.fresh.push(row);
                 (id, true)
