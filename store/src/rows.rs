@@ -1,4 +1,4 @@
-//! Rows as they are stored, checked by the compiler against both databases, and the stored form of values.
+//! The rows of all tables, which the compiler checks against both databases, and the stored form of values.
 
 mod values;
 
@@ -20,7 +20,7 @@ use crate::schema::{
     workflow_keys, workflows, workspaces,
 };
 
-/// Declares row structs that are read and inserted whole, column for column, on both databases.
+/// Declares row structs, which are read and inserted whole.
 macro_rules! rows {
     ($( $(#[$meta:meta])* $table:ident: $name:ident { $( $(#[$of_field:meta])* $field:ident: $type:ty, )+ } )+) => { $(
         $(#[$meta])*
@@ -42,7 +42,7 @@ rows! {
         created_at: At,
     }
 
-    /// A workflow and its controls. All of it that changes is written at once, and only while its row is locked.
+    /// A workflow. All its columns that change are written together, and only while its row is locked.
     #[derive(AsChangeset)]
     #[diesel(treat_none_as_null = true)]
     workflows: WorkflowRow {
@@ -74,7 +74,7 @@ rows! {
         updated_at: At,
     }
 
-    /// How much of what has a key in common runs.
+    /// A limit on the runs with a key, and its usage.
     #[derive(AsChangeset)]
     #[diesel(treat_none_as_null = true)]
     limits: LimitRow {
@@ -87,13 +87,13 @@ rows! {
         taken: i32,
     }
 
-    /// What a workflow has in common with others.
+    /// A limit key of a workflow's runs.
     workflow_keys: WorkflowKeyRow {
         workflow_id: Db<WorkflowId>,
         key: String,
     }
 
-    /// A worker, as it last said itself.
+    /// A worker, as of its last heartbeat.
     #[derive(AsChangeset)]
     #[diesel(treat_none_as_null = true)]
     workers: WorkerRow {
@@ -134,7 +134,7 @@ rows! {
         created_at: At,
     }
 
-    /// Which consumer looks at which topic.
+    /// A consumer's subscription to a topic.
     subscriptions: SubscriptionRow {
         workflow_id: Db<WorkflowId>,
         consumer: String,
@@ -157,7 +157,7 @@ rows! {
         ended_at: Option<At>,
     }
 
-    /// A handler run. What it begins with is inserted beside the rest: a query of where it comes from, mostly.
+    /// A handler run. Its `input_state` is inserted separately, mostly by a subquery.
     handler_runs: RunRow {
         id: Db<RunId>,
         workspace_id: Db<WorkspaceId>,
@@ -264,7 +264,7 @@ rows! {
         updated_at: At,
     }
 
-    /// What is kept of a handler between its runs.
+    /// The state of a handler between its runs.
     handler_state: HandlerRow {
         workflow_id: Db<WorkflowId>,
         kind: Db<HandlerKind>,
@@ -326,7 +326,7 @@ pub(crate) struct SessionHead {
     pub(crate) result: Option<Db<SessionResult>>,
 }
 
-/// A run without what its script made: all that the next step depends on, and nothing that may be large.
+/// The columns of a run that decide its next step.
 #[derive(Debug, Clone, PartialEq, HasQuery)]
 #[diesel(table_name = handler_runs, check_for_backend(Pg, Sqlite))]
 pub(crate) struct RunHead {

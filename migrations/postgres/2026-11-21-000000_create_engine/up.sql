@@ -1,8 +1,8 @@
--- Instants are microseconds since the epoch, UTC. Ids are UUIDv7 behind a prefix. Payloads are JSON text.
--- The twin of this file for SQLite has the same tables, columns, constraints and indexes; it says with a CHECK what a domain says.
+-- Times are microseconds since the epoch, UTC. Ids are UUIDv7 with a prefix. Payloads are JSON text.
+-- The same file for SQLite has the same tables, columns, constraints and indexes, with a CHECK instead of a domain.
 
--- What a column may say. A statement looks at a domain only where it sets such a column, and at each CHECK of a table whenever it
--- touches a row of it: those of a run took as long as the rest of its insertion.
+-- The values of columns. A statement checks a domain only if it sets such a column, but every CHECK of a table whenever it writes a
+-- row: those of a run took as long as the rest of its insertion.
 CREATE DOMAIN workflow_status AS TEXT CHECK (VALUE IN ('draft', 'ready', 'active', 'paused', 'archived'));
 CREATE DOMAIN session_kind AS TEXT CHECK (VALUE IN ('workflow', 'plan', 'stage'));
 CREATE DOMAIN session_trigger AS TEXT CHECK (VALUE IN ('schedule', 'manual', 'event', 'retry'));
@@ -25,12 +25,12 @@ CREATE DOMAIN log_level AS TEXT CHECK (VALUE IN ('log', 'warn', 'error'));
 CREATE DOMAIN notification_kind AS TEXT CHECK (VALUE IN
     ('error', 'script_failed', 'mutation_in_doubt', 'event_parked', 'script_message'));
 
--- This database itself: one row.
+-- One row about this database.
 CREATE TABLE instance (
     id TEXT NOT NULL PRIMARY KEY CHECK (id = 'windlass'),
-    -- When old records were last looked for: of many workers one does it.
+    -- When a worker last began to prune old records.
     pruned_at BIGINT NOT NULL,
-    -- Where everything was carried to, without a password. From then on nothing here runs.
+    -- Where the instance was moved to, without a password. From then on nothing runs here.
     moved_to TEXT
 );
 INSERT INTO instance (id, pruned_at) VALUES ('windlass', 0);
@@ -47,18 +47,18 @@ CREATE TABLE workflows (
     -- Compared byte by byte, as SQLite does.
     name TEXT COLLATE "C" NOT NULL,
     title TEXT NOT NULL,
-    -- What a person wants; the system never changes it.
+    -- Set by people only; the engine never changes it.
     status workflow_status NOT NULL,
-    -- What the system waits for a person about.
+    -- Why the workflow waits for a person.
     error TEXT,
     error_class TEXT,
     -- Whether the script has to be repaired first.
     maintenance BOOLEAN NOT NULL DEFAULT FALSE,
     -- The run that set the error or the maintenance.
     stopped_by_run_id TEXT,
-    -- The run that must go forward before anything else happens.
+    -- The stopped run that must be retried before any other run.
     pending_retry_run_id TEXT,
-    -- Which workers may take its runs; any where it is not set. And how its runs stand to others: higher is sooner.
+    -- The label of workers that may claim its runs, if not any, and the priority of its runs: higher is sooner.
     label TEXT,
     priority INTEGER NOT NULL DEFAULT 0,
     active_script_id TEXT,
@@ -66,11 +66,11 @@ CREATE TABLE workflows (
     backoff_until BIGINT,
     -- How many of its runs in a row were lost with their workers.
     lost_runs INTEGER NOT NULL DEFAULT 0,
-    -- What it did outside within the hour that began then.
+    -- Its mutations in the hour that began at this time.
     window_started_at BIGINT,
     window_mutations INTEGER NOT NULL DEFAULT 0,
     window_doubts INTEGER NOT NULL DEFAULT 0,
-    -- When the workflow has to be looked at next; none while it has an open run or nothing to do.
+    -- When the workflow is due next; NULL while it has an open run or nothing to do.
     due_at BIGINT,
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
@@ -83,12 +83,12 @@ CREATE INDEX workflows_due ON workflows (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX workflows_stopped_by ON workflows (stopped_by_run_id) WHERE stopped_by_run_id IS NOT NULL;
 CREATE INDEX workflows_pending_retry ON workflows (pending_retry_run_id) WHERE pending_retry_run_id IS NOT NULL;
 
--- How much runs at a time, or begins in a while, of what has a key in common.
+-- Limits on runs with the same key: how many may run at once, or start in a time window.
 CREATE TABLE limits (
     workspace_id TEXT NOT NULL REFERENCES workspaces (id),
     key TEXT NOT NULL,
     at_once INTEGER,
-    -- So many runs in a window of so many microseconds, and how much of that is used.
+    -- The most runs that start in a window of so many microseconds, and how many have started in the current one.
     rate INTEGER,
     rate_window BIGINT,
     window_started_at BIGINT,
@@ -98,7 +98,7 @@ CREATE TABLE limits (
     CHECK (at_once IS NOT NULL OR rate IS NOT NULL)
 );
 
--- What the runs of a workflow's active script have in common with others.
+-- The limit keys of the runs of a workflow's active script.
 CREATE TABLE workflow_keys (
     workflow_id TEXT NOT NULL REFERENCES workflows (id),
     key TEXT NOT NULL,
@@ -106,17 +106,17 @@ CREATE TABLE workflow_keys (
 );
 CREATE INDEX workflow_keys_key ON workflow_keys (key);
 
--- The processes that work, as they last said themselves. Who has stopped is not in it.
+-- The running workers, as of their last heartbeat. A worker that stops deletes its row.
 CREATE TABLE workers (
     id TEXT NOT NULL PRIMARY KEY,
-    -- The only workspace that it works for; none for all of them.
+    -- The workspace that it works for; NULL for all.
     workspace_id TEXT REFERENCES workspaces (id),
     host TEXT NOT NULL,
     pid BIGINT NOT NULL,
     version TEXT NOT NULL,
     labels TEXT NOT NULL,
     slots INTEGER NOT NULL,
-    -- Runs under way, and what it has ended since it started.
+    -- Its active runs, and the runs that it has ended since it started.
     running INTEGER NOT NULL,
     done BIGINT NOT NULL,
     failed BIGINT NOT NULL,
@@ -134,7 +134,7 @@ CREATE TABLE scripts (
     source TEXT NOT NULL,
     digest TEXT NOT NULL,
     manifest TEXT NOT NULL,
-    -- What it may call: a list of tools.
+    -- The tools that it may call.
     granted TEXT NOT NULL,
     comment TEXT NOT NULL,
     created_at BIGINT NOT NULL,
@@ -150,7 +150,7 @@ CREATE TABLE topics (
     UNIQUE (id, workflow_id)
 );
 
--- Which consumer of the active script looks at which topic.
+-- The subscriptions of the active script's consumers.
 CREATE TABLE subscriptions (
     workflow_id TEXT NOT NULL REFERENCES workflows (id),
     consumer TEXT NOT NULL,
@@ -189,7 +189,7 @@ CREATE TABLE handler_runs (
     phase run_phase NOT NULL,
     status run_status NOT NULL,
     retry_of TEXT REFERENCES handler_runs (id) DEFERRABLE INITIALLY DEFERRED,
-    -- The ledger row of this run, or of the run that it continues.
+    -- The mutation of this run, or of the run that it retries.
     mutation_id TEXT,
     mutation_outcome mutation_outcome,
     prepare_result TEXT,
@@ -202,11 +202,11 @@ CREATE TABLE handler_runs (
     claimed_by TEXT,
     lease_expires_at BIGINT,
     fence BIGINT NOT NULL DEFAULT 0,
-    -- Its workflow's label and priority when it was enqueued, and its place in the queue: an instant, earlier by its priority.
+    -- Its workflow's label and priority when it was enqueued, and its rank in the queue: a time, earlier for a higher priority.
     label TEXT,
     priority INTEGER NOT NULL DEFAULT 0,
     rank BIGINT NOT NULL,
-    -- Whether others may wait for it to end, because of a limit.
+    -- Whether it counts against a limit, so that other runs may wait for its end.
     limited BOOLEAN NOT NULL DEFAULT FALSE,
     created_at BIGINT NOT NULL,
     started_at BIGINT,
@@ -220,14 +220,14 @@ CREATE TABLE handler_runs (
 );
 -- A workflow has at most one open run.
 CREATE UNIQUE INDEX handler_runs_open ON handler_runs (workflow_id) WHERE status IN ('queued', 'active');
--- A stopped run is continued by one run at the most.
+-- A stopped run is retried at most once.
 CREATE UNIQUE INDEX handler_runs_retry ON handler_runs (retry_of) WHERE retry_of IS NOT NULL;
 CREATE INDEX handler_runs_queue ON handler_runs (workspace_id, rank, id) WHERE status = 'queued';
 CREATE INDEX handler_runs_lease ON handler_runs (lease_expires_at) WHERE status = 'active';
 CREATE INDEX handler_runs_workflow ON handler_runs (workflow_id, created_at, id);
 CREATE INDEX handler_runs_session ON handler_runs (session_id);
 CREATE INDEX handler_runs_mutation ON handler_runs (mutation_id) WHERE mutation_id IS NOT NULL;
--- Old runs without an effect; those with one go with it.
+-- For pruning runs without a mutation; the others are pruned with their mutation.
 CREATE INDEX handler_runs_ended ON handler_runs (ended_at, id) WHERE mutation_id IS NULL AND ended_at IS NOT NULL;
 
 CREATE TABLE inputs (
@@ -237,9 +237,9 @@ CREATE TABLE inputs (
     type TEXT NOT NULL,
     external_id TEXT NOT NULL,
     title TEXT NOT NULL,
-    -- None where that run is no longer kept.
+    -- NULL if that run was pruned.
     created_by_run_id TEXT REFERENCES handler_runs (id),
-    -- What became of its events that are no longer kept.
+    -- The status of its pruned events.
     past_status past_status,
     created_at BIGINT NOT NULL,
     UNIQUE (workflow_id, source, type, external_id)
@@ -248,7 +248,7 @@ CREATE INDEX inputs_workflow ON inputs (workflow_id, created_at, id);
 CREATE INDEX inputs_created ON inputs (created_at, id);
 CREATE INDEX inputs_run ON inputs (created_by_run_id) WHERE created_by_run_id IS NOT NULL;
 
--- What inputs that are no longer kept were called.
+-- The keys of pruned inputs.
 CREATE TABLE past_inputs (
     workflow_id TEXT NOT NULL REFERENCES workflows (id),
     external_id TEXT NOT NULL,
@@ -269,7 +269,7 @@ CREATE TABLE events (
     reserved_by_run_id TEXT REFERENCES handler_runs (id),
     created_by_run_id TEXT NOT NULL REFERENCES handler_runs (id),
     attempt_number INTEGER NOT NULL DEFAULT 1 CHECK (attempt_number >= 1),
-    -- How often a run that had it was lost or failed by itself, and how the last one did.
+    -- How often its run was lost or failed, and the error of the last one.
     blamed INTEGER NOT NULL DEFAULT 0,
     blamed_for TEXT,
     created_at BIGINT NOT NULL,
@@ -286,7 +286,7 @@ CREATE INDEX events_workflow ON events (workflow_id, created_at, id);
 CREATE INDEX events_publisher ON events (created_by_run_id);
 CREATE INDEX events_over ON events (updated_at, id) WHERE status IN ('consumed', 'skipped');
 
--- What events that are no longer kept were called, so that they are not published again as new ones.
+-- The message ids of pruned events, so that they do not count as new when they are published again.
 CREATE TABLE past_events (
     topic_id TEXT NOT NULL REFERENCES topics (id),
     message_id TEXT NOT NULL,
@@ -295,7 +295,7 @@ CREATE TABLE past_events (
 );
 CREATE INDEX past_events_pruned ON past_events (pruned_at);
 
--- Consumed and skipped are final.
+-- Consumed and skipped events are final.
 CREATE FUNCTION events_are_final() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'a consumed or skipped event is final' USING ERRCODE = 'check_violation';
@@ -304,7 +304,7 @@ CREATE TRIGGER events_final BEFORE UPDATE OF status ON events
 FOR EACH ROW WHEN (OLD.status IN ('consumed', 'skipped') AND NEW.status <> OLD.status)
 EXECUTE FUNCTION events_are_final();
 
--- What is removed leaves its name, and nothing that is open is removed.
+-- A deleted event or input leaves its key, and no open event is deleted.
 CREATE FUNCTION events_kept_for_good() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NOT EXISTS (SELECT 1 FROM past_events p WHERE p.topic_id = OLD.topic_id AND p.message_id = OLD.message_id)
@@ -324,7 +324,7 @@ BEGIN
 END $$;
 CREATE TRIGGER inputs_kept BEFORE DELETE ON inputs FOR EACH ROW EXECUTE FUNCTION inputs_kept_for_good();
 
--- Which inputs caused an event, and which caused a run (kept when its events move on to a retry).
+-- The inputs that caused an event, and those that caused a run, which it keeps when its events move to a retry.
 CREATE TABLE event_inputs (
     event_id TEXT NOT NULL REFERENCES events (id),
     input_id TEXT NOT NULL REFERENCES inputs (id),
@@ -343,32 +343,32 @@ CREATE TABLE mutations (
     id TEXT NOT NULL PRIMARY KEY,
     workflow_id TEXT NOT NULL REFERENCES workflows (id),
     handler_run_id TEXT NOT NULL UNIQUE REFERENCES handler_runs (id),
-    -- The same for the same question: consumer, tool, input and events.
+    -- The same for the same operation: consumer, tool, parameters and events.
     operation_id TEXT NOT NULL,
-    -- The events that it is for: a list. While one of them is open, the same question may be asked again.
+    -- The list of events that it is for. While one of them is open, the same operation may be attempted again.
     event_ids TEXT NOT NULL,
     tool_namespace TEXT NOT NULL,
     tool_method TEXT NOT NULL,
     params TEXT NOT NULL,
     params_digest TEXT NOT NULL,
-    -- Where the effect would be seen, for a person.
+    -- Where a person can see the effect.
     target TEXT NOT NULL,
     idempotency_key TEXT NOT NULL,
     status mutation_status NOT NULL,
     result TEXT,
     error TEXT,
     error_class TEXT,
-    -- Whether the tool can look the effect up.
+    -- Whether the tool can look it up.
     reconcilable BOOLEAN NOT NULL,
     reconcile_attempts INTEGER NOT NULL DEFAULT 0,
     last_reconcile_at BIGINT,
     next_reconcile_at BIGINT,
-    -- Until when an attempt to look it up may be under way.
+    -- Until when a lookup may be running.
     looked_up_until BIGINT,
     resolved_by mutation_resolver,
     resolved_at BIGINT,
     ui_title TEXT NOT NULL,
-    -- What a worker reported after it had lost the run.
+    -- What a worker reported after it had lost its claim.
     late_evidence TEXT,
     cost BIGINT NOT NULL DEFAULT 0,
     created_at BIGINT NOT NULL,
@@ -378,14 +378,14 @@ CREATE TABLE mutations (
     CHECK ((resolved_by IS NULL) = (resolved_at IS NULL))
 );
 CREATE INDEX mutations_workflow ON mutations (workflow_id, created_at, id);
--- One question has at most one effect.
+-- An operation is applied at most once.
 CREATE UNIQUE INDEX mutations_applied ON mutations (operation_id) WHERE status = 'applied';
 CREATE INDEX mutations_operation ON mutations (operation_id);
 CREATE INDEX mutations_unsettled ON mutations (workflow_id) WHERE status NOT IN ('applied', 'failed', 'would_send');
 CREATE INDEX mutations_settled ON mutations (updated_at, id) WHERE status IN ('applied', 'failed', 'would_send');
 CREATE INDEX mutations_lookup ON mutations (next_reconcile_at) WHERE status = 'needs_reconcile';
 
--- Applied and failed are final.
+-- Settled mutations are final.
 CREATE FUNCTION mutations_are_final() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'a settled mutation is final' USING ERRCODE = 'check_violation';
@@ -407,7 +407,7 @@ CREATE TABLE handler_state (
     workflow_id TEXT NOT NULL REFERENCES workflows (id),
     kind stateful_kind NOT NULL,
     name TEXT NOT NULL,
-    -- Whether the active script has this handler; its state outlives a version that has not.
+    -- Whether the active script declares this handler. The state is kept if it does not.
     declared BOOLEAN NOT NULL,
     state TEXT,
     has_work BOOLEAN NOT NULL DEFAULT FALSE,
@@ -436,7 +436,7 @@ CREATE TABLE notifications (
     workflow_id TEXT NOT NULL REFERENCES workflows (id),
     kind notification_kind NOT NULL,
     run_id TEXT REFERENCES handler_runs (id),
-    -- For a script's message: the mutation that sent it, so that it is entered once.
+    -- For a script's message: the mutation that sent it, so that it is added once.
     mutation_id TEXT REFERENCES mutations (id),
     title TEXT NOT NULL,
     body TEXT NOT NULL,
@@ -465,7 +465,7 @@ CREATE INDEX journal_workflow ON journal (workflow_id, created_at, id);
 CREATE INDEX journal_created ON journal (created_at, id);
 CREATE INDEX journal_subject ON journal (subject, created_at, id);
 
--- PostgreSQL wants a table to exist before another refers to it.
+-- In PostgreSQL a table must exist before another one refers to it.
 ALTER TABLE workflows ADD FOREIGN KEY (stopped_by_run_id) REFERENCES handler_runs (id) DEFERRABLE INITIALLY DEFERRED;
 ALTER TABLE workflows ADD FOREIGN KEY (pending_retry_run_id) REFERENCES handler_runs (id) DEFERRABLE INITIALLY DEFERRED;
 ALTER TABLE workflows ADD FOREIGN KEY (active_script_id) REFERENCES scripts (id) DEFERRABLE INITIALLY DEFERRED;

@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_url_comes_before_the_environment() {
+    fn the_url_overrides_the_environment() {
         let environment = PostgresEnvironment::read(|name| {
             Some(match name {
                 "PGHOST" => "elsewhere".to_owned(),
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_line_that_fits_has_the_password() {
+    fn the_password_is_that_of_the_first_matching_line() {
         let passwords = Passwords(
             "# a comment:*:*:*:no\nh:5432:d:ann:one\nh:*:*:ann:t\\:w\\\\o:x\n*:*:*:ben:three\nh:1:short\n"
                 .to_owned(),

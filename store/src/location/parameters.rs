@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_url_or_knows_too_much_is_refused() {
+    fn an_invalid_url_or_an_unknown_parameter_is_refused() {
         for (url, reason) in [
             ("postgres://ann:a@b@h/d", "%40"),
             ("postgres://ann:100%@h/d", "%25"),

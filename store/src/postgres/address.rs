@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn no_way_of_writing_a_password_shows_it() {
+    fn a_password_is_never_shown_however_it_is_written() {
         for url in [
             "postgres://ann:s3cret@h/d",
             "postgres://ann:a@s3cret@h/d",
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_url_says_is_taken_over() {
+    fn the_parameters_of_the_url_are_used() {
         let url = "postgres://ann:pw@h/d?application_name=x&options=-c%20a%3Db&connect_timeout=3\
                    &target_session_attrs=primary&channel_binding=require&keepalives=0&tcp_user_timeout=1500";
         let address = parse(url).unwrap();
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_only_reads_is_not_asked_for() {
+    fn a_read_only_server_is_refused() {
         for attributes in ["read-only", "standby", "prefer-standby"] {
             let reason = reason(&format!("postgres://h/d?target_session_attrs={attributes}"));
 
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_means_nothing_is_named_by_its_keyword() {
+    fn an_invalid_value_is_reported_by_its_keyword() {
         for (url, keyword) in [
             ("postgres://h:a/d", "`port`"),
             ("postgres://h:70000/d", "`port`"),

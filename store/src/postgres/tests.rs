@@ -60,7 +60,7 @@ impl Operation for LockBoth {
 }
 
 #[tokio::test]
-async fn of_two_transactions_that_block_each_other_both_happen() {
+async fn two_transactions_that_deadlock_both_succeed() {
     let Some(schema) = PostgresSchema::migrated().await.unwrap() else { return };
     let store = open(&schema).await;
     for name in ["a", "b"] {
@@ -101,7 +101,7 @@ impl Operation for Announce {
 }
 
 #[tokio::test]
-async fn a_commit_wakes_every_process_on_its_schema_and_nobody_else() {
+async fn a_commit_wakes_every_process_of_its_schema_and_no_other() {
     // Two schemas of one database: what is announced reaches every process that listens in it.
     let Some(schema) = PostgresSchema::create().await else { return };
     let Some(elsewhere) = PostgresSchema::create().await else { return };
@@ -139,7 +139,7 @@ async fn terminate(store: &PostgresStore, application: &str) -> usize {
 }
 
 #[tokio::test]
-async fn a_lost_listener_comes_back_and_wakes_because_it_may_have_missed_something() {
+async fn a_lost_listener_reconnects_and_wakes_in_case_it_missed_a_notification() {
     let Some(schema) = PostgresSchema::migrated().await.unwrap() else { return };
     let url =
         format!("{}&application_name=windlass-lost-listener-{}", schema.url(), std::process::id());
@@ -178,7 +178,7 @@ async fn a_lost_connection_is_a_transient_error_and_is_replaced() {
 }
 
 #[tokio::test]
-async fn an_operation_that_only_looks_cannot_write() {
+async fn a_read_cannot_write() {
     let Some(schema) = PostgresSchema::migrated().await.unwrap() else { return };
     let store = open(&schema).await;
 
@@ -188,7 +188,7 @@ async fn an_operation_that_only_looks_cannot_write() {
 }
 
 #[tokio::test]
-async fn instants_come_from_the_clock_that_was_given_or_else_from_the_server() {
+async fn the_time_comes_from_the_given_clock_or_from_the_server() {
     let Some(schema) = PostgresSchema::migrated().await.unwrap() else { return };
     let clock = windlass_core::ManualClock::new(Timestamp::from_micros(5));
     let clock: Arc<dyn Clock> = Arc::new(clock);
@@ -203,7 +203,7 @@ async fn instants_come_from_the_clock_that_was_given_or_else_from_the_server() {
 }
 
 #[tokio::test]
-async fn whoever_cannot_connect_is_told_what_to_look_at() {
+async fn a_failure_to_connect_says_what_to_check() {
     let Some(schema) = PostgresSchema::create().await else { return };
     let reach = async |url: &str| {
         PostgresStore::open(url, Policy::default(), None, 1).await.map(drop).unwrap_err()
@@ -239,7 +239,7 @@ impl Operation for Hang {
 }
 
 #[tokio::test]
-async fn an_operation_that_is_dropped_half_way_leaves_nothing() {
+async fn a_cancelled_operation_writes_nothing() {
     let Some(schema) = PostgresSchema::migrated().await.unwrap() else { return };
     let store = PostgresStore::open(&schema.url(), Policy::default(), None, 1).await.unwrap();
     let inside = Arc::new(Notify::new());
@@ -254,7 +254,7 @@ async fn an_operation_that_is_dropped_half_way_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn an_operation_that_is_dropped_half_way_lets_go_of_its_locks_at_once() {
+async fn a_cancelled_operation_releases_its_locks_at_once() {
     let Some(schema) = PostgresSchema::migrated().await.unwrap() else { return };
     let (dropping, other) = (open(&schema).await, open(&schema).await);
     let inside = Arc::new(Notify::new());
@@ -295,7 +295,7 @@ impl Staged for MakeAtFirst {
 }
 
 #[tokio::test]
-async fn what_an_operation_does_at_first_belongs_to_its_transaction() {
+async fn the_first_statements_of_an_operation_belong_to_its_transaction() {
     let Some(schema) = PostgresSchema::migrated().await.unwrap() else { return };
     let store = PostgresStore::open(&schema.url(), Policy::default(), None, 1).await.unwrap();
 
@@ -335,7 +335,7 @@ impl Operation for MakeAndCount {
 }
 
 #[tokio::test]
-async fn statements_that_are_sent_together_happen_in_their_order() {
+async fn the_statements_of_a_pipeline_run_in_order() {
     let Some(schema) = PostgresSchema::migrated().await.unwrap() else { return };
     let store = PostgresStore::open(&schema.url(), Policy::default(), None, 1).await.unwrap();
     let names: Vec<&'static str> = (0..50).map(|nth| &*format!("w{nth}").leak()).collect();
@@ -379,7 +379,7 @@ impl Operation for DivideBesides {
 }
 
 #[tokio::test]
-async fn of_statements_that_are_sent_together_the_one_that_failed_says_why() {
+async fn a_pipeline_reports_the_error_of_the_statement_that_failed() {
     let Some(schema) = PostgresSchema::migrated().await.unwrap() else { return };
     let store = PostgresStore::open(&schema.url(), Policy::default(), None, 1).await.unwrap();
 
@@ -392,7 +392,7 @@ async fn of_statements_that_are_sent_together_the_one_that_failed_says_why() {
 }
 
 #[tokio::test]
-async fn a_commit_is_on_disk_whatever_the_server_does_otherwise() {
+async fn a_commit_is_on_disk_whatever_the_servers_default_is() {
     let Some(schema) = PostgresSchema::migrated().await.unwrap() else { return };
     let url = format!("{}%20-csynchronous_commit%3Doff", schema.url());
     let store = PostgresStore::open(&url, Policy::default(), None, 1).await.unwrap();

@@ -245,12 +245,12 @@ mod tests {
     }
 
     #[test]
-    fn nothing_said_prefers_encryption_and_checks_nobody() {
+    fn the_default_prefers_encryption_and_checks_no_certificate() {
         assert_eq!(read_pair(None, None), Ok((Mode::Prefer, Roots::Unchecked)));
     }
 
     #[test]
-    fn to_trust_the_system_is_to_check_the_name_too() {
+    fn with_the_systems_authorities_the_name_is_checked_too() {
         assert_eq!(read_pair(None, Some("system")), Ok((Mode::VerifyFull, Roots::System)));
         for weak in ["allow", "prefer", "require", "verify-ca"] {
             let error = read_pair(Some(weak), Some("system")).unwrap_err();
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_can_be_verified_without_an_authority() {
+    fn verification_needs_an_authority() {
         for mode in ["verify-ca", "verify-full"] {
             let error = read_pair(Some(mode), None).unwrap_err();
 
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_without_certificates_is_named_with_the_reason() {
+    fn a_file_without_certificates_is_reported_with_the_reason() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let of = |path: &Path| {
             client_config(Mode::Require, &Roots::File(path.to_owned())).map(drop).unwrap_err()

@@ -13,12 +13,12 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use windlass_core::{Text, Timestamp};
 
-/// A text as both databases can store it: PostgreSQL has no place for the character NUL.
+/// A text that both databases can store: PostgreSQL cannot store the character NUL.
 pub(crate) fn storable(text: String) -> String {
     if text.contains('\0') { text.replace('\0', "\u{FFFD}") } else { text }
 }
 
-/// A value stored by its one spelling.
+/// A value stored as text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, AsExpression, FromSqlRow)]
 #[diesel(sql_type = SqlText)]
 pub(crate) struct Db<T>(pub(crate) T);

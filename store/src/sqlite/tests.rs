@@ -73,7 +73,7 @@ const REFUSED_BY_THE_COMMIT: &str = "PRAGMA defer_foreign_keys = ON; \
     VALUES ('wf', 'nowhere', 'x', 'x', 'draft', 0, 0);";
 
 #[tokio::test]
-async fn one_that_the_commit_refuses_leaves_its_neighbours_alone() {
+async fn a_failed_transaction_does_not_affect_the_others_of_its_group() {
     let folder = migrated().await;
     let store = open(&folder).await;
 
@@ -89,7 +89,7 @@ async fn one_that_the_commit_refuses_leaves_its_neighbours_alone() {
 }
 
 #[tokio::test]
-async fn after_a_refused_commit_the_next_one_is_taken() {
+async fn a_commit_succeeds_after_one_that_failed() {
     let folder = migrated().await;
     let store = open(&folder).await;
 
@@ -102,7 +102,7 @@ async fn after_a_refused_commit_the_next_one_is_taken() {
 }
 
 #[tokio::test]
-async fn a_full_disk_is_called_so_and_ends_with_the_shortage() {
+async fn a_full_disk_is_reported_until_there_is_space_again() {
     let folder = migrated().await;
     let store = open(&folder).await;
     store.write(RunSql("PRAGMA max_page_count = 1".to_owned())).await.unwrap();
@@ -124,7 +124,7 @@ async fn a_full_disk_is_called_so_and_ends_with_the_shortage() {
 }
 
 #[tokio::test]
-async fn another_process_that_keeps_the_lock_is_named_as_the_cause() {
+async fn a_lock_of_another_process_is_reported() {
     let folder = migrated().await;
     let store = open(&folder).await;
     store.write(RunSql("PRAGMA busy_timeout = 20".to_owned())).await.unwrap();
@@ -145,7 +145,7 @@ async fn another_process_that_keeps_the_lock_is_named_as_the_cause() {
 }
 
 #[tokio::test]
-async fn a_database_that_may_not_be_written_says_so() {
+async fn a_read_only_database_is_reported() {
     let folder = migrated().await;
     let store = open(&folder).await;
     store.write(RunSql("PRAGMA query_only = ON".to_owned())).await.unwrap();
@@ -168,7 +168,7 @@ async fn a_reader_cannot_write() {
 }
 
 #[tokio::test]
-async fn a_panic_reaches_who_asked_and_nobody_else() {
+async fn a_panic_reaches_only_the_caller_of_its_operation() {
     let folder = migrated().await;
     let store = Arc::new(open(&folder).await);
     let asking = Arc::clone(&store);
@@ -182,7 +182,7 @@ async fn a_panic_reaches_who_asked_and_nobody_else() {
 }
 
 #[tokio::test]
-async fn what_nobody_waits_for_any_more_happens_all_the_same() {
+async fn an_operation_runs_even_if_its_future_is_dropped() {
     let folder = migrated().await;
     let store = open(&folder).await;
 
@@ -196,7 +196,7 @@ async fn what_nobody_waits_for_any_more_happens_all_the_same() {
 }
 
 #[tokio::test]
-async fn two_processes_hear_of_each_others_work() {
+async fn two_processes_wake_each_other() {
     let folder = migrated().await;
     let (here, there) = (open(&folder).await, open(&folder).await);
     let (mut at_home, mut abroad) = (here.wake_ups(), there.wake_ups());
@@ -216,7 +216,7 @@ async fn heard(wake_ups: &mut WakeUps) {
 }
 
 #[tokio::test]
-async fn a_missing_file_is_not_made_by_opening_it() {
+async fn opening_does_not_create_a_missing_file() {
     let folder = tempfile::tempdir().unwrap();
 
     let error = failure_of_opening(&path(&folder)).await;
@@ -226,7 +226,7 @@ async fn a_missing_file_is_not_made_by_opening_it() {
 }
 
 #[tokio::test]
-async fn to_migrate_makes_the_file_and_its_folders() {
+async fn migrating_creates_the_file_and_its_folders() {
     let folder = tempfile::tempdir().unwrap();
     let deep = folder.path().join("a/b/windlass.db");
     let url = format!("sqlite:{}", deep.display());
@@ -241,7 +241,7 @@ async fn to_migrate_makes_the_file_and_its_folders() {
 }
 
 #[tokio::test]
-async fn many_who_migrate_at_once_make_one_schema() {
+async fn concurrent_migrations_create_one_schema() {
     let folder = tempfile::tempdir().unwrap();
 
     let ran = join_all((0..4).map(|_| migrate_it(&folder))).await;
@@ -256,7 +256,7 @@ async fn migrate_it(folder: &TempDir) -> Result<Vec<String>> {
 }
 
 #[tokio::test]
-async fn an_empty_file_has_its_migrations_pending_and_stays_as_it_is() {
+async fn an_empty_file_has_pending_migrations_and_is_not_changed() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(path(&folder), "").unwrap();
 
@@ -283,7 +283,7 @@ async fn a_newer_schema_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_no_database_says_so_and_is_left_alone() {
+async fn a_file_that_is_no_database_is_reported_and_not_changed() {
     let folder = tempfile::tempdir().unwrap();
     let text = "not a database, but long enough to have a header of one ".repeat(40);
     std::fs::write(path(&folder), &text).unwrap();
@@ -300,7 +300,7 @@ async fn what_is_no_database_says_so_and_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_commit_survives_the_end_of_the_store() {
+async fn a_commit_is_kept_after_the_store_is_closed() {
     let folder = migrated().await;
     let workspace = open(&folder).await.ensure_workspace("default").await.unwrap();
 
@@ -310,7 +310,7 @@ async fn a_commit_survives_the_end_of_the_store() {
 }
 
 #[tokio::test]
-async fn every_setting_that_durability_needs_is_made() {
+async fn a_connection_has_every_setting_for_durability() {
     let folder = migrated().await;
     let store = open(&folder).await;
 
