@@ -30,7 +30,7 @@ pub(crate) fn on_behalf_of<T>(call: &Arc<CallControl>, action: impl FnOnce() -> 
 /// Installs the handlers of the process. V8 raises a trap in both cases, and reports only a failed check before.
 pub(crate) fn install() {
     v8::V8::set_fatal_error_handler(|_file: &str, _line: i32, _message: &str| {
-        HAS_FAILED_CHECK.set(true)
+        HAS_FAILED_CHECK.set(true);
     });
     sigtrap::install(halt_thread);
 }

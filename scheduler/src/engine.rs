@@ -79,10 +79,8 @@ impl Engine {
             workers_dir,
             observer,
         } = parts;
-        let lock = |folder: &PathBuf| {
-            WorkerLock::create(folder, worker.id).map_err(|source| liveness_error(folder, source))
-        };
-        let lock = workers_dir.as_ref().map(lock).transpose()?;
+        let lock =
+            workers_dir.as_deref().map(|folder| lock_worker(folder, worker.id)).transpose()?;
         let lease = policy.lease.duration();
         let slots = RunSlots::new(worker.slots);
         let leases = Arc::<LeaseTable>::default();
@@ -362,6 +360,10 @@ fn check(ended: Result<Result<(), EngineError>, JoinError>) -> Result<(), Engine
         Ok(result) => result,
         Err(error) => Err(EngineError::Panicked { message: error.to_string() }),
     }
+}
+
+fn lock_worker(folder: &Path, worker: WorkerId) -> Result<WorkerLock, EngineError> {
+    WorkerLock::create(folder, worker).map_err(|source| liveness_error(folder, source))
 }
 
 fn liveness_error(folder: &Path, source: std::io::Error) -> EngineError {

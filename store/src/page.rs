@@ -34,8 +34,10 @@ impl<T, C> Default for Listed<T, C> {
     }
 }
 
-/// A place in a list that is ordered by instant, and by id within one instant. It stays valid whatever is inserted or removed, and
-/// says nothing of whose list it is: another workspace's place only tells where to begin.
+/// A position in a list that is ordered by time, and by id within the same time.
+///
+/// It stays valid when items are inserted or removed. It does not name its list: the position of an item of another workspace only
+/// says where to begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position<I> {
     /// When the item was made.

@@ -98,7 +98,14 @@ impl From<ServiceError> for CommandError {
         match error {
             ServiceError::Store(error) => Self::Store(error),
             ServiceError::Engine(error) => Self::Engine(error),
-            other => Self::Service(other),
+            other @ (ServiceError::WrongKind { .. }
+            | ServiceError::BadName { .. }
+            | ServiceError::NoSuchVersion { .. }
+            | ServiceError::NoScript { .. }
+            | ServiceError::NotActive { .. }
+            | ServiceError::WaitsForPerson { .. }
+            | ServiceError::WiderGrant { .. }
+            | ServiceError::WrongResult { .. }) => Self::Service(other),
         }
     }
 }

@@ -41,7 +41,7 @@ fn database(named: Option<&String>, environment: Option<String>) -> String {
 }
 
 fn database_of_environment() -> Option<String> {
-    std::env::var(VARIABLE).ok()
+    std::env::var_os(VARIABLE)?.into_string().ok()
 }
 
 fn run(arguments: &[String]) -> anyhow::Result<()> {

@@ -71,11 +71,11 @@ async fn applied(conn: &mut AsyncPgConnection) -> Result<Vec<String>> {
 
 fn known() -> Result<Vec<KnownMigration>> {
     let migrations: Vec<Box<dyn Migration<Pg>>> = MIGRATIONS.migrations().map_err(refused)?;
-    let known = |migration: &Box<dyn Migration<Pg>>| KnownMigration {
+    let known = migrations.iter().map(|migration| KnownMigration {
         version: migration.name().version().to_string(),
         name: migration.name().to_string(),
-    };
-    Ok(migrations.iter().map(known).collect())
+    });
+    Ok(known.collect())
 }
 
 /// Runs the pending migrations; returns their names.

@@ -61,11 +61,11 @@ pub(super) fn revert(conn: &mut SqliteConnection) -> Result<Option<String>> {
 
 fn known() -> Result<Vec<KnownMigration>> {
     let migrations: Vec<Box<dyn Migration<Sqlite>>> = MIGRATIONS.migrations().map_err(refused)?;
-    let known = |migration: &Box<dyn Migration<Sqlite>>| KnownMigration {
+    let known = migrations.iter().map(|migration| KnownMigration {
         version: migration.name().version().to_string(),
         name: migration.name().to_string(),
-    };
-    Ok(migrations.iter().map(known).collect())
+    });
+    Ok(known.collect())
 }
 
 fn applied(conn: &mut SqliteConnection) -> Result<Vec<String>> {
