@@ -1,7 +1,8 @@
 //! Calls, their answers, and what is known where there is none.
 
-use serde_json::json;
 use std::time::Duration;
+
+use serde_json::json;
 use windlass_core::{FailureClass, LookupResult, Sent};
 use windlass_scheduler::ToolError;
 
