@@ -72,7 +72,7 @@ pub async fn the_pages_of_every_list_are_the_list(test_store: TestStore) {
     let world = busy(test_store).await;
     let World { store, workspace, workflow, .. } = &world;
     let (workspace, workflow) = (*workspace, *workflow);
-    let run = world.runs().await.into_iter().find(|run| run.handler == "record").unwrap().id;
+    let run = world.runs().await.into_iter().find(|run| run.mutation_id.is_some()).unwrap().id;
     let subject = workflow.to_string();
 
     check(async |page| store.workflows(workspace, page).await).await;
