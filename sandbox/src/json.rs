@@ -23,7 +23,7 @@ pub(crate) fn stringify<'s>(
     helper.call(scope, undefined, &[value])
 }
 
-/// Reads the JSON that [`stringify`] returned.
+/// Reads the JSON that [`stringify`](fn@stringify) returned.
 pub(crate) fn read(
     scope: &mut v8::PinScope<'_, '_>,
     limits: &ScriptLimits,
