@@ -240,3 +240,14 @@ pub async fn two_workers_have_two_claims(test_store: TestStore) {
     assert_eq!(recovered[0].workflow, second.workflow);
     first.find_nothing(&held).await;
 }
+
+pub async fn a_run_never_starts_before_it_was_queued(test_store: TestStore) {
+    let world = World::with_mails(test_store, &["m1"]).await;
+    let queued = world.open_run().await.unwrap();
+    world.clock.set(queued.created_at.before(seconds(1)));
+
+    let claimed = world.claim().await.unwrap();
+
+    let started = world.store.run(world.workspace, claimed.claim.run).await.unwrap();
+    assert_eq!((started.id, started.started_at), (queued.id, Some(queued.created_at)));
+}

@@ -87,6 +87,7 @@ contract! { $
     claiming {
         a_claimed_run_carries_all_that_driving_it_needs,
         a_claimed_run_is_not_claimed_again,
+        a_run_never_starts_before_it_was_queued,
         the_run_that_waits_longest_is_claimed_first,
         a_worker_may_ask_for_one_workflow_only,
         a_workflow_has_one_open_run,

@@ -87,6 +87,8 @@ async fn claim(
     };
     let state = queued.claim()?.run;
     let row = RunRow { fence: row.fence + 1, ..row };
+    // A claim that waited for the lock on the workflow has an instant from before the run was queued.
+    let started_at = At(tx.now).max(row.created_at);
     diesel::update(handler_runs::table.filter(handler_runs::id.eq(row.id)))
         .set((
             handler_runs::status.eq(Db(state.status)),
@@ -95,7 +97,7 @@ async fn claim(
             handler_runs::lease_expires_at.eq(Some(At(tx.now.after(lease)))),
             handler_runs::fence.eq(row.fence),
             handler_runs::limited.eq(limited),
-            handler_runs::started_at.eq(Some(At(tx.now))),
+            handler_runs::started_at.eq(Some(started_at)),
         ))
         .cached()
         .execute(tx.conn)
