@@ -1,7 +1,9 @@
 //! Cargo within `cargo xtask`.
 
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use xshell::{Cmd, Shell, cmd};
 
 /// What `cargo run` tells of this package. A cargo that inherits it builds some dependencies again.
@@ -19,6 +21,21 @@ pub(crate) fn cargo_env() -> impl Iterator<Item = OsString> {
         PREFIXES.iter().any(|prefix| name.starts_with(prefix))
     };
     std::env::vars_os().map(|(name, _)| name).filter(is_of_package)
+}
+
+/// Builds a program of the workspace in the profile of tests, and returns its path.
+pub(crate) fn build_program(sh: &Shell, name: &str) -> anyhow::Result<PathBuf> {
+    // With examples, of which there are none, cargo chooses the features of dependencies as for tests: nothing is built again.
+    let build = cmd!(sh, "cargo build --quiet --workspace --bin {name} --examples");
+    without_cargo_env(build).quiet().run()?;
+    Ok(target_folder()?.join("debug").join(name))
+}
+
+/// Where cargo puts what it builds: this program is among it.
+pub(crate) fn target_folder() -> anyhow::Result<PathBuf> {
+    let this = std::env::current_exe()?;
+    let target = this.parent().and_then(Path::parent).context("where are the programs built?")?;
+    Ok(target.to_owned())
 }
 
 /// Whether there is a `cargo SUBCOMMAND`.

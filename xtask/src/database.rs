@@ -1,8 +1,11 @@
 //! `cargo xtask migrate` and `cargo xtask fixtures`: this program stays small, so another one that links the store does it.
 
-use anyhow::{Context, ensure};
+use std::process::Command;
 
-use crate::{cargo_run, flags};
+use anyhow::{Context, ensure};
+use xshell::Shell;
+
+use crate::{cargo, flags};
 
 /// Where `windlass` looks for its database, too.
 const VARIABLE: &str = "WINDLASS_DATABASE";
@@ -11,13 +14,13 @@ const DEFAULT: &str = "sqlite:.windlass/windlass.db";
 const ACTIONS: [&str; 4] = ["status", "run", "revert", "redo"];
 
 /// Shows, applies or reverts migrations.
-pub(crate) fn migrate(flags: &flags::Migrate) -> anyhow::Result<()> {
-    run(&migrate_arguments(flags, database_of_environment())?)
+pub(crate) fn migrate(sh: &Shell, flags: &flags::Migrate) -> anyhow::Result<()> {
+    run(sh, &migrate_arguments(flags, database_of_environment())?)
 }
 
 /// Fills a database with fixtures.
-pub(crate) fn fill(flags: &flags::Fixtures) -> anyhow::Result<()> {
-    run(&fixtures_arguments(flags, database_of_environment()))
+pub(crate) fn fill(sh: &Shell, flags: &flags::Fixtures) -> anyhow::Result<()> {
+    run(sh, &fixtures_arguments(flags, database_of_environment()))
 }
 
 fn migrate_arguments(
@@ -44,9 +47,13 @@ fn database_of_environment() -> Option<String> {
     std::env::var_os(VARIABLE)?.into_string().ok()
 }
 
-fn run(arguments: &[String]) -> anyhow::Result<()> {
-    let options = ["--quiet", "--package", "windlass-store-conformance", "--bin", "database"];
-    let status = cargo_run(&options).args(arguments).status().context("could not start `cargo`")?;
+/// Runs the program in the caller's folder, where the default database is.
+fn run(sh: &Shell, arguments: &[String]) -> anyhow::Result<()> {
+    let program = cargo::build_program(sh, "database")?;
+    let status = Command::new(&program)
+        .args(arguments)
+        .status()
+        .with_context(|| format!("could not start `{}`", program.display()))?;
     ensure!(status.success(), "it ended with {status}");
     Ok(())
 }

@@ -13,6 +13,7 @@ mod check;
 mod database;
 mod flags;
 mod migration;
+mod packages;
 mod postgres;
 mod soak;
 mod steps;
@@ -50,30 +51,23 @@ fn run() -> anyhow::Result<()> {
         XtaskCmd::Bench(bench) => bench::run(&shell_in_repository()?, &bench),
         XtaskCmd::Tidy(_) => tidy::run(&shell_in_repository()?),
         XtaskCmd::Db(_) => keep_postgres(),
-        XtaskCmd::Migrate(migrate) => database::migrate(&migrate),
+        XtaskCmd::Migrate(migrate) => database::migrate(&shell_in_repository()?, &migrate),
         XtaskCmd::Migration(migration) => match migration.subcommand {
             MigrationCmd::New(new) => migration::create(&shell_in_repository()?, &new.name),
         },
-        XtaskCmd::Fixtures(fixtures) => database::fill(&fixtures),
+        XtaskCmd::Fixtures(fixtures) => database::fill(&shell_in_repository()?, &fixtures),
     }
-}
-
-/// `cargo run` of one of our programs, in the folder of the caller. The arguments of the program follow.
-fn cargo_run(options: &[&str]) -> Command {
-    let mut command = Command::new("cargo");
-    cargo::cargo_env().for_each(|name| {
-        command.env_remove(name);
-    });
-    command.arg("run").args(options).arg("--manifest-path");
-    command.arg(repository().join("Cargo.toml")).arg("--");
-    command
 }
 
 /// Becomes `windlass demo`, in the folder of whoever calls, so that the demo's own folder appears there.
 fn run_demo(arguments: &[OsString]) -> anyhow::Result<()> {
-    let mut cargo_run =
-        cargo_run(&["--release", "--package", "windlass-worker", "--bin", "windlass"]);
-    let error = cargo_run.arg("demo").args(arguments).exec();
+    let mut command = Command::new("cargo");
+    cargo::cargo_env().for_each(|name| {
+        command.env_remove(name);
+    });
+    command.args(["run", "--release", "--package", "windlass-worker", "--bin", "windlass"]);
+    command.arg("--manifest-path").arg(repository().join("Cargo.toml"));
+    let error = command.args(["--", "demo"]).args(arguments).exec();
     Err(error).context("could not start `cargo`")
 }
 

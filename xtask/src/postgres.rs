@@ -7,8 +7,10 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use xshell::{Shell, cmd};
+
+use crate::packages::{self, is_root};
 
 /// Waits until its input closes, which also happens when this process is killed, then stops the server and deletes the
 /// folder. The server's own file tells that it has stopped: an orphan's process id may stay taken for good in a container.
@@ -219,15 +221,9 @@ fn find_or_install(sh: &Shell) -> anyhow::Result<PathBuf> {
     if let Some(programs) = find(sh) {
         return Ok(programs);
     }
-    ensure!(
-        is_root(sh)? && cmd!(sh, "apt-get --version").quiet().ignore_stdout().run().is_ok(),
-        "PostgreSQL is missing: install it, or leave its tests out with `--no-postgres`"
-    );
-    println!("PostgreSQL is missing: installing the package `postgresql`");
-    cmd!(sh, "apt-get update").run()?;
-    cmd!(sh, "apt-get install --yes --no-install-recommends postgresql")
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        .run()?;
+    packages::install(sh, "postgresql").context(
+        "PostgreSQL is missing: install it, or leave its tests out with `--no-postgres`",
+    )?;
     find(sh).context("the package `postgresql` brought no `initdb`")
 }
 
@@ -264,10 +260,6 @@ fn find_user(sh: &Shell, name: &str) -> Option<User> {
         cmd!(sh, "id {option} {name}").quiet().ignore_stderr().read().ok()?.parse().ok()
     };
     Some(User { id: number("-u")?, group: number("-g")? })
-}
-
-fn is_root(sh: &Shell) -> anyhow::Result<bool> {
-    Ok(cmd!(sh, "id -u").quiet().read()? == "0")
 }
 
 #[cfg(test)]

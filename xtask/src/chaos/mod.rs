@@ -12,7 +12,7 @@ mod service;
 mod time;
 mod workers;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
@@ -28,9 +28,9 @@ use self::rng::Rng;
 use self::scorecard::Score;
 use self::service::{Demand, FakeService};
 use self::workers::{WorkerConfig, Workers};
-use crate::flags;
 use crate::postgres::Postgres;
 use crate::test::run_command;
+use crate::{cargo, flags};
 
 /// One kind of fault, injected while the load runs.
 struct Scenario {
@@ -195,16 +195,11 @@ fn select_scenarios(names: &[String]) -> anyhow::Result<Vec<&'static Scenario>> 
 
 /// Builds the binary: that of the tests for a short run, else the release build. Returns its path, beside this program.
 fn build(sh: &Shell, flags: &flags::Chaos) -> anyhow::Result<PathBuf> {
-    // With examples, of which there are none, cargo chooses the features of dependencies as for tests: nothing is built again.
-    let (build, profile) = if flags.short {
-        (cmd!(sh, "cargo build --workspace --bin windlass --examples"), "debug")
-    } else {
-        (cmd!(sh, "cargo build --package windlass-worker --bin windlass --release"), "release")
-    };
-    run_command(build)?;
-    let this = std::env::current_exe()?;
-    let target = this.parent().and_then(Path::parent).context("where are the programs built?")?;
-    Ok(target.join(profile).join("windlass"))
+    if flags.short {
+        return cargo::build_program(sh, "windlass");
+    }
+    run_command(cmd!(sh, "cargo build --package windlass-worker --bin windlass --release"))?;
+    Ok(cargo::target_folder()?.join("release").join("windlass"))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it ends a function that may fail")]
@@ -252,13 +247,13 @@ impl Chaos {
                 Ok(mounted) => disk = Some(mounted),
                 Err(error) => return skip(score, format!("{error:#}")),
             },
-            Needs::Clocks => {
-                let Some(environment) = clocks::environment() else {
-                    return skip(score, "the program `faketime` is missing".to_owned());
-                };
-                start.environment = environment;
-                start.files.push((clocks::FILE, clocks::NO_OFFSET.to_owned()));
-            }
+            Needs::Clocks => match clocks::environment() {
+                Ok(environment) => {
+                    start.environment = environment;
+                    start.files.push((clocks::FILE, clocks::NO_OFFSET.to_owned()));
+                }
+                Err(error) => return skip(score, format!("{error:#}")),
+            },
         }
         let tablespace = disk.is_some().then_some(disk::TABLESPACE);
         let database = load.copy(&self.postgres, &name, tablespace)?;
