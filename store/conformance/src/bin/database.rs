@@ -4,12 +4,11 @@
 
 use std::process::ExitCode;
 
-use windlass_core::Timestamp;
+use windlass_core::{Clock as _, SystemClock, Timestamp};
 use windlass_store::{Location, MigrationStatus};
 use windlass_store_conformance::fixtures::{self, Size};
 
-const USAGE: &str =
-    "usage: database URL status|run|revert|redo\n       database URL fixtures small|large INSTANT";
+const USAGE: &str = "usage: database URL status|run|revert|redo\n       database URL fixtures small|large [INSTANT]";
 
 type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 
@@ -40,6 +39,7 @@ async fn run(arguments: &[&str]) -> Result<()> {
             revert(&url.into()).await?;
             migrate(&url.into()).await
         }
+        [url, "fixtures", size] => fill(&url.into(), size.parse()?, SystemClock.now()).await,
         [url, "fixtures", size, now] => {
             let now = Timestamp::parse(now).ok_or_else(|| format!("`{now}` is no instant"))?;
             fill(&url.into(), size.parse()?, now).await
@@ -95,4 +95,27 @@ async fn fill(at: &Location, size: Size, now: Timestamp) -> Result<()> {
     }
     println!("filled `{at}`");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use windlass_core::{Clock as _, SystemClock};
+
+    use super::run;
+
+    #[tokio::test]
+    async fn fixtures_stand_at_the_present_unless_an_instant_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("fixtures.db").display());
+
+        run(&[&url, "fixtures", "small"]).await.unwrap();
+
+        let store = windlass_store::open(url.as_str(), windlass_store::Options::default());
+        let store = store.await.unwrap();
+        let workers = store.workers(None).await.unwrap();
+        let newest = workers.iter().map(|it| it.last_heartbeat_at).max().unwrap();
+        assert!(newest.after(Duration::from_hours(1)) > SystemClock.now(), "{newest:?}");
+    }
 }
