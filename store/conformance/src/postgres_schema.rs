@@ -61,12 +61,26 @@ impl PostgresSchema {
         let Some(server) = server() else { return Ok(None) };
         let client = require("connect", connect(&server).await);
         let template = ensure_template(&client, &server).await?;
-        let name = require("copy the template", copy_database(&client, &template).await);
-        Ok(Some(Self {
+        Ok(Some(Self::copy_of(&client, server, &template).await))
+    }
+
+    /// The same database once more, as it is now. Nobody else may be connected to it.
+    ///
+    /// # Panics
+    /// As [`create`](Self::create), and where this is a schema.
+    pub async fn copy(&self) -> Self {
+        let client = require("connect", connect(&self.server).await);
+        let database = require("name the database", database_name(&self.url).await);
+        Self::copy_of(&client, self.server.clone(), &database).await
+    }
+
+    async fn copy_of(client: &Client, server: String, template: &str) -> Self {
+        let name = require("copy a database", copy_database(client, template).await);
+        Self {
             url: database_url(&server, &name),
             drop: format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
             server,
-        }))
+        }
     }
 
     /// Takes everything out of the tables.
@@ -162,6 +176,10 @@ fn hash_migrations() -> std::io::Result<u64> {
 async fn has_database(client: &Client, name: &str) -> Answer<bool> {
     let query = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)";
     Ok(client.query_one(query, &[&name]).await?.get(0))
+}
+
+async fn database_name(url: &str) -> Answer<String> {
+    Ok(connect(url).await?.query_one("SELECT current_database()::text", &[]).await?.get(0))
 }
 
 async fn copy_database(client: &Client, template: &str) -> Answer<String> {

@@ -5,8 +5,11 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
-use serde_json::Value;
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use windlass_store::{
+    EventFilter, Notification, NotificationKind, Options, Page, Result, SharedStore, Workflow, open,
+};
 use windlass_store_conformance::PostgresSchema;
 
 use crate::crash::counter::Counter;
@@ -67,15 +70,15 @@ impl Deployment {
     pub(crate) fn receipts(database: Database, mails: &[&str]) -> Option<Self> {
         let deployment = Self::empty(database, "receipts")?;
         let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/receipts");
-        deployment.copy(&example.join("workflow.js"), "workflow.js");
-        deployment.copy(&example.join("windlass.toml"), "windlass.toml");
+        deployment.copy_file(&example.join("workflow.js"), "workflow.js");
+        deployment.copy_file(&example.join("windlass.toml"), "windlass.toml");
         std::fs::create_dir(deployment.path("inbox")).unwrap();
         std::fs::create_dir(deployment.path("out")).unwrap();
         for entry in std::fs::read_dir(example.join("inbox")).unwrap() {
             let mail = entry.unwrap().path();
             let name = mail.file_name().unwrap().to_str().unwrap().to_owned();
             if mails.iter().any(|wanted| name.starts_with(wanted)) {
-                deployment.copy(&mail, &format!("inbox/{name}"));
+                deployment.copy_file(&mail, &format!("inbox/{name}"));
             }
         }
         deployment.deploy();
@@ -102,23 +105,23 @@ impl Deployment {
         let schema = match database {
             Database::Sqlite => None,
             Database::Postgres => {
-                Some(tokio::runtime::Runtime::new().unwrap().block_on(PostgresSchema::create())?)
+                Some(Runtime::new().unwrap().block_on(PostgresSchema::migrated()).unwrap()?)
             }
         };
         Some(Self { folder: tempfile::tempdir().unwrap(), workflow, schema })
     }
 
-    /// Deploys the workflow that stands in the folder.
-    pub(crate) fn deploy(&self) {
-        self.migrate();
-        self.must(&["deploy", "workflow.js", "--name", self.workflow, "--activate"]);
+    /// The same folder and the same database once more, as they are now. No process may be at work there.
+    pub(crate) fn copy(&self) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        copy_folder(self.folder.path(), folder.path());
+        let copy = |schema: &PostgresSchema| Runtime::new().unwrap().block_on(schema.copy());
+        Self { folder, workflow: self.workflow, schema: self.schema.as_ref().map(copy) }
     }
 
-    /// Makes the schema where nothing else does.
-    pub(crate) fn migrate(&self) {
-        if self.schema.is_some() {
-            self.must(&["migrate"]);
-        }
+    /// Deploys the workflow that stands in the folder.
+    pub(crate) fn deploy(&self) {
+        self.must(&["deploy", "workflow.js", "--name", self.workflow, "--activate"]);
     }
 
     /// A worker for all workflows.
@@ -186,18 +189,21 @@ impl Deployment {
 
     /// Message id and status of every event, in order.
     pub(crate) fn statuses(&self) -> Vec<(String, String)> {
-        let events = self.json(&["events", self.workflow]);
-        let word =
-            |event: &Value, key: &str| event.get(key).and_then(Value::as_str).unwrap().to_owned();
+        let events = self.read(async |store, workflow| {
+            let filter = EventFilter {
+                workspace: workflow.workspace_id,
+                workflow: workflow.id,
+                topic: None,
+                status: None,
+                message_ids: None,
+                page: Page::first(u32::MAX),
+            };
+            store.all_events(filter).await
+        });
         let mut statuses: Vec<_> = events
-            .as_array()
-            .unwrap()
             .iter()
             .map(|event| {
-                (
-                    format!("{} {}", word(event, "topic"), word(event, "message_id")),
-                    word(event, "status"),
-                )
+                (format!("{} {}", event.topic, event.message_id), event.status.to_string())
             })
             .collect();
         statuses.sort();
@@ -206,13 +212,11 @@ impl Deployment {
 
     /// The mutations nobody has settled.
     pub(crate) fn in_doubt(&self) -> Vec<String> {
-        let outputs = self.json(&["outputs", self.workflow]);
-        let unsettled = outputs.as_array().unwrap().iter().filter(|output| {
-            !matches!(output.get("status").and_then(Value::as_str), Some("applied" | "failed"))
+        let mutations = self.read(async |store, workflow| {
+            store.all_mutations(workflow.workspace_id, workflow.id).await
         });
-        unsettled
-            .map(|output| output.get("id").and_then(Value::as_str).unwrap().to_owned())
-            .collect()
+        let uncertain = mutations.iter().filter(|mutation| mutation.status.is_uncertain());
+        uncertain.map(|mutation| mutation.id.to_string()).collect()
     }
 
     pub(crate) fn resolve(&self, mutation: &str, verdict: &str) {
@@ -239,10 +243,10 @@ impl Deployment {
 
     /// How many messages its scripts have sent to people.
     pub(crate) fn n_messages(&self) -> usize {
-        let notifications = self.json(&["notifications"]);
-        let is_message =
-            |it: &&Value| it.get("kind").and_then(Value::as_str) == Some("script_message");
-        notifications.as_array().unwrap().iter().filter(is_message).count()
+        let notifications =
+            self.read(async |store, workflow| store.all_notifications(workflow.workspace_id).await);
+        let is_message = |it: &&Notification| it.kind == NotificationKind::ScriptMessage;
+        notifications.iter().filter(is_message).count()
     }
 
     /// The lines of a file.
@@ -254,10 +258,16 @@ impl Deployment {
             .collect()
     }
 
-    fn json(&self, words: &[&str]) -> Value {
-        let mut words = words.to_vec();
-        words.push("--json");
-        serde_json::from_slice(&self.must(&words).stdout).unwrap()
+    /// Reads from the database what the workflow left there. Without a process, of which each point would need another three.
+    fn read<T>(&self, read: impl AsyncFnOnce(&SharedStore, &Workflow) -> Result<T>) -> T {
+        let runtime = Runtime::new().unwrap();
+        runtime.block_on(async {
+            let store = open(&self.database_url(), Options::default()).await.unwrap();
+            let workspace = store.ensure_workspace("default").await.unwrap();
+            let workflows = store.all_workflows(workspace).await.unwrap();
+            let [workflow] = &workflows[..] else { panic!("not one workflow: {workflows:?}") };
+            read(&store, workflow).await.unwrap()
+        })
     }
 
     pub(crate) fn must(&self, words: &[&str]) -> Output {
@@ -279,11 +289,24 @@ impl Deployment {
         command
     }
 
-    fn copy(&self, from: &Path, to: &str) {
+    fn copy_file(&self, from: &Path, to: &str) {
         std::fs::copy(from, self.path(to)).unwrap();
     }
 
     fn path(&self, path: &str) -> PathBuf {
         self.folder.path().join(path)
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            std::fs::create_dir(&to).unwrap();
+            copy_folder(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), &to).unwrap();
+        }
     }
 }

@@ -135,7 +135,6 @@ fn deployment(database: Database, shop: &Shop, n_hundreds: usize) -> Option<Depl
     }
     let deployment = Deployment::empty(database, "")?;
     deployment.write("windlass.toml", &config);
-    deployment.migrate();
     for (workflow, share) in WORKFLOWS {
         let script = ORDERS.replace("$ORDERS", &(share * n_hundreds).to_string());
         deployment.write("workflow.js", &script.replace("$URL", &format!("{url}/{workflow}")));

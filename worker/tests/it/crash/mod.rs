@@ -47,7 +47,8 @@ fn crash_anywhere_around_a_request_that_nobody_can_look_up_on_postgres() {
 
 /// Files and notifications can be looked up: every crash converges by itself.
 fn receipts(database: Database) {
-    let Some(undisturbed) = Deployment::receipts(database, &MAILS) else { return };
+    let Some(deployed) = Deployment::receipts(database, &MAILS) else { return };
+    let undisturbed = deployed.copy();
     let points = undisturbed.run_traced();
     let expected = (undisturbed.lines("out/receipts.csv"), undisturbed.statuses());
     assert!(
@@ -61,7 +62,7 @@ fn receipts(database: Database) {
 
     let mut kills = Kills::default();
     for (idx, point) in points.iter().enumerate() {
-        let deployment = Deployment::receipts(database, &MAILS).unwrap();
+        let deployment = deployed.copy();
         kills.count(deployment.run_killed_at(idx + 1));
         deployment.run_to_rest();
 
@@ -74,7 +75,8 @@ fn receipts(database: Database) {
 /// A request without a way to look it up: either it is known what happened, or one person is asked one question.
 fn requests(database: Database) {
     let counter = Counter::start();
-    let Some(undisturbed) = Deployment::requests(database, &counter) else { return };
+    let Some(deployed) = Deployment::requests(database, &counter) else { return };
+    let undisturbed = deployed.copy();
     let points = undisturbed.run_traced();
     assert_eq!(counter.take(), 1);
     assert_reaches(&points, &["Http.post.before", "Http.post.after", "apply_mutation"]);
@@ -82,7 +84,7 @@ fn requests(database: Database) {
     let mut questions = 0;
     let mut kills = Kills::default();
     for (idx, point) in points.iter().enumerate() {
-        let deployment = Deployment::requests(database, &counter).unwrap();
+        let deployment = deployed.copy();
         kills.count(deployment.run_killed_at(idx + 1));
         deployment.run_to_rest();
         let asked = deployment.in_doubt();

@@ -94,7 +94,8 @@ fn crash_around_every_tool_on_postgres() {
 /// The boundaries between them are those of the receipts; here it is killed around each ledger row and each call.
 fn every_tool(database: Database) {
     let counter = Counter::start();
-    let Some(undisturbed) = deployment(database, &counter) else { return };
+    let Some(deployed) = deployment(database, &counter) else { return };
+    let undisturbed = deployed.copy();
     let points = undisturbed.run_traced();
     let expected = seen(&undisturbed, &counter);
     assert_eq!((expected.messages, expected.keys.len()), (1, 4), "{expected:?}");
@@ -117,7 +118,7 @@ fn every_tool(database: Database) {
         if !is_call && !point.contains("_mutation.") {
             continue;
         }
-        let deployment = deployment(database, &counter).unwrap();
+        let deployment = deployed.copy();
         kills.count(deployment.run_killed_at(idx + 1));
         deployment.run_to_rest();
 
@@ -139,13 +140,14 @@ fn crash_anywhere_while_a_lost_answer_is_looked_up_on_postgres() {
 /// A process that dies between an effect and its answer, and then one that dies while it looks the effect up.
 fn lookups(database: Database) {
     let counter = Counter::start();
-    let Some(undisturbed) = deployment(database, &counter) else { return };
+    let Some(deployed) = deployment(database, &counter) else { return };
+    let undisturbed = deployed.copy();
     let points = undisturbed.run_traced();
     let expected = seen(&undisturbed, &counter);
     let mut kills = Kills::default();
     for call in ["Files.append.after", "Http.post.after", "Http.post.before"] {
         let first = points.iter().position(|point| point == call).unwrap() + 1;
-        let twin = deployment(database, &counter).unwrap();
+        let twin = deployed.copy();
         kills.count(twin.run_killed_at(first));
         let looking = twin.run_traced();
         assert_eq!(seen(&twin, &counter), expected, "killed at {call}");
@@ -157,7 +159,7 @@ fn lookups(database: Database) {
         // Up to where the effect is settled; what follows is a run like any other.
         let settled = looking.iter().position(|point| point == "settle_lookup.after").unwrap() + 1;
         for (idx, point) in looking.iter().enumerate().take(settled) {
-            let deployment = deployment(database, &counter).unwrap();
+            let deployment = deployed.copy();
             kills.count(deployment.run_killed_at(first));
             kills.count(deployment.run_killed_at(idx + 1));
             deployment.run_to_rest();
