@@ -40,6 +40,7 @@
 
 mod cached;
 mod convert;
+mod effect_window;
 mod error;
 mod keyset;
 mod layer;

@@ -5,6 +5,7 @@ mod dialect;
 mod failure;
 mod file_watcher;
 mod migrations;
+mod path;
 mod query;
 mod readers;
 #[cfg(test)]
@@ -25,9 +26,9 @@ use diesel::{QueryDsl, SqliteConnection};
 use tokio::sync::watch as channel;
 use windlass_core::{Clock, Policy, SystemClock};
 
-use self::connect::DatabasePath;
 use self::file_watcher::FileWatcher;
 use self::ops::{Operation, Query, Staged, Tx};
+use self::path::DatabasePath;
 use self::query::Conn;
 use self::readers::Readers;
 use self::writer::Writer;
@@ -83,7 +84,9 @@ impl SqliteStore {
         let (readers, file_watcher) = match database {
             DatabasePath::Memory => (None, None),
             DatabasePath::File(path) => {
-                (Some(Readers::new(context)), Some(FileWatcher::start(path, writer.handle())?))
+                let handle = writer.handle();
+                let on_touch = move || handle.check_for_other_commits();
+                (Some(Readers::new(context)), Some(FileWatcher::start(path, on_touch)?))
             }
         };
         Ok(Self { writer, readers, _file_watcher: file_watcher, wake_ups })

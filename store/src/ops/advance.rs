@@ -13,9 +13,10 @@ use windlass_core::{
 use super::dialect::{self, RunQueryDsl};
 use super::queue::{self, Enqueued};
 use super::sessions::{self, SessionProgress};
-use super::{Operation, Tx, effect_window};
+use super::{Operation, Tx};
 use crate::cached::CacheStatement;
 use crate::convert::to_i32;
+use crate::effect_window;
 use crate::error::Result;
 use crate::literals::{IsOpen, IsPending};
 use crate::params::FollowUp;

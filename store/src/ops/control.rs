@@ -9,7 +9,8 @@ use windlass_core::{
 use super::advance::advance_workflow;
 use super::dialect::RunQueryDsl;
 use super::journal::{self, Entry};
-use super::{Operation, Tx, effect_window, notifications, sessions};
+use super::{Operation, Tx, notifications, sessions};
+use crate::effect_window;
 use crate::error::{Result, StoreError};
 use crate::literals::IsUnsettled;
 use crate::model::Workflow;

@@ -50,6 +50,12 @@ impl LockedRun {
         self.state.status == Status::Active && self.run.claimed_by == Some(Db(worker))
     }
 
+    /// Whether the transition to `after` ends the run with a mutation of its own. A run that retries another has none of its own.
+    pub(super) fn ends_with_mutation(&self, after: &RunState) -> bool {
+        let ends = self.state.status.is_open() && !after.status.is_open();
+        ends && after.mutation.is_some() && self.run.retry_of.is_none()
+    }
+
     /// Whether the run's script version is the active one.
     ///
     /// A run of an older version, which was active when the new one was activated, does not count as a run of the new one: every

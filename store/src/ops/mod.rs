@@ -23,11 +23,11 @@ macro_rules! insert_all {
 
 mod activate;
 pub(super) mod advance;
+mod cause;
 mod claim;
 mod commit;
 mod control;
 mod doubt;
-pub(super) mod effect_window;
 mod event;
 mod inputs;
 mod journal;

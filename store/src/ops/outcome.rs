@@ -3,13 +3,15 @@
 use diesel::prelude::*;
 use serde_json::Value;
 use windlass_core::{
-    Changes, Failure, FailureClass, MutationId, MutationStatus, PendingRetry, ResolvedBy,
-    ScriptPosition, SessionResult, Status, WorkflowChange,
+    Changes, Failure, MutationId, MutationStatus, PendingRetry, ResolvedBy, SessionResult, Status,
+    WorkflowChange,
 };
 
+use super::cause::Cause;
 use super::locked_run::LockedRun;
-use super::{Tx, effect_window, journal, notifications, reservations, sessions};
+use super::{Tx, journal, notifications, reservations, sessions};
 use crate::cached::CacheStatement;
+use crate::effect_window;
 use crate::error::Result;
 use crate::pipeline::pipeline;
 use crate::rows::{At, Db, Json, storable};
@@ -39,23 +41,6 @@ pub(super) struct TransitionContext<'a> {
 pub(super) struct NextLookup {
     pub(super) attempts: i32,
     pub(super) at: At,
-}
-
-/// Why a run stops.
-pub(super) struct Cause {
-    pub(super) message: String,
-    pub(super) class: Option<FailureClass>,
-    pub(super) at: Option<ScriptPosition>,
-}
-
-impl From<&Failure> for Cause {
-    fn from(failure: &Failure) -> Self {
-        Self {
-            message: storable(failure.message.clone()),
-            class: Some(failure.class),
-            at: failure.at.as_deref().cloned(),
-        }
-    }
 }
 
 impl TransitionContext<'_> {
@@ -107,7 +92,9 @@ pub(super) async fn apply_workflow_changes(
     if changes.session == Some(SessionResult::Failed) {
         sessions::fail(tx, locked.run.session_id, context.cause.as_ref()).await?;
     }
-    effect_window::count_mutation(tx, locked, changes.run);
+    if locked.ends_with_mutation(&changes.run) {
+        effect_window::count_mutation(&mut locked.workflow, tx.now, changes.run);
+    }
     // Other runs may wait for its place.
     tx.wake_if(locked.run.limited && !changes.run.status.is_open());
     if !changes.run.status.is_open() && changes.run.status != Status::Crashed {

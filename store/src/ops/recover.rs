@@ -5,10 +5,11 @@ use serde_json::json;
 use windlass_core::{Changes, RunId, Status, WorkflowChange, WorkflowId, WorkspaceId};
 
 use super::advance::advance_workflow;
+use super::cause::Cause;
 use super::dialect::RunQueryDsl;
 use super::journal::{self, Entry};
 use super::locked_run::{self, LockedRun};
-use super::outcome::{Cause, TransitionContext};
+use super::outcome::TransitionContext;
 use super::{Operation, Tx, outcome};
 use crate::convert::to_u32;
 use crate::error::Result;

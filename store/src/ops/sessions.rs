@@ -4,8 +4,8 @@ use diesel::prelude::*;
 use windlass_core::{SessionId, SessionResult, Trigger, WorkflowId};
 
 use super::Tx;
+use super::cause::Cause;
 use super::dialect::RunQueryDsl;
-use super::outcome::Cause;
 use crate::cached::CacheStatement;
 use crate::error::Result;
 use crate::rows::{At, Db, SessionHead, SessionRow};

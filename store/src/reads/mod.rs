@@ -20,7 +20,7 @@ pub(super) use events::event;
 pub(super) use limits::limit_usages;
 pub(super) use mutations::mutation;
 
-use super::{dialect, ops};
+use super::dialect;
 
 /// How many ids are asked about in one statement: SQLite binds each of them.
 const BATCH: usize = 10_000;

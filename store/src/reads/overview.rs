@@ -9,8 +9,8 @@ use windlass_core::{
 };
 
 use super::dialect::{Conn, RunQueryDsl};
-use super::ops::effect_window;
 use super::{inputs, limits, mutations, runs, workflows};
+use crate::effect_window;
 use crate::error::Result;
 use crate::model::{EventCounts, Workflow, WorkflowOverview};
 use crate::rows::{Db, Json};

@@ -9,7 +9,7 @@ use std::path::Path;
 use diesel::ConnectionError;
 use diesel::result::Error;
 
-use super::connect::DatabasePath;
+use super::path::DatabasePath;
 use crate::error::{DatabaseError, StoreError};
 
 /// Classifies an error of the database.

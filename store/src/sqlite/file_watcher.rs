@@ -8,7 +8,6 @@ use std::path::Path;
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, utimensat};
 
-use super::writer::WriterHandle;
 use crate::error::{Result, StoreError};
 
 /// Watches the database's file until it is dropped.
@@ -18,14 +17,14 @@ pub(super) struct FileWatcher(
 );
 
 impl FileWatcher {
-    /// Tells the writer to check for other processes' commits whenever the database's file is touched.
-    pub(super) fn start(path: &Path, writer: WriterHandle) -> Result<Self> {
+    /// Calls `on_touch` whenever the database's file is touched: another process may have committed.
+    pub(super) fn start(path: &Path, on_touch: impl Fn() + Send + 'static) -> Result<Self> {
         let on_event = move |event: notify::Result<Event>| match event {
-            Ok(event) if event.kind.is_modify() => writer.check_for_other_commits(),
+            Ok(event) if event.kind.is_modify() => on_touch(),
             Ok(_not_modified) => {}
             Err(error) => {
                 tracing::warn!(%error, "watching the database's file failed");
-                writer.check_for_other_commits();
+                on_touch();
             }
         };
         let watching = notify::recommended_watcher(on_event).and_then(|mut watcher| {
