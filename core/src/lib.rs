@@ -29,6 +29,7 @@
 //! - [`Backoff`] and [`ExponentialDelay`]: how long to wait after failures.
 
 mod capability;
+mod display_text;
 mod error_text;
 mod event;
 mod failure;
@@ -49,6 +50,7 @@ mod time;
 mod workflow;
 
 pub use capability::{Capability, Grant, InvalidCapability};
+pub use display_text::{escape_json, escape_line, escape_text};
 pub use error_text::{error_chain, panic_message};
 pub use event::EventStatus;
 pub use failure::{Failure, FailureClass, ScriptPosition, Sent, Service};

@@ -7,7 +7,7 @@ use comfy_table::{Table, presets};
 use serde::Serialize;
 use serde_json::Value;
 use windlass_api::text::{TimeFormat, crop};
-use windlass_core::{Problem, Timestamp};
+use windlass_core::{Problem, Timestamp, escape_json, escape_line, escape_text};
 
 use crate::exit::{CommandError, Result};
 
@@ -63,7 +63,7 @@ impl Output {
 
     /// Prints a line of progress: on stdout for a person, on stderr where stdout is for the JSON document.
     pub(crate) fn progress(&self, text: impl Display) {
-        let line = format!("{}\n", escape_controls(&text.to_string()));
+        let line = format!("{}\n", escape_line(&text.to_string()));
         // A line that cannot be printed does not stop the work.
         let _unprinted = match self.format {
             OutputFormat::Json => print(io::stderr(), &line),
@@ -82,17 +82,18 @@ pub(crate) fn print_error(format: OutputFormat, error: &CommandError) {
     let _unprinted = match format {
         OutputFormat::Json => print(io::stdout(), &json_text(&Document { error: report })),
         OutputFormat::Text => {
-            let mut text = format!("error: {}\n", report.message);
+            let mut text = format!("error: {}\n", indent(&report.message, 4));
             for cause in &report.causes {
-                let _infallible = writeln!(text, "  caused by: {cause}");
+                let _infallible = writeln!(text, "  caused by: {}", indent(cause, 4));
             }
             for problem in report.problems {
-                let _infallible = writeln!(text, "  {}", problem_line(report.file, problem));
+                let line = problem_line(report.file, problem);
+                let _infallible = writeln!(text, "  {}", indent(&line, 4));
             }
             if let Some(hint) = &report.hint {
-                let _infallible = writeln!(text, "hint: {hint}");
+                let _infallible = writeln!(text, "hint: {}", indent(hint, 4));
             }
-            print(io::stderr(), &escape_controls(&text))
+            print(io::stderr(), &text)
         }
     };
 }
@@ -110,7 +111,7 @@ pub(crate) fn problem_line(file: &str, problem: &Problem) -> String {
 
 fn json_text(answer: &impl Serialize) -> String {
     match serde_json::to_string_pretty(answer) {
-        Ok(text) => text + "\n",
+        Ok(text) => escape_json(&text) + "\n",
         Err(error) => format!(
             "{}\n",
             serde_json::json!({"error": {"code": "internal", "message": error.to_string()}})
@@ -126,17 +127,9 @@ fn print(mut to: impl io::Write, text: &str) -> io::Result<()> {
     }
 }
 
-/// Escapes what would let text from outside move the cursor, colour the terminal or turn the direction of writing.
-fn escape_controls(text: &str) -> String {
-    let is_harmful = |c: char| {
-        (c.is_control() && c != '\n' && c != '\t')
-            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    let mut clean = String::with_capacity(text.len());
-    for c in text.chars() {
-        if is_harmful(c) { clean.extend(c.escape_unicode()) } else { clean.push(c) }
-    }
-    clean
+/// The text with its further lines indented, so that none passes for a line of the program's own.
+fn indent(text: &str, n_spaces: usize) -> String {
+    escape_text(text).trim_end().replace('\n', &format!("\n{:n_spaces$}", ""))
 }
 
 /// Text for a person, written line by line.
@@ -157,11 +150,20 @@ impl TextPage {
         self.text
     }
 
-    /// Writes lines.
+    /// Writes one line.
     pub(crate) fn line(&mut self, text: impl Display) {
-        let text = escape_controls(&text.to_string());
-        self.text.push_str(text.trim_end());
+        self.text.push_str(escape_line(&text.to_string()).trim_end());
         self.text.push('\n');
+    }
+
+    /// Writes a line that ends with a text from outside; further lines of that text are indented by `n_spaces`.
+    pub(crate) fn line_with_text(&mut self, before: impl Display, text: &str, n_spaces: usize) {
+        self.text += &format!("{}{}\n", escape_line(&before.to_string()), indent(text, n_spaces));
+    }
+
+    /// Writes a text of several lines that the program itself made.
+    pub(crate) fn document(&mut self, text: &str) {
+        self.text += &format!("{}\n", escape_text(text).trim_end());
     }
 
     /// Writes an empty line and the heading of a section.
@@ -174,8 +176,7 @@ impl TextPage {
 
     /// Writes a label and a value beneath a heading; further lines of the value stand under its first.
     pub(crate) fn field(&mut self, label: &str, value: impl Display) {
-        let value = value.to_string().replace('\n', &format!("\n{:16}", ""));
-        self.line(format_args!("  {label:<13} {value}"));
+        self.line_with_text(format_args!("  {label:<13} "), &value.to_string(), 16);
     }
 
     /// Writes a field where there is a value.
@@ -221,7 +222,7 @@ impl TextPage {
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_header(header.map(str::to_owned));
         table.add_rows(
-            rows.into_iter().map(|row| row.map(|cell| crop(&escape_controls(&cell), n_chars))),
+            rows.into_iter().map(|row| row.map(|cell| crop(&escape_text(&cell), n_chars))),
         );
         for column in table.column_iter_mut() {
             column.set_padding((0, 2));
@@ -261,7 +262,25 @@ mod tests {
     }
 
     #[test]
-    fn text_from_outside_cannot_control_the_terminal() {
-        assert_eq!(escape_controls("a\u{1b}[2Jb\u{202e}c\td\n"), "a\\u{1b}[2Jb\\u{202e}c\td\n");
+    fn text_from_outside_forges_no_line() {
+        let forged = "paid\nreceipts: Done\u{1b}[2J";
+        let times = TimeFormat { zone: chrono_tz::UTC, now: Timestamp::from_micros(0) };
+        let mut page = TextPage::new(times);
+
+        page.line(forged);
+        page.field("title", forged);
+        page.line_with_text("12:00 info  ", forged, 4);
+        page.table(["TITLE"], vec![[forged.to_owned()]]);
+
+        expect_test::expect![[r"
+            paid\nreceipts: Done\u{1b}[2J
+              title         paid
+                            receipts: Done\u{1b}[2J
+            12:00 info  paid
+                receipts: Done\u{1b}[2J
+            TITLE
+            paid…
+        "]]
+        .assert_eq(&page.into_text());
     }
 }

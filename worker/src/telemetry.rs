@@ -1,4 +1,4 @@
-//! The log, on stderr, with the secrets removed.
+//! The log, on stderr: one line for each entry, without secrets and without characters that control a terminal.
 
 use std::io::{self, Write};
 use std::sync::{Arc, OnceLock};
@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use windlass_core::escape_line;
 use windlass_tools::secrets::Secrets;
 
 /// The log's writer, which removes secrets.
@@ -21,7 +22,8 @@ pub(crate) fn start() -> Log {
         .with_env_var("WINDLASS_LOG")
         .from_env_lossy();
     let log = Log::default();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(log.clone()).init();
+    let lines = tracing_subscriber::fmt().with_ansi(false).with_target(false);
+    lines.with_env_filter(filter).with_writer(log.clone()).init();
     log
 }
 
@@ -43,13 +45,13 @@ impl MakeWriter<'_> for Log {
 impl Write for Log {
     /// Is called with a whole entry at a time.
     fn write(&mut self, entry: &[u8]) -> io::Result<usize> {
-        match self.secrets.get() {
-            Some(secrets) => {
-                let entry = String::from_utf8_lossy(entry);
-                io::stderr().write_all(secrets.redact(&entry).as_bytes())?;
-            }
-            None => io::stderr().write_all(entry)?,
-        }
+        let text = String::from_utf8_lossy(entry);
+        let redacted = match self.secrets.get() {
+            Some(secrets) => secrets.redact(&text).into_owned(),
+            None => text.into_owned(),
+        };
+        let line = format!("{}\n", escape_line(redacted.trim_end()));
+        io::stderr().write_all(line.as_bytes())?;
         Ok(entry.len())
     }
 

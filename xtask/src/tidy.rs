@@ -44,6 +44,7 @@ const CHECKS: &[fn(&Repository) -> Vec<Problem>] = &[
     text::check_disabled_tests,
     text::check_places,
     text::check_command_lines,
+    text::check_terminal,
     text::check_imports,
 ];
 

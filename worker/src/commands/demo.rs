@@ -138,9 +138,10 @@ fn greet(context: &Context, folder: &Path, inputs_before: usize) {
     let again =
         if inputs_before == 0 { "" } else { " It ran here before, so nothing should be added." };
     context.output.progress(format_args!(
-        "In {} a workflow reads the mails of inbox/ and keeps a ledger of what was paid.{again}\n",
+        "In {} a workflow reads the mails of inbox/ and keeps a ledger of what was paid.{again}",
         folder.display()
     ));
+    context.output.progress("");
 }
 
 /// Runs sessions until nothing is due: one session has a limited number of runs.

@@ -65,5 +65,5 @@ impl Printable for Logs {
 /// Writes one line of a log.
 pub(crate) fn write_entry(page: &mut TextPage, entry: &LogEntry) {
     let time = page.time(entry.created_at);
-    page.line(format_args!("{time} {:<5} {}", entry.level, entry.message));
+    page.line_with_text(format_args!("{time} {:<5} ", entry.level), &entry.message, 4);
 }

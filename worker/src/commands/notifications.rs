@@ -37,7 +37,7 @@ pub(crate) fn write_one(page: &mut TextPage, notification: &Notification) {
         kind_word(notification.kind)
     ));
     if !notification.body.is_empty() {
-        page.line(format_args!("  {}", notification.body.replace('\n', "\n  ")));
+        page.line_with_text("  ", &notification.body, 2);
     }
     page.field("workflow", &notification.workflow);
     page.field_if("run", notification.run_id);

@@ -21,6 +21,6 @@ pub(crate) async fn run(context: &Context) -> Result<ExitStatus> {
 
 impl Printable for Types {
     fn write(&self, page: &mut TextPage) {
-        page.line(&self.typescript);
+        page.document(&self.typescript);
     }
 }

@@ -11,6 +11,10 @@ const REGISTRIES: &[&str] =
 
 const COMMAND_LINE: &str = concat!("`wind", "lass ");
 
+/// What writes to the terminal, and the two files that may: they make text from outside harmless first.
+const TERMINAL: &[&str] = &[concat!("std", "out()"), concat!("std", "err()")];
+const WRITERS: &[&str] = &["worker/src/output.rs", "worker/src/telemetry.rs"];
+
 /// Git keeps text only.
 pub(super) fn check_binary(repository: &Repository) -> Vec<Problem> {
     let binary = repository.files.iter().filter(|file| file.content.contains(&0));
@@ -52,6 +56,20 @@ pub(super) fn check_command_lines(repository: &Repository) -> Vec<Problem> {
         repository.rust_files().filter(has_no_face),
         |line| line.contains(COMMAND_LINE),
         "names a command of the program: return the step as data, and let the command line word it",
+    )
+}
+
+/// Whatever a person sees goes through one place, which escapes what could control the terminal. Clippy finds `println!`.
+pub(super) fn check_terminal(repository: &Repository) -> Vec<Problem> {
+    let is_program = |file: &&File| {
+        let path = file.path.as_str();
+        let is_source = path.contains("/src/") && !path.contains("/bin/");
+        is_source && !path.starts_with("xtask/") && !WRITERS.contains(&path)
+    };
+    find(
+        repository.rust_files().filter(is_program),
+        |line| TERMINAL.iter().any(|writer| line.contains(writer)),
+        "writes to the terminal: print through `Output`, or write to the log",
     )
 }
 
@@ -157,6 +175,14 @@ mod tests {
         let files = [("api/src/a.rs", &*text), ("worker/src/a.rs", &*text)];
 
         assert_eq!(complaints(check_command_lines, &files), ["api/src/a.rs:1"]);
+    }
+
+    #[test]
+    fn who_writes_to_the_terminal_around_the_output_is_noticed() {
+        let text = format!("io::{}.write_all(title)?;\n", TERMINAL[0]);
+        let files = [("worker/src/output.rs", &*text), ("api/src/a.rs", &*text)];
+
+        assert_eq!(complaints(check_terminal, &files), ["api/src/a.rs:1"]);
     }
 
     #[test]
