@@ -16,4 +16,5 @@ mod processes;
 mod prune;
 mod scripts;
 mod secrets;
+mod terminal;
 mod usage;
