@@ -1,8 +1,8 @@
 //! What can be asked of Windlass and done with it, without HTTP or terminal.
 //!
 //! [`service`] has the operations. A [`Service`](service::Service) is an open store, a workspace in it and the person who acts;
-//! its methods return typed values that serialise to JSON. A face, such as the command line, parses what a person wants, calls
-//! one operation, and words the answer. Advice is data ([`service::NextStep`]): only the face knows which command does it.
+//! its methods return typed values that serialise to JSON. A front end, such as the command line, parses what a person wants, calls
+//! one operation, and words the answer. Advice is data ([`service::NextStep`]): only the front end knows which command does it.
 //!
 //! # How the modules fit
 //! ```text

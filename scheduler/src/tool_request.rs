@@ -90,8 +90,7 @@ fn not_granted(capability: &Capability) -> Failure {
     Failure::new(
         FailureClass::Permission,
         format!(
-            "the script may not call `{name}`{scope}: whoever deployed it did not allow that, and can with \
-             `windlass deploy --allow {name}`"
+            "the script may not call `{name}`{scope}: its grant does not contain that; deploy it again and allow `{name}`"
         ),
     )
 }

@@ -1,6 +1,6 @@
 //! What can go wrong with the store, split by who must act.
 
-use windlass_core::{ActionRefused, IllegalTransition, MutationId, RunId};
+use windlass_core::{Action, ActionRefused, IllegalTransition, MutationId, RunId};
 
 /// The version of this program.
 const PROGRAM: &str = env!("CARGO_PKG_VERSION");
@@ -37,18 +37,24 @@ pub enum StoreError {
         /// What to do first.
         hint: String,
     },
+    /// The workflow does not run before a person changes its status.
+    #[error("`{workflow}` cannot run now, because {reason}: {action} it first")]
+    NotRunning {
+        /// Its name.
+        workflow: String,
+        /// Why it does not run.
+        reason: &'static str,
+        /// What lets it run.
+        action: Action,
+    },
     /// The workflow is stopped until a person acts.
-    #[error(
-        "`{workflow}` waits for a person: `windlass status {workflow}` says why and what to do"
-    )]
+    #[error("`{workflow}` is stopped and waits for a person: repair what its status names")]
     WaitsForPerson {
         /// Its name.
         workflow: String,
     },
     /// A doubtful effect has to be settled first.
-    #[error(
-        "the outcome of `{mutation}` is unknown: settle it first with `windlass resolve {mutation}`"
-    )]
+    #[error("the outcome of `{mutation}` is unknown: say first whether it happened")]
     InDoubt {
         /// The mutation.
         mutation: MutationId,
@@ -74,7 +80,7 @@ pub enum StoreError {
     Illegal(#[from] IllegalTransition),
     /// The schema of the database is older than this program.
     #[error(
-        "the database lacks {pending} migration(s) up to `{needed}`, which windlass {PROGRAM} needs: run `windlass migrate`"
+        "the database lacks {pending} migration(s) up to `{needed}`, which windlass {PROGRAM} needs: migrate it first"
     )]
     MigrationPending {
         /// How many are missing.

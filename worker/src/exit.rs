@@ -13,6 +13,7 @@ use windlass_tools::ToolsConfigError;
 use windlass_tools::mcp::ConnectorError;
 
 use crate::config::ConfigError;
+use crate::hint::quoted;
 
 /// The result of a command and of its steps.
 pub(crate) type Result<T, E = CommandError> = std::result::Result<T, E>;
@@ -200,6 +201,9 @@ impl CommandError {
     fn message(&self) -> String {
         if let Some(StoreError::NotNow { what, .. }) = self.as_store_error() {
             what.clone()
+        } else if let Some(StoreError::NotRunning { workflow, reason, .. }) = self.as_store_error()
+        {
+            format!("`{workflow}` cannot run now, because {reason}")
         } else if let Some(StoreError::ActionRefused(refused)) = self.as_store_error() {
             format!("cannot {} a workflow that is {}", refused.action, refused.status)
         } else {
@@ -301,7 +305,7 @@ const fn store_code(error: &StoreError) -> &'static str {
         StoreError::NotFound { .. } => "not_found",
         StoreError::Ambiguous { .. } => "ambiguous_id",
         StoreError::ActionRefused(_) => "action_refused",
-        StoreError::NotNow { .. } => "not_now",
+        StoreError::NotNow { .. } | StoreError::NotRunning { .. } => "not_now",
         StoreError::InDoubt { .. } => "in_doubt",
         StoreError::WaitsForPerson { .. } => "waits_for_person",
         StoreError::MigrationPending { .. } => "migration_pending",
@@ -321,19 +325,25 @@ const fn store_code(error: &StoreError) -> &'static str {
 
 /// What to do on the command line about an error of the store.
 fn store_hint(error: &StoreError) -> Option<String> {
-    let hint = if let StoreError::NotNow { hint, .. } = error {
-        hint
+    Some(if let StoreError::NotNow { hint, .. } = error {
+        hint.clone()
+    } else if let StoreError::NotRunning { workflow, action, .. } = error {
+        format!("run `windlass {action} {}`", quoted(workflow))
+    } else if let StoreError::WaitsForPerson { workflow } = error {
+        format!("`windlass status {}` says why, and what to do", quoted(workflow))
+    } else if let StoreError::InDoubt { mutation } = error {
+        format!("settle it with `windlass resolve {mutation}`")
+    } else if let StoreError::MigrationPending { .. } = error {
+        "run `windlass migrate`".to_owned()
     } else if let StoreError::ActionRefused(refused) = error {
-        refused.hint
-    } else if let StoreError::NotFound { what, .. } = error {
-        match *what {
-            "workflow" => "see `windlass list` for those that exist",
-            _ => "look for it with `windlass runs`, `events`, `inputs` or `outputs`",
-        }
+        refused.hint.to_owned()
+    } else if let StoreError::NotFound { what: "workflow", .. } = error {
+        "`windlass list` shows those that exist".to_owned()
+    } else if let StoreError::NotFound { .. } = error {
+        "`windlass runs`, `events`, `inputs` and `outputs` list what exists".to_owned()
     } else {
         return None;
-    };
-    Some(hint.to_owned())
+    })
 }
 
 fn connector_hint(error: &ConnectorError) -> Option<String> {

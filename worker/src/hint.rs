@@ -68,6 +68,7 @@ impl CommandHint {
             NextStep::Resume { workflow } => format!("resume {}", quoted(workflow)),
             NextStep::Unarchive { workflow } => format!("unarchive {}", quoted(workflow)),
             NextStep::RunOnce { workflow } => format!("run {}", quoted(workflow)),
+            NextStep::ShowStatus { workflow } => format!("status {}", quoted(workflow)),
             NextStep::StartWorker { label: None } => "up".to_owned(),
             NextStep::StartWorker { label: Some(label) } => {
                 format!("up --labels {}", quoted(label))

@@ -112,6 +112,7 @@ const fn other_options(step: &NextStep) -> &'static str {
         | NextStep::Resume { .. }
         | NextStep::Unarchive { .. }
         | NextStep::RunOnce { .. }
+        | NextStep::ShowStatus { .. }
         | NextStep::StartWorker { .. }
         | NextStep::ListEvents { .. }
         | NextStep::Resolve { .. } => "",

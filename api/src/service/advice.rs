@@ -1,7 +1,8 @@
-//! Advice as data: what a person can do next. A face words each step as its own command, link or button.
+//! Advice as data: what a person can do next. A front end words each step as its own command, link or button.
 
 use serde::Serialize;
 use windlass_core::{EventStatus, MutationId, ResolutionKind};
+use windlass_store::{Notification, NotificationKind};
 
 /// Something that can be done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -57,6 +58,11 @@ pub enum NextStep {
         /// The workflow's name.
         workflow: String,
     },
+    /// Show how a workflow is and what it needs.
+    ShowStatus {
+        /// The workflow's name.
+        workflow: String,
+    },
     /// Start a worker, with this label where one is asked for.
     StartWorker {
         /// The label.
@@ -81,4 +87,24 @@ pub enum NextStep {
         /// What to say of it; none where the person has to choose.
         resolution: Option<ResolutionKind>,
     },
+}
+
+impl NextStep {
+    /// What to do about a notification; none where its cause is settled or its text is all there is.
+    #[must_use]
+    pub fn after(notification: &Notification) -> Option<Self> {
+        if notification.resolved_at.is_some() {
+            return None;
+        }
+        let workflow = notification.workflow.clone();
+        match notification.kind {
+            NotificationKind::Error
+            | NotificationKind::ScriptFailed
+            | NotificationKind::MutationInDoubt => Some(Self::ShowStatus { workflow }),
+            NotificationKind::EventParked => {
+                Some(Self::ListEvents { workflow, status: EventStatus::Parked })
+            }
+            NotificationKind::ScriptMessage => None,
+        }
+    }
 }

@@ -317,7 +317,7 @@ const fn cause_and_remedy(class: FailureClass) -> (&'static str, &'static str) {
         }
         FailureClass::Permission => (
             "it is not allowed to do what it wants",
-            "grant it, for example in `[tools.files] roots` or `[tools.http] allow` of the configuration",
+            "grant it: in the configuration (for example `[tools.files] roots`), with the script, or by accepting what a connector offers",
         ),
         FailureClass::Network => (
             "the network failed too often in a row",

@@ -179,7 +179,7 @@ pub async fn a_manual_session_is_refused_where_nothing_may_run(test_store: TestS
     assert!(matches!(in_repair, StoreError::WaitsForPerson { .. }), "{in_repair}");
     assert!(matches!(with_error, StoreError::WaitsForPerson { .. }), "{with_error}");
     assert!(matches!(in_doubt, StoreError::InDoubt { mutation: named } if named == mutation));
-    says(&paused, "windlass resume mail");
+    says(&paused, "resume it first");
     says(&archived, "archived");
 }
 

@@ -237,7 +237,7 @@ pub async fn a_doubt_keeps_the_events_and_asks_a_person(test_store: TestStore) {
     assert_eq!(notices.len(), 1);
     assert_eq!(notices[0].kind, NotificationKind::MutationInDoubt);
     assert_eq!(notices[0].mutation_id, Some(mutation));
-    assert!(notices[0].body.contains(&format!("windlass resolve {mutation}")), "{notices:?}");
+    assert!(notices[0].body.contains(&format!("say whether `{mutation}` happened")), "{notices:?}");
     assert!(notices[0].body.contains("Files.append"), "{notices:?}");
     world.advance(crate::world::seconds(86_400));
     assert_eq!(world.claim().await, None, "nothing happens by itself");

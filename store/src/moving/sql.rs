@@ -38,7 +38,7 @@ impl Columns {
         }
         Err(StoreError::NotNow {
             what: format!("the table `{table}` is not the same in both databases"),
-            hint: "bring both up to date with `windlass migrate`".to_owned(),
+            hint: "migrate both databases first".to_owned(),
         })
     }
 }

@@ -27,7 +27,7 @@ impl Operation for ControlWorkflow {
             Action::Activate => {
                 return Err(StoreError::NotNow {
                     what: format!("`{}` is activated with a version of its script", workflow.name),
-                    hint: format!("run `windlass activate {}`", workflow.name),
+                    hint: "activate the version that shall run".to_owned(),
                 });
             }
             Action::Pause => "workflow.paused",
@@ -113,25 +113,23 @@ async fn manual_session(tx: &Tx<'_>, workflow: Db<WorkflowId>) -> Result<Db<Sess
     }
 }
 
-/// Refuses a session that cannot be now, with what to do about it.
+/// Refuses a session that cannot be now.
 async fn require_runnable(tx: &Tx<'_>, workflow: &WorkflowRow) -> Result<()> {
     let name = &workflow.name;
+    let not_running =
+        |reason, action| Err(StoreError::NotRunning { workflow: name.clone(), reason, action });
+    match workflow.status.0 {
+        WorkflowStatus::Draft | WorkflowStatus::Ready => {
+            return not_running("it was never activated", Action::Activate);
+        }
+        WorkflowStatus::Paused => return not_running("it is paused", Action::Resume),
+        WorkflowStatus::Archived => return not_running("it is archived", Action::Unarchive),
+        WorkflowStatus::Active => {}
+    }
     let not_now = |reason: &str, hint: String| {
         let what = format!("`{name}` cannot run now, because {reason}");
         Err(StoreError::NotNow { what, hint })
     };
-    match workflow.status.0 {
-        WorkflowStatus::Draft | WorkflowStatus::Ready => {
-            return not_now("it was never activated", format!("run `windlass activate {name}`"));
-        }
-        WorkflowStatus::Paused => {
-            return not_now("it is paused", format!("run `windlass resume {name}`"));
-        }
-        WorkflowStatus::Archived => {
-            return not_now("it is archived", format!("run `windlass unarchive {name}`"));
-        }
-        WorkflowStatus::Active => {}
-    }
     match in_doubt(tx, workflow).await? {
         Some((mutation, Some(next_lookup))) => {
             let reason = format!("it is not known yet whether `{mutation}` happened");

@@ -70,7 +70,7 @@ async fn in_doubt(tx: &Tx<'_>, locked: &LockedRun, failure: &Failure) -> Result<
         kind: NotificationKind::MutationInDoubt,
         title: format!("`{}` asks whether an effect happened", locked.workflow.name),
         body: format!(
-            "`{}.{}` ({}), {}: look at {}, then settle it with `windlass resolve {}`",
+            "`{}.{}` ({}), {}: look at {}, then say whether `{}` happened",
             row.tool_namespace,
             row.tool_method,
             row.ui_title,
@@ -89,8 +89,7 @@ pub(super) async fn event_parked(tx: &Tx<'_>, locked: &LockedRun, event: &EventR
         kind: NotificationKind::EventParked,
         title: format!("`{}` parked an event", locked.workflow.name),
         body: format!(
-            "event `{}` went wrong {} times, the last time because {why}: look at it with `windlass show {id}`, then put it back or \
-             skip it with `windlass event {id}`",
+            "the runs of event `{}` failed {} times, the last time because {why}: find out why, then put `{id}` back or skip it",
             event.message_id, event.blamed
         ),
     };

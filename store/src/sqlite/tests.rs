@@ -263,7 +263,7 @@ async fn an_empty_file_has_pending_migrations_and_is_not_changed() {
     let error = failure_of_opening(&path(&folder)).await;
 
     assert!(matches!(error, StoreError::MigrationPending { pending: 1.., .. }), "{error:?}");
-    assert!(error.to_string().contains("windlass migrate"), "{error}");
+    assert!(error.to_string().contains("migrate it first"), "{error}");
 }
 
 #[tokio::test]

@@ -70,7 +70,7 @@ pub(super) fn connect_failure(name: &ConnectorName, error: &ClientInitializeErro
         | ClientInitializeError::TransportError { .. }
         | ClientInitializeError::Cancelled => (
             FailureClass::Network,
-            format!("`{name}` ended before it was ready: `WINDLASS_LOG=debug` shows what it said"),
+            format!("`{name}` ended before it was ready: a log at level debug shows what it said"),
         ),
         ClientInitializeError::JsonRpcError(refusal) => (
             FailureClass::Internal,

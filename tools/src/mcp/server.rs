@@ -148,14 +148,13 @@ impl Server {
         if current.is_some_and(|it| it.digest() == definition.digest()) {
             return Ok(connection);
         }
-        let what = if current.is_some() { "is not what was accepted any more" } else { "is gone" };
+        let what = if current.is_some() { "is no longer what was accepted" } else { "is gone" };
         let name = &self.name;
         Err(server_failure(
             name,
             FailureClass::Permission,
             format!(
-                "`{}` of `{name}` {what}: look at it with `windlass connectors`, accept it with \
-                 `windlass connectors --accept {name}`, then start Windlass again",
+                "`{}` of `{name}` {what}: inspect the connector's tools, accept them, then start Windlass again",
                 definition.name
             ),
         ))
@@ -187,7 +186,7 @@ impl Server {
             if !changes.is_empty() {
                 tracing::warn!(
                     connector = %self.name,
-                    "its tools are not what was accepted, see `windlass connectors`: {}",
+                    "its tools are no longer what was accepted, inspect and accept them: {}",
                     changes.join("; ")
                 );
             }

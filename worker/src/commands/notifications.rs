@@ -1,6 +1,7 @@
 //! `notifications`: what a person should know.
 
 use serde::Serialize;
+use windlass_api::service::NextStep;
 use windlass_store::{Notification, NotificationKind};
 
 use crate::context::Context;
@@ -9,11 +10,24 @@ use crate::output::{Printable, TextPage};
 
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
-struct Notifications(Vec<Notification>);
+struct Notifications(Vec<WordedNotification>);
+
+#[derive(Debug, Serialize)]
+struct WordedNotification {
+    #[serde(flatten)]
+    notification: Notification,
+    /// The command that helps, where one does.
+    command: Option<String>,
+}
 
 pub(crate) async fn run(context: &Context) -> Result<ExitStatus> {
     let service = context.open_existing().await?;
-    context.output.print(&Notifications(service.notifications().await?))?;
+    let worded = |notification: Notification| WordedNotification {
+        command: NextStep::after(&notification).map(|step| context.hint.step(&step)),
+        notification,
+    };
+    let notifications = service.notifications().await?.into_iter().map(worded).collect();
+    context.output.print(&Notifications(notifications))?;
     Ok(ExitStatus::Done)
 }
 
@@ -22,8 +36,9 @@ impl Printable for Notifications {
         if self.0.is_empty() {
             return page.line("There is nothing that you should know.");
         }
-        for notification in &self.0 {
+        for WordedNotification { notification, command } in &self.0 {
             write_one(page, notification);
+            page.field_if("what to do", command.as_ref());
         }
     }
 }

@@ -355,7 +355,7 @@ fn every_class_of_error_says_who_must_act() {
 
     expect![[r#"
         auth: Needs attention a service does not accept the credentials: refused -> renew the credentials of that service | then lets it go on
-        permission: Needs attention it is not allowed to do what it wants: refused -> grant it, for example in `[tools.files] roots` or `[tools.http] allow` of the configuration | then lets it go on
+        permission: Needs attention it is not allowed to do what it wants: refused -> grant it: in the configuration (for example `[tools.files] roots`), with the script, or by accepting what a connector offers | then lets it go on
         network: Needs attention the network failed too often in a row: refused -> see that the other side can be reached from here | then lets it go on
         logic: Needs attention its script failed: refused -> repair the script and deploy it | then lets it go on
         internal: Needs attention windlass or one of its tools failed: refused -> see what the error says; where it is no fault of this machine, report it | then lets it go on

@@ -10,6 +10,7 @@ const REGISTRIES: &[&str] =
     &[concat!("replace", "-with"), concat!("[source", "."), concat!("[registr", "ies")];
 
 const COMMAND_LINE: &str = concat!("`wind", "lass ");
+const LIBRARIES: &[&str] = &["api/", "core/", "sandbox/", "scheduler/", "store/", "tools/"];
 
 /// What writes to the terminal, and the two files that may: they make text from outside harmless first.
 const TERMINAL: &[&str] = &[concat!("std", "out()"), concat!("std", "err()")];
@@ -48,12 +49,11 @@ pub(super) fn check_places(repository: &Repository) -> Vec<Problem> {
     find(repository.files.iter(), is_local, "names a place on somebody's machine or a registry")
 }
 
-/// Crates below the command line advise steps as data: how a step is worded is up to the face.
+/// Libraries advise steps as data: how a step is worded is up to the front end.
 pub(super) fn check_command_lines(repository: &Repository) -> Vec<Problem> {
-    let has_no_face =
-        |file: &&File| ["api/", "core/", "sandbox/"].iter().any(|it| file.path.starts_with(it));
+    let is_library = |file: &&File| LIBRARIES.iter().any(|it| file.path.starts_with(it));
     find(
-        repository.rust_files().filter(has_no_face),
+        repository.rust_files().filter(is_library),
         |line| line.contains(COMMAND_LINE),
         "names a command of the program: return the step as data, and let the command line word it",
     )
@@ -169,12 +169,13 @@ mod tests {
     }
 
     #[test]
-    fn a_crate_without_a_face_names_no_command() {
+    fn a_library_names_no_command() {
         let text =
             format!("let hint = \"see {COMMAND_LINE}list`\";\nlet name = \"windlass list\";\n");
-        let files = [("api/src/a.rs", &*text), ("worker/src/a.rs", &*text)];
+        let files =
+            [("api/src/a.rs", &*text), ("store/src/b.rs", &*text), ("worker/src/a.rs", &*text)];
 
-        assert_eq!(complaints(check_command_lines, &files), ["api/src/a.rs:1"]);
+        assert_eq!(complaints(check_command_lines, &files), ["api/src/a.rs:1", "store/src/b.rs:1"]);
     }
 
     #[test]

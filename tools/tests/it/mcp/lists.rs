@@ -23,8 +23,8 @@ async fn assert_only_the_changed_are_refused(fixture: &Fixture) {
     assert_eq!((changed.class, gone.class), (FailureClass::Permission, FailureClass::Permission));
     assert_eq!(
         changed.message,
-        "`add_thing` of `things` is not what was accepted any more: look at it with `windlass connectors`, \
-         accept it with `windlass connectors --accept things`, then start Windlass again"
+        "`add_thing` of `things` is no longer what was accepted: inspect the connector's tools, \
+         accept them, then start Windlass again"
     );
     assert!(gone.message.starts_with("`look-around` of `things` is gone"), "{gone}");
     world.ok("Things.findThings", json!({"name": "lamp"})).await;
@@ -105,6 +105,6 @@ async fn a_server_that_cannot_be_asked_is_named() {
 
     expect_test::expect![[r#"
         could not ask the connector `gone` for its tools: internal: could not start `./no-such-program` (No such file or directory (os error 2)): install it, or correct `[mcp.gone]`
-        could not ask the connector `gone` for its tools: network: `gone` ended before it was ready: `WINDLASS_LOG=debug` shows what it said
-        could not ask the connector `gone` for its tools: network: `gone` ended before it was ready: `WINDLASS_LOG=debug` shows what it said"#]].assert_eq(&told.join("\n"));
+        could not ask the connector `gone` for its tools: network: `gone` ended before it was ready: a log at level debug shows what it said
+        could not ask the connector `gone` for its tools: network: `gone` ended before it was ready: a log at level debug shows what it said"#]].assert_eq(&told.join("\n"));
 }

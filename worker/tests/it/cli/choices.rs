@@ -209,7 +209,8 @@ fn a_parked_event_is_shown_with_its_reason_and_put_back() {
     let shown = folder.call(&format!("show {id}")).stdout;
     assert!(shown.contains("bad line"), "{shown}");
     let notifications = folder.call("notifications").stdout;
-    assert!(notifications.contains(&format!("windlass event {id}")), "{notifications}");
+    assert!(notifications.contains("windlass events lines --status parked"), "{notifications}");
+    assert!(notifications.contains(&format!("put `{id}` back or skip it")), "{notifications}");
     assert_eq!(folder.call(&format!("event {id}")).code, 2, "one of the two has to be chosen");
     lines(&folder, APPEND);
     assert_eq!(folder.call("deploy lines.js --name lines --fix --activate").code, 0);

@@ -96,6 +96,7 @@ fn a_failing_script_waits_for_its_repair() {
           run           run_[ID]
           since         [TIME]
           id            ntf_[ID]
+          what to do    windlass status failing
         exit code 0
 
     "#]]);
@@ -129,7 +130,7 @@ fn a_refused_permission_says_what_to_grant() {
           run           run_[ID]
 
           What to do
-            grant it, for example in `[tools.files] roots` or `[tools.http] allow` of the configuration
+            grant it: in the configuration (for example `[tools.files] roots`), with the script, or by accepting what a connector offers
             windlass resume outside
                 then lets it go on
 

@@ -84,31 +84,31 @@ fn what_is_not_there_is_named_with_a_way_on() {
             $ windlass status nobody
             stderr:
             error: there is no workflow `nobody`
-            hint: see `windlass list` for those that exist
+            hint: `windlass list` shows those that exist
             exit code 1
 
             $ windlass show run_1
             stderr:
             error: there is no run `run_1`
-            hint: look for it with `windlass runs`, `events`, `inputs` or `outputs`
+            hint: `windlass runs`, `events`, `inputs` and `outputs` list what exists
             exit code 1
 
             $ windlass show x
             stderr:
             error: there is no id that begins with `x`
-            hint: look for it with `windlass runs`, `events`, `inputs` or `outputs`
+            hint: `windlass runs`, `events`, `inputs` and `outputs` list what exists
             exit code 1
 
             $ windlass logs wf_1
             stderr:
             error: there is no workflow `wf_1`
-            hint: see `windlass list` for those that exist
+            hint: `windlass list` shows those that exist
             exit code 1
 
             $ windlass activate nobody@1.0
             stderr:
             error: there is no workflow `nobody`
-            hint: see `windlass list` for those that exist
+            hint: `windlass list` shows those that exist
             exit code 1
 
         "#]],
@@ -177,7 +177,7 @@ fn a_missing_database_is_no_riddle() {
         $ windlass run notes
         stderr:
         error: there is no workflow `notes`
-        hint: see `windlass list` for those that exist
+        hint: `windlass list` shows those that exist
         exit code 1
 
     "#]]);
