@@ -117,7 +117,7 @@ pub enum StoreError {
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
     /// The disk is full; nothing was lost.
-    #[error("the disk of the database is full: free some space, then it goes on by itself")]
+    #[error("the disk of the database is full: free some space, then it continues by itself")]
     DiskFull,
     /// The database may not be written.
     #[error("the database may not be written: {what}")]

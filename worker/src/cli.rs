@@ -29,9 +29,9 @@ pub(crate) const DEFAULT_WORKSPACE: &str = "default";
 #[derive(Debug, Parser)]
 #[command(name = "windlass", version, arg_required_else_help = true, max_term_width = 100)]
 #[command(after_help = "\
-Ids may be shortened to any beginning that stands for one thing only.
+An id may be shortened to any unique beginning.
 Exit codes: 0 done, 1 the operation failed, 2 wrong usage, 3 stopped and waiting for a person.
-WINDLASS_LOG sets what is told on stderr, for example WINDLASS_LOG=debug.")]
+WINDLASS_LOG sets what is logged on stderr, for example WINDLASS_LOG=debug.")]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -41,18 +41,18 @@ pub(crate) struct Cli {
 
 /// What every command understands.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Everywhere")]
+#[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
     /// The database: `sqlite:PATH` or `postgres://…`; without it `.windlass/windlass.db` beside the configuration
     #[arg(long, global = true, value_name = "URL", env = "WINDLASS_DATABASE")]
     #[arg(hide_env_values = true)]
     pub(crate) database: Option<String>,
-    /// The configuration; without it `windlass.toml` of this folder, where it is there
+    /// The configuration; without it `windlass.toml` in this folder, if it exists
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// The workspace, which keeps its workflows apart from those of others
     ///
-    /// Without it, workflows are looked for in `default`, and workers work for all.
+    /// Without it, commands use the workspace `default`, and workers work for all.
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) workspace: Option<String>,
     /// Answer with one JSON document on stdout; everything else goes to stderr
@@ -74,7 +74,7 @@ impl Global {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Set up a folder with an example, run it to its end and show what came of it
+    /// Set up a folder with an example, run it to its end and show the result
     Demo(DemoArgs),
     /// Write a commented workflow and configuration to start from
     Init(InitArgs),
@@ -82,56 +82,56 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Print the TypeScript declarations of everything that a script can call
     Types,
-    /// Say what connectors offer, and what of it has changed
+    /// List what connectors offer, and what has changed
     Connectors(ConnectorsArgs),
     /// Save a script as a new version of a workflow
     Deploy(DeployArgs),
-    /// Choose the version of a workflow that runs, and let it run
+    /// Choose which version of a workflow runs, and let it run
     Activate(ActivateArgs),
     /// Stop a workflow for now; a handler under way finishes
     Pause(ControlArgs),
-    /// Let a workflow go on, once what stopped it is mended
+    /// Let a workflow continue after what stopped it was repaired
     Resume(ControlArgs),
-    /// Put a workflow away
+    /// Archive a workflow: it does not run, and `list` hides it
     Archive(ControlArgs),
-    /// Take a workflow back; it is paused then
+    /// Take a workflow out of the archive; it is then paused
     Unarchive(ControlArgs),
     /// List the workflows
     List(ListArgs),
     /// Run a workflow now: one session, to its end
     Run(RunArgs),
-    /// Run all active workflows until SIGINT or SIGTERM; any number of these share the work
+    /// Run all active workflows until SIGINT or SIGTERM; several workers share the work
     #[command(visible_alias = "worker")]
     Up(UpArgs),
-    /// List the workers: where they are, what they do, and when they were last heard of
+    /// List the workers: where they are, what they do, and when they last reported
     Workers,
-    /// Limit how much runs at a time of what workflows have in common, or list the limits and who holds what
+    /// Limit how many runs use a workflow, connector or host at a time, or list the limits and who uses them
     Limit(LimitArgs),
-    /// Say which workers may take a workflow's runs, and how urgent those are
+    /// Set which workers may take a workflow's runs, and how urgent those runs are
     Route(RouteArgs),
-    /// Say how workflows stand, and for whatever does not move why, and what to do
+    /// Show the state of workflows; if something does not move: why, and what to do
     Status(StatusArgs),
     /// List the events of a workflow
     Events(EventsArgs),
-    /// List what came in: the outside things that caused work
+    /// List the inputs of a workflow: what came in and caused work
     Inputs(WorkflowArgs),
-    /// List what went out: the effects on the outside world
+    /// List the outputs of a workflow: its effects on the outside world
     Outputs(WorkflowArgs),
     /// List the handler runs of a workflow, newest first
     Runs(RunsArgs),
-    /// Show everything about one thing, whatever its id stands for
+    /// Show everything about one thing, given its id
     Show(ShowArgs),
     /// Print what a run's script logged
     Logs(LogsArgs),
-    /// List what a person should know
+    /// List what needs attention, and the messages of scripts
     Notifications,
-    /// Put an event back that was taken out of the way, or skip it
+    /// Put a parked event back into its queue, or skip it
     Event(EventArgs),
-    /// Settle an effect of which nobody knows whether it happened
+    /// Say whether an effect happened whose outcome is unknown
     Resolve(ResolveArgs),
-    /// Remove what is over and older than `[retention]` keeps it; a running worker does so by itself
+    /// Remove finished records that are older than `[retention]` says; a running worker does this by itself
     Prune(PruneArgs),
-    /// Carry a stopped instance over to another, empty database
+    /// Copy a stopped instance to an empty database, and seal the old one
     Move(MoveArgs),
     /// Bring the schema of the database up to date
     Migrate,

@@ -235,7 +235,7 @@ impl CommandError {
             Self::Store(error) | Self::Engine(EngineError::Store(error)) => store_hint(error),
             Self::Service(error) => service_hint(error),
             Self::InvalidScript { .. } => {
-                Some("mend them, then see with `windlass check` that none is left".to_owned())
+                Some("repair them, then run `windlass check` again".to_owned())
             }
             Self::File { source, .. } => file_hint(source),
             Self::Connector(error) => connector_hint(error),
@@ -349,9 +349,9 @@ fn store_hint(error: &StoreError) -> Option<String> {
 fn connector_hint(error: &ConnectorError) -> Option<String> {
     let hint = match error {
         ConnectorError::Listing { .. } => {
-            "mend it and see `windlass connectors`, or take it out of the configuration"
+            "repair it and run `windlass connectors`, or remove it from the configuration"
         }
-        ConnectorError::Unknown { .. } => "see `windlass connectors` for those that exist",
+        ConnectorError::Unknown { .. } => "`windlass connectors` shows those that exist",
         ConnectorError::Config { .. }
         | ConnectorError::Clash { .. }
         | ConnectorError::Namespace { .. }

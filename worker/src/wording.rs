@@ -104,7 +104,7 @@ const fn other_options(step: &NextStep) -> &'static str {
     match step {
         NextStep::Limit { .. } => "; `--at-once N`, `--rate N/TIME` or `--none` change it",
         NextStep::Resolve { resolution: None, .. } => {
-            "; see `resolve --help` for what else it may have come to"
+            "; `resolve --help` lists the other answers"
         }
         NextStep::Deploy { .. }
         | NextStep::DeployFix { .. }

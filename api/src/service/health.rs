@@ -175,7 +175,7 @@ impl HealthInputs<'_> {
         let health = WorkflowHealth::new(Badge::NeedsAttention, format!("{cause}: {error}"))
             .fact("class", class.to_string());
         let health = self.failed_run(health).advise(remedy);
-        Some(health.advise_step(self.resume(), "then lets it go on"))
+        Some(health.advise_step(self.resume(), "then continues"))
     }
 
     /// Adds what is known of the run that stopped the workflow.
@@ -192,7 +192,7 @@ impl HealthInputs<'_> {
 
     fn pending_retry(&self) -> Option<String> {
         let run = self.overview.workflow.pending_retry_run_id?;
-        Some(format!("{run} goes on after its effect, which is not made again"))
+        Some(format!("{run} continues after its effect, which is not repeated"))
     }
 
     fn stopped_by_person(&self) -> Option<WorkflowHealth> {
@@ -209,9 +209,9 @@ impl HealthInputs<'_> {
                 NextStep::Activate { workflow },
                 "lets its newest version run",
             ),
-            WorkflowStatus::Paused => ("it is paused", self.resume(), "lets it go on where it was"),
+            WorkflowStatus::Paused => ("it is paused", self.resume(), "continues where it stopped"),
             WorkflowStatus::Archived => (
-                "it is put away",
+                "it is archived",
                 NextStep::Unarchive { workflow },
                 "takes it back; it is paused then",
             ),
@@ -243,13 +243,13 @@ impl HealthInputs<'_> {
     fn effects_paused(&self) -> Option<WorkflowHealth> {
         let until = self.overview.effects_paused_until.filter(|until| *until > self.times.now)?;
         let why = format!(
-            "it made as many effects as an hour may have; its consumers go on by themselves at {}",
+            "it made as many effects as an hour may have; its consumers continue by themselves at {}",
             self.when(until)
         );
         Some(
             WorkflowHealth::new(Badge::Idle, why)
                 .advise("see whether it is meant to do so much; `mutations_per_hour` in `[limits.effects]` sets how much")
-                .advise_step(self.resume(), "lets it go on now"),
+                .advise_step(self.resume(), "continues now"),
         )
     }
 
@@ -258,7 +258,7 @@ impl HealthInputs<'_> {
         let n_parked: u32 = self.overview.events.values().map(|counts| counts.parked).sum();
         (n_parked > 0).then(|| Fact {
             label: "parked",
-            text: format!("{n_parked} event(s) whose runs went wrong too often"),
+            text: format!("{n_parked} event(s) whose runs failed too often"),
             listed_by: Some(NextStep::ListEvents {
                 workflow: self.name(),
                 status: EventStatus::Parked,

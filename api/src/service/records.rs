@@ -204,7 +204,7 @@ pub struct EventQuery {
     pub topic: Option<String>,
     /// Only those in this status.
     pub status: Option<EventStatus>,
-    /// How many at the most, the oldest first.
+    /// At most this many, the oldest first.
     pub limit: u32,
 }
 

@@ -28,7 +28,7 @@ pub(crate) struct LimitArgs {
     /// How many runs may begin in a window, for example `60/1m`
     #[arg(long, value_name = "N/TIME", requires = "key")]
     pub(crate) rate: Option<Rate>,
-    /// Take the limit away
+    /// Remove the limit
     #[arg(long, requires = "key", conflicts_with_all = ["at_once", "rate"])]
     pub(crate) none: bool,
 }
@@ -44,7 +44,7 @@ pub(crate) struct RouteArgs {
     /// Any worker may take its runs again
     #[arg(long)]
     pub(crate) any_worker: bool,
-    /// Higher is sooner: each point counts as much as a minute of waiting, so that nobody starves
+    /// Higher runs first; each point counts as much as a minute of waiting, so that no run waits for ever
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     #[arg(value_parser = clap::value_parser!(i32).range(-1000..=1000))]
     pub(crate) priority: Option<i32>,
@@ -73,7 +73,7 @@ pub(crate) struct ResolutionArgs {
     /// Let its tool look it up again, where the tool can do that
     #[arg(long)]
     pub(crate) try_again: bool,
-    /// It happened, and this JSON is what the tool answered: `next` goes on with it
+    /// It happened, and this JSON is what the tool answered: `next` continues with it
     #[arg(long, value_name = "RESULT")]
     pub(crate) happened: Option<String>,
 }

@@ -5,7 +5,7 @@ use windlass_core::EventStatus;
 
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
-    /// Also those that are put away
+    /// List archived workflows too
     #[arg(long)]
     pub(crate) all: bool,
 }
@@ -29,13 +29,13 @@ pub(crate) struct EventsArgs {
     /// The workflow's name or id
     #[arg(value_name = "NAME")]
     pub(crate) workflow: String,
-    /// Of this topic only
+    /// Only events of this topic
     #[arg(long)]
     pub(crate) topic: Option<String>,
-    /// In this status only: pending, reserved, consumed, skipped or parked
+    /// Only events in this status: pending, reserved, consumed, skipped or parked
     #[arg(long)]
     pub(crate) status: Option<EventStatus>,
-    /// How many at the most, the oldest first
+    /// At most this many, the oldest first
     #[arg(long, default_value_t = u32::MAX, hide_default_value = true)]
     pub(crate) limit: u32,
 }
@@ -45,7 +45,7 @@ pub(crate) struct RunsArgs {
     /// The workflow's name or id
     #[arg(value_name = "NAME")]
     pub(crate) workflow: String,
-    /// How many at the most, the newest first
+    /// At most this many, the newest first
     #[arg(long, default_value_t = u32::MAX, hide_default_value = true)]
     pub(crate) limit: u32,
 }

@@ -7,7 +7,7 @@ pub(crate) struct RunArgs {
     /// The workflow's name or id
     #[arg(value_name = "NAME")]
     pub(crate) workflow: String,
-    /// Rehearse it: the real script on real inputs, but nothing leaves and nothing changes
+    /// Try it out: the real script on real inputs, but nothing is sent or changed
     #[arg(long)]
     pub(crate) dry_run: bool,
 }

@@ -7,14 +7,14 @@ use windlass_core::Capability;
 
 #[derive(Debug, Args)]
 pub(crate) struct InitArgs {
-    /// The folder, which is made where it is missing
+    /// The folder; it is created if it does not exist
     #[arg(default_value = ".")]
     pub(crate) dir: PathBuf,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
-    /// The folder, which is made where it is missing
+    /// The folder; it is created if it does not exist
     #[arg(long, default_value = "windlass-demo")]
     pub(crate) dir: PathBuf,
 }
@@ -35,7 +35,7 @@ pub(crate) struct DeployArgs {
     /// Also let this version run
     #[arg(long)]
     pub(crate) activate: bool,
-    /// What the script may call, for example Files.append,Http.post:api.example.com; without it what it is seen to call
+    /// What the script may call, for example Files.append,Http.post:api.example.com; without it, the calls that `check` finds
     #[arg(long, value_name = "TOOLS", value_delimiter = ',')]
     pub(crate) allow: Vec<Capability>,
     /// Allow what it calls without asking
@@ -44,14 +44,14 @@ pub(crate) struct DeployArgs {
     /// It is a repair: same topics, schedules and message ids
     #[arg(long)]
     pub(crate) fix: bool,
-    /// What is new in it
+    /// What changed in this version
     #[arg(long, default_value = "", hide_default_value = true)]
     pub(crate) comment: String,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ConnectorsArgs {
-    /// Let scripts use what this connector offers now
+    /// Accept what this connector offers now, so that scripts can use it
     #[arg(long, value_name = "NAME")]
     pub(crate) accept: Option<String>,
 }

@@ -71,9 +71,9 @@ pub(crate) async fn control(
 fn next_command(context: &Context, workflow: &Workflow) -> Option<String> {
     let name = quoted(&workflow.name);
     let (verb, effect) = match workflow.status {
-        WorkflowStatus::Paused => ("resume", "lets it go on"),
-        WorkflowStatus::Archived => ("unarchive", "takes it back"),
-        WorkflowStatus::Active => ("status", "says how it stands"),
+        WorkflowStatus::Paused => ("resume", "lets it continue"),
+        WorkflowStatus::Archived => ("unarchive", "takes it out of the archive"),
+        WorkflowStatus::Active => ("status", "shows its state"),
         WorkflowStatus::Draft | WorkflowStatus::Ready => return None,
     };
     Some(format!("`{}` {effect}.", context.hint.command(&format!("{verb} {name}"))))

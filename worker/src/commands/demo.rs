@@ -91,7 +91,7 @@ fn write_example(folder: &Path) -> Result<()> {
     if is_foreign {
         return Err(CommandError::Refused {
             code: "folder_in_use",
-            message: format!("`{}` has something else in it", folder.display()),
+            message: format!("`{}` contains something else", folder.display()),
             hint: "name another folder with `--dir`".to_owned(),
         });
     }
@@ -181,7 +181,7 @@ fn shown_database(outer: &Context, context: &Context) -> String {
 fn next_commands(context: &Context, outputs: &[Mutation]) -> Vec<NextCommand> {
     let command = |words: &str| context.hint.command(words);
     let mut next = vec![
-        NextCommand { command: command("status receipts"), effect: "says how it stands" },
+        NextCommand { command: command("status receipts"), effect: "shows its state" },
         NextCommand { command: command("outputs receipts"), effect: "lists what went out" },
     ];
     if let Some(output) = outputs.first() {
@@ -231,7 +231,7 @@ impl Printable for DemoOutput {
         page.heading(format_args!("{name}: {}", self.afterwards.health.badge));
         self.afterwards.health.write(page);
         page.heading(format_args!("Everything that happened is recorded in {}", self.database));
-        page.heading("How to go on");
+        page.heading("Next steps");
         for next in &self.next {
             next.write(page);
         }

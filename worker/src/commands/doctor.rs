@@ -55,7 +55,7 @@ fn configuration(context: &Context) -> Check {
     let zone = context.settings.timezone;
     match &context.settings.file {
         Some(file) => Check::ok("configuration", format!("{}, time zone {zone}", file.display())),
-        None => Check::ok("configuration", format!("none, so defaults; time zone {zone}")),
+        None => Check::ok("configuration", format!("none, so the defaults apply; time zone {zone}")),
     }
 }
 
@@ -111,7 +111,7 @@ fn database(context: &Context, service: &Result<Option<Service>>) -> Check {
         Ok(Some(_)) => Check::ok("database", format!("{url} answers, and its schema is current")),
         Ok(None) => Check::warn(
             "database",
-            format!("{url} is not made yet"),
+            format!("{url} does not exist yet"),
             "nothing to do: the first `windlass deploy` makes it",
         ),
         Err(error) => failed("database", error),

@@ -43,12 +43,12 @@ impl Printable for DryRunReport {
         // The lines of progress stand above.
         page.line("");
         page.line(format_args!(
-            "A dry run of `{}`: {} effect(s) would go out, and nothing did.",
+            "A dry run of `{}`: it would make {} effect(s), and made none.",
             self.workflow,
             self.would_send.len()
         ));
         if let Some(error) = &self.error {
-            page.line(format_args!("It did not come to its end: {error}"));
+            page.line(format_args!("It did not finish: {error}"));
         }
         for captured in &self.would_send {
             page.heading(format_args!("~ {}", captured.title));

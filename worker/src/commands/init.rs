@@ -29,7 +29,7 @@ pub(crate) async fn run(outer: &Context, args: &InitArgs) -> Result<ExitStatus> 
     {
         return Err(CommandError::Refused {
             code: "file_exists",
-            message: format!("`{}` is there already, and nothing was written", taken.display()),
+            message: format!("`{}` already exists, and nothing was written", taken.display()),
             hint: "name another folder, or move the file away".to_owned(),
         });
     }
@@ -88,7 +88,7 @@ impl Printable for InitOutput {
         for file in &self.files {
             page.line(format_args!("Wrote {}", file.display()));
         }
-        page.heading("How to go on");
+        page.heading("Next steps");
         for next in &self.next {
             next.write(page);
         }

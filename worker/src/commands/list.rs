@@ -37,7 +37,7 @@ impl Printable for Workflows {
             self.write_table(page);
         }
         if self.n_archived > 0 {
-            page.line(format_args!("{} put away; `--all` shows them too.", self.n_archived));
+            page.line(format_args!("{} archived; `--all` shows them too.", self.n_archived));
         }
     }
 }

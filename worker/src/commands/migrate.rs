@@ -24,7 +24,7 @@ pub(crate) async fn run(context: &Context) -> Result<ExitStatus> {
 impl Printable for Migrated {
     fn write(&self, page: &mut TextPage) {
         for migration in &self.migrations {
-            page.line(format_args!("Took {migration}"));
+            page.line(format_args!("Applied {migration}"));
         }
         page.line(format_args!("The schema of `{}` is up to date.", self.database));
     }

@@ -34,7 +34,7 @@ pub(crate) async fn run(context: &Context) -> Result<ExitStatus> {
 impl Printable for Notifications {
     fn write(&self, page: &mut TextPage) {
         if self.0.is_empty() {
-            return page.line("There is nothing that you should know.");
+            return page.line("There are no notifications.");
         }
         for WordedNotification { notification, command } in &self.0 {
             write_one(page, notification);

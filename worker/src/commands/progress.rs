@@ -36,7 +36,7 @@ fn line(progress: &Progress, effects: &mut HashMap<RunId, String>) -> Option<Str
         }
         ProgressStep::Ended { failure: None, .. } => match effects.remove(run) {
             Some(effect) => format!("✓ {effect}"),
-            None if *kind == HandlerKind::Producer => "✓ looked".to_owned(),
+            None if *kind == HandlerKind::Producer => "✓ checked".to_owned(),
             None => return None,
         },
     };

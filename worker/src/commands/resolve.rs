@@ -66,13 +66,13 @@ impl Printable for Resolved {
                 "It did not happen: its events are pending again, and a new run prepares afresh."
             }
             ResolutionKind::Happened => {
-                "It happened: `next` goes on with the result that you gave."
+                "It happened: `next` continues with the result that you gave."
             }
             ResolutionKind::Skip => {
                 "It is left as it is: its events are skipped, and `next` runs once."
             }
             ResolutionKind::TryAgain => "Its tool looks it up again: at once where a worker runs.",
         });
-        page.line(format_args!("`{}` says how the workflow stands.", self.status_command));
+        page.line(format_args!("`{}` shows the workflow's state.", self.status_command));
     }
 }

@@ -127,7 +127,7 @@ fn listen(context: &Context) -> Result<Signals> {
     let output = context.output.clone();
     tokio::spawn(async move {
         for (token, note) in tokens.iter().zip([
-            "Stopping when the runs under way have ended; once more to stop at once.",
+            "Stopping when the runs under way have ended; signal again to stop at once.",
             "Stopping at once; what was under way is recovered at the next start.",
         ]) {
             tokio::select! {

@@ -21,7 +21,7 @@ pub(crate) async fn run(context: &Context) -> Result<ExitStatus> {
 impl Printable for Workers {
     fn write(&self, page: &mut TextPage) {
         if self.0.is_empty() {
-            return page.line("Nobody works here now; `windlass up` does.");
+            return page.line("No worker runs now; `windlass up` starts one.");
         }
         let rows = self.0.iter().map(|WorkerRow { stale, worker }| {
             [

@@ -257,7 +257,7 @@ fn a_controlled_workflow_says_how_to_start_it() {
 
           What to do
             windlass resume receipts
-                lets it go on where it was
+                continues where it stopped
     "#]],
     );
 }
@@ -282,13 +282,13 @@ fn a_doubt_shows_what_was_attempted_and_what_each_choice_does() {
               to find out   its tool cannot look it up: only you can
 
               What to do
-                look at the target whether it happened, then say so:
+                find out at the target whether it happened, then say so:
                 windlass resolve mut_00000000000000000000000000000007 --did-not-happen
                     its events are pending again and a new run prepares afresh; if it did happen after all, this does it twice
                 windlass resolve mut_00000000000000000000000000000007 --skip
                     leaves it as it is, whatever happened: its events are skipped for good, and `next` runs once
                 windlass resolve mut_00000000000000000000000000000007 --happened RESULT
-                    it happened, and RESULT (JSON) is what the tool answered: `next` goes on with it
+                    it happened, and RESULT (JSON) is what the tool answered: `next` continues with it
         "#]],
     );
 }
@@ -331,7 +331,7 @@ fn a_failed_script_is_shown_with_its_line() {
               at            workflow.js:12:7
               source        x();
               run           run_00000000000000000000000000000007
-              afterwards    run_00000000000000000000000000000007 goes on after its effect, which is not made again
+              afterwards    run_00000000000000000000000000000007 continues after its effect, which is not repeated
 
               What to do
                 windlass deploy FILE --name receipts --fix --activate
@@ -354,13 +354,13 @@ fn every_class_of_error_says_who_must_act() {
     });
 
     expect![[r#"
-        auth: Needs attention a service does not accept the credentials: refused -> renew the credentials of that service | then lets it go on
-        permission: Needs attention it is not allowed to do what it wants: refused -> grant it: in the configuration (for example `[tools.files] roots`), with the script, or by accepting what a connector offers | then lets it go on
-        network: Needs attention the network failed too often in a row: refused -> see that the other side can be reached from here | then lets it go on
-        logic: Needs attention its script failed: refused -> repair the script and deploy it | then lets it go on
-        internal: Needs attention windlass or one of its tools failed: refused -> see what the error says; where it is no fault of this machine, report it | then lets it go on
-        api_key: Needs attention a provider does not accept its key: refused -> set a key that it accepts | then lets it go on
-        balance: Needs attention a provider wants to be paid first: refused -> pay the provider | then lets it go on
+        auth: Needs attention a service does not accept the credentials: refused -> renew the credentials of that service | then continues
+        permission: Needs attention it is not allowed to do what it wants: refused -> grant it: in the configuration (for example `[tools.files] roots`), with the script, or by accepting what a connector offers | then continues
+        network: Needs attention the network failed too often in a row: refused -> see that the other side can be reached from here | then continues
+        logic: Needs attention its script failed: refused -> repair the script and deploy it | then continues
+        internal: Needs attention windlass or one of its tools failed: refused -> see what the error says; where it is no fault of this machine, report it | then continues
+        api_key: Needs attention a provider does not accept its key: refused -> set a key that it accepts | then continues
+        balance: Needs attention a provider wants to be paid first: refused -> pay the provider | then continues
     "#]].assert_eq(&texts.collect::<String>());
 }
 

@@ -52,7 +52,7 @@ impl HealthInputs<'_> {
             .fact("target", &mutation.target)
             .fact_if("why unknown", mutation.error.clone())
             .fact("looked up", tried)
-            .fact("next look", self.when(next));
+            .fact("next look-up", self.when(next));
         let health = health.advise_step(
             NextStep::StartWorker { label: None },
             "keeps a worker running, which looks it up",
@@ -102,7 +102,7 @@ impl HealthInputs<'_> {
 /// Says what each answer of a person does.
 fn advise_resolutions(health: WorkflowHealth, mutation: MutationId) -> WorkflowHealth {
     health
-        .advise("look at the target whether it happened, then say so:")
+        .advise("find out at the target whether it happened, then say so:")
         .advise_step(
             resolve(mutation, ResolutionKind::DidNotHappen),
             "its events are pending again and a new run prepares afresh; if it did happen after all, this does it twice",
@@ -113,7 +113,7 @@ fn advise_resolutions(health: WorkflowHealth, mutation: MutationId) -> WorkflowH
         )
         .advise_step(
             resolve(mutation, ResolutionKind::Happened),
-            "it happened, and RESULT (JSON) is what the tool answered: `next` goes on with it",
+            "it happened, and RESULT (JSON) is what the tool answered: `next` continues with it",
         )
 }
 

@@ -28,7 +28,7 @@ pub(super) fn write_input(page: &mut TextPage, details: &InputDetails) {
     page.line(format_args!("{}: {}", input.id, input.title));
     page.field("status", input_word(input.status));
     page.field("kind", format_args!("{}/{}", input.source, input.input_type));
-    page.field("there called", &input.external_id);
+    page.field("external id", &input.external_id);
     page.moment("since", Some(input.created_at));
     page.field_if("found by", details.registered_by.as_ref().map(run_line));
     page.heading("What happened");
@@ -76,7 +76,7 @@ pub(crate) fn write_output(page: &mut TextPage, mutation: &Mutation) {
     if mutation.reconcile_attempts > 0 {
         page.field("looked up", format_args!("{} time(s)", mutation.reconcile_attempts));
     }
-    page.moment("next look", mutation.next_reconcile_at);
+    page.moment("next look-up", mutation.next_reconcile_at);
     page.money("cost", mutation.cost);
     page.field_if("settled by", mutation.resolved_by);
     page.moment("settled", mutation.resolved_at);

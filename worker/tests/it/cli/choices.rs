@@ -205,7 +205,7 @@ fn a_parked_event_is_shown_with_its_reason_and_put_back() {
     let events = folder.json("events lines --status parked");
     let id = events[0]["id"].as_str().unwrap();
     let status = folder.call("status lines").stdout;
-    assert!(status.contains("1 event(s) whose runs went wrong too often"), "{status}");
+    assert!(status.contains("1 event(s) whose runs failed too often"), "{status}");
     let shown = folder.call(&format!("show {id}")).stdout;
     assert!(shown.contains("bad line"), "{shown}");
     let notifications = folder.call("notifications").stdout;

@@ -143,7 +143,7 @@ fn a_changed_list_is_seen_and_accepted() {
             $ windlass connectors --accept thing
             stderr:
             error: there is no connector `thing`
-            hint: see `windlass connectors` for those that exist
+            hint: `windlass connectors` shows those that exist
             exit code 2
 
         "#]],
@@ -180,7 +180,7 @@ fn a_connector_that_cannot_be_asked_is_named() {
         stderr:
         error: could not ask the connector `gone` for its tools
           caused by: could not start `./gone` (No such file or directory (os error 2)): install it, or correct `[mcp.gone]`
-        hint: mend it and see `windlass connectors`, or take it out of the configuration
+        hint: repair it and run `windlass connectors`, or remove it from the configuration
         exit code 1
 
     "#]]);

@@ -86,7 +86,7 @@ fn a_full_disk_is_named_and_with_space_again_the_same_command_goes_on() {
         let last = said.lines().last().unwrap();
         assert_eq!(
             last,
-            "error: the disk of the database is full: free some space, then it goes on by itself"
+            "error: the disk of the database is full: free some space, then it continues by itself"
         );
     }
     for name in ["deploy_again", "run_again"] {

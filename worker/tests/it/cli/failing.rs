@@ -132,7 +132,7 @@ fn a_refused_permission_says_what_to_grant() {
           What to do
             grant it: in the configuration (for example `[tools.files] roots`), with the script, or by accepting what a connector offers
             windlass resume outside
-                then lets it go on
+                then continues
 
         Version 1.0 runs
           may call      Files.append
@@ -156,7 +156,7 @@ fn a_refused_permission_says_what_to_grant() {
 
         $ windlass resume outside
         `outside` is active now.
-        `windlass status outside` says how it stands.
+        `windlass status outside` shows its state.
         exit code 0
 
     "#]]);

@@ -15,7 +15,7 @@ fn a_starter_is_written_once_and_works() {
             Wrote ./workflow.js
             Wrote ./inbox/first.txt
 
-            How to go on
+            Next steps
               windlass check workflow.js
                   validates the script
               windlass deploy workflow.js --name notes --activate
@@ -42,7 +42,7 @@ fn a_starter_is_written_once_and_works() {
 
             $ windlass init
             stderr:
-            error: `[DIR]/./windlass.toml` is there already, and nothing was written
+            error: `[DIR]/./windlass.toml` already exists, and nothing was written
             hint: name another folder, or move the file away
             exit code 1
 
@@ -90,7 +90,7 @@ fn versions_count_up_and_one_of_them_runs() {
             exit code 0
 
             $ windlass deploy workflow.js --name notes
-            `notes` has this text already: version 1.0.
+            `notes` already has this script: version 1.0.
               may call      Files.append, Files.list, Files.read
             `windlass activate notes@1.0` lets it run.
             exit code 0
@@ -166,7 +166,7 @@ fn a_pause_says_how_it_ends() {
 
             $ windlass pause notes
             `notes` is paused now.
-            `windlass resume notes` lets it go on.
+            `windlass resume notes` lets it continue.
             exit code 0
 
             $ windlass status notes
@@ -175,7 +175,7 @@ fn a_pause_says_how_it_ends() {
 
               What to do
                 windlass resume notes
-                    lets it go on where it was
+                    continues where it stopped
 
             Version 1.0 runs
               may call      Files.append, Files.list, Files.read
@@ -204,7 +204,7 @@ fn a_pause_says_how_it_ends() {
 
             $ windlass resume notes
             `notes` is active now.
-            `windlass status notes` says how it stands.
+            `windlass status notes` shows its state.
             exit code 0
 
         "#]],
@@ -220,7 +220,7 @@ fn what_is_put_away_comes_back_paused() {
         &expect![[r#"
             $ windlass archive notes
             `notes` is archived now.
-            `windlass unarchive notes` takes it back.
+            `windlass unarchive notes` takes it out of the archive.
             exit code 0
 
             $ windlass resume notes
@@ -231,7 +231,7 @@ fn what_is_put_away_comes_back_paused() {
 
             $ windlass list
             There are no workflows.
-            1 put away; `--all` shows them too.
+            1 archived; `--all` shows them too.
             exit code 0
 
             $ windlass list --all
@@ -241,7 +241,7 @@ fn what_is_put_away_comes_back_paused() {
 
             $ windlass unarchive notes
             `notes` is paused now.
-            `windlass resume notes` lets it go on.
+            `windlass resume notes` lets it continue.
             exit code 0
 
             $ windlass status
@@ -261,7 +261,7 @@ fn a_session_is_told_while_it_runs_and_afterwards() {
         &["run notes", "status notes", "status"],
         &expect![[r#"
             $ windlass run notes
-            notes · inbox · ✓ looked
+            notes · inbox · ✓ checked
             notes · log · ✓ Files.append: Note inbox/first.txt
 
             Session ses_[ID]: completed, 4 of 4 run(s) committed.
@@ -336,7 +336,7 @@ fn what_happened_can_be_read() {
             exit code 0
 
             $ windlass notifications
-            There is nothing that you should know.
+            There are no notifications.
             exit code 0
 
         "#]],
@@ -366,7 +366,7 @@ fn the_example_leaves_a_foreign_folder_alone() {
         &expect![[r#"
         $ windlass demo --dir mine
         stderr:
-        error: `[DIR]/mine` has something else in it
+        error: `[DIR]/mine` contains something else
         hint: name another folder with `--dir`
         exit code 1
 
