@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono_tz::Tz;
-use windlass_core::Timestamp;
+use windlass_core::{Timestamp, crop};
 
 /// How instants are worded: in which zone, and relative to what.
 #[derive(Debug, Clone, Copy)]
@@ -50,17 +50,12 @@ pub fn duration(duration: Duration) -> String {
     }
 }
 
-/// The first `n_chars` of the first line, with a mark where something is left out.
+/// The first line, cropped to `n_chars` characters, with a mark where something is left out.
 #[must_use]
-pub fn crop(text: &str, n_chars: usize) -> String {
-    let line = text.lines().next().unwrap_or_default();
-    let is_whole = line.len() == text.trim_end().len();
-    match line.char_indices().nth(n_chars.saturating_sub(1)) {
-        Some((end, _)) if line.chars().count() > n_chars => {
-            format!("{}…", line.get(..end).unwrap_or(line))
-        }
-        _ if is_whole => line.to_owned(),
-        _ => format!("{line}…"),
+pub fn crop_line(text: &str, n_chars: usize) -> String {
+    match text.trim_end().split_once('\n') {
+        None => crop(text.trim_end(), n_chars),
+        Some((line, _)) => crop(&format!("{}…", line.trim_end()), n_chars),
     }
 }
 
@@ -70,11 +65,10 @@ mod tests {
 
     #[test]
     fn a_cropped_text_is_one_line() {
-        assert_eq!(crop("abcdef", 6), "abcdef");
-        assert_eq!(crop("abcdefg", 6), "abcde…");
-        assert_eq!(crop("äöüß", 3), "äö…");
-        assert_eq!(crop("one\ntwo", 9), "one…");
-        assert_eq!(crop("", 9), "");
+        assert_eq!(crop_line("one\n", 9), "one");
+        assert_eq!(crop_line("one\r\ntwo", 9), "one…");
+        assert_eq!(crop_line("abcdefg\nhij", 6), "abcde…");
+        assert_eq!(crop_line("", 9), "");
     }
 
     #[test]

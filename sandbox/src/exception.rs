@@ -1,11 +1,11 @@
 //! Exceptions of a script as failures with a position.
 
-use windlass_core::ScriptPosition;
+use windlass_core::{ScriptPosition, crop};
 
 use crate::active_call::ActiveCall;
 use crate::end::{Fault, Halt};
 use crate::json;
-use crate::source::{LineColumn, crop};
+use crate::source::LineColumn;
 
 /// Longer messages are cut, because a failure is stored and shown.
 const MESSAGE_CHARS: usize = 2_000;

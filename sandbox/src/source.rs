@@ -64,11 +64,3 @@ fn around(line: &str, column: usize) -> String {
     let part: String = line.chars().skip(from).take(LINE_CHARS).collect();
     format!("{}{part}…", if from == 0 { "" } else { "…" })
 }
-
-/// The text, cut if it is longer than `chars`.
-pub(crate) fn crop(text: &str, chars: usize) -> String {
-    match text.char_indices().nth(chars) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or(text)),
-        None => text.to_owned(),
-    }
-}

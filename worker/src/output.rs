@@ -6,7 +6,7 @@ use std::io;
 use comfy_table::{Table, presets};
 use serde::Serialize;
 use serde_json::Value;
-use windlass_api::text::{TimeFormat, crop};
+use windlass_api::text::{TimeFormat, crop_line};
 use windlass_core::{Problem, Timestamp, escape_json, escape_line, escape_text};
 
 use crate::exit::{CommandError, Result};
@@ -222,7 +222,7 @@ impl TextPage {
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_header(header.map(str::to_owned));
         table.add_rows(
-            rows.into_iter().map(|row| row.map(|cell| crop(&escape_text(&cell), n_chars))),
+            rows.into_iter().map(|row| row.map(|cell| crop_line(&escape_text(&cell), n_chars))),
         );
         for column in table.column_iter_mut() {
             column.set_padding((0, 2));

@@ -13,7 +13,7 @@ use rmcp::ServiceError;
 use rmcp::model::{ErrorCode, ErrorData};
 use rmcp::service::ClientInitializeError;
 use rmcp::transport::streamable_http_client::StreamableHttpError;
-use windlass_core::{Failure, FailureClass, Sent, Service};
+use windlass_core::{Failure, FailureClass, Sent, Service, crop};
 use windlass_scheduler::ToolError;
 
 use super::config::ConnectorName;
@@ -35,14 +35,9 @@ pub(super) fn server_failure(
 }
 
 /// The beginning of a server's message, in one line.
-pub(super) fn cropped(text: &str) -> String {
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match text.char_indices().nth(MAX_MESSAGE_CHARS - 1) {
-        Some((end, _)) if text.chars().count() > MAX_MESSAGE_CHARS => {
-            format!("{}…", text.get(..end).unwrap_or(&text))
-        }
-        _ => text,
-    }
+pub(super) fn message_line(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    crop(&line, MAX_MESSAGE_CHARS)
 }
 
 /// The failure of a process that could not be started. Nothing was sent.
@@ -74,7 +69,7 @@ pub(super) fn connect_failure(name: &ConnectorName, error: &ClientInitializeErro
         ),
         ClientInitializeError::JsonRpcError(refusal) => (
             FailureClass::Internal,
-            format!("`{name}` refused the connection: {}", cropped(&refusal.message)),
+            format!("`{name}` refused the connection: {}", message_line(&refusal.message)),
         ),
         _ => (FailureClass::Internal, format!("`{name}` does not speak MCP as it should: {error}")),
     };
@@ -120,7 +115,7 @@ pub(super) fn is_session_expired(error: &ServiceError) -> bool {
 }
 
 fn error_response(refusal: &ErrorData, checks_output: bool) -> (FailureClass, Sent, String) {
-    let message = format!("{} (error {})", cropped(&refusal.message), refusal.code.0);
+    let message = format!("{} (error {})", message_line(&refusal.message), refusal.code.0);
     let (class, sent) = match refusal.code {
         ErrorCode::INVALID_PARAMS if checks_output => (FailureClass::Logic, Sent::Maybe),
         ErrorCode::INVALID_PARAMS => (FailureClass::Logic, Sent::No),
@@ -156,7 +151,7 @@ fn http_failure(error: &HttpError) -> (FailureClass, Sent, String) {
         // For other statuses the library has only a text.
         HttpError::UnexpectedServerResponse(text) => match status_in(text) {
             Some(code) => status_failure(code),
-            None => (FailureClass::Internal, Sent::Maybe, cropped(text)),
+            None => (FailureClass::Internal, Sent::Maybe, message_line(text)),
         },
         HttpError::ReservedHeaderConflict(name) => (
             FailureClass::Internal,

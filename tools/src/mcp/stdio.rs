@@ -15,7 +15,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use windlass_core::Failure;
 
 use super::config::ConnectorName;
-use super::failure::{cropped, spawn_failure};
+use super::failure::{message_line, spawn_failure};
 use super::result::MAX_RESULT_BYTES;
 use crate::environment::Environment;
 use crate::secrets::Secrets;
@@ -130,7 +130,7 @@ async fn log_lines(name: ConnectorName, mut stderr: impl AsyncRead + Unpin) {
 }
 
 fn log_line(name: &ConnectorName, line: &[u8]) {
-    let text = cropped(&String::from_utf8_lossy(line));
+    let text = message_line(&String::from_utf8_lossy(line));
     if !text.is_empty() {
         tracing::debug!(connector = %name, "{text}");
     }

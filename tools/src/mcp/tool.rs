@@ -12,7 +12,7 @@ use windlass_scheduler::{Effect, Subject, Tool, ToolCall, ToolError, ToolSpec};
 
 use super::config::ErrorMeaning;
 use super::definition::Definition;
-use super::failure::{cropped, server_failure};
+use super::failure::{message_line, server_failure};
 use super::lookup::{EffectLookup, OriginalCall, Presence};
 use super::server::Server;
 use super::{result, schema};
@@ -82,7 +82,7 @@ impl ConnectorTool {
                 ErrorMeaning::Refused => Sent::No,
                 ErrorMeaning::Unknown => Sent::Maybe,
             };
-            let failure = failure(FailureClass::Logic, cropped(&result::text(&result)));
+            let failure = failure(FailureClass::Logic, message_line(&result::text(&result)));
             return Err(ToolError { failure, sent });
         }
         // The call succeeded, although its result cannot be used.
@@ -107,7 +107,7 @@ impl ConnectorTool {
         if result.is_error == Some(true) {
             let text = result::text(&result);
             let unclear = || {
-                let message = format!("`{}`: {}", reader.name, cropped(&text));
+                let message = format!("`{}`: {}", reader.name, message_line(&text));
                 server_failure(&self.server.name, FailureClass::Internal, message)
             };
             return Ok((lookup.evaluate_error(&text).ok_or_else(unclear)?, Value::Null));

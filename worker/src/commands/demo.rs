@@ -6,7 +6,7 @@ use std::sync::Arc;
 use include_dir::{Dir, include_dir};
 use serde::Serialize;
 use windlass_api::service::{Activation, Deployment, Service, mutation_title};
-use windlass_api::text::crop;
+use windlass_api::text::crop_line;
 use windlass_core::{SessionResult, WorkflowId};
 use windlass_store::{Bump, Input, Mutation};
 use windlass_tools::ensure_roots;
@@ -207,7 +207,7 @@ impl Printable for DemoOutput {
             self.new_inputs
         ));
         for input in &self.inputs {
-            page.line(format_args!("  {}", crop(&input.title, 110)));
+            page.line(format_args!("  {}", crop_line(&input.title, 110)));
         }
         let others: Vec<_> = self.outputs.iter().filter(|output| !is_line(output)).collect();
         page.heading(format_args!(
@@ -218,11 +218,11 @@ impl Printable for DemoOutput {
             self.new_outputs
         ));
         for line in &self.lines {
-            page.line(format_args!("  {}", crop(line, 110)));
+            page.line(format_args!("  {}", crop_line(line, 110)));
         }
         for output in others {
             let mark = mutation_mark(output.status);
-            page.line(format_args!("  {mark} {}", crop(&mutation_title(output), 110)));
+            page.line(format_args!("  {mark} {}", crop_line(&mutation_title(output), 110)));
         }
         if self.new_inputs == 0 && self.new_outputs == 0 {
             page.heading("Nothing new came in, and nothing was done twice.");

@@ -4,7 +4,7 @@ use windlass_core::{MutationId, MutationStatus, ResolutionKind, WorkflowStatus};
 
 use super::{Badge, HealthInputs, MutationInDoubt, WorkflowHealth, mutation_title};
 use crate::service::advice::NextStep;
-use crate::text::crop;
+use crate::text::crop_line;
 
 impl HealthInputs<'_> {
     /// Mutations of which nobody knows whether they happened.
@@ -77,7 +77,7 @@ impl HealthInputs<'_> {
             .fact("output", mutation.id.to_string())
             .fact("tool", format!("{}.{}", mutation.tool_namespace, mutation.tool_method))
             .fact("target", &mutation.target)
-            .fact("attempted", crop(&mutation.params.to_string(), 400))
+            .fact("attempted", crop_line(&mutation.params.to_string(), 400))
             .fact("at", self.when(mutation.created_at))
             .fact_if("because of", (!causes.is_empty()).then(|| causes.join("\n")))
             .fact(
