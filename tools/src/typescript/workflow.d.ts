@@ -1,16 +1,16 @@
 // What a Windlass script is, and what it can call.
 //
-// A script declares one `const workflow`. Producers look at the outside world and publish events; consumers take events
-// and act, in three phases: `prepare` looks and decides, `mutate` makes at most one change outside, `next` publishes what
-// follows. Each call evaluates the script afresh: nothing but arguments and results goes from one to the next.
+// A script declares one `const workflow`. Producers read the outside world and publish events. Consumers process the events
+// in three phases: `prepare` reads and decides, `mutate` makes at most one change to the outside world, and `next` publishes
+// events and saves state. Every call evaluates the script anew. Nothing is kept between calls but arguments and results.
 
-/** What `const workflow` holds. */
+/** The declaration of a workflow, `const workflow`. */
 interface Workflow {
-  /** The topics that events go through, by name. */
+  /** The topics that events are published to, by name. */
   topics: { [name: string]: {} };
-  /** What looks at the outside world, by name. */
+  /** The handlers that read the outside world, by name. */
   producers?: { [name: string]: Producer };
-  /** What acts on events, by name. */
+  /** The handlers that process events, by name. */
   consumers?: { [name: string]: Consumer };
 }
 
@@ -20,14 +20,14 @@ interface Producer<State = any> {
   /** An interval is a whole number of s, m, h or d, such as "5m". A cron expression has five fields. */
   schedule: { interval: string } | { cron: string; timezone?: string };
   /**
-   * Reads, registers inputs and publishes events. All of that and the returned state are kept together, or nothing is.
-   * `state` is what was returned last time, null at first; returning nothing keeps it.
+   * Reads, registers inputs and publishes events. These and the returned state are saved together or not at all.
+   * `state` is what was returned last time, null at first. If nothing is returned, the state stays as it is.
    */
   handler(state: State | null): Promise<State | void> | State | void;
 }
 
 interface Consumer<State = any, Data = any, Result = any> {
-  /** The topics whose events it takes: at least one. */
+  /** The topics whose events it processes: at least one. */
   subscribe: string[];
   /** The topics that `next` publishes to. */
   publishes?: string[];
@@ -35,23 +35,23 @@ interface Consumer<State = any, Data = any, Result = any> {
   prepare(state: State | null): Promise<PrepareResult<Data>> | PrepareResult<Data>;
   /** Calls at most one tool that changes something. The script ends with that call. */
   mutate?(prepared: PrepareResult<Data>): Promise<void> | void;
-  /** Publishes what follows and returns the new state; returning nothing keeps the old one. */
+  /** Publishes events and returns the new state. If nothing is returned, the state stays as it is. */
   next?(prepared: PrepareResult<Data>, mutationResult: MutationResult<Result>): Promise<State | void> | State | void;
 }
 
 /** What `prepare` decided. */
 interface PrepareResult<Data = any> {
-  /** The events to process, by topic. None: `mutate` is not called, and new events or `wakeAt` bring the next turn. */
+  /** The events to process, by topic. If there are none, `mutate` is not called; new events or `wakeAt` start the next run. */
   reservations: { topic: string; ids: string[] }[];
   /** Anything that `mutate` and `next` need, as JSON. */
   data?: Data;
-  /** What people see of the change to come. */
+  /** How the change is shown to people. */
   ui?: { title?: string };
-  /** When to look again without a new event: an ISO 8601 instant, from 30 seconds to a day ahead. */
+  /** When to run again without a new event: an ISO 8601 instant, from 30 seconds to a day ahead. */
   wakeAt?: string;
 }
 
-/** What `mutate` came to: its tool's answer, no call at all, or a person who said to leave it. */
+/** How `mutate` ended: with its tool's answer, without a call, or skipped by a person. */
 type MutationResult<Result = any> = { status: "applied"; result: Result } | { status: "none" } | { status: "skipped" };
 
 /** Writes to the log of the run. */
@@ -66,5 +66,5 @@ declare const console: {
 /** Decodes Base64: one character per byte. */
 declare function atob(text: string): string;
 
-/** What is known of the functions whose name begins so, for example `Files` or `Files.append`. */
+/** The documentation of the functions whose names begin with this, for example `Files` or `Files.append`. */
 declare function getDocs(nameOrPrefix?: string): string;
