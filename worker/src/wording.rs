@@ -103,9 +103,7 @@ impl AdviceText {
 const fn other_options(step: &NextStep) -> &'static str {
     match step {
         NextStep::Limit { .. } => "; `--at-once N`, `--rate N/TIME` or `--none` change it",
-        NextStep::Resolve { resolution: None, .. } => {
-            "; `resolve --help` lists the other answers"
-        }
+        NextStep::Resolve { resolution: None, .. } => "; `resolve --help` lists the other answers",
         NextStep::Deploy { .. }
         | NextStep::DeployFix { .. }
         | NextStep::Activate { .. }

@@ -1,4 +1,4 @@
-//! Every class of failure, before the effect, in its making and after it: what is written together, and what follows.
+//! Every class of failure, before the effect, during it and after it: what is written together, and what follows.
 
 use windlass_core::{
     Action, EventStatus, Failure, FailureClass, MutationStatus, Outcome, Phase, Service,
@@ -28,17 +28,17 @@ const CONSEQUENCES: [(FailureClass, Status, WaitsFor); 7] = [
 
 /// Where a run fails.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Place {
-    BeforeTheEffect,
-    InItsMaking,
-    AfterTheEffect,
+enum FailurePoint {
+    BeforeEffect,
+    DuringEffect,
+    AfterEffect,
 }
 
 /// A workflow whose run failed.
 struct Case {
     world: World,
     name: String,
-    place: Place,
+    point: FailurePoint,
     run: ClaimedRun,
     failure: Failure,
     status: Status,
@@ -48,30 +48,30 @@ struct Case {
 impl Case {
     async fn new(
         test_store: &TestStore,
-        place: Place,
+        point: FailurePoint,
         (class, status, waits_for): (FailureClass, Status, WaitsFor),
     ) -> Self {
-        let name = format!("{place:?} {class}");
+        let name = format!("{point:?} {class}");
         let world = World::empty(test_store.clone()).await.polled(&name, &["m1"]).await;
         let service = Service { name: "mail".to_owned(), account: Some("ada".to_owned()) };
         let failure = Failure {
             service: Some(Box::new(service)),
             ..Failure::new(class, format!("{name} went wrong"))
         };
-        let run = fail(&world, place, failure.clone()).await;
-        Self { world, name, place, run, failure, status, waits_for }
+        let run = fail(&world, point, failure.clone()).await;
+        Self { world, name, point, run, failure, status, waits_for }
     }
 
     fn is_past_effect(&self) -> bool {
-        self.place == Place::AfterTheEffect
+        self.point == FailurePoint::AfterEffect
     }
 
     async fn run_has_stopped(&self) {
         let seen = self.world.run(self.run.claim.run).await;
-        let (phase, outcome) = match self.place {
-            Place::BeforeTheEffect => (Phase::Mutating, None),
-            Place::InItsMaking => (Phase::Mutated, Some(Outcome::Failure)),
-            Place::AfterTheEffect => (Phase::Emitting, Some(Outcome::Success)),
+        let (phase, outcome) = match self.point {
+            FailurePoint::BeforeEffect => (Phase::Mutating, None),
+            FailurePoint::DuringEffect => (Phase::Mutated, Some(Outcome::Failure)),
+            FailurePoint::AfterEffect => (Phase::Emitting, Some(Outcome::Success)),
         };
         assert_eq!((seen.status, seen.phase), (self.status, phase), "{}", self.name);
         assert_eq!(seen.mutation_outcome, outcome, "{}", self.name);
@@ -157,27 +157,27 @@ impl Case {
 }
 
 /// Lets a run of `record` fail there.
-async fn fail(world: &World, place: Place, failure: Failure) -> ClaimedRun {
+async fn fail(world: &World, point: FailurePoint, failure: Failure) -> ClaimedRun {
     let stop = |run: &ClaimedRun, entered, failure| StopRun {
         claim: run.claim,
         entered: Some(entered),
         failure,
         logs: Vec::new(),
     };
-    match place {
-        Place::BeforeTheEffect => {
+    match point {
+        FailurePoint::BeforeEffect => {
             let run = world.reserve(&["m1"]).await;
             world.store.stop_run(stop(&run, Phase::Mutating, failure)).await.unwrap();
             run
         }
-        Place::InItsMaking => {
+        FailurePoint::DuringEffect => {
             let (run, mutation) = world.mutating(&["m1"]).await;
             let claim = run.claim;
             let params = FailMutation { claim, mutation, failure, resolved_by: None };
             world.store.fail_mutation(params).await.unwrap();
             run
         }
-        Place::AfterTheEffect => {
+        FailurePoint::AfterEffect => {
             let (run, _) = world.mutated(&["m1"]).await;
             world.store.stop_run(stop(&run, Phase::Emitting, failure)).await.unwrap();
             run
@@ -188,8 +188,10 @@ async fn fail(world: &World, place: Place, failure: Failure) -> ClaimedRun {
 pub async fn every_class_of_failure_has_its_consequences_and_its_way_on(test_store: TestStore) {
     assert_eq!(CONSEQUENCES.map(|(class, ..)| class), FailureClass::ALL);
     for consequence in CONSEQUENCES {
-        for place in [Place::BeforeTheEffect, Place::InItsMaking, Place::AfterTheEffect] {
-            let case = Case::new(&test_store, place, consequence).await;
+        for point in
+            [FailurePoint::BeforeEffect, FailurePoint::DuringEffect, FailurePoint::AfterEffect]
+        {
+            let case = Case::new(&test_store, point, consequence).await;
             case.run_has_stopped().await;
             case.workflow_is_held().await;
             case.goes_on().await;

@@ -20,23 +20,23 @@ use windlass_store_conformance::{PostgresSchema, connect_sqlite};
 use windlass_store_conformance::{TestStore, policy, start};
 
 /// A database of its own, with the schema and nothing in it.
-struct Place {
+struct TestDatabase {
     url: String,
     _folder: Option<tempfile::TempDir>,
     _schema: Option<PostgresSchema>,
 }
 
-async fn file() -> Place {
+async fn file() -> TestDatabase {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("windlass.db").display());
     migrate(&url).await.unwrap();
-    Place { url, _folder: Some(folder), _schema: None }
+    TestDatabase { url, _folder: Some(folder), _schema: None }
 }
 
 /// None where the environment names no server.
-async fn server() -> Option<Place> {
+async fn server() -> Option<TestDatabase> {
     let schema = PostgresSchema::migrated().await.unwrap()?;
-    Some(Place { url: schema.url(), _folder: None, _schema: Some(schema) })
+    Some(TestDatabase { url: schema.url(), _folder: None, _schema: Some(schema) })
 }
 
 async fn test_store(url: &str, clock: &Arc<ManualClock>) -> TestStore {
@@ -206,7 +206,7 @@ async fn driven(worlds: &BTreeMap<String, World>) -> Vec<String> {
 }
 
 /// Moves an instance, and compares it before and afterwards, and where it comes to with where one comes to that stayed.
-async fn carry(from: &Place, to: &Place) {
+async fn carry(from: &TestDatabase, to: &TestDatabase) {
     let clock = Arc::new(ManualClock::new(start()));
     stopped(&from.url, &clock).await;
     let stopped_at = clock.now();
@@ -231,7 +231,7 @@ async fn carry(from: &Place, to: &Place) {
 }
 
 /// The connections of a store that was dropped end a moment later.
-async fn until_stopped(from: &Place, to: &Place) -> Vec<MovedTable> {
+async fn until_stopped(from: &TestDatabase, to: &TestDatabase) -> Vec<MovedTable> {
     loop {
         match move_instance(&from.url, &to.url).await {
             Err(StoreError::NotNow { what, .. }) if what.contains("have it open") => {

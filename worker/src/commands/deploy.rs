@@ -102,7 +102,10 @@ impl Printable for DeployOutput {
         if script.is_new {
             page.line(format_args!("Saved version {} of `{name}`.", script.version));
         } else {
-            page.line(format_args!("`{name}` already has this script: version {}.", script.version));
+            page.line(format_args!(
+                "`{name}` already has this script: version {}.",
+                script.version
+            ));
         }
         write_grant(page, "may call", &script.grant);
         if !script.refused.is_empty() {

@@ -55,7 +55,9 @@ fn configuration(context: &Context) -> Check {
     let zone = context.settings.timezone;
     match &context.settings.file {
         Some(file) => Check::ok("configuration", format!("{}, time zone {zone}", file.display())),
-        None => Check::ok("configuration", format!("none, so the defaults apply; time zone {zone}")),
+        None => {
+            Check::ok("configuration", format!("none, so the defaults apply; time zone {zone}"))
+        }
     }
 }
 

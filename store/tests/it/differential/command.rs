@@ -28,7 +28,7 @@ pub(crate) enum Command {
     /// Time passes.
     Advance { seconds: u64 },
     /// A run does what comes next for it, or fails to.
-    GoOn { claim: usize, how: How },
+    Work { claim: usize, how: How },
     /// A worker writes what may not fit its run at all.
     Write { claim: usize, write: Write, how: How },
     /// A person settles a doubt.
@@ -102,7 +102,7 @@ fn command() -> impl Strategy<Value = Command> {
         2 => proptest::option::weighted(0.3, 0..2_usize).prop_map(|dead| Command::Recover { dead }),
         7 => prop_oneof![Just(0), 1..20_u64, 30..90_u64, 600..7_200_u64]
             .prop_map(|seconds| Command::Advance { seconds }),
-        60 => (claim(), how()).prop_map(|(claim, how)| Command::GoOn { claim, how }),
+        60 => (claim(), how()).prop_map(|(claim, how)| Command::Work { claim, how }),
         4 => (claim(), write(), how())
             .prop_map(|(claim, write, how)| Command::Write { claim, write, how }),
         5 => (mutation(), any_of(ResolutionKind::ALL))

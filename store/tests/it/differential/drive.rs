@@ -18,8 +18,8 @@ use crate::differential::scripts;
 use crate::differential::side::{LEASE, Side, nth_newest, said};
 
 impl Side {
-    /// What an engine would do: it goes on with a run that it holds, or takes one, or enqueues what is due.
-    pub(crate) async fn go_on(&mut self, nth: usize, how: &How) -> Option<String> {
+    /// What an engine would do: it continues a run that it holds, or claims one, or enqueues what is due.
+    pub(crate) async fn work(&mut self, nth: usize, how: &How) -> Option<String> {
         let mut held = Vec::new();
         for claim in &self.claims {
             // It may have been removed since.

@@ -97,7 +97,7 @@ impl Side {
                 said(self.store.recover_runs(RecoverRuns { lost_workers, limit: 10 }).await)
             }
             Command::Advance { seconds } => format!("{seconds} seconds pass"),
-            Command::GoOn { claim, how } => self.go_on(*claim, how).await?,
+            Command::Work { claim, how } => self.work(*claim, how).await?,
             Command::Write { claim, write, how } => {
                 self.write(nth_newest(&self.claims, *claim)?, *write, how).await?
             }

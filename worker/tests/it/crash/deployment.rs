@@ -12,7 +12,7 @@ use windlass_store::{
 };
 use windlass_store_conformance::PostgresSchema;
 
-use crate::crash::counter::Counter;
+use crate::crash::counting_server::CountingServer;
 
 /// Which database a deployment uses.
 #[derive(Debug, Clone, Copy)]
@@ -86,7 +86,7 @@ impl Deployment {
     }
 
     /// A workflow that makes one request of `counter`, deployed.
-    pub(crate) fn requests(database: Database, counter: &Counter) -> Option<Self> {
+    pub(crate) fn requests(database: Database, counter: &CountingServer) -> Option<Self> {
         let deployment = Self::empty(database, "orders")?;
         let address = counter.address().to_string();
         std::fs::write(deployment.path("workflow.js"), ONE_REQUEST.replace("$ADDRESS", &address))

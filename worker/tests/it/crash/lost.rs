@@ -7,7 +7,7 @@ use windlass_core::{MutationStatus, ResolvedBy};
 use windlass_store::{Resolution, ResolveMutation, SharedStore, Workflow, WorkflowOverview};
 
 use crate::crash::deployment::{Database, Deployment};
-use crate::crash::shop::{Random, Shop};
+use crate::crash::unreliable_server::{Random, UnreliableServer};
 
 /// The workflows, each with its share of a hundred orders, by what can be known of their requests: sent again under the same key,
 /// asked for, or nothing at all. Those that ask have to wait until an absence counts, and so get less to do.
@@ -86,7 +86,7 @@ fn lost_answers(database: Database) {
     let n_hundreds = if is_soak { 100 } else { 2 };
     let n_orders = n_hundreds * 100;
     eprintln!("seed {seed}, {n_orders} orders");
-    let shop = Shop::start(seed);
+    let shop = UnreliableServer::start(seed);
     let Some(deployment) = deployment(database, &shop, n_hundreds) else { return };
     let mut kills = 0;
     let mut person = Person { shop: &shop, n_answers: 0 };
@@ -120,7 +120,11 @@ fn lost_answers(database: Database) {
 }
 
 /// A folder with all workflows.
-fn deployment(database: Database, shop: &Shop, n_hundreds: usize) -> Option<Deployment> {
+fn deployment(
+    database: Database,
+    shop: &UnreliableServer,
+    n_hundreds: usize,
+) -> Option<Deployment> {
     let url = format!("http://{}", shop.address());
     let mut config = format!("{LIMITS}[tools.http]\nallow = [\"{}\"]\n", shop.address());
     for (workflow, _) in WORKFLOWS {
@@ -165,7 +169,7 @@ async fn all_done(store: &SharedStore, workflows: &[Workflow], n_orders: usize) 
 
 /// Who is asked, and can see what really happened.
 struct Person<'a> {
-    shop: &'a Shop,
+    shop: &'a UnreliableServer,
     n_answers: usize,
 }
 
@@ -203,7 +207,11 @@ impl Person<'_> {
 }
 
 /// No row is open, and none says that an effect happened which did not. Returns how many doubts were settled without a person.
-async fn check_ledger(store: &SharedStore, workflows: &[Workflow], shop: &Shop) -> usize {
+async fn check_ledger(
+    store: &SharedStore,
+    workflows: &[Workflow],
+    shop: &UnreliableServer,
+) -> usize {
     let mut n_found = 0;
     for workflow in workflows {
         for row in store.all_mutations(workflow.workspace_id, workflow.id).await.unwrap() {

@@ -10,16 +10,16 @@
     reason = "a test that goes by a seed says which one, and what it came to"
 )]
 
-mod counter;
+mod counting_server;
 mod deployment;
 mod lost;
 mod request;
-mod shop;
 mod tools;
+mod unreliable_server;
 
 use std::collections::BTreeSet;
 
-use crate::crash::counter::Counter;
+use crate::crash::counting_server::CountingServer;
 use crate::crash::deployment::{Database, Deployment};
 
 /// Mails that exercise every path: an amount over the limit, one below, none, and one that comes twice.
@@ -74,7 +74,7 @@ fn receipts(database: Database) {
 
 /// A request without a way to look it up: either it is known what happened, or one person is asked one question.
 fn requests(database: Database) {
-    let counter = Counter::start();
+    let counter = CountingServer::start();
     let Some(deployed) = Deployment::requests(database, &counter) else { return };
     let undisturbed = deployed.copy();
     let points = undisturbed.run_traced();

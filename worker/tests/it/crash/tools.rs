@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::crash::counter::Counter;
+use crate::crash::counting_server::CountingServer;
 use crate::crash::deployment::{Database, Deployment};
 use crate::crash::{Kills, assert_reaches};
 
@@ -56,7 +56,7 @@ struct Seen {
     statuses: Vec<(String, String)>,
 }
 
-fn deployment(database: Database, counter: &Counter) -> Option<Deployment> {
+fn deployment(database: Database, counter: &CountingServer) -> Option<Deployment> {
     let deployment = Deployment::empty(database, "wishes")?;
     let address = counter.address().to_string();
     let config = format!(
@@ -72,7 +72,7 @@ fn deployment(database: Database, counter: &Counter) -> Option<Deployment> {
     Some(deployment)
 }
 
-fn seen(deployment: &Deployment, counter: &Counter) -> Seen {
+fn seen(deployment: &Deployment, counter: &CountingServer) -> Seen {
     Seen {
         files: deployment.files("out"),
         messages: deployment.n_messages(),
@@ -93,7 +93,7 @@ fn crash_around_every_tool_on_postgres() {
 
 /// The boundaries between them are those of the receipts; here it is killed around each ledger row and each call.
 fn every_tool(database: Database) {
-    let counter = Counter::start();
+    let counter = CountingServer::start();
     let Some(deployed) = deployment(database, &counter) else { return };
     let undisturbed = deployed.copy();
     let points = undisturbed.run_traced();
@@ -139,7 +139,7 @@ fn crash_anywhere_while_a_lost_answer_is_looked_up_on_postgres() {
 
 /// A process that dies between an effect and its answer, and then one that dies while it looks the effect up.
 fn lookups(database: Database) {
-    let counter = Counter::start();
+    let counter = CountingServer::start();
     let Some(deployed) = deployment(database, &counter) else { return };
     let undisturbed = deployed.copy();
     let points = undisturbed.run_traced();

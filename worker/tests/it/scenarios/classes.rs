@@ -32,11 +32,11 @@ const CONSEQUENCES: [(FailureClass, Status, WaitsFor); 7] = [
     (FailureClass::Balance, Status::FailedInternal, WaitsFor::Person),
 ];
 
-/// The call that fails: a look in `prepare`, or the mutation before it is sent.
+/// The call that fails: a read in `prepare`, or the mutation before it is sent.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Place {
-    Look,
-    Change,
+enum FailedCall {
+    Read,
+    Mutation,
 }
 
 /// A workflow in which one call fails.
@@ -45,7 +45,7 @@ struct Case {
     workflow: WorkflowId,
     name: String,
     source: String,
-    place: Place,
+    failed_call: FailedCall,
     class: FailureClass,
     status: Status,
     waits_for: WaitsFor,
@@ -54,52 +54,52 @@ struct Case {
 impl Case {
     async fn deploy(
         env: &TestEnv,
-        place: Place,
+        failed_call: FailedCall,
         (class, status, waits_for): (FailureClass, Status, WaitsFor),
     ) -> Self {
-        let name = format!("{place:?}-{class}");
-        let look = format!(r#"await FakeTool.look({{ name: "Look in {name}" }});"#);
-        let change = format!(r#"await FakeTool.change({{ name: "Change in {name}" }});"#);
-        let source = row(&look, &change, PUBLISH);
+        let name = format!("{failed_call:?}-{class}");
+        let read = format!(r#"await FakeTool.read({{ name: "Read in {name}" }});"#);
+        let change = format!(r#"await FakeTool.change({{ name: "Mutation in {name}" }});"#);
+        let source = row(&read, &change, PUBLISH);
         let service = Service { name: "fake_tool".to_owned(), account: Some("ada".to_owned()) };
         let failure = Failure {
             service: Some(Box::new(service)),
-            ..Failure::new(class, format!("{place:?} failed by {class}"))
+            ..Failure::new(class, format!("{failed_call:?} failed by {class}"))
         };
         env.fake_tool
-            .set_behavior(&format!("{place:?} in {name}"), Behavior::Fail(failure, Sent::No));
+            .set_behavior(&format!("{failed_call:?} in {name}"), Behavior::Fail(failure, Sent::No));
         let workflow = env.deploy(&name, &source).await;
-        Self { workflow, name, source, place, class, status, waits_for }
+        Self { workflow, name, source, failed_call, class, status, waits_for }
     }
 
     fn error(&self) -> String {
-        format!("{:?} failed by {}", self.place, self.class)
+        format!("{:?} failed by {}", self.failed_call, self.class)
     }
 
-    fn n_calls(&self, env: &TestEnv, place: Place) -> usize {
-        env.fake_tool.n_calls(&format!("{place:?} in {}", self.name))
+    fn n_calls(&self, env: &TestEnv, failed_call: FailedCall) -> usize {
+        env.fake_tool.n_calls(&format!("{failed_call:?} in {}", self.name))
     }
 
     async fn has_stopped(&self, env: &TestEnv) {
         let runs = env.runs(self.workflow).await;
         let run = runs.iter().find(|run| run.status == self.status).unwrap();
-        let (phase, outcome, attempt) = match self.place {
-            Place::Look => (Phase::Preparing, None, 1),
-            Place::Change => (Phase::Mutated, Some(Outcome::Failure), 2),
+        let (phase, outcome, attempt) = match self.failed_call {
+            FailedCall::Read => (Phase::Preparing, None, 1),
+            FailedCall::Mutation => (Phase::Mutated, Some(Outcome::Failure), 2),
         };
         assert_eq!((run.phase, run.mutation_outcome), (phase, outcome), "{self:?}");
         assert_eq!((run.error.clone(), run.error_class), (Some(self.error()), Some(self.class)));
         let event = env.events(self.workflow, "mails").await.remove(0);
         assert_eq!((event.status.to_text().as_str(), event.attempt_number), ("pending", attempt));
         let ledger: Vec<_> = env.outputs(self.workflow).await.iter().map(|it| it.status).collect();
-        let failed = usize::from(self.place == Place::Change);
+        let failed = usize::from(self.failed_call == FailedCall::Mutation);
         assert_eq!(ledger, vec![MutationStatus::Failed; failed], "nobody is asked: {self:?}");
         let session = env.store.session(env.workspace, run.session_id).await.unwrap();
         assert_eq!(
             (session.result, session.error_class),
             (Some(SessionResult::Failed), Some(self.class))
         );
-        assert_eq!(self.n_calls(env, self.place), 1, "nothing goes on by itself: {self:?}");
+        assert_eq!(self.n_calls(env, self.failed_call), 1, "nothing goes on by itself: {self:?}");
     }
 
     async fn holds_its_workflow(&self, env: &TestEnv) {
@@ -124,7 +124,7 @@ impl Case {
 
     async fn mend(&self, env: &TestEnv) {
         env.fake_tool
-            .set_behavior(&format!("{:?} in {}", self.place, self.name), Behavior::Succeed);
+            .set_behavior(&format!("{:?} in {}", self.failed_call, self.name), Behavior::Succeed);
         match self.waits_for {
             WaitsFor::Time => {}
             WaitsFor::Person => env.control(self.workflow, Action::Resume).await,
@@ -139,9 +139,9 @@ impl Case {
         assert_eq!(env.statuses(self.workflow, "mails").await, ["consumed"], "{self:?}");
         let outputs = env.outputs(self.workflow).await;
         let applied = outputs.iter().filter(|it| it.status == MutationStatus::Applied).count();
-        let refused = usize::from(self.place == Place::Change);
+        let refused = usize::from(self.failed_call == FailedCall::Mutation);
         assert_eq!((applied, outputs.len()), (1, 1 + refused), "{self:?}");
-        assert_eq!(self.n_calls(env, Place::Change), 1 + refused, "{self:?}");
+        assert_eq!(self.n_calls(env, FailedCall::Mutation), 1 + refused, "{self:?}");
         let runs = env.runs(self.workflow).await;
         assert_eq!(
             runs.iter().filter(|run| run.status == self.status).count(),
@@ -162,8 +162,8 @@ scenarios! {
         assert_eq!(classes, FailureClass::ALL);
         let mut cases = Vec::new();
         for consequence in CONSEQUENCES {
-            for place in [Place::Look, Place::Change] {
-                cases.push(Case::deploy(&env, place, consequence).await);
+            for failed_call in [FailedCall::Read, FailedCall::Mutation] {
+                cases.push(Case::deploy(&env, failed_call, consequence).await);
             }
         }
 
@@ -188,7 +188,7 @@ scenarios! {
         env.fake_tool.set_behavior("feed", Behavior::Fail(Failure::network("the line is down"), Sent::No));
         let mut workflows = Vec::new();
         for name in ["a", "b", "c", "d"] {
-            let source = row(r#"await FakeTool.look({ name: "feed" });"#, "", PUBLISH);
+            let source = row(r#"await FakeTool.read({ name: "feed" });"#, "", PUBLISH);
             workflows.push(env.deploy(name, &source).await);
         }
         env.run_until_idle().await;

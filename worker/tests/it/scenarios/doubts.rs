@@ -57,7 +57,7 @@ scenarios! {
 
     async fn a_tool_that_panics_in_a_look_is_a_failure_of_ours_and_leaves_its_worker_alive(env: TestEnv) {
         env.fake_tool.set_behavior("it", Behavior::Panic);
-        let workflow = env.deploy("panics", &row(r#"await FakeTool.look({ name: "it" });"#, APPEND, PUBLISH)).await;
+        let workflow = env.deploy("panics", &row(r#"await FakeTool.read({ name: "it" });"#, APPEND, PUBLISH)).await;
         let other = env.deploy("other", &row("", APPEND, PUBLISH)).await;
 
         env.run_until_idle().await;

@@ -1,4 +1,4 @@
-//! A tool that does whatever a test needs: `FakeTool.look({ name })` and `FakeTool.change({ name })`.
+//! A tool that does whatever a test needs: `FakeTool.read({ name })` and `FakeTool.change({ name })`.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -59,7 +59,7 @@ impl FakeTool {
 
 /// Both methods.
 pub(crate) fn tools(fake_tool: &Arc<FakeTool>) -> [Arc<dyn Tool>; 2] {
-    [("look", Effect::Read), ("change", Effect::Mutation)].map(|(method, effect)| {
+    [("read", Effect::Read), ("change", Effect::Mutation)].map(|(method, effect)| {
         let spec = ToolSpec {
             namespace: "FakeTool".to_owned(),
             method: method.to_owned(),

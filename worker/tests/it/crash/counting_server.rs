@@ -12,14 +12,14 @@ use crate::crash::request::Request;
 type Keys = Mutex<BTreeMap<String, BTreeSet<String>>>;
 
 /// A server on loopback that obeys every request and counts it.
-pub(crate) struct Counter {
+pub(crate) struct CountingServer {
     address: SocketAddr,
     requests: Arc<AtomicUsize>,
     /// The idempotency keys that came to each path.
     keys: Arc<Keys>,
 }
 
-impl Counter {
+impl CountingServer {
     /// Starts it; it ends with the test's process.
     pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -42,7 +42,7 @@ const FATES: [Fate; 10] = [
 /// A server on loopback. `POST /keyed…/X` is obeyed once per idempotency key, `POST` of anything else whenever it comes; `GET
 /// /asked…?key=K` tells whether a request with that key was obeyed.
 #[derive(Debug)]
-pub(crate) struct Shop {
+pub(crate) struct UnreliableServer {
     address: SocketAddr,
     inside: Arc<Inside>,
 }
@@ -64,7 +64,7 @@ struct State {
     keys: BTreeSet<String>,
 }
 
-impl Shop {
+impl UnreliableServer {
     /// Starts it; it ends with the test's process.
     pub(crate) fn start(seed: u64) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
