@@ -66,7 +66,7 @@ pub use layer::{Layer, LayeredStore, WriteOutcome};
 pub use location::{Location, PostgresEnvironment};
 pub use model::{
     Agenda, BegunMutation, Claim, ClaimedRun, Committed, DueLookup, Event, EventCounts,
-    HandlerState, Holder, Input, InputStatus, JournalEntry, LeaseRenewal, Limit, LogEntry,
+    HandlerState, Input, InputStatus, JournalEntry, LeaseRenewal, Limit, LimitHolder, LogEntry,
     Mutation, Notification, NotificationKind, RecoveredRun, Run, SavedScript, ScriptVersion,
     Session, Worker, Workflow, WorkflowOverview, Workspace,
 };

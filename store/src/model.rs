@@ -2,16 +2,16 @@
 
 mod agenda;
 mod ledger;
-mod notice;
+mod notification;
 mod run;
 mod worker;
 mod workflow;
 
 pub use agenda::Agenda;
 pub use ledger::{BegunMutation, Event, Input, InputStatus, Mutation};
-pub use notice::{JournalEntry, Notification, NotificationKind};
+pub use notification::{JournalEntry, Notification, NotificationKind};
 pub use run::{Claim, ClaimedRun, Committed, DueLookup, LogEntry, RecoveredRun, Run, Session};
-pub use worker::{Holder, LeaseRenewal, Limit, Worker};
+pub use worker::{LeaseRenewal, Limit, LimitHolder, Worker};
 pub use workflow::{
     EventCounts, HandlerState, SavedScript, ScriptVersion, Workflow, WorkflowOverview, Workspace,
 };

@@ -1,11 +1,11 @@
-//! Who did what.
+//! The journal: who did what.
 
 use async_trait::async_trait;
 use windlass_core::{WorkflowId, WorkspaceId};
 
 use super::Backend;
 use super::ops::{Operation, Tx};
-use super::reads::notices;
+use super::reads::notifications;
 use crate::error::Result;
 use crate::model::JournalEntry;
 use crate::page::{JournalCursor, Listed, Page};
@@ -16,7 +16,7 @@ type Entries = Listed<JournalEntry, JournalCursor>;
 reads! {
     Operation over Tx<'_>;
     Journal { workspace: WorkspaceId, workflow: WorkflowId, subject: Option<String>, page: Page<JournalCursor> } -> Entries:
-        |tx| notices::journal(tx.conn, (workspace, workflow), subject.as_deref(), page);
+        |tx| notifications::journal(tx.conn, (workspace, workflow), subject.as_deref(), page);
 }
 
 #[async_trait]

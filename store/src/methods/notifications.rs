@@ -1,4 +1,4 @@
-//! What people are told.
+//! Notifications.
 
 use async_trait::async_trait;
 use windlass_core::{MutationId, WorkspaceId};
@@ -6,7 +6,7 @@ use windlass_core::{MutationId, WorkspaceId};
 use super::Backend;
 use super::dialect::Conn;
 use super::ops::{Operation, Query, Tx};
-use super::reads::notices;
+use super::reads::notifications;
 use crate::error::Result;
 use crate::model::Notification;
 use crate::page::{Listed, NotificationCursor, Page};
@@ -15,13 +15,13 @@ use crate::store::NotificationStore;
 
 reads! {
     Query over Conn;
-    HasMessage { workspace: WorkspaceId, mutation: MutationId } -> bool: |conn| notices::has_message(conn, workspace, mutation);
+    HasMessage { workspace: WorkspaceId, mutation: MutationId } -> bool: |conn| notifications::has_message(conn, workspace, mutation);
 }
 
 reads! {
     Operation over Tx<'_>;
     Notifications { workspace: WorkspaceId, page: Page<NotificationCursor> } -> Listed<Notification, NotificationCursor>:
-        |tx| notices::notifications(tx.conn, workspace, page);
+        |tx| notifications::notifications(tx.conn, workspace, page);
 }
 
 #[async_trait]

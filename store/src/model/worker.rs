@@ -61,12 +61,12 @@ pub struct Limit {
     /// Whether none may begin now.
     pub is_full: bool,
     /// Those that run.
-    pub held_by: Vec<Holder>,
+    pub held_by: Vec<LimitHolder>,
 }
 
 /// A run under way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Holder {
+pub struct LimitHolder {
     /// Its workflow's name.
     pub workflow: String,
     /// The run.
@@ -75,7 +75,7 @@ pub struct Holder {
     pub worker: Option<WorkerId>,
 }
 
-impl std::fmt::Display for Holder {
+impl std::fmt::Display for LimitHolder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.worker {
             Some(worker) => write!(f, "{} on {worker}", self.workflow),

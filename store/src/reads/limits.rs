@@ -13,7 +13,7 @@ use crate::cached::CacheStatement;
 use crate::convert::to_u32;
 use crate::error::Result;
 use crate::literals::{IsActive, IsQueued};
-use crate::model::{Holder, Limit, Workflow};
+use crate::model::{Limit, LimitHolder, Workflow};
 use crate::rows::{Db, LimitRow};
 use crate::schema::{handler_runs, limits, workflow_keys, workflows};
 
@@ -106,7 +106,7 @@ pub(in super::super) async fn limits(
     let holders: Vec<(String, String, Db<_>, Option<Db<_>>)> = holders.load(conn).await?;
     let limit = |((_, key), state): ((WorkspaceId, String), LimitUsage)| {
         let held_by = holders.iter().filter(|(of, ..)| *of == key);
-        let held_by = held_by.map(|(_, workflow, run, worker)| Holder {
+        let held_by = held_by.map(|(_, workflow, run, worker)| LimitHolder {
             workflow: workflow.clone(),
             run: run.0,
             worker: worker.map(|Db(worker)| worker),

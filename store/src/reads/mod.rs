@@ -1,4 +1,4 @@
-//! What can be looked at, once: each read is written over a `Conn` and a `RunQueryDsl` that the backend provides in its module
+//! The reads, written once: each is generic over a `Conn` and a `RunQueryDsl` that the backend provides in its module
 //! `dialect`. This folder is mounted by both backends.
 //!
 //! A list is read a page at a time, through an index that has its order. A read takes a few statements, however long the list is.
@@ -9,7 +9,7 @@ pub(super) mod identify;
 pub(super) mod inputs;
 pub(super) mod limits;
 pub(super) mod mutations;
-pub(super) mod notices;
+pub(super) mod notifications;
 pub(super) mod overview;
 pub(super) mod runs;
 pub(super) mod workers;

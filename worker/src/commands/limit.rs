@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use windlass_core::RunLimit;
-use windlass_store::{Holder, Limit};
+use windlass_store::{Limit, LimitHolder};
 
 use crate::cli::LimitArgs;
 use crate::context::Context;
@@ -44,7 +44,7 @@ pub(super) fn limit_row(limit: &Limit) -> [String; 6] {
         .rate
         .zip(limit.per_s)
         .map(|(runs, per)| format!("{} of {runs} in {per} s", limit.begun.unwrap_or(0)));
-    let held_by = limit.held_by.iter().map(Holder::to_string);
+    let held_by = limit.held_by.iter().map(LimitHolder::to_string);
     [
         limit.key.clone(),
         number(limit.at_once),
