@@ -92,7 +92,7 @@ fn count_bytes(current: &ActiveCall, bytes: usize) -> Result<(), Fault> {
     let total = current.passed_bytes.get().saturating_add(bytes);
     current.passed_bytes.set(total);
     if total > max as usize {
-        let what = "the script passes too much to tools and topics";
+        let what = "the script passes too much data to tools and topics";
         return Err(Fault::limit(what, "passed_bytes", max));
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Runs one call of a workflow script in V8, with nothing ambient and under limits.
+//! Runs one call of a workflow script in V8, without access to anything outside and under limits.
 //!
 //! A script is a file that declares a `workflow` of handlers. Each call evaluates the whole file in a fresh context and calls one
 //! handler. The script has JavaScript itself, `console`, `atob`, `getDocs` and the functions of the embedder. A call of such a

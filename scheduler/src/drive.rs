@@ -107,7 +107,7 @@ impl RunDriver {
                 Ok(None)
             }
             Err(Stop::Store(StoreError::ClaimLost { run })) => {
-                tracing::warn!(%run, "another worker has taken the run over: what this worker knows of it no longer counts");
+                tracing::warn!(%run, "another worker has taken the run over: this worker drops it");
                 Ok(None)
             }
             Err(Stop::Failed { .. } | Stop::Abandoned) => Ok(None),

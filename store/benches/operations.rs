@@ -58,10 +58,10 @@ impl Bench {
         store.activate_script(ActivateScript { workspace, workflow, script, actor }).await?;
         let worker = WorkerId::mint(SystemClock.now());
         let bench = Self { store, workspace, workflow, worker, n_taken: 0 };
-        // The consumer looks first and finds nothing; then the producer publishes the first event.
-        let look = bench.claim().await?;
-        bench.prepare(look, Vec::new()).await?;
-        bench.commit(look, Vec::new()).await?;
+        // The consumer runs first and finds nothing; then the producer publishes the first event.
+        let empty = bench.claim().await?;
+        bench.prepare(empty, Vec::new()).await?;
+        bench.commit(empty, Vec::new()).await?;
         let poll = bench.claim().await?;
         bench
             .store

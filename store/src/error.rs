@@ -20,8 +20,8 @@ pub enum StoreError {
         /// Under which id or name.
         id: String,
     },
-    /// A short id stands for more than one thing.
-    #[error("`{prefix}` stands for several ids: write more of it")]
+    /// A short id is the beginning of several ids.
+    #[error("`{prefix}` is the beginning of several ids: write more of it")]
     Ambiguous {
         /// What was given.
         prefix: String,
@@ -119,8 +119,8 @@ pub enum StoreError {
     /// The disk is full; nothing was lost.
     #[error("the disk of the database is full: free some space, then it continues by itself")]
     DiskFull,
-    /// The database may not be written.
-    #[error("the database may not be written: {what}")]
+    /// The database cannot be written.
+    #[error("the database cannot be written: {what}")]
     ReadOnly {
         /// What to look at.
         what: String,

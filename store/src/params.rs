@@ -183,7 +183,7 @@ pub struct DoubtMutation {
     pub mutation: MutationId,
     /// Why nobody knows.
     pub failure: Failure,
-    /// Where the tool has looked already, in vain: how long after the request a missing effect would prove something.
+    /// Where the tool has looked the effect up already and found nothing: how long after the request a missing effect would prove something.
     pub looked_up: Option<Duration>,
 }
 

@@ -1,4 +1,4 @@
-//! Exit codes, and how errors are told on the command line.
+//! Exit codes, and how errors are shown on the command line.
 
 use std::io;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Everything about one thing, whatever its id stands for.
+//! Everything about one record, given its id.
 
 use serde::Serialize;
 use windlass_core::{EventId, InputId, MutationId, RunId, ScriptId, SessionId};
@@ -11,7 +11,7 @@ use super::handle::Service;
 use super::status::WorkflowStatusReport;
 use crate::text::TimeFormat;
 
-/// What an id stands for, with everything around it. `W` is how a workflow's state and health are told.
+/// A record with everything around it. `W` is how a workflow's state and health are shown.
 #[derive(Debug, Serialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
 pub enum RecordDetails<W = WorkflowStatusReport> {
@@ -134,7 +134,7 @@ impl<W> RecordDetails<W> {
 }
 
 impl Service {
-    /// Everything about the thing that an id, or the beginning of one, stands for. `times` says how instants are worded in the
+    /// Everything about the record with this id or beginning of an id. `times` says how instants are worded in the
     /// health of a workflow.
     ///
     /// # Errors

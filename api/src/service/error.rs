@@ -17,12 +17,12 @@ pub enum ServiceError {
     /// The engine ended.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// An id stands for another kind of record.
+    /// An id belongs to another kind of record.
     #[error("`{id}` is no {expected}")]
     WrongKind {
         /// The id, as it was given.
         id: String,
-        /// What it should stand for.
+        /// The kind that was expected.
         expected: RecordName,
     },
     /// A workflow cannot have this name.

@@ -11,10 +11,10 @@ use super::error::{RecordName, Result, ServiceError};
 use super::handle::Service;
 
 impl Service {
-    /// The mutation that an id, or the beginning of one, stands for.
+    /// The mutation with this id or beginning of an id.
     ///
     /// # Errors
-    /// [`ServiceError::WrongKind`] where it stands for something else, and those of the store.
+    /// [`ServiceError::WrongKind`] where it is the id of something else, and those of the store.
     pub async fn find_output(&self, id: &str) -> Result<Mutation> {
         if let AnyId::Mutation(id) = self.store.resolve_id(self.workspace, id).await? {
             Ok(self.store.mutation(self.workspace, id).await?)
@@ -23,10 +23,10 @@ impl Service {
         }
     }
 
-    /// The event that an id, or the beginning of one, stands for.
+    /// The event with this id or beginning of an id.
     ///
     /// # Errors
-    /// [`ServiceError::WrongKind`] where it stands for something else, and those of the store.
+    /// [`ServiceError::WrongKind`] where it is the id of something else, and those of the store.
     pub async fn find_event(&self, id: &str) -> Result<EventId> {
         if let AnyId::Event(id) = self.store.resolve_id(self.workspace, id).await? {
             Ok(id)
@@ -35,10 +35,10 @@ impl Service {
         }
     }
 
-    /// The run that an id, or the beginning of one, stands for.
+    /// The run with this id or beginning of an id.
     ///
     /// # Errors
-    /// [`ServiceError::WrongKind`] where it stands for something else, and those of the store.
+    /// [`ServiceError::WrongKind`] where it is the id of something else, and those of the store.
     pub async fn find_run(&self, id: &str) -> Result<RunId> {
         if let AnyId::Run(id) = self.store.resolve_id(self.workspace, id).await? {
             Ok(id)

@@ -199,7 +199,7 @@ impl Reader<'_> {
             match (reader.text(schedule, "interval"), reader.text(schedule, "cron")) {
                 (Some(interval), None) => {
                     if zone.is_some() {
-                        let message = "`timezone` means nothing to an interval";
+                        let message = "`timezone` has no meaning for an interval";
                         reader.report("bad_schedule", message.into(), Some("remove it".into()));
                     }
                     reader.read_schedule("interval", Schedule::interval(interval))

@@ -96,7 +96,7 @@ impl Finder<'_> {
         }
         for statement in statements {
             if let Some(call) = self.call_in(statement) {
-                let message = format!("this loop never goes on: `{call}` ends `mutate`");
+                let message = format!("this loop runs only once: `{call}` ends `mutate`");
                 let problem = Problem::new("mutation_in_loop", message)
                     .hint("reserve one event per run: each run makes one mutation");
                 self.findings.push((statement.span(), problem));

@@ -41,7 +41,7 @@ fn unchecked_in(function: &Expression<'_>, tree: &Tree<'_, '_>, source: &str) ->
     };
     let text = source.get(span.start as usize..span.end as usize)?;
     let place = place.filter(|_| !text.contains("status"))?;
-    let message = "`next` reads the mutation's result without looking at its `status`";
+    let message = "`next` reads the mutation's result without checking its `status`";
     let problem = Problem::new("unchecked_result", message)
         .hint("only with the status `applied` there is a result: `next` also runs with `none` and `skipped`");
     Some((place, problem))

@@ -407,7 +407,7 @@ async fn a_schedule_that_cannot_be() {
               bad_schedule 6:7 a schedule has an interval or a cron expression, not both
                 write `{ interval: "5m" }` or `{ cron: "0 9 * * 1-5", timezone: "Europe/Berlin" }`
             interval: "5m" -> interval: "5m", timezone: "UTC"
-              bad_schedule 6:7 `timezone` means nothing to an interval
+              bad_schedule 6:7 `timezone` has no meaning for an interval
                 remove it
             interval: "5m" -> nothing
               bad_schedule 6:7 a schedule has an interval or a cron expression
@@ -602,10 +602,10 @@ async fn code_after_the_mutation_never_runs() {
               code_after_mutation 15:61 this never runs: `Files.append` ends `mutate`
                 do it before the call, or in `next`
             for (const row of prepared.data) { await Files.append({ row }); }
-              mutation_in_loop 15:72 this loop never goes on: `Files.append` ends `mutate`
+              mutation_in_loop 15:72 this loop runs only once: `Files.append` ends `mutate`
                 reserve one event per run: each run makes one mutation
             for (const row of prepared.data) await Files.append({ row });
-              mutation_in_loop 15:70 this loop never goes on: `Files.append` ends `mutate`
+              mutation_in_loop 15:70 this loop runs only once: `Files.append` ends `mutate`
                 reserve one event per run: each run makes one mutation
         "#]],
     )

@@ -13,7 +13,7 @@ const STACK: &str =
 const BUFFERS: &str = "the script's `ArrayBuffer`s use too much memory: the limit is `limits.script.array_buffers_mib` = 8";
 const CALLS: &str =
     "the script calls tools and topics too often: the limit is `limits.script.host_calls` = 50";
-const PASSED: &str = "the script passes too much to tools and topics: the limit is `limits.script.passed_bytes` = 300000";
+const PASSED: &str = "the script passes too much data to tools and topics: the limit is `limits.script.passed_bytes` = 300000";
 const RESULT: &str = "the result cannot be kept: the value is too big: the limit is `limits.script.value_bytes` = 100000";
 const STUCK: &str = "the handler waits for a promise that nothing will ever settle";
 

@@ -150,14 +150,14 @@ pub async fn a_run_of_an_older_version_does_not_answer_for_the_new_one(test_stor
     let producer = world.handler("poll").await;
     assert_eq!(producer.next_run_at, Some(activated_at), "the new version still has to poll");
     assert_eq!(producer.last_run_at, Some(world.store.now().await.unwrap()));
-    let look = world.take("record").await;
+    let run = world.take("record").await;
     world.activate(script).await.unwrap();
-    world.find_nothing(&look).await;
-    assert!(!world.handler("record").await.has_work, "the same version has looked");
-    let look = world.take("tell").await;
+    world.find_nothing(&run).await;
+    assert!(!world.handler("record").await.has_work, "the same version has checked");
+    let run = world.take("tell").await;
     world.redeploy("// three", pipeline()).await;
-    world.find_nothing(&look).await;
-    assert!(world.handler("tell").await.has_work, "an older version has not looked for this one");
+    world.find_nothing(&run).await;
+    assert!(world.handler("tell").await.has_work, "an older version has not checked for this one");
 }
 
 pub async fn a_dropped_handler_neither_runs_nor_loses_its_state(test_store: TestStore) {

@@ -120,9 +120,9 @@ pub async fn many_workers_enqueue_a_due_workflow_once(test_store: TestStore) {
     let n_before = world.runs().await.len();
     world.advance(seconds(300));
 
-    let looked = join_all((0..6).map(|_| world.store.enqueue_due(10))).await;
+    let enqueued = join_all((0..6).map(|_| world.store.enqueue_due(10))).await;
 
-    assert!(looked.iter().all(Result::is_ok), "{looked:?}");
+    assert!(enqueued.iter().all(Result::is_ok), "{enqueued:?}");
     assert_eq!(world.runs().await.len(), n_before + 1);
 }
 

@@ -20,7 +20,7 @@ const AT_ONCE: Retention = Retention::all(Age::Span(Duration::ZERO));
 
 type Counts = BTreeMap<RecordKind, u64>;
 
-/// How much of each kind is removed, or, to look, would be; in steps of `limit`.
+/// How much of each kind is removed, or would be, in steps of `limit`.
 async fn walk(world: &World, retention: &Retention, limit: u32, removes: bool) -> Counts {
     let mut counts = Counts::new();
     for kind in RecordKind::ALL.iter().copied() {

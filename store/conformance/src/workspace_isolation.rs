@@ -243,11 +243,11 @@ async fn read_workspace(both: &TwoWorkspaces) {
 }
 
 async fn read_workflow(both: &TwoWorkspaces) {
-    let looks = async |World { store, workspace, workflow, .. }: &World| {
+    let reads = async |World { store, workspace, workflow, .. }: &World| {
         store.overview(*workspace, *workflow).await
     };
-    both.refused_outside(looks).await;
-    let looks = async |World { store, workspace, workflow, .. }: &World| {
+    both.refused_outside(reads).await;
+    let reads = async |World { store, workspace, workflow, .. }: &World| {
         Ok((
             store.all_scripts(*workspace, *workflow).await?.len(),
             store.handlers(*workspace, *workflow).await?.len(),
@@ -257,7 +257,7 @@ async fn read_workflow(both: &TwoWorkspaces) {
             store.all_journal_for(*workspace, *workflow, &workflow.to_string()).await?.len(),
         ))
     };
-    let found = both.empty_outside(looks).await;
+    let found = both.empty_outside(reads).await;
     assert!(found.0 > 0 && found.1 > 0 && found.2 > 0, "{found:?}");
     assert!(found.3 > 0 && found.4 > 0 && found.5 > 0, "{found:?}");
     both.empty_outside(async |world| world.store.all_events(all_events(world)).await).await;

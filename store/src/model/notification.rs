@@ -1,4 +1,4 @@
-//! What people are told, and what was done.
+//! Notifications for people, and the journal of what was done.
 
 use serde::Serialize;
 use serde_json::Value;

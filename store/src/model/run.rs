@@ -32,7 +32,7 @@ pub struct Run {
     pub retry_of: Option<RunId>,
     /// The ledger row of its effect, its own or that of the run it continues.
     pub mutation_id: Option<MutationId>,
-    /// What that came to.
+    /// The outcome of that.
     pub mutation_outcome: Option<Outcome>,
     /// What `prepare` returned.
     pub prepare_result: Option<Value>,

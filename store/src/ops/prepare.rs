@@ -136,7 +136,7 @@ fn subscription<'a>(
 }
 
 fn no_subscription(locked: &LockedRun) -> String {
-    format!("consumer `{}` does not subscribe it", locked.run.handler_name)
+    format!("consumer `{}` does not subscribe to it", locked.run.handler_name)
 }
 
 fn refused(topic: &str, message_id: &str, reason: String) -> StoreError {

@@ -60,7 +60,7 @@ async fn refuse_during_lookup(tx: &Tx<'_>, mutation: MutationId) -> Result<()> {
         Some(At(until)) if until > tx.now => Err(StoreError::NotNow {
             what: format!("`{mutation}` is being looked up just now"),
             hint: format!(
-                "look at it again in a moment (it takes until {until} at the longest), then say what is left to say"
+                "wait a moment (until {until} at the latest), then look at its status again"
             ),
         }),
         Some(_) | None => Ok(()),

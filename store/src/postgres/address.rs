@@ -193,7 +193,7 @@ fn common(parameters: &Parameters) -> Result<Config, String> {
         settings = format!("{settings} {setting}");
     }
     let mut config: Config =
-        settings.parse().map_err(|_may_quote_a_secret| "its parameters mean nothing together")?;
+        settings.parse().map_err(|_may_quote_a_secret| "its parameters contradict each other")?;
     // libpq counts it in milliseconds, `tokio-postgres` in seconds.
     let unacknowledged = number(parameters, "tcp_user_timeout")?.filter(|number| *number > 0);
     config.tcp_user_timeout(unacknowledged.map_or(UNACKNOWLEDGED, Duration::from_millis));
@@ -214,7 +214,7 @@ fn parse_value<T: FromStr>(value: &str, keyword: &'static str) -> Result<T, Stri
 }
 
 fn invalid(keyword: &str) -> String {
-    format!("the value of its `{keyword}` means nothing")
+    format!("the value of its `{keyword}` is not valid")
 }
 
 #[cfg(test)]

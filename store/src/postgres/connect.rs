@@ -56,7 +56,7 @@ async fn reach_any(address: &Address) -> Result<AsyncPgConnection> {
 
 /// Tries each address of the server's name.
 async fn reach(address: &Address, server: &Server) -> Result<AsyncPgConnection, Refusal> {
-    let mut unreached = "its name stands for no address".to_owned();
+    let mut unreached = "its name has no address".to_owned();
     for config in resolve(address, server).await? {
         match reach_encrypted(address, server, &config).await {
             Err(Refusal::TryNextServer(reason)) => unreached = reason,

@@ -228,7 +228,7 @@ pub(super) fn explain(error: &Error, roots: &Roots) -> String {
              `sslmode=verify-ca` only who issued it"
         ),
         Roots::File(_) | Roots::System | Roots::Unchecked => {
-            format!("its certificate does not count ({wrong}): the server needs another one")
+            format!("its certificate is not valid ({wrong}): the server needs another one")
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What an id, or the beginning of one, stands for.
+//! Which record an id, or the beginning of one, belongs to.
 
 use diesel::prelude::*;
 use windlass_core::{
@@ -35,7 +35,7 @@ pub(in super::super) async fn find_workflow(
     only(found, "workflow", name_or_id).map(Workflow::from)
 }
 
-/// What an id, or the beginning of one, stands for in a workspace.
+/// Which record of a workspace an id, or the beginning of one, belongs to.
 pub(in super::super) async fn resolve_id(
     conn: &Conn,
     workspace: WorkspaceId,
@@ -93,7 +93,7 @@ fn bounds<I: Id>(written: &str) -> Option<(Db<I>, Db<I>)> {
     filled("0").zip(filled("f"))
 }
 
-/// What the id would stand for, for a person.
+/// The kind of record of an id, for a person.
 fn kind_of(written: &str) -> &'static str {
     match written.split_once('_').map(|(kind, _)| kind) {
         Some(WorkflowId::PREFIX) => "workflow",

@@ -1,4 +1,4 @@
-//! What people are told: notifications, and the journal of what was done.
+//! Notifications for people, and the journal of what was done.
 
 use diesel::prelude::*;
 use windlass_core::{MutationId, NotificationId, WorkflowId, WorkspaceId};

@@ -1,4 +1,4 @@
-//! What people are told.
+//! Notifications for people.
 
 use windlass_core::{MutationId, WorkspaceId};
 
@@ -8,7 +8,7 @@ use crate::page::{Listed, NotificationCursor, Page};
 use crate::params::ScriptMessage;
 
 role! {
-    /// What people are told.
+    /// Notifications for people.
     pub trait NotificationStore {
         /// A workspace's notifications, newest first.
         read async fn notifications(

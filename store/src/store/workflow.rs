@@ -20,7 +20,7 @@ role! {
         /// All workspaces, by name. They are as many as people have made.
         read async fn workspaces(&self) -> Result<Vec<Workspace>>;
 
-        /// What an id, or the beginning of one, stands for in a workspace.
+        /// Which record of a workspace an id, or the beginning of one, belongs to.
         read async fn resolve_id(&self, workspace: WorkspaceId, prefix: &str) -> Result<AnyId>;
 
         /// The workflows of a workspace, by name; a page begins after a name.

@@ -1,4 +1,4 @@
-//! `show`: everything about one thing, whatever its id stands for.
+//! `show`: everything about one record, given its id.
 
 mod ledger;
 mod run;

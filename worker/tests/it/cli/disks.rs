@@ -124,7 +124,7 @@ fn a_folder_that_may_only_be_read_is_named() {
     for (name, file) in [("deploy", "locked/new.db"), ("pause", ".windlass/windlass.db")] {
         let said = folder.read(&format!("{name}.err"));
         assert_eq!(code(&folder, name), 1, "{name}: {said}");
-        assert!(said.contains("the database may not be written: let this user write"), "{said}");
+        assert!(said.contains("the database cannot be written: let this user write"), "{said}");
         assert!(said.contains(&folder.path(file).display().to_string()), "{said}");
     }
     assert_eq!(folder.json("list").as_array().unwrap().len(), 1);
