@@ -36,7 +36,7 @@ pub use self::health::{
     mutations_in_doubt,
 };
 pub use self::instance::{PruneMode, PruneReport, PrunedKind, WorkerRow, WorkflowRow};
-pub use self::records::{EventQuery, EventRow, InputRow, OutputRow, RunRow};
+pub use self::records::{EventQuery, EventRow, InputRow, RunRow};
 pub use self::session::{SessionReport, SessionRun};
 pub use self::settle::check_result;
 pub use self::status::WorkflowStatusReport;

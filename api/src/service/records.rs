@@ -3,8 +3,8 @@
 use serde::Serialize;
 use serde_json::Value;
 use windlass_core::{
-    EventId, EventStatus, FailureClass, HandlerKind, InputId, MutationId, MutationStatus, Outcome,
-    Phase, ResolvedBy, RunId, SessionId, Status, Timestamp, WorkflowId,
+    EventId, EventStatus, FailureClass, HandlerKind, InputId, MutationId, Outcome, Phase, RunId,
+    SessionId, Status, Timestamp, WorkflowId,
 };
 use windlass_store::{
     Event, EventFilter, Input, InputStatus, Mutation, Notification, Page, Result, Run, RunFilter,
@@ -72,76 +72,6 @@ impl From<Input> for InputRow {
             title: input.title,
             status: input.status,
             created_at: input.created_at,
-        }
-    }
-}
-
-/// An effect on the outside world.
-#[derive(Debug, Serialize)]
-pub struct OutputRow {
-    /// The mutation's id.
-    pub id: MutationId,
-    /// The tool's namespace.
-    pub tool: String,
-    /// The tool's method.
-    pub method: String,
-    /// Whether it happened.
-    pub status: MutationStatus,
-    /// The script's title for it.
-    pub title: String,
-    /// The request.
-    pub params: Value,
-    /// What the tool answered.
-    pub result: Option<Value>,
-    /// Why it failed, or why it is in doubt.
-    pub error: Option<String>,
-    /// The inputs that caused it.
-    pub inputs: Vec<InputId>,
-    /// The run that made it.
-    pub run: RunId,
-    /// What it acted on.
-    pub target: String,
-    /// The operation's id.
-    pub operation_id: String,
-    /// The digest of the request.
-    pub params_digest: String,
-    /// The key that the other side can recognise it by.
-    pub idempotency_key: String,
-    /// Who settled its doubt.
-    pub resolved_by: Option<ResolvedBy>,
-    /// When its doubt was settled.
-    pub resolved_at: Option<Timestamp>,
-    /// What was learned after it was settled.
-    pub late_evidence: Option<String>,
-    /// What it cost, in millionths of a dollar.
-    #[serde(rename = "cost_microdollars")]
-    pub cost: i64,
-    /// When it was attempted.
-    pub created_at: Timestamp,
-}
-
-impl From<Mutation> for OutputRow {
-    fn from(mutation: Mutation) -> Self {
-        Self {
-            id: mutation.id,
-            tool: mutation.tool_namespace,
-            method: mutation.tool_method,
-            status: mutation.status,
-            title: mutation.ui_title,
-            params: mutation.params,
-            result: mutation.result,
-            error: mutation.error,
-            inputs: mutation.inputs,
-            run: mutation.handler_run_id,
-            target: mutation.target,
-            operation_id: mutation.operation_id,
-            params_digest: mutation.params_digest,
-            idempotency_key: mutation.idempotency_key,
-            resolved_by: mutation.resolved_by,
-            resolved_at: mutation.resolved_at,
-            late_evidence: mutation.late_evidence,
-            cost: mutation.cost,
-            created_at: mutation.created_at,
         }
     }
 }
@@ -239,9 +169,9 @@ impl Service {
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn outputs(&self, workflow: &str) -> Result<Vec<OutputRow>> {
+    pub async fn outputs(&self, workflow: &str) -> Result<Vec<Mutation>> {
         let workflow = self.find_workflow(workflow).await?;
-        Ok(rows(self.store.all_mutations(self.workspace, workflow).await?))
+        self.store.all_mutations(self.workspace, workflow).await
     }
 
     /// The newest runs of a workflow, given by name or id.

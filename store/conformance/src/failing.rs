@@ -8,15 +8,16 @@ use windlass_store::{Bump, ClaimedRun, FailMutation, NotificationKind, StopRun};
 
 use crate::world::{TestStore, World, pipeline, seconds};
 
-/// What a workflow waits for.
+/// What a workflow waits for after a failure.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum WaitsFor {
+pub enum WaitsFor {
     Time,
     Repair,
     Person,
 }
 
-const CONSEQUENCES: [(FailureClass, Status, WaitsFor); 7] = [
+/// What follows a failure of each class: the status of its run, and what its workflow waits for.
+pub const CONSEQUENCES: [(FailureClass, Status, WaitsFor); 7] = [
     (FailureClass::Auth, Status::PausedApproval, WaitsFor::Person),
     (FailureClass::Permission, Status::PausedApproval, WaitsFor::Person),
     (FailureClass::Network, Status::PausedTransient, WaitsFor::Time),

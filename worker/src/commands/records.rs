@@ -1,9 +1,9 @@
 //! `events`, `inputs`, `outputs`, `runs`: the records of one workflow.
 
 use serde::Serialize;
-use windlass_api::service::{EventQuery, EventRow, InputRow, OutputRow, RunRow};
+use windlass_api::service::{EventQuery, EventRow, InputRow, RunRow};
 use windlass_core::MutationStatus;
-use windlass_store::InputStatus;
+use windlass_store::{InputStatus, Mutation};
 
 use crate::cli::{EventsArgs, RunsArgs, WorkflowArgs};
 use crate::context::Context;
@@ -88,7 +88,7 @@ pub(crate) const fn input_word(status: InputStatus) -> &'static str {
     }
 }
 
-impl Printable for Rows<OutputRow> {
+impl Printable for Rows<Mutation> {
     fn write(&self, page: &mut TextPage) {
         if self.0.is_empty() {
             return page.line("Nothing went out yet.");
@@ -96,8 +96,8 @@ impl Printable for Rows<OutputRow> {
         let rows = self.0.iter().map(|row| {
             [
                 format!("{} {}", mutation_mark(row.status), row.status),
-                format!("{}.{}", row.tool, row.method),
-                row.title.clone(),
+                format!("{}.{}", row.tool_namespace, row.tool_method),
+                row.ui_title.clone(),
                 match row.inputs.len() {
                     1 => row.inputs.iter().map(ToString::to_string).collect(),
                     n => format!("{n} inputs"),

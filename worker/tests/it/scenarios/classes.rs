@@ -8,29 +8,12 @@ use windlass_core::{
     Service, SessionResult, Status, Text, WorkflowId, WorkflowStatus,
 };
 use windlass_store::{Bump, NotificationKind};
+use windlass_store_conformance::failing::{CONSEQUENCES, WaitsFor};
 
 use crate::scenarios::env::TestEnv;
 use crate::scenarios::failures::{PUBLISH, row};
 use crate::scenarios::fake_tool::Behavior;
 use crate::scenarios::scenarios;
-
-/// What a workflow waits for.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum WaitsFor {
-    Time,
-    Repair,
-    Person,
-}
-
-const CONSEQUENCES: [(FailureClass, Status, WaitsFor); 7] = [
-    (FailureClass::Auth, Status::PausedApproval, WaitsFor::Person),
-    (FailureClass::Permission, Status::PausedApproval, WaitsFor::Person),
-    (FailureClass::Network, Status::PausedTransient, WaitsFor::Time),
-    (FailureClass::Logic, Status::FailedLogic, WaitsFor::Repair),
-    (FailureClass::Internal, Status::FailedInternal, WaitsFor::Person),
-    (FailureClass::ApiKey, Status::FailedInternal, WaitsFor::Person),
-    (FailureClass::Balance, Status::FailedInternal, WaitsFor::Person),
-];
 
 /// The call that fails: a read in `prepare`, or the mutation before it is sent.
 #[derive(Debug, Clone, Copy, PartialEq)]
