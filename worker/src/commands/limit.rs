@@ -27,7 +27,7 @@ pub(crate) async fn run(context: &Context, args: &LimitArgs) -> Result<ExitStatu
 impl Printable for Limits {
     fn write(&self, page: &mut TextPage) {
         if self.0.is_empty() {
-            return page.line("There is no such limit.");
+            return page.line("No limit is set.");
         }
         page.wide_table(110, LIMIT_COLUMNS, self.0.iter().map(limit_row).collect());
     }
