@@ -213,7 +213,7 @@ impl HealthInputs<'_> {
             WorkflowStatus::Archived => (
                 "it is archived",
                 NextStep::Unarchive { workflow },
-                "takes it back; it is paused then",
+                "takes it out of the archive; it is then paused",
             ),
         };
         let mut health = WorkflowHealth::new(Badge::Stopped, why);
