@@ -4,6 +4,8 @@ use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
+use crate::error::Result;
+
 /// A statement that is prepared once per connection and then reused.
 ///
 /// Diesel prepares a statement again each time if its text may vary: every `UPDATE`, and raw SQL. Use this for such statements
@@ -34,7 +36,7 @@ impl<S> CacheStatement for S {}
 
 impl<S> Cached<S> {
     /// Runs the statement; the number of changed rows is not returned.
-    pub(crate) fn execute<C>(self, conn: &C) -> impl Future<Output = QueryResult<()>> + Send
+    pub(crate) fn execute<C>(self, conn: &C) -> impl Future<Output = Result<()>> + Send
     where
         C: ExecuteCached<S>,
     {
@@ -45,7 +47,7 @@ impl<S> Cached<S> {
 /// A connection that caches [`Cached`] statements.
 pub(crate) trait ExecuteCached<S> {
     /// Runs the statement.
-    fn execute_cached(&self, statement: Cached<S>) -> impl Future<Output = QueryResult<()>> + Send;
+    fn execute_cached(&self, statement: Cached<S>) -> impl Future<Output = Result<()>> + Send;
 }
 
 /// Statements are told apart by their text.

@@ -159,20 +159,19 @@ pub enum StoreError {
 #[error(transparent)]
 pub struct DatabaseError(pub(crate) diesel::result::Error);
 
-impl From<diesel::result::Error> for StoreError {
-    fn from(error: diesel::result::Error) -> Self {
-        if let diesel::result::Error::DeserializationError(source) = error {
-            return Self::Unreadable { what: "value", source };
-        }
-        Self::Database(DatabaseError(error))
-    }
-}
-
 impl StoreError {
     /// Whether the same operation may succeed later without anyone changing anything.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable { .. } | Self::DiskFull)
+    }
+
+    /// An error of Diesel. No `From`, which would make Diesel a part of the public interface.
+    pub(crate) fn from_diesel(error: diesel::result::Error) -> Self {
+        if let diesel::result::Error::DeserializationError(source) = error {
+            return Self::Unreadable { what: "value", source };
+        }
+        Self::Database(DatabaseError(error))
     }
 
     /// There is no such thing.

@@ -26,7 +26,7 @@
 //! - Both databases behave the same. The tests of the crate `windlass-store-conformance` are the contract; both pass all of them.
 //!
 //! # What it never does
-//! It runs nothing, has no timer and decides no transition. Its interface has no type of the libraries below it.
+//! It runs nothing, has no timer and decides no transition. Its interface has no type of the libraries below it, errors included.
 //!
 //! # How it works
 //! The operations (`ops`) and the reads (`reads`) are written once and compiled twice: with `diesel-async` for PostgreSQL, and with

@@ -78,7 +78,7 @@ mod tests {
 
     fn refused(message: &str) -> StoreError {
         let message = Box::new(message.to_owned());
-        StoreError::from(Error::DatabaseError(DatabaseErrorKind::Unknown, message))
+        StoreError::from_diesel(Error::DatabaseError(DatabaseErrorKind::Unknown, message))
     }
 
     const ABORTED: &str =

@@ -182,5 +182,5 @@ pub(crate) async fn for_moving(at: &Location) -> Result<(AsyncPgConnection, Stri
 
 /// Classifies an error of the database.
 pub(crate) fn classify(error: diesel::result::Error, shown: &str) -> StoreError {
-    failure::classify(error.into(), shown)
+    failure::classify(StoreError::from_diesel(error), shown)
 }

@@ -182,13 +182,14 @@ pub(crate) fn for_moving(url: &str) -> Result<(SqliteConnection, String)> {
 /// Classifies an error of the database.
 pub(crate) fn classify(error: diesel::result::Error, shown: &str) -> StoreError {
     let database = DatabasePath::parse(shown).unwrap_or(DatabasePath::Memory);
-    failure::classify(error.into(), &database)
+    failure::classify(StoreError::from_diesel(error), &database)
 }
 
 /// Refuses a database whose instance was moved to another one.
 fn refuse_moved(conn: &mut SqliteConnection) -> Result<()> {
     let moved_to = instance::table.select(instance::moved_to);
-    let moved_to: Option<String> = diesel::RunQueryDsl::first(moved_to, conn)?;
+    let moved_to: Option<String> =
+        diesel::RunQueryDsl::first(moved_to, conn).map_err(StoreError::from_diesel)?;
     moved_to.map_or(Ok(()), |to| Err(StoreError::Moved { to }))
 }
 

@@ -24,7 +24,7 @@ impl Operation for ActivateScript {
         let mut workflow = tx.lock(self.workspace, self.workflow).await?;
         let version = ScriptRow::query()
             .filter(scripts::id.eq(Db(self.script)).and(scripts::workflow_id.eq(workflow.id)));
-        let version = version.first(tx.conn).await.optional()?;
+        let version = version.optional(tx.conn).await?;
         let version = version.ok_or_else(|| StoreError::not_found("script", &self.script))?;
 
         workflow.status = Db(workflow.status.0.after(Action::Activate, true)?);
@@ -149,7 +149,7 @@ async fn revise_queued_run(tx: &Tx<'_>, workflow: &WorkflowRow) -> Result<()> {
         .filter(handler_runs::workflow_id.eq(workflow.id))
         .filter(IsOpen)
         .filter(IsQueued);
-    let Some(run) = queued.first(tx.conn).await.optional()? else { return Ok(()) };
+    let Some(run) = queued.optional(tx.conn).await? else { return Ok(()) };
     // A worker may claim it at this moment: then it keeps its version.
     let still_queued = handler_runs::id.eq(run.id).and(handler_runs::status.eq(Db(Status::Queued)));
     if run.retry_of.is_some() {

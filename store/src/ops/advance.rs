@@ -221,7 +221,7 @@ pub(super) async fn handlers(tx: &Tx<'_>, workflow: Db<WorkflowId>) -> Result<Ve
     let handlers = DueHandler::query()
         .filter(handler_state::workflow_id.eq(workflow).and(handler_state::declared.eq(true)))
         .order(handler_state::name);
-    Ok(handlers.load(tx.conn).await?)
+    handlers.load(tx.conn).await
 }
 
 async fn due_view(tx: &Tx<'_>, workflow: &WorkflowRow, work: &CurrentWork) -> Result<DueView> {
@@ -257,7 +257,7 @@ async fn has_open_run(tx: &Tx<'_>, workflow: Db<WorkflowId>) -> Result<bool> {
         .filter(handler_runs::workflow_id.eq(workflow))
         .filter(IsOpen)
         .select(handler_runs::id);
-    Ok(open.first::<Db<RunId>>(tx.conn).await.optional()?.is_some())
+    Ok(open.optional::<Db<RunId>>(tx.conn).await?.is_some())
 }
 
 async fn pending_retry(tx: &Tx<'_>, workflow: &WorkflowRow) -> Result<Option<PendingRetryView>> {
@@ -290,7 +290,7 @@ async fn oldest_pending(
             .filter(IsPending)
             .order((events::created_at, events::id))
             .select(events::created_at);
-        if let Some(At(first)) = first.first::<At>(tx.conn).await.optional()? {
+        if let Some(At(first)) = first.optional::<At>(tx.conn).await? {
             let known = oldest.entry(consumer).or_insert(first);
             *known = first.min(*known);
         }

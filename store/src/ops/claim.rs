@@ -133,6 +133,6 @@ async fn mutation_result(tx: &Tx<'_>, run: &RunRow) -> Result<Option<Value>> {
         .filter(mutations::id.eq(mutation))
         .filter(mutations::status.eq(Db(MutationStatus::Applied)))
         .select(mutations::result);
-    let result: Option<Option<Json>> = applied.first(tx.conn).await.optional()?;
+    let result: Option<Option<Json>> = applied.optional(tx.conn).await?;
     Ok(result.flatten().map(|Json(value)| value))
 }

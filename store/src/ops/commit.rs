@@ -117,7 +117,7 @@ async fn schedule(conn: &Conn, run: RunId) -> Result<Option<Schedule>> {
         .inner_join(handler_state::table.on(its_own))
         .filter(handler_runs::id.eq(Db(run)))
         .select(handler_state::schedule);
-    let schedule: Option<Option<Json<Schedule>>> = schedule.first(conn).await.optional()?;
+    let schedule: Option<Option<Json<Schedule>>> = schedule.optional(conn).await?;
     Ok(schedule.flatten().map(|Json(schedule)| schedule))
 }
 

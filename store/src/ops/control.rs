@@ -73,7 +73,7 @@ async fn in_doubt(
         .filter(IsUnsettled)
         .filter(handler_runs::status.eq(Db(Status::PausedReconciliation)))
         .select((mutations::id, mutations::next_reconcile_at));
-    let found: Option<(Db<MutationId>, Option<At>)> = unsettled.first(tx.conn).await.optional()?;
+    let found: Option<(Db<MutationId>, Option<At>)> = unsettled.optional(tx.conn).await?;
     Ok(found.map(|(Db(mutation), next)| (mutation, next.map(|At(next)| next))))
 }
 
@@ -144,7 +144,7 @@ async fn require_runnable(tx: &Tx<'_>, workflow: &WorkflowRow) -> Result<()> {
     let active = RunRow::query()
         .filter(handler_runs::workflow_id.eq(workflow.id))
         .filter(handler_runs::status.eq(Db(Status::Active)));
-    match active.first(tx.conn).await.optional()? {
+    match active.optional(tx.conn).await? {
         None => Ok(()),
         Some(run) => {
             let reason = format!("its run `{}` is under way", run.id.0);

@@ -37,7 +37,7 @@ pub(super) async fn lock_run_in_doubt(
         .filter(mutations::id.eq(Db(mutation)))
         .filter(in_workspace!(workspace, mutations::workflow_id))
         .select(mutations::handler_run_id);
-    let run: Option<Db<RunId>> = run.first(tx.conn).await.optional()?;
+    let run: Option<Db<RunId>> = run.optional(tx.conn).await?;
     let Db(run) = run.ok_or_else(|| StoreError::not_found("mutation", &mutation))?;
     let locked = locked_run::find(tx, workspace, run).await?;
     let locked = locked.ok_or_else(|| StoreError::not_found("run", &run))?;

@@ -26,7 +26,7 @@ impl Operation for SettleEvent {
                 .filter(events::id.eq(Db(self.event)))
                 .filter(in_workspace!(self.workspace, events::workflow_id))
         };
-        let found: Option<EventRow> = query().first(tx.conn).await.optional()?;
+        let found: Option<EventRow> = query().optional(tx.conn).await?;
         let Db(workflow) = found.ok_or_else(not_found)?.workflow_id;
         let workflow = tx.lock(self.workspace, workflow).await?;
         // Read again under the lock: it may have changed.
@@ -64,11 +64,11 @@ impl Operation for SettleEvent {
 }
 
 async fn topic_name(tx: &Tx<'_>, topic: Db<TopicId>) -> Result<String> {
-    Ok(topics::table.find(topic).select(topics::name).first(tx.conn).await?)
+    topics::table.find(topic).select(topics::name).first(tx.conn).await
 }
 
 async fn has_parked(tx: &Tx<'_>, workflow: Db<WorkflowId>) -> Result<bool> {
     let parked =
         events::table.filter(events::workflow_id.eq(workflow).and(IsParked)).select(events::id);
-    Ok(parked.first::<Db<windlass_core::EventId>>(tx.conn).await.optional()?.is_some())
+    Ok(parked.optional::<Db<windlass_core::EventId>>(tx.conn).await?.is_some())
 }

@@ -148,6 +148,6 @@ async fn existing(tx: &Tx<'_>, locked: &LockedRun, input: InputId) -> Result<Inp
     let its_own = inputs::table
         .filter(inputs::id.eq(Db(input)).and(inputs::workflow_id.eq(locked.workflow.id)))
         .select(inputs::id);
-    let found: Option<Db<InputId>> = its_own.first(tx.conn).await.optional()?;
+    let found: Option<Db<InputId>> = its_own.optional(tx.conn).await?;
     found.map(|Db(id)| id).ok_or_else(|| StoreError::not_found("input", &input))
 }

@@ -111,7 +111,7 @@ async fn workflow_of(
         .filter(handler_runs::id.eq(Db(run)))
         .filter(handler_runs::workspace_id.eq(Db(workspace)))
         .select(handler_runs::workflow_id);
-    let workflow: Option<Db<WorkflowId>> = workflow.first(tx.conn).await.optional()?;
+    let workflow: Option<Db<WorkflowId>> = workflow.optional(tx.conn).await?;
     Ok(workflow.map(|Db(workflow)| workflow))
 }
 
@@ -164,6 +164,6 @@ pub(super) async fn load(conn: &Conn, run: RunId) -> Result<Option<LoadedRun>> {
         .left_join(mutations::table)
         .filter(handler_runs::id.eq(Db(run)))
         .select((RunHead::as_select(), SessionHead::as_select(), mutation.nullable()));
-    let found: Option<HeadRow> = head.first(conn).await.optional()?;
+    let found: Option<HeadRow> = head.optional(conn).await?;
     Ok(found.map(LoadedRun::from))
 }

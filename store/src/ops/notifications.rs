@@ -183,6 +183,6 @@ async fn sender(tx: &Tx<'_>, message: &ScriptMessage) -> Result<Db<RunId>> {
         .filter(mutations::workflow_id.eq(Db(message.workflow)))
         .filter(in_workspace!(message.workspace, Db(message.workflow)))
         .select(mutations::handler_run_id);
-    let run = run.first(tx.conn).await.optional()?;
+    let run = run.optional(tx.conn).await?;
     run.ok_or_else(|| StoreError::not_found("mutation", &message.mutation))
 }

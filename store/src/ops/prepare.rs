@@ -120,7 +120,7 @@ async fn why_not(tx: &Tx<'_>, locked: &LockedRun, topic: &str, message_id: &str)
         .inner_join(topics::table)
         .filter(of_topic.and(events::message_id.eq(message_id)))
         .select(events::status);
-    let status: Option<Db<EventStatus>> = found.first(tx.conn).await.optional()?;
+    let status: Option<Db<EventStatus>> = found.optional(tx.conn).await?;
     Ok(match status {
         Some(Db(status)) => format!("it is {status}"),
         None => "there is no such event".to_owned(),

@@ -30,7 +30,7 @@ pub(super) async fn is_prepared(tx: &Tx<'_>, locked: &LockedRun, result: &Value)
     let same = handler_runs::table
         .find(locked.run.id)
         .filter(handler_runs::prepare_result.eq(Json(result)));
-    Ok(select(exists(same)).get_result(tx.conn).await?)
+    select(exists(same)).get_result(tx.conn).await
 }
 
 /// The run's mutation, if it has the wanted parameters and is still in flight.
@@ -50,7 +50,7 @@ pub(super) async fn begun(
         .filter(mutations::tool_method.eq(&wanted.tool_method))
         .filter(mutations::params_digest.eq(digest(&wanted.params)))
         .select(mutations::idempotency_key);
-    let key: Option<String> = same.first(tx.conn).await.optional()?;
+    let key: Option<String> = same.optional(tx.conn).await?;
     Ok(key.map(|idempotency_key| BegunMutation { id: mutation.0, idempotency_key }))
 }
 
@@ -64,7 +64,7 @@ pub(super) async fn is_applied(tx: &Tx<'_>, locked: &LockedRun, result: &Value) 
         .find(mutation)
         .filter(mutations::status.eq(Db(MutationStatus::Applied)))
         .filter(mutations::result.eq(Json(result)));
-    Ok(select(exists(same)).get_result(tx.conn).await?)
+    select(exists(same)).get_result(tx.conn).await
 }
 
 /// Whether the mutation has one of the statuses because of this failure.
@@ -85,7 +85,7 @@ pub(super) async fn has_failed(
         .filter(in_workspace!(claim.workspace, mutations::workflow_id))
         .filter(mutations::error.eq(storable(failure.message.clone())))
         .filter(mutations::error_class.eq(Db(failure.class)));
-    Ok(select(exists(same)).get_result(tx.conn).await?)
+    select(exists(same)).get_result(tx.conn).await
 }
 
 /// Whether the run is stopped because of this failure.
@@ -99,7 +99,7 @@ pub(super) async fn is_stopped(tx: &Tx<'_>, wanted: &StopRun) -> Result<bool> {
         .filter(handler_runs::status.ne(Db(Status::Active)))
         .filter(handler_runs::error.eq(storable(failure.message.clone())))
         .filter(handler_runs::error_class.eq(Db(failure.class)));
-    Ok(select(exists(same)).get_result(tx.conn).await?)
+    select(exists(same)).get_result(tx.conn).await
 }
 
 /// The result of the run's earlier commit, or [`StoreError::ClaimLost`] if it is not committed. If the commit gave the worker a next
@@ -139,7 +139,7 @@ async fn next_claim(
         .filter(handler_runs::claimed_by.eq(Db(worker)))
         .filter(IsActive)
         .select((RunRow::as_select(), workflows::name));
-    let open: Option<(RunRow, String)> = open.first(tx.conn).await.optional()?;
+    let open: Option<(RunRow, String)> = open.optional(tx.conn).await?;
     let Some((run, workflow_name)) = open else { return Ok(None) };
     diesel::update(handler_runs::table.find(run.id))
         .set(handler_runs::lease_expires_at.eq(Some(At(tx.now.after(lease)))))

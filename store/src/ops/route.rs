@@ -24,8 +24,7 @@ impl Operation for RouteWorkflow {
         workflow.priority = self.priority;
         let queued =
             handler_runs::table.filter(handler_runs::workflow_id.eq(workflow.id)).filter(IsQueued);
-        let waits_since =
-            queued.select(handler_runs::created_at).first(tx.conn).await.optional()?;
+        let waits_since = queued.select(handler_runs::created_at).optional(tx.conn).await?;
         if let Some(At(since)) = waits_since {
             let of_workflow = handler_runs::workflow_id.eq(Db(self.workflow));
             diesel::update(handler_runs::table.filter(of_workflow).filter(IsQueued))

@@ -124,7 +124,7 @@ async fn newest(
         .filter(scripts::workflow_id.eq(workflow))
         .filter(scripts::major.le(major.unwrap_or(i32::MAX)))
         .order((scripts::major.desc(), scripts::minor.desc()));
-    Ok(newest.first(tx.conn).await.optional()?)
+    newest.optional(tx.conn).await
 }
 
 /// The version that a repair follows: the active one is repaired, even if there is a newer major version.

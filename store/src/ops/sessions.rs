@@ -19,7 +19,7 @@ pub(super) async fn find_open(
     let open = SessionHead::query()
         .filter(sessions::workflow_id.eq(workflow))
         .filter(sessions::result.is_null());
-    Ok(open.first(tx.conn).await.optional()?)
+    open.optional(tx.conn).await
 }
 
 /// A new session in which `n_begun` runs begin.

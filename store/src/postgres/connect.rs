@@ -28,7 +28,7 @@ const SETTINGS: &str = "
 /// Connects and applies the settings.
 pub(super) async fn connect(address: &Address) -> Result<AsyncPgConnection> {
     let mut conn = reach_any(address).await?;
-    let lost = |error| failure::classify(StoreError::from(error), address.shown());
+    let lost = |error| failure::classify(StoreError::from_diesel(error), address.shown());
     conn.batch_execute(SETTINGS).await.map_err(lost)?;
     Ok(conn)
 }
@@ -131,7 +131,7 @@ async fn reach_once(
     let set_up = AsyncPgConnection::try_from_client_and_connection(client, connection).await;
     set_up.map_err(|error| {
         ConnectError::SetUp(if let ConnectionError::CouldntSetupConfiguration(error) = error {
-            failure::classify(StoreError::from(error), address.shown())
+            failure::classify(StoreError::from_diesel(error), address.shown())
         } else {
             let what = format!("`{}`: a new connection could not be set up", address.shown());
             StoreError::Unavailable { what, source: Some(Box::new(error)) }

@@ -26,7 +26,7 @@ pub(super) async fn lock_workflow(
     workflow: WorkflowId,
 ) -> Result<Option<WorkflowRow>> {
     let row = workflow_row!(workspace, workflow).for_no_key_update();
-    Ok(row.first(conn).await.optional()?)
+    row.optional(conn).await
 }
 
 /// Locks the workflows that no other transaction has locked.
@@ -39,7 +39,7 @@ pub(super) async fn lock_free_workflows(
         .select(workflows::id)
         .for_no_key_update()
         .skip_locked();
-    Ok(free.load(conn).await?)
+    free.load(conn).await
 }
 
 /// Workflows that are due, longest first, locked.
@@ -48,7 +48,7 @@ pub(super) async fn lock_due_workflows(
     now: Timestamp,
     limit: u32,
 ) -> Result<Vec<WorkflowRow>> {
-    Ok(due_workflows!(now, limit).for_no_key_update().skip_locked().load(conn).await?)
+    due_workflows!(now, limit).for_no_key_update().skip_locked().load(conn).await
 }
 
 /// Up to `limit` queued runs that match the filter, locked.
@@ -58,7 +58,7 @@ pub(super) async fn lock_queued_runs(
     limit: u32,
 ) -> Result<Vec<QueuedRun>> {
     with_queued_runs!(filter, |queued| {
-        Ok(queued.limit(i64::from(limit)).for_no_key_update().skip_locked().load(conn).await?)
+        queued.limit(i64::from(limit)).for_no_key_update().skip_locked().load(conn).await
     })
 }
 
@@ -69,13 +69,13 @@ pub(super) async fn lock_queued_run(
     workflow: WorkflowId,
 ) -> Result<Vec<QueuedRun>> {
     let queued = queued_runs!(run_of_workflow!(workspace, workflow));
-    Ok(queued.for_no_key_update().skip_locked().load(conn).await?)
+    queued.for_no_key_update().skip_locked().load(conn).await
 }
 
 /// Locks the runs that no other transaction has locked.
 pub(super) async fn lock_free_runs(conn: &Conn, runs: &[Db<RunId>]) -> Result<Vec<Db<RunId>>> {
     let runs = handler_runs::table.filter(handler_runs::id.eq_any(runs)).select(handler_runs::id);
-    Ok(runs.for_no_key_update().skip_locked().load(conn).await?)
+    runs.for_no_key_update().skip_locked().load(conn).await
 }
 
 /// Does the same as [`lock_workflow`], but returns nothing if another transaction has locked the row.
@@ -85,7 +85,7 @@ pub(super) async fn lock_free_workflow(
     workflow: WorkflowId,
 ) -> Result<Option<WorkflowRow>> {
     let row = workflow_row!(workspace, workflow);
-    Ok(row.for_no_key_update().skip_locked().first(conn).await.optional()?)
+    row.for_no_key_update().skip_locked().optional(conn).await
 }
 
 /// The limits of the workspaces, locked, always in the same order.
@@ -93,5 +93,5 @@ pub(super) async fn lock_limits(conn: &Conn, workspaces: &[WorkspaceId]) -> Resu
     let workspaces: Vec<_> = workspaces.iter().copied().map(Db).collect();
     let rows = LimitRow::query().filter(limits::workspace_id.eq_any(workspaces));
     let rows = rows.order((limits::workspace_id, limits::key));
-    Ok(rows.for_no_key_update().load(conn).await?)
+    rows.for_no_key_update().load(conn).await
 }

@@ -35,7 +35,7 @@ pub(super) fn classify(error: StoreError, shown: &str) -> StoreError {
         Some(Meaning::Pooled) => {
             StoreError::BadUrl { url: shown.to_owned(), reason: POOLER.to_owned() }
         }
-        None => error.into(),
+        None => StoreError::from_diesel(error),
     }
 }
 

@@ -74,7 +74,7 @@ struct Schema {
 impl ListeningConnection {
     /// Takes over a connection that listens, and locks the schema against migrations with it.
     async fn start(mut conn: AsyncPgConnection, address: &Address) -> Result<Self> {
-        let failed = |error| failure::classify(StoreError::from(error), address.shown());
+        let failed = |error| failure::classify(StoreError::from_diesel(error), address.shown());
         let locked = migrations::lock_schema(&mut conn).await;
         locked.map_err(|error| failure::classify(error, address.shown()))?;
         let query = diesel::sql_query("SELECT current_schema()::text AS name");

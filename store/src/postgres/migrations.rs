@@ -41,7 +41,8 @@ struct Applied {
 
 /// Locks the schema against migrations until the connection is closed, and checks it.
 pub(super) async fn lock_schema(conn: &mut AsyncPgConnection) -> Result<()> {
-    diesel::sql_query(LOCK_SHARED).execute(conn).await?;
+    let locked = diesel::sql_query(LOCK_SHARED).execute(conn).await;
+    locked.map_err(StoreError::from_diesel)?;
     check(conn).await
 }
 
@@ -49,7 +50,7 @@ pub(super) async fn lock_schema(conn: &mut AsyncPgConnection) -> Result<()> {
 pub(super) async fn check(conn: &mut AsyncPgConnection) -> Result<()> {
     check_version(conn).await?;
     let moved_to = instance::table.select(instance::moved_to);
-    let moved_to: Option<String> = moved_to.first(conn).await?;
+    let moved_to = moved_to.first::<Option<String>>(conn).await.map_err(StoreError::from_diesel)?;
     moved_to.map_or(Ok(()), |to| Err(StoreError::Moved { to }))
 }
 
@@ -60,12 +61,13 @@ pub(super) async fn check_version(conn: &mut AsyncPgConnection) -> Result<()> {
 
 async fn applied(conn: &mut AsyncPgConnection) -> Result<Vec<String>> {
     let query = "SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL AS \"exists\"";
-    let table: Exists = diesel::sql_query(query).get_result(conn).await?;
-    if !table.exists {
+    let table = diesel::sql_query(query).get_result::<Exists>(conn).await;
+    if !table.map_err(StoreError::from_diesel)?.exists {
         return Ok(Vec::new());
     }
     let query = "SELECT version FROM __diesel_schema_migrations ORDER BY version";
-    let applied: Vec<Applied> = diesel::sql_query(query).load(conn).await?;
+    let applied = diesel::sql_query(query).load::<Applied>(conn).await;
+    let applied = applied.map_err(StoreError::from_diesel)?;
     Ok(applied.into_iter().map(|migration| migration.version).collect())
 }
 
@@ -126,7 +128,7 @@ async fn connect_and_lock(address: &Address) -> Result<AsyncPgConnection> {
     let mut conn = connect(address).await?;
     pooler_check::listen(&mut conn, address).await?;
     pooler_check::check(&mut conn, &mut connect(address).await?, address).await?;
-    let failed = |error| failure::classify(StoreError::from(error), address.shown());
+    let failed = |error| failure::classify(StoreError::from_diesel(error), address.shown());
     conn.batch_execute(LOCK_MIGRATIONS).await.map_err(failed)?;
     Ok(conn)
 }
@@ -136,7 +138,7 @@ async fn harness(
     mut conn: AsyncPgConnection,
     address: &Address,
 ) -> Result<AsyncMigrationHarness<AsyncPgConnection>> {
-    let failed = |error| failure::classify(StoreError::from(error), address.shown());
+    let failed = |error| failure::classify(StoreError::from_diesel(error), address.shown());
     conn.batch_execute(LOCK_EXCLUSIVELY).await.map_err(|error| match is_locked(&error) {
         true => StoreError::NotNow {
             what: format!(
@@ -163,5 +165,5 @@ fn refused(error: Box<dyn std::error::Error + Send + Sync>) -> StoreError {
             source: Some(error),
         };
     }
-    StoreError::from(diesel::result::Error::QueryBuilderError(error))
+    StoreError::from_diesel(diesel::result::Error::QueryBuilderError(error))
 }

@@ -71,7 +71,7 @@ impl Connections {
         {
             return match wrapped.downcast::<StoreError>() {
                 Ok(error) => *error,
-                Err(other) => StoreError::from(Error::QueryBuilderError(other)),
+                Err(other) => StoreError::from_diesel(Error::QueryBuilderError(other)),
             };
         }
         self.unavailable("no connection", error)

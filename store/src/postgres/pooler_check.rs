@@ -34,7 +34,7 @@ struct Probe {
 /// Starts to listen. Nothing else may run on the connection afterwards: during a transaction, a pooler forwards the notifications of
 /// the current session.
 pub(super) async fn listen(conn: &mut AsyncPgConnection, address: &Address) -> Result<()> {
-    let failed = |error| failure::classify(StoreError::from(error), address.shown());
+    let failed = |error| failure::classify(StoreError::from_diesel(error), address.shown());
     conn.batch_execute("LISTEN windlass").await.map_err(failed)
 }
 
@@ -44,7 +44,7 @@ pub(super) async fn check(
     other: &mut AsyncPgConnection,
     address: &Address,
 ) -> Result<()> {
-    let failed = |error| failure::classify(StoreError::from(error), address.shown());
+    let failed = |error| failure::classify(StoreError::from_diesel(error), address.shown());
     let probe: Probe = diesel::sql_query(NOTIFY).get_result(other).await.map_err(failed)?;
     let mut notifications = pin!(listening.notifications_stream());
     let received = async {

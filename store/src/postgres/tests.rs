@@ -30,7 +30,8 @@ impl Operation for Make {
     async fn run(self, tx: &Tx<'_>) -> Result<usize> {
         let insert = "INSERT INTO workspaces (id, name, created_at) VALUES ($1, $1, 0) ON CONFLICT DO NOTHING";
         let mut conn = tx.conn;
-        Ok(diesel::sql_query(insert).bind::<Text, _>(self.0).execute(&mut conn).await?)
+        let made = diesel::sql_query(insert).bind::<Text, _>(self.0).execute(&mut conn).await;
+        made.map_err(StoreError::from_diesel)
     }
 }
 
@@ -50,12 +51,13 @@ impl Operation for LockBoth {
         let lock = "UPDATE workspaces SET created_at = created_at + 1 WHERE name = $1";
         let [first, second] = self.names;
         let mut conn = tx.conn;
-        diesel::sql_query(lock).bind::<Text, _>(first).execute(&mut conn).await?;
+        let locked = diesel::sql_query(lock).bind::<Text, _>(first).execute(&mut conn).await;
+        locked.map_err(StoreError::from_diesel)?;
         if tries == 0 {
             self.both_have_one.wait().await;
         }
-        diesel::sql_query(lock).bind::<Text, _>(second).execute(&mut conn).await?;
-        Ok(())
+        let locked = diesel::sql_query(lock).bind::<Text, _>(second).execute(&mut conn).await;
+        locked.map(drop).map_err(StoreError::from_diesel)
     }
 }
 
@@ -282,9 +284,11 @@ impl Staged for MakeAtFirst {
 
     async fn preload(&self, conn: &AsyncPgConnection) -> Result<()> {
         let make = "INSERT INTO workspaces (id, name, created_at) VALUES ('early', 'early', 0)";
-        RunQueryDsl::execute(diesel::sql_query(make).cached(), &mut &*conn).await?;
+        let made = RunQueryDsl::execute(diesel::sql_query(make).cached(), &mut &*conn).await;
+        made.map_err(StoreError::from_diesel)?;
         if self.fails_at_once {
-            RunQueryDsl::execute(diesel::sql_query("SELECT 1 / 0"), &mut &*conn).await?;
+            let divided = RunQueryDsl::execute(diesel::sql_query("SELECT 1 / 0"), &mut &*conn);
+            divided.await.map_err(StoreError::from_diesel)?;
         }
         Ok(())
     }
@@ -329,7 +333,8 @@ impl Operation for MakeAndCount {
         let count = diesel::sql_query(count).bind::<Text, _>(name).cached();
         let (mut first, mut second): (&AsyncPgConnection, &AsyncPgConnection) = (tx.conn, tx.conn);
         let made = RunQueryDsl::execute(make, &mut first);
-        let (_made, Count { n }) = try_join(made, count.get_result(&mut second)).await?;
+        let both = try_join(made, count.get_result(&mut second)).await;
+        let (_made, Count { n }) = both.map_err(StoreError::from_diesel)?;
         Ok(n)
     }
 }
@@ -359,7 +364,8 @@ impl Operation for DivideBesides {
     async fn run(self, tx: &Tx<'_>) -> Result<()> {
         let execute = async |statement: &'static str| -> Result<usize> {
             let mut conn: &AsyncPgConnection = tx.conn;
-            Ok(RunQueryDsl::execute(diesel::sql_query(statement).cached(), &mut conn).await?)
+            let answer = RunQueryDsl::execute(diesel::sql_query(statement).cached(), &mut conn);
+            answer.await.map_err(StoreError::from_diesel)
         };
         let (refused, known) = tokio::sync::oneshot::channel();
         let right = async {

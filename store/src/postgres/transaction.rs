@@ -15,7 +15,7 @@ use windlass_core::{Clock, IdSource, Policy, Timestamp};
 use super::ops::{Staged, Tx};
 use super::query::RunQueryDsl;
 use crate::cached::CacheStatement;
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 
 /// What a transaction may do.
 #[derive(Debug, Clone, Copy)]
@@ -57,7 +57,8 @@ impl Transaction {
         let conn = scopeguard::guard(conn, close);
         let shared: &AsyncPgConnection = &conn;
         let mut begins = shared;
-        let begun = async { Ok(begins.batch_execute(access.begin()).await?) };
+        let begun =
+            async { begins.batch_execute(access.begin()).await.map_err(StoreError::from_diesel) };
         let begun = async {
             match clock {
                 Some(clock) => begun.await.map(|()| clock.now()),
@@ -86,7 +87,7 @@ impl Transaction {
     }
 
     async fn end(mut self, statement: &str) -> Result<()> {
-        self.conn.batch_execute(statement).await?;
+        self.conn.batch_execute(statement).await.map_err(StoreError::from_diesel)?;
         drop(ScopeGuard::into_inner(self.conn));
         Ok(())
     }

@@ -77,7 +77,7 @@ pub(in super::super) async fn event(
         .filter(events::id.eq(Db(event)))
         .filter(in_workspace!(workspace, events::workflow_id))
         .select((EventRow::as_select(), topics::name));
-    let found: Option<(EventRow, String)> = query.first(conn).await.optional()?;
+    let found: Option<(EventRow, String)> = query.optional(conn).await?;
     let (row, topic) = found.ok_or_else(|| StoreError::not_found("event", &event))?;
     Ok(row.into_event(topic))
 }

@@ -23,7 +23,7 @@ pub(in super::super) async fn find_workflow(
 ) -> Result<Workflow> {
     let of_workspace = || WorkflowRow::query().filter(workflows::workspace_id.eq(Db(workspace)));
     let named = of_workspace().filter(workflows::name.eq(name_or_id));
-    let named: Option<WorkflowRow> = named.first(conn).await.optional()?;
+    let named: Option<WorkflowRow> = named.optional(conn).await?;
     if let Some(row) = named {
         return Ok(row.into());
     }

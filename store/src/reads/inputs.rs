@@ -63,7 +63,7 @@ pub(in super::super) async fn input(
     let query = InputRow::query()
         .filter(inputs::id.eq(Db(input)))
         .filter(in_workspace!(workspace, inputs::workflow_id));
-    let row: Option<InputRow> = query.first(conn).await.optional()?;
+    let row: Option<InputRow> = query.optional(conn).await?;
     let row = row.ok_or_else(|| StoreError::not_found("input", &input))?;
     let query = event_inputs::table
         .inner_join(events::table.on(events::id.eq(event_inputs::event_id)))
@@ -90,7 +90,7 @@ pub(in super::super) async fn find_input(conn: &Conn, key: &InputKey) -> Result<
         .filter(inputs::source.eq(&key.source).and(inputs::input_type.eq(&key.input_type)))
         .filter(inputs::external_id.eq(&key.external_id))
         .select(inputs::id);
-    let found: Option<Db<InputId>> = query.first(conn).await.optional()?;
+    let found: Option<Db<InputId>> = query.optional(conn).await?;
     Ok(found.map(|Db(input)| input))
 }
 

@@ -40,7 +40,7 @@ pub(super) async fn limits_of(conn: &Conn, workspaces: &[WorkspaceId]) -> Result
     }
     let workspaces: Vec<_> = workspaces.iter().copied().map(Db).collect();
     let rows = LimitRow::query().filter(limits::workspace_id.eq_any(workspaces));
-    Ok(rows.order((limits::workspace_id, limits::key)).cached().load(conn).await?)
+    rows.order((limits::workspace_id, limits::key)).cached().load(conn).await
 }
 
 /// How much of each limit is used.

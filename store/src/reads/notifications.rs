@@ -44,7 +44,7 @@ pub(in super::super) async fn has_message(
         .filter(notifications::workspace_id.eq(Db(workspace)))
         .filter(notifications::kind.eq(Db(NotificationKind::ScriptMessage)))
         .select(notifications::id);
-    Ok(message.first::<Db<NotificationId>>(conn).await.optional()?.is_some())
+    Ok(message.optional::<Db<NotificationId>>(conn).await?.is_some())
 }
 
 /// A workflow's journal, or what of it is about one subject, oldest first.

@@ -52,14 +52,14 @@ pub(super) async fn find_run(
     let query = RunRow::query()
         .filter(handler_runs::id.eq(Db(run)))
         .filter(handler_runs::workspace_id.eq(Db(workspace)));
-    let row: Option<RunRow> = query.first(conn).await.optional()?;
+    let row: Option<RunRow> = query.optional(conn).await?;
     Ok(row.map(Run::from))
 }
 
 /// A workflow's queued or active run.
 pub(super) async fn open_run(conn: &Conn, workflow: WorkflowId) -> Result<Option<Run>> {
     let query = RunRow::query().filter(handler_runs::workflow_id.eq(Db(workflow))).filter(IsOpen);
-    let row: Option<RunRow> = query.first(conn).await.optional()?;
+    let row: Option<RunRow> = query.optional(conn).await?;
     Ok(row.map(Run::from))
 }
 
@@ -72,7 +72,7 @@ pub(in super::super) async fn session(
     let query = SessionRow::query()
         .filter(sessions::id.eq(Db(session)))
         .filter(in_workspace!(workspace, sessions::workflow_id));
-    let row: Option<SessionRow> = query.first(conn).await.optional()?;
+    let row: Option<SessionRow> = query.optional(conn).await?;
     row.map(Session::from).ok_or_else(|| StoreError::not_found("session", &session))
 }
 
@@ -81,7 +81,7 @@ pub(super) async fn last_session(conn: &Conn, workflow: WorkflowId) -> Result<Op
     let query = SessionRow::query()
         .filter(sessions::workflow_id.eq(Db(workflow)))
         .order((sessions::created_at.desc(), sessions::id.desc()));
-    let row: Option<SessionRow> = query.first(conn).await.optional()?;
+    let row: Option<SessionRow> = query.optional(conn).await?;
     Ok(row.map(Session::from))
 }
 

@@ -51,7 +51,7 @@ pub(super) async fn row(
     let query = WorkflowRow::query()
         .filter(workflows::id.eq(Db(workflow)))
         .filter(workflows::workspace_id.eq(Db(workspace)));
-    let row: Option<WorkflowRow> = query.first(conn).await.optional()?;
+    let row: Option<WorkflowRow> = query.optional(conn).await?;
     row.ok_or_else(|| StoreError::not_found("workflow", &workflow))
 }
 
@@ -64,7 +64,7 @@ pub(in super::super) async fn script(
     let query = ScriptRow::query()
         .filter(scripts::id.eq(Db(script)))
         .filter(in_workspace!(workspace, scripts::workflow_id));
-    let row: Option<ScriptRow> = query.first(conn).await.optional()?;
+    let row: Option<ScriptRow> = query.optional(conn).await?;
     row.map(ScriptVersion::from).ok_or_else(|| StoreError::not_found("script version", &script))
 }
 

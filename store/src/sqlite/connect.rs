@@ -81,7 +81,7 @@ fn connect(database: &DatabasePath, pragmas: &str) -> Result<SqliteConnection> {
     })?;
     let refused = |error| failure::for_connection(error, database);
     let mut conn = SqliteConnection::establish(text).map_err(refused)?;
-    let refused = |error| failure::classify(StoreError::from(error), database);
+    let refused = |error| failure::classify(StoreError::from_diesel(error), database);
     conn.batch_execute(pragmas).map_err(refused)?;
     Ok(conn)
 }

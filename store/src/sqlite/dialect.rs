@@ -23,7 +23,7 @@ pub(super) async fn lock_workflow(
     workflow: WorkflowId,
 ) -> Result<Option<WorkflowRow>> {
     let row = workflow_row!(workspace, workflow);
-    Ok(row.first(conn).await.optional()?)
+    row.optional(conn).await
 }
 
 /// The workflows that no other transaction has locked: all of them.
@@ -40,7 +40,7 @@ pub(super) async fn lock_due_workflows(
     now: Timestamp,
     limit: u32,
 ) -> Result<Vec<WorkflowRow>> {
-    Ok(due_workflows!(now, limit).load(conn).await?)
+    due_workflows!(now, limit).load(conn).await
 }
 
 /// Up to `limit` queued runs that match the filter.
@@ -49,11 +49,7 @@ pub(super) async fn lock_queued_runs(
     filter: &QueueFilter<'_>,
     limit: u32,
 ) -> Result<Vec<QueuedRun>> {
-    with_queued_runs!(filter, |queued| Ok(queued
-        .limit(i64::from(limit))
-        .cached()
-        .load(conn)
-        .await?))
+    with_queued_runs!(filter, |queued| queued.limit(i64::from(limit)).cached().load(conn).await)
 }
 
 /// The queued run of a workflow.
@@ -63,7 +59,7 @@ pub(super) async fn lock_queued_run(
     workflow: WorkflowId,
 ) -> Result<Vec<QueuedRun>> {
     let queued = queued_runs!(run_of_workflow!(workspace, workflow));
-    Ok(queued.load(conn).await?)
+    queued.load(conn).await
 }
 
 /// All of the runs.
@@ -88,5 +84,5 @@ pub(super) async fn lock_limits(conn: &Conn, workspaces: &[WorkspaceId]) -> Resu
     let workspaces: Vec<_> = workspaces.iter().copied().map(Db).collect();
     let rows = LimitRow::query().filter(limits::workspace_id.eq_any(workspaces));
     let rows = rows.order((limits::workspace_id, limits::key));
-    Ok(rows.cached().load(conn).await?)
+    rows.cached().load(conn).await
 }

@@ -15,7 +15,7 @@ use crate::error::{DatabaseError, StoreError};
 /// Classifies an error of the database.
 pub(super) fn classify(error: StoreError, database: &DatabasePath) -> StoreError {
     let StoreError::Database(DatabaseError(source)) = error else { return error };
-    classify_message(&message(&source), database).unwrap_or_else(|| source.into())
+    classify_message(&message(&source), database).unwrap_or_else(|| StoreError::from_diesel(source))
 }
 
 /// Classifies an error of opening a connection.

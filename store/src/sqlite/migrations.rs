@@ -32,7 +32,7 @@ pub(super) fn check(conn: &mut SqliteConnection) -> Result<()> {
 /// Runs the pending migrations; returns their names.
 pub(super) fn run_pending(conn: &mut SqliteConnection) -> Result<Vec<String>> {
     // Under one lock: if two processes migrate at once, the second finds nothing pending.
-    conn.exclusive_transaction(|conn| {
+    exclusively(conn, |conn| {
         schema_check::count_pending(&known()?, &applied(conn)?)?;
         let ran = conn.run_pending_migrations(MIGRATIONS).map_err(refused)?;
         Ok(ran.iter().map(ToString::to_string).collect())
@@ -47,8 +47,8 @@ pub(super) fn list(conn: &mut SqliteConnection) -> Result<Vec<schema_check::Migr
 /// Reverts the newest migration; returns its version, or none if the database has no migration.
 pub(super) fn revert(conn: &mut SqliteConnection) -> Result<Option<String>> {
     // Tables that refer to each other are dropped one by one. SQLite ignores this pragma within a transaction.
-    conn.batch_execute("PRAGMA foreign_keys = OFF")?;
-    conn.exclusive_transaction(|conn| {
+    conn.batch_execute("PRAGMA foreign_keys = OFF").map_err(StoreError::from_diesel)?;
+    exclusively(conn, |conn| {
         let applied = applied(conn)?;
         schema_check::count_pending(&known()?, &applied)?;
         if applied.is_empty() {
@@ -57,6 +57,23 @@ pub(super) fn revert(conn: &mut SqliteConnection) -> Result<Option<String>> {
         let reverted = conn.revert_last_migration(MIGRATIONS).map_err(refused)?;
         Ok(Some(reverted.to_string()))
     })
+}
+
+/// Runs `work` in a transaction that nothing else writes beside.
+fn exclusively<T>(
+    conn: &mut SqliteConnection,
+    work: impl FnOnce(&mut SqliteConnection) -> Result<T>,
+) -> Result<T> {
+    conn.exclusive_transaction(|conn| work(conn).map_err(RolledBack)).map_err(|RolledBack(why)| why)
+}
+
+/// Why a transaction of Diesel was rolled back.
+struct RolledBack(StoreError);
+
+impl From<diesel::result::Error> for RolledBack {
+    fn from(error: diesel::result::Error) -> Self {
+        Self(StoreError::from_diesel(error))
+    }
 }
 
 fn known() -> Result<Vec<KnownMigration>> {
@@ -71,15 +88,17 @@ fn known() -> Result<Vec<KnownMigration>> {
 fn applied(conn: &mut SqliteConnection) -> Result<Vec<String>> {
     let query = "SELECT EXISTS (SELECT 1 FROM sqlite_schema \
                  WHERE type = 'table' AND name = '__diesel_schema_migrations') AS \"exists\"";
-    let table: Exists = diesel::sql_query(query).get_result(conn)?;
+    let table: Exists =
+        diesel::sql_query(query).get_result(conn).map_err(StoreError::from_diesel)?;
     if !table.exists {
         return Ok(Vec::new());
     }
     let query = "SELECT version FROM __diesel_schema_migrations ORDER BY version";
-    let applied: Vec<Applied> = diesel::sql_query(query).load(conn)?;
+    let applied: QueryResult<Vec<Applied>> = diesel::sql_query(query).load(conn);
+    let applied = applied.map_err(StoreError::from_diesel)?;
     Ok(applied.into_iter().map(|migration| migration.version).collect())
 }
 
 fn refused(error: Box<dyn std::error::Error + Send + Sync>) -> StoreError {
-    StoreError::from(diesel::result::Error::QueryBuilderError(error))
+    StoreError::from_diesel(diesel::result::Error::QueryBuilderError(error))
 }

@@ -11,9 +11,10 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::query_dsl::methods::{ExecuteDsl, LimitDsl, LoadQuery};
 use diesel::sql_types::Untyped;
 use diesel::sqlite::Sqlite;
-use diesel::{QueryResult, SqliteConnection};
+use diesel::{OptionalExtension, QueryResult, SqliteConnection};
 
 use crate::cached::{Cached, ExecuteCached};
+use crate::error::{Result, StoreError};
 
 /// A connection that can be shared, like one to PostgreSQL. The mutex is never contended: one thread at a time uses it.
 pub(super) struct Conn(Mutex<SqliteConnection>);
@@ -32,15 +33,16 @@ impl Conn {
     pub(super) fn with<T>(
         &self,
         work: impl FnOnce(&mut SqliteConnection) -> QueryResult<T>,
-    ) -> QueryResult<T> {
-        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    ) -> Result<T> {
+        let mut conn = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        work(&mut conn).map_err(StoreError::from_diesel)
     }
 }
 
 /// The counterpart of `diesel_async::RunQueryDsl`.
 pub(super) trait RunQueryDsl: diesel::RunQueryDsl<SqliteConnection> + Sized + Send {
     /// Runs a statement; returns how many rows it changed.
-    fn execute(self, conn: &Conn) -> Ready<QueryResult<usize>>
+    fn execute(self, conn: &Conn) -> Ready<Result<usize>>
     where
         Self: ExecuteDsl<SqliteConnection>,
     {
@@ -48,7 +50,7 @@ pub(super) trait RunQueryDsl: diesel::RunQueryDsl<SqliteConnection> + Sized + Se
     }
 
     /// All rows of a query.
-    fn load<'query, U>(self, conn: &Conn) -> Ready<QueryResult<Vec<U>>>
+    fn load<'query, U>(self, conn: &Conn) -> Ready<Result<Vec<U>>>
     where
         Self: LoadQuery<'query, SqliteConnection, U>,
     {
@@ -56,7 +58,7 @@ pub(super) trait RunQueryDsl: diesel::RunQueryDsl<SqliteConnection> + Sized + Se
     }
 
     /// The one row of a query.
-    fn get_result<'query, U>(self, conn: &Conn) -> Ready<QueryResult<U>>
+    fn get_result<'query, U>(self, conn: &Conn) -> Ready<Result<U>>
     where
         Self: LoadQuery<'query, SqliteConnection, U>,
     {
@@ -64,19 +66,28 @@ pub(super) trait RunQueryDsl: diesel::RunQueryDsl<SqliteConnection> + Sized + Se
     }
 
     /// The first row of a query.
-    fn first<'query, U>(self, conn: &Conn) -> Ready<QueryResult<U>>
+    fn first<'query, U>(self, conn: &Conn) -> Ready<Result<U>>
     where
         Self: LimitDsl,
         Limit<Self>: LoadQuery<'query, SqliteConnection, U>,
     {
         ready(conn.with(|conn| diesel::RunQueryDsl::first(self, conn)))
     }
+
+    /// The first row of a query, if it has one.
+    fn optional<'query, U>(self, conn: &Conn) -> Ready<Result<Option<U>>>
+    where
+        Self: LimitDsl,
+        Limit<Self>: LoadQuery<'query, SqliteConnection, U>,
+    {
+        ready(conn.with(|conn| diesel::RunQueryDsl::first(self, conn).optional()))
+    }
 }
 
 impl<T: diesel::RunQueryDsl<SqliteConnection> + Send> RunQueryDsl for T {}
 
 impl<S: QueryFragment<Sqlite> + Send> ExecuteCached<S> for Conn {
-    fn execute_cached(&self, statement: Cached<S>) -> impl Future<Output = QueryResult<()>> + Send {
+    fn execute_cached(&self, statement: Cached<S>) -> impl Future<Output = Result<()>> + Send {
         ready(self.with(|conn| execute_cached(statement, conn)))
     }
 }

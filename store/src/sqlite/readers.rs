@@ -65,7 +65,7 @@ impl Shared {
     }
 
     fn run_on<O: Operation>(&self, conn: &mut Conn, operation: O) -> Result<O::Output> {
-        conn.get_mut().batch_execute("BEGIN")?;
+        conn.get_mut().batch_execute("BEGIN").map_err(StoreError::from_diesel)?;
         self.context.run(conn, operation).result
     }
 }

@@ -260,7 +260,8 @@ impl WriterThread {
     }
 
     fn execute(&mut self, statement: &str) -> Result<()> {
-        let failed = |error| failure::classify(StoreError::from(error), &self.context.database);
+        let failed =
+            |error| failure::classify(StoreError::from_diesel(error), &self.context.database);
         self.conn.get_mut().batch_execute(statement).map_err(failed)
     }
 

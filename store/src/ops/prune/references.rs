@@ -137,7 +137,7 @@ pub(super) async fn needed_mutations(
 /// The ids that are those of open events.
 pub(super) async fn open_events(tx: &Tx<'_>, ids: &[String]) -> Result<Vec<Db<EventId>>> {
     let open = events::table.filter(events::id.eq_any(ids)).filter(not(IsOver)).select(events::id);
-    Ok(open.load(tx.conn).await?)
+    open.load(tx.conn).await
 }
 
 /// The runs that do not count as removed.
