@@ -53,6 +53,9 @@ const OPEN: [&str; 9] = [
     "sessions_open",
 ];
 
+/// The tests take turns: each of them asks for what was sent in this process.
+static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// All statements that were sent in this process.
 static SENT: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
@@ -181,6 +184,8 @@ fn grows_in_sqlite(step: &str) -> bool {
 
 #[tokio::test]
 async fn nothing_that_a_run_asks_of_sqlite_grows_with_history() {
+    let _turn = TURN.lock().await;
+    SENT.lock().unwrap_or_else(PoisonError::into_inner).clear();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("windlass.db");
     let url = format!("sqlite:{}", path.display());
@@ -226,6 +231,8 @@ fn compares_rows(statement: &str) -> bool {
 #[tokio::test]
 async fn nothing_that_a_run_asks_of_postgres_grows_with_history() {
     let Some(schema) = PostgresSchema::migrated().await.unwrap() else { return };
+    let _turn = TURN.lock().await;
+    SENT.lock().unwrap_or_else(PoisonError::into_inner).clear();
     let world = live(&schema.url()).await;
     let of_runs = sent('"');
     list(&world).await;
