@@ -28,6 +28,11 @@
 //! # What it never does
 //! It runs nothing, has no timer and decides no transition. Its interface has no type of the libraries below it, errors included.
 //!
+//! # Features
+//! `sqlite` and `postgres` are the two backends, and both are default features. A program that needs one of them turns the default
+//! features off and compiles half of this crate. To open the database of a backend that was left out is a
+//! [`StoreError::BadUrl`], and [`move_instance`] exists only with both.
+//!
 //! # How it works
 //! The operations (`ops`) and the reads (`reads`) are written once and compiled twice: with `diesel-async` for PostgreSQL, and with
 //! Diesel's blocking calls for SQLite. Each backend's module `dialect` has what differs. SQLite has one writer thread, which commits
@@ -38,6 +43,9 @@
     reason = "the operations are one text, compiled once for each database's connection"
 )]
 
+#[cfg(not(any(feature = "sqlite", feature = "postgres")))]
+compile_error!("a store needs the feature `sqlite` or `postgres`");
+
 mod cached;
 mod convert;
 mod effect_window;
@@ -45,18 +53,25 @@ mod error;
 mod keyset;
 mod layer;
 mod literals;
+#[cfg_attr(
+    not(feature = "postgres"),
+    expect(dead_code, reason = "only a connection to a server has parameters and passwords")
+)]
 mod location;
 mod model;
+#[cfg(all(feature = "sqlite", feature = "postgres"))]
 mod moving;
 mod open;
 mod page;
 mod params;
 mod pipeline;
+#[cfg(feature = "postgres")]
 mod postgres;
 mod queue;
 mod rows;
 mod schema;
 mod schema_check;
+#[cfg(feature = "sqlite")]
 mod sqlite;
 mod store;
 mod tenant;
@@ -70,6 +85,7 @@ pub use model::{
     Mutation, Notification, NotificationKind, RecoveredRun, Run, SavedScript, ScriptVersion,
     Session, Worker, Workflow, WorkflowOverview, Workspace,
 };
+#[cfg(all(feature = "sqlite", feature = "postgres"))]
 pub use moving::{MovedTable, move_instance};
 pub use open::{Options, migrate, migrations, open, revert};
 pub use page::{
@@ -85,8 +101,10 @@ pub use params::{
     SaveScript, ScriptMessage, SetLimit, SettleEvent, SettleLookup, StartSession, StopRun,
     WorkerInfo,
 };
+#[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;
 pub use schema_check::{Migration, MigrationStatus};
+#[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
 pub use store::{
     AnyId, EventStore, JournalStore, LedgerStore, NotificationStore, PruningStore, RunStore,

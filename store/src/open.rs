@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use windlass_core::{Clock, Policy};
 
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 use crate::location::Location;
+#[cfg(feature = "postgres")]
 use crate::postgres::PostgresStore;
 use crate::schema_check::Migration;
+#[cfg(feature = "sqlite")]
 use crate::sqlite::SqliteStore;
 use crate::store::SharedStore;
 
@@ -28,17 +30,48 @@ impl Default for Options {
     }
 }
 
+/// The databases that this program can use.
+enum Backend {
+    #[cfg(feature = "postgres")]
+    Postgres,
+    #[cfg(feature = "sqlite")]
+    Sqlite,
+}
+
+impl Backend {
+    /// The backend for a location, unless it was left out of this program.
+    fn of(at: &Location) -> Result<Self> {
+        #[cfg(feature = "postgres")]
+        if at.is_postgres() {
+            return Ok(Self::Postgres);
+        }
+        #[cfg(feature = "sqlite")]
+        if !at.is_postgres() {
+            return Ok(Self::Sqlite);
+        }
+        Err(StoreError::BadUrl {
+            url: at.to_string(),
+            reason: "this program was built without support for this kind of database".to_owned(),
+        })
+    }
+}
+
 /// Opens the store at a URL: `postgres://…`, `sqlite:PATH`, `sqlite::memory:`, or the path of a SQLite file.
 ///
 /// # Errors
 /// As [`PostgresStore::open`] and [`SqliteStore::open`].
 pub async fn open(at: impl Into<Location>, options: Options) -> Result<SharedStore> {
     let at = at.into();
-    let Options { policy, clock, connections } = options;
-    Ok(if at.is_postgres() {
-        Arc::new(PostgresStore::open(at, policy, clock, connections).await?)
-    } else {
-        Arc::new(SqliteStore::open(at.url(), policy, clock).await?)
+    Ok(match Backend::of(&at)? {
+        #[cfg(feature = "postgres")]
+        Backend::Postgres => {
+            let Options { policy, clock, connections } = options;
+            Arc::new(PostgresStore::open(at, policy, clock, connections).await?)
+        }
+        #[cfg(feature = "sqlite")]
+        Backend::Sqlite => {
+            Arc::new(SqliteStore::open(at.url(), options.policy, options.clock).await?)
+        }
     })
 }
 
@@ -48,10 +81,11 @@ pub async fn open(at: impl Into<Location>, options: Options) -> Result<SharedSto
 /// As [`PostgresStore::migrate`] and [`SqliteStore::migrate`].
 pub async fn migrate(at: impl Into<Location>) -> Result<Vec<String>> {
     let at = at.into();
-    if at.is_postgres() {
-        PostgresStore::migrate(at).await
-    } else {
-        SqliteStore::migrate(at.url()).await
+    match Backend::of(&at)? {
+        #[cfg(feature = "postgres")]
+        Backend::Postgres => PostgresStore::migrate(at).await,
+        #[cfg(feature = "sqlite")]
+        Backend::Sqlite => SqliteStore::migrate(at.url()).await,
     }
 }
 
@@ -61,10 +95,11 @@ pub async fn migrate(at: impl Into<Location>) -> Result<Vec<String>> {
 /// As [`PostgresStore::migrations`] and [`SqliteStore::migrations`].
 pub async fn migrations(at: impl Into<Location>) -> Result<Vec<Migration>> {
     let at = at.into();
-    if at.is_postgres() {
-        PostgresStore::migrations(at).await
-    } else {
-        SqliteStore::migrations(at.url()).await
+    match Backend::of(&at)? {
+        #[cfg(feature = "postgres")]
+        Backend::Postgres => PostgresStore::migrations(at).await,
+        #[cfg(feature = "sqlite")]
+        Backend::Sqlite => SqliteStore::migrations(at.url()).await,
     }
 }
 
@@ -74,9 +109,10 @@ pub async fn migrations(at: impl Into<Location>) -> Result<Vec<Migration>> {
 /// As [`PostgresStore::revert`] and [`SqliteStore::revert`].
 pub async fn revert(at: impl Into<Location>) -> Result<Option<String>> {
     let at = at.into();
-    if at.is_postgres() {
-        PostgresStore::revert(at).await
-    } else {
-        SqliteStore::revert(at.url()).await
+    match Backend::of(&at)? {
+        #[cfg(feature = "postgres")]
+        Backend::Postgres => PostgresStore::revert(at).await,
+        #[cfg(feature = "sqlite")]
+        Backend::Sqlite => SqliteStore::revert(at.url()).await,
     }
 }
