@@ -150,8 +150,12 @@ impl Default for EventPolicy {
 pub struct ScriptLimits {
     /// Wall time of one call, waiting for reads included.
     pub wall_time_ms: u64,
-    /// Wall time of the evaluation that `check` and `deploy` make.
+    /// Processor time of one call.
+    pub cpu_time_ms: u64,
+    /// Wall time of the evaluation that `check` and `deploy` make, and of the reading of the text after it.
     pub check_time_ms: u64,
+    /// Steps of the reading of the text: about one for each expression and statement and rule.
+    pub check_steps: u64,
     /// The heap of the isolate.
     pub heap_mib: u32,
     /// All `ArrayBuffer`s together, which are outside the heap.
@@ -166,8 +170,14 @@ pub struct ScriptLimits {
     pub value_bytes: u32,
     /// The JSON of everything that one call passes to tools and topics.
     pub passed_bytes: u32,
+    /// The values in one returned, published, passed or answered value: small ones need far more memory than their JSON.
+    pub value_elements: u32,
+    /// The values in everything that one call passes to tools and topics.
+    pub passed_elements: u32,
     /// Calls of tools and topics in one call.
     pub host_calls: u32,
+    /// How many of them are on their way at once; the others wait for their turn.
+    pub open_calls: u32,
     /// The script's source.
     pub source_bytes: u32,
 }
@@ -176,7 +186,9 @@ impl Default for ScriptLimits {
     fn default() -> Self {
         Self {
             wall_time_ms: 300_000,
+            cpu_time_ms: 10_000,
             check_time_ms: 5_000,
+            check_steps: 50_000_000,
             heap_mib: 64,
             array_buffers_mib: 64,
             stack_kib: 512,
@@ -184,7 +196,10 @@ impl Default for ScriptLimits {
             log_lines: 10_000,
             value_bytes: 16 * 1024 * 1024,
             passed_bytes: 64 * 1024 * 1024,
+            value_elements: 500_000,
+            passed_elements: 2_000_000,
             host_calls: 10_000,
+            open_calls: 16,
             source_bytes: 4 * 1024 * 1024,
         }
     }

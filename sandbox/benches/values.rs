@@ -51,9 +51,11 @@ fn values(criterion: &mut Criterion) {
             bench.to_async(&runtime).iter(async || {
                 let call = Call {
                     script: script.clone(),
+                    workspace: None,
                     phase: ScriptPhase::Prepare,
                     handler: "echo".to_owned(),
                     arguments: vec![value.clone()],
+                    in_fresh_isolate: false,
                 };
                 let ending = sandbox.call(call, Arc::new(NoHost)).await.ending;
                 assert!(matches!(ending, Ending::Returned(Some(_))), "{ending:?}");

@@ -1,14 +1,14 @@
 //! The state of a running call, which the host functions that the script calls find through V8.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use serde_json::Value;
 use tokio::task::AbortHandle;
-use windlass_core::{Failure, ScriptLimits, ScriptPhase, ScriptPosition};
+use windlass_core::{Failure, Operation, ScriptLimits, ScriptPhase, ScriptPosition};
 
 use crate::api::{Function, Host, LogLine, Script};
 use crate::end::{End, Halt};
@@ -24,13 +24,17 @@ pub(crate) struct ActiveCall {
     pub(crate) helpers: OnceCell<Helpers>,
     /// The host calls whose replies are awaited, by their numbers.
     pub(crate) pending: RefCell<BTreeMap<u32, PendingReply>>,
-    /// Later replies whose futures have yet to be spawned.
-    pub(crate) unspawned: RefCell<Vec<(u32, ReplyFuture)>>,
+    /// Later replies whose futures have yet to be spawned, the oldest first.
+    pub(crate) unspawned: RefCell<VecDeque<(u32, ReplyFuture)>>,
+    /// How many futures of replies are spawned and not answered.
+    pub(crate) spawned: Cell<u32>,
     pub(crate) host_calls: Cell<u32>,
     /// How many later replies there were so far. They need a number of their own because host calls can be nested.
     pub(crate) later_replies: Cell<u32>,
     /// The size of everything passed to the host so far.
     pub(crate) passed_bytes: Cell<usize>,
+    /// How many elements it has.
+    pub(crate) passed_elements: Cell<usize>,
     /// The rejected promises that have no handler.
     pub(crate) rejections: RefCell<Vec<Rejection>>,
     pub(crate) logs: RefCell<Vec<LogLine>>,
@@ -58,6 +62,8 @@ pub(crate) struct Helpers {
 pub(crate) struct PendingReply {
     pub(crate) resolver: v8::Global<v8::PromiseResolver>,
     pub(crate) site: CallSite,
+    /// What the call does.
+    pub(crate) operation: Operation,
     pub(crate) task: Option<AbortOnDrop>,
 }
 
@@ -98,9 +104,11 @@ impl ActiveCall {
             helpers: OnceCell::new(),
             pending: RefCell::default(),
             unspawned: RefCell::default(),
+            spawned: Cell::new(0),
             host_calls: Cell::new(0),
             later_replies: Cell::new(0),
             passed_bytes: Cell::new(0),
+            passed_elements: Cell::new(0),
             rejections: RefCell::default(),
             logs: RefCell::default(),
             end: RefCell::default(),

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use serde_json::Value;
-use windlass_core::{Failure, LogLevel, Operation, ScriptLimits, ScriptPhase, ScriptPosition};
+use windlass_core::{
+    Failure, LogLevel, Operation, ScriptLimits, ScriptPhase, ScriptPosition, WorkspaceId,
+};
 
 /// The options of a sandbox.
 #[derive(Debug, Clone)]
@@ -35,12 +37,16 @@ pub struct Script {
 pub struct Call {
     /// The script. It is evaluated anew for this call.
     pub script: Script,
+    /// Whose call it is: workspaces take turns where calls wait for a core.
+    pub workspace: Option<WorkspaceId>,
     /// The part that is called.
     pub phase: ScriptPhase,
     /// The producer's or consumer's name, any text.
     pub handler: String,
     /// The arguments, in order. They are passed as JSON.
     pub arguments: Vec<Value>,
+    /// Whether no script may have run in its isolate before. That takes a few milliseconds longer.
+    pub in_fresh_isolate: bool,
 }
 
 /// A function that scripts find as `namespace.method`.
@@ -52,6 +58,8 @@ pub struct Function {
     pub method: String,
     /// What `getDocs("namespace.method")` answers.
     pub docs: String,
+    /// What a call of it does; for one whose input decides, the most that it may do.
+    pub operation: Operation,
 }
 
 /// A call of the host by a script. Its input is always one object.
@@ -136,6 +144,8 @@ pub struct Report {
     pub ending: Ending,
     /// What it wrote with `console`, in order, cut to the limits.
     pub logs: Vec<LogLine>,
+    /// Whether it found too little memory in an isolate that other scripts had used. In a fresh one it may find enough.
+    pub is_worth_repeating: bool,
 }
 
 /// A line written with `console`.

@@ -9,11 +9,11 @@ use futures::FutureExt;
 use futures::executor::block_on;
 use serde_json::Value;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 use windlass_core::Failure;
 
 use crate::active_call::{AbortOnDrop, ActiveCall};
 use crate::call_control::{CallControl, Message};
+use crate::cores::Cores;
 use crate::end::{Fault, host_panic};
 use crate::watchdog::{Deadline, Watchdog};
 
@@ -26,7 +26,7 @@ pub(crate) struct HostReply {
 /// What all calls of a sandbox share while they run.
 #[derive(Clone, Copy)]
 pub(crate) struct SharedResources<'a> {
-    pub(crate) cores: &'a Arc<Semaphore>,
+    pub(crate) cores: &'a Arc<Cores>,
     pub(crate) watchdog: &'a Watchdog,
 }
 
@@ -67,9 +67,12 @@ impl<'a> CallRuntime<'a> {
         self.control.memory_fault()
     }
 
-    /// Spawns the replies that the script has asked for since the last time.
+    /// Spawns the replies that the script has asked for, as many as may be on their way at once. The others wait for their turn.
     pub(crate) fn spawn_replies(&self, current: &ActiveCall) {
-        for (number, future) in current.unspawned.take() {
+        let mut unspawned = current.unspawned.borrow_mut();
+        while current.spawned.get() < current.limits.open_calls.max(1) {
+            let Some((number, future)) = unspawned.pop_front() else { return };
+            current.spawned.set(current.spawned.get() + 1);
             let outbox = self.outbox.clone();
             let task = self.tokio.spawn(async move {
                 let result = AssertUnwindSafe(future).catch_unwind().await;
@@ -98,10 +101,7 @@ impl<'a> CallRuntime<'a> {
         if self.is_stopped() {
             return Vec::new();
         }
-        // The semaphore is never closed.
-        if let Ok(core) = block_on(Arc::clone(self.shared.cores).acquire_owned()) {
-            self.control.take_core(core);
-        }
+        self.control.take_core(block_on(self.shared.cores.acquire(self.control.workspace)));
         self.deadline = left.map(|left| self.shared.watchdog.set(left, &self.control));
         replies
     }

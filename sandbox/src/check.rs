@@ -5,22 +5,23 @@ mod globals;
 mod mutation;
 mod outcome;
 mod tree;
+mod unawaited;
 mod uses;
 mod walk;
 
-use std::sync::Arc;
+use std::rc::Rc;
 
 use oxc_allocator::Allocator;
 use oxc_parser::Parser;
-use oxc_span::{SourceType, Span};
+use oxc_span::SourceType;
 use windlass_core::{Manifest, Problem, validate};
 
 use self::tree::Tree;
-use self::walk::on_thread;
+use self::walk::{Budget, Lines, MAX_PROBLEMS, first_problems, on_thread};
 use crate::api::{Function, Script};
 use crate::end::{CallResult, End, Fault};
 use crate::job::Work;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Placement, Sandbox};
 
 impl Sandbox {
     /// Evaluates the file without calling anything in it, checks what it declares, and looks for mistakes that can be
@@ -36,7 +37,7 @@ impl Sandbox {
         script: Script,
         default_timezone: &str,
     ) -> Result<Manifest, Vec<Problem>> {
-        let result = self.run(script.clone(), Work::Describe).await;
+        let result = self.run(script.clone(), Work::Describe, Placement::default()).await;
         let is_readable = !matches!(
             &result.end,
             Some(End::Failed(fault)) if matches!(fault.code, "syntax_error" | "limit")
@@ -44,10 +45,13 @@ impl Sandbox {
         let declared = declared(result, default_timezone);
         let (mut problems, manifest) = match declared {
             Ok(manifest) => (Vec::new(), Some(manifest)),
-            Err(problems) => (problems, None),
+            Err(mut problems) => {
+                first_problems(&mut problems);
+                (problems, None)
+            }
         };
         if is_readable {
-            problems = inspect(script, self.functions(), problems).await;
+            problems = self.inspect(script, problems).await;
         }
         match manifest {
             Some(manifest) if problems.is_empty() => Ok(manifest),
@@ -55,9 +59,21 @@ impl Sandbox {
         }
     }
 
+    /// Finds the positions of `problems`, and the problems that the text shows.
+    async fn inspect(&self, script: Script, problems: Vec<Problem>) -> Vec<Problem> {
+        let (functions, mut known) = (self.functions(), problems.clone());
+        let work = move |budget: &Rc<Budget>| read(&script.source, &functions, problems, budget);
+        on_thread(self.limits(), work).await.unwrap_or_else(|fault| {
+            known.push(fault.into());
+            known
+        })
+    }
+
     /// Probable mistakes in a script that has passed the [`check`](Self::check), in the order of the file.
     pub async fn advise(&self, script: Script) -> Vec<Problem> {
-        on_thread(move || advice(&script.source)).await.unwrap_or_default()
+        on_thread(self.limits(), move |budget| advice(&script.source, budget))
+            .await
+            .unwrap_or_default()
     }
 }
 
@@ -87,62 +103,52 @@ impl From<Fault> for Problem {
     }
 }
 
-/// Finds the positions of `problems`, and the problems that the text shows.
-async fn inspect(
-    script: Script,
-    functions: Arc<[Function]>,
-    problems: Vec<Problem>,
-) -> Vec<Problem> {
-    let known = problems.clone();
-    on_thread(move || read(&script.source, &functions, problems)).await.unwrap_or(known)
-}
-
-fn advice(source: &str) -> Vec<Problem> {
+fn advice(source: &str, budget: &Rc<Budget>) -> Vec<Problem> {
     let allocator = Allocator::default();
     let parsed = Parser::new(&allocator, source, SourceType::script()).parse();
     if !parsed.diagnostics.is_empty() {
         return Vec::new();
     }
-    let findings = outcome::unchecked_results(&Tree::new(&parsed.program), source);
-    let problems = findings.into_iter().map(|(span, mut problem)| {
-        set_position(&mut problem, source, span);
+    let findings = outcome::unchecked_results(&Tree::new(&parsed.program, budget), source, budget);
+    let lines = Lines::of(source);
+    let problems = findings.into_iter().take(MAX_PROBLEMS).map(|(span, mut problem)| {
+        lines.set_position(&mut problem, span);
         problem
     });
     problems.collect()
 }
 
-fn read(source: &str, functions: &[Function], problems: Vec<Problem>) -> Vec<Problem> {
+fn read(
+    source: &str,
+    functions: &[Function],
+    problems: Vec<Problem>,
+    budget: &Rc<Budget>,
+) -> Vec<Problem> {
     let allocator = Allocator::default();
     let parsed = Parser::new(&allocator, source, SourceType::script()).parse();
     // V8 has accepted the script. If this parser does not, it is the parser that does not know the syntax yet.
     if !parsed.diagnostics.is_empty() {
         return problems;
     }
-    let tree = Tree::new(&parsed.program);
+    let tree = Tree::new(&parsed.program, budget);
+    let lines = Lines::of(source);
     let mut all = problems;
     for problem in all.iter_mut().filter(|problem| problem.line.is_none()) {
         if let Some(span) = tree.locate(&problem.path) {
-            set_position(problem, source, span);
+            lines.set_position(problem, span);
         }
     }
     let findings = [
-        calls::in_try(&parsed.program, functions),
+        calls::in_try(&parsed.program, functions, budget),
+        unawaited::calls(&parsed.program, functions, budget),
         mutation::code_after(&tree, functions),
-        globals::shared(&parsed.program),
+        globals::shared(&parsed.program, budget),
     ];
-    for (span, mut problem) in findings.into_iter().flatten() {
-        set_position(&mut problem, source, span);
+    for (span, mut problem) in findings.into_iter().flatten().take(MAX_PROBLEMS + 1) {
+        lines.set_position(&mut problem, span);
         all.push(problem);
     }
     all.sort_by_key(|problem| (problem.line.unwrap_or(u32::MAX), problem.column));
+    first_problems(&mut all);
     all
-}
-
-/// Sets the position of a problem, its column in UTF-16 units as V8 counts them.
-fn set_position(problem: &mut Problem, source: &str, span: Span) {
-    let before = source.get(..span.start as usize).unwrap_or_default();
-    let line = before.rsplit(['\n', '\u{2028}', '\u{2029}']).next().unwrap_or_default();
-    let ends = before.matches(['\n', '\u{2028}', '\u{2029}']).count();
-    problem.line = u32::try_from(ends + 1).ok();
-    problem.column = u32::try_from(line.encode_utf16().count() + 1).ok();
 }

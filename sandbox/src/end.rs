@@ -12,18 +12,21 @@ use crate::api::{HostCall, LogLine};
 pub(crate) struct CallResult {
     pub(crate) end: Option<End>,
     pub(crate) logs: Vec<LogLine>,
+    /// Whether it found too little memory in an isolate that other scripts had used: in a fresh one it may find enough.
+    pub(crate) is_worth_repeating: bool,
 }
 
 impl CallResult {
     /// The result of a call that was cancelled before it began.
     pub(crate) const fn cancelled() -> Self {
-        Self { end: None, logs: Vec::new() }
+        Self { end: None, logs: Vec::new(), is_worth_repeating: false }
     }
 }
 
 impl From<Fault> for CallResult {
     fn from(fault: Fault) -> Self {
-        Self { end: Some(End::Failed(fault)), logs: Vec::new() }
+        let end = Some(End::Failed(fault));
+        Self { end, logs: Vec::new(), is_worth_repeating: false }
     }
 }
 

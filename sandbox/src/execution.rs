@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use serde_json::Value;
-use windlass_core::ScriptPhase;
+use windlass_core::{Operation, ScriptPhase};
 
 use crate::active_call::{ActiveCall, Rejection};
 use crate::call_runtime::{CallRuntime, HostReply};
@@ -83,6 +83,7 @@ impl Execution<'_, '_> {
             promise_of(scope, result)
         })?;
         let result = self.wait(scope, promise)?;
+        self.finish_open_calls(scope)?;
         self.refuse_rejections(scope)?;
         let result = value::from_script(scope, &current, result)
             .map_err(|halt| halt.context("the result cannot be kept"))?;
@@ -102,6 +103,21 @@ impl Execution<'_, '_> {
                 v8::PromiseState::Rejected => return Err(self.rejected(scope, promise).into()),
                 v8::PromiseState::Pending => self.take_replies(scope)?,
             }
+        }
+    }
+
+    /// Waits for publications that the handler began and did not await: their answers carry nothing. Any other call that is still
+    /// open is a failure, because the script continues nowhere with its answer.
+    fn finish_open_calls(&mut self, scope: &mut v8::PinScope<'_, '_>) -> Result<(), Halt> {
+        loop {
+            if let Some(fault) = unfinished(&self.current) {
+                return Err(fault.into());
+            }
+            if self.current.pending.borrow().is_empty() {
+                return Ok(());
+            }
+            self.take_replies(scope)?;
+            self.checkpoint(scope)?;
         }
     }
 
@@ -145,13 +161,34 @@ impl Execution<'_, '_> {
             return Err(Fault::logic("stuck", message).into());
         }
         for HostReply { number, result } in self.runtime.wait() {
-            let Some(pending) = self.current.pending.borrow_mut().remove(&number) else { continue };
+            let current = &self.current;
+            current.spawned.set(current.spawned.get().saturating_sub(1));
+            let Some(pending) = current.pending.borrow_mut().remove(&number) else { continue };
             v8::scope!(let scope, scope);
             let resolver = v8::Local::new(scope, &pending.resolver);
             host::settle(scope, &self.current, resolver, &pending.site, result)?;
         }
         Ok(())
     }
+}
+
+/// The failure of a handler that returned while one of its calls was open whose answer it needs.
+fn unfinished(current: &ActiveCall) -> Option<Fault> {
+    let pending = current.pending.borrow();
+    let mut open = pending.values().filter(|call| call.operation != Operation::TopicPublish);
+    let first = &open.next()?.site;
+    let others = match open.count() {
+        0 => String::new(),
+        1 => " (and one more call)".to_owned(),
+        count => format!(" (and {count} more calls)"),
+    };
+    let message = format!(
+        "the handler returned while its call of `{}` was still open{others}: what follows the call was not done. \
+         Write `await` before it and before every async function on the way to it; several at once are awaited with \
+         `await Promise.all(items.map(async (item) => …))`, never with `forEach`",
+        first.function
+    );
+    Some(Fault::logic("unfinished_call", message).at(first.at.clone()))
 }
 
 /// A handler's function and the object it belongs to.

@@ -52,7 +52,7 @@ fn halt_thread() {
     }
     let call = CALL.take();
     if let Some(call) = call {
-        call.abandon(call.memory_fault());
+        call.abandon_without_memory();
         loop {
             std::thread::park();
         }

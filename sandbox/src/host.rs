@@ -3,16 +3,17 @@
 //! V8 calls it through C++, where a panic ends the process. So nothing here may panic, and panics of the host are caught.
 #![expect(clippy::needless_pass_by_value, reason = "V8 gives a function its arguments by value")]
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde_json::{Map, Value};
-use windlass_core::{Failure, Operation, ScriptPhase, ScriptPosition};
+use windlass_core::{Failure, Operation, ScriptLimits, ScriptPhase, ScriptPosition};
 
 use crate::active_call::{ActiveCall, CallSite, PendingReply, World};
 use crate::api::{AcceptedCall, HostCall, Reply};
 use crate::end::{Fault, Halt, host_panic};
 use crate::exception;
-use crate::json::{SizedJson, check_size};
+use crate::json::{SizedJson, check_elements, check_size};
 use crate::value;
 
 /// `Namespace.method(input)`. The function's data is its index in the list of functions.
@@ -47,7 +48,7 @@ fn answer<'s>(
         return Err(Halt::Mutation(Box::new(call)));
     }
     let reply = guarded(accepted.answer).unwrap_or_else(|failure| Reply::Now(Err(failure)));
-    deliver(scope, current, reply, site)
+    deliver(scope, current, reply, site, accepted.operation)
 }
 
 /// Reads the call, and refuses it if it breaks a rule that holds for every call.
@@ -80,20 +81,25 @@ fn read_call<'s>(
         );
     }
     if let Some(input) = read_input(scope, current, arguments, &name)? {
-        count_bytes(current, input.bytes)?;
+        count_passed(current, &input)?;
         call.input = input.value;
     }
     Ok((call, world))
 }
 
 /// Refuses to pass more than a call may pass in total. The host may have to keep all of it until the call has ended.
-fn count_bytes(current: &ActiveCall, bytes: usize) -> Result<(), Fault> {
-    let max = current.limits.passed_bytes;
-    let total = current.passed_bytes.get().saturating_add(bytes);
-    current.passed_bytes.set(total);
-    if total > max as usize {
-        let what = "the script passes too much data to tools and topics";
-        return Err(Fault::limit(what, "passed_bytes", max));
+fn count_passed(current: &ActiveCall, input: &SizedJson) -> Result<(), Fault> {
+    let what = "the script passes too much data to tools and topics";
+    let ScriptLimits { passed_bytes, passed_elements, .. } = current.limits;
+    let add = |total: &Cell<usize>, more| {
+        total.set(total.get().saturating_add(more));
+        total.get()
+    };
+    if add(&current.passed_bytes, input.bytes) > passed_bytes as usize {
+        return Err(Fault::limit(what, "passed_bytes", passed_bytes));
+    }
+    if add(&current.passed_elements, input.elements) > passed_elements as usize {
+        return Err(Fault::limit(what, "passed_elements", passed_elements));
     }
     Ok(())
 }
@@ -134,6 +140,7 @@ fn deliver<'s>(
     current: &ActiveCall,
     reply: Reply,
     site: CallSite,
+    operation: Operation,
 ) -> Result<v8::Local<'s, v8::Promise>, Halt> {
     let resolver = v8::PromiseResolver::new(scope).ok_or(Halt::Terminated)?;
     match reply {
@@ -142,9 +149,9 @@ fn deliver<'s>(
             let number = current.later_replies.get();
             current.later_replies.set(number + 1);
             let resolver = v8::Global::new(scope, resolver);
-            let pending = PendingReply { resolver, site, task: None };
+            let pending = PendingReply { resolver, site, operation, task: None };
             current.pending.borrow_mut().insert(number, pending);
-            current.unspawned.borrow_mut().push((number, future));
+            current.unspawned.borrow_mut().push_back((number, future));
         }
     }
     Ok(resolver.get_promise(scope))
@@ -162,11 +169,15 @@ pub(crate) fn settle(
         Halt::from(Fault { code: "tool_failed", failure }.at(site.at.clone()))
     })?;
     let json = value.to_string();
-    let size = check_size(&current.limits, json.len()).map_err(Halt::from);
-    let value = size.and_then(|()| value::to_script(scope, current, &json)).map_err(|halt| {
-        halt.context(&format!("the answer of `{}` cannot be handed over", site.function))
-            .map(|fault| fault.at(site.at.clone()))
-    })?;
+    let size = check_size(&current.limits, json.len())
+        .and_then(|()| check_elements(&current.limits, &json).map(drop));
+    let value = size
+        .map_err(Halt::from)
+        .and_then(|()| value::to_script(scope, current, &json))
+        .map_err(|halt| {
+            halt.context(&format!("the answer of `{}` cannot be handed over", site.function))
+                .map(|fault| fault.at(site.at.clone()))
+        })?;
     resolver.resolve(scope, value);
     Ok(())
 }

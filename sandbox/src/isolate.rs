@@ -20,6 +20,13 @@ use crate::{exception, fatal_error, platform, rejection, stack};
 /// After this many calls an isolate is replaced, so that nothing accumulates in it for ever.
 const MAX_CALLS: u32 = 1_000;
 
+/// How much more than a fresh isolate one may keep after a call, beside the compiled script. Scripts can leave things that no collection
+/// removes, for example symbols of `Symbol.for`.
+const MAX_KEPT_BYTES: usize = 4 << 20;
+
+/// How much memory compiled code needs for each byte of its source, with the source itself.
+const CODE_BYTES_PER_SOURCE_BYTE: usize = 4;
+
 /// An isolate and what belongs to it. The fields are dropped in this order: first what points into the isolate, last what the
 /// isolate points to.
 pub(crate) struct ScriptIsolate {
@@ -32,6 +39,8 @@ pub(crate) struct ScriptIsolate {
     heap: Box<HeapGuard>,
     buffers: Arc<Budget>,
     calls: u32,
+    /// The heap that was in use before the first call.
+    fresh_heap_bytes: usize,
 }
 
 impl ScriptIsolate {
@@ -54,7 +63,18 @@ impl ScriptIsolate {
         fatal_error::handle_out_of_memory(&mut isolate);
         let heap = HeapGuard::install(&mut isolate);
         let (next, code) = (None, CodeCache::default());
-        Self { next, code, shared, functions, isolate, heap, buffers, calls: 0 }
+        let fresh_heap_bytes = isolate.get_heap_statistics().used_heap_size();
+        Self { next, code, shared, functions, isolate, heap, buffers, calls: 0, fresh_heap_bytes }
+    }
+
+    /// Whether a script has run in it.
+    pub(crate) const fn is_used(&self) -> bool {
+        self.calls > 0
+    }
+
+    /// Whether the heap's limit was reached.
+    pub(crate) fn is_full(&self) -> bool {
+        self.heap.is_full()
     }
 
     /// The isolate's handle, with which another thread can stop it.
@@ -146,13 +166,23 @@ impl ScriptIsolate {
         self.isolate.cancel_terminate_execution();
     }
 
-    /// Tidies up between two calls. `false`: the isolate has to be replaced.
-    pub(crate) fn refresh(&mut self) -> bool {
+    /// Tidies up after a call of a script whose source has that many bytes. `false`: the isolate has to be replaced.
+    pub(crate) fn refresh(&mut self, source_bytes: usize) -> bool {
         if self.heap.is_full() || self.calls >= MAX_CALLS {
             return false;
         }
         platform::run_waiting_tasks(&self.isolate);
-        true
+        let code = source_bytes.saturating_mul(CODE_BYTES_PER_SOURCE_BYTE);
+        let max = self.fresh_heap_bytes.saturating_add(MAX_KEPT_BYTES).saturating_add(code);
+        // Most calls leave little: then nothing has to be collected to know that little is kept.
+        if self.heap_bytes() > max {
+            self.isolate.low_memory_notification();
+        }
+        self.heap_bytes() <= max
+    }
+
+    fn heap_bytes(&mut self) -> usize {
+        self.isolate.get_heap_statistics().used_heap_size()
     }
 
     /// Makes the context of the next call. `false`: the isolate has to be replaced.

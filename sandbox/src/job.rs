@@ -24,4 +24,6 @@ pub(crate) struct Job {
     /// The runtime in which the host's later replies run.
     pub(crate) tokio: Handle,
     pub(crate) control: Arc<CallControl>,
+    /// Whether no script may have run in its isolate before.
+    pub(crate) in_fresh_isolate: bool,
 }

@@ -10,6 +10,8 @@ pub(crate) struct SizedJson {
     pub(crate) value: Value,
     /// The length of its JSON in bytes.
     pub(crate) bytes: usize,
+    /// How many values are in it.
+    pub(crate) elements: usize,
 }
 
 /// Calls a helper that writes a value as JSON. `None`: V8 has thrown.
@@ -35,7 +37,33 @@ pub(crate) fn read(
     check_size(limits, json.length())?;
     let json = json.to_rust_string_lossy(scope);
     check_size(limits, json.len())?;
-    Ok(SizedJson { value: parse(&json)?, bytes: json.len() })
+    let elements = check_elements(limits, &json)?;
+    Ok(SizedJson { value: parse(&json)?, bytes: json.len(), elements })
+}
+
+/// Refuses a value of too many elements, because many small ones need far more memory than their JSON. Returns how many it has.
+pub(crate) fn check_elements(limits: &ScriptLimits, json: &str) -> Result<usize, Fault> {
+    let max = limits.value_elements;
+    let elements = count_elements(json);
+    if elements > max as usize {
+        return Err(Fault::limit("the value has too many elements", "value_elements", max));
+    }
+    Ok(elements)
+}
+
+/// How many values a JSON text contains. The value of an empty list or object counts as one more.
+fn count_elements(json: &str) -> usize {
+    let (mut elements, mut is_text, mut is_escaped) = (1, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = true,
+            b'"' => is_text = !is_text,
+            b',' | b'[' | b'{' if !is_text => elements += 1,
+            _ => {}
+        }
+    }
+    elements
 }
 
 /// Refuses a value whose JSON has too many bytes.
@@ -82,4 +110,21 @@ fn replace_lone_surrogates(json: &str) -> std::borrow::Cow<'_, str> {
     }
     replaced.push_str(rest);
     replaced.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_elements_of_a_value_are_counted_and_not_its_text() {
+        for (json, expected) in [
+            ("1", 1),
+            (r#"{"a":[1,2],"b":{}}"#, 6),
+            (r#""a text, [with {marks \" and, an escape \\""#, 1),
+            ("[[],[],[]]", 7),
+        ] {
+            assert_eq!(count_elements(json), expected, "{json}");
+        }
+    }
 }

@@ -29,6 +29,7 @@
 //!                 namespace: "Files".into(),
 //!                 method: "list".into(),
 //!                 docs: "Lists the files of a folder.".into(),
+//!                 operation: Operation::Read,
 //!             }],
 //!             max_threads: 4,
 //!             cores: 2,
@@ -43,9 +44,11 @@
 //!                 source: source.into(),
 //!                 digest: windlass_core::digest_text(source).into(),
 //!             },
+//!             workspace: None,
 //!             phase: ScriptPhase::Producer,
 //!             handler: "poll".into(),
 //!             arguments: vec![],
+//!             in_fresh_isolate: false,
 //!         };
 //!
 //!         let report = sandbox.call(call, Arc::new(Inbox)).await;
@@ -58,9 +61,11 @@
 //! ```
 //!
 //! # Guarantees
-//! - Nothing survives a call: no global, no closure, no microtask.
+//! - Nothing survives a call: no global, no closure, no microtask. An isolate that keeps more memory than a fresh one is discarded.
 //! - A mutation, a failing reply and a call that the phase does not permit end the script at once. No `catch`, no `finally` and no
 //!   later line of it runs.
+//! - A handler that returns before its calls are answered fails; only publications are waited for.
+//! - Workspaces take turns where scripts wait for a core.
 //! - A script that exceeds a limit ends with a failure that names the limit and its setting. If V8 cannot be interrupted, the
 //!   sandbox abandons the thread and answers the caller all the same.
 //! - A script that waits holds no core.
@@ -71,7 +76,7 @@
 //! - It knows no workflow, run or ledger. Its caller records a mutation before making it.
 //!
 //! # Modules
-//! `api` is the contract and `sandbox` the public face. `pool` has the threads and cores, `thread` runs the jobs of one thread,
+//! `api` is the contract and `sandbox` the public face. `pool` has the threads, `cores` their turns, `thread` runs the jobs of one thread,
 //! `isolate` has the V8 isolate of a thread, and `execution` runs one call in it. `call_control` and `watchdog` stop a call from
 //! outside, `call_runtime` receives replies while the script waits, `fatal_error` halts a thread instead of the process.
 //! [`Sandbox::check`] (`check/`) evaluates a file without calling anything in it, and checks its text for mistakes.
@@ -85,6 +90,7 @@ mod call_runtime;
 mod check;
 mod code;
 mod context;
+mod cores;
 mod end;
 mod exception;
 mod execution;
@@ -97,6 +103,7 @@ mod json;
 mod platform;
 mod pool;
 mod priority;
+mod processor;
 mod rejection;
 mod sandbox;
 mod sigtrap;

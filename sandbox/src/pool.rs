@@ -4,12 +4,14 @@ use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use windlass_core::WorkspaceId;
 
 use crate::api::{Function, Options};
 use crate::call_control::{CallControl, StopReason};
 use crate::call_runtime::SharedResources;
 use crate::code::SharedCode;
+use crate::cores::{Core, Cores};
 use crate::job::Job;
 use crate::watchdog::Watchdog;
 
@@ -18,8 +20,8 @@ pub(crate) struct Pool {
     pub(crate) options: Options,
     pub(crate) functions: Arc<[Function]>,
     pub(crate) code: Arc<SharedCode>,
-    /// One permit for each script that may compute. They are given in the order of the requests.
-    cores: Arc<Semaphore>,
+    /// One for each script that may compute.
+    cores: Arc<Cores>,
     watchdog: io::Result<Watchdog>,
     /// One permit for each call that may be under way.
     permits: Arc<Semaphore>,
@@ -64,9 +66,9 @@ impl Pool {
         Self {
             functions: options.functions.clone().into(),
             code: Arc::default(),
-            cores: Arc::new(semaphore(options.cores)),
+            cores: Cores::new(options.cores),
             watchdog: Watchdog::start(),
-            permits: Arc::new(semaphore(options.max_threads)),
+            permits: Arc::new(Semaphore::new(options.max_threads.clamp(1, Semaphore::MAX_PERMITS))),
             threads: Mutex::default(),
             options,
         }
@@ -77,16 +79,16 @@ impl Pool {
         Arc::clone(&self.permits).acquire_owned().await.ok()
     }
 
-    /// Waits until one more script may compute. `None`: the pool is closed.
+    /// Waits until one more script of that workspace may compute.
     ///
     /// A thread is chosen only afterwards: so no more threads are busy than necessary, and the one that was busy last is reused.
-    pub(crate) async fn acquire_core(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.cores).acquire_owned().await.ok()
+    pub(crate) async fn acquire_core(&self, workspace: Option<WorkspaceId>) -> Core {
+        self.cores.acquire(workspace).await
     }
 
     /// A core, if no script uses or awaits it.
-    pub(crate) fn try_acquire_core(&self) -> Option<SemaphorePermit<'_>> {
-        self.cores.try_acquire().ok()
+    pub(crate) fn try_acquire_core(&self) -> Option<Core> {
+        self.cores.try_acquire()
     }
 
     /// Gives a job to a free thread.
@@ -172,11 +174,6 @@ impl Pool {
     fn lock(&self) -> MutexGuard<'_, Threads> {
         self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// At least one permit.
-fn semaphore(permits: usize) -> Semaphore {
-    Semaphore::new(permits.clamp(1, Semaphore::MAX_PERMITS))
 }
 
 impl Threads {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use windlass_core::{ScriptLimits, WorkspaceId};
 
 use crate::active_call::World;
 use crate::api::{Call, Ending, Function, Host, Options, Report, Script};
@@ -33,6 +34,15 @@ impl Drop for Owner {
     }
 }
 
+/// On which core and in which isolate a call runs.
+#[derive(Default)]
+pub(crate) struct Placement {
+    /// Whose turn it takes where calls wait for a core.
+    workspace: Option<WorkspaceId>,
+    /// Whether no script may have run in its isolate before.
+    in_fresh_isolate: bool,
+}
+
 /// Stops a call whose future is dropped.
 struct CancelOnDrop<'a> {
     pool: &'a Pool,
@@ -58,16 +68,16 @@ impl Sandbox {
     /// # Cancel safety
     /// Dropping the future terminates the script. Calls that the host has received before are not undone.
     pub async fn call(&self, call: Call, host: Arc<dyn Host>) -> Report {
-        let Call { script, phase, handler, arguments } = call;
+        let Call { script, workspace, phase, handler, arguments, in_fresh_isolate } = call;
         let work = Work::Handle { world: World { phase, host }, handler, arguments };
-        let result = self.run(script, work).await;
+        let result = self.run(script, work, Placement { workspace, in_fresh_isolate }).await;
         let ending = match result.end {
             None => Ending::Cancelled,
             Some(End::Returned(value)) => Ending::Returned(value),
             Some(End::Mutation(call)) => Ending::Mutation(call),
             Some(End::Failed(fault)) => Ending::Failed(fault.failure),
         };
-        Report { ending, logs: result.logs }
+        Report { ending, logs: result.logs, is_worth_repeating: result.is_worth_repeating }
     }
 
     /// Waits until no call is under way. Calls that begin meanwhile wait until this returns.
@@ -87,7 +97,8 @@ impl Sandbox {
         self.0.0.wait_until_idle().await;
     }
 
-    pub(crate) async fn run(&self, script: Script, work: Work) -> CallResult {
+    pub(crate) async fn run(&self, script: Script, work: Work, placement: Placement) -> CallResult {
+        let Placement { workspace, in_fresh_isolate } = placement;
         let pool = &self.0.0;
         let max = pool.options.limits.source_bytes;
         if script.source.len() > max as usize {
@@ -101,12 +112,12 @@ impl Sandbox {
             return Fault::internal("the sandbox was not called from a tokio runtime").into();
         };
         let Some(permit) = pool.acquire_permit().await else { return CallResult::cancelled() };
-        let Some(core) = pool.acquire_core().await else { return CallResult::cancelled() };
+        let core = pool.acquire_core(workspace).await;
         let (reply, done) = oneshot::channel();
         let slot = CallSlot { reply, permit, core: Some(core), thread: None };
-        let control = Arc::new(CallControl::new(self.limits(&work), slot));
+        let control = Arc::new(CallControl::new(self.call_limits(&work), workspace, slot));
         let cancel = CancelOnDrop { pool, call: Arc::clone(&control) };
-        let result = match submit(pool, Job { script, work, tokio, control }) {
+        let result = match submit(pool, Job { script, work, tokio, control, in_fresh_isolate }) {
             Err(error) => no_thread(&error),
             Ok(false) => CallResult::cancelled(),
             Ok(true) => done.await.unwrap_or_else(|_gone| {
@@ -122,12 +133,18 @@ impl Sandbox {
         Arc::clone(&self.0.0.functions)
     }
 
-    fn limits(&self, work: &Work) -> CallLimits {
-        let limits = &self.0.0.options.limits;
+    /// The limits of scripts.
+    pub(crate) fn limits(&self) -> &ScriptLimits {
+        &self.0.0.options.limits
+    }
+
+    fn call_limits(&self, work: &Work) -> CallLimits {
+        let limits = self.limits();
         let (time_ms, time_setting) = match work {
             Work::Handle { .. } => (limits.wall_time_ms, "wall_time_ms"),
             Work::Describe => (limits.check_time_ms, "check_time_ms"),
         };
-        CallLimits { time_ms, time_setting, heap_mib: limits.heap_mib }
+        let (cpu_time_ms, heap_mib) = (limits.cpu_time_ms, limits.heap_mib);
+        CallLimits { time_ms, time_setting, cpu_time_ms, heap_mib }
     }
 }

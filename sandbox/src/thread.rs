@@ -9,7 +9,6 @@ use std::time::Duration;
 use windlass_core::panic_message;
 
 use crate::active_call::ActiveCall;
-use crate::call_control::StopReason;
 use crate::call_runtime::CallRuntime;
 use crate::end::{CallResult, End, Fault};
 use crate::isolate::ScriptIsolate;
@@ -49,6 +48,7 @@ fn run_jobs(pool: &Arc<Pool>, first: Job) {
     let mut next = Some(first);
     while let Some(job) = next.take() {
         let digest = Arc::clone(&job.script.digest);
+        let source_bytes = job.script.source.len();
         let control = Arc::clone(&job.control);
         let run = AssertUnwindSafe(|| run(pool, &mut isolate, job));
         let result = fatal_error::on_behalf_of(&control, || catch_unwind(run));
@@ -63,7 +63,8 @@ fn run_jobs(pool: &Arc<Pool>, first: Job) {
         // Nobody listens where the call was cancelled.
         let _ = slot.reply.send(result);
         drop((slot.core, slot.permit));
-        if isolate.as_mut().is_some_and(|isolate| !prepare_for_next_call(pool, isolate)) {
+        let prepare = |isolate: &mut _| prepare_for_next_call(pool, isolate, source_bytes);
+        if isolate.as_mut().is_some_and(|isolate| !prepare(isolate)) {
             isolate = None;
         }
         next = listing.and_then(|listing| wait_for_job(pool, &listing));
@@ -71,9 +72,10 @@ fn run_jobs(pool: &Arc<Pool>, first: Job) {
 }
 
 /// Prepares an isolate for its next call. `false`: it has to be replaced.
-fn prepare_for_next_call(pool: &Pool, isolate: &mut ScriptIsolate) -> bool {
+fn prepare_for_next_call(pool: &Pool, isolate: &mut ScriptIsolate, source_bytes: usize) -> bool {
     // A context is made ahead only on a core that no script waits for.
-    isolate.refresh() && pool.try_acquire_core().is_none_or(|_core| isolate.make_context_ahead())
+    isolate.refresh(source_bytes)
+        && pool.try_acquire_core().is_none_or(|_core| isolate.make_context_ahead())
 }
 
 fn wait_for_job(pool: &Pool, listing: &FreeListing) -> Option<Job> {
@@ -88,16 +90,21 @@ fn wait_for_job(pool: &Pool, listing: &FreeListing) -> Option<Job> {
 }
 
 fn run(pool: &Pool, isolate_slot: &mut Option<ScriptIsolate>, job: Job) -> CallResult {
-    let Job { script, work, tokio, control } = job;
+    let Job { script, work, tokio, control, in_fresh_isolate } = job;
     control.attach_thread(ThreadId::current());
     let shared = match pool.shared() {
         Ok(shared) => shared,
         Err(error) => return no_thread(&error),
     };
     let limits = &pool.options.limits;
+    if in_fresh_isolate {
+        *isolate_slot = None;
+    }
     let isolate = isolate_slot.get_or_insert_with(|| {
         ScriptIsolate::new(limits, Arc::clone(&pool.code), Arc::clone(&pool.functions))
     });
+    let is_used = isolate.is_used();
+    control.note_isolate(is_used);
     let Some(mut runtime) =
         CallRuntime::start(shared, Arc::clone(&control), tokio, isolate.handle())
     else {
@@ -105,13 +112,14 @@ fn run(pool: &Pool, isolate_slot: &mut Option<ScriptIsolate>, job: Job) -> CallR
     };
     let current = ActiveCall::new(script, Arc::clone(&pool.functions), limits.clone());
     let mut end = isolate.run(&current, &work, &mut runtime);
+    let is_worth_repeating = is_used && isolate.is_full();
     let stopped = control.end();
     if stopped.is_some() {
         // The termination may not have reached it yet.
         *isolate_slot = None;
     }
-    if end.is_none() && stopped == Some(StopReason::Time) {
-        end = Some(End::Failed(control.time_fault()));
+    if end.is_none() {
+        end = stopped.and_then(|reason| control.stop_fault(reason)).map(End::Failed);
     }
-    CallResult { end, logs: current.logs.take() }
+    CallResult { end, logs: current.logs.take(), is_worth_repeating }
 }

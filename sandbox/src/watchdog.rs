@@ -1,4 +1,4 @@
-//! One thread that stops the calls whose wall time is over.
+//! One thread that stops the calls whose wall time or processor time is over.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -10,6 +10,9 @@ use crate::call_control::{CallControl, StopReason};
 /// How long a stopped script may take to end, in milliseconds: its time limit, within this range. Some built-in functions of V8
 /// cannot be interrupted.
 const GRACE_MS: std::ops::RangeInclusive<u64> = 1_000..=10_000;
+
+/// The processor time of a call is not looked at more often than this.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
 /// Stops calls at their deadlines. It sleeps until the nearest one.
 #[derive(Debug)]
@@ -28,23 +31,26 @@ type Key = (Instant, u64);
 struct Deadlines {
     next: u64,
     by_time: BTreeMap<Key, (Weak<CallControl>, DueAction)>,
+    /// When each deadline that is set is looked at next, by its number.
+    looks: BTreeMap<u64, Instant>,
     is_closed: bool,
 }
 
 /// What is done at a deadline.
 #[derive(Debug, Clone, Copy)]
 enum DueAction {
-    /// The call's wall time is over.
-    Stop,
-    /// It was stopped, and still runs.
-    Abandon,
+    /// The call is looked at: its wall time is over at this instant, and its processor time may be over.
+    Look(Instant),
+    /// It was stopped for this reason, and still runs.
+    Abandon(StopReason),
 }
 
 /// A deadline that is set. Dropping it removes the deadline.
 #[derive(Debug)]
 pub(crate) struct Deadline<'a> {
     watchdog: &'a Watchdog,
-    key: Key,
+    number: u64,
+    at: Instant,
 }
 
 /// The clock that limits are measured with.
@@ -68,9 +74,15 @@ impl Watchdog {
         Ok(Self(shared))
     }
 
-    /// Stops the call after `time`, unless the deadline is dropped before.
+    /// Stops the call after `time`, or when its processor time is used up, unless the deadline is dropped before.
     pub(crate) fn set(&self, time: Duration, call: &Arc<CallControl>) -> Deadline<'_> {
-        Deadline { watchdog: self, key: self.0.add(time, call, DueAction::Stop) }
+        let at = now() + time;
+        let mut deadlines = self.0.lock();
+        let number = deadlines.next_number();
+        deadlines.look(number, at, call);
+        drop(deadlines);
+        self.0.changed.notify_one();
+        Deadline { watchdog: self, number, at }
     }
 
     /// Stops the call now, and abandons it if it does not end.
@@ -82,13 +94,16 @@ impl Watchdog {
 impl Deadline<'_> {
     /// Removes the deadline and returns how much time was left.
     pub(crate) fn pause(self) -> Duration {
-        self.key.0.saturating_duration_since(now())
+        self.at.saturating_duration_since(now())
     }
 }
 
 impl Drop for Deadline<'_> {
     fn drop(&mut self) {
-        self.watchdog.0.lock().by_time.remove(&self.key);
+        let mut deadlines = self.watchdog.0.lock();
+        if let Some(look) = deadlines.looks.remove(&self.number) {
+            deadlines.by_time.remove(&(look, self.number));
+        }
     }
 }
 
@@ -99,21 +114,32 @@ impl Drop for Watchdog {
     }
 }
 
-impl Shared {
-    fn add(&self, time: Duration, call: &Arc<CallControl>, due: DueAction) -> Key {
-        let mut deadlines = self.lock();
-        let key = (now() + time, deadlines.next);
-        deadlines.next += 1;
-        deadlines.by_time.insert(key, (Arc::downgrade(call), due));
-        drop(deadlines);
-        self.changed.notify_one();
-        key
+impl Deadlines {
+    const fn next_number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
     }
 
+    /// Looks at a call when its wall time is over, or earlier when its processor time may be over.
+    fn look(&mut self, number: u64, end: Instant, call: &Arc<CallControl>) {
+        let left = call.processor_time_left().map(|left| left.max(SHORTEST_WAIT));
+        let at = left.and_then(|left| now().checked_add(left)).map_or(end, |at| at.min(end));
+        self.looks.insert(number, at);
+        self.by_time.insert((at, number), (Arc::downgrade(call), DueAction::Look(end)));
+    }
+}
+
+impl Shared {
     fn stop(&self, call: &Arc<CallControl>, reason: StopReason) {
         if call.stop(reason) {
-            let grace = call.limits.time_ms.clamp(*GRACE_MS.start(), *GRACE_MS.end());
-            self.add(Duration::from_millis(grace), call, DueAction::Abandon);
+            let limits = &call.limits;
+            let grace = limits.time_ms.min(limits.cpu_time_ms);
+            let grace = grace.clamp(*GRACE_MS.start(), *GRACE_MS.end());
+            let mut deadlines = self.lock();
+            let key = (now() + Duration::from_millis(grace), deadlines.next_number());
+            deadlines.by_time.insert(key, (Arc::downgrade(call), DueAction::Abandon(reason)));
+            drop(deadlines);
+            self.changed.notify_one();
         }
     }
 
@@ -131,8 +157,8 @@ impl Shared {
                 Some(_) => {
                     let due = deadlines.by_time.pop_first();
                     drop(deadlines);
-                    if let Some((_, (call, due))) = due {
-                        self.perform(&call, due);
+                    if let Some(((_, number), (call, due))) = due {
+                        self.perform(number, &call, due);
                     }
                     self.lock()
                 }
@@ -140,11 +166,21 @@ impl Shared {
         }
     }
 
-    fn perform(&self, call: &Weak<CallControl>, due: DueAction) {
+    fn perform(&self, number: u64, call: &Weak<CallControl>, due: DueAction) {
         let Some(call) = call.upgrade() else { return };
         match due {
-            DueAction::Stop => self.stop(&call, StopReason::Time),
-            DueAction::Abandon => call.abandon(call.time_fault()),
+            DueAction::Look(end) if end <= now() => self.stop(&call, StopReason::Time),
+            DueAction::Look(_) if call.processor_time_left() == Some(Duration::ZERO) => {
+                self.stop(&call, StopReason::Processor);
+            }
+            DueAction::Look(end) => {
+                let mut deadlines = self.lock();
+                // The deadline may have been dropped meanwhile.
+                if deadlines.looks.remove(&number).is_some() {
+                    deadlines.look(number, end, &call);
+                }
+            }
+            DueAction::Abandon(reason) => call.abandon_stopped(reason),
         }
     }
 
@@ -170,8 +206,13 @@ mod tests {
             thread: None,
         };
         let time = Duration::from_secs(300);
-        let limits = CallLimits { time_ms: 300_000, time_setting: "wall_time_ms", heap_mib: 64 };
-        let call = Arc::new(CallControl::new(limits, slot));
+        let limits = CallLimits {
+            time_ms: 300_000,
+            time_setting: "wall_time_ms",
+            cpu_time_ms: 10_000,
+            heap_mib: 64,
+        };
+        let call = Arc::new(CallControl::new(limits, None, slot));
         let n_timers = || watchdog.0.lock().by_time.len();
 
         let first = watchdog.set(time, &call);

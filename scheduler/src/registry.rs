@@ -254,6 +254,7 @@ impl Callable {
         Function {
             namespace: self.spec.namespace.clone(),
             method: self.spec.method.clone(),
+            operation: self.operation(&Value::Null),
             docs: format!(
                 "{}\n\nInput (JSON Schema): {}\nAnswer (JSON Schema): {}",
                 self.docs(),

@@ -44,6 +44,9 @@ impl ScriptRunner {
     }
 
     /// Calls one part of the script. What it publishes is only buffered.
+    ///
+    /// A call that found too little memory in a used isolate is made once more in a fresh one, before the script is blamed. Nothing of
+    /// the first attempt is kept; its reads may be repeated.
     pub(crate) async fn call(
         &self,
         run: &ClaimedRun,
@@ -51,6 +54,29 @@ impl ScriptRunner {
         phase: ScriptPhase,
         arguments: Vec<Value>,
     ) -> CallEnd {
+        let mut call = Call {
+            script: script.script.clone(),
+            workspace: Some(run.claim.workspace),
+            phase,
+            handler: run.handler.clone(),
+            arguments,
+            in_fresh_isolate: false,
+        };
+        let (report, buffered) = self.attempt(run, script, call.clone()).await;
+        if !report.is_worth_repeating {
+            return CallEnd::new(report, buffered);
+        }
+        call.in_fresh_isolate = true;
+        let (report, buffered) = self.attempt(run, script, call).await;
+        CallEnd::new(report, buffered)
+    }
+
+    async fn attempt(
+        &self,
+        run: &ClaimedRun,
+        script: &LoadedScript,
+        call: Call,
+    ) -> (Report, Buffered) {
         let buffered = Arc::new(Mutex::new(Buffered::default()));
         let host = RunHost {
             store: Arc::clone(&self.store),
@@ -58,20 +84,22 @@ impl ScriptRunner {
             run: Arc::new(run.clone()),
             manifest: Arc::clone(&script.manifest),
             grant: Arc::clone(&script.grant),
-            phase,
+            phase: call.phase,
             time_limit: self.time_limit,
             buffered: Arc::clone(&buffered),
         };
-        let call =
-            Call { script: script.script.clone(), phase, handler: run.handler.clone(), arguments };
-        let Report { ending, logs } = self.sandbox.call(call, Arc::new(host)).await;
-        let buffered =
-            std::mem::take(&mut *buffered.lock().unwrap_or_else(PoisonError::into_inner));
-        CallEnd { ending, logs: logs.into_iter().map(new_log).collect(), buffered }
+        let report = self.sandbox.call(call, Arc::new(host)).await;
+        let mut buffered = buffered.lock().unwrap_or_else(PoisonError::into_inner);
+        (report, std::mem::take(&mut *buffered))
     }
 }
 
 impl CallEnd {
+    fn new(report: Report, buffered: Buffered) -> Self {
+        let Report { ending, logs, is_worth_repeating: _ } = report;
+        Self { ending, logs: logs.into_iter().map(new_log).collect(), buffered }
+    }
+
     /// What the call returned; `None` is JavaScript's `undefined`.
     pub(crate) fn returned(&self) -> std::result::Result<Option<Value>, CallFailure> {
         match &self.ending {

@@ -5,6 +5,7 @@
 )]
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use oxc_ast::AstKind;
 use oxc_ast::ast::{BindingIdentifier, CallExpression, Expression, Program, TryStatement};
@@ -12,7 +13,7 @@ use oxc_ast_visit::{Visit, walk};
 use oxc_span::{GetSpan, Span};
 use windlass_core::Problem;
 
-use super::walk::{Depth, Finding, bounded_visits};
+use super::walk::{Budget, Depth, Finding, bounded_visits};
 use crate::api::Function;
 
 /// The tool that an expression calls, once `await` and parentheses are taken off.
@@ -36,13 +37,17 @@ pub(super) fn tool_of(call: &CallExpression<'_>, functions: &[Function]) -> Opti
 }
 
 /// Finds the tool calls inside `try` blocks, and those whose promise has a handler for errors.
-pub(super) fn in_try(program: &Program<'_>, functions: &[Function]) -> Vec<Finding> {
+pub(super) fn in_try(
+    program: &Program<'_>,
+    functions: &[Function],
+    budget: &Rc<Budget>,
+) -> Vec<Finding> {
     let mut finder = TryFinder {
         functions,
         tries: 0,
         findings: Vec::new(),
-        scopes: Scopes::default(),
-        depth: Depth::default(),
+        scopes: Scopes::new(budget),
+        depth: Depth::new(budget),
     };
     finder.visit_program(program);
     finder.findings
@@ -114,16 +119,21 @@ impl<'a> Visit<'a> for TryFinder<'_> {
 
 /// The names that are bound inside the outermost function around a place. They hide what is declared at the top level;
 /// the position in the function at which they are bound does not matter.
-#[derive(Default)]
 pub(super) struct Scopes {
     functions: u32,
     names: BTreeSet<String>,
+    budget: Rc<Budget>,
 }
 
 impl Scopes {
+    /// The scopes of a walk that has not begun.
+    pub(super) fn new(budget: &Rc<Budget>) -> Self {
+        Self { functions: 0, names: BTreeSet::new(), budget: Rc::clone(budget) }
+    }
+
     /// To be called for every node that is entered.
     pub(super) fn enter(&mut self, kind: AstKind<'_>) {
-        let mut names = Names::default();
+        let mut names = Names { found: BTreeSet::new(), depth: Depth::new(&self.budget) };
         match kind {
             AstKind::Function(function) if self.functions == 0 => {
                 names.visit_formal_parameters(&function.params);
@@ -165,7 +175,6 @@ const fn is_function(kind: AstKind<'_>) -> bool {
 }
 
 /// Collects what is bound.
-#[derive(Default)]
 struct Names {
     found: BTreeSet<String>,
     depth: Depth,

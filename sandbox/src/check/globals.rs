@@ -1,6 +1,7 @@
 //! State at the top level of a file, which does not last from one call to the next.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use oxc_ast::AstKind;
 use oxc_ast::ast::{
@@ -12,7 +13,7 @@ use oxc_span::Span;
 use windlass_core::Problem;
 
 use super::calls::Scopes;
-use super::walk::{Depth, Finding, bounded_visits};
+use super::walk::{Budget, Depth, Finding, bounded_visits};
 
 const HINT: &str =
     "every call evaluates the file anew: return what has to last as the handler's state";
@@ -22,8 +23,14 @@ const ARRAY_METHODS: &[&str] =
 const SET_METHODS: &[&str] = &["set", "add", "delete", "clear"];
 
 /// Finds variables at the top level, and constants whose content some function changes.
-pub(super) fn shared(program: &Program<'_>) -> Vec<Finding> {
-    let mut finder = Finder::default();
+pub(super) fn shared(program: &Program<'_>, budget: &Rc<Budget>) -> Vec<Finding> {
+    let mut finder = Finder {
+        constants: BTreeMap::new(),
+        reported: BTreeSet::new(),
+        findings: Vec::new(),
+        scopes: Scopes::new(budget),
+        depth: Depth::new(budget),
+    };
     for statement in &program.body {
         if let Some(Declaration::VariableDeclaration(variables)) = statement.as_declaration() {
             finder.declare(variables);
@@ -41,7 +48,6 @@ enum Content {
     Other,
 }
 
-#[derive(Default)]
 struct Finder {
     constants: BTreeMap<String, Content>,
     reported: BTreeSet<String>,

@@ -7,22 +7,33 @@
     reason = "a rule is about few of the many kinds of syntax"
 )]
 
+use std::rc::Rc;
+
 use oxc_ast::ast::{BindingPattern, Expression, FormalParameters, Statement};
 use oxc_ast_visit::{Visit, walk};
 use oxc_span::{GetSpan, Span};
 use windlass_core::Problem;
 
 use super::tree::Tree;
-use super::walk::{Depth, Finding};
+use super::walk::{Budget, Depth, Finding};
 
 /// Finds them in the `next` of every consumer, one for each.
-pub(super) fn unchecked_results(tree: &Tree<'_, '_>, source: &str) -> Vec<Finding> {
+pub(super) fn unchecked_results(
+    tree: &Tree<'_, '_>,
+    source: &str,
+    budget: &Rc<Budget>,
+) -> Vec<Finding> {
     let functions = tree.consumer_functions("next");
-    functions.into_iter().filter_map(|function| unchecked_in(function, tree, source)).collect()
+    let unchecked = |function| unchecked_in(function, tree, source, Reader::new(budget));
+    functions.into_iter().filter_map(unchecked).collect()
 }
 
-fn unchecked_in(function: &Expression<'_>, tree: &Tree<'_, '_>, source: &str) -> Option<Finding> {
-    let mut reader = Reader::default();
+fn unchecked_in(
+    function: &Expression<'_>,
+    tree: &Tree<'_, '_>,
+    source: &str,
+    mut reader: Reader,
+) -> Option<Finding> {
     let (span, place) = if let Expression::ArrowFunctionExpression(arrow) = function {
         let place = reader.read(&arrow.params, |reader| {
             reader.visit_arrow_function_body(&arrow.body);
@@ -48,9 +59,7 @@ fn unchecked_in(function: &Expression<'_>, tree: &Tree<'_, '_>, source: &str) ->
 }
 
 /// How the body of a function calls the result.
-#[derive(Default)]
 enum Name {
-    #[default]
     Nothing,
     /// By the name it was taken apart into.
     Own(String),
@@ -59,7 +68,6 @@ enum Name {
 }
 
 /// Follows the uses of the result.
-#[derive(Default)]
 struct Reader {
     name: Name,
     n_uses: usize,
@@ -69,6 +77,10 @@ struct Reader {
 }
 
 impl Reader {
+    fn new(budget: &Rc<Budget>) -> Self {
+        Self { name: Name::Nothing, n_uses: 0, reads: Vec::new(), depth: Depth::new(budget) }
+    }
+
     /// The first place that needs a result, if all that use it do.
     fn read(
         &mut self,

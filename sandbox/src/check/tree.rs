@@ -4,7 +4,7 @@
     reason = "a rule is about few of the many kinds of syntax"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use oxc_ast::ast::{
     ArrayExpressionElement, BindingPattern, CallExpression, Declaration, Expression, Function,
@@ -12,7 +12,9 @@ use oxc_ast::ast::{
 };
 use oxc_span::{GetSpan, Span};
 
-/// How many names are followed one after the other.
+use super::walk::Budget;
+
+/// How many names are followed one after the other, and how many objects are searched for a key.
 const STEPS: u32 = 32;
 
 /// What a script declares at its top level.
@@ -20,6 +22,7 @@ pub(super) struct Tree<'t, 'a> {
     values: BTreeMap<&'t str, &'t Expression<'a>>,
     functions: BTreeMap<&'t str, &'t Function<'a>>,
     workflow: Option<Span>,
+    budget: &'t Budget,
 }
 
 /// A member of an object, and where its key is.
@@ -27,8 +30,9 @@ type Member<'t, 'a> = (Span, &'t Expression<'a>);
 
 impl<'t, 'a> Tree<'t, 'a> {
     /// Reads the top level of the program.
-    pub(super) fn new(program: &'t Program<'a>) -> Self {
-        let mut tree = Self { values: BTreeMap::new(), functions: BTreeMap::new(), workflow: None };
+    pub(super) fn new(program: &'t Program<'a>, budget: &'t Budget) -> Self {
+        let (values, functions) = (BTreeMap::new(), BTreeMap::new());
+        let mut tree = Self { values, functions, workflow: None, budget };
         for statement in &program.body {
             tree.add(statement);
         }
@@ -107,24 +111,28 @@ impl<'t, 'a> Tree<'t, 'a> {
             let element = elements.last()?.as_expression()?;
             return Some((element.span(), element));
         }
-        self.property(self.object(value)?, key, STEPS)
+        self.property(self.object(value)?, key, &mut BTreeSet::new())
     }
 
-    /// The last property of that name wins.
+    /// The last property of that name wins. `searched` are the objects in which it is not, by their places.
     fn property(
         &self,
         object: &'t ObjectExpression<'a>,
         key: &str,
-        steps: u32,
+        searched: &mut BTreeSet<u32>,
     ) -> Option<Member<'t, 'a>> {
-        let steps = steps.checked_sub(1)?;
+        let is_new = searched.len() < STEPS as usize && searched.insert(object.span.start);
+        if !is_new {
+            return None;
+        }
         object.properties.iter().rev().find_map(|property| match property {
+            _ if !self.budget.take() => None,
             ObjectPropertyKind::ObjectProperty(property) => {
                 let name = self.name(&property.key, property.computed)?;
                 (name == key).then(|| (property.key.span(), &property.value))
             }
             ObjectPropertyKind::SpreadProperty(spread) => {
-                self.property(self.object(&spread.argument)?, key, steps)
+                self.property(self.object(&spread.argument)?, key, searched)
             }
         })
     }

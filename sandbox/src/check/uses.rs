@@ -1,5 +1,6 @@
 //! Which tools a script calls, as far as its text says.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use oxc_allocator::Allocator;
@@ -10,7 +11,7 @@ use oxc_span::SourceType;
 use windlass_core::{Capability, Grant};
 
 use super::calls::tool_of;
-use super::walk::{Depth, bounded_visits, on_thread};
+use super::walk::{Budget, Depth, bounded_visits, on_thread};
 use crate::api::{Function, Script};
 use crate::sandbox::Sandbox;
 
@@ -19,14 +20,16 @@ impl Sandbox {
     /// hand.
     pub async fn tools_of(&self, script: &Script) -> Grant {
         let (source, functions) = (Arc::clone(&script.source), self.functions());
-        on_thread(move || find(&source, &functions)).await.unwrap_or_default()
+        on_thread(self.limits(), move |budget| find(&source, &functions, budget))
+            .await
+            .unwrap_or_default()
     }
 }
 
-fn find(source: &str, functions: &[Function]) -> Grant {
+fn find(source: &str, functions: &[Function], budget: &Rc<Budget>) -> Grant {
     let allocator = Allocator::default();
     let parsed = Parser::new(&allocator, source, SourceType::script()).parse();
-    let mut finder = Finder { functions, found: Vec::new(), depth: Depth::default() };
+    let mut finder = Finder { functions, found: Vec::new(), depth: Depth::new(budget) };
     finder.visit_program(&parsed.program);
     finder.found.into_iter().collect()
 }

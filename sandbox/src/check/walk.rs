@@ -1,14 +1,25 @@
-//! What the walks through a syntax tree share: a bound on their depth, a thread with a large stack, and what they find.
+//! What the walks through a syntax tree share: bounds on their depth, steps and findings, a thread with a large stack, and positions.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use oxc_span::Span;
 use tokio::sync::oneshot;
-use windlass_core::Problem;
+use windlass_core::{Problem, ScriptLimits};
+
+use crate::end::Fault;
 
 /// The stack of the parser and the walks. Both recurse as deep as the script is nested, which V8 bounds before.
 const STACK_BYTES: usize = 256 << 20;
 
 /// How deep a walk goes.
 const MAX_DEPTH: u32 = 4_000;
+
+/// How many problems a check reports.
+pub(super) const MAX_PROBLEMS: usize = 100;
 
 /// The two visits by which a walk goes deeper, with a bound. The visitor has a field `depth`.
 macro_rules! bounded_visits {
@@ -34,35 +45,125 @@ pub(super) use bounded_visits;
 /// A problem, and where it is.
 pub(super) type Finding = (Span, Problem);
 
+/// The steps that may still be made to check one script. They end as well when nobody waits for the check any more.
+pub(super) struct Budget {
+    left: Cell<u64>,
+    is_given_up: Arc<AtomicBool>,
+}
+
+impl Budget {
+    /// Makes one step. `false`: there is none left.
+    pub(super) fn take(&self) -> bool {
+        let left = self.left.get();
+        self.left.set(left.saturating_sub(1));
+        left > 0 && !self.is_given_up.load(Ordering::Relaxed)
+    }
+
+    /// Whether steps were missing.
+    pub(super) fn is_used_up(&self) -> bool {
+        self.left.get() == 0
+    }
+}
+
 /// Counts how deep a walk is.
-#[derive(Default)]
-pub(super) struct Depth(u32);
+pub(super) struct Depth {
+    level: u32,
+    budget: Rc<Budget>,
+}
 
 impl Depth {
-    /// One level down. `false`: it is too deep.
-    pub(super) const fn enter(&mut self) -> bool {
-        self.0 += 1;
-        self.0 < MAX_DEPTH
+    /// The depth of a walk that has not begun, and whose steps count against `budget`.
+    pub(super) fn new(budget: &Rc<Budget>) -> Self {
+        Self { level: 0, budget: Rc::clone(budget) }
+    }
+
+    /// One step, and one level down. `false`: it is too deep, or there are no steps left.
+    pub(super) fn enter(&mut self) -> bool {
+        self.level += 1;
+        self.level < MAX_DEPTH && self.budget.take()
     }
 
     /// One level up.
     pub(super) const fn leave(&mut self) {
-        self.0 -= 1;
+        self.level -= 1;
     }
 }
 
-/// Does `work` on a thread with a large stack. None where the system does not start one.
+/// Does `work` on a thread with a large stack, within the limits of a check.
+///
+/// # Errors
+/// The limit that was reached, or that the system started no thread. Work that takes too long is given up, and ends at its next step.
 pub(super) async fn on_thread<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Option<T> {
+    limits: &ScriptLimits,
+    work: impl FnOnce(&Rc<Budget>) -> T + Send + 'static,
+) -> Result<T, Fault> {
     let (reply, done) = oneshot::channel();
+    let is_given_up = Arc::new(AtomicBool::new(false));
+    let give_up = GiveUpOnDrop(Arc::clone(&is_given_up));
+    let steps = limits.check_steps;
     let thread = std::thread::Builder::new().name("script-check".into()).stack_size(STACK_BYTES);
-    let thread = thread.spawn(move || {
-        // Nobody listens where the check was cancelled.
-        let _ = reply.send(work());
-    });
-    if let Err(error) = &thread {
-        tracing::warn!(%error, "could not check a script's text");
+    thread
+        .spawn(move || {
+            let budget = Rc::new(Budget { left: Cell::new(steps), is_given_up });
+            let result = work(&budget);
+            // Nobody listens where the check was cancelled.
+            let _ = reply.send((result, budget.is_used_up()));
+        })
+        .map_err(|error| Fault::internal(format!("could not start a thread to check: {error}")))?;
+    let time = limits.check_time_ms;
+    let done = tokio::time::timeout(Duration::from_millis(time), done).await;
+    drop(give_up);
+    match done {
+        Ok(Ok((result, false))) => Ok(result),
+        Ok(Ok((_, true))) => {
+            Err(Fault::limit("the script is too long or too intricate", "check_steps", steps))
+        }
+        Ok(Err(_gone)) => Err(Fault::internal("the check of the text ended unexpectedly")),
+        Err(_elapsed) => {
+            Err(Fault::limit("checking the text takes too long", "check_time_ms", time))
+        }
     }
-    done.await.ok()
+}
+
+/// Lets the work of a thread end when nobody waits for it.
+struct GiveUpOnDrop(Arc<AtomicBool>);
+
+impl Drop for GiveUpOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Where the lines of a script begin.
+pub(super) struct Lines<'t> {
+    source: &'t str,
+    starts: Vec<usize>,
+}
+
+impl<'t> Lines<'t> {
+    /// Finds the lines of `source`.
+    pub(super) fn of(source: &'t str) -> Self {
+        let ends = source.match_indices(['\n', '\u{2028}', '\u{2029}']);
+        let starts = std::iter::once(0).chain(ends.map(|(at, end)| at + end.len())).collect();
+        Self { source, starts }
+    }
+
+    /// Sets the position of a problem, its column in UTF-16 units as V8 counts them.
+    pub(super) fn set_position(&self, problem: &mut Problem, span: Span) {
+        let at = span.start as usize;
+        let line = self.starts.partition_point(|start| *start <= at);
+        let start = line.checked_sub(1).and_then(|index| self.starts.get(index)).copied();
+        let before = start.and_then(|start| self.source.get(start..at)).unwrap_or_default();
+        problem.line = u32::try_from(line).ok();
+        problem.column = u32::try_from(before.encode_utf16().count() + 1).ok();
+    }
+}
+
+/// Keeps the first problems, and says where some are left out.
+pub(super) fn first_problems(problems: &mut Vec<Problem>) {
+    if problems.len() > MAX_PROBLEMS {
+        problems.truncate(MAX_PROBLEMS);
+        let message = format!("there are more problems: only {MAX_PROBLEMS} are shown");
+        problems.push(Problem::new("more_problems", message).hint("solve these first"));
+    }
 }

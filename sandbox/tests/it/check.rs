@@ -1,8 +1,9 @@
 //! What `check` finds: a script in, one line per problem out.
 
 use expect_test::{Expect, expect};
+use windlass_core::ScriptLimits;
 
-use crate::support::{sandbox, script};
+use crate::support::{limits, sandbox, sandbox_with, script};
 
 /// A workflow that is right: tests change one thing in it.
 const RIGHT: &str = r#"const workflow = {
@@ -240,8 +241,14 @@ async fn a_tool_call_while_the_file_is_evaluated() {
         ],
         expect![[r#"
             const rows = Files.read({ path: 'a' });
+              unawaited_call 1:7 nobody awaits this, which calls `Files.read`: the handler may return before the answer is there, and then fails
+                `rows` is never used: write `await` before the call
               tool_call_outside_handler 1:20 `Files.read` is called while the file is evaluated: call tools in handlers only
             (async () => { await null; Files.read({}); })();
+              unawaited_call 1:1 nobody awaits this, which calls `Files.read`: the handler may return before the answer is there, and then fails
+                write `await` before it, in an async function
+              unawaited_call 1:28 nobody awaits this, which calls `Files.read`: the handler may return before the answer is there, and then fails
+                write `await` before it, in an async function
               tool_call_outside_handler 1:34 `Files.read` is called while the file is evaluated: call tools in handlers only
             const workflow = { get topics() { return Files.read({}); } };
               tool_call_outside_handler 1:48 `Files.read` is called while the file is evaluated: call tools in handlers only
@@ -552,6 +559,8 @@ async fn errors_of_tools_cannot_be_caught() {
               tool_call_in_try 16:20 an error of `Files.read` cannot be caught: it ends the script
                 call it outside of `try` and without `catch`; Windlass deals with the failure
             try { [1].map(() => Files.read({})); } finally {}
+              unawaited_call 16:7 nobody awaits this, which calls `Files.read`: the handler may return before the answer is there, and then fails
+                write `await Promise.all(…)` around it
               tool_call_in_try 16:21 an error of `Files.read` cannot be caught: it ends the script
                 call it outside of `try` and without `catch`; Windlass deals with the failure
             return Files.read({}).catch(() => 1);
@@ -779,4 +788,181 @@ async fn advice(next: &str) -> Vec<windlass_core::Problem> {
     let script = script(&RIGHT.replacen("async () => {}", next, 1));
     sandbox().check(script.clone(), "UTC").await.unwrap();
     sandbox().advise(script).await
+}
+
+#[tokio::test]
+async fn promises_that_are_thrown_away() {
+    check_prepare(
+        &[
+            "Files.read({}); return { reservations: [] };",
+            "void Files.read({}); return { reservations: [] };",
+            "Files.read({}).then((it) => it.text); return { reservations: [] };",
+            "[1].forEach(async (n) => { await Files.read({ n }); }); return { reservations: [] };",
+            "[1].forEach((n) => Files.read({ n })); return { reservations: [] };",
+            "[1].map(async (n) => { await Files.read({ n }); }); return { reservations: [] };",
+            "Promise.all([1].map((n) => Files.read({ n }))); return { reservations: [] };",
+            "const kept = [1].filter(async (n) => (await Files.read({ n })).ok); return { reservations: kept };",
+            "const load = async (n) => { await Files.read({ n }); };\nload(1); return { reservations: [] };",
+            "const load = async (n) => { await read(n); };\nconst read = (n) => Files.read({ n });\nload(1);\nread(2);",
+            "(async () => { await Files.read({}); })(); return { reservations: [] };",
+            "const never = Files.read({}); return { reservations: [] };",
+            "true && Files.read({}); true ? Files.read({}) : 0; Files.read({}), 1;",
+        ],
+        expect![[r#"
+            Files.read({}); return { reservations: [] };
+              unawaited_call 16:1 nobody awaits this, which calls `Files.read`: the handler may return before the answer is there, and then fails
+                write `await` before it, in an async function
+            void Files.read({}); return { reservations: [] };
+              unawaited_call 16:1 nobody awaits this, which calls `Files.read`: the handler may return before the answer is there, and then fails
+                write `await` before it, in an async function
+            Files.read({}).then((it) => it.text); return { reservations: [] };
+              unawaited_call 16:1 nobody awaits this, which calls `Files.read`: the handler may return before the answer is there, and then fails
+                write `await` before it, in an async function
+            [1].forEach(async (n) => { await Files.read({ n }); }); return { reservations: [] };
+              unawaited_call 16:1 nobody awaits this, which calls `Files.read`: the handler may return before the answer is there, and then fails
+                `forEach` waits for no promise: write `for (const item of items) { … await … }`, or `await Promise.all(items.map(async (item) => …))`
+            [1].forEach((n) => Files.read({ n })); return { reservations: [] };
+              unawaited_call 16:1 nobody awaits this, which calls `Files.read`: the handler may return before the answer is there, and then fails
+                `forEach` waits for no promise: write `for (const item of items) { … await … }`, or `await Promise.all(items.map(async (item) => …))`
+            [1].map(async (n) => { await Files.read({ n }); }); return { reservations: [] };
+              unawaited_call 16:1 nobody awaits this, which calls `Files.read`: the handler may return before the answer is there, and then fails
+                write `await Promise.all(…)` around it
+            Promise.all([1].map((n) => Files.read({ n }))); return { reservations: [] };
+              unawaited_call 16:1 nobody awaits this, which calls `Files.read`: the handler may return before the answer is there, and then fails
+                write `await` before it, in an async function
+            const kept = [1].filter(async (n) => (await Files.read({ n })).ok); return { reservations: kept };
+              unawaited_call 16:14 nobody awaits this, which calls `Files.read`: the handler may return before the answer is there, and then fails
+                `filter` waits for no promise: write `for (const item of items) { … await … }`, or `await Promise.all(items.map(async (item) => …))`
+            const load = async (n) => { await Files.read({ n }); };
+            load(1); return { reservations: [] };
+              unawaited_call 17:1 nobody awaits this, which calls `Files.read`: the handler may return before the answer is there, and then fails
+                write `await` before it, in an async function
+            const load = async (n) => { await read(n); };
+            const read = (n) => Files.read({ n });
+            load(1);
+            read(2);
+              unawaited_call 18:1 nobody awaits this, which calls `Files.read`: the handler may return before the answer is there, and then fails
+                write `await` before it, in an async function
+              unawaited_call 19:1 nobody awaits this, which calls `Files.read`: the handler may return before the answer is there, and then fails
+                write `await` before it, in an async function
+            (async () => { await Files.read({}); })(); return { reservations: [] };
+              unawaited_call 16:1 nobody awaits this, which calls `Files.read`: the handler may return before the answer is there, and then fails
+                write `await` before it, in an async function
+            const never = Files.read({}); return { reservations: [] };
+              unawaited_call 16:7 nobody awaits this, which calls `Files.read`: the handler may return before the answer is there, and then fails
+                `never` is never used: write `await` before the call
+            true && Files.read({}); true ? Files.read({}) : 0; Files.read({}), 1;
+              unawaited_call 16:1 nobody awaits this, which calls `Files.read`: the handler may return before the answer is there, and then fails
+                write `await` before it, in an async function
+              unawaited_call 16:25 nobody awaits this, which calls `Files.read`: the handler may return before the answer is there, and then fails
+                write `await` before it, in an async function
+              unawaited_call 16:52 nobody awaits this, which calls `Files.read`: the handler may return before the answer is there, and then fails
+                write `await` before it, in an async function
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn promises_that_are_kept() {
+    check_prepare(
+        &[
+            "await Files.read({});",
+            "return Files.read({});",
+            "const all = [];\nall.push(Files.read({}));\nawait Promise.all(all);",
+            "const read = (n) => Files.read({ n });\nawait read(1);",
+            "const all = [1].map(async (n) => Files.read({ n }));\nreturn Promise.all(all);",
+            "for (const n of [1]) await Files.read({ n });",
+            "const a = async () => { await null; };\na();",
+            "const once = () => [1].map(once);\nonce();",
+            "const ping = () => pong();\nconst pong = () => ping();\nping();",
+            "[1].forEach((n) => console.log(n));",
+            "const Files = { read() {} };\nFiles.read();",
+            "const later = (Files) => { Files.read({}); };\nlater({ read() {} });",
+        ],
+        expect![[r#"
+            await Files.read({});
+            return Files.read({});
+            const all = [];
+            all.push(Files.read({}));
+            await Promise.all(all);
+            const read = (n) => Files.read({ n });
+            await read(1);
+            const all = [1].map(async (n) => Files.read({ n }));
+            return Promise.all(all);
+            for (const n of [1]) await Files.read({ n });
+            const a = async () => { await null; };
+            a();
+            const once = () => [1].map(once);
+            once();
+            const ping = () => pong();
+            const pong = () => ping();
+            ping();
+            [1].forEach((n) => console.log(n));
+            const Files = { read() {} };
+            Files.read();
+            const later = (Files) => { Files.read({}); };
+            later({ read() {} });
+        "#]],
+    )
+    .await;
+    check_mutate(
+        &[
+            "Files.append({});",
+            "const { data } = prepared; add();\nfunction add() { Files.append({}); }",
+        ],
+        expect![[r#"
+            Files.append({});
+            const { data } = prepared; add();
+            function add() { Files.append({}); }
+        "#]],
+    )
+    .await;
+    let publishing = RIGHT.replacen(
+        "next: async () => {}",
+        "next: async () => { [1].forEach(async (n) => Topics.publish({ n })); }",
+        1,
+    );
+    assert_eq!(problems(&publishing).await, "");
+}
+
+#[tokio::test]
+async fn a_check_shows_the_first_problems_and_is_over_soon() {
+    let many: String = (0..5_000).map(|n| format!("let a{n} = 1;\n")).collect();
+
+    let found = problems(&format!("{many}{RIGHT}")).await;
+
+    let lines: Vec<_> = found.lines().filter(|line| !line.starts_with("  ")).collect();
+    assert_eq!(lines.len(), 101);
+    assert_eq!(lines[100], "more_problems -:- there are more problems: only 100 are shown");
+}
+
+#[tokio::test]
+async fn nested_spreads_are_searched_once() {
+    let mut spreads = "const a0 = {};\n".to_owned();
+    for n in 1..31 {
+        let one = format!("...a{}", n - 1);
+        spreads += &format!("const a{n} = {{{one}, {one}, {one}}};\n");
+    }
+    let workflow = "const workflow = { ...a30, producers: {} };";
+
+    expect![[r#"
+        missing 32:7 `topics` is missing
+          write `topics: { "some.topic": {} }`
+        no_handlers 32:7 the workflow has neither a producer nor a consumer
+          declare at least one under `producers`
+    "#]]
+    .assert_eq(&problems(&format!("{spreads}{workflow}")).await);
+}
+
+#[tokio::test]
+async fn a_script_that_takes_too_many_steps_is_refused() {
+    let limits = ScriptLimits { check_steps: 20, ..limits() };
+
+    let problems = sandbox_with(limits, 1).check(script(RIGHT), "UTC").await.unwrap_err();
+
+    let found: Vec<_> = problems.iter().map(|it| (&*it.code, &*it.message)).collect();
+    let message =
+        "the script is too long or too intricate: the limit is `limits.script.check_steps` = 20";
+    assert_eq!(found, [("limit", message)]);
 }

@@ -7,6 +7,7 @@ use windlass_sandbox::Ending;
 use crate::support::{limits, prepare, returned, run, sandbox_with};
 
 const TIME: &str = "the script takes too long: the limit is `limits.script.wall_time_ms` = 300";
+const CPU: &str = "the script computes too long: the limit is `limits.script.cpu_time_ms` = 200";
 const MEMORY: &str = "the script uses too much memory: the limit is `limits.script.heap_mib` = 32";
 const STACK: &str =
     "RangeError: Maximum call stack size exceeded: the limit is `limits.script.stack_kib` = 512";
@@ -20,7 +21,8 @@ const STUCK: &str = "the handler waits for a promise that nothing will ever sett
 /// Runs a `prepare` with this body, compares its failure, and runs a healthy script after it.
 async fn check(body: &str, expected: &str) {
     let wall_time_ms = if expected == TIME { 300 } else { limits().wall_time_ms };
-    let sandbox = sandbox_with(ScriptLimits { wall_time_ms, ..limits() }, 1);
+    let cpu_time_ms = if expected == CPU { 200 } else { limits().cpu_time_ms };
+    let sandbox = sandbox_with(ScriptLimits { wall_time_ms, cpu_time_ms, ..limits() }, 1);
 
     let report = run(&sandbox, prepare(body)).await;
     let healthy = run(&sandbox, prepare("return [1, 2, 3].map((n) => n + state.n);")).await;
@@ -54,6 +56,22 @@ hostile! {
         "console.log({ toJSON() { for (;;) {} } });" => TIME;
     an_endless_loop_that_cleans_up:
         "for (;;) { try { for (;;) {} } finally { continue; } }" => TIME;
+    an_endless_computation:
+        "for (;;) {}" => CPU;
+    an_endless_computation_that_cleans_up:
+        "for (;;) { try { for (;;) {} } finally { continue; } }" => CPU;
+    an_endless_computation_in_a_pattern:
+        "return /^(a+)+$/.test('a'.repeat(60) + 'b');" => CPU;
+    an_endless_computation_between_reads:
+        "for (;;) { await Files.read({}); for (let i = 0; i < 3e7; i++); }" => CPU;
+    many_small_elements_in_the_result:
+        "return Array(5_000).fill(0);" => "the result cannot be kept: the value has too many elements: the limit is `limits.script.value_elements` = 5000";
+    many_small_elements_in_an_input:
+        "await Files.read({ path: Array(6_000).fill(0) });" => "the input of `Files.read` cannot be passed: the value has too many elements: the limit is `limits.script.value_elements` = 5000";
+    many_small_elements_in_an_answer:
+        "await Files.read({ many: true });" => "the answer of `Files.read` cannot be handed over: the value has too many elements: the limit is `limits.script.value_elements` = 5000";
+    many_small_elements_in_many_inputs:
+        "for (;;) { await Files.read({ path: Array(4_000).fill(0) }); }" => "the script passes too much data to tools and topics: the limit is `limits.script.passed_elements` = 20000";
     an_endless_chain_of_microtasks:
         "const again = () => Promise.resolve().then(again); await again();" => MEMORY;
     a_flood_of_promises:

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::timeout;
 use windlass_core::{ScriptLimits, ScriptPhase};
-use windlass_sandbox::Ending;
+use windlass_sandbox::{Call, Ending};
 
 use crate::support::{
     World, call_in, call_of, limits, prepare, returned, run, run_in, sandbox, sandbox_with,
@@ -252,22 +252,6 @@ async fn a_shutdown_cancels_what_is_under_way_and_what_comes_later() {
 }
 
 #[tokio::test]
-async fn replies_that_nobody_waits_for_harm_nothing() {
-    let sandbox = sandbox();
-    let world = Arc::new(World::default());
-
-    for _ in 0..3 {
-        let report = run_in(
-            &sandbox,
-            prepare("Files.readSlowly({}); Files.failSlowly({}); return 1;"),
-            &world,
-        )
-        .await;
-        assert_eq!(returned(&report), json!(1));
-    }
-}
-
-#[tokio::test]
 async fn threads_share_what_one_has_compiled() {
     let sandbox = sandbox();
     let body = "const { slow } = await Files.readSlowly({ n: 2 }); return slow.n * state.n;";
@@ -289,4 +273,61 @@ async fn threads_share_what_one_has_compiled() {
     for report in others.iter().chain([&first]) {
         assert_eq!(returned(report), json!(2));
     }
+}
+
+#[tokio::test]
+async fn what_no_collection_removes_takes_no_memory_from_a_later_call() {
+    let sandbox = sandbox_with(limits(), 1);
+    let hoarding =
+        "for (let i = 0; i < 20; i++) Symbol.for('a'.repeat(1 << 20) + i); return 'hoarded';";
+    let honest =
+        "const all = []; for (let i = 0; i < 400_000; i++) all.push({ i }); return all.length;";
+
+    for _ in 0..3 {
+        let hoarded = run(&sandbox, prepare(hoarding)).await;
+        let counted = run(&sandbox, prepare(honest)).await;
+
+        assert_eq!(returned(&hoarded), json!("hoarded"), "20 of 32 MiB");
+        assert_eq!(returned(&counted), json!(400_000));
+    }
+}
+
+#[tokio::test]
+async fn a_call_without_memory_is_worth_repeating_only_if_its_isolate_was_used() {
+    let sandbox = sandbox_with(limits(), 1);
+    let greedy = prepare("const all = []; for (;;) all.push(new Array(1000).fill(1));");
+    let fresh = Call { in_fresh_isolate: true, ..greedy.clone() };
+
+    let _first = run(&sandbox, prepare("return 1;")).await;
+    let in_used = run(&sandbox, greedy).await;
+    let in_fresh = run(&sandbox, fresh).await;
+
+    assert!(matches!(in_used.ending, Ending::Failed(_)) && in_used.is_worth_repeating);
+    assert!(matches!(in_fresh.ending, Ending::Failed(_)) && !in_fresh.is_worth_repeating);
+}
+
+#[tokio::test]
+async fn no_more_reads_than_allowed_are_on_their_way_at_once() {
+    let sandbox = sandbox_with(ScriptLimits { open_calls: 2, ..limits() }, 1);
+    let world = Arc::new(World::default());
+    let body =
+        "return (await Promise.all([1, 2, 3, 4, 5].map((n) => Files.readSlowly({ n })))).length;";
+    let call = run_in(&sandbox, prepare(body), &world);
+
+    let (report, most) = tokio::join!(call, async {
+        let mut most = 0;
+        for _ in 0..5 {
+            world.waiting.taken().await;
+            // Whatever else can begin has begun when nothing else is ready.
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+            most = most.max(world.waiting.count() + 1);
+            world.gate.give();
+        }
+        most
+    });
+
+    assert_eq!(returned(&report), json!(5));
+    assert!(most <= 2, "{most}");
 }

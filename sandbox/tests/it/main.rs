@@ -8,3 +8,4 @@ mod hostile;
 mod isolation;
 mod phases;
 mod support;
+mod unfinished;

@@ -1,6 +1,5 @@
 //! What the tests share: a sandbox of known size, and a world whose answers are known.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use futures::FutureExt as _;
@@ -22,6 +21,8 @@ pub(crate) fn limits() -> ScriptLimits {
         log_line_chars: 100,
         value_bytes: 100_000,
         passed_bytes: 300_000,
+        value_elements: 5_000,
+        passed_elements: 20_000,
         host_calls: 50,
         source_bytes: 200_000,
         ..ScriptLimits::default()
@@ -48,6 +49,7 @@ fn functions() -> Vec<Function> {
         ("Files", "panic"),
         ("Topics", "peek"),
         ("Topics", "publish"),
+        ("Topics", "publishSlowly"),
         ("Topics", "registerInput"),
     ];
     let docs = |method| format!("What `{method}` does.");
@@ -56,6 +58,7 @@ fn functions() -> Vec<Function> {
             namespace: namespace.into(),
             method: method.into(),
             docs: docs(method),
+            operation: operation(method),
         })
         .into()
 }
@@ -90,9 +93,11 @@ pub(crate) fn call_of(phase: ScriptPhase, function: &str) -> Call {
 pub(crate) fn call_in(phase: ScriptPhase, source: &str) -> Call {
     Call {
         script: script(source),
+        workspace: None,
         phase,
         handler: "record".into(),
         arguments: vec![json!({"n": 1})],
+        in_fresh_isolate: false,
     }
 }
 
@@ -122,6 +127,11 @@ impl Signal {
         self.0.add_permits(1);
     }
 
+    /// How often it happened for nobody yet.
+    pub(crate) fn count(&self) -> usize {
+        self.0.available_permits()
+    }
+
     pub(crate) async fn taken(&self) {
         self.0.acquire().await.unwrap().forget();
     }
@@ -133,21 +143,26 @@ impl World {
     }
 }
 
+/// What a call of that method does.
+fn operation(method: &str) -> Operation {
+    match method {
+        "append" => Operation::Mutation,
+        "peek" => Operation::TopicPeek,
+        "publish" | "publishSlowly" => Operation::TopicPublish,
+        "registerInput" => Operation::RegisterInput,
+        _ => Operation::Read,
+    }
+}
+
 /// The world as a host; `Arc`ed so that slow replies can hold on to it.
 pub(crate) struct At(pub(crate) Arc<World>);
 
 impl Host for At {
     fn accept(&self, call: HostCall) -> Result<AcceptedCall, Failure> {
-        let operations = BTreeMap::from([
-            ("append", Operation::Mutation),
-            ("peek", Operation::TopicPeek),
-            ("publish", Operation::TopicPublish),
-            ("registerInput", Operation::RegisterInput),
-        ]);
         if call.input.get("malformed").is_some() {
             return Err(Failure::logic("`malformed` is no property of the input"));
         }
-        let operation = operations.get(call.method.as_str()).copied().unwrap_or(Operation::Read);
+        let operation = operation(&call.method);
         let world = Arc::clone(&self.0);
         Ok(AcceptedCall::new(operation, move || answer(&world, call)))
     }
@@ -161,12 +176,24 @@ fn answer(world: &Arc<World>, call: HostCall) -> Reply {
     match call.method.as_str() {
         "fail" => Reply::Now(Err(Failure::network("the service did not answer"))),
         "read" if call.input.get("huge").is_some() => Reply::Now(Ok("x".repeat(200_000).into())),
+        "read" if call.input.get("many").is_some() => Reply::Now(Ok(vec![0; 6_000].into())),
         "panic" => panic!("the host is broken"),
         "readSlowly" => Reply::Later(
             async move {
                 world.waiting.give();
                 world.gate.taken().await;
                 Ok(json!({"slow": call.input}))
+            }
+            .boxed(),
+        ),
+        "publishSlowly" => Reply::Later(
+            async move {
+                world.waiting.give();
+                world.gate.taken().await;
+                match call.input.get("bad") {
+                    Some(_) => Err(Failure::logic("there is no such input")),
+                    None => Ok(Value::Null),
+                }
             }
             .boxed(),
         ),

@@ -3,6 +3,9 @@
 // A script declares one `const workflow`. Producers read the outside world and publish events. Consumers process the events
 // in three phases: `prepare` reads and decides, `mutate` makes at most one change to the outside world, and `next` publishes
 // events and saves state. Every call evaluates the script anew. Nothing is kept between calls but arguments and results.
+//
+// A function awaits every call that it makes. If a handler returns before one of its calls is answered, it fails and nothing
+// of it is kept; `forEach` awaits nothing. Only publications that are still on their way are waited for.
 
 /** The declaration of a workflow, `const workflow`. */
 interface Workflow {

@@ -74,9 +74,11 @@ fn call_of(source: &str) -> Call {
             source: source.into(),
             digest: digest_text(source).into(),
         },
+        workspace: None,
         phase: ScriptPhase::Prepare,
         handler: "act".to_owned(),
         arguments: vec![Value::Null],
+        in_fresh_isolate: false,
     }
 }
 
