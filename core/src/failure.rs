@@ -36,6 +36,9 @@ text_enum! {
     }
 }
 
+/// How long the text of a failure may be, in bytes. It is stored and shown several times.
+const MAX_TEXT_BYTES: usize = 4 * 1024;
+
 /// Where in a script something happened, as the author wrote the script.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScriptPosition {
@@ -103,10 +106,39 @@ impl Failure {
         Self::new(FailureClass::Network, message)
     }
 
+    /// The failure with its text cut to 4 KiB. Whoever stores or passes on a failure calls this last, after secrets were removed: a
+    /// secret that was cut in two would not be recognised.
+    #[must_use]
+    pub fn cropped(mut self) -> Self {
+        let end = self.message.floor_char_boundary(MAX_TEXT_BYTES);
+        let left_out = self.message.len() - end;
+        if left_out > 0 {
+            self.message.truncate(end);
+            self.message.push_str(&format!("… ({left_out} more bytes)"));
+        }
+        self
+    }
+
     /// Adds where in the script it happened, unless that is already known.
     #[must_use]
     pub fn at(mut self, position: Option<ScriptPosition>) -> Self {
         self.at = self.at.or_else(|| position.map(Box::new));
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_between_two_characters_and_says_so() {
+        let short = Failure::logic("ä".repeat(2_048));
+        let long = Failure::logic(format!("x{}", "ä".repeat(3_000)));
+
+        assert_eq!(short.clone().cropped(), short);
+        let cut = long.cropped().message;
+        assert!(cut.ends_with("ä… (1906 more bytes)"), "{cut}");
+        assert!(cut.len() < 4_200);
     }
 }

@@ -160,16 +160,24 @@ pub struct ScriptLimits {
     pub heap_mib: u32,
     /// All `ArrayBuffer`s together, which are outside the heap.
     pub array_buffers_mib: u32,
+    /// Memory outside heap and buffers, such as that of `Intl` objects and of compiled regular expressions.
+    pub native_mib: u32,
     /// The stack.
     pub stack_kib: u32,
     /// Length of one log line; a longer one is cropped.
     pub log_line_chars: u32,
     /// Log lines of one call; more end the call.
     pub log_lines: u32,
+    /// The text of all log lines of one call; lines beyond it are left out, with a note.
+    pub log_bytes: u32,
+    /// The text of all log lines of one workflow within an hour, on one worker; lines beyond it are left out, with a note.
+    pub log_bytes_per_hour: u64,
     /// The JSON of one returned, published or passed value.
     pub value_bytes: u32,
     /// The JSON of everything that one call passes to tools and topics.
     pub passed_bytes: u32,
+    /// The payloads of all events that one call publishes, each counted once for each of its topics.
+    pub published_bytes: u64,
     /// The values in one returned, published, passed or answered value: small ones need far more memory than their JSON.
     pub value_elements: u32,
     /// The values in everything that one call passes to tools and topics.
@@ -191,11 +199,15 @@ impl Default for ScriptLimits {
             check_steps: 50_000_000,
             heap_mib: 64,
             array_buffers_mib: 64,
+            native_mib: 256,
             stack_kib: 512,
             log_line_chars: 1_000,
             log_lines: 10_000,
+            log_bytes: 1024 * 1024,
+            log_bytes_per_hour: 16 * 1024 * 1024,
             value_bytes: 16 * 1024 * 1024,
             passed_bytes: 64 * 1024 * 1024,
+            published_bytes: 64 * 1024 * 1024,
             value_elements: 500_000,
             passed_elements: 2_000_000,
             host_calls: 10_000,

@@ -10,8 +10,9 @@ use serde_json::Value;
 use tokio::task::AbortHandle;
 use windlass_core::{Failure, Operation, ScriptLimits, ScriptPhase, ScriptPosition};
 
-use crate::api::{Function, Host, LogLine, Script};
+use crate::api::{Function, Host, Script};
 use crate::end::{End, Halt};
+use crate::log::Log;
 use crate::source::{LineColumn, Source};
 
 /// The call that an isolate runs.
@@ -37,7 +38,7 @@ pub(crate) struct ActiveCall {
     pub(crate) passed_elements: Cell<usize>,
     /// The rejected promises that have no handler.
     pub(crate) rejections: RefCell<Vec<Rejection>>,
-    pub(crate) logs: RefCell<Vec<LogLine>>,
+    pub(crate) logs: RefCell<Log>,
     /// Set once, by what ended the script. What the script does afterwards does not count.
     pub(crate) end: RefCell<Option<End>>,
 }

@@ -25,7 +25,7 @@ pub(crate) fn write<'s>(
 ) {
     let Some(current) = ActiveCall::of(scope).filter(|current| !current.is_over()) else { return };
     let max = current.limits.log_lines;
-    if current.logs.borrow().len() >= max as usize {
+    if current.logs.borrow().is_full(&current.limits) {
         let fault = Fault::limit("the script logs too much", "log_lines", max);
         return current.finish(scope, fault.into());
     }
@@ -36,7 +36,7 @@ pub(crate) fn write<'s>(
     };
     let Ok(text) = arguments.get(1).try_cast::<v8::String>() else { return };
     let message = cropped(scope, text, current.limits.log_line_chars as usize);
-    current.logs.borrow_mut().push(LogLine { level, message });
+    current.logs.borrow_mut().add(LogLine { level, message }, &current.limits);
 }
 
 /// The beginning of `text`, without copying the rest of it.

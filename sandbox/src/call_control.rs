@@ -1,8 +1,8 @@
 //! How a call is stopped from outside its thread, and what it occupies.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -11,8 +11,12 @@ use windlass_core::{Failure, WorkspaceId};
 
 use crate::cores::Core;
 use crate::end::{CallResult, End, Fault};
+use crate::halt::HaltState;
+use crate::memory::Excess;
 use crate::priority::ThreadId;
-use crate::processor::ProcessorTime;
+use crate::processor::{self, ProcessorTime};
+
+static NEXT_NUMBER: AtomicU64 = AtomicU64::new(0);
 
 /// Why a call is stopped from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +25,8 @@ pub(crate) enum StopReason {
     Time,
     /// Its processor time is used up.
     Processor,
+    /// It makes the process grow too much, outside the heap and the buffers.
+    Memory(Excess),
     /// Its caller no longer waits for it.
     Cancelled,
 }
@@ -42,6 +48,7 @@ pub(crate) struct CallLimits {
     pub(crate) time_setting: &'static str,
     pub(crate) cpu_time_ms: u64,
     pub(crate) heap_mib: u32,
+    pub(crate) native_mib: u32,
 }
 
 /// What a call occupies, and where its result goes.
@@ -61,12 +68,26 @@ pub(crate) struct CallSlot {
 #[derive(Debug)]
 pub(crate) struct CallControl {
     pub(crate) limits: CallLimits,
+    /// No other call has it.
+    pub(crate) number: u64,
     /// Whose call it is.
     pub(crate) workspace: Option<WorkspaceId>,
-    /// Whether other scripts have used its isolate before.
-    has_used_isolate: AtomicBool,
+    /// The page faults that its thread had caused before.
+    faults_before: AtomicU64,
+    /// Whether its thread is to be halted.
+    pub(crate) halt: HaltState,
+    isolate: OnceLock<IsolateNote>,
     state: Mutex<State>,
     slot: Mutex<Option<CallSlot>>,
+}
+
+/// What is known of the isolate of a call.
+#[derive(Debug)]
+pub(crate) struct IsolateNote {
+    /// Whether other scripts have used it before.
+    pub(crate) is_used: bool,
+    /// Whether its heap's limit was reached.
+    pub(crate) is_full: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
@@ -85,7 +106,17 @@ impl CallControl {
     /// The control of a call that no thread has started.
     pub(crate) fn new(limits: CallLimits, workspace: Option<WorkspaceId>, slot: CallSlot) -> Self {
         let (state, slot) = (Mutex::new(State::Waiting), Mutex::new(Some(slot)));
-        Self { limits, workspace, has_used_isolate: AtomicBool::new(false), state, slot }
+        let number = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
+        Self {
+            limits,
+            number,
+            workspace,
+            faults_before: AtomicU64::new(0),
+            halt: HaltState::default(),
+            isolate: OnceLock::new(),
+            state,
+            slot,
+        }
     }
 
     /// The thread starts the call. `false`: the call was stopped before.
@@ -141,13 +172,21 @@ impl CallControl {
         }
     }
 
-    /// Notes whether other scripts have used the isolate of the call before.
-    pub(crate) fn note_isolate(&self, is_used: bool) {
-        self.has_used_isolate.store(is_used, Ordering::Relaxed);
+    /// Notes in which isolate the call runs.
+    pub(crate) fn note_isolate(&self, isolate: IsolateNote) {
+        // A call runs in one isolate.
+        let _ = self.isolate.set(isolate);
     }
 
-    /// Notes which thread runs the call.
+    /// The page faults that the call has caused. None while it has no thread.
+    pub(crate) fn faults(&self) -> Option<u64> {
+        let thread = lock(&self.slot).as_ref()?.thread?;
+        Some(thread.faults()?.saturating_sub(self.faults_before.load(Ordering::Relaxed)))
+    }
+
+    /// Notes which thread runs the call: the calling one.
     pub(crate) fn attach_thread(&self, thread: ThreadId) {
+        self.faults_before.store(processor::faults_of_this_thread(), Ordering::Relaxed);
         if let Some(slot) = &mut *lock(&self.slot) {
             slot.thread = Some(thread);
         }
@@ -172,20 +211,21 @@ impl CallControl {
         lock(&self.slot).take()
     }
 
-    /// Abandons the thread of a call that was stopped for that reason.
-    pub(crate) fn abandon_stopped(&self, reason: StopReason) {
-        self.abandon(self.stop_fault(reason), false);
+    /// Abandons the thread of a call that was stopped for that reason. Returns the thread if it is still there.
+    pub(crate) fn abandon_stopped(&self, reason: StopReason) -> Option<ThreadId> {
+        self.abandon(self.stop_fault(reason), false)
     }
 
     /// Abandons the thread of a call for which V8 has no memory left.
     pub(crate) fn abandon_without_memory(&self) {
-        self.abandon(Some(self.memory_fault()), self.has_used_isolate.load(Ordering::Relaxed));
+        let is_used = self.isolate.get().is_some_and(|isolate| isolate.is_used);
+        let _this_thread = self.abandon(Some(self.memory_fault()), is_used);
     }
 
     /// Abandons the call's thread: answers the caller instead of the thread, and frees what the call occupies. If the thread
     /// continues after all, it finds that its slot is gone.
-    fn abandon(&self, fault: Option<Fault>, is_worth_repeating: bool) {
-        let Some(slot) = self.take_slot() else { return };
+    fn abandon(&self, fault: Option<Fault>, is_worth_repeating: bool) -> Option<ThreadId> {
+        let slot = self.take_slot()?;
         tracing::error!(
             reason = fault.as_ref().map_or("cancelled", |fault| &fault.failure.message),
             "abandoned a script's thread: V8 does not return control to it"
@@ -196,10 +236,16 @@ impl CallControl {
         let (end, logs) = (fault.map(End::Failed), Vec::new());
         // Nobody listens where the call was cancelled.
         let _ = slot.reply.send(CallResult { end, logs, is_worth_repeating });
+        slot.thread
     }
 
-    /// The failure of a call that was stopped for that reason; none if it was cancelled.
+    /// The failure of a call that was stopped for that reason; none if it was cancelled. Where its heap was full before, that is the
+    /// reason.
     pub(crate) fn stop_fault(&self, reason: StopReason) -> Option<Fault> {
+        let is_full = |isolate: &IsolateNote| isolate.is_full.load(Ordering::Relaxed);
+        if matches!(reason, StopReason::Memory(_)) && self.isolate.get().is_some_and(is_full) {
+            return Some(self.memory_fault());
+        }
         let limits = &self.limits;
         match reason {
             StopReason::Time => {
@@ -209,6 +255,14 @@ impl CallControl {
                 "the script computes too long",
                 "cpu_time_ms",
                 limits.cpu_time_ms,
+            )),
+            StopReason::Memory(Excess::Call) => {
+                let what = "the script uses too much memory outside its heap and its buffers";
+                Some(Fault::limit(what, "native_mib", limits.native_mib))
+            }
+            StopReason::Memory(Excess::Process) => Some(Fault::logic(
+                "memory",
+                "the memory of this machine or container is nearly used up, and this script used most of it",
             )),
             StopReason::Cancelled => None,
         }

@@ -57,6 +57,11 @@ impl<'a> CallRuntime<'a> {
         Some(Self { shared, control, tokio, outbox, inbox, deadline })
     }
 
+    /// The control of the call.
+    pub(crate) fn control(&self) -> Arc<CallControl> {
+        Arc::clone(&self.control)
+    }
+
     /// Whether the call was stopped from outside.
     pub(crate) fn is_stopped(&self) -> bool {
         self.control.stopped().is_some()

@@ -11,6 +11,7 @@ use crate::active_call::ActiveCall;
 use crate::api::Script;
 use crate::end::{Fault, Halt};
 use crate::exception::attempt;
+use crate::halt;
 
 /// How much code all threads share. The code that was compiled first is dropped first.
 const SHARED_BYTES: usize = 32 << 20;
@@ -79,7 +80,7 @@ impl CodeCache {
             let code = v8::Local::new(scope, &last.code);
             return Ok(code.bind_to_current_context(scope));
         }
-        let known = shared.find(&key);
+        let known = halt::may_not_halt(|| shared.find(&key));
         let code = attempt(scope, current, |scope| {
             unbound(scope, &current.source.script, known.as_deref())
         })
@@ -94,7 +95,7 @@ impl CodeCache {
         let Some(last) = self.last.as_mut().filter(|last| !last.is_shared) else { return };
         last.is_shared = true;
         if let Some(data) = v8::Local::new(scope, &last.code).create_code_cache() {
-            shared.add(last.key.clone(), &data);
+            halt::may_not_halt(|| shared.add(last.key.clone(), &data));
         }
     }
 }

@@ -10,9 +10,9 @@ use crate::call_runtime::{CallRuntime, HostReply};
 use crate::code::{CodeCache, SharedCode};
 use crate::end::{Fault, Halt};
 use crate::exception::{self, attempt};
-use crate::host;
 use crate::job::Work;
 use crate::value;
+use crate::{halt, host};
 
 /// One call in V8, and what it needs.
 pub(crate) struct Execution<'a, 'b> {
@@ -147,7 +147,8 @@ impl Execution<'_, '_> {
     /// Runs the microtasks that are ready.
     fn checkpoint(&self, scope: &mut v8::PinScope<'_, '_>) -> Result<(), Halt> {
         scope.perform_microtask_checkpoint();
-        if self.current.is_over() || self.runtime.is_stopped() || scope.is_execution_terminating() {
+        let is_stopped = halt::may_not_halt(|| self.runtime.is_stopped());
+        if self.current.is_over() || is_stopped || scope.is_execution_terminating() {
             return Err(Halt::Terminated);
         }
         Ok(())
@@ -155,12 +156,12 @@ impl Execution<'_, '_> {
 
     /// Waits for replies and resolves their promises.
     fn take_replies(&mut self, scope: &mut v8::PinScope<'_, '_>) -> Result<(), Halt> {
-        self.runtime.spawn_replies(&self.current);
+        halt::may_not_halt(|| self.runtime.spawn_replies(&self.current));
         if self.current.pending.borrow().is_empty() {
             let message = "the handler waits for a promise that nothing will ever settle";
             return Err(Fault::logic("stuck", message).into());
         }
-        for HostReply { number, result } in self.runtime.wait() {
+        for HostReply { number, result } in halt::may_not_halt(|| self.runtime.wait()) {
             let current = &self.current;
             current.spawned.set(current.spawned.get().saturating_sub(1));
             let Some(pending) = current.pending.borrow_mut().remove(&number) else { continue };

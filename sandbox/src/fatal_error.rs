@@ -10,7 +10,7 @@ use std::ffi::c_char;
 use std::sync::Arc;
 
 use crate::call_control::CallControl;
-use crate::sigtrap;
+use crate::{halt, sigtrap};
 
 thread_local! {
     /// The call that this thread runs.
@@ -33,6 +33,7 @@ pub(crate) fn install() {
         HAS_FAILED_CHECK.set(true);
     });
     sigtrap::install(halt_thread);
+    halt::install();
 }
 
 /// Installs the handler of an isolate that runs out of memory.

@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "V8 hands the callback's data over as a raw pointer")]
 
 use std::ffi::c_void;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What V8 gets in addition once the limit is reached, because it obeys the termination only after the built-in function that it
@@ -12,16 +13,14 @@ const SLACK_BYTES: usize = 256 << 20;
 #[derive(Debug)]
 pub(crate) struct HeapGuard {
     isolate: v8::IsolateHandle,
-    is_full: AtomicBool,
+    is_full: Arc<AtomicBool>,
 }
 
 impl HeapGuard {
     /// Guards `isolate`. The guard has to outlive it, which [`ScriptIsolate`](crate::isolate::ScriptIsolate) ensures by the order of its fields.
     pub(crate) fn install(isolate: &mut v8::Isolate) -> Box<Self> {
-        let guard = Box::new(Self {
-            isolate: isolate.thread_safe_handle(),
-            is_full: AtomicBool::new(false),
-        });
+        let guard =
+            Box::new(Self { isolate: isolate.thread_safe_handle(), is_full: Arc::default() });
         isolate.add_near_heap_limit_callback(near_limit, (&raw const *guard).cast_mut().cast());
         guard
     }
@@ -29,6 +28,11 @@ impl HeapGuard {
     /// Whether the limit was reached. Such an isolate must not be used again.
     pub(crate) fn is_full(&self) -> bool {
         self.is_full.load(Ordering::Relaxed)
+    }
+
+    /// The same, to be read by other threads.
+    pub(crate) fn fullness(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.is_full)
     }
 }
 

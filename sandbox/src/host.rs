@@ -12,9 +12,9 @@ use windlass_core::{Failure, Operation, ScriptLimits, ScriptPhase, ScriptPositio
 use crate::active_call::{ActiveCall, CallSite, PendingReply, World};
 use crate::api::{AcceptedCall, HostCall, Reply};
 use crate::end::{Fault, Halt, host_panic};
-use crate::exception;
 use crate::json::{SizedJson, check_elements, check_size};
 use crate::value;
+use crate::{exception, halt};
 
 /// `Namespace.method(input)`. The function's data is its index in the list of functions.
 pub(crate) fn call<'s>(
@@ -188,7 +188,8 @@ fn name_of(call: &HostCall) -> String {
 
 /// Runs code of the host. A panic becomes a failure.
 fn guarded<T>(action: impl FnOnce() -> T) -> Result<T, Failure> {
-    catch_unwind(AssertUnwindSafe(action)).map_err(|panic| host_panic(panic.as_ref()))
+    halt::may_not_halt(|| catch_unwind(AssertUnwindSafe(action)))
+        .map_err(|panic| host_panic(panic.as_ref()))
 }
 
 /// The name of the function that a phase calls in the script.

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use windlass_core::ScriptLimits;
 
@@ -15,7 +16,7 @@ use crate::end::{End, Fault, Halt};
 use crate::execution::Execution;
 use crate::heap::HeapGuard;
 use crate::job::Work;
-use crate::{exception, fatal_error, platform, rejection, stack};
+use crate::{exception, fatal_error, halt, platform, rejection, stack};
 
 /// After this many calls an isolate is replaced, so that nothing accumulates in it for ever.
 const MAX_CALLS: u32 = 1_000;
@@ -75,6 +76,11 @@ impl ScriptIsolate {
     /// Whether the heap's limit was reached.
     pub(crate) fn is_full(&self) -> bool {
         self.heap.is_full()
+    }
+
+    /// The same, to be read by other threads.
+    pub(crate) fn fullness(&self) -> Arc<AtomicBool> {
+        self.heap.fullness()
     }
 
     /// The isolate's handle, with which another thread can stop it.
@@ -137,6 +143,7 @@ impl ScriptIsolate {
         work: &Work,
         runtime: &mut CallRuntime<'_>,
     ) -> Result<Option<serde_json::Value>, Halt> {
+        let control = runtime.control();
         let mut execution = Execution {
             current: Rc::clone(current),
             code: &mut self.code,
@@ -155,7 +162,7 @@ impl ScriptIsolate {
         let scope = &mut v8::ContextScope::new(scope, context);
         // No call has set them before.
         let _none_before = current.helpers.set(helpers);
-        execution.perform(scope, work)
+        halt::may_halt(&control.halt, || execution.perform(scope, work))
     }
 
     /// Drops the microtasks that the script has left: a checkpoint during a termination runs none of them. Otherwise they would

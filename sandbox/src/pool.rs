@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use windlass_core::WorkspaceId;
+use windlass_core::{ScriptLimits, WorkspaceId};
 
 use crate::api::{Function, Options};
 use crate::call_control::{CallControl, StopReason};
@@ -13,6 +13,7 @@ use crate::call_runtime::SharedResources;
 use crate::code::SharedCode;
 use crate::cores::{Core, Cores};
 use crate::job::Job;
+use crate::memory::{self, MemoryLimits};
 use crate::watchdog::Watchdog;
 
 /// The threads of one sandbox.
@@ -67,7 +68,7 @@ impl Pool {
             functions: options.functions.clone().into(),
             code: Arc::default(),
             cores: Cores::new(options.cores),
-            watchdog: Watchdog::start(),
+            watchdog: Watchdog::start(memory_limits(&options.limits)),
             permits: Arc::new(Semaphore::new(options.max_threads.clamp(1, Semaphore::MAX_PERMITS))),
             threads: Mutex::default(),
             options,
@@ -174,6 +175,13 @@ impl Pool {
     fn lock(&self) -> MutexGuard<'_, Threads> {
         self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The limits of memory that V8 does not keep by itself.
+fn memory_limits(limits: &ScriptLimits) -> MemoryLimits {
+    let mib = u64::from(limits.heap_mib) + u64::from(limits.array_buffers_mib);
+    let call = mib.saturating_add(limits.native_mib.into()).saturating_mul(1 << 20);
+    MemoryLimits { call, process: memory::process_limit() }
 }
 
 impl Threads {

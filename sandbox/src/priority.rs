@@ -20,6 +20,23 @@ impl ThreadId {
         )
     }
 
+    /// Halts this thread if it is at a place where that is safe, and if the state of its call says so.
+    pub(crate) fn halt(self) {
+        #[cfg(target_os = "linux")]
+        crate::halt::signal(self.0.as_raw_nonzero().get());
+    }
+
+    /// The page faults that it has caused so far. None once it has ended, and where the system does not tell them.
+    pub(crate) fn faults(self) -> Option<u64> {
+        #[cfg(target_os = "linux")]
+        return crate::processor::faults(&format!(
+            "/proc/self/task/{}/stat",
+            self.0.as_raw_nonzero()
+        ));
+        #[cfg(not(target_os = "linux"))]
+        None
+    }
+
     /// Lets this thread run only when no other thread needs the processor.
     pub(crate) fn lower_priority(self) {
         #[cfg(target_os = "linux")]

@@ -1,4 +1,4 @@
-//! The processor time of a script's thread. Only Linux tells it to other threads.
+//! The processor time and the page faults of a script's thread. Only Linux tells them to other threads.
 #![cfg_attr(target_os = "linux", expect(unsafe_code, reason = "the clocks of threads are C"))]
 
 use std::time::Duration;
@@ -50,3 +50,39 @@ impl ProcessorTime {
         Duration::ZERO
     }
 }
+
+/// The page faults that the calling thread has caused so far without reading from a disk.
+#[cfg(target_os = "linux")]
+pub(crate) fn faults_of_this_thread() -> u64 {
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: `usage` has the size that the call writes.
+    let result = unsafe { libc::getrusage(libc::RUSAGE_THREAD, usage.as_mut_ptr()) };
+    // SAFETY: it was zeroed, which is a valid value, whatever the call has written.
+    let usage = unsafe { usage.assume_init() };
+    u64::try_from(usage.ru_minflt).ok().filter(|_| result == 0).unwrap_or(0)
+}
+
+/// Not known here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) const fn faults_of_this_thread() -> u64 {
+    0
+}
+
+/// The same, as a file `stat` of the system shows them for a process or a thread.
+pub(crate) fn faults(path: &str) -> Option<u64> {
+    let stat = std::fs::read_to_string(path).ok()?;
+    // The name of the thread, in parentheses, may contain anything.
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_ascii_whitespace().nth(7)?.parse().ok()
+}
+
+/// Gives memory that was freed back to the system. The allocator of the C library keeps it otherwise.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub(crate) fn give_memory_back() {
+    // SAFETY: it only releases what is not in use.
+    let _released = unsafe { libc::malloc_trim(0) };
+}
+
+/// The allocator here decides by itself when it gives memory back.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub(crate) const fn give_memory_back() {}

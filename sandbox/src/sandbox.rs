@@ -75,7 +75,7 @@ impl Sandbox {
             None => Ending::Cancelled,
             Some(End::Returned(value)) => Ending::Returned(value),
             Some(End::Mutation(call)) => Ending::Mutation(call),
-            Some(End::Failed(fault)) => Ending::Failed(fault.failure),
+            Some(End::Failed(fault)) => Ending::Failed(fault.failure.cropped()),
         };
         Report { ending, logs: result.logs, is_worth_repeating: result.is_worth_repeating }
     }
@@ -144,7 +144,7 @@ impl Sandbox {
             Work::Handle { .. } => (limits.wall_time_ms, "wall_time_ms"),
             Work::Describe => (limits.check_time_ms, "check_time_ms"),
         };
-        let (cpu_time_ms, heap_mib) = (limits.cpu_time_ms, limits.heap_mib);
-        CallLimits { time_ms, time_setting, cpu_time_ms, heap_mib }
+        let ScriptLimits { cpu_time_ms, heap_mib, native_mib, .. } = *limits;
+        CallLimits { time_ms, time_setting, cpu_time_ms, heap_mib, native_mib }
     }
 }

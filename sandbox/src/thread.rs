@@ -9,13 +9,14 @@ use std::time::Duration;
 use windlass_core::panic_message;
 
 use crate::active_call::ActiveCall;
+use crate::call_control::{IsolateNote, StopReason};
 use crate::call_runtime::CallRuntime;
 use crate::end::{CallResult, End, Fault};
 use crate::isolate::ScriptIsolate;
 use crate::job::Job;
 use crate::pool::{Dispatch, FreeListing, Pool};
 use crate::priority::ThreadId;
-use crate::{fatal_error, stack};
+use crate::{fatal_error, processor, stack};
 
 /// A thread without work ends after this time.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -104,7 +105,7 @@ fn run(pool: &Pool, isolate_slot: &mut Option<ScriptIsolate>, job: Job) -> CallR
         ScriptIsolate::new(limits, Arc::clone(&pool.code), Arc::clone(&pool.functions))
     });
     let is_used = isolate.is_used();
-    control.note_isolate(is_used);
+    control.note_isolate(IsolateNote { is_used, is_full: isolate.fullness() });
     let Some(mut runtime) =
         CallRuntime::start(shared, Arc::clone(&control), tokio, isolate.handle())
     else {
@@ -118,8 +119,11 @@ fn run(pool: &Pool, isolate_slot: &mut Option<ScriptIsolate>, job: Job) -> CallR
         // The termination may not have reached it yet.
         *isolate_slot = None;
     }
+    if matches!(stopped, Some(StopReason::Memory(_))) {
+        processor::give_memory_back();
+    }
     if end.is_none() {
         end = stopped.and_then(|reason| control.stop_fault(reason)).map(End::Failed);
     }
-    CallResult { end, logs: current.logs.take(), is_worth_repeating }
+    CallResult { end, logs: current.logs.take().into_lines(limits), is_worth_repeating }
 }

@@ -1,4 +1,4 @@
-//! One thread that stops the calls whose wall time or processor time is over.
+//! One thread that stops the calls whose wall time or processor time is over, or that need too much memory.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -6,10 +6,22 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::call_control::{CallControl, StopReason};
+use crate::halt;
+use crate::memory::{self, Growth, MemoryLimits};
+use crate::priority::ThreadId;
 
 /// How long a stopped script may take to end, in milliseconds: its time limit, within this range. Some built-in functions of V8
 /// cannot be interrupted.
 const GRACE_MS: std::ops::RangeInclusive<u64> = 1_000..=10_000;
+
+/// The same for a script that uses up the memory.
+const MEMORY_GRACE_MS: u64 = 250;
+
+/// How often memory is looked at while scripts run.
+const MEMORY_INTERVAL: Duration = Duration::from_millis(50);
+
+/// How often it is tried to halt a thread. At some places that is not safe.
+const HALT_INTERVAL: Duration = Duration::from_millis(2);
 
 /// The processor time of a call is not looked at more often than this.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
@@ -33,6 +45,8 @@ struct Deadlines {
     by_time: BTreeMap<Key, (Weak<CallControl>, DueAction)>,
     /// When each deadline that is set is looked at next, by its number.
     looks: BTreeMap<u64, Instant>,
+    /// The calls that have begun, by their numbers. Those that have ended are removed when memory is looked at next.
+    calls: BTreeMap<u64, Weak<CallControl>>,
     is_closed: bool,
 }
 
@@ -43,6 +57,8 @@ enum DueAction {
     Look(Instant),
     /// It was stopped for this reason, and still runs.
     Abandon(StopReason),
+    /// It was abandoned because of its memory, and its thread is not halted yet.
+    Halt(ThreadId),
 }
 
 /// A deadline that is set. Dropping it removes the deadline.
@@ -67,10 +83,12 @@ impl Watchdog {
     ///
     /// # Errors
     /// Where the system gives no thread.
-    pub(crate) fn start() -> std::io::Result<Self> {
+    pub(crate) fn start(memory: MemoryLimits) -> std::io::Result<Self> {
         let shared = Arc::new(Shared { deadlines: Mutex::default(), changed: Condvar::new() });
         let watched = Arc::clone(&shared);
-        thread::Builder::new().name("script-watchdog".into()).spawn(move || watched.watch())?;
+        thread::Builder::new()
+            .name("script-watchdog".into())
+            .spawn(move || watched.watch(memory))?;
         Ok(Self(shared))
     }
 
@@ -80,6 +98,7 @@ impl Watchdog {
         let mut deadlines = self.0.lock();
         let number = deadlines.next_number();
         deadlines.look(number, at, call);
+        deadlines.calls.entry(call.number).or_insert_with(|| Arc::downgrade(call));
         drop(deadlines);
         self.0.changed.notify_one();
         Deadline { watchdog: self, number, at }
@@ -115,6 +134,12 @@ impl Drop for Watchdog {
 }
 
 impl Deadlines {
+    /// The calls that have begun and not ended.
+    fn running(&mut self) -> Vec<Arc<CallControl>> {
+        self.calls.retain(|_, call| call.strong_count() > 0);
+        self.calls.values().filter_map(Weak::upgrade).collect()
+    }
+
     const fn next_number(&mut self) -> u64 {
         self.next += 1;
         self.next
@@ -133,8 +158,13 @@ impl Shared {
     fn stop(&self, call: &Arc<CallControl>, reason: StopReason) {
         if call.stop(reason) {
             let limits = &call.limits;
-            let grace = limits.time_ms.min(limits.cpu_time_ms);
-            let grace = grace.clamp(*GRACE_MS.start(), *GRACE_MS.end());
+            let grace = match reason {
+                StopReason::Memory(_) => MEMORY_GRACE_MS,
+                StopReason::Time | StopReason::Processor | StopReason::Cancelled => {
+                    let grace = limits.time_ms.min(limits.cpu_time_ms);
+                    grace.clamp(*GRACE_MS.start(), *GRACE_MS.end())
+                }
+            };
             let mut deadlines = self.lock();
             let key = (now() + Duration::from_millis(grace), deadlines.next_number());
             deadlines.by_time.insert(key, (Arc::downgrade(call), DueAction::Abandon(reason)));
@@ -143,16 +173,29 @@ impl Shared {
         }
     }
 
-    fn watch(&self) {
+    fn watch(&self, limits: MemoryLimits) {
+        let mut growth = memory::usage().map(Growth::since);
+        let mut next_look = now();
         let mut deadlines = self.lock();
         while !deadlines.is_closed {
             let nearest = deadlines.by_time.first_key_value().map(|(key, _)| key.0);
-            let left = nearest.map(|at| at.saturating_duration_since(now()));
+            let look = (growth.is_some() && !deadlines.calls.is_empty()).then_some(next_look);
+            let left = nearest.into_iter().chain(look).min();
+            let left = left.map(|at| at.saturating_duration_since(now()));
             deadlines = match left {
                 None => self.changed.wait(deadlines).unwrap_or_else(PoisonError::into_inner),
                 Some(left) if !left.is_zero() => {
                     let waited = self.changed.wait_timeout(deadlines, left);
                     waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                Some(_) if look.is_some_and(|at| at <= now()) => {
+                    let calls = deadlines.running();
+                    drop(deadlines);
+                    if let Some(growth) = &mut growth {
+                        self.look_at_memory(growth, &calls, limits);
+                    }
+                    next_look = now() + MEMORY_INTERVAL;
+                    self.lock()
                 }
                 Some(_) => {
                     let due = deadlines.by_time.pop_first();
@@ -163,6 +206,23 @@ impl Shared {
                     self.lock()
                 }
             };
+        }
+    }
+
+    /// Stops the greediest call if there is too little memory.
+    fn look_at_memory(
+        &self,
+        growth: &mut Growth,
+        calls: &[Arc<CallControl>],
+        limits: MemoryLimits,
+    ) {
+        let faults = |call: &Arc<CallControl>| Some((call.number, call.faults()?));
+        let running: Vec<_> = calls.iter().filter_map(faults).collect();
+        let Some(usage) = memory::usage() else { return };
+        growth.note(usage, &running);
+        let Some((greediest, excess)) = growth.greediest(limits) else { return };
+        if let Some(call) = calls.iter().find(|call| call.number == greediest) {
+            self.stop(call, StopReason::Memory(excess));
         }
     }
 
@@ -180,7 +240,20 @@ impl Shared {
                     deadlines.look(number, end, &call);
                 }
             }
-            DueAction::Abandon(reason) => call.abandon_stopped(reason),
+            DueAction::Abandon(reason) => {
+                let thread = call.abandon_stopped(reason);
+                if let (StopReason::Memory(_), Some(thread)) = (reason, thread) {
+                    call.halt.request();
+                    self.perform(number, &Arc::downgrade(&call), DueAction::Halt(thread));
+                }
+            }
+            DueAction::Halt(thread) if halt::IS_POSSIBLE && !call.halt.is_halted() => {
+                thread.halt();
+                let mut deadlines = self.lock();
+                let key = (now() + HALT_INTERVAL, deadlines.next_number());
+                deadlines.by_time.insert(key, (Arc::downgrade(&call), due));
+            }
+            DueAction::Halt(_) => {}
         }
     }
 
@@ -198,7 +271,7 @@ mod tests {
 
     #[test]
     fn a_deadline_that_is_over_with_its_call_leaves_no_timer() {
-        let watchdog = Watchdog::start().unwrap();
+        let watchdog = Watchdog::start(MemoryLimits { call: u64::MAX, process: None }).unwrap();
         let slot = CallSlot {
             reply: oneshot::channel().0,
             permit: Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap(),
@@ -211,6 +284,7 @@ mod tests {
             time_setting: "wall_time_ms",
             cpu_time_ms: 10_000,
             heap_mib: 64,
+            native_mib: 256,
         };
         let call = Arc::new(CallControl::new(limits, None, slot));
         let n_timers = || watchdog.0.lock().by_time.len();

@@ -162,6 +162,7 @@ impl RunDriver {
         failure: Failure,
         logs: Vec<NewLog>,
     ) -> Result<Option<FollowUpRun>, Stop> {
+        let failure = failure.cropped();
         let params = StopRun { claim: run.claim, entered, failure: failure.clone(), logs };
         persist(|| self.store.stop_run(params.clone())).await?;
         Err(Stop::Stopped { status: failure.class.stopped_status(), failure })

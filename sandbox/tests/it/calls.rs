@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use windlass_core::{LogLevel, ScriptPhase};
+use windlass_core::{LogLevel, ScriptLimits, ScriptPhase};
 use windlass_sandbox::{Call, Ending, Report};
 
-use crate::support::{World, call_in, call_of, prepare, returned, run, run_in, sandbox};
+use crate::support::{
+    World, call_in, call_of, limits, prepare, returned, run, run_in, sandbox, sandbox_with,
+};
 
 async fn result_of(body: &str) -> Value {
     returned(&run(&sandbox(), prepare(body)).await)
@@ -215,7 +217,7 @@ async fn the_docs_of_a_name_or_a_prefix() {
 
     let expected = json!([
         "Files.read\nWhat `read` does.\n\nFiles.readSlowly\nWhat `readSlowly` does.",
-        "Topics.peek\nWhat `peek` does.\n\nTopics.publish\nWhat `publish` does.",
+        "Topics.peek\nWhat `peek` does.\n\nTopics.publish\nWhat `publish` does.\n\nTopics.publishSlowly\nWhat `publishSlowly` does.",
         "",
     ]);
     assert_eq!(result, expected);
@@ -244,4 +246,17 @@ async fn what_is_logged_is_kept_in_order_and_cropped() {
     );
     assert!(lines[5].1.starts_with("[TypeError: Converting circular structure"), "{}", lines[5].1);
     assert_eq!(lines[6].1, format!("{}…", "x".repeat(100)));
+}
+
+#[tokio::test]
+async fn lines_beyond_the_bytes_of_the_log_are_left_out_with_a_note() {
+    let sandbox = sandbox_with(ScriptLimits { log_bytes: 25, ..limits() }, 1);
+    let body = "for (let i = 0; i < 5; i++) console.log('1234567890');";
+
+    let report = run(&sandbox, prepare(body)).await;
+
+    let lines: Vec<_> = report.logs.iter().map(|line| line.message.as_str()).collect();
+    let note = "3 line(s) left out: one call may log `limits.script.log_bytes` = 25";
+    assert_eq!(lines, ["1234567890", "1234567890", note]);
+    assert_eq!(report.ending, Ending::Returned(None));
 }

@@ -8,6 +8,7 @@ use crate::support::{limits, prepare, returned, run, sandbox_with};
 
 const TIME: &str = "the script takes too long: the limit is `limits.script.wall_time_ms` = 300";
 const CPU: &str = "the script computes too long: the limit is `limits.script.cpu_time_ms` = 200";
+const NATIVE: &str = "the script uses too much memory outside its heap and its buffers: the limit is `limits.script.native_mib` = 50";
 const MEMORY: &str = "the script uses too much memory: the limit is `limits.script.heap_mib` = 32";
 const STACK: &str =
     "RangeError: Maximum call stack size exceeded: the limit is `limits.script.stack_kib` = 512";
@@ -22,7 +23,9 @@ const STUCK: &str = "the handler waits for a promise that nothing will ever sett
 async fn check(body: &str, expected: &str) {
     let wall_time_ms = if expected == TIME { 300 } else { limits().wall_time_ms };
     let cpu_time_ms = if expected == CPU { 200 } else { limits().cpu_time_ms };
-    let sandbox = sandbox_with(ScriptLimits { wall_time_ms, cpu_time_ms, ..limits() }, 1);
+    let native_mib = if expected == NATIVE { 50 } else { limits().native_mib };
+    let sandbox =
+        sandbox_with(ScriptLimits { wall_time_ms, cpu_time_ms, native_mib, ..limits() }, 1);
 
     let report = run(&sandbox, prepare(body)).await;
     let healthy = run(&sandbox, prepare("return [1, 2, 3].map((n) => n + state.n);")).await;
@@ -72,6 +75,8 @@ hostile! {
         "await Files.read({ many: true });" => "the answer of `Files.read` cannot be handed over: the value has too many elements: the limit is `limits.script.value_elements` = 5000";
     many_small_elements_in_many_inputs:
         "for (;;) { await Files.read({ path: Array(4_000).fill(0) }); }" => "the script passes too much data to tools and topics: the limit is `limits.script.passed_elements` = 20000";
+    objects_that_keep_memory_outside_the_heap:
+        "const all = []; for (;;) { all.push(new Intl.DateTimeFormat('de-DE', { dateStyle: 'full', timeZone: 'Europe/Berlin' })); }" => NATIVE;
     an_endless_chain_of_microtasks:
         "const again = () => Promise.resolve().then(again); await again();" => MEMORY;
     a_flood_of_promises:
@@ -132,4 +137,21 @@ hostile! {
         "await new Promise(() => {});" => STUCK;
     a_wait_for_itself:
         "let p; p = (async () => { await null; await p; })(); await p;" => STUCK;
+}
+
+/// A pattern whose compilation needs gigabytes: each class is hundreds of ranges of characters.
+const PATTERN: &str =
+    "new RegExp('(?:' + '\\\\P{L}\\\\p{Lu}'.repeat(40_000) + ')', 'iu').test('x');";
+
+#[tokio::test]
+async fn a_pattern_whose_compilation_needs_gigabytes() {
+    let sandbox =
+        sandbox_with(ScriptLimits { wall_time_ms: 60_000, native_mib: 50, ..limits() }, 1);
+
+    let report = run(&sandbox, prepare(PATTERN)).await;
+    let healthy = run(&sandbox, prepare("return 1;")).await;
+
+    let Ending::Failed(failure) = report.ending else { panic!("{:?}", report.ending) };
+    assert_eq!((failure.class, failure.message.as_str()), (FailureClass::Logic, NATIVE));
+    assert_eq!(returned(&healthy), json!(1));
 }

@@ -4,9 +4,18 @@ use jsonschema::Validator;
 use jsonschema::error::{TypeKind, ValidationError, ValidationErrorKind};
 use serde_json::Value;
 
-/// Lists everything in `value` that `schema` does not allow.
+/// How many problems are listed.
+const MAX_PROBLEMS: usize = 20;
+
+/// Lists what in `value` the schema does not allow, the first twenty problems of it.
 pub(super) fn list(validator: &Validator, schema: &Value, value: &Value) -> Vec<String> {
-    validator.iter_errors(value).flat_map(|error| describe(&error, schema)).collect()
+    let problems = validator.iter_errors(value).flat_map(|error| describe(&error, schema));
+    let mut first: Vec<_> = problems.take(MAX_PROBLEMS + 1).collect();
+    if first.len() > MAX_PROBLEMS {
+        first.truncate(MAX_PROBLEMS);
+        first.push("and more".to_owned());
+    }
+    first
 }
 
 fn describe(error: &ValidationError<'_>, schema: &Value) -> Vec<String> {
@@ -16,7 +25,8 @@ fn describe(error: &ValidationError<'_>, schema: &Value) -> Vec<String> {
         return vec![missing(&path, property, schema)];
     }
     if let ValidationErrorKind::AdditionalProperties { unexpected } = kind {
-        return unexpected.iter().map(|property| unknown(&path, property, schema)).collect();
+        let unexpected = unexpected.iter().take(MAX_PROBLEMS + 1);
+        return unexpected.map(|property| unknown(&path, property, schema)).collect();
     }
     if let ValidationErrorKind::Type { kind } = kind {
         let actual = type_name(error.instance());
