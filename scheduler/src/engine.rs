@@ -24,6 +24,7 @@ use crate::drive::{EndedCounts, FollowUps, MutationExecutor, RunDriver};
 use crate::error::EngineError;
 use crate::lease::LeaseTable;
 use crate::liveness::{DeadWorker, WorkerLock, find_dead, find_running};
+use crate::log_quota::LogQuota;
 use crate::lookup::BackgroundLookups;
 use crate::parts::EngineParts;
 use crate::progress::Reporter;
@@ -90,8 +91,9 @@ impl Engine {
                 store: Arc::clone(&store),
                 sandbox,
                 registry: Arc::clone(&registry),
-                time_limit: policy.script.wall_time(),
+                limits: policy.script.clone(),
                 cache: ScriptCache::default(),
+                log_quota: LogQuota::default(),
             },
             mutations: MutationExecutor {
                 store: Arc::clone(&store),

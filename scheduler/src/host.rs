@@ -3,10 +3,11 @@
 mod topics_input;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use serde_json::{Value, json};
-use windlass_core::{EventStatus, Failure, Grant, Id, InputId, Manifest, Operation, ScriptPhase};
+use windlass_core::{
+    EventStatus, Failure, Grant, Id, InputId, Manifest, Operation, ScriptLimits, ScriptPhase,
+};
 use windlass_sandbox::{AcceptedCall, Host, HostCall, Reply};
 use windlass_store::{ClaimedRun, EventFilter, NewEvent, NewInput, Page, SharedStore, StoreError};
 
@@ -23,6 +24,8 @@ pub(crate) struct Buffered {
     pub(crate) inputs: Vec<NewInput>,
     /// Published events, in order.
     pub(crate) events: Vec<NewEvent>,
+    /// The bytes of their payloads, counted once for each topic.
+    pub(crate) published_bytes: u64,
     /// The mutation that the script called last. If the phase permits mutations, it has ended the script.
     pub(crate) mutation: Option<ToolRequest>,
 }
@@ -36,7 +39,7 @@ pub(crate) struct RunHost {
     pub(crate) manifest: Arc<Manifest>,
     pub(crate) grant: Arc<Grant>,
     pub(crate) phase: ScriptPhase,
-    pub(crate) time_limit: Duration,
+    pub(crate) limits: ScriptLimits,
     pub(crate) buffered: Arc<Mutex<Buffered>>,
 }
 
@@ -57,7 +60,7 @@ impl Host for RunHost {
 
 impl RunHost {
     fn read(&self, request: ToolRequest) -> Reply {
-        let time_limit = self.time_limit;
+        let time_limit = self.limits.wall_time();
         let call = request.tool_call(&self.run, time_limit);
         Reply::Later(Box::pin(async move {
             let answer = match tokio::time::timeout(time_limit, request.tool.call(call)).await {
@@ -152,6 +155,9 @@ impl RunHost {
             payload: publish.event.payload,
             caused_by: publish.event.input_id.into_iter().collect(),
         };
+        if let Err(failure) = self.count_published(&event) {
+            return Reply::Now(Err(failure));
+        }
         let mut buffered = self.buffered();
         let is_known = |input: &InputId| buffered.inputs.iter().any(|known| known.id == *input);
         if event.caused_by.iter().all(is_known) {
@@ -160,6 +166,22 @@ impl RunHost {
         }
         drop(buffered);
         self.publish_for_earlier_input(event)
+    }
+
+    /// Refuses to publish more than one call may publish: the store keeps a copy for each topic.
+    fn count_published(&self, event: &NewEvent) -> Result<(), Failure> {
+        let topics = u64::try_from(event.topics.len()).unwrap_or(u64::MAX);
+        let bytes = json_bytes(&event.payload).saturating_mul(topics);
+        let max = self.limits.published_bytes;
+        let mut buffered = self.buffered();
+        buffered.published_bytes = buffered.published_bytes.saturating_add(bytes);
+        if buffered.published_bytes > max {
+            return Err(Failure::logic(format!(
+                "the script publishes too much in one call: the limit is `limits.script.published_bytes` = {max}, \
+                 and an event counts once for each of its topics"
+            )));
+        }
+        Ok(())
     }
 
     /// Publishes an event for an input that this run has not registered. The workflow must have it already.
@@ -261,6 +283,24 @@ impl RunHost {
     fn buffered(&self) -> MutexGuard<'_, Buffered> {
         lock(&self.buffered)
     }
+}
+
+/// How many bytes the JSON of a value has.
+fn json_bytes(value: &Value) -> u64 {
+    struct Counter(u64);
+    impl std::io::Write for Counter {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut counter = Counter(0);
+    // Counting cannot fail.
+    let _ = serde_json::to_writer(&mut counter, value);
+    counter.0
 }
 
 fn read_failure(error: &StoreError) -> Failure {

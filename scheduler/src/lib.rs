@@ -70,6 +70,7 @@ mod host;
 mod inputs;
 mod lease;
 mod liveness;
+mod log_quota;
 mod lookup;
 mod panic;
 mod parts;

@@ -1,14 +1,14 @@
 //! Calls the parts of a script.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use serde_json::Value;
-use windlass_core::{Failure, ScriptPhase};
+use windlass_core::{Failure, ScriptLimits, ScriptPhase};
 use windlass_sandbox::{Call, Ending, LogLine, Report, Sandbox};
 use windlass_store::{ClaimedRun, NewLog, Result, SharedStore};
 
 use crate::host::{Buffered, RunHost};
+use crate::log_quota::LogQuota;
 use crate::registry::Registry;
 use crate::script_cache::{LoadedScript, ScriptCache};
 
@@ -17,9 +17,10 @@ pub(crate) struct ScriptRunner {
     pub(crate) store: SharedStore,
     pub(crate) sandbox: Sandbox,
     pub(crate) registry: Arc<Registry>,
-    /// How long a call, and each of its reads, may take.
-    pub(crate) time_limit: Duration,
+    /// What a call may use. A read may take as long as the whole call.
+    pub(crate) limits: ScriptLimits,
     pub(crate) cache: ScriptCache,
+    pub(crate) log_quota: LogQuota,
 }
 
 /// How a call of a script ended, and what it has logged and buffered.
@@ -64,11 +65,19 @@ impl ScriptRunner {
         };
         let (report, buffered) = self.attempt(run, script, call.clone()).await;
         if !report.is_worth_repeating {
-            return CallEnd::new(report, buffered);
+            return self.end(run, report, buffered);
         }
         call.in_fresh_isolate = true;
         let (report, buffered) = self.attempt(run, script, call).await;
-        CallEnd::new(report, buffered)
+        self.end(run, report, buffered)
+    }
+
+    /// How a call ended. Of its log only as much is kept as its workflow may log within the hour.
+    fn end(&self, run: &ClaimedRun, report: Report, buffered: Buffered) -> CallEnd {
+        let Report { ending, logs, is_worth_repeating: _ } = report;
+        let logs = logs.into_iter().map(new_log).collect();
+        let logs = self.log_quota.take(run.claim.workflow, logs, self.limits.log_bytes_per_hour);
+        CallEnd { ending, logs, buffered }
     }
 
     async fn attempt(
@@ -85,7 +94,7 @@ impl ScriptRunner {
             manifest: Arc::clone(&script.manifest),
             grant: Arc::clone(&script.grant),
             phase: call.phase,
-            time_limit: self.time_limit,
+            limits: self.limits.clone(),
             buffered: Arc::clone(&buffered),
         };
         let report = self.sandbox.call(call, Arc::new(host)).await;
@@ -95,11 +104,6 @@ impl ScriptRunner {
 }
 
 impl CallEnd {
-    fn new(report: Report, buffered: Buffered) -> Self {
-        let Report { ending, logs, is_worth_repeating: _ } = report;
-        Self { ending, logs: logs.into_iter().map(new_log).collect(), buffered }
-    }
-
     /// What the call returned; `None` is JavaScript's `undefined`.
     pub(crate) fn returned(&self) -> std::result::Result<Option<Value>, CallFailure> {
         match &self.ending {

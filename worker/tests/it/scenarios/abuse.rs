@@ -1,7 +1,7 @@
 //! Scripts that do what their phase does not permit.
 
 use serde_json::json;
-use windlass_core::{FailureClass, Phase, Status};
+use windlass_core::{FailureClass, Phase, Policy, ScriptLimits, Status};
 
 use crate::scenarios::env::TestEnv;
 use crate::scenarios::scenarios;
@@ -93,6 +93,25 @@ scenarios! {
         let code = r#"await Topics.publish({ topic: "foreign", event: { messageId: "x", payload: {} } });"#;
 
         assert!(failure_of(&env, "$NEXT", code).await.contains("does not declare that it publishes to `foreign`"));
+    }
+
+    async fn a_call_that_is_open_at_the_end_of_prepare_fails_the_run(env: TestEnv) {
+        let code = r#"const open = [Http.get({ url: "$URL/rows" })].map((it) => it.finally(() => {})); open.length;"#;
+
+        let message = failure_of(&env, "$PREPARE", code).await;
+
+        assert!(message.contains("returned while its call of `Http.get` was still open"), "{message}");
+    }
+
+    async fn publishing_more_than_a_call_may_is_refused(env: TestEnv) {
+        let script = ScriptLimits { published_bytes: 20, ..ScriptLimits::default() };
+        let env = env.restarted(Policy { script, ..Policy::default() }).await;
+        let code = r#"await Topics.publish({ topic: ["mails", "mails"], event: { messageId: "m2", payload: "12345678", inputId } });
+            await Topics.publish({ topic: "mails", event: { messageId: "m3", payload: {}, inputId } });"#;
+
+        let message = failure_of(&env, "$PRODUCER", code).await;
+
+        assert!(message.contains("the limit is `limits.script.published_bytes` = 20"), "{message}");
     }
 
     async fn peeking_at_a_foreign_topic_is_refused(env: TestEnv) {
