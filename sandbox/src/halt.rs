@@ -1,5 +1,5 @@
-//! Halts a thread whose script was given up because of its memory, and which V8 does not return control to: the compiler of regular
-//! expressions cannot be interrupted, and would go on using memory.
+//! Halts a thread whose script was given up, and which V8 does not return control to: the compiler of regular expressions, for example,
+//! cannot be interrupted, and would go on using memory.
 //!
 //! The thread gets a signal and then waits for ever in its handler. That is safe only where it holds no lock that others need. So it is
 //! halted only in V8's own code: not in the C library, whose allocator has locks, and not in calls of the embedder.
@@ -132,3 +132,49 @@ pub(crate) const fn install() {}
 
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
 pub(crate) const fn signal(_thread: i32) {}
+
+#[cfg(all(test, target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+    use std::sync::{Arc, mpsc};
+
+    use super::*;
+    use crate::priority::ThreadId;
+
+    /// A thread that computes until `is_over`.
+    fn computing(state: &Arc<HaltState>, is_over: &Arc<AtomicBool>, is_allowed: bool) -> ThreadId {
+        let (state, is_over) = (Arc::clone(state), Arc::clone(is_over));
+        let (tell, told) = mpsc::channel();
+        let compute = move || while !is_over.load(Ordering::Relaxed) {};
+        std::thread::spawn(move || {
+            may_halt(&state, || {
+                let begin = || tell.send(ThreadId::current()).map(|()| compute());
+                if is_allowed { begin() } else { may_not_halt(begin) }
+            })
+        });
+        told.recv().unwrap()
+    }
+
+    #[test]
+    fn a_thread_is_halted_only_on_request_and_where_that_is_allowed() {
+        install();
+        let is_over = Arc::<AtomicBool>::default();
+        let [free, busy, unasked] = [true, false, true].map(|is_allowed| {
+            let state = Arc::<HaltState>::default();
+            let thread = computing(&state, &is_over, is_allowed);
+            (state, thread)
+        });
+        free.0.request();
+        busy.0.request();
+
+        while !free.0.is_halted() {
+            for (_, thread) in [&free, &busy, &unasked] {
+                thread.halt();
+            }
+            std::thread::yield_now();
+        }
+
+        assert!(!busy.0.is_halted() && !unasked.0.is_halted());
+        is_over.store(true, Ordering::Relaxed);
+    }
+}

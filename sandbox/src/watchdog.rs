@@ -57,7 +57,7 @@ enum DueAction {
     Look(Instant),
     /// It was stopped for this reason, and still runs.
     Abandon(StopReason),
-    /// It was abandoned because of its memory, and its thread is not halted yet.
+    /// It was abandoned, and its thread is not halted yet.
     Halt(ThreadId),
 }
 
@@ -242,7 +242,7 @@ impl Shared {
             }
             DueAction::Abandon(reason) => {
                 let thread = call.abandon_stopped(reason);
-                if let (StopReason::Memory(_), Some(thread)) = (reason, thread) {
+                if let Some(thread) = thread {
                     call.halt.request();
                     self.perform(number, &Arc::downgrade(&call), DueAction::Halt(thread));
                 }
