@@ -55,7 +55,11 @@ mod layer;
 mod literals;
 #[cfg_attr(
     not(feature = "postgres"),
-    expect(dead_code, reason = "only a connection to a server has parameters and passwords")
+    expect(
+        dead_code,
+        unused_imports,
+        reason = "only a connection to a server has parameters and passwords"
+    )
 )]
 mod location;
 mod model;

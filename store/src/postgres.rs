@@ -13,6 +13,8 @@ mod dialect;
 mod failure;
 mod listener;
 mod migrations;
+#[cfg(feature = "sqlite")]
+pub(crate) mod moving;
 mod pool;
 mod pooler_check;
 mod query;
@@ -165,22 +167,4 @@ impl PostgresStore {
     fn classify(&self, error: StoreError) -> StoreError {
         failure::classify(error, self.connections.address().shown())
     }
-}
-
-/// Tries to take the lock that every open store shares; returns whether no store is open.
-pub(crate) const TRY_LOCK_EXCLUSIVELY: &str =
-    concat!("SELECT CAST(pg_try_advisory_lock(", schema_lock!(), ") AS TEXT) AS line");
-
-/// A connection for moving an instance, and how the database is shown.
-pub(crate) async fn for_moving(at: &Location) -> Result<(AsyncPgConnection, String)> {
-    let address = Address::parse(at)?;
-    let mut conn = connect::connect(&address).await?;
-    let checked = migrations::check_version(&mut conn).await;
-    checked.map_err(|error| failure::classify(error, address.shown()))?;
-    Ok((conn, address.shown().to_owned()))
-}
-
-/// Classifies an error of the database.
-pub(crate) fn classify(error: diesel::result::Error, shown: &str) -> StoreError {
-    failure::classify(StoreError::from_diesel(error), shown)
 }

@@ -5,6 +5,8 @@ mod dialect;
 mod failure;
 mod file_watcher;
 mod migrations;
+#[cfg(feature = "postgres")]
+pub(crate) mod moving;
 mod path;
 mod query;
 mod readers;
@@ -165,24 +167,6 @@ impl<Q: Query> Operation for QueryOperation<Q> {
     async fn run(self, tx: &Tx<'_>) -> Result<Q::Output> {
         self.0.run(tx.conn).await
     }
-}
-
-/// A connection for moving an instance, and how the database is shown.
-pub(crate) fn for_moving(url: &str) -> Result<(SqliteConnection, String)> {
-    let database = DatabasePath::parse(url)?;
-    if database == DatabasePath::Memory {
-        let reason = "a database in memory ends with its process: name a file".to_owned();
-        return Err(StoreError::BadUrl { url: url.to_owned(), reason });
-    }
-    let mut conn = connect::for_writing(&database)?;
-    migrations::check(&mut conn).map_err(|error| failure::classify(error, &database))?;
-    Ok((conn, format!("sqlite:{database}")))
-}
-
-/// Classifies an error of the database.
-pub(crate) fn classify(error: diesel::result::Error, shown: &str) -> StoreError {
-    let database = DatabasePath::parse(shown).unwrap_or(DatabasePath::Memory);
-    failure::classify(StoreError::from_diesel(error), &database)
 }
 
 /// Refuses a database whose instance was moved to another one.

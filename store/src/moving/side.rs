@@ -74,7 +74,7 @@ impl Side {
     /// Opens the database and locks out all other writers; refuses a database that is in use.
     pub(super) async fn begin(at: &Location) -> Result<Self> {
         if at.is_postgres() {
-            let (conn, shown) = postgres::for_moving(at).await?;
+            let (conn, shown) = postgres::moving::for_moving(at).await?;
             let mut side = Self { conn: Conn::Postgres(Box::new(conn)), shown };
             match side.begin_postgres().await {
                 Ok(()) => Ok(side),
@@ -84,7 +84,7 @@ impl Side {
                 }
             }
         } else {
-            let (conn, shown) = sqlite::for_moving(at.url())?;
+            let (conn, shown) = sqlite::moving::for_moving(at.url())?;
             let mut side = Self { conn: Conn::Sqlite(Box::new(conn)), shown };
             side.execute("BEGIN IMMEDIATE").await?;
             Ok(side)
@@ -93,7 +93,7 @@ impl Side {
 
     async fn begin_postgres(&mut self) -> Result<()> {
         self.execute(NO_TIMEOUTS).await?;
-        let alone = self.texts(postgres::TRY_LOCK_EXCLUSIVELY, None).await?;
+        let alone = self.texts(postgres::moving::TRY_LOCK_EXCLUSIVELY, None).await?;
         if alone.first().map(String::as_str) != Some("true") {
             return Err(self.in_use("other processes have it open"));
         }
@@ -197,8 +197,8 @@ impl Side {
 
     fn classify(&self, error: diesel::result::Error) -> StoreError {
         match self.kind() {
-            Kind::Sqlite => sqlite::classify(error, &self.shown),
-            Kind::Postgres => postgres::classify(error, &self.shown),
+            Kind::Sqlite => sqlite::moving::classify(error, &self.shown),
+            Kind::Postgres => postgres::moving::classify(error, &self.shown),
         }
     }
 }
