@@ -30,9 +30,9 @@ pub const CONSEQUENCES: [(FailureClass, Status, WaitsFor); 7] = [
 /// Where a run fails.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum FailurePoint {
-    BeforeEffect,
-    DuringEffect,
-    AfterEffect,
+    Before,
+    During,
+    After,
 }
 
 /// A workflow whose run failed.
@@ -64,15 +64,15 @@ impl Case {
     }
 
     fn is_past_effect(&self) -> bool {
-        self.point == FailurePoint::AfterEffect
+        self.point == FailurePoint::After
     }
 
     async fn run_has_stopped(&self) {
         let seen = self.world.run(self.run.claim.run).await;
         let (phase, outcome) = match self.point {
-            FailurePoint::BeforeEffect => (Phase::Mutating, None),
-            FailurePoint::DuringEffect => (Phase::Mutated, Some(Outcome::Failure)),
-            FailurePoint::AfterEffect => (Phase::Emitting, Some(Outcome::Success)),
+            FailurePoint::Before => (Phase::Mutating, None),
+            FailurePoint::During => (Phase::Mutated, Some(Outcome::Failure)),
+            FailurePoint::After => (Phase::Emitting, Some(Outcome::Success)),
         };
         assert_eq!((seen.status, seen.phase), (self.status, phase), "{}", self.name);
         assert_eq!(seen.mutation_outcome, outcome, "{}", self.name);
@@ -166,19 +166,19 @@ async fn fail(world: &World, point: FailurePoint, failure: Failure) -> ClaimedRu
         logs: Vec::new(),
     };
     match point {
-        FailurePoint::BeforeEffect => {
+        FailurePoint::Before => {
             let run = world.reserve(&["m1"]).await;
             world.store.stop_run(stop(&run, Phase::Mutating, failure)).await.unwrap();
             run
         }
-        FailurePoint::DuringEffect => {
+        FailurePoint::During => {
             let (run, mutation) = world.mutating(&["m1"]).await;
             let claim = run.claim;
             let params = FailMutation { claim, mutation, failure, resolved_by: None };
             world.store.fail_mutation(params).await.unwrap();
             run
         }
-        FailurePoint::AfterEffect => {
+        FailurePoint::After => {
             let (run, _) = world.mutated(&["m1"]).await;
             world.store.stop_run(stop(&run, Phase::Emitting, failure)).await.unwrap();
             run
@@ -189,9 +189,7 @@ async fn fail(world: &World, point: FailurePoint, failure: Failure) -> ClaimedRu
 pub async fn every_class_of_failure_has_its_consequences_and_its_way_on(test_store: TestStore) {
     assert_eq!(CONSEQUENCES.map(|(class, ..)| class), FailureClass::ALL);
     for consequence in CONSEQUENCES {
-        for point in
-            [FailurePoint::BeforeEffect, FailurePoint::DuringEffect, FailurePoint::AfterEffect]
-        {
+        for point in [FailurePoint::Before, FailurePoint::During, FailurePoint::After] {
             let case = Case::new(&test_store, point, consequence).await;
             case.run_has_stopped().await;
             case.workflow_is_held().await;
