@@ -178,6 +178,11 @@ impl CallControl {
         let _ = self.isolate.set(isolate);
     }
 
+    /// Whether the call has neither ended nor been abandoned.
+    pub(crate) fn is_under_way(&self) -> bool {
+        lock(&self.slot).is_some()
+    }
+
     /// The page faults that the call has caused. None while it has no thread.
     pub(crate) fn faults(&self) -> Option<u64> {
         let thread = lock(&self.slot).as_ref()?.thread?;

@@ -46,13 +46,15 @@ impl Sandbox {
         let (mut problems, manifest) = match declared {
             Ok(manifest) => (Vec::new(), Some(manifest)),
             Err(mut problems) => {
-                first_problems(&mut problems);
+                // One more than are shown, so that it can be said that there are more.
+                problems.truncate(MAX_PROBLEMS + 1);
                 (problems, None)
             }
         };
         if is_readable {
             problems = self.inspect(script, problems).await;
         }
+        first_problems(&mut problems);
         match manifest {
             Some(manifest) if problems.is_empty() => Ok(manifest),
             _ => Err(problems),
@@ -149,6 +151,5 @@ fn read(
         all.push(problem);
     }
     all.sort_by_key(|problem| (problem.line.unwrap_or(u32::MAX), problem.column));
-    first_problems(&mut all);
     all
 }

@@ -91,8 +91,10 @@ mod linux {
 
     /// Sends the signal to a thread of this process.
     pub(crate) fn signal(thread: i32) {
+        // SAFETY: it has no condition.
+        let process = unsafe { libc::getpid() };
         // SAFETY: a thread that has ended is not found. One that has taken its id is not halted, because its own state says so.
-        unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, SIGNAL) };
+        unsafe { libc::syscall(libc::SYS_tgkill, process, thread, SIGNAL) };
     }
 
     extern "C" fn on_signal(_: c_int, _: *mut libc::siginfo_t, context: *mut c_void) {
@@ -133,7 +135,8 @@ pub(crate) const fn install() {}
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
 pub(crate) const fn signal(_thread: i32) {}
 
-#[cfg(all(test, target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+#[cfg(test)]
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod tests {
     use std::sync::atomic::AtomicBool;
     use std::sync::{Arc, mpsc};

@@ -73,7 +73,7 @@ impl Growth {
     pub(crate) fn greediest(&self, limits: MemoryLimits) -> Option<(u64, Excess)> {
         let (number, share) = self.calls.iter().max_by_key(|(_, share)| share.bytes)?;
         let process = self.last.resident;
-        if share.bytes > limits.call && process - self.least > limits.call {
+        if share.bytes > limits.call && process.saturating_sub(self.least) > limits.call {
             return Some((*number, Excess::Call));
         }
         let is_too_large = limits.process.is_some_and(|limit| process > limit);

@@ -17,8 +17,10 @@ impl ProcessorTime {
     /// The time of the calling thread from now on.
     pub(crate) fn of_this_thread() -> Self {
         let mut clock = 0;
+        // SAFETY: it has no condition.
+        let thread = unsafe { libc::pthread_self() };
         // SAFETY: the thread is alive because it is the caller, and `clock` is written before the call returns.
-        let result = unsafe { libc::pthread_getcpuclockid(libc::pthread_self(), &raw mut clock) };
+        let result = unsafe { libc::pthread_getcpuclockid(thread, &raw mut clock) };
         let clock = (result == 0).then_some(clock);
         Self { clock, began: clock.and_then(read).unwrap_or_default() }
     }

@@ -136,8 +136,9 @@ impl Drop for Watchdog {
 impl Deadlines {
     /// The calls that have begun and not ended.
     fn running(&mut self) -> Vec<Arc<CallControl>> {
-        self.calls.retain(|_, call| call.strong_count() > 0);
-        self.calls.values().filter_map(Weak::upgrade).collect()
+        let is_running = |call: &Weak<CallControl>| call.upgrade().filter(|it| it.is_under_way());
+        self.calls.retain(|_, call| is_running(call).is_some());
+        self.calls.values().filter_map(is_running).collect()
     }
 
     const fn next_number(&mut self) -> u64 {

@@ -24,13 +24,11 @@ use crate::drive::{EndedCounts, FollowUps, MutationExecutor, RunDriver};
 use crate::error::EngineError;
 use crate::lease::LeaseTable;
 use crate::liveness::{DeadWorker, WorkerLock, find_dead, find_running};
-use crate::log_quota::LogQuota;
 use crate::lookup::BackgroundLookups;
 use crate::parts::EngineParts;
 use crate::progress::Reporter;
 use crate::prune;
 use crate::recover::recover;
-use crate::script_cache::ScriptCache;
 use crate::script_runner::ScriptRunner;
 use crate::slots::RunSlots;
 
@@ -87,14 +85,12 @@ impl Engine {
         let leases = Arc::<LeaseTable>::default();
         let driver = RunDriver {
             store: Arc::clone(&store),
-            scripts: ScriptRunner {
-                store: Arc::clone(&store),
+            scripts: ScriptRunner::new(
+                Arc::clone(&store),
                 sandbox,
-                registry: Arc::clone(&registry),
-                limits: policy.script.clone(),
-                cache: ScriptCache::default(),
-                log_quota: LogQuota::default(),
-            },
+                Arc::clone(&registry),
+                policy.script.clone(),
+            ),
             mutations: MutationExecutor {
                 store: Arc::clone(&store),
                 mode: mutation_mode,

@@ -14,13 +14,13 @@ use crate::script_cache::{LoadedScript, ScriptCache};
 
 /// Loads scripts and calls their parts in the sandbox.
 pub(crate) struct ScriptRunner {
-    pub(crate) store: SharedStore,
-    pub(crate) sandbox: Sandbox,
-    pub(crate) registry: Arc<Registry>,
+    store: SharedStore,
+    sandbox: Sandbox,
+    registry: Arc<Registry>,
     /// What a call may use. A read may take as long as the whole call.
-    pub(crate) limits: ScriptLimits,
-    pub(crate) cache: ScriptCache,
-    pub(crate) log_quota: LogQuota,
+    limits: ScriptLimits,
+    cache: ScriptCache,
+    log_quota: LogQuota,
 }
 
 /// How a call of a script ended, and what it has logged and buffered.
@@ -39,6 +39,17 @@ pub(crate) enum CallFailure {
 }
 
 impl ScriptRunner {
+    /// A runner that has loaded and counted nothing yet.
+    pub(crate) fn new(
+        store: SharedStore,
+        sandbox: Sandbox,
+        registry: Arc<Registry>,
+        limits: ScriptLimits,
+    ) -> Self {
+        let (cache, log_quota) = (ScriptCache::default(), LogQuota::default());
+        Self { store, sandbox, registry, limits, cache, log_quota }
+    }
+
     /// The script version of a run.
     pub(crate) async fn load(&self, run: &ClaimedRun) -> Result<LoadedScript> {
         self.cache.get(&self.store, run).await

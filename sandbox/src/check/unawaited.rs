@@ -13,7 +13,7 @@ use std::rc::Rc;
 use oxc_ast::AstKind;
 use oxc_ast::ast::{
     Argument, ArrayExpressionElement, BindingPattern, CallExpression, Expression,
-    ExpressionStatement, Program, UnaryOperator, VariableDeclarator,
+    ExpressionStatement, MemberExpression, Program, UnaryOperator, VariableDeclarator,
 };
 use oxc_ast_visit::Visit;
 use oxc_span::Span;
@@ -224,7 +224,7 @@ fn is_list(expression: &Expression<'_>) -> bool {
     let method = match expression {
         Expression::CallExpression(call) => {
             let callee = call.callee.get_inner_expression().as_member_expression();
-            callee.and_then(|member| member.static_property_name())
+            callee.and_then(MemberExpression::static_property_name)
         }
         _ => None,
     };

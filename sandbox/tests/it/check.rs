@@ -802,11 +802,6 @@ async fn promises_that_are_thrown_away() {
             "[1].map(async (n) => { await Files.read({ n }); }); return { reservations: [] };",
             "Promise.all([1].map((n) => Files.read({ n }))); return { reservations: [] };",
             "const kept = [1].filter(async (n) => (await Files.read({ n })).ok); return { reservations: kept };",
-            "const load = async (n) => { await Files.read({ n }); };\nload(1); return { reservations: [] };",
-            "const load = async (n) => { await read(n); };\nconst read = (n) => Files.read({ n });\nload(1);\nread(2);",
-            "(async () => { await Files.read({}); })(); return { reservations: [] };",
-            "const never = Files.read({}); return { reservations: [] };",
-            "true && Files.read({}); true ? Files.read({}) : 0; Files.read({}), 1;",
         ],
         expect![[r#"
             Files.read({}); return { reservations: [] };
@@ -833,6 +828,22 @@ async fn promises_that_are_thrown_away() {
             const kept = [1].filter(async (n) => (await Files.read({ n })).ok); return { reservations: kept };
               unawaited_call 16:14 nobody awaits this, which calls `Files.read`: the handler may return before the answer is there, and then fails
                 `filter` waits for no promise: write `for (const item of items) { … await … }`, or `await Promise.all(items.map(async (item) => …))`
+        "#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn promises_of_functions_that_are_thrown_away() {
+    check_prepare(
+        &[
+            "const load = async (n) => { await Files.read({ n }); };\nload(1); return { reservations: [] };",
+            "const load = async (n) => { await read(n); };\nconst read = (n) => Files.read({ n });\nload(1);\nread(2);",
+            "(async () => { await Files.read({}); })(); return { reservations: [] };",
+            "const never = Files.read({}); return { reservations: [] };",
+            "true && Files.read({}); true ? Files.read({}) : 0; Files.read({}), 1;",
+        ],
+        expect![[r#"
             const load = async (n) => { await Files.read({ n }); };
             load(1); return { reservations: [] };
               unawaited_call 17:1 nobody awaits this, which calls `Files.read`: the handler may return before the answer is there, and then fails
@@ -931,6 +942,17 @@ async fn a_check_shows_the_first_problems_and_is_over_soon() {
     let many: String = (0..5_000).map(|n| format!("let a{n} = 1;\n")).collect();
 
     let found = problems(&format!("{many}{RIGHT}")).await;
+
+    let lines: Vec<_> = found.lines().filter(|line| !line.starts_with("  ")).collect();
+    assert_eq!(lines.len(), 101);
+    assert_eq!(lines[100], "more_problems -:- there are more problems: only 100 are shown");
+}
+
+#[tokio::test]
+async fn many_problems_of_the_declaration_are_shown_in_part_as_well() {
+    let topics = "subscribe: Array.from({ length: 500 }, (_, n) => `t${n}`)";
+
+    let found = problems(&RIGHT.replacen("subscribe: [\"row.added\"]", topics, 1)).await;
 
     let lines: Vec<_> = found.lines().filter(|line| !line.starts_with("  ")).collect();
     assert_eq!(lines.len(), 101);
