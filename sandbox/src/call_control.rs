@@ -211,6 +211,14 @@ impl CallControl {
         }
     }
 
+    /// Gives the core of a script that has computed for long to a workspace that waits. The script goes on without one: the system then
+    /// divides its processors among more threads.
+    pub(crate) fn share_core(&self) {
+        if let Some(slot) = &mut *lock(&self.slot) {
+            slot.core = slot.core.take().filter(|core| !core.is_wanted_by_others(self.workspace));
+        }
+    }
+
     /// Takes the slot, when the thread is done with the call. `None`: the call was abandoned, and the slot with it.
     pub(crate) fn take_slot(&self) -> Option<CallSlot> {
         lock(&self.slot).take()

@@ -84,7 +84,19 @@ impl Cores {
     }
 }
 
+impl Core {
+    /// Whether a call of another workspace waits for a core.
+    pub(crate) fn is_wanted_by_others(&self, workspace: Option<WorkspaceId>) -> bool {
+        self.0.as_ref().is_some_and(|cores| cores.lock().has_other(workspace))
+    }
+}
+
 impl Queue {
+    fn has_other(&self, workspace: Option<WorkspaceId>) -> bool {
+        let waits = |turn: &Turn| turn.waiting.iter().any(|waiting| !waiting.is_closed());
+        self.turns.iter().any(|turn| turn.workspace != workspace && waits(turn))
+    }
+
     fn add(&mut self, workspace: Option<WorkspaceId>, give: oneshot::Sender<Core>) {
         match self.turns.iter_mut().find(|turn| turn.workspace == workspace) {
             Some(turn) => turn.waiting.push_back(give),

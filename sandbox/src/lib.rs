@@ -65,7 +65,7 @@
 //! - A mutation, a failing reply and a call that the phase does not permit end the script at once. No `catch`, no `finally` and no
 //!   later line of it runs.
 //! - A handler that returns before its calls are answered fails; only publications are waited for.
-//! - Workspaces take turns where scripts wait for a core.
+//! - Workspaces take turns where scripts wait for a core. A script that computes for long shares its core with a workspace that waits.
 //! - A script that exceeds a limit ends with a failure that names the limit and its setting. If V8 cannot be interrupted, the
 //!   sandbox abandons the thread and answers the caller all the same.
 //! - A script that waits holds no core.

@@ -20,6 +20,9 @@ const MEMORY_GRACE_MS: u64 = 250;
 /// How often memory is looked at while scripts run.
 const MEMORY_INTERVAL: Duration = Duration::from_millis(50);
 
+/// For how long a script keeps its core while other workspaces wait.
+const CORE_TIME: Duration = Duration::from_millis(500);
+
 /// How often it is tried to halt a thread. At some places that is not safe.
 const HALT_INTERVAL: Duration = Duration::from_millis(2);
 
@@ -146,9 +149,9 @@ impl Deadlines {
         self.next
     }
 
-    /// Looks at a call when its wall time is over, or earlier when its processor time may be over.
+    /// Looks at a call when its wall time is over, or earlier when its processor time may be over or it is to share its core.
     fn look(&mut self, number: u64, end: Instant, call: &Arc<CallControl>) {
-        let left = call.processor_time_left().map(|left| left.max(SHORTEST_WAIT));
+        let left = call.processor_time_left().map(|left| left.clamp(SHORTEST_WAIT, CORE_TIME));
         let at = left.and_then(|left| now().checked_add(left)).map_or(end, |at| at.min(end));
         self.looks.insert(number, at);
         self.by_time.insert((at, number), (Arc::downgrade(call), DueAction::Look(end)));
@@ -235,6 +238,7 @@ impl Shared {
                 self.stop(&call, StopReason::Processor);
             }
             DueAction::Look(end) => {
+                call.share_core();
                 let mut deadlines = self.lock();
                 // The deadline may have been dropped meanwhile.
                 if deadlines.looks.remove(&number).is_some() {

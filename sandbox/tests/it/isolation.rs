@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tokio::time::timeout;
-use windlass_core::{ScriptLimits, ScriptPhase};
+use windlass_core::{Id as _, ScriptLimits, ScriptPhase, Timestamp, WorkspaceId};
 use windlass_sandbox::{Call, Ending};
 
 use crate::support::{
@@ -330,4 +330,23 @@ async fn no_more_reads_than_allowed_are_on_their_way_at_once() {
 
     assert_eq!(returned(&report), json!(5));
     assert!(most <= 2, "{most}");
+}
+
+#[tokio::test]
+async fn a_script_that_computes_shares_its_core_with_another_workspace() {
+    let sandbox = sandbox_with(ScriptLimits { wall_time_ms: 60_000, ..limits() }, 1);
+    let world = Arc::new(World::default());
+    let [busy, other] = [1, 2].map(|it| Some(WorkspaceId::mint(Timestamp::from_micros(it))));
+    let endless = prepare("Files.read({}); await null; for (;;) {}");
+    let endless = run_in(&sandbox, Call { workspace: busy, ..endless }, &world);
+    let short = async {
+        world.called.taken().await;
+        let call = Call { workspace: other, ..prepare("await null; return 'short';") };
+        timeout(SOON, run(&sandbox, call)).await.unwrap()
+    };
+
+    tokio::select! {
+        report = endless => panic!("{report:?}"),
+        report = short => assert_eq!(returned(&report), json!("short")),
+    }
 }
