@@ -78,7 +78,8 @@
 //! # Modules
 //! `api` is the contract and `sandbox` the public face. `pool` has the threads, `cores` their turns, `thread` runs the jobs of one thread,
 //! `isolate` has the V8 isolate of a thread, and `execution` runs one call in it. `call_control` and `watchdog` stop a call from
-//! outside, `call_runtime` receives replies while the script waits, `fatal_error` halts a thread instead of the process.
+//! outside, with what `processor` and `memory` tell. `halt` halts a thread that does not obey. `call_runtime` receives replies while
+//! the script waits, `fatal_error` halts a thread instead of the process.
 //! [`Sandbox::check`] (`check/`) evaluates a file without calling anything in it, and checks its text for mistakes.
 
 mod active_call;
