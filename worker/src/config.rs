@@ -196,10 +196,13 @@ fn read(path: &Path) -> Result<ConfigFile, ConfigError> {
 fn check_limits(file: &ConfigFile) -> Result<(), String> {
     let policy = &file.limits;
     let slots = u64::from(file.worker.slots);
-    let least: [(&str, u64, u64); 9] = [
+    let least: [(&str, u64, u64); 12] = [
         ("worker.slots", slots, 1),
         ("limits.script.wall_time_ms", policy.script.wall_time_ms, 10),
         ("limits.script.check_time_ms", policy.script.check_time_ms, 10),
+        ("limits.script.cpu_time_ms", policy.script.cpu_time_ms, 10),
+        ("limits.script.check_steps", policy.script.check_steps, 1_000),
+        ("limits.script.open_calls", u64::from(policy.script.open_calls), 1),
         ("limits.script.heap_mib", u64::from(policy.script.heap_mib), 8),
         ("limits.script.stack_kib", u64::from(policy.script.stack_kib), 64),
         ("limits.script.value_bytes", u64::from(policy.script.value_bytes), 1_024),
