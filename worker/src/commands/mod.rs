@@ -56,7 +56,7 @@ async fn dispatch(context: Context, command: Command) -> Result<ExitStatus> {
         Command::Archive(args) => control::control(&context, &args, Action::Archive).await,
         Command::Unarchive(args) => control::control(&context, &args, Action::Unarchive).await,
         Command::List(args) => list::run(&context, &args).await,
-        Command::Run(args) => run::run(&context, &args).await,
+        Command::Run(args) => Box::pin(run::run(&context, &args)).await,
         Command::Up(args) => up::run(&context, &args).await,
         Command::Workers => workers::run(&context).await,
         Command::Limit(args) => limit::run(&context, &args).await,
