@@ -63,8 +63,8 @@ impl RunHost {
         let time_limit = self.limits.wall_time();
         let call = request.tool_call(&self.run, time_limit);
         Reply::Later(Box::pin(async move {
-            let answer = match tokio::time::timeout(time_limit, request.tool.call(call)).await {
-                Ok(answer) => answer.map_err(|error| error.failure)?,
+            let answer = match tokio::time::timeout(time_limit, request.tool.read(call)).await {
+                Ok(answer) => answer?,
                 Err(_elapsed) => {
                     let name = request.callable.name();
                     let message = format!("`{name}` did not answer within {time_limit:?}");

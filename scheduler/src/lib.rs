@@ -50,6 +50,7 @@
 //! # Guarantees
 //! - The ledger row of a mutation is written before its request is sent. If it is unknown whether the effect happened, the effect is
 //!   looked up or a person is asked; the request is never simply repeated.
+//! - A tool asks the engine right before its effect whether its worker still has the run. If not, nothing is sent.
 //! - After a crash at any point, work continues from the last checkpoint.
 //! - An engine without work sleeps until a wake-up. It also polls with every heartbeat, in case a wake-up is lost.
 //!
@@ -60,9 +61,11 @@
 //! # Modules
 //! `engine` polls for work. `drive` executes one run: `script_runner` calls its script, `host` answers the script's calls, and
 //! `drive/mutation` makes its one effect. `lookup` looks up effects in doubt. `lease` renews and gives up leases. `liveness` and
-//! `recover` take over the runs of lost workers. `tool`, `registry` and `inputs` say what scripts may call.
+//! `recover` take over the runs of lost workers. `tool`, `registry` and `inputs` say what scripts may call. `commit_point` is the last
+//! check before an effect, which the tool makes.
 
 mod boot_instant;
+mod commit_point;
 mod drive;
 mod engine;
 mod error;
@@ -87,6 +90,7 @@ mod store_failure;
 mod tool;
 mod tool_request;
 
+pub use commit_point::{CommitPoint, CommitWatch, Refused};
 pub use engine::{Engine, alive_workers};
 pub use error::EngineError;
 pub use inputs::{INPUT_KINDS, check_input_kind};
@@ -95,4 +99,4 @@ pub use progress::{Observer, Progress, ProgressStep};
 pub use prune::{RecordCounts, prunable, prune};
 pub use registry::{Callable, Registry, RegistryError, Target, TopicsFunction};
 pub use store_failure::store_failure;
-pub use tool::{Effect, MutationKey, Subject, Tool, ToolCall, ToolError, ToolSpec};
+pub use tool::{Effect, MutationCall, MutationKey, Subject, Tool, ToolCall, ToolError, ToolSpec};

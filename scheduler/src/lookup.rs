@@ -8,25 +8,32 @@ use windlass_core::{Failure, LookupResult, WorkflowId, WorkspaceId};
 use windlass_store::{ClaimLookups, DueLookup, SettleLookup, SharedStore, StoreError};
 
 use crate::boot_instant::BootInstant;
+use crate::commit_point::CommitPoint;
 use crate::panic::guarded;
-use crate::registry::{Registry, Target, full_name};
-use crate::tool::{MutationKey, Tool, ToolCall};
+use crate::registry::{Registry, Target};
+use crate::tool::{MutationCall, MutationKey, Tool, ToolCall};
 
 /// How many effects a worker looks up at a time.
 const MAX_LOOKUPS: usize = 4;
 
 /// Asks the tool whether an effect happened; none where it cannot look such a call up. A panic of the tool says nothing about it.
+///
+/// Some tools send the request again to find out. They do it only as long as `may_commit` says so, and not after this has returned.
 pub(crate) async fn look_up(
     tool: &dyn Tool,
-    request: ToolCall,
-    time_limit: Duration,
+    call: ToolCall,
+    key: MutationKey,
+    may_commit: impl Fn() -> bool + Send + Sync + 'static,
 ) -> Option<LookupResult> {
-    let name = format!("`{}`", full_name(tool.spec()));
+    let name = format!("`{}`", tool.spec().name());
+    let time_limit = call.time_limit;
+    let (_watch, point) = CommitPoint::new(may_commit);
     let looked_up = guarded(&name, async {
-        if !tool.can_look_up(&request.input) {
+        if !tool.can_look_up(&call.input) {
             return None;
         }
-        let result = tokio::time::timeout(time_limit, tool.reconcile(request)).await;
+        let call = MutationCall { call, key, point };
+        let result = tokio::time::timeout(time_limit, tool.reconcile(call)).await;
         Some(result.unwrap_or_else(|_elapsed| {
             LookupResult::Unknown(Failure::network(format!("no answer within {time_limit:?}")))
         }))
@@ -46,8 +53,7 @@ pub(crate) struct BackgroundLookups {
 /// An attempt to look an effect up that this worker has claimed.
 pub(crate) struct ClaimedLookup {
     due: DueLookup,
-    /// An instant before the claim. An attempt that begins too late may run past its time, when another worker may have settled the
-    /// effect.
+    /// An instant before the claim. After the time of an attempt, another worker may settle the effect.
     claimed_after: BootInstant,
     _permit: OwnedSemaphorePermit,
 }
@@ -88,12 +94,7 @@ impl BackgroundLookups {
         let ClaimedLookup { due, claimed_after, _permit } = claimed;
         let (mutation, attempt) = (due.mutation.id, due.mutation.reconcile_attempts);
         let workspace = due.workspace;
-        // A look-up may send the request again. A worker that was frozen must not do that after others may have decided.
-        if claimed_after.elapsed() >= self.time_limit {
-            tracing::warn!(%mutation, attempt, "too late to look the effect up: the next attempt will");
-            return Ok(());
-        }
-        let finding = self.look_up_due(due).await;
+        let finding = self.look_up_due(due, claimed_after).await;
         if let LookupResult::Unknown(failure) = &finding {
             tracing::warn!(%mutation, attempt, %failure, "the effect could not be looked up");
         }
@@ -110,7 +111,7 @@ impl BackgroundLookups {
         Ok(())
     }
 
-    async fn look_up_due(&self, due: DueLookup) -> LookupResult {
+    async fn look_up_due(&self, due: DueLookup, claimed_after: BootInstant) -> LookupResult {
         let DueLookup { mutation, workspace, workflow_name } = due;
         let (namespace, method) = (&mutation.tool_namespace, &mutation.tool_method);
         let callable = self.registry.find(namespace, method);
@@ -119,19 +120,20 @@ impl BackgroundLookups {
                 "this worker has no tool `{namespace}.{method}`"
             )));
         };
-        let request = ToolCall {
+        let time_limit = self.time_limit;
+        let call = ToolCall {
             input: mutation.params,
             workspace,
             workflow: mutation.workflow_id,
             workflow_name,
             run: mutation.handler_run_id,
-            mutation: Some(MutationKey {
-                id: mutation.id,
-                idempotency_key: mutation.idempotency_key,
-            }),
-            time_limit: self.time_limit,
+            time_limit,
         };
-        look_up(tool.as_ref(), request, self.time_limit).await.unwrap_or_else(|| {
+        let key = MutationKey { id: mutation.id, idempotency_key: mutation.idempotency_key };
+        // The attempt was claimed for twice this time. A worker that was frozen must not send the request again after others may have
+        // decided.
+        let may_commit = move || claimed_after.elapsed() < time_limit;
+        look_up(tool.as_ref(), call, key, may_commit).await.unwrap_or_else(|| {
             LookupResult::Unknown(Failure::internal(
                 "the tool could look the effect up when the request was made, and no longer can",
             ))

@@ -135,7 +135,7 @@ impl Callable {
         check_name(&spec)?;
         for (source, kind) in &spec.input_types {
             check_input_kind(source, kind)
-                .map_err(|source| RegistryError::InputKind { name: full_name(&spec), source })?;
+                .map_err(|source| RegistryError::InputKind { name: spec.name(), source })?;
         }
         Self::new(spec, Target::Tool(tool))
     }
@@ -147,7 +147,7 @@ impl Callable {
     fn new(spec: ToolSpec, target: Target) -> Result<Self, RegistryError> {
         let closed = spec.input.get("additionalProperties") == Some(&Value::Bool(false));
         if !closed || spec.input.get("type") != Some(&Value::from("object")) {
-            return Err(RegistryError::OpenInput { name: full_name(&spec) });
+            return Err(RegistryError::OpenInput { name: spec.name() });
         }
         let input = compile(&spec, "input", &spec.input)?;
         let output = compile(&spec, "output", &spec.output)?;
@@ -162,7 +162,7 @@ impl Callable {
     /// `namespace.method`.
     #[must_use]
     pub fn name(&self) -> String {
-        full_name(&self.spec)
+        self.spec.name()
     }
 
     /// Its description.
@@ -265,11 +265,6 @@ impl Callable {
     }
 }
 
-/// `namespace.method`.
-pub(crate) fn full_name(spec: &ToolSpec) -> String {
-    format!("{}.{}", spec.namespace, spec.method)
-}
-
 /// Refuses names that a script could not write, or that would hide something it needs.
 fn check_name(spec: &ToolSpec) -> Result<(), RegistryError> {
     const TAKEN: [&str; 12] = [
@@ -299,7 +294,7 @@ fn check_name(spec: &ToolSpec) -> Result<(), RegistryError> {
     } else {
         return Ok(());
     };
-    Err(RegistryError::Name { name: full_name(spec), reason })
+    Err(RegistryError::Name { name: spec.name(), reason })
 }
 
 fn compile(
@@ -312,7 +307,7 @@ fn compile(
         .offline()
         .build(schema)
         .map_err(|source| RegistryError::Schema {
-            name: full_name(spec),
+            name: spec.name(),
             part,
             source: Box::new(source),
         })

@@ -1,10 +1,15 @@
 //! Tools: what a script may call, described by schemas. A tool knows whether its request was sent.
+//!
+//! A tool reads ([`Tool::read`]) or changes something ([`Tool::mutate`]). A mutation passes its [`CommitPoint`] right before its
+//! irreversible step, when it has nothing left to wait for.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::Value;
 use windlass_core::{Failure, LookupResult, MutationId, RunId, Sent, WorkflowId, WorkspaceId};
+
+use crate::commit_point::CommitPoint;
 
 /// The description of a tool: one method of one namespace.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +26,14 @@ pub struct ToolSpec {
     pub output: Value,
     /// The kinds of input (`source`, `type`) that a producer using this tool would register, for example `("Files", "file")`.
     pub input_types: Vec<(&'static str, &'static str)>,
+}
+
+impl ToolSpec {
+    /// Its name in scripts: `Files.append`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}.{}", self.namespace, self.method)
+    }
 }
 
 /// What a call does to the outside world.
@@ -45,10 +58,19 @@ pub struct ToolCall {
     pub workflow_name: String,
     /// The handler run.
     pub run: RunId,
-    /// For a mutation: its key.
-    pub mutation: Option<MutationKey>,
     /// How long the call may take at most.
     pub time_limit: Duration,
+}
+
+/// One call that may change something, or the look-up of its effect.
+#[derive(Debug, Clone)]
+pub struct MutationCall {
+    /// The call.
+    pub call: ToolCall,
+    /// Its entry in the ledger.
+    pub key: MutationKey,
+    /// Passed right before the first step that cannot be undone. A look-up passes it before it sends the request again.
+    pub point: CommitPoint,
 }
 
 /// Identifies a mutation to the outside world.
@@ -102,14 +124,29 @@ pub trait Tool: Send + Sync + std::fmt::Debug {
     /// What a call with this input does. A tool that is not sure answers [`Effect::Mutation`].
     fn effect(&self, input: &Value) -> Effect;
 
-    /// Makes the call.
+    /// Makes a call that only reads.
     ///
     /// # Errors
-    /// [`ToolError`], which says whether the request was sent.
+    /// The failure of the call. It has had no effect.
     ///
     /// # Cancel safety
-    /// None. If the future is dropped, it is unknown whether the effect happened.
-    async fn call(&self, call: ToolCall) -> Result<Value, ToolError>;
+    /// The future may be dropped at any time.
+    async fn read(&self, _call: ToolCall) -> Result<Value, Failure> {
+        Err(Failure::internal(format!("`{}` does not read", self.spec().name())))
+    }
+
+    /// Makes a call that may change something. It passes the call's [`CommitPoint`] after all waiting (for a name, a connection, a
+    /// lock) and right before the first step that cannot be undone. If the point refuses, it does nothing and returns that error.
+    ///
+    /// # Errors
+    /// [`ToolError`], which says whether the request was sent. If the call has not passed its point, it was not.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped before the point was passed, there is no effect. Afterwards it is unknown.
+    async fn mutate(&self, _call: MutationCall) -> Result<Value, ToolError> {
+        let message = format!("`{}` does not change anything", self.spec().name());
+        Err(ToolError::not_sent(Failure::internal(message)))
+    }
 
     /// What a call with this input reads or changes.
     fn subject(&self, _input: &Value) -> Subject {
@@ -121,8 +158,9 @@ pub trait Tool: Send + Sync + std::fmt::Debug {
         false
     }
 
-    /// Looks up whether the effect of an earlier call happened. It never causes a second effect.
-    async fn reconcile(&self, _call: ToolCall) -> LookupResult {
+    /// Looks up whether the effect of an earlier call happened. It never causes a second effect. If it sends the request again to find
+    /// out, it passes the call's [`CommitPoint`] first.
+    async fn reconcile(&self, _call: MutationCall) -> LookupResult {
         LookupResult::Unknown(Failure::internal("this tool cannot look its effects up"))
     }
 }

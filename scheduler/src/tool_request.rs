@@ -78,7 +78,6 @@ impl ToolRequest {
             workflow: run.claim.workflow,
             workflow_name: run.workflow_name.clone(),
             run: run.claim.run,
-            mutation: None,
             time_limit,
         }
     }

@@ -12,14 +12,14 @@
 //!
 //! # How to add a method
 //! 1. Write the method in a file of its namespace, or in a new file for a new namespace: an input type, an output type, and an
-//!    implementation of `Method` (`method.rs`). `notify.rs` is the shortest example. A mutation says before and after which
-//!    point it may have had an effect (`ToolError::not_sent`, `ToolError::maybe_sent`), and looks its effect up in `reconcile`
-//!    if it can.
+//!    implementation of `Method` (`method.rs`). `notify.rs` is the shortest example. A mutation passes its commit point right
+//!    before its irreversible step, says for each error whether it may have had an effect (`ToolError::not_sent`,
+//!    `ToolError::maybe_sent`), and looks its effect up in `reconcile` if it can.
 //! 2. Add it to the list of tools of its namespace, for example `files::tools`. A new namespace is added to [`builtin`].
 //! 3. If it needs a setting, add the key to `config.rs` and to `README.md`. If a producer registers what it finds as inputs, name
 //!    their kind in `input_types`; a new kind is added to `scheduler/src/inputs.rs`.
 //! 4. Test it in a file of `tests/it`. The expected declarations in `tests/it/types.d.ts` change.
-//! 5. If it is a mutation, add it to the crash tests of the worker (`every_tool`).
+//! 5. If it is a mutation, add it to `tests/it/commit_points.rs`, and to the crash tests of the worker (`every_tool`).
 
 mod config;
 mod environment;
@@ -30,6 +30,7 @@ mod mail;
 pub mod mcp;
 mod method;
 mod notify;
+mod pass_connected;
 pub mod secrets;
 mod tls;
 pub mod typescript;

@@ -10,7 +10,7 @@ use mail_parser::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use windlass_core::{Failure, Timestamp};
-use windlass_scheduler::{Effect, Subject, Tool, ToolCall, ToolError};
+use windlass_scheduler::{Effect, Subject, Tool, ToolCall};
 
 use super::files::{Roots, read_limited};
 use super::method::{Method, MethodDescription, TypedTool, off_thread};
@@ -90,11 +90,10 @@ larger than the setting `[tools.files] max_read_mib`.",
         super::files::subject(&input.path)
     }
 
-    async fn call(&self, input: ParseInput, _call: ToolCall) -> Result<Vec<Mail>, ToolError> {
-        let location = self.roots.locate(&input.path).await.map_err(ToolError::not_sent)?;
+    async fn read(&self, input: ParseInput, _call: ToolCall) -> Result<Vec<Mail>, Failure> {
+        let location = self.roots.locate(&input.path).await?;
         let max_bytes = self.max_read_bytes;
-        let read = move || mails(&read_limited(&location, max_bytes)?, &location.path);
-        off_thread(read).await.and_then(|mails| mails).map_err(ToolError::not_sent)
+        off_thread(move || mails(&read_limited(&location, max_bytes)?, &location.path)).await?
     }
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use windlass_core::{Failure, LookupResult};
-use windlass_scheduler::{Effect, MutationKey, Subject, Tool, ToolCall, ToolError, ToolSpec};
+use windlass_scheduler::{Effect, MutationCall, Subject, Tool, ToolCall, ToolError, ToolSpec};
 
 /// The name, documentation and effect of a method.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +22,7 @@ pub(super) struct MethodDescription {
     pub(super) input_types: &'static [(&'static str, &'static str)],
 }
 
-/// One method of a tool.
+/// One method of a tool. It implements [`read`](Self::read) or [`mutate`](Self::mutate), as its description says.
 #[async_trait]
 pub(super) trait Method: Send + Sync + Debug + 'static {
     /// The input from scripts. It must deny unknown properties.
@@ -32,8 +32,20 @@ pub(super) trait Method: Send + Sync + Debug + 'static {
 
     fn description(&self) -> MethodDescription;
 
-    /// Makes the call. `call.input` is empty: it was moved into `input`.
-    async fn call(&self, input: Self::Input, call: ToolCall) -> Result<Self::Output, ToolError>;
+    /// Makes a call that reads. `call.input` is empty: it was moved into `input`.
+    async fn read(&self, _input: Self::Input, _call: ToolCall) -> Result<Self::Output, Failure> {
+        Err(Failure::internal("this tool does not read"))
+    }
+
+    /// Makes a call that may change something, and passes `call.point` right before its irreversible step. `call.call.input` is empty:
+    /// it was moved into `input`.
+    async fn mutate(
+        &self,
+        _input: Self::Input,
+        _call: MutationCall,
+    ) -> Result<Self::Output, ToolError> {
+        Err(ToolError::not_sent(Failure::internal("this tool does not change anything")))
+    }
 
     /// The subject of a call.
     fn subject(&self, _input: &Self::Input) -> Subject {
@@ -49,7 +61,7 @@ pub(super) trait Method: Send + Sync + Debug + 'static {
     async fn reconcile(
         &self,
         _input: Self::Input,
-        _call: ToolCall,
+        _call: MutationCall,
     ) -> Result<Option<Self::Output>, Failure> {
         Err(Failure::internal("this tool cannot look its effects up"))
     }
@@ -84,16 +96,11 @@ impl<M: Method> TypedTool<M> {
         })
     }
 
-    /// The error of a call that took too long. A mutation may still have its effect.
-    fn timed_out(&self, call: &ToolCall) -> ToolError {
+    /// The failure of a call that took too long.
+    fn timed_out(&self, call: &ToolCall) -> Failure {
         let MethodDescription { namespace, method, .. } = self.method.description();
         let limit = call.time_limit.as_millis();
-        let failure =
-            Failure::network(format!("`{namespace}.{method}` took longer than {limit} ms"));
-        match self.effect {
-            Effect::Read => ToolError::not_sent(failure),
-            Effect::Mutation => ToolError::maybe_sent(failure),
-        }
+        Failure::network(format!("`{namespace}.{method}` took longer than {limit} ms"))
     }
 }
 
@@ -107,10 +114,20 @@ impl<M: Method> Tool for TypedTool<M> {
         self.effect
     }
 
-    async fn call(&self, mut call: ToolCall) -> Result<Value, ToolError> {
-        let input = self.parse(call.input.take()).map_err(ToolError::not_sent)?;
+    async fn read(&self, mut call: ToolCall) -> Result<Value, Failure> {
+        let input = self.parse(call.input.take())?;
         let timeout = self.timed_out(&call);
-        let output = tokio::time::timeout(call.time_limit, self.method.call(input, call))
+        let output = tokio::time::timeout(call.time_limit, self.method.read(input, call))
+            .await
+            .unwrap_or(Err(timeout))?;
+        to_json(&output)
+    }
+
+    async fn mutate(&self, mut call: MutationCall) -> Result<Value, ToolError> {
+        let input = self.parse(call.call.input.take()).map_err(ToolError::not_sent)?;
+        // It may still have its effect, if it has passed its commit point.
+        let timeout = ToolError::maybe_sent(self.timed_out(&call.call));
+        let output = tokio::time::timeout(call.call.time_limit, self.method.mutate(input, call))
             .await
             .unwrap_or(Err(timeout))?;
         // The call succeeded, although its result cannot be written as JSON.
@@ -129,14 +146,14 @@ impl<M: Method> Tool for TypedTool<M> {
         input.is_ok_and(|input| self.method.absence_counts_after(&input).is_some())
     }
 
-    async fn reconcile(&self, mut call: ToolCall) -> LookupResult {
-        let input = match self.parse(call.input.take()) {
+    async fn reconcile(&self, mut call: MutationCall) -> LookupResult {
+        let input = match self.parse(call.call.input.take()) {
             Ok(input) => input,
             Err(failure) => return LookupResult::Unknown(failure),
         };
         let counts_after = self.method.absence_counts_after(&input).unwrap_or_default();
-        let timeout = self.timed_out(&call).failure;
-        let found = tokio::time::timeout(call.time_limit, self.method.reconcile(input, call)).await;
+        let (timeout, time_limit) = (self.timed_out(&call.call), call.call.time_limit);
+        let found = tokio::time::timeout(time_limit, self.method.reconcile(input, call)).await;
         match found
             .unwrap_or(Err(timeout))
             .and_then(|output| output.as_ref().map(to_json).transpose())
@@ -171,11 +188,4 @@ pub(super) async fn off_thread<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.map_err(|err| {
         Failure::internal(format!("a tool stopped in the middle of its work: {err}"))
     })
-}
-
-/// The ledger entry of a call. No mutation is made without one.
-pub(super) fn mutation_key(call: &ToolCall) -> Result<&MutationKey, Failure> {
-    call.mutation
-        .as_ref()
-        .ok_or_else(|| Failure::internal("a mutation was called without an entry in the ledger"))
 }

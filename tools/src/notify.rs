@@ -8,9 +8,9 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use windlass_core::{Failure, MutationId, WorkflowId, WorkspaceId};
-use windlass_scheduler::{Effect, Subject, Tool, ToolCall, ToolError};
+use windlass_scheduler::{Effect, MutationCall, Subject, Tool, ToolError};
 
-use super::method::{Method, MethodDescription, TypedTool, mutation_key};
+use super::method::{Method, MethodDescription, TypedTool};
 
 /// A message from a script to the people of its workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,16 +95,20 @@ It appears in the list of notifications.",
         }
     }
 
-    async fn call(&self, input: NotifyInput, call: ToolCall) -> Result<NotifyOutput, ToolError> {
-        let mutation = mutation_key(&call).map_err(ToolError::not_sent)?.id;
+    async fn mutate(
+        &self,
+        input: NotifyInput,
+        call: MutationCall,
+    ) -> Result<NotifyOutput, ToolError> {
         let NotifyInput { title, text } = input;
         let notification = Notification {
-            workspace: call.workspace,
-            workflow: call.workflow,
-            mutation,
+            workspace: call.call.workspace,
+            workflow: call.call.workflow,
+            mutation: call.key.id,
             title,
             text,
         };
+        call.point.pass()?;
         self.notifier.notify(notification).await.map_err(ToolError::maybe_sent)?;
         Ok(NotifyOutput { notified: true })
     }
@@ -120,10 +124,9 @@ It appears in the list of notifications.",
     async fn reconcile(
         &self,
         _input: NotifyInput,
-        call: ToolCall,
+        call: MutationCall,
     ) -> Result<Option<NotifyOutput>, Failure> {
-        let mutation = mutation_key(&call)?.id;
-        let was_notified = self.notifier.was_notified(call.workspace, mutation).await?;
+        let was_notified = self.notifier.was_notified(call.call.workspace, call.key.id).await?;
         Ok(was_notified.then_some(NotifyOutput { notified: true }))
     }
 }

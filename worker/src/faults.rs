@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use serde_json::Value;
-use windlass_core::LookupResult;
-use windlass_scheduler::{Effect, Subject, Tool, ToolCall, ToolError, ToolSpec};
+use windlass_core::{Failure, LookupResult};
+use windlass_scheduler::{Effect, MutationCall, Subject, Tool, ToolCall, ToolError, ToolSpec};
 use windlass_store::{Layer, LayeredStore, Result, SharedStore, WriteOutcome};
 
 /// What this process does at fault points.
@@ -116,9 +116,16 @@ impl Tool for FaultyTool {
         self.inner.effect(input)
     }
 
-    async fn call(&self, call: ToolCall) -> std::result::Result<Value, ToolError> {
+    async fn read(&self, call: ToolCall) -> std::result::Result<Value, Failure> {
         self.point("before");
-        let answer = self.inner.call(call).await;
+        let answer = self.inner.read(call).await;
+        self.point("after");
+        answer
+    }
+
+    async fn mutate(&self, call: MutationCall) -> std::result::Result<Value, ToolError> {
+        self.point("before");
+        let answer = self.inner.mutate(call).await;
         self.point("after");
         answer
     }
@@ -131,7 +138,7 @@ impl Tool for FaultyTool {
         self.inner.can_look_up(input)
     }
 
-    async fn reconcile(&self, call: ToolCall) -> LookupResult {
+    async fn reconcile(&self, call: MutationCall) -> LookupResult {
         self.point("reconcile.before");
         let found = self.inner.reconcile(call).await;
         self.point("reconcile.after");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use windlass_core::{
-    Failure, FailureClass, LogLevel, LookupResult, Prices, ResolvedBy, ScriptPosition, Sent, Status,
+    Failure, LogLevel, LookupResult, Prices, ResolvedBy, ScriptPosition, Sent, Status,
 };
 use windlass_store::{
     ApplyMutation, BeginMutation, BegunMutation, CaptureMutation, ClaimedRun, DoubtMutation,
@@ -13,14 +13,15 @@ use windlass_store::{
 };
 
 use super::stop::Stop;
+use crate::commit_point::CommitPoint;
 use crate::lease::LeaseTable;
 use crate::lookup::look_up;
 use crate::panic::guarded;
 use crate::parts::MutationMode;
 use crate::persist::persist;
-use crate::registry::{Callable, full_name};
+use crate::registry::Callable;
 use crate::sample::sample;
-use crate::tool::{MutationKey, Tool, ToolCall, ToolError};
+use crate::tool::{MutationCall, MutationKey, Tool, ToolCall, ToolError};
 use crate::tool_request::ToolRequest;
 
 /// Makes the mutations of runs.
@@ -85,16 +86,16 @@ impl MutationExecutor {
         if self.mode == MutationMode::Capture {
             return self.capture(run, &request.callable).await;
         }
-        let key = MutationKey { id: begun.id, idempotency_key: begun.idempotency_key.clone() };
-        let call = ToolCall { mutation: Some(key), ..request.tool_call(run, self.call_time_limit) };
-        // The last check before the request is sent: the process may have been frozen since the row was written, and the worker that
-        // took the run over may have looked the effect up already.
-        let result = if self.leases.is_safe(run.claim) {
-            send(tool, call, self.lookup_time_limit).await
-        } else {
-            RequestResult::not_sent_in_time()
+        let attempt = Attempt {
+            tool,
+            call: request.tool_call(run, self.call_time_limit),
+            key: MutationKey { id: begun.id, idempotency_key: begun.idempotency_key.clone() },
+            lookup_time_limit: self.lookup_time_limit,
         };
-        let logs = unexpected_answer(&result, &request.callable);
+        // The process may be frozen at any time, and the worker that takes the run over may look the effect up.
+        let (leases, claim) = (Arc::clone(&self.leases), run.claim);
+        let (result, was_passed) = attempt.make(move || leases.is_safe(claim)).await;
+        let logs = faults(&result, was_passed, &request.callable);
         Ok((self.settle(run, &begun, result.at(request.at)).await?, logs))
     }
 
@@ -140,12 +141,6 @@ impl MutationExecutor {
 }
 
 impl RequestResult {
-    /// The request was not sent, because the lease may have ended.
-    fn not_sent_in_time() -> Self {
-        let message = "the worker's right to the run had run out before the request left";
-        Self::Failed { failure: Failure::network(message), resolved_by: None }
-    }
-
     /// Adds where in the script the call is.
     fn at(self, position: Option<ScriptPosition>) -> Self {
         match self {
@@ -160,64 +155,98 @@ impl RequestResult {
     }
 }
 
-/// Sends the request. If it is unknown whether the effect happened, looks it up at once.
-async fn send(tool: &dyn Tool, request: ToolCall, lookup_time_limit: Duration) -> RequestResult {
-    let name = format!("`{}`", full_name(tool.spec()));
-    let call = guarded(&name, tool.call(request.clone()));
-    let error = match tokio::time::timeout(request.time_limit, call).await {
-        Ok(Ok(Ok(result))) => return RequestResult::Applied { result, resolved_by: None },
-        Ok(Ok(Err(error))) => error,
-        // It is unknown how far it came.
-        Ok(Err(panic)) => ToolError::maybe_sent(panic),
-        Err(_elapsed) => {
-            let message = format!(
-                "no answer within {:?}, after the request may have left",
-                request.time_limit
-            );
-            ToolError::maybe_sent(Failure::new(FailureClass::Network, message))
+/// The attempt to make an effect.
+struct Attempt<'a> {
+    tool: &'a dyn Tool,
+    call: ToolCall,
+    key: MutationKey,
+    lookup_time_limit: Duration,
+}
+
+impl Attempt<'_> {
+    /// Calls the tool. If it is unknown whether the effect happened, looks it up at once. Also says whether the call has passed its
+    /// commit point, which it may as long as `may_commit` says so.
+    async fn make(
+        self,
+        may_commit: impl Fn() -> bool + Clone + Send + Sync + 'static,
+    ) -> (RequestResult, bool) {
+        let (watch, point) = CommitPoint::new(may_commit.clone());
+        let call = MutationCall { call: self.call.clone(), key: self.key.clone(), point };
+        let name = format!("`{}`", self.tool.spec().name());
+        let answer = guarded(&name, self.tool.mutate(call));
+        let answer = tokio::time::timeout(self.call.time_limit, answer).await;
+        // From here on the tool sends nothing any more, even if a part of it still runs.
+        let was_passed = watch.close();
+        let error = match answer {
+            Ok(Ok(Ok(result))) => {
+                return (RequestResult::Applied { result, resolved_by: None }, was_passed);
+            }
+            Ok(Ok(Err(error))) => error,
+            // It is unknown how far it came.
+            Ok(Err(panic)) => ToolError::maybe_sent(panic),
+            Err(_elapsed) => {
+                let failure = time_is_over(self.call.time_limit, was_passed);
+                ToolError::maybe_sent(failure)
+            }
+        };
+        let result = match error.sent {
+            // The effect happened: the tool only could not use the answer.
+            Sent::Yes => RequestResult::Applied {
+                result: json!({"unreadable": error.failure.message}),
+                resolved_by: None,
+            },
+            Sent::Maybe if was_passed => self.look_up_once(error.failure, may_commit).await,
+            Sent::Maybe | Sent::No => {
+                RequestResult::Failed { failure: error.failure, resolved_by: None }
+            }
+        };
+        (result, was_passed)
+    }
+
+    /// Looks up once, and at once, whether the effect happened of a request that failed with `failure`.
+    async fn look_up_once(
+        self,
+        failure: Failure,
+        may_commit: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> RequestResult {
+        let resolved_by = Some(ResolvedBy::Reconciliation);
+        let call = ToolCall { time_limit: self.lookup_time_limit, ..self.call };
+        match look_up(self.tool, call, self.key, may_commit).await {
+            None => RequestResult::InDoubt { failure, looked_up: None },
+            Some(LookupResult::Applied(result)) => RequestResult::Applied { result, resolved_by },
+            Some(LookupResult::Absent { counts_after: Duration::ZERO }) => {
+                RequestResult::Failed { failure, resolved_by }
+            }
+            Some(LookupResult::Absent { counts_after }) => {
+                RequestResult::InDoubt { failure, looked_up: Some(counts_after) }
+            }
+            Some(LookupResult::Unknown(_)) => {
+                RequestResult::InDoubt { failure, looked_up: Some(Duration::ZERO) }
+            }
         }
-    };
-    match error.sent {
-        Sent::No => RequestResult::Failed { failure: error.failure, resolved_by: None },
-        // The effect happened: the tool only could not use the answer.
-        Sent::Yes => RequestResult::Applied {
-            result: json!({"unreadable": error.failure.message}),
-            resolved_by: None,
-        },
-        Sent::Maybe => look_up_once(tool, request, lookup_time_limit, error.failure).await,
     }
 }
 
-/// Looks up once, and at once, whether the effect of a request happened that failed with `failure`.
-async fn look_up_once(
-    tool: &dyn Tool,
-    request: ToolCall,
-    time_limit: Duration,
-    failure: Failure,
-) -> RequestResult {
-    let resolved_by = Some(ResolvedBy::Reconciliation);
-    match look_up(tool, request, time_limit).await {
-        None => RequestResult::InDoubt { failure, looked_up: None },
-        Some(LookupResult::Applied(result)) => RequestResult::Applied { result, resolved_by },
-        Some(LookupResult::Absent { counts_after: Duration::ZERO }) => {
-            RequestResult::Failed { failure, resolved_by }
-        }
-        Some(LookupResult::Absent { counts_after }) => {
-            RequestResult::InDoubt { failure, looked_up: Some(counts_after) }
-        }
-        Some(LookupResult::Unknown(_)) => {
-            RequestResult::InDoubt { failure, looked_up: Some(Duration::ZERO) }
-        }
-    }
+fn time_is_over(time_limit: Duration, was_passed: bool) -> Failure {
+    Failure::network(if was_passed {
+        format!("no answer within {time_limit:?}, after the request may have left")
+    } else {
+        format!("nothing was sent within {time_limit:?}")
+    })
 }
 
-/// A log line about an answer that does not fit the tool's output schema. The effect happened all the same.
-fn unexpected_answer(result: &RequestResult, callable: &Callable) -> Vec<NewLog> {
+/// Log lines about what the tool does wrong. The effect happened all the same.
+fn faults(result: &RequestResult, was_passed: bool, callable: &Callable) -> Vec<NewLog> {
     let RequestResult::Applied { result, .. } = result else { return Vec::new() };
-    match callable.check_output(result) {
-        Ok(()) => Vec::new(),
-        Err(failure) => vec![NewLog { level: LogLevel::Warn, message: failure.message }],
-    }
+    let unexpected_answer = callable.check_output(result).err().map(|failure| failure.message);
+    let forgotten_point = (!was_passed).then(|| {
+        format!(
+            "`{}` made its effect without passing its commit point: tell its author, because a frozen worker could make it twice",
+            callable.name()
+        )
+    });
+    let warning = |message| NewLog { level: LogLevel::Warn, message };
+    unexpected_answer.into_iter().chain(forgotten_point).map(warning).collect()
 }
 
 #[cfg(test)]

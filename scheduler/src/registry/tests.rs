@@ -3,7 +3,7 @@ use serde_json::json;
 use windlass_core::FailureClass;
 
 use super::*;
-use crate::tool::{ToolCall, ToolError};
+use crate::tool::ToolCall;
 
 #[derive(Debug)]
 struct Echo(ToolSpec);
@@ -18,7 +18,7 @@ impl Tool for Echo {
         if input.get("write") == Some(&json!(true)) { Effect::Mutation } else { Effect::Read }
     }
 
-    async fn call(&self, call: ToolCall) -> Result<Value, ToolError> {
+    async fn read(&self, call: ToolCall) -> Result<Value, Failure> {
         Ok(call.input)
     }
 }

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use windlass_core::{Failure, Id, LookupResult, MutationId, Timestamp};
-use windlass_scheduler::{Effect, Registry, Subject, Tool, ToolCall, ToolError, ToolSpec};
+use windlass_core::{Failure, LookupResult};
+use windlass_scheduler::{
+    Effect, MutationCall, Registry, Subject, Tool, ToolCall, ToolError, ToolSpec,
+};
 
 use crate::gate::{Gate, Point};
 use crate::services::{Request, ServiceKind, Services};
@@ -78,12 +80,11 @@ struct Service {
 }
 
 impl Service {
-    fn request(&self, call: &ToolCall) -> Request {
-        let key = call.mutation.as_ref();
+    fn request(&self, MutationCall { call, key, .. }: &MutationCall) -> Request {
         Request {
             kind: self.kind,
-            key: key.map(|key| key.idempotency_key.clone()).unwrap_or_default(),
-            mutation: key.map_or_else(|| MutationId::mint(Timestamp::from_micros(0)), |key| key.id),
+            key: key.idempotency_key.clone(),
+            mutation: key.id,
             messages: messages_of(&call.input),
         }
     }
@@ -99,9 +100,10 @@ impl Tool for Service {
         Effect::Mutation
     }
 
-    async fn call(&self, call: ToolCall) -> Result<Value, ToolError> {
+    async fn mutate(&self, call: MutationCall) -> Result<Value, ToolError> {
         let request = self.request(&call);
         self.gate.pass(Point::SendRequest(self.kind)).await;
+        call.point.pass()?;
         let answer = self.services.receive(&request);
         self.gate.pass(Point::ReceiveAnswer(self.kind)).await;
         answer
@@ -115,9 +117,15 @@ impl Tool for Service {
         self.kind != ServiceKind::Opaque
     }
 
-    async fn reconcile(&self, call: ToolCall) -> LookupResult {
+    async fn reconcile(&self, call: MutationCall) -> LookupResult {
         let request = self.request(&call);
         self.gate.pass(Point::StartLookup(self.kind)).await;
+        // It is looked up by sending the request again.
+        if self.kind == ServiceKind::Idempotent
+            && let Err(refused) = call.point.pass()
+        {
+            return LookupResult::Unknown(refused.into());
+        }
         let found = self.services.look_up(&request);
         self.gate.pass(Point::FinishLookup(self.kind)).await;
         found
@@ -141,9 +149,9 @@ impl Tool for List {
         Effect::Read
     }
 
-    async fn call(&self, call: ToolCall) -> Result<Value, ToolError> {
+    async fn read(&self, call: ToolCall) -> Result<Value, Failure> {
         if self.services.fails_to_read() {
-            return Err(ToolError::not_sent(Failure::network("no answer")));
+            return Err(Failure::network("no answer"));
         }
         let from = usize::try_from(call.input["from"].as_u64().unwrap_or(0)).unwrap();
         Ok(self.shop.list(&call.workflow_name, from))

@@ -21,7 +21,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use windlass_core::Failure;
-use windlass_scheduler::{Effect, Subject, ToolCall, ToolError};
+use windlass_scheduler::{CommitPoint, Effect, MutationCall, Refused, Subject, ToolError};
 
 use super::common::{NAMESPACE, run_mutation, subject};
 use super::disk::{open_exclusively, open_existing, sync_folder};
@@ -76,14 +76,19 @@ without a key, or with one that the line does not contain, a person is asked whe
         }
     }
 
-    async fn call(&self, input: AppendInput, call: ToolCall) -> Result<AppendOutput, ToolError> {
+    async fn mutate(
+        &self,
+        input: AppendInput,
+        call: MutationCall,
+    ) -> Result<AppendOutput, ToolError> {
         let location = self.roots.locate(&input.path).await.map_err(ToolError::not_sent)?;
         let line = single_line(&input.line).map_err(ToolError::not_sent)?.to_owned();
-        let file = open_exclusively("append to", &location, call.time_limit)
+        let file = open_exclusively("append to", &location, call.call.time_limit)
             .await
             .map_err(ToolError::not_sent)?;
         run_mutation(move || {
-            let size = append_line(&file, &line).map_err(|err| err.into_tool_error(&location))?;
+            let size = append_line(&file, &line, &call.point)
+                .map_err(|err| err.into_tool_error(&location))?;
             Ok(AppendOutput { path: location.path, bytes: line.len() as u64 + 1, size })
         })
         .await
@@ -102,7 +107,7 @@ without a key, or with one that the line does not contain, a person is asked whe
     async fn reconcile(
         &self,
         input: AppendInput,
-        _call: ToolCall,
+        _call: MutationCall,
     ) -> Result<Option<AppendOutput>, Failure> {
         let location = self.roots.locate(&input.path).await?;
         let line = single_line(&input.line)?.to_owned();
@@ -135,6 +140,8 @@ fn single_line(line: &str) -> Result<&str, Failure> {
 /// Why a line was not written, and whether the file is unchanged.
 #[derive(Debug)]
 enum AppendError {
+    /// The worker may not write any more. The file is unchanged.
+    Refused(Refused),
     /// The file is unchanged.
     Unchanged(io::Error),
     /// The file may have changed.
@@ -144,6 +151,7 @@ enum AppendError {
 impl AppendError {
     fn into_tool_error(self, location: &FileLocation) -> ToolError {
         match self {
+            Self::Refused(refused) => refused.into(),
             Self::Unchanged(err) => ToolError::not_sent(location.failure("append to", &err)),
             Self::MaybeChanged(err) => ToolError::maybe_sent(location.failure("append to", &err)),
         }
@@ -167,12 +175,17 @@ impl AppendTarget for &File {
 }
 
 /// Adds the line and returns the new size of the file. A failed write is undone.
-fn append_line(mut file: impl AppendTarget, line: &str) -> Result<u64, AppendError> {
+fn append_line(
+    mut file: impl AppendTarget,
+    line: &str,
+    point: &CommitPoint,
+) -> Result<u64, AppendError> {
     let old_size = file.seek(SeekFrom::End(0)).map_err(AppendError::Unchanged)?;
     let bytes = bytes_to_append(&mut file, old_size, line).map_err(AppendError::Unchanged)?;
+    file.seek(SeekFrom::End(0)).map_err(AppendError::Unchanged)?;
 
-    let written = file.seek(SeekFrom::End(0)).and_then(|_| file.write_all(&bytes));
-    match written.and_then(|()| file.sync()) {
+    point.pass().map_err(AppendError::Refused)?;
+    match file.write_all(&bytes).and_then(|()| file.sync()) {
         Ok(()) => Ok(old_size + bytes.len() as u64),
         Err(err) => match file.truncate(old_size).and_then(|()| file.sync()) {
             Ok(()) => Err(AppendError::Unchanged(err)),

@@ -1,6 +1,6 @@
 //! What all methods of `Files` share.
 
-use windlass_core::{Failure, Sent};
+use windlass_core::Sent;
 use windlass_scheduler::{Subject, ToolError};
 
 use crate::method::off_thread;
@@ -14,13 +14,6 @@ pub(super) const INPUT_TYPES: &[(&str, &str)] = &[("Files", "file")];
 pub(crate) fn subject(path: &str) -> Subject {
     let root = path.split('/').find(|part| !part.is_empty()).map(str::to_owned);
     Subject { place: path.to_owned(), scope: root }
-}
-
-/// Runs blocking work that only reads files. A failure has no effect.
-pub(super) async fn run_read<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
-) -> Result<T, ToolError> {
-    off_thread(work).await.and_then(|done| done).map_err(ToolError::not_sent)
 }
 
 /// Runs blocking work that changes files. If it stops in the middle, nobody knows what it has changed.

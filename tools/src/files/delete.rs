@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use windlass_core::Failure;
-use windlass_scheduler::{Effect, Subject, ToolCall, ToolError};
+use windlass_scheduler::{Effect, MutationCall, Subject, ToolError};
 
 use super::common::{NAMESPACE, run_mutation, subject};
 use super::disk::sync_folder;
@@ -53,10 +53,15 @@ A file that does not exist is an error. Folders are not deleted.",
         }
     }
 
-    async fn call(&self, input: DeleteInput, _call: ToolCall) -> Result<DeleteOutput, ToolError> {
+    async fn mutate(
+        &self,
+        input: DeleteInput,
+        call: MutationCall,
+    ) -> Result<DeleteOutput, ToolError> {
         let location = self.roots.locate(&input.path).await.map_err(ToolError::not_sent)?;
         run_mutation(move || {
             let failure = |err: &io::Error| location.failure("delete", err);
+            call.point.pass()?;
             location
                 .dir
                 .remove_file(&location.relative)
@@ -79,7 +84,7 @@ A file that does not exist is an error. Folders are not deleted.",
     async fn reconcile(
         &self,
         input: DeleteInput,
-        _call: ToolCall,
+        _call: MutationCall,
     ) -> Result<Option<DeleteOutput>, Failure> {
         let location = self.roots.locate(&input.path).await?;
         off_thread(move || {

@@ -9,12 +9,12 @@ use globset::{GlobBuilder, GlobMatcher};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use windlass_core::{Failure, Timestamp};
-use windlass_scheduler::{Effect, Subject, ToolCall, ToolError};
+use windlass_scheduler::{Effect, Subject, ToolCall};
 
-use super::common::{INPUT_TYPES, NAMESPACE, run_read, subject};
+use super::common::{INPUT_TYPES, NAMESPACE, subject};
 use super::roots::{FileLocation, Roots};
 use super::write::is_temporary;
-use crate::method::{Method, MethodDescription};
+use crate::method::{Method, MethodDescription, off_thread};
 
 /// Lists the files of a folder.
 #[derive(Debug)]
@@ -66,9 +66,9 @@ Folders in it are not listed and not entered; call it again with their path.",
         subject(&input.dir)
     }
 
-    async fn call(&self, input: ListInput, _call: ToolCall) -> Result<Vec<ListedFile>, ToolError> {
-        let location = self.roots.locate(&input.dir).await.map_err(ToolError::not_sent)?;
-        run_read(move || {
+    async fn read(&self, input: ListInput, _call: ToolCall) -> Result<Vec<ListedFile>, Failure> {
+        let location = self.roots.locate(&input.dir).await?;
+        off_thread(move || {
             let mut files = Vec::new();
             each_file(&location, input.pattern.as_deref(), |file, metadata| {
                 files.push(listed(&file, metadata));
@@ -76,7 +76,7 @@ Folders in it are not listed and not entered; call it again with their path.",
             })?;
             Ok(files)
         })
-        .await
+        .await?
     }
 }
 

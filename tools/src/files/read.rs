@@ -8,12 +8,12 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use windlass_core::Failure;
-use windlass_scheduler::{Effect, Subject, ToolCall, ToolError};
+use windlass_scheduler::{Effect, Subject, ToolCall};
 
-use super::common::{INPUT_TYPES, NAMESPACE, run_read, subject};
+use super::common::{INPUT_TYPES, NAMESPACE, subject};
 use super::disk::open_to_read;
 use super::roots::{FileLocation, Roots};
-use crate::method::{Method, MethodDescription};
+use crate::method::{Method, MethodDescription, off_thread};
 
 /// Reads a text file.
 #[derive(Debug)]
@@ -58,15 +58,15 @@ The file must be UTF-8 and no larger than the setting `[tools.files] max_read_mi
         subject(&input.path)
     }
 
-    async fn call(&self, input: ReadInput, _call: ToolCall) -> Result<ReadOutput, ToolError> {
-        let location = self.roots.locate(&input.path).await.map_err(ToolError::not_sent)?;
+    async fn read(&self, input: ReadInput, _call: ToolCall) -> Result<ReadOutput, Failure> {
+        let location = self.roots.locate(&input.path).await?;
         let max_bytes = self.max_read_bytes;
-        run_read(move || {
+        off_thread(move || {
             let bytes = read_limited(&location, max_bytes)?;
             let text = String::from_utf8(bytes).map_err(|err| not_utf8(&location, &err))?;
             Ok(ReadOutput { text })
         })
-        .await
+        .await?
     }
 }
 

@@ -7,13 +7,13 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use windlass_core::Failure;
-use windlass_scheduler::{Effect, Subject, ToolCall, ToolError};
+use windlass_scheduler::{Effect, Subject, ToolCall};
 
-use super::common::{INPUT_TYPES, NAMESPACE, run_read, subject};
+use super::common::{INPUT_TYPES, NAMESPACE, subject};
 use super::disk::open_to_read;
 use super::list::each_file;
 use super::roots::{FileLocation, Roots};
-use crate::method::{Method, MethodDescription};
+use crate::method::{Method, MethodDescription, off_thread};
 
 /// Finds lines in the files of a folder.
 #[derive(Debug)]
@@ -67,10 +67,10 @@ Looks into the same files as `Files.list`, in the same order. Capitals matter.",
         subject(&input.dir)
     }
 
-    async fn call(&self, input: SearchInput, _call: ToolCall) -> Result<Vec<FoundLine>, ToolError> {
-        let location = self.roots.locate(&input.dir).await.map_err(ToolError::not_sent)?;
+    async fn read(&self, input: SearchInput, _call: ToolCall) -> Result<Vec<FoundLine>, Failure> {
+        let location = self.roots.locate(&input.dir).await?;
         let max_bytes = self.max_result_bytes;
-        run_read(move || {
+        off_thread(move || {
             let mut found = Vec::new();
             let mut remaining_bytes = max_bytes;
             each_file(&location, input.pattern.as_deref(), |file, _| {
@@ -78,7 +78,7 @@ Looks into the same files as `Files.list`, in the same order. Capitals matter.",
             })?;
             Ok(found)
         })
-        .await
+        .await?
     }
 }
 

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use windlass_core::Failure;
-use windlass_scheduler::{Effect, Subject, ToolCall, ToolError};
+use windlass_scheduler::{CommitPoint, Effect, MutationCall, Subject, ToolError};
 
 use super::common::{NAMESPACE, run_mutation, subject};
 use super::disk::{open_exclusively, open_existing, open_to_read, sync_folder};
@@ -63,18 +63,22 @@ The file and its folder are created where they are missing. Others see the old t
         }
     }
 
-    async fn call(&self, input: WriteInput, call: ToolCall) -> Result<WriteOutput, ToolError> {
+    async fn mutate(
+        &self,
+        input: WriteInput,
+        call: MutationCall,
+    ) -> Result<WriteOutput, ToolError> {
         let location = self.roots.locate(&input.path).await.map_err(ToolError::not_sent)?;
         let temporary = temporary_file(&location);
-        let file = open_exclusively("write", &temporary, call.time_limit)
+        let file = open_exclusively("write", &temporary, call.call.time_limit)
             .await
             .map_err(ToolError::not_sent)?;
         run_mutation(move || {
             let failure = |err: &io::Error| location.failure("write", err);
-            if let Err(err) = replace(&file, &input.text, &temporary, &location) {
+            if let Err(err) = replace(&file, &input.text, &temporary, &location, &call.point) {
                 // If this fails, the file does no harm: it is hidden from scripts and used again.
                 let _ = location.dir.remove_file(&temporary.relative);
-                return Err(ToolError::not_sent(failure(&err)));
+                return Err(err);
             }
             sync_folder(&location).map_err(|err| ToolError::maybe_sent(failure(&err)))?;
             Ok(WriteOutput { path: location.path, size: input.text.len() as u64 })
@@ -94,7 +98,7 @@ The file and its folder are created where they are missing. Others see the old t
     async fn reconcile(
         &self,
         input: WriteInput,
-        _call: ToolCall,
+        _call: MutationCall,
     ) -> Result<Option<WriteOutput>, Failure> {
         let location = self.roots.locate(&input.path).await?;
         let lock = open_existing("write", &temporary_file(&location)).await?;
@@ -121,8 +125,22 @@ pub(super) fn is_temporary(name: &str) -> bool {
     name.starts_with('.') && name.ends_with(TEMPORARY_SUFFIX)
 }
 
-/// If this fails, the target is unchanged.
+/// Writes the text and makes it the target. If this fails, the target is unchanged.
 fn replace(
+    file: &File,
+    text: &str,
+    temporary: &FileLocation,
+    location: &FileLocation,
+    point: &CommitPoint,
+) -> Result<(), ToolError> {
+    let failed = |err: io::Error| ToolError::not_sent(location.failure("write", &err));
+    write_temporary(file, text, temporary, location).map_err(failed)?;
+    point.pass()?;
+    location.dir.rename(&temporary.relative, &location.dir, &location.relative).map_err(failed)
+}
+
+/// Writes the text durably into the temporary file, which gets the permissions of the target.
+fn write_temporary(
     mut file: &File,
     text: &str,
     temporary: &FileLocation,
@@ -135,8 +153,7 @@ fn replace(
         Err(err) if err.kind() == io::ErrorKind::NotFound => {}
         Err(err) => return Err(err),
     }
-    file.sync_all()?;
-    location.dir.rename(&temporary.relative, &location.dir, &location.relative)
+    file.sync_all()
 }
 
 fn has_text(location: &FileLocation, text: &str) -> io::Result<bool> {

@@ -17,7 +17,7 @@ use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, HeaderMap, LOCATION};
 use reqwest::{Method as HttpMethod, Response, StatusCode, Url};
 use tokio::time::Instant;
 use windlass_core::{Failure, FailureClass, Sent};
-use windlass_scheduler::{Effect, Subject, Tool, ToolCall, ToolError};
+use windlass_scheduler::{CommitPoint, Effect, MutationCall, Subject, Tool, ToolCall, ToolError};
 
 use self::configured_headers::ConfiguredHeaders;
 use self::endpoints::{EndpointLookup, Endpoints, LookupMethod};
@@ -26,7 +26,7 @@ use self::request::{MutationInput, OutgoingRequest, ReadInput, without_query};
 use self::response::{BodyError, BodyLimits, ScriptResponse};
 use self::transport::{SystemResolver, Transport};
 use super::config::{HttpConfig, ToolsConfigError, mib_to_bytes};
-use super::method::{Method, MethodDescription, TypedTool, mutation_key};
+use super::method::{Method, MethodDescription, TypedTool};
 use crate::secrets::{MIN_SECRET_BYTES, Secrets};
 
 /// How many redirects a read follows.
@@ -134,10 +134,8 @@ impl Method for ReadMethod {
         request::subject(&self.method, &input.url)
     }
 
-    async fn call(&self, input: ReadInput, call: ToolCall) -> Result<ScriptResponse, ToolError> {
-        let outgoing = input.outgoing(self.method.clone()).map_err(ToolError::not_sent)?;
-        // A read has no effect, however it fails.
-        self.http.read(outgoing, self.http.limits(&call)).await.map_err(ToolError::not_sent)
+    async fn read(&self, input: ReadInput, call: ToolCall) -> Result<ScriptResponse, Failure> {
+        self.http.read(input.outgoing(self.method.clone())?, self.http.limits(&call)).await
     }
 }
 
@@ -160,15 +158,15 @@ impl Method for MutationMethod {
         request::subject(&self.method, &input.url)
     }
 
-    async fn call(
+    async fn mutate(
         &self,
         input: MutationInput,
-        call: ToolCall,
+        call: MutationCall,
     ) -> Result<ScriptResponse, ToolError> {
-        let outgoing = mutation_key(&call)
-            .and_then(|key| input.outgoing(self.method.clone(), &key.idempotency_key))
+        let outgoing = input
+            .outgoing(self.method.clone(), &call.key.idempotency_key)
             .map_err(ToolError::not_sent)?;
-        self.http.mutate(outgoing, self.http.limits(&call)).await
+        self.http.mutate(outgoing, call.point, self.http.limits(&call.call)).await
     }
 
     fn absence_counts_after(&self, input: &MutationInput) -> Option<Duration> {
@@ -179,16 +177,16 @@ impl Method for MutationMethod {
     async fn reconcile(
         &self,
         input: MutationInput,
-        call: ToolCall,
+        call: MutationCall,
     ) -> Result<Option<ScriptResponse>, Failure> {
-        let key = &mutation_key(&call)?.idempotency_key;
+        let key = &call.key.idempotency_key;
         let outgoing = input.outgoing(self.method.clone(), key)?;
         let endpoint = self.http.endpoints.of(&outgoing.url).ok_or_else(|| {
             Failure::internal("this endpoint has no way to find out what became of a request")
         })?;
-        let limits = self.http.limits(&call);
+        let limits = self.http.limits(&call.call);
         match &endpoint.method {
-            LookupMethod::Resend => self.http.resend(outgoing, limits).await,
+            LookupMethod::Resend => self.http.resend(outgoing, call.point, limits).await,
             LookupMethod::Query(lookup) => self.http.query(lookup, key, limits).await,
         }
     }
@@ -208,8 +206,8 @@ impl Http {
     ) -> Result<ScriptResponse, Failure> {
         outgoing.configured = self.configured_headers.of(&outgoing)?;
         for _ in 0..=MAX_REDIRECTS {
-            let mut response =
-                self.transport.send(&outgoing, limits.until).await.map_err(|err| err.failure)?;
+            let response = self.transport.send(&outgoing, None, limits.until).await;
+            let mut response = response.map_err(|err| err.failure)?;
             if let Some(target) = redirect_target(&outgoing.url, &response) {
                 outgoing = redirected(outgoing, target);
                 continue;
@@ -231,9 +229,10 @@ impl Http {
     async fn mutate(
         &self,
         outgoing: OutgoingRequest,
+        point: CommitPoint,
         limits: BodyLimits,
     ) -> Result<ScriptResponse, ToolError> {
-        let exchange = self.exchange(outgoing, limits).await?;
+        let exchange = self.exchange(outgoing, Some(point), limits).await?;
         match outcome::of_mutation(exchange.status) {
             ResponseOutcome::Failure(class, sent) => {
                 Err(ToolError { failure: self.refused(&exchange, class), sent })
@@ -246,9 +245,11 @@ impl Http {
     async fn resend(
         &self,
         outgoing: OutgoingRequest,
+        point: CommitPoint,
         limits: BodyLimits,
     ) -> Result<Option<ScriptResponse>, Failure> {
-        let exchange = self.exchange(outgoing, limits).await.map_err(|err| err.failure)?;
+        let exchange = self.exchange(outgoing, Some(point), limits).await;
+        let exchange = exchange.map_err(|err| err.failure)?;
         match outcome::of_resend(exchange.status) {
             ResponseOutcome::Response => Ok(Some(exchange.script_response())),
             ResponseOutcome::Failure(_, Sent::No) => Ok(None),
@@ -266,7 +267,7 @@ impl Http {
         limits: BodyLimits,
     ) -> Result<Option<ScriptResponse>, Failure> {
         let outgoing = OutgoingRequest::get(lookup.url(key)?);
-        let exchange = self.exchange(outgoing, limits).await.map_err(|err| err.failure)?;
+        let exchange = self.exchange(outgoing, None, limits).await.map_err(|err| err.failure)?;
         if let ResponseOutcome::Failure(class, _) = outcome::of_read(exchange.status) {
             return Err(self.refused(&exchange, class));
         }
@@ -280,14 +281,15 @@ impl Http {
         }
     }
 
-    /// Sends a request and reads the whole response.
+    /// Sends a request, if `point` lets it pass, and reads the whole response.
     async fn exchange(
         &self,
         mut outgoing: OutgoingRequest,
+        point: Option<CommitPoint>,
         limits: BodyLimits,
     ) -> Result<Exchange, ToolError> {
         outgoing.configured = self.configured_headers.of(&outgoing).map_err(ToolError::not_sent)?;
-        let mut response = self.transport.send(&outgoing, limits.until).await?;
+        let mut response = self.transport.send(&outgoing, point, limits.until).await?;
         let redirect = redirect_target(&outgoing.url, &response);
         let body = response::body(&mut response, limits).await;
         let (status, headers) = (response.status(), response.headers().clone());

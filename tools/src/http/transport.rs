@@ -8,11 +8,12 @@ use async_trait::async_trait;
 use reqwest::{Client, Response, redirect, retry};
 use tokio::time::{Instant, timeout_at};
 use windlass_core::{Failure, FailureClass, Service};
-use windlass_scheduler::ToolError;
+use windlass_scheduler::{CommitPoint, Refused, ToolError};
 
 use super::allow::{AllowList, Server};
 use super::request::OutgoingRequest;
 use crate::error_text::innermost_message;
+use crate::pass_connected::{PassConnected, refusal};
 use crate::tls;
 
 /// Resolves a host name.
@@ -45,16 +46,18 @@ impl Transport {
         Self { allow, resolver }
     }
 
-    /// Sends `outgoing` and waits for the status and headers of the response. Follows no redirect.
+    /// Sends `outgoing` and waits for the status and headers of the response. Follows no redirect. With a `point`, the request leaves
+    /// only if the point lets it pass after the connection was made.
     ///
     /// The connection is made for this request. A reused connection could be closed by the server at any moment, and then
     /// nobody could tell whether the server had read the request.
     pub(super) async fn send(
         &self,
         outgoing: &OutgoingRequest,
+        point: Option<CommitPoint>,
         until: Instant,
     ) -> Result<Response, ToolError> {
-        let client = self.client(outgoing, until).await.map_err(ToolError::not_sent)?;
+        let client = self.client(outgoing, point, until).await.map_err(ToolError::not_sent)?;
         let mut request = client
             .request(outgoing.method.clone(), outgoing.url.clone())
             .headers(outgoing.headers.clone())
@@ -65,6 +68,7 @@ impl Transport {
         let host = outgoing.url.host_str().unwrap_or_default();
         match timeout_at(until, request.send()).await {
             Ok(Ok(response)) => Ok(response),
+            Ok(Err(err)) if refusal(&err).is_some() => Err(Refused.into()),
             Ok(Err(err)) if err.is_connect() || err.is_builder() => {
                 Err(ToolError::not_sent(network_failure(
                     host,
@@ -85,13 +89,22 @@ impl Transport {
         }
     }
 
-    /// A client that connects only to the server of `outgoing`.
-    async fn client(&self, outgoing: &OutgoingRequest, until: Instant) -> Result<Client, Failure> {
+    /// A client that connects only to the server of `outgoing`, for one request.
+    async fn client(
+        &self,
+        outgoing: &OutgoingRequest,
+        point: Option<CommitPoint>,
+        until: Instant,
+    ) -> Result<Client, Failure> {
         let server = self.allow.server(&outgoing.url)?;
         let addresses = self.addresses(&server, until).await?;
         // Half of the time, so that a connection that cannot be made is reported as that: then nothing was sent.
         let connect_timeout = until.duration_since(Instant::now()) / 2;
-        Client::builder()
+        let mut builder = Client::builder();
+        if let Some(point) = point {
+            builder = builder.connector_layer(PassConnected(point));
+        }
+        builder
             .tls_backend_preconfigured(tls::client_config(outgoing.url.scheme() == "https")?)
             .resolve_to_addrs(&server.host, &addresses)
             .connect_timeout(connect_timeout)

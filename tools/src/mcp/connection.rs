@@ -4,15 +4,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResult, ClientCapabilities, ClientConfig, ClientRequest,
-    Implementation, JsonObject, ListToolsRequest, PaginatedRequestParams, ServerResult,
+    CallToolRequest, CallToolRequestParams, CallToolResult, CancelledNotification,
+    CancelledNotificationParam, ClientCapabilities, ClientConfig, ClientRequest, Implementation,
+    JsonObject, ListToolsRequest, PaginatedRequestParams, RequestId, ServerResult,
 };
-use rmcp::service::{ClientInitializeError, NotificationContext, RunningService, ServiceExt as _};
+use rmcp::service::{
+    ClientInitializeError, NotificationContext, PeerRequestOptions, RunningService, ServiceExt as _,
+};
 use rmcp::transport::IntoTransport;
 use rmcp::{ClientHandler, Peer, RoleClient, ServiceError};
 use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
+use windlass_scheduler::CommitPoint;
 
 use super::definition::Definition;
 
@@ -150,12 +155,46 @@ impl Connection {
     }
 
     /// Calls a tool. If the future is dropped, the server is told that the call is cancelled.
+    ///
+    /// The transport finds the `point` in the request's extensions, which are not sent.
     pub(super) async fn call(
         &self,
         tool: &str,
         arguments: JsonObject,
+        point: Option<CommitPoint>,
     ) -> Result<CallToolResult, ServiceError> {
         let params = CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments);
-        self.peer.call_tool(params).await
+        let mut request = CallToolRequest::new(params);
+        if let Some(point) = point {
+            request.extensions.insert(point);
+        }
+        let request = ClientRequest::CallToolRequest(request);
+        let options = PeerRequestOptions::no_options();
+        let handle = self.peer.send_cancellable_request(request, options).await?;
+        let cancelling = CancelOnDrop(Some((self.peer.clone(), handle.id.clone())));
+        let response = handle.await_response().await;
+        cancelling.forget();
+        match response? {
+            ServerResult::CallToolResult(result) => Ok(result),
+            _ => Err(ServiceError::UnexpectedResponse),
+        }
+    }
+}
+
+/// Tells the server that a call is cancelled, if its caller does not wait for the result.
+struct CancelOnDrop(Option<(Peer<RoleClient>, RequestId)>);
+
+impl CancelOnDrop {
+    fn forget(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        let Some((peer, request)) = self.0.take() else { return };
+        let params = CancelledNotificationParam::new(Some(request), None);
+        // One poll hands it over. If that fails, the connection is lost or overloaded, and the server answers in vain.
+        let _ = peer.send_notification(CancelledNotification::new(params).into()).now_or_never();
     }
 }

@@ -14,10 +14,11 @@ use rmcp::model::{ErrorCode, ErrorData};
 use rmcp::service::ClientInitializeError;
 use rmcp::transport::streamable_http_client::StreamableHttpError;
 use windlass_core::{Failure, FailureClass, Sent, Service, crop};
-use windlass_scheduler::ToolError;
+use windlass_scheduler::{Refused, ToolError};
 
 use super::config::ConnectorName;
 use crate::error_text::innermost_message;
+use crate::pass_connected::refusal;
 
 type HttpError = StreamableHttpError<reqwest::Error>;
 
@@ -95,6 +96,9 @@ pub(super) fn call_error(
 ) -> ToolError {
     let (class, sent, message) = match error {
         ServiceError::McpError(refusal) => error_response(refusal, checks_output),
+        ServiceError::TransportSend(transport) if refusal(transport.error.as_ref()).is_some() => {
+            return Refused.into();
+        }
         ServiceError::TransportSend(transport) => match http_error(transport.error.as_ref()) {
             Some(http) => http_failure(http),
             // The line was not written completely. A server acts only on complete lines.

@@ -19,6 +19,7 @@ mod failure;
 mod http;
 mod lookup;
 mod names;
+mod pipes;
 mod report;
 mod result;
 mod schema;

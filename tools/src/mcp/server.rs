@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use windlass_core::{ExponentialDelay, Failure, FailureClass, digest};
-use windlass_scheduler::ToolError;
+use windlass_scheduler::{CommitPoint, ToolError};
 
 use super::config::{ConnectorName, Endpoint, ServerConfig};
 use super::connection::{self, Connection};
@@ -103,18 +103,20 @@ impl Server {
         })
     }
 
-    /// Calls a tool whose current definition must equal `definition`.
+    /// Calls a tool whose current definition must equal `definition`. With a `point`, the request leaves only if the point lets it
+    /// pass.
     pub(super) async fn call(
         self: &Arc<Self>,
         definition: &Definition,
         arguments: JsonObject,
+        point: Option<CommitPoint>,
         until: Instant,
     ) -> Result<CallToolResult, ToolError> {
         let connection = timeout_at(until, self.connection_for(definition))
             .await
             .unwrap_or_else(|_elapsed| Err(self.not_ready()))
             .map_err(ToolError::not_sent)?;
-        match timeout_at(until, connection.call(&definition.name, arguments)).await {
+        match timeout_at(until, connection.call(&definition.name, arguments, point)).await {
             Ok(Ok(result)) => {
                 self.state().n_failed_starts = 0;
                 Ok(result)

@@ -6,17 +6,15 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use rmcp::RoleClient;
-use rmcp::transport::async_rw::AsyncRwTransport;
 use rustix::process::{Pid, Signal, kill_process_group};
 use secrecy::ExposeSecret as _;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::process::{Child, Command};
 use windlass_core::Failure;
 
 use super::config::ConnectorName;
 use super::failure::{message_line, spawn_failure};
-use super::result::MAX_RESULT_BYTES;
+use super::pipes::Pipes;
 use crate::environment::Environment;
 use crate::secrets::Secrets;
 
@@ -25,9 +23,6 @@ const EXIT_TIME: Duration = Duration::from_secs(2);
 
 /// The longest part of a line of standard error that is logged.
 const MAX_LINE_BYTES: usize = 1_000;
-
-/// The pipes to a server.
-pub(super) type Pipes = AsyncRwTransport<RoleClient, ChildStdout, ChildStdin>;
 
 /// A running server. Dropping it kills the process.
 #[derive(Debug)]
@@ -65,9 +60,7 @@ impl Program<'_> {
             return Err(Failure::internal("a process was started without its pipes"));
         };
         tokio::spawn(log_lines(self.name.clone(), stderr));
-        let pipes =
-            AsyncRwTransport::new_client(stdout, stdin).with_max_line_length(MAX_RESULT_BYTES);
-        Ok((Process { child, group }, pipes))
+        Ok((Process { child, group }, Pipes::new(stdout, stdin)))
     }
 
     fn command(self) -> Result<Command, Failure> {

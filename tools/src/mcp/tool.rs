@@ -8,7 +8,9 @@ use rmcp::model::CallToolResult;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 use windlass_core::{Failure, FailureClass, LookupResult, Sent};
-use windlass_scheduler::{Effect, Subject, Tool, ToolCall, ToolError, ToolSpec};
+use windlass_scheduler::{
+    CommitPoint, Effect, MutationCall, Subject, Tool, ToolCall, ToolError, ToolSpec,
+};
 
 use super::config::ErrorMeaning;
 use super::definition::Definition;
@@ -92,18 +94,30 @@ impl ConnectorTool {
         })
     }
 
+    /// Calls the tool. With a `point`, the request leaves only if the point lets it pass.
+    async fn request(
+        &self,
+        call: ToolCall,
+        key: Option<&str>,
+        point: Option<CommitPoint>,
+    ) -> Result<Value, ToolError> {
+        let until = self.until(call.time_limit);
+        let arguments = self.arguments(call.input, key);
+        self.convert(self.server.call(&self.definition, arguments, point, until).await?)
+    }
+
     /// Calls the reading tool and evaluates its result.
     async fn look_up(
         &self,
         lookup: &EffectLookup,
         reader: &Definition,
-        call: &ToolCall,
+        MutationCall { call, key, .. }: &MutationCall,
     ) -> Result<(Presence, Value), Failure> {
-        let key = call.mutation.as_ref().map_or("", |it| &it.idempotency_key);
-        let original = OriginalCall { input: &call.input, key };
+        let original = OriginalCall { input: &call.input, key: &key.idempotency_key };
         let arguments = lookup.arguments(original)?;
         let until = self.until(call.time_limit);
-        let result = self.server.call(reader, arguments, until).await.map_err(|it| it.failure)?;
+        let result = self.server.call(reader, arguments, None, until).await;
+        let result = result.map_err(|error| error.failure)?;
         if result.is_error == Some(true) {
             let text = result::text(&result);
             let unclear = || {
@@ -127,16 +141,13 @@ impl Tool for ConnectorTool {
         self.effect
     }
 
-    async fn call(&self, call: ToolCall) -> Result<Value, ToolError> {
-        let until = self.until(call.time_limit);
-        let key = call.mutation.as_ref().map(|it| it.idempotency_key.as_str());
-        let arguments = self.arguments(call.input, key);
-        let result = self.server.call(&self.definition, arguments, until).await;
-        result.and_then(|result| self.convert(result)).map_err(|error| match self.effect {
-            // A tool that only reads had no effect, even if its result was lost.
-            Effect::Read => ToolError::not_sent(error.failure),
-            Effect::Mutation => error,
-        })
+    async fn read(&self, call: ToolCall) -> Result<Value, Failure> {
+        self.request(call, None, None).await.map_err(|error| error.failure)
+    }
+
+    async fn mutate(&self, call: MutationCall) -> Result<Value, ToolError> {
+        let MutationCall { call, key, point } = call;
+        self.request(call, Some(&key.idempotency_key), Some(point)).await
     }
 
     fn subject(&self, _input: &Value) -> Subject {
@@ -149,7 +160,7 @@ impl Tool for ConnectorTool {
         self.lookup.as_ref().is_some_and(|(lookup, _)| lookup.arguments(original).is_ok())
     }
 
-    async fn reconcile(&self, call: ToolCall) -> LookupResult {
+    async fn reconcile(&self, call: MutationCall) -> LookupResult {
         let Some((lookup, reader)) = &self.lookup else {
             return LookupResult::Unknown(Failure::internal(
                 "this tool cannot look its effects up",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 use windlass_core::{Failure, LookupResult};
-use windlass_scheduler::{Effect, Subject, Tool, ToolCall, ToolError, ToolSpec};
+use windlass_scheduler::{Effect, MutationCall, Subject, Tool, ToolCall, ToolError, ToolSpec};
 
 use super::Secrets;
 
@@ -27,8 +27,15 @@ impl Tool for RedactedTool {
         self.inner.effect(input)
     }
 
-    async fn call(&self, call: ToolCall) -> Result<Value, ToolError> {
-        match self.inner.call(call).await {
+    async fn read(&self, call: ToolCall) -> Result<Value, Failure> {
+        match self.inner.read(call).await {
+            Ok(answer) => Ok(self.secrets.redact_value(answer)),
+            Err(failure) => Err(self.secrets.redact_failure(failure)),
+        }
+    }
+
+    async fn mutate(&self, call: MutationCall) -> Result<Value, ToolError> {
+        match self.inner.mutate(call).await {
             Ok(answer) => Ok(self.secrets.redact_value(answer)),
             Err(ToolError { failure, sent }) => {
                 Err(ToolError { failure: self.secrets.redact_failure(failure), sent })
@@ -44,7 +51,7 @@ impl Tool for RedactedTool {
         self.inner.can_look_up(input)
     }
 
-    async fn reconcile(&self, call: ToolCall) -> LookupResult {
+    async fn reconcile(&self, call: MutationCall) -> LookupResult {
         match self.inner.reconcile(call).await {
             LookupResult::Applied(result) => {
                 LookupResult::Applied(self.secrets.redact_value(result))

@@ -55,6 +55,17 @@ impl Scene {
     }
 }
 
+#[tokio::test]
+async fn a_worker_that_may_not_any_more_does_not_send_a_request_again() {
+    let scene = scene(&idempotent(), &[CREATED.to_owned()]).await;
+
+    let found = scene.world.reconcile_if("Http.post", scene.input.clone(), || false).await;
+
+    let LookupResult::Unknown(failure) = found else { panic!("{found:?}") };
+    assert!(failure.message.ends_with("nothing was sent"), "{failure}");
+    assert_eq!(scene.got(), Vec::<String>::new());
+}
+
 fn idempotent() -> Value {
     json!({"idempotent": true})
 }

@@ -13,7 +13,10 @@ use windlass_core::{
     Failure, Id as _, LookupResult, MutationId, Operation, RunId, Sent, Timestamp, WorkflowId,
     WorkspaceId,
 };
-use windlass_scheduler::{MutationKey, Registry, Target, ToolCall, ToolError};
+use windlass_scheduler::{
+    CommitPoint, CommitWatch, MutationCall, MutationKey, Registry, Target, Tool, ToolCall,
+    ToolError,
+};
 use windlass_tools::secrets::{Secrets, SecretsConfig};
 use windlass_tools::{Notification, Notifier, ToolsConfig, builtin, ensure_roots};
 
@@ -98,8 +101,13 @@ impl World {
         let callable = self.callable(name);
         callable.validate_input(&mut input).map_err(ToolError::not_sent)?;
         let operation = callable.operation(&input);
-        let Target::Tool(tool) = callable.target() else { panic!("{name} is no tool") };
-        let answer = tool.call(self.tool_call(input, operation)).await?;
+        let tool = self.tool(name);
+        let answer = if operation == Operation::Mutation {
+            let (_watch, call) = self.mutation_call(input, || true);
+            tool.mutate(call).await?
+        } else {
+            tool.read(self.tool_call(input)).await.map_err(ToolError::not_sent)?
+        };
         callable.check_output(&answer).unwrap();
         Ok(answer)
     }
@@ -116,8 +124,7 @@ impl World {
     }
 
     pub(crate) fn can_reconcile(&self, name: &str, input: &Value) -> bool {
-        let Target::Tool(tool) = self.callable(name).target() else { panic!("{name} is no tool") };
-        tool.can_look_up(input)
+        self.tool(name).can_look_up(input)
     }
 
     pub(crate) async fn reconcile(&self, name: &str, input: Value) -> LookupResult {
@@ -130,8 +137,23 @@ impl World {
 
     /// Where the result is the answer of another tool.
     pub(crate) async fn reconcile_as_read(&self, name: &str, input: Value) -> LookupResult {
+        self.reconcile_if(name, input, || true).await
+    }
+
+    /// The same by a worker that may send a request as long as `may_commit` says so.
+    pub(crate) async fn reconcile_if(
+        &self,
+        name: &str,
+        input: Value,
+        may_commit: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> LookupResult {
+        let (_watch, call) = self.mutation_call(input, may_commit);
+        self.tool(name).reconcile(call).await
+    }
+
+    pub(crate) fn tool(&self, name: &str) -> Arc<dyn Tool> {
         let Target::Tool(tool) = self.callable(name).target() else { panic!("{name} is no tool") };
-        tool.reconcile(self.tool_call(input, Operation::Mutation)).await
+        Arc::clone(tool)
     }
 
     fn callable(&self, name: &str) -> &windlass_scheduler::Callable {
@@ -139,16 +161,26 @@ impl World {
         self.registry.find(namespace, method).unwrap()
     }
 
-    fn tool_call(&self, input: Value, operation: Operation) -> ToolCall {
-        let now = Timestamp::from_micros(0);
+    /// A call that may pass its commit point as long as `may_commit` says so and the watch is kept.
+    pub(crate) fn mutation_call(
+        &self,
+        input: Value,
+        may_commit: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> (CommitWatch, MutationCall) {
+        let call = self.tool_call(input);
         let key = MutationKey { id: self.mutation, idempotency_key: KEY.to_owned() };
+        let (watch, point) = CommitPoint::new(may_commit);
+        (watch, MutationCall { call, key, point })
+    }
+
+    fn tool_call(&self, input: Value) -> ToolCall {
+        let now = Timestamp::from_micros(0);
         ToolCall {
             input,
             workspace: WorkspaceId::mint(now),
             workflow: WorkflowId::mint(now),
             workflow_name: "receipts".to_owned(),
             run: RunId::mint(now),
-            mutation: (operation == Operation::Mutation).then_some(key),
             time_limit: self.time_limit,
         }
     }

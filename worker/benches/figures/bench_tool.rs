@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use windlass_core::{Clock as _, Failure, SystemClock, Timestamp, WorkflowId};
-use windlass_scheduler::{Effect, Tool, ToolCall, ToolError, ToolSpec};
+use windlass_scheduler::{Effect, MutationCall, Tool, ToolCall, ToolError, ToolSpec};
 
 /// The recorded calls.
 #[derive(Debug, Default)]
@@ -64,19 +64,25 @@ impl Tool for Method {
         self.effect
     }
 
-    async fn call(&self, call: ToolCall) -> Result<Value, ToolError> {
-        let number = call.input.get("n").and_then(Value::as_u64);
-        let number = number.ok_or_else(|| ToolError::not_sent(Failure::logic("no number")))?;
-        match self.effect {
-            Effect::Mutation => {
-                lock(&self.calls.applied).entry(call.workflow).or_default().push(number);
-            }
-            Effect::Read => {
-                lock(&self.calls.reads).insert(number, SystemClock.now());
-            }
-        }
+    async fn read(&self, call: ToolCall) -> Result<Value, Failure> {
+        lock(&self.calls.reads).insert(number(&call)?, SystemClock.now());
         Ok(json!({}))
     }
+
+    async fn mutate(
+        &self,
+        MutationCall { call, point, .. }: MutationCall,
+    ) -> Result<Value, ToolError> {
+        let number = number(&call).map_err(ToolError::not_sent)?;
+        point.pass()?;
+        lock(&self.calls.applied).entry(call.workflow).or_default().push(number);
+        Ok(json!({}))
+    }
+}
+
+fn number(call: &ToolCall) -> Result<u64, Failure> {
+    let number = call.input.get("n").and_then(Value::as_u64);
+    number.ok_or_else(|| Failure::logic("no number"))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -15,6 +15,13 @@ enum CallBehaviour {
     Panic,
 }
 
+/// Whether the call passes its commit point before it does that.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Passing {
+    Passes,
+    StopsBefore,
+}
+
 /// What looking its effect up does.
 #[derive(Debug, Clone, Copy)]
 enum LookupBehaviour {
@@ -29,6 +36,7 @@ enum LookupBehaviour {
 struct Fake {
     spec: ToolSpec,
     call: CallBehaviour,
+    passing: Passing,
     lookup: Option<LookupBehaviour>,
 }
 
@@ -42,7 +50,10 @@ impl Tool for Fake {
         Effect::Mutation
     }
 
-    async fn call(&self, _call: ToolCall) -> Result<Value, ToolError> {
+    async fn mutate(&self, call: MutationCall) -> Result<Value, ToolError> {
+        if self.passing == Passing::Passes {
+            call.point.pass()?;
+        }
         match self.call {
             CallBehaviour::Answer => Ok(json!("done")),
             CallBehaviour::Fail(sent) => Err(ToolError { failure: Failure::network("lost"), sent }),
@@ -55,7 +66,7 @@ impl Tool for Fake {
         self.lookup.is_some()
     }
 
-    async fn reconcile(&self, _call: ToolCall) -> LookupResult {
+    async fn reconcile(&self, _call: MutationCall) -> LookupResult {
         match self.lookup {
             Some(LookupBehaviour::Applied) => LookupResult::Applied(json!("found")),
             Some(LookupBehaviour::AbsentAfter(seconds)) => {
@@ -70,8 +81,18 @@ impl Tool for Fake {
     }
 }
 
-/// The result of the request, in words.
+/// The result of a request that passes its commit point, in words.
 async fn result_of(call: CallBehaviour, lookup: Option<LookupBehaviour>) -> String {
+    make(call, Passing::Passes, lookup, true).await.0
+}
+
+/// The result of a request in words, and whether it has passed its commit point, which lets it pass if `is_safe`.
+async fn make(
+    call: CallBehaviour,
+    passing: Passing,
+    lookup: Option<LookupBehaviour>,
+    is_safe: bool,
+) -> (String, bool) {
     let spec = ToolSpec {
         namespace: "Fake".to_owned(),
         method: "change".to_owned(),
@@ -81,16 +102,21 @@ async fn result_of(call: CallBehaviour, lookup: Option<LookupBehaviour>) -> Stri
         input_types: Vec::new(),
     };
     let now = Timestamp::from_micros(0);
-    let request = ToolCall {
-        input: json!({}),
-        workspace: WorkspaceId::mint(now),
-        workflow: WorkflowId::mint(now),
-        workflow_name: "fake".to_owned(),
-        run: RunId::mint(now),
-        mutation: Some(MutationKey { id: MutationId::mint(now), idempotency_key: String::new() }),
-        time_limit: Duration::from_secs(300),
+    let attempt = Attempt {
+        tool: &Fake { spec, call, passing, lookup },
+        call: ToolCall {
+            input: json!({}),
+            workspace: WorkspaceId::mint(now),
+            workflow: WorkflowId::mint(now),
+            workflow_name: "fake".to_owned(),
+            run: RunId::mint(now),
+            time_limit: Duration::from_secs(300),
+        },
+        key: MutationKey { id: MutationId::mint(now), idempotency_key: String::new() },
+        lookup_time_limit: Duration::from_secs(30),
     };
-    match send(&Fake { spec, call, lookup }, request, Duration::from_secs(30)).await {
+    let (result, was_passed) = attempt.make(move || is_safe).await;
+    let words = match result {
         RequestResult::Applied { result, resolved_by } => {
             format!("applied {result} {resolved_by:?}")
         }
@@ -100,7 +126,8 @@ async fn result_of(call: CallBehaviour, lookup: Option<LookupBehaviour>) -> Stri
         RequestResult::InDoubt { failure, looked_up } => {
             format!("in doubt: {failure} {looked_up:?}")
         }
-    }
+    };
+    (words, was_passed)
 }
 
 #[tokio::test(start_paused = true)]
@@ -135,4 +162,42 @@ async fn a_lost_answer_a_time_limit_and_a_panic_are_doubts_until_they_are_looked
             assert_eq!(result_of(call, lookup).await, expected, "{call:?}, {lookup:?}");
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_ends_before_its_commit_point_was_certainly_not_sent() {
+    for (call, why) in [
+        (CallBehaviour::Fail(Sent::No), "lost"),
+        (CallBehaviour::Fail(Sent::Maybe), "lost"),
+        (CallBehaviour::Hang, "nothing was sent within 300s"),
+        (CallBehaviour::Panic, "`Fake.change` panicked: the tool fell over"),
+    ] {
+        let lookup = Some(LookupBehaviour::Applied);
+
+        let (result, was_passed) = make(call, Passing::StopsBefore, lookup, true).await;
+
+        assert_eq!((result, was_passed), (format!("failed: {why} None"), false), "{call:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_its_commit_point_refuses_was_not_sent() {
+    let lookup = Some(LookupBehaviour::Unknown);
+
+    let (result, _) = make(CallBehaviour::Answer, Passing::Passes, lookup, false).await;
+
+    let refused =
+        "the worker's right to the run had run out before the request left: nothing was sent";
+    assert_eq!(result, format!("failed: {refused} None"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_effect_without_a_passed_commit_point_counts_and_is_told() {
+    let forgetful = Passing::StopsBefore;
+
+    let answered = make(CallBehaviour::Answer, forgetful, None, true).await;
+    let unreadable = make(CallBehaviour::Fail(Sent::Yes), forgetful, None, true).await;
+
+    assert_eq!(answered, (r#"applied "done" None"#.to_owned(), false));
+    assert_eq!(unreadable, (r#"applied {"unreadable":"lost"} None"#.to_owned(), false));
 }

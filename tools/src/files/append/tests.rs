@@ -63,9 +63,15 @@ impl AppendTarget for &mut Disk {
     }
 }
 
+/// Appends a line for a worker that may.
+fn append(file: impl AppendTarget, line: &str) -> Result<u64, AppendError> {
+    let (_watch, point) = CommitPoint::new(|| true);
+    append_line(file, line, &point)
+}
+
 fn appended(text: &str, line: &str) -> String {
     let mut disk = Disk::new(text, usize::MAX);
-    let size = append_line(&mut disk, line).unwrap();
+    let size = append(&mut disk, line).unwrap();
     assert_eq!(size, disk.text().len() as u64);
     disk.text().to_owned()
 }
@@ -101,7 +107,7 @@ fn a_line_that_does_not_fit_on_the_disk_is_taken_back() {
     for room in 0..4 {
         let mut disk = Disk::new("a,1\n", room);
 
-        let error = append_line(&mut disk, "b,2").unwrap_err();
+        let error = append(&mut disk, "b,2").unwrap_err();
 
         assert!(matches!(error, AppendError::Unchanged(_)), "{error:?}");
         assert_eq!(disk.text(), "a,1\n");
@@ -112,7 +118,7 @@ fn a_line_that_does_not_fit_on_the_disk_is_taken_back() {
 fn a_line_that_cannot_be_taken_back_is_in_doubt() {
     let mut disk = Disk { can_truncate: false, ..Disk::new("a,1\n", 2) };
 
-    let error = append_line(&mut disk, "b,2").unwrap_err();
+    let error = append(&mut disk, "b,2").unwrap_err();
 
     assert!(matches!(error, AppendError::MaybeChanged(_)), "{error:?}");
 }
@@ -121,8 +127,10 @@ fn a_line_that_cannot_be_taken_back_is_in_doubt() {
 fn a_device_that_is_full_is_no_success() {
     let device = File::options().read(true).write(true).open("/dev/full").unwrap();
 
-    let (AppendError::Unchanged(err) | AppendError::MaybeChanged(err)) =
-        append_line(&device, "b,2").unwrap_err();
+    let error = append(&device, "b,2").unwrap_err();
+    let (AppendError::Unchanged(err) | AppendError::MaybeChanged(err)) = error else {
+        panic!("{error:?}")
+    };
 
     assert_eq!(err.kind(), io::ErrorKind::StorageFull);
 }

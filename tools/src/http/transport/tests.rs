@@ -52,6 +52,14 @@ fn fixed(addresses: &[SocketAddr]) -> Fixed {
 }
 
 async fn post(transport: &Transport, url: &str) -> Result<Response, ToolError> {
+    send(transport, url, None).await
+}
+
+async fn send(
+    transport: &Transport,
+    url: &str,
+    point: Option<CommitPoint>,
+) -> Result<Response, ToolError> {
     let outgoing = OutgoingRequest {
         method: reqwest::Method::POST,
         url: url.parse().unwrap(),
@@ -59,7 +67,22 @@ async fn post(transport: &Transport, url: &str) -> Result<Response, ToolError> {
         configured: reqwest::header::HeaderMap::new(),
         body: None,
     };
-    transport.send(&outgoing, Instant::now() + Duration::from_secs(1)).await
+    transport.send(&outgoing, point, Instant::now() + Duration::from_secs(1)).await
+}
+
+/// A name service that answers when it is let.
+#[derive(Debug)]
+struct Held {
+    is_let: Arc<tokio::sync::Notify>,
+    address: SocketAddr,
+}
+
+#[async_trait]
+impl Resolver for Held {
+    async fn addresses(&self, _server: &Server) -> io::Result<Vec<SocketAddr>> {
+        self.is_let.notified().await;
+        Ok(vec![self.address])
+    }
 }
 
 /// A server on this machine that answers every request with an empty 200.
@@ -131,4 +154,28 @@ async fn a_name_service_that_does_not_answer_sends_nothing() {
 
     assert_eq!((error.sent, error.failure.class), (Sent::No, FailureClass::Network));
     assert_eq!(error.failure.service.unwrap().name, "http a.example");
+}
+
+#[tokio::test]
+async fn a_request_whose_worker_was_frozen_while_it_connected_does_not_leave() {
+    let server = server().await;
+    let is_let = Arc::new(tokio::sync::Notify::new());
+    let resolver = Held { is_let: Arc::clone(&is_let), address: server };
+    let transport = transport(&["held.example".to_owned(), server.to_string()], resolver);
+    let url = format!("http://held.example:{}/", server.port());
+    let is_safe = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let right = Arc::clone(&is_safe);
+    let (watch, point) = CommitPoint::new(move || right.load(Ordering::SeqCst));
+
+    let freezing = async {
+        tokio::task::yield_now().await;
+        is_safe.store(false, Ordering::SeqCst);
+        is_let.notify_one();
+    };
+    let (sent, ()) = tokio::join!(send(&transport, &url, Some(point)), freezing);
+
+    let error = sent.unwrap_err();
+    assert_eq!(error.sent, Sent::No);
+    assert!(error.failure.message.ends_with("nothing was sent"), "{error}");
+    assert!(!watch.close());
 }

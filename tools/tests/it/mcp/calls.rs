@@ -1,13 +1,17 @@
 //! Calls, their answers, and what is known where there is none.
 
+use std::any::Any;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use windlass_core::{FailureClass, LookupResult, Sent};
-use windlass_scheduler::ToolError;
+use windlass_scheduler::{Tool, ToolError};
 
 use super::{FIND, Fixture, THINGS};
-use crate::world::KEY;
+use crate::commit_points::{Trial, check_commit_point};
+use crate::world::{KEY, World};
 
 fn known(error: &ToolError) -> (FailureClass, Sent) {
     assert_eq!(error.failure.service.as_ref().unwrap().name, "mcp things");
@@ -182,4 +186,48 @@ async fn calls_share_a_connection_and_wait_for_none_but_their_own_answer() {
 
     assert_eq!((&one["text"], &other["text"]), (&json!("one"), &json!("other")));
     assert_eq!(Fixture::pids(&fixture.stop().await).len(), 1);
+}
+
+struct OfThings(World);
+
+impl Trial for OfThings {
+    fn world(&self) -> &World {
+        &self.0
+    }
+
+    fn tool(&self) -> Arc<dyn Tool> {
+        self.0.tool("Things.addThing")
+    }
+
+    fn input(&self, n: usize) -> Value {
+        json!({"name": format!("thing {n}")})
+    }
+
+    fn n_effects(&self) -> usize {
+        std::fs::read_to_string(self.0.path("things")).unwrap_or_default().lines().count()
+    }
+
+    /// The server is not ready as long as this file is there.
+    fn hold(&self) -> Option<Box<dyn Any>> {
+        struct Held(PathBuf);
+        impl Drop for Held {
+            fn drop(&mut self) {
+                std::fs::remove_file(&self.0).unwrap();
+            }
+        }
+        Some(Box::new(Held(self.0.put("hold", ""))))
+    }
+}
+
+#[tokio::test]
+async fn a_call_is_checked_for_before_its_line_goes_into_the_pipe() {
+    // The tools are known, and the server is started by the first call.
+    let world = Fixture::things().await.stop().await;
+    let Fixture { world, connectors } =
+        Fixture::again(world, &format!("{THINGS}{FIND}")).await.unwrap();
+
+    let checked = check_commit_point(&OfThings(world)).await;
+
+    connectors.stop().await;
+    assert_eq!(checked, Ok(()));
 }

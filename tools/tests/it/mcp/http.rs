@@ -1,5 +1,6 @@
 //! Servers behind a URL.
 
+use std::any::Any;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -11,9 +12,11 @@ use axum::routing::post;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use windlass_core::{FailureClass, Sent};
+use windlass_scheduler::Tool;
 use windlass_tools::mcp::ConnectorError;
 
 use super::{Fixture, connectors};
+use crate::commit_points::{Trial, check_commit_point};
 use crate::world::World;
 
 /// What the server does with requests, and what it was asked.
@@ -181,4 +184,43 @@ async fn an_answer_that_was_cut_off_leaves_a_doubt() {
     assert_eq!((error.failure.class, error.sent), (FailureClass::Network, Sent::Maybe));
     remote.behave(|it| assert_eq!(it.n_calls, 1));
     fixture.stop().await;
+}
+
+struct OfRemote {
+    world: World,
+    remote: Remote,
+}
+
+impl Trial for OfRemote {
+    fn world(&self) -> &World {
+        &self.world
+    }
+
+    fn tool(&self) -> Arc<dyn Tool> {
+        self.world.tool("Remote.doIt")
+    }
+
+    fn input(&self, _n: usize) -> Value {
+        json!({})
+    }
+
+    fn n_effects(&self) -> usize {
+        usize::try_from(self.remote.behaviour.lock().unwrap().n_calls).unwrap()
+    }
+
+    /// The unit tests of the transport hold requests up.
+    fn hold(&self) -> Option<Box<dyn Any>> {
+        None
+    }
+}
+
+#[tokio::test]
+async fn a_call_over_http_is_checked_for_before_it_is_sent() {
+    let remote = Remote::start().await;
+    let Fixture { world, connectors } = Fixture::with(&remote.config()).await;
+
+    let checked = check_commit_point(&OfRemote { world, remote }).await;
+
+    connectors.stop().await;
+    assert_eq!(checked, Ok(()));
 }

@@ -46,12 +46,17 @@ const calls = {
   },
 };
 
+const pause = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+
 const methods = {
-  initialize: ({ protocolVersion }) => ({
-    protocolVersion,
-    capabilities: { tools: { listChanged: true } },
-    serverInfo: { name: "things", version: "1.0.0" },
-  }),
+  initialize: ({ protocolVersion }) => {
+    while (fs.existsSync("hold")) pause();
+    return {
+      protocolVersion,
+      capabilities: { tools: { listChanged: true } },
+      serverInfo: { name: "things", version: "1.0.0" },
+    };
+  },
   ping: () => ({}),
   // Two pages, as a server with many tools would have.
   "tools/list": ({ cursor }) => {

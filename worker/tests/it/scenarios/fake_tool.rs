@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use windlass_core::{Failure, LookupResult, Sent};
-use windlass_scheduler::{Effect, Tool, ToolCall, ToolError, ToolSpec};
+use windlass_scheduler::{Effect, MutationCall, Tool, ToolCall, ToolError, ToolSpec};
 
 /// What a call comes to.
 #[derive(Debug, Clone, Default)]
@@ -89,17 +89,8 @@ struct Method {
     spec: ToolSpec,
 }
 
-#[async_trait]
-impl Tool for Method {
-    fn spec(&self) -> &ToolSpec {
-        &self.spec
-    }
-
-    fn effect(&self, _input: &Value) -> Effect {
-        self.effect
-    }
-
-    async fn call(&self, call: ToolCall) -> Result<Value, ToolError> {
+impl Method {
+    async fn behave(&self, call: &ToolCall) -> Result<Value, ToolError> {
         let behavior = self.fake_tool.with(name_of(&call.input), |known| {
             known.n_calls += 1;
             known.behavior.clone()
@@ -112,14 +103,34 @@ impl Tool for Method {
             Behavior::Panic => panic!("the tool fell over"),
         }
     }
+}
+
+#[async_trait]
+impl Tool for Method {
+    fn spec(&self) -> &ToolSpec {
+        &self.spec
+    }
+
+    fn effect(&self, _input: &Value) -> Effect {
+        self.effect
+    }
+
+    async fn read(&self, call: ToolCall) -> Result<Value, Failure> {
+        self.behave(&call).await.map_err(|error| error.failure)
+    }
+
+    async fn mutate(&self, call: MutationCall) -> Result<Value, ToolError> {
+        call.point.pass()?;
+        self.behave(&call.call).await
+    }
 
     fn can_look_up(&self, input: &Value) -> bool {
         self.fake_tool.with(name_of(input), |known| known.lookups.is_some())
     }
 
-    async fn reconcile(&self, call: ToolCall) -> LookupResult {
+    async fn reconcile(&self, call: MutationCall) -> LookupResult {
         let seen = |known: &mut Known| known.lookups.as_mut().and_then(VecDeque::pop_front);
-        let seen = self.fake_tool.with(name_of(&call.input), seen);
+        let seen = self.fake_tool.with(name_of(&call.call.input), seen);
         seen.unwrap_or_else(|| LookupResult::Unknown(Failure::network("nothing can be seen")))
     }
 }
