@@ -62,7 +62,7 @@
 //! `engine` polls for work. `drive` executes one run: `script_runner` calls its script, `host` answers the script's calls, and
 //! `drive/mutation` makes its one effect. `lookup` looks up effects in doubt. `lease` renews and gives up leases. `liveness` and
 //! `recover` take over the runs of lost workers. `tool`, `registry` and `inputs` say what scripts may call. `commit_point` is the last
-//! check before an effect, which the tool makes.
+//! check before an effect, which the tool makes. `place` says whether a look-up looks where the effect was to happen.
 
 mod boot_instant;
 mod commit_point;
@@ -78,6 +78,7 @@ mod lookup;
 mod panic;
 mod parts;
 mod persist;
+mod place;
 mod progress;
 mod prune;
 mod recover;
@@ -95,6 +96,7 @@ pub use engine::{Engine, alive_workers};
 pub use error::EngineError;
 pub use inputs::{INPUT_KINDS, check_input_kind};
 pub use parts::{EngineParts, MutationMode};
+pub use place::Place;
 pub use progress::{Observer, Progress, ProgressStep};
 pub use prune::{RecordCounts, prunable, prune};
 pub use registry::{Callable, Registry, RegistryError, Target, TopicsFunction};

@@ -10,19 +10,22 @@ use windlass_store::{ClaimLookups, DueLookup, SettleLookup, SharedStore, StoreEr
 use crate::boot_instant::BootInstant;
 use crate::commit_point::CommitPoint;
 use crate::panic::guarded;
+use crate::place;
 use crate::registry::{Registry, Target};
 use crate::tool::{MutationCall, MutationKey, Tool, ToolCall};
 
 /// How many effects a worker looks up at a time.
 const MAX_LOOKUPS: usize = 4;
 
-/// Asks the tool whether an effect happened; none where it cannot look such a call up. A panic of the tool says nothing about it.
+/// Asks the tool whether an effect happened; none where it cannot look such a call up. A panic of the tool says nothing about it, and
+/// neither does what it finds elsewhere than in `place`, where the effect was to happen.
 ///
 /// Some tools send the request again to find out. They do it only as long as `may_commit` says so, and not after this has returned.
 pub(crate) async fn look_up(
     tool: &dyn Tool,
     call: ToolCall,
     key: MutationKey,
+    place: Option<String>,
     may_commit: impl Fn() -> bool + Send + Sync + 'static,
 ) -> Option<LookupResult> {
     let name = format!("`{}`", tool.spec().name());
@@ -32,13 +35,23 @@ pub(crate) async fn look_up(
         if !tool.can_look_up(&call.input) {
             return None;
         }
-        let call = MutationCall { call, key, point };
-        let result = tokio::time::timeout(time_limit, tool.reconcile(call)).await;
-        Some(result.unwrap_or_else(|_elapsed| {
-            LookupResult::Unknown(Failure::network(format!("no answer within {time_limit:?}")))
-        }))
+        let call = MutationCall { call, key, place, point };
+        let result = tokio::time::timeout(time_limit, look_up_in_place(tool, call)).await;
+        let result = result.unwrap_or_else(|_elapsed| {
+            Err(Failure::network(format!("no answer within {time_limit:?}")))
+        });
+        Some(result.unwrap_or_else(LookupResult::Unknown))
     });
     looked_up.await.unwrap_or_else(|panic| Some(LookupResult::Unknown(panic)))
+}
+
+/// Looks up only in the place that the ledger names, and checks afterwards that it was still the same.
+async fn look_up_in_place(tool: &dyn Tool, call: MutationCall) -> Result<LookupResult, Failure> {
+    let (input, recorded) = (call.call.input.clone(), call.place.clone());
+    place::check(tool, &input, recorded.as_deref()).await?;
+    let found = tool.reconcile(call).await;
+    place::check(tool, &input, recorded.as_deref()).await?;
+    Ok(found)
 }
 
 /// Looks up the effects that are due, in the background.
@@ -112,7 +125,7 @@ impl BackgroundLookups {
     }
 
     async fn look_up_due(&self, due: DueLookup, claimed_after: BootInstant) -> LookupResult {
-        let DueLookup { mutation, workspace, workflow_name } = due;
+        let DueLookup { mutation, workspace, workflow_name, place } = due;
         let (namespace, method) = (&mutation.tool_namespace, &mutation.tool_method);
         let callable = self.registry.find(namespace, method);
         let Some(Target::Tool(tool)) = callable.map(|callable| callable.target()) else {
@@ -133,7 +146,7 @@ impl BackgroundLookups {
         // The attempt was claimed for twice this time. A worker that was frozen must not send the request again after others may have
         // decided.
         let may_commit = move || claimed_after.elapsed() < time_limit;
-        look_up(tool.as_ref(), call, key, may_commit).await.unwrap_or_else(|| {
+        look_up(tool.as_ref(), call, key, place, may_commit).await.unwrap_or_else(|| {
             LookupResult::Unknown(Failure::internal(
                 "the tool could look the effect up when the request was made, and no longer can",
             ))

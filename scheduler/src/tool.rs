@@ -10,6 +10,7 @@ use serde_json::Value;
 use windlass_core::{Failure, LookupResult, MutationId, RunId, Sent, WorkflowId, WorkspaceId};
 
 use crate::commit_point::CommitPoint;
+use crate::place::Place;
 
 /// The description of a tool: one method of one namespace.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,6 +70,8 @@ pub struct MutationCall {
     pub call: ToolCall,
     /// Its entry in the ledger.
     pub key: MutationKey,
+    /// The [identity](Place::identity) of the place that the ledger names. A tool whose place can change refuses to act in another.
+    pub place: Option<String>,
     /// Passed right before the first step that cannot be undone. A look-up passes it before it sends the request again.
     pub point: CommitPoint,
 }
@@ -151,6 +154,18 @@ pub trait Tool: Send + Sync + std::fmt::Debug {
     /// What a call with this input reads or changes.
     fn subject(&self, _input: &Value) -> Subject {
         Subject { place: self.spec().namespace.clone(), scope: None }
+    }
+
+    /// The place in which a call with this input has its effect, as this worker sees it now; none if it is the same for all workers and
+    /// at all times. The engine asks before it writes the ledger row, and around each look-up.
+    ///
+    /// # Errors
+    /// A failure if the place cannot be seen. Then a look-up proves nothing.
+    ///
+    /// # Cancel safety
+    /// The future may be dropped at any time.
+    async fn place(&self, _input: &Value) -> Result<Option<Place>, Failure> {
+        Ok(None)
     }
 
     /// Whether [`reconcile`](Self::reconcile) can look the effect of a call with this input up.

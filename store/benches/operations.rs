@@ -113,6 +113,7 @@ impl Bench {
                 tool_method: "order".to_owned(),
                 params: json!({ "n": self.n_taken }),
                 target: "Shop".to_owned(),
+                place: None,
                 ui_title: String::new(),
                 reconcilable: true,
                 price: 0,

@@ -136,8 +136,10 @@ pub struct BeginMutation {
     pub tool_method: String,
     /// The exact input of the call.
     pub params: Value,
-    /// Where the effect would be seen.
+    /// Where the effect would be seen, for a person.
     pub target: String,
+    /// Identifies where the effect is to happen; none if it does not matter where it is looked up.
+    pub place: Option<String>,
     /// What the script says it is.
     pub ui_title: String,
     /// Whether the tool can look the effect up.

@@ -245,6 +245,7 @@ rows! {
         params: Json,
         params_digest: String,
         target: String,
+        place: Option<String>,
         idempotency_key: String,
         status: Db<MutationStatus>,
         result: Option<Json>,

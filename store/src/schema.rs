@@ -244,6 +244,7 @@ diesel::table! {
         params -> Text,
         params_digest -> Text,
         target -> Text,
+        place -> Nullable<Text>,
         idempotency_key -> Text,
         status -> Text,
         result -> Nullable<Text>,

@@ -111,7 +111,7 @@ pub(super) fn mib_to_bytes(mib: u32) -> u64 {
 pub enum ToolsConfigError {
     /// A folder does not exist or cannot be opened.
     #[error(
-        "could not open `{path}`, which `[tools.files] roots` names as `{root}`: create the folder or correct the setting"
+        "could not open `{path}`, which `[tools.files] roots` names as `{root}`: mount its disk, create the folder, or correct the setting"
     )]
     Root {
         /// As it is configured.

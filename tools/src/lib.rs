@@ -31,6 +31,7 @@ pub mod mcp;
 mod method;
 mod notify;
 mod pass_connected;
+mod place;
 pub mod secrets;
 mod tls;
 pub mod typescript;

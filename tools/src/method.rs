@@ -10,7 +10,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use windlass_core::{Failure, LookupResult};
-use windlass_scheduler::{Effect, MutationCall, Subject, Tool, ToolCall, ToolError, ToolSpec};
+use windlass_scheduler::{
+    Effect, MutationCall, Place, Subject, Tool, ToolCall, ToolError, ToolSpec,
+};
 
 /// The name, documentation and effect of a method.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +52,11 @@ pub(super) trait Method: Send + Sync + Debug + 'static {
     /// The subject of a call.
     fn subject(&self, _input: &Self::Input) -> Subject {
         Subject { place: self.description().namespace.to_owned(), scope: None }
+    }
+
+    /// The place in which a call has its effect, as this worker sees it now; none if that is the same for all workers.
+    async fn place(&self, _input: &Self::Input) -> Result<Option<Place>, Failure> {
+        Ok(None)
     }
 
     /// How long after the request a missing effect proves that it did not happen. `None` means that the effect cannot be looked up.
@@ -139,6 +146,10 @@ impl<M: Method> Tool for TypedTool<M> {
             Ok(input) => self.method.subject(&input),
             Err(_) => Subject { place: self.spec.namespace.clone(), scope: None },
         }
+    }
+
+    async fn place(&self, input: &Value) -> Result<Option<Place>, Failure> {
+        self.method.place(&self.parse(input.clone())?).await
     }
 
     fn can_look_up(&self, input: &Value) -> bool {

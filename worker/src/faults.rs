@@ -12,7 +12,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use serde_json::Value;
 use windlass_core::{Failure, LookupResult};
-use windlass_scheduler::{Effect, MutationCall, Subject, Tool, ToolCall, ToolError, ToolSpec};
+use windlass_scheduler::{
+    Effect, MutationCall, Place, Subject, Tool, ToolCall, ToolError, ToolSpec,
+};
 use windlass_store::{Layer, LayeredStore, Result, SharedStore, WriteOutcome};
 
 /// What this process does at fault points.
@@ -132,6 +134,10 @@ impl Tool for FaultyTool {
 
     fn subject(&self, input: &Value) -> Subject {
         self.inner.subject(input)
+    }
+
+    async fn place(&self, input: &Value) -> std::result::Result<Option<Place>, Failure> {
+        self.inner.place(input).await
     }
 
     fn can_look_up(&self, input: &Value) -> bool {

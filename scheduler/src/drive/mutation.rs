@@ -19,6 +19,7 @@ use crate::lookup::look_up;
 use crate::panic::guarded;
 use crate::parts::MutationMode;
 use crate::persist::persist;
+use crate::place;
 use crate::registry::Callable;
 use crate::sample::sample;
 use crate::tool::{MutationCall, MutationKey, Tool, ToolCall, ToolError};
@@ -71,12 +72,14 @@ impl MutationExecutor {
     ) -> Result<(Value, Vec<NewLog>), Stop> {
         let Mutation { request, title, logs } = mutation;
         let tool = request.tool.as_ref();
+        let place = place::identity(tool, &request.input, self.lookup_time_limit).await;
         let params = BeginMutation {
             claim: run.claim,
             tool_namespace: request.callable.spec().namespace.clone(),
             tool_method: request.callable.spec().method.clone(),
             params: request.input.clone(),
             target: tool.subject(&request.input).place,
+            place: place.clone(),
             ui_title: title,
             reconcilable: tool.can_look_up(&request.input),
             price: self.prices.of(&request.capability),
@@ -90,6 +93,7 @@ impl MutationExecutor {
             tool,
             call: request.tool_call(run, self.call_time_limit),
             key: MutationKey { id: begun.id, idempotency_key: begun.idempotency_key.clone() },
+            place,
             lookup_time_limit: self.lookup_time_limit,
         };
         // The process may be frozen at any time, and the worker that takes the run over may look the effect up.
@@ -160,6 +164,8 @@ struct Attempt<'a> {
     tool: &'a dyn Tool,
     call: ToolCall,
     key: MutationKey,
+    /// Identifies where the effect is to happen.
+    place: Option<String>,
     lookup_time_limit: Duration,
 }
 
@@ -171,7 +177,12 @@ impl Attempt<'_> {
         may_commit: impl Fn() -> bool + Clone + Send + Sync + 'static,
     ) -> (RequestResult, bool) {
         let (watch, point) = CommitPoint::new(may_commit.clone());
-        let call = MutationCall { call: self.call.clone(), key: self.key.clone(), point };
+        let call = MutationCall {
+            call: self.call.clone(),
+            key: self.key.clone(),
+            place: self.place.clone(),
+            point,
+        };
         let name = format!("`{}`", self.tool.spec().name());
         let answer = guarded(&name, self.tool.mutate(call));
         let answer = tokio::time::timeout(self.call.time_limit, answer).await;
@@ -211,7 +222,7 @@ impl Attempt<'_> {
     ) -> RequestResult {
         let resolved_by = Some(ResolvedBy::Reconciliation);
         let call = ToolCall { time_limit: self.lookup_time_limit, ..self.call };
-        match look_up(self.tool, call, self.key, may_commit).await {
+        match look_up(self.tool, call, self.key, self.place, may_commit).await {
             None => RequestResult::InDoubt { failure, looked_up: None },
             Some(LookupResult::Applied(result)) => RequestResult::Applied { result, resolved_by },
             Some(LookupResult::Absent { counts_after: Duration::ZERO }) => {

@@ -63,6 +63,7 @@ pub async fn an_attempt_is_made_by_one_worker_until_its_time_is_over(test_store:
     assert_eq!(first.len(), 1);
     assert_eq!(meanwhile, []);
     assert_eq!(after_a_loss[0].mutation.id, mutation);
+    assert_eq!(after_a_loss[0].place.as_deref(), Some("the place"), "where it was to happen");
     assert_eq!(after_a_loss[0].mutation.reconcile_attempts, 3, "the lost attempt counts");
 }
 

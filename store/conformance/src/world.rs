@@ -271,6 +271,7 @@ impl World {
             tool_method: "append".to_owned(),
             params: json!({ "path": "ledger.csv", "line": "a;b" }),
             target: "ledger.csv".to_owned(),
+            place: Some("the place".to_owned()),
             ui_title: "add a row".to_owned(),
             reconcilable,
             price: 0,

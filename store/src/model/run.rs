@@ -152,6 +152,8 @@ pub struct DueLookup {
     pub workspace: WorkspaceId,
     /// The workflow's name.
     pub workflow_name: String,
+    /// Identifies where the effect was to happen. What is missing elsewhere proves nothing.
+    pub place: Option<String>,
 }
 
 /// A run that was taken from a lost worker.

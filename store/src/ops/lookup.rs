@@ -18,8 +18,8 @@ use crate::params::{ClaimLookups, SettleLookup};
 use crate::rows::{At, Db, MutationRow};
 use crate::schema::{mutations, workflows};
 
-/// A mutation, when it is looked up, its workspace and its workflow's name.
-type Due = (Db<MutationId>, Option<At>, Db<WorkspaceId>, String);
+/// A mutation, when it is looked up, where it was to happen, its workspace and its workflow's name.
+type Due = (Db<MutationId>, Option<At>, Option<String>, Db<WorkspaceId>, String);
 
 impl Operation for ClaimLookups {
     type Output = Vec<DueLookup>;
@@ -33,6 +33,7 @@ impl Operation for ClaimLookups {
             .select((
                 mutations::id,
                 mutations::next_reconcile_at,
+                mutations::place,
                 workflows::workspace_id,
                 workflows::name,
             ))
@@ -45,7 +46,7 @@ impl Operation for ClaimLookups {
         };
         let due: Vec<Due> = due.load(tx.conn).await?;
         let mut claimed = Vec::new();
-        for (mutation, due_at, Db(workspace), workflow_name) in due {
+        for (mutation, due_at, place, Db(workspace), workflow_name) in due {
             // If another worker found the same row, one of the two updates matches nothing.
             let still_due = mutations::id.eq(mutation).and(mutations::next_reconcile_at.eq(due_at));
             let n_claimed = diesel::update(mutations::table.filter(still_due))
@@ -60,7 +61,7 @@ impl Operation for ClaimLookups {
                 .await?;
             if n_claimed > 0 {
                 let mutation = reads::mutation(tx.conn, workspace, mutation.0).await?;
-                claimed.push(DueLookup { mutation, workspace, workflow_name });
+                claimed.push(DueLookup { mutation, workspace, workflow_name, place });
             }
         }
         Ok(claimed)

@@ -63,6 +63,7 @@ impl Staged for BeginMutation {
             params_digest,
             params: Json(self.params),
             target: storable(self.target),
+            place: self.place,
             status: Db(MutationStatus::InFlight),
             result: None,
             error: None,

@@ -181,6 +181,7 @@ async fn send(store: &SharedStore, seen: &Mutex<Seen>, run: &ClaimedRun, mails: 
         tool_method: "append".to_owned(),
         params: json!({ "mails": mails }),
         target: String::new(),
+        place: None,
         ui_title: String::new(),
         reconcilable: false,
         price: 0,

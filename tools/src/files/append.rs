@@ -21,7 +21,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use windlass_core::Failure;
-use windlass_scheduler::{CommitPoint, Effect, MutationCall, Refused, Subject, ToolError};
+use windlass_scheduler::{CommitPoint, Effect, MutationCall, Place, Refused, Subject, ToolError};
 
 use super::common::{NAMESPACE, run_mutation, subject};
 use super::disk::{open_exclusively, open_existing, sync_folder};
@@ -81,7 +81,9 @@ without a key, or with one that the line does not contain, a person is asked whe
         input: AppendInput,
         call: MutationCall,
     ) -> Result<AppendOutput, ToolError> {
-        let location = self.roots.locate(&input.path).await.map_err(ToolError::not_sent)?;
+        let place = call.place.as_deref();
+        let location = self.roots.locate_in(place, &input.path).await;
+        let location = location.map_err(ToolError::not_sent)?;
         let line = single_line(&input.line).map_err(ToolError::not_sent)?.to_owned();
         let file = open_exclusively("append to", &location, call.call.time_limit)
             .await
@@ -96,6 +98,10 @@ without a key, or with one that the line does not contain, a person is asked whe
 
     fn subject(&self, input: &AppendInput) -> Subject {
         subject(&input.path)
+    }
+
+    async fn place(&self, input: &AppendInput) -> Result<Option<Place>, Failure> {
+        Ok(Some(self.roots.locate(&input.path).await?.place().await?))
     }
 
     fn absence_counts_after(&self, input: &AppendInput) -> Option<Duration> {

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use windlass_core::Failure;
-use windlass_scheduler::{Effect, MutationCall, Subject, ToolError};
+use windlass_scheduler::{Effect, MutationCall, Place, Subject, ToolError};
 
 use super::common::{NAMESPACE, run_mutation, subject};
 use super::disk::sync_folder;
@@ -58,7 +58,9 @@ A file that does not exist is an error. Folders are not deleted.",
         input: DeleteInput,
         call: MutationCall,
     ) -> Result<DeleteOutput, ToolError> {
-        let location = self.roots.locate(&input.path).await.map_err(ToolError::not_sent)?;
+        let place = call.place.as_deref();
+        let location = self.roots.locate_in(place, &input.path).await;
+        let location = location.map_err(ToolError::not_sent)?;
         run_mutation(move || {
             let failure = |err: &io::Error| location.failure("delete", err);
             call.point.pass()?;
@@ -74,6 +76,10 @@ A file that does not exist is an error. Folders are not deleted.",
 
     fn subject(&self, input: &DeleteInput) -> Subject {
         subject(&input.path)
+    }
+
+    async fn place(&self, input: &DeleteInput) -> Result<Option<Place>, Failure> {
+        Ok(Some(self.roots.locate(&input.path).await?.place().await?))
     }
 
     fn absence_counts_after(&self, _input: &DeleteInput) -> Option<Duration> {

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use windlass_core::{Failure, FailureClass};
+use windlass_scheduler::Place;
 
 use crate::config::ToolsConfigError;
 use crate::method::off_thread;
+use crate::place;
 
 /// The folders of `[tools.files] roots`.
 ///
@@ -35,6 +37,8 @@ pub(crate) struct FileLocation {
     pub(super) dir: Arc<Dir>,
     /// The path relative to `dir`; `.` for the root itself.
     pub(super) relative: PathBuf,
+    /// The name of the root in scripts.
+    root: String,
 }
 
 impl Roots {
@@ -66,7 +70,25 @@ impl Roots {
         let root = root.ok_or_else(|| self.outside_failure(path))?;
         let rest = parts.get(root.name.len()..).unwrap_or_default();
         let relative = if rest.is_empty() { PathBuf::from(".") } else { rest.iter().collect() };
-        Ok(FileLocation { path: parts.join("/"), dir: Arc::new(root.dir().await?), relative })
+        let (path, dir) = (parts.join("/"), Arc::new(root.dir().await?));
+        Ok(FileLocation { path, dir, relative, root: root.name.join("/") })
+    }
+
+    /// Resolves the path of a call that changes something. Its root must still be the `place` that the ledger names.
+    pub(super) async fn locate_in(
+        &self,
+        place: Option<&str>,
+        path: &str,
+    ) -> Result<FileLocation, Failure> {
+        let location = self.locate(path).await?;
+        let present = location.place().await?;
+        if place != Some(present.identity.as_str()) {
+            return Err(Failure::internal(format!(
+                "the {} was replaced at this moment: nothing was changed",
+                present.name
+            )));
+        }
+        Ok(location)
     }
 
     fn outside_failure(&self, path: &str) -> Failure {
@@ -98,7 +120,8 @@ impl Root {
     }
 }
 
-/// Creates the folders of `[tools.files] roots` that do not exist, for a configuration that was just written.
+/// Creates the folders of `[tools.files] roots` that do not exist, for a configuration that was just written. At any other time a missing
+/// folder is an error: in an empty folder, every effect would seem to be missing.
 ///
 /// # Errors
 /// [`ToolsConfigError::Root`] where one cannot be created.
@@ -181,7 +204,24 @@ impl FileLocation {
         } else {
             self.relative.join(name)
         };
-        Self { path, dir: Arc::clone(&self.dir), relative }
+        Self { path, dir: Arc::clone(&self.dir), relative, root: self.root.clone() }
+    }
+
+    /// The root, which is the place of all effects in it.
+    pub(super) async fn place(&self) -> Result<Place, Failure> {
+        let (location, name) = (self.clone(), format!("folder `{}`", self.root_name()));
+        let identity = off_thread(move || {
+            let folder = location.dir.try_clone()?.into_std_file();
+            place::folder(&folder)
+        });
+        let identity =
+            identity.await?.map_err(|err| self.failure("look at the folder of", &err))?;
+        Ok(Place::new(name, &identity))
+    }
+
+    /// The root's name for people.
+    fn root_name(&self) -> &str {
+        if self.root.is_empty() { "." } else { &self.root }
     }
 
     /// The failure of `attempted`, a verb. The kind of the error decides the class, never its message.

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use windlass_core::Failure;
-use windlass_scheduler::{CommitPoint, Effect, MutationCall, Subject, ToolError};
+use windlass_scheduler::{CommitPoint, Effect, MutationCall, Place, Subject, ToolError};
 
 use super::common::{NAMESPACE, run_mutation, subject};
 use super::disk::{open_exclusively, open_existing, open_to_read, sync_folder};
@@ -68,7 +68,9 @@ The file and its folder are created where they are missing. Others see the old t
         input: WriteInput,
         call: MutationCall,
     ) -> Result<WriteOutput, ToolError> {
-        let location = self.roots.locate(&input.path).await.map_err(ToolError::not_sent)?;
+        let place = call.place.as_deref();
+        let location = self.roots.locate_in(place, &input.path).await;
+        let location = location.map_err(ToolError::not_sent)?;
         let temporary = temporary_file(&location);
         let file = open_exclusively("write", &temporary, call.call.time_limit)
             .await
@@ -88,6 +90,10 @@ The file and its folder are created where they are missing. Others see the old t
 
     fn subject(&self, input: &WriteInput) -> Subject {
         subject(&input.path)
+    }
+
+    async fn place(&self, input: &WriteInput) -> Result<Option<Place>, Failure> {
+        Ok(Some(self.roots.locate(&input.path).await?.place().await?))
     }
 
     fn absence_counts_after(&self, _input: &WriteInput) -> Option<Duration> {

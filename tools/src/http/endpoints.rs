@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{StatusCode, Url};
-use serde_json::Value;
+use serde_json::{Value, json};
 use windlass_core::Failure;
+use windlass_scheduler::Place;
 
 use super::allow::AllowList;
 use crate::config::ToolsConfigError;
 use crate::config::{EndpointConfig, LookUpConfig};
+use crate::place;
 
 /// The placeholder for the idempotency key.
 const KEY: &str = "{key}";
@@ -68,6 +70,17 @@ impl Endpoints {
     /// The endpoint that `url` belongs to.
     pub(super) fn of(&self, url: &Url) -> Option<&Endpoint> {
         self.0.iter().find(|endpoint| endpoint.covers(url))
+    }
+
+    /// The place of the effects of requests to `url`: its server, and the server that is queried about them.
+    pub(super) fn place(&self, url: &Url) -> Place {
+        let queried = self.of(url).and_then(|endpoint| match &endpoint.method {
+            LookupMethod::Resend => None,
+            LookupMethod::Query(lookup) => lookup.url("").ok(),
+        });
+        let name = format!("server `{}`", url.origin().ascii_serialization());
+        let queried = queried.map(|url| place::server(&url));
+        Place::new(name, &json!(["http", place::server(url), queried]))
     }
 }
 
@@ -216,6 +229,27 @@ mod tests {
         ] {
             assert!(!covers(prefix, other), "{other}");
         }
+    }
+
+    #[test]
+    fn the_place_of_an_effect_is_the_server_and_the_one_that_is_queried() {
+        let place = |config: &Value, url: &str| {
+            let config: Vec<EndpointConfig> = serde_json::from_value(config.clone()).unwrap();
+            let allow =
+                AllowList::parse(&["api.example", "test.example"].map(str::to_owned)).unwrap();
+            Endpoints::parse(&config, &allow).unwrap().place(&Url::parse(url).unwrap())
+        };
+        let queried = |server: &str| {
+            let look_up = json!({"url": format!("https://{server}/orders?key={{key}}")});
+            json!([{"url": "https://api.example/", "look_up": look_up}])
+        };
+        let (none, url) = (json!([]), "https://api.example/orders");
+
+        assert_eq!(place(&none, url).name, "server `https://api.example`");
+        assert_eq!(place(&none, url), place(&none, "https://api.example:443/else?where"));
+        assert_ne!(place(&none, url), place(&none, "http://api.example/orders"));
+        assert_eq!(place(&queried("api.example"), url), place(&queried("api.example"), url));
+        assert_ne!(place(&queried("api.example"), url), place(&queried("test.example"), url));
     }
 
     #[test]

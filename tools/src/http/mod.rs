@@ -17,7 +17,9 @@ use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, HeaderMap, LOCATION};
 use reqwest::{Method as HttpMethod, Response, StatusCode, Url};
 use tokio::time::Instant;
 use windlass_core::{Failure, FailureClass, Sent};
-use windlass_scheduler::{CommitPoint, Effect, MutationCall, Subject, Tool, ToolCall, ToolError};
+use windlass_scheduler::{
+    CommitPoint, Effect, MutationCall, Place, Subject, Tool, ToolCall, ToolError,
+};
 
 use self::configured_headers::ConfiguredHeaders;
 use self::endpoints::{EndpointLookup, Endpoints, LookupMethod};
@@ -167,6 +169,11 @@ impl Method for MutationMethod {
             .outgoing(self.method.clone(), &call.key.idempotency_key)
             .map_err(ToolError::not_sent)?;
         self.http.mutate(outgoing, call.point, self.http.limits(&call.call)).await
+    }
+
+    async fn place(&self, input: &MutationInput) -> Result<Option<Place>, Failure> {
+        // A request without a whole URL is refused.
+        Ok(Url::parse(&input.url).ok().map(|url| self.http.endpoints.place(&url)))
     }
 
     fn absence_counts_after(&self, input: &MutationInput) -> Option<Duration> {

@@ -1,11 +1,13 @@
 //! One server: started when it is needed, started again after it has died, and stopped with this process.
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared};
+use reqwest::Url;
 use rmcp::ServiceError;
 use rmcp::model::{CallToolResult, JsonObject};
 use serde_json::json;
@@ -13,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use windlass_core::{ExponentialDelay, Failure, FailureClass, digest};
-use windlass_scheduler::{CommitPoint, ToolError};
+use windlass_scheduler::{CommitPoint, Place, ToolError};
 
 use super::config::{ConnectorName, Endpoint, ServerConfig};
 use super::connection::{self, Connection};
@@ -21,6 +23,8 @@ use super::definition::{Definition, changes};
 use super::failure::{call_error, connect_failure, is_session_expired, server_failure};
 use super::{http, stdio};
 use crate::environment::Environment;
+use crate::method::off_thread;
+use crate::place;
 use crate::secrets::Secrets;
 
 /// How long a server may take to start and to list its tools. Some are downloaded from a registry first.
@@ -87,6 +91,26 @@ impl Server {
                 url.split(['?', '#']).next().unwrap_or_default().to_owned()
             }
         }
+    }
+
+    /// The place of its effects: what the configuration says of it, and where that leads. A process acts where it runs, which is in one
+    /// folder of one machine.
+    pub(super) async fn place(&self) -> Result<Place, Failure> {
+        let there = match &self.config.endpoint {
+            Endpoint::Http { url, .. } => Url::parse(url).ok().map(|url| place::server(&url)),
+            Endpoint::Process { dir, .. } => {
+                let folder = self.root.join(dir);
+                let found =
+                    off_thread(move || File::open(&folder).and_then(|it| place::folder(&it)));
+                Some(found.await?.map_err(|error| {
+                    let message =
+                        format!("could not look at the folder of `{}`: {error}", self.name);
+                    server_failure(&self.name, FailureClass::Internal, message)
+                })?)
+            }
+        };
+        let parts = json!(["mcp", self.name, self.endpoint_digest(), there]);
+        Ok(Place::new(format!("connector `{}`", self.name), &parts))
     }
 
     /// Sets the accepted tools. From now on, changes of the server's tools are logged.

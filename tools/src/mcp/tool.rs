@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 use windlass_core::{Failure, FailureClass, LookupResult, Sent};
 use windlass_scheduler::{
-    CommitPoint, Effect, MutationCall, Subject, Tool, ToolCall, ToolError, ToolSpec,
+    CommitPoint, Effect, MutationCall, Place, Subject, Tool, ToolCall, ToolError, ToolSpec,
 };
 
 use super::config::ErrorMeaning;
@@ -146,13 +146,17 @@ impl Tool for ConnectorTool {
     }
 
     async fn mutate(&self, call: MutationCall) -> Result<Value, ToolError> {
-        let MutationCall { call, key, point } = call;
+        let MutationCall { call, key, point, .. } = call;
         self.request(call, Some(&key.idempotency_key), Some(point)).await
     }
 
     fn subject(&self, _input: &Value) -> Subject {
         let place = format!("{} ({})", self.server.name, self.server.address());
         Subject { place, scope: None }
+    }
+
+    async fn place(&self, _input: &Value) -> Result<Option<Place>, Failure> {
+        self.server.place().await.map(Some)
     }
 
     fn can_look_up(&self, input: &Value) -> bool {

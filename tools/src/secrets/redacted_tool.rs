@@ -6,7 +6,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 use windlass_core::{Failure, LookupResult};
-use windlass_scheduler::{Effect, MutationCall, Subject, Tool, ToolCall, ToolError, ToolSpec};
+use windlass_scheduler::{
+    Effect, MutationCall, Place, Subject, Tool, ToolCall, ToolError, ToolSpec,
+};
 
 use super::Secrets;
 
@@ -45,6 +47,10 @@ impl Tool for RedactedTool {
 
     fn subject(&self, input: &Value) -> Subject {
         self.inner.subject(input)
+    }
+
+    async fn place(&self, input: &Value) -> Result<Option<Place>, Failure> {
+        self.inner.place(input).await.map_err(|failure| self.secrets.redact_failure(failure))
     }
 
     fn can_look_up(&self, input: &Value) -> bool {

@@ -44,8 +44,8 @@ async fn frozen_before(trial: &impl Trial) -> Result<(), String> {
     let is_safe = Arc::new(AtomicBool::new(true));
     let right = Arc::clone(&is_safe);
     let tool = trial.tool();
-    let (watch, call) =
-        trial.world().mutation_call(trial.input(0), move || right.load(Ordering::SeqCst));
+    let right = move || right.load(Ordering::SeqCst);
+    let (watch, call) = trial.world().mutation_call(tool.as_ref(), trial.input(0), right).await;
     let mut calling = tool.mutate(call);
     let waited = tokio::time::timeout(Duration::from_millis(100), &mut calling).await;
     require(waited.is_err(), "the call does not wait although it is held up")?;
@@ -60,9 +60,10 @@ async fn frozen_before(trial: &impl Trial) -> Result<(), String> {
 }
 
 async fn refused(trial: &impl Trial) -> Result<(), String> {
-    let (watch, call) = trial.world().mutation_call(trial.input(1), || false);
+    let (tool, input) = (trial.tool(), trial.input(1));
+    let (watch, call) = trial.world().mutation_call(tool.as_ref(), input, || false).await;
 
-    let answer = trial.tool().mutate(call).await;
+    let answer = tool.mutate(call).await;
 
     require(trial.n_effects() == 0, "the effect happened although the point refused it")?;
     require(is_not_sent(&answer), "a refused effect is not reported as not sent")?;
@@ -72,9 +73,10 @@ async fn refused(trial: &impl Trial) -> Result<(), String> {
 async fn frozen_after(trial: &impl Trial) -> Result<(), String> {
     let is_safe = AtomicBool::new(true);
     let ends_at_once = move || is_safe.swap(false, Ordering::SeqCst);
-    let (watch, call) = trial.world().mutation_call(trial.input(2), ends_at_once);
+    let (tool, input) = (trial.tool(), trial.input(2));
+    let (watch, call) = trial.world().mutation_call(tool.as_ref(), input, ends_at_once).await;
 
-    let answer = trial.tool().mutate(call).await;
+    let answer = tool.mutate(call).await;
 
     require(trial.n_effects() == 1, "the effect did not happen once")?;
     require(answer.is_ok(), "the effect is not reported as such")?;

@@ -68,6 +68,61 @@ async fn a_root_that_was_replaced_is_the_new_folder_and_a_missing_one_is_reporte
 }
 
 #[tokio::test]
+async fn the_place_of_an_effect_is_its_root_as_it_is_now() {
+    let world = World::new();
+    let inputs = [
+        ("Files.append", json!({"path": "out/a.csv", "line": "a"})),
+        ("Files.write", json!({"path": "out/deeper/a.txt", "text": "a"})),
+        ("Files.delete", json!({"path": "out/a.txt"})),
+    ];
+    let places = async || {
+        let mut places = Vec::new();
+        for (name, input) in &inputs {
+            let place = world.tool(name).place(input).await.unwrap().unwrap();
+            assert_eq!(place.name, "folder `out`");
+            places.push(place.identity);
+        }
+        assert!(places.iter().all(|it| *it == places[0]), "{places:?}");
+        places.remove(0)
+    };
+
+    let first = places().await;
+    world.put("out/a.txt", "");
+    assert_eq!(places().await, first, "its contents do not matter");
+    std::fs::rename(world.path("out"), world.path("old")).unwrap();
+    std::fs::create_dir(world.path("out")).unwrap();
+    let second = places().await;
+    std::fs::remove_dir(world.path("out")).unwrap();
+    let gone = world.tool("Files.append").place(&inputs[0].1).await;
+
+    assert_ne!(second, first);
+    assert!(gone.unwrap_err().message.contains("[tools.files] roots"));
+}
+
+#[tokio::test]
+async fn a_root_that_was_replaced_after_the_ledger_row_was_written_is_not_changed() {
+    let world = World::new();
+    world.put("out/b.txt", "old");
+    for (name, input) in [
+        ("Files.append", json!({"path": "out/a.csv", "line": "a"})),
+        ("Files.write", json!({"path": "out/a.txt", "text": "a"})),
+        ("Files.delete", json!({"path": "out/b.txt"})),
+    ] {
+        let tool = world.tool(name);
+        let (watch, call) = world.mutation_call(tool.as_ref(), input, || true).await;
+        std::fs::rename(world.path("out"), world.path(name)).unwrap();
+        world.put("out/b.txt", "other");
+
+        let error = tool.mutate(call).await.unwrap_err();
+
+        assert_eq!((error.sent, watch.close()), (Sent::No, false), "{error}");
+        assert!(error.failure.message.contains("folder `out` was replaced"), "{error}");
+        assert_eq!(std::fs::read_dir(world.path("out")).unwrap().count(), 1);
+        assert_eq!(world.text("out/b.txt"), "other");
+    }
+}
+
+#[tokio::test]
 async fn a_pattern_that_is_none_is_refused() {
     let failure =
         World::new().refusal("Files.list", json!({"dir": "inbox", "pattern": "[a"})).await;

@@ -103,7 +103,7 @@ impl World {
         let operation = callable.operation(&input);
         let tool = self.tool(name);
         let answer = if operation == Operation::Mutation {
-            let (_watch, call) = self.mutation_call(input, || true);
+            let (_watch, call) = self.mutation_call(tool.as_ref(), input, || true).await;
             tool.mutate(call).await?
         } else {
             tool.read(self.tool_call(input)).await.map_err(ToolError::not_sent)?
@@ -147,8 +147,9 @@ impl World {
         input: Value,
         may_commit: impl Fn() -> bool + Send + Sync + 'static,
     ) -> LookupResult {
-        let (_watch, call) = self.mutation_call(input, may_commit);
-        self.tool(name).reconcile(call).await
+        let tool = self.tool(name);
+        let (_watch, call) = self.mutation_call(tool.as_ref(), input, may_commit).await;
+        tool.reconcile(call).await
     }
 
     pub(crate) fn tool(&self, name: &str) -> Arc<dyn Tool> {
@@ -162,15 +163,17 @@ impl World {
     }
 
     /// A call that may pass its commit point as long as `may_commit` says so and the watch is kept.
-    pub(crate) fn mutation_call(
+    pub(crate) async fn mutation_call(
         &self,
+        tool: &dyn Tool,
         input: Value,
         may_commit: impl Fn() -> bool + Send + Sync + 'static,
     ) -> (CommitWatch, MutationCall) {
+        let place = tool.place(&input).await.ok().flatten().map(|place| place.identity);
         let call = self.tool_call(input);
         let key = MutationKey { id: self.mutation, idempotency_key: KEY.to_owned() };
         let (watch, point) = CommitPoint::new(may_commit);
-        (watch, MutationCall { call, key, point })
+        (watch, MutationCall { call, key, place, point })
     }
 
     fn tool_call(&self, input: Value) -> ToolCall {

@@ -12,7 +12,7 @@ use windlass_scheduler::Registry;
 use windlass_tools as tools;
 use windlass_tools::secrets::{SecretOrigin, SecretStatus, Secrets};
 
-use super::engine::{NoNotifier, described_builtin, roots_below};
+use super::engine::{NoNotifier, described_builtin};
 use crate::config::{ConfigError, without_password};
 use crate::context::Context;
 use crate::exit::{CommandError, ExitStatus, Result};
@@ -75,18 +75,9 @@ fn secret(name: &str, origin: &SecretOrigin, status: SecretStatus) -> Check {
 
 fn tools(context: &Context, secrets: &Arc<Secrets>) -> Check {
     let settings = &context.settings;
-    let mut config = settings.tools.clone();
-    let below = roots_below(settings);
-    let is_missing = |root: &String| below.contains(root) && !settings.root.join(root).exists();
-    let (missing, there): (Vec<_>, Vec<_>) = config.files.roots.into_iter().partition(is_missing);
-    config.files.roots = there;
-    match tools::builtin(&config, secrets, &settings.root, Arc::new(NoNotifier)) {
+    let config = &settings.tools;
+    match tools::builtin(config, secrets, &settings.root, Arc::new(NoNotifier)) {
         Err(error) => failed("tools", &error.into()),
-        Ok(_) if !missing.is_empty() => Check::warn(
-            "tools",
-            format!("there is no folder {} yet", missing.join(", ")),
-            "nothing to do: the first run makes it",
-        ),
         Ok(_) if config.files.roots.is_empty() => Check::warn(
             "tools",
             "scripts can use no files",

@@ -1,6 +1,5 @@
 //! Assembles an engine from the configuration: tools, connectors, secrets, sandbox.
 
-use std::path::{Component, Path};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -11,7 +10,7 @@ use windlass_scheduler::{
 };
 use windlass_store::{ClaimFilter, ScriptMessage, SharedStore, WorkerInfo};
 use windlass_tools::secrets::{SecretStatus, Secrets};
-use windlass_tools::{self as tools, Notification, Notifier, ToolsConfig, ensure_roots};
+use windlass_tools::{self as tools, Notification, Notifier, ToolsConfig};
 
 use crate::config::Settings;
 use crate::context::Context;
@@ -48,7 +47,6 @@ pub(crate) async fn assemble(
 ) -> Result<&'static Engine> {
     let mutation_mode = options.mutation_mode;
     let settings = &context.settings;
-    ensure_roots(&roots_below(settings), &settings.root)?;
     let notifier = Arc::new(StoreNotifier { store: Arc::clone(&store) });
     let secrets = warn_of_missing_secrets(context);
     let builtin = tools::builtin(&settings.tools, &secrets, &settings.root, notifier)?;
@@ -83,16 +81,6 @@ fn worker_info(options: EngineOptions) -> WorkerInfo {
         slots: options.slots,
         filter: options.filter,
     }
-}
-
-/// The folders for scripts that lie below the configuration, which are made where they are missing. A folder elsewhere has to be
-/// there already: its path may be mistyped, or not mounted.
-pub(crate) fn roots_below(settings: &Settings) -> Vec<String> {
-    let is_below = |root: &&String| {
-        let mut parts = Path::new(root).components();
-        parts.all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
-    };
-    settings.tools.files.roots.iter().filter(is_below).cloned().collect()
 }
 
 /// The secrets of the configuration; those that are missing are named in the log.

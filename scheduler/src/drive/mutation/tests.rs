@@ -113,6 +113,7 @@ async fn make(
             time_limit: Duration::from_secs(300),
         },
         key: MutationKey { id: MutationId::mint(now), idempotency_key: String::new() },
+        place: None,
         lookup_time_limit: Duration::from_secs(30),
     };
     let (result, was_passed) = attempt.make(move || is_safe).await;

@@ -155,6 +155,7 @@ impl Side {
             tool_method: "append".to_owned(),
             params: json!({ "line": how.items }),
             target: "ledger.csv".to_owned(),
+            place: how.goes_on.then(|| "here".to_owned()),
             ui_title: "Append a line".to_owned(),
             reconcilable: how.goes_on,
             price: 0,

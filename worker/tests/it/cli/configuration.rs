@@ -123,3 +123,25 @@ fn a_healthy_deployment_has_a_clean_bill() {
     );
     assert_eq!(found["ok"], true);
 }
+
+#[test]
+fn a_root_that_is_missing_stops_a_worker_and_is_not_made() {
+    let folder = TestFolder::with_starter();
+    assert_eq!(folder.call("deploy workflow.js --name notes --activate").code, 0);
+    folder.write("windlass.toml", "[tools.files]\nroots = [\"unmounted\"]\n");
+
+    for line in ["run notes", "up", "run notes --dry-run"] {
+        let refused = folder.call(line);
+
+        assert_ne!(refused.code, 0, "{line}");
+        assert!(
+            refused.stderr.contains("`[tools.files] roots` names as `unmounted`"),
+            "{line}: {}",
+            refused.stderr
+        );
+    }
+    let found = folder.json("doctor");
+    let tools = found["checks"].as_array().unwrap().iter().find(|check| check["name"] == "tools");
+    assert_eq!(tools.unwrap()["verdict"], "fail");
+    assert!(!folder.path("unmounted").exists());
+}

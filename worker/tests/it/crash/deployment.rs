@@ -276,7 +276,7 @@ impl Deployment {
         output
     }
 
-    fn run(&self, words: &[&str]) -> Output {
+    pub(crate) fn run(&self, words: &[&str]) -> Output {
         self.command(words).output().unwrap()
     }
 
@@ -293,7 +293,7 @@ impl Deployment {
         std::fs::copy(from, self.path(to)).unwrap();
     }
 
-    fn path(&self, path: &str) -> PathBuf {
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.folder.path().join(path)
     }
 }

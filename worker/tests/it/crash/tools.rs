@@ -169,3 +169,38 @@ fn lookups(database: Database) {
     }
     kills.assert_most();
 }
+
+/// The line is written, and the process dies before it stores that. Then the folder is another one: its disk is not mounted, or this
+/// is another machine.
+#[test]
+fn crash_before_a_root_is_replaced_leaves_a_question_and_the_root_put_back_answers_it() {
+    let counter = CountingServer::start();
+    let deployed = deployment(Database::Sqlite, &counter).unwrap();
+    let points = deployed.copy().run_traced();
+    let appended = points.iter().position(|point| point == "Files.append.after").unwrap() + 1;
+    let has_appended = |deployment: &Deployment| {
+        let lines = deployment.files("out").iter().any(|(name, _)| name == "lines.txt");
+        lines && deployment.in_doubt().len() == 1
+    };
+    // How often the process looks for work differs from run to run, and with it the number of the point.
+    let mut killed = (appended.saturating_sub(4)..appended + 4).map(|point| {
+        let deployment = deployed.copy();
+        deployment.run_killed_at(point);
+        deployment
+    });
+    let deployment = killed.find(has_appended).unwrap();
+    let expected = deployment.files("out");
+
+    std::fs::rename(deployment.path("out"), deployment.path("unmounted")).unwrap();
+    deployment.make_folder("out");
+    deployment.run(&["run", "wishes"]);
+    assert_eq!(deployment.files("out"), [], "it was not done again");
+    assert_eq!(deployment.in_doubt().len(), 1, "nor taken for done");
+
+    std::fs::remove_dir(deployment.path("out")).unwrap();
+    std::fs::rename(deployment.path("unmounted"), deployment.path("out")).unwrap();
+    assert_eq!(deployment.files("out"), expected);
+    deployment.run_to_rest();
+    assert_eq!(deployment.lines("out/lines.txt"), ["append"]);
+    assert_eq!(deployment.in_doubt(), Vec::<String>::new());
+}
