@@ -9,7 +9,7 @@ use crate::model::{
 };
 use crate::rows::{
     At, Db, EventRow, HandlerRow, InputRow, JournalRow, Json, LogRow, MutationRow, NotificationRow,
-    RunRow, ScriptRow, SessionRow, WorkerRow, WorkflowRow,
+    RunRow, RunValues, ScriptRow, SessionRow, WorkerRow, WorkflowRow,
 };
 
 fn value<T>(stored: Option<Db<T>>) -> Option<T> {
@@ -106,9 +106,11 @@ impl From<HandlerRow> for HandlerState {
     }
 }
 
-impl From<RunRow> for Run {
-    fn from(row: RunRow) -> Self {
-        Self {
+impl RunRow {
+    /// The run, with its values.
+    pub(crate) fn into_run(self, values: RunValues) -> Run {
+        let row = self;
+        Run {
             id: row.id.0,
             workflow_id: row.workflow_id.0,
             session_id: row.session_id.0,
@@ -120,9 +122,9 @@ impl From<RunRow> for Run {
             retry_of: value(row.retry_of),
             mutation_id: value(row.mutation_id),
             mutation_outcome: value(row.mutation_outcome),
-            prepare_result: json(row.prepare_result),
-            input_state: json(row.input_state),
-            output_state: json(row.output_state),
+            prepare_result: json(values.prepare_result),
+            input_state: json(values.input_state),
+            output_state: json(values.output_state),
             error: row.error,
             error_class: value(row.error_class),
             error_at: json(row.error_at),

@@ -30,6 +30,7 @@ pub(crate) const MOVED_TABLES: &[&str] = &[
     "subscriptions",
     "sessions",
     "handler_runs",
+    "run_values",
     "mutations",
     "inputs",
     "past_inputs",

@@ -8,8 +8,14 @@ macro_rules! queued_runs {
 
         use crate::literals::IsQueued;
         use crate::rows::{Db, RunRow};
-        use crate::schema::{handler_runs, mutations, workflows};
+        use crate::schema::{handler_runs, mutations, run_values, workflows};
 
+        // Not joined, because the nullable side of a join cannot be locked.
+        let values = || run_values::table.filter(run_values::run_id.eq(handler_runs::id));
+        let values = (
+            values().select(run_values::prepare_result).single_value(),
+            values().select(run_values::input_state).single_value(),
+        );
         let mutation = mutations::table
             .filter(mutations::id.nullable().eq(handler_runs::mutation_id))
             .select(mutations::status)
@@ -21,7 +27,7 @@ macro_rules! queued_runs {
             .filter(workflows::error.is_null().and(workflows::maintenance.eq(false)))
             .filter($condition)
             .order((handler_runs::rank, handler_runs::id))
-            .select((RunRow::as_select(), workflows::name, mutation))
+            .select((RunRow::as_select(), workflows::name, mutation, values))
     }};
 }
 
@@ -99,11 +105,11 @@ use diesel::prelude::*;
 use windlass_core::{MutationStatus, RunId, WorkspaceId};
 pub(crate) use {due_workflows, queued_runs, run_of_workflow, with_queued_runs, workflow_row};
 
-use crate::rows::{Db, RunRow};
+use crate::rows::{Db, RunRow, StartValues};
 use crate::schema::workflow_keys;
 
-/// A queued run, the name of its workflow, and the status of its mutation.
-pub(crate) type QueuedRun = (RunRow, String, Option<Db<MutationStatus>>);
+/// A queued run, the name of its workflow, the status of its mutation, and its values.
+pub(crate) type QueuedRun = (RunRow, String, Option<Db<MutationStatus>>, StartValues);
 
 /// Which queued runs to find.
 #[derive(Debug, Clone, Copy)]

@@ -157,7 +157,7 @@ rows! {
         ended_at: Option<At>,
     }
 
-    /// A handler run. Its `input_state` is inserted separately, mostly by a subquery.
+    /// A handler run; its large values are in `run_values`.
     handler_runs: RunRow {
         id: Db<RunId>,
         workspace_id: Db<WorkspaceId>,
@@ -171,10 +171,6 @@ rows! {
         retry_of: Option<Db<RunId>>,
         mutation_id: Option<Db<MutationId>>,
         mutation_outcome: Option<Db<Outcome>>,
-        prepare_result: Option<Json>,
-        #[diesel(skip_insertion)]
-        input_state: Option<Json>,
-        output_state: Option<Json>,
         error: Option<String>,
         error_class: Option<Db<FailureClass>>,
         error_at: Option<Json<ScriptPosition>>,
@@ -325,6 +321,21 @@ pub(crate) struct SessionHead {
     pub(crate) id: Db<SessionId>,
     pub(crate) begun_run_count: i32,
     pub(crate) result: Option<Db<SessionResult>>,
+}
+
+/// The values that a run starts with: nothing, the handler's state, or those of the run that it retries.
+#[derive(Debug, Clone, Default, PartialEq, Queryable)]
+pub(crate) struct StartValues {
+    pub(crate) prepare_result: Option<Json>,
+    pub(crate) input_state: Option<Json>,
+}
+
+/// All values of a run.
+#[derive(Debug, Clone, PartialEq, Queryable)]
+pub(crate) struct RunValues {
+    pub(crate) prepare_result: Option<Json>,
+    pub(crate) input_state: Option<Json>,
+    pub(crate) output_state: Option<Json>,
 }
 
 /// The columns of a run that decide its next step.

@@ -146,9 +146,6 @@ diesel::table! {
         retry_of -> Nullable<Text>,
         mutation_id -> Nullable<Text>,
         mutation_outcome -> Nullable<Text>,
-        prepare_result -> Nullable<Text>,
-        input_state -> Nullable<Text>,
-        output_state -> Nullable<Text>,
         error -> Nullable<Text>,
         error_class -> Nullable<Text>,
         error_at -> Nullable<Text>,
@@ -163,6 +160,15 @@ diesel::table! {
         created_at -> BigInt,
         started_at -> Nullable<BigInt>,
         ended_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    run_values (run_id) {
+        run_id -> Text,
+        prepare_result -> Nullable<Text>,
+        input_state -> Nullable<Text>,
+        output_state -> Nullable<Text>,
     }
 }
 
@@ -328,6 +334,7 @@ diesel::joinable!(event_inputs -> events (event_id));
 diesel::joinable!(handler_runs -> mutations (mutation_id));
 diesel::joinable!(handler_runs -> workflows (workflow_id));
 diesel::joinable!(notifications -> workflows (workflow_id));
+diesel::joinable!(run_values -> handler_runs (run_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     event_inputs,
@@ -342,6 +349,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     past_events,
     run_inputs,
     run_logs,
+    run_values,
     scripts,
     sessions,
     subscriptions,

@@ -1,5 +1,6 @@
 //! Making a version the one that runs.
 
+use serde_json::json;
 use windlass_core::{
     Action, FailureClass, Id, Phase, ScriptId, SessionResult, Status, WorkflowStatus,
 };
@@ -67,6 +68,23 @@ pub async fn a_queued_run_is_withdrawn_with_a_session_that_began_nothing_else(
     ));
     assert_eq!(now.script_id, script);
     assert_eq!(world.runs().await.len(), 1);
+}
+
+pub async fn a_queued_run_is_withdrawn_with_the_state_that_it_was_given(test_store: TestStore) {
+    let world = World::pipeline(test_store).await;
+    world.drain().await;
+    world.advance(seconds(300));
+    let mut params = commit_of(&world.take("poll").await);
+    params.state = Some(json!({ "cursor": 1 }));
+    world.store.commit_producer(params).await.unwrap();
+    world.advance(seconds(300));
+    world.store.enqueue_due(10).await.unwrap();
+    let queued = world.open_run().await.unwrap();
+    assert_eq!(queued.input_state, Some(json!({ "cursor": 1 })));
+
+    world.redeploy("// two", pipeline()).await;
+
+    assert!(world.store.run(world.workspace, queued.id).await.is_err());
 }
 
 pub async fn a_session_that_began_other_runs_outlives_the_withdrawn_one(test_store: TestStore) {

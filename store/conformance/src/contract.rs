@@ -40,6 +40,7 @@ contract! { $
         a_version_of_another_workflow_is_refused,
         an_archived_workflow_is_not_activated,
         a_queued_run_is_withdrawn_with_a_session_that_began_nothing_else,
+        a_queued_run_is_withdrawn_with_the_state_that_it_was_given,
         a_session_that_began_other_runs_outlives_the_withdrawn_one,
         a_queued_retry_is_pinned_to_the_new_version,
         a_pending_retry_stays_and_runs_the_new_version,

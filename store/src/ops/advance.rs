@@ -158,7 +158,7 @@ async fn enqueue(
     if step.retry_of.is_some() {
         workflow.pending_retry_run_id = None;
     }
-    pipeline!(write_sessions, queue::insert(tx, &mut enqueued.run), save(tx, workflow))?;
+    pipeline!(write_sessions, queue::insert(tx, &mut enqueued), save(tx, workflow))?;
     Ok(enqueued)
 }
 

@@ -74,7 +74,7 @@ async fn admit_fairly(tx: &Tx<'_>, filter: &ClaimFilter, limit: u32) -> Result<V
 
 async fn claim(
     tx: &Tx<'_>,
-    AdmittedRun { run: (row, workflow_name, mutation), limited }: AdmittedRun,
+    AdmittedRun { run: (row, workflow_name, mutation, values), limited }: AdmittedRun,
     worker: WorkerId,
     lease: Duration,
 ) -> Result<ClaimedRun> {
@@ -102,13 +102,13 @@ async fn claim(
         .cached()
         .execute(tx.conn)
         .await?;
-    claimed(tx, Enqueued { run: row, state }, workflow_name).await
+    claimed(tx, Enqueued { run: row, state, values }, workflow_name).await
 }
 
 /// A claimed run with everything that its worker needs.
 pub(super) async fn claimed(
     tx: &Tx<'_>,
-    Enqueued { run, state }: Enqueued,
+    Enqueued { run, state, values }: Enqueued,
     workflow_name: String,
 ) -> Result<ClaimedRun> {
     let mutation_result = mutation_result(tx, &run).await?;
@@ -120,8 +120,8 @@ pub(super) async fn claimed(
         session: run.session_id.0,
         script: run.script_id.0,
         handler: run.handler_name,
-        input_state: run.input_state.map(|Json(value)| value),
-        prepare_result: run.prepare_result.map(|Json(value)| value),
+        input_state: values.input_state.map(|Json(value)| value),
+        prepare_result: values.prepare_result.map(|Json(value)| value),
         mutation_result,
     })
 }

@@ -15,7 +15,7 @@ use crate::effect_window;
 use crate::error::Result;
 use crate::pipeline::pipeline;
 use crate::rows::{At, Db, Json, storable};
-use crate::schema::{self, handler_runs, mutations};
+use crate::schema::{self, handler_runs, mutations, run_values};
 
 /// The values that a transition writes besides the states.
 #[derive(Default)]
@@ -72,6 +72,7 @@ pub(super) async fn write_rows(
     pipeline!(
         write_mutation(tx, locked, changes.run.mutation, context),
         write_run(tx, locked, changes, context),
+        write_values(tx, locked, context),
         reservations::settle(tx, locked, changes.reservations, error),
     )?;
     Ok(())
@@ -171,11 +172,7 @@ async fn write_run(
         let ended_at = (!run.status.is_open()).then(|| locked.run.ended_at.unwrap_or(At(tx.now)));
         (handler_runs::status.eq(Db(run.status)), handler_runs::ended_at.eq(ended_at))
     });
-    let values = (
-        context.prepared.map(|value| handler_runs::prepare_result.eq(Some(Json(value)))),
-        context.mutation.map(|mutation| handler_runs::mutation_id.eq(Some(mutation))),
-        context.state.map(|value| handler_runs::output_state.eq(Some(Json(value)))),
-    );
+    let mutation = context.mutation.map(|mutation| handler_runs::mutation_id.eq(Some(mutation)));
     let error = context.cause.as_ref().map(|cause| {
         (
             handler_runs::error.eq(Some(&cause.message)),
@@ -188,12 +185,40 @@ async fn write_run(
             handler_runs::phase.eq(Db(run.phase)),
             handler_runs::mutation_outcome.eq(run.outcome.map(Db)),
             status,
-            values,
+            mutation,
             error,
         ))
         .cached()
         .execute(tx.conn)
         .await?;
+    Ok(())
+}
+
+/// Writes the result of `prepare`, or the state that the handler returned.
+async fn write_values(
+    tx: &Tx<'_>,
+    locked: &LockedRun,
+    context: &TransitionContext<'_>,
+) -> Result<()> {
+    macro_rules! write {
+        ($column:ident, $value:expr) => {
+            let value = || run_values::$column.eq(Some(Json($value)));
+            diesel::insert_into(run_values::table)
+                .values((run_values::run_id.eq(locked.run.id), value()))
+                .on_conflict(run_values::run_id)
+                .do_update()
+                .set(value())
+                .cached()
+                .execute(tx.conn)
+                .await?;
+        };
+    }
+    if let Some(result) = context.prepared {
+        write!(prepare_result, result);
+    }
+    if let Some(state) = context.state {
+        write!(output_state, state);
+    }
     Ok(())
 }
 

@@ -1,20 +1,22 @@
 //! Enqueues runs.
 
 use diesel::prelude::*;
-use diesel::sql_types::Text;
+use diesel::sql_types::{Nullable, Text};
 use windlass_core::{RunId, RunState, ScriptId, SessionId, Step, queue_rank};
 
 use super::dialect::RunQueryDsl;
 use super::{Tx, locked_run, reservations};
 use crate::error::{Result, StoreError};
 use crate::params::FollowUp;
-use crate::rows::{At, Db, RunRow, WorkflowRow};
-use crate::schema::{handler_runs, handler_state, run_inputs};
+use crate::pipeline::pipeline;
+use crate::rows::{At, Db, Json, RunRow, StartValues, WorkflowRow};
+use crate::schema::{handler_runs, handler_state, run_inputs, run_values};
 
 /// An enqueued run.
 pub(super) struct Enqueued {
     pub(super) run: RunRow,
     pub(super) state: RunState,
+    pub(super) values: StartValues,
 }
 
 /// The run for `step`, in a session, with the active script version. With a `follow_up`, its worker has claimed it already.
@@ -28,9 +30,9 @@ pub(super) async fn next_run(
     let no_script = || StoreError::not_found("active script of workflow", &workflow.id.0);
     let script = workflow.active_script_id.ok_or_else(no_script)?;
     let run = fresh(tx, workflow, session, script, step);
-    let Enqueued { mut run, mut state } = match step.retry_of {
-        None => Enqueued { state: RunState::queued(run.kind.0), run },
-        Some(stopped) => from_stopped(tx, run, stopped).await?,
+    let (mut state, mut run) = match step.retry_of {
+        None => (RunState::queued(run.kind.0), run),
+        Some(stopped) => retry(tx, run, stopped).await?,
     };
     if let Some(FollowUp { worker, lease }) = follow_up {
         state = state.claim()?.run;
@@ -44,29 +46,54 @@ pub(super) async fn next_run(
     }
     run.phase = Db(state.phase);
     run.status = Db(state.status);
-    Ok(Enqueued { run, state })
+    Ok(Enqueued { run, state, values: StartValues::default() })
 }
 
-/// Inserts the run. A retry takes over the inputs and reservations of the stopped run. Any other run starts with the handler's
-/// current state, which nothing changes before this run commits.
-pub(super) async fn insert(tx: &Tx<'_>, run: &mut RunRow) -> Result<()> {
-    let Some(stopped) = run.retry_of else {
-        let state = handler_state::table
-            .find((run.workflow_id, run.kind, run.handler_name.clone()))
-            .select(handler_state::state)
-            .single_value();
-        let inserted = diesel::insert_into(handler_runs::table)
-            .values((&*run, handler_runs::input_state.eq(state)))
-            .returning(handler_runs::input_state);
-        run.input_state = inserted.get_result(tx.conn).await?;
-        return Ok(());
+/// Inserts the run and its values. A retry takes over the inputs and reservations of the stopped run.
+pub(super) async fn insert(tx: &Tx<'_>, Enqueued { run, values, .. }: &mut Enqueued) -> Result<()> {
+    let insert = async {
+        diesel::insert_into(handler_runs::table).values(&*run).execute(tx.conn).await?;
+        Ok(())
     };
-    diesel::insert_into(handler_runs::table)
-        .values((&*run, handler_runs::input_state.eq(&run.input_state)))
-        .execute(tx.conn)
-        .await?;
-    copy_inputs(tx, stopped, run.id).await?;
-    reservations::transfer(tx, stopped, run.id).await
+    ((), *values) = pipeline!(insert, insert_values(tx, run))?;
+    if let Some(stopped) = run.retry_of {
+        copy_inputs(tx, stopped, run.id).await?;
+        reservations::transfer(tx, stopped, run.id).await?;
+    }
+    Ok(())
+}
+
+/// Inserts the values that the run starts with: those of the run that it retries, or else the handler's current state, which nothing
+/// changes before this run commits.
+async fn insert_values(tx: &Tx<'_>, run: &RunRow) -> Result<StartValues> {
+    let columns = (run_values::run_id, run_values::prepare_result, run_values::input_state);
+    let returning = (run_values::prepare_result, run_values::input_state);
+    let mut inserted: Vec<StartValues> = match run.retry_of {
+        Some(stopped) => {
+            let values = run_values::table.find(stopped).select((
+                run.id.into_sql::<Text>(),
+                run_values::prepare_result,
+                run_values::input_state,
+            ));
+            let insert =
+                diesel::insert_into(run_values::table).values(values).into_columns(columns);
+            insert.returning(returning).load(tx.conn).await?
+        }
+        None => {
+            let handler = (run.workflow_id, run.kind, &run.handler_name);
+            let state = handler_state::table
+                .find(handler)
+                .filter(handler_state::state.is_not_null())
+                .select((
+                    run.id.into_sql::<Text>(),
+                    None::<Json>.into_sql::<Nullable<Text>>(),
+                    handler_state::state,
+                ));
+            let insert = diesel::insert_into(run_values::table).values(state).into_columns(columns);
+            insert.returning(returning).load(tx.conn).await?
+        }
+    };
+    Ok(inserted.pop().unwrap_or_default())
 }
 
 fn fresh(
@@ -90,9 +117,6 @@ fn fresh(
         retry_of: step.retry_of.map(Db),
         mutation_id: None,
         mutation_outcome: None,
-        prepare_result: None,
-        input_state: None,
-        output_state: None,
         error: None,
         error_class: None,
         error_at: None,
@@ -111,18 +135,13 @@ fn fresh(
 }
 
 /// A retry of a stopped run: it continues from that run's phase, with its values.
-async fn from_stopped(tx: &Tx<'_>, run: RunRow, stopped: RunId) -> Result<Enqueued> {
+async fn retry(tx: &Tx<'_>, run: RunRow, stopped: RunId) -> Result<(RunState, RunRow)> {
     let found = locked_run::load(tx.conn, stopped).await?;
     let found = found.ok_or_else(|| StoreError::not_found("run", &stopped))?;
     let state = found.state.retry()?;
-    let values = handler_runs::table
-        .find(Db(stopped))
-        .select((handler_runs::prepare_result, handler_runs::input_state));
-    let (prepare_result, input_state) = values.first(tx.conn).await?;
     let mutation_outcome = state.outcome.map(Db);
     let mutation_id = found.run.mutation_id;
-    let run = RunRow { mutation_id, mutation_outcome, prepare_result, input_state, ..run };
-    Ok(Enqueued { run, state })
+    Ok((state, RunRow { mutation_id, mutation_outcome, ..run }))
 }
 
 /// Copies the inputs of one run to another.

@@ -18,8 +18,8 @@ use crate::error::{Result, StoreError};
 use crate::literals::IsActive;
 use crate::model::{BegunMutation, Claim, ClaimedRun, Committed};
 use crate::params::{BeginMutation, FollowUp, StopRun};
-use crate::rows::{At, Db, Json, RunRow, storable};
-use crate::schema::{handler_runs, mutations, workflows};
+use crate::rows::{At, Db, Json, RunRow, StartValues, storable};
+use crate::schema::{handler_runs, mutations, run_values, workflows};
 use crate::tenant::in_workspace;
 
 /// Whether `prepare` is checkpointed with this result.
@@ -27,9 +27,8 @@ pub(super) async fn is_prepared(tx: &Tx<'_>, locked: &LockedRun, result: &Value)
     if locked.state.phase != Phase::Prepared {
         return Ok(false);
     }
-    let same = handler_runs::table
-        .find(locked.run.id)
-        .filter(handler_runs::prepare_result.eq(Json(result)));
+    let same =
+        run_values::table.find(locked.run.id).filter(run_values::prepare_result.eq(Json(result)));
     select(exists(same)).get_result(tx.conn).await
 }
 
@@ -133,18 +132,20 @@ async fn next_claim(
     claim: Claim,
     FollowUp { worker, lease }: FollowUp,
 ) -> Result<Option<ClaimedRun>> {
+    let values = (run_values::prepare_result.nullable(), run_values::input_state.nullable());
     let open = handler_runs::table
         .inner_join(workflows::table)
+        .left_join(run_values::table)
         .filter(handler_runs::workflow_id.eq(Db(claim.workflow)))
         .filter(handler_runs::claimed_by.eq(Db(worker)))
         .filter(IsActive)
-        .select((RunRow::as_select(), workflows::name));
-    let open: Option<(RunRow, String)> = open.optional(tx.conn).await?;
-    let Some((run, workflow_name)) = open else { return Ok(None) };
+        .select((RunRow::as_select(), workflows::name, values));
+    let open: Option<(RunRow, String, StartValues)> = open.optional(tx.conn).await?;
+    let Some((run, workflow_name, values)) = open else { return Ok(None) };
     diesel::update(handler_runs::table.find(run.id))
         .set(handler_runs::lease_expires_at.eq(Some(At(tx.now.after(lease)))))
         .execute(tx.conn)
         .await?;
     let Some(found) = load(tx.conn, run.id.0).await? else { return Ok(None) };
-    Ok(Some(claimed(tx, Enqueued { run, state: found.state }, workflow_name).await?))
+    Ok(Some(claimed(tx, Enqueued { run, state: found.state, values }, workflow_name).await?))
 }

@@ -12,16 +12,30 @@ use crate::literals::IsOpen;
 use crate::model::{LogEntry, Run, Session};
 use crate::page::{Listed, Position, RunCursor};
 use crate::params::{LogFilter, RunFilter};
-use crate::rows::{Db, LogRow, RunRow, SessionRow};
-use crate::schema::{handler_runs, run_logs, sessions};
+use crate::rows::{Db, LogRow, RunRow, RunValues, SessionRow};
+use crate::schema::{handler_runs, run_logs, run_values, sessions};
 use crate::tenant::in_workspace;
+
+/// Runs with their values.
+macro_rules! runs_with_values {
+    () => {
+        handler_runs::table.left_join(run_values::table).select((
+            RunRow::as_select(),
+            (
+                run_values::prepare_result.nullable(),
+                run_values::input_state.nullable(),
+                run_values::output_state.nullable(),
+            ),
+        ))
+    };
+}
 
 /// Runs, newest first.
 pub(in super::super) async fn runs(
     conn: &Conn,
     filter: &RunFilter,
 ) -> Result<Listed<Run, RunCursor>> {
-    let mut query = RunRow::query()
+    let mut query = runs_with_values!()
         .filter(handler_runs::workflow_id.eq(Db(filter.workflow)))
         .filter(handler_runs::workspace_id.eq(Db(filter.workspace)))
         .order((handler_runs::created_at.desc(), handler_runs::id.desc()))
@@ -33,9 +47,9 @@ pub(in super::super) async fn runs(
     if let Some(after) = &filter.page.after {
         query = query.filter(RunsBefore::from(after));
     }
-    let rows: Vec<RunRow> = query.load(conn).await?;
-    let position = |row: &RunRow| Position { at: row.created_at.0, id: row.id.0 };
-    Ok(filter.page.of(rows, position, Run::from))
+    let rows: Vec<(RunRow, RunValues)> = query.load(conn).await?;
+    let position = |(row, _): &(RunRow, RunValues)| Position { at: row.created_at.0, id: row.id.0 };
+    Ok(filter.page.of(rows, position, |(row, values)| row.into_run(values)))
 }
 
 /// One run.
@@ -49,18 +63,19 @@ pub(super) async fn find_run(
     workspace: WorkspaceId,
     run: RunId,
 ) -> Result<Option<Run>> {
-    let query = RunRow::query()
+    let query = runs_with_values!()
         .filter(handler_runs::id.eq(Db(run)))
         .filter(handler_runs::workspace_id.eq(Db(workspace)));
-    let row: Option<RunRow> = query.optional(conn).await?;
-    Ok(row.map(Run::from))
+    let row: Option<(RunRow, RunValues)> = query.optional(conn).await?;
+    Ok(row.map(|(row, values)| row.into_run(values)))
 }
 
 /// A workflow's queued or active run.
 pub(super) async fn open_run(conn: &Conn, workflow: WorkflowId) -> Result<Option<Run>> {
-    let query = RunRow::query().filter(handler_runs::workflow_id.eq(Db(workflow))).filter(IsOpen);
-    let row: Option<RunRow> = query.optional(conn).await?;
-    Ok(row.map(Run::from))
+    let query =
+        runs_with_values!().filter(handler_runs::workflow_id.eq(Db(workflow))).filter(IsOpen);
+    let row: Option<(RunRow, RunValues)> = query.optional(conn).await?;
+    Ok(row.map(|(row, values)| row.into_run(values)))
 }
 
 /// One session.

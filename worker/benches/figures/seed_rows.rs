@@ -49,12 +49,16 @@ fn finished_runs_sql(database: &Database, n_workflows: usize) -> String {
     );
     let runs = format!(
         "INSERT INTO handler_runs (id, workspace_id, workflow_id, session_id, script_id, kind, handler_name, phase, status, \
-           mutation_id, mutation_outcome, prepare_result, output_state, claimed_by, fence, rank, created_at, \
-           started_at, ended_at) \
+           mutation_id, mutation_outcome, claimed_by, fence, rank, created_at, started_at, ended_at) \
          {numbered} SELECT {}, workspace, workflow, {session}, script, 'consumer', 'act', 'committed', 'committed', {}, 'success', \
-           '{{\"reservations\":[],\"data\":{{\"n\":1}}}}', '{{\"last\":1}}', NULL, 1, moment, moment, moment, moment FROM each",
+           NULL, 1, moment, moment, moment, moment FROM each",
         id("run", "n"),
         id("mut", "n"),
+    );
+    let values = format!(
+        "INSERT INTO run_values (run_id, prepare_result, output_state) \
+         {numbered} SELECT {}, '{{\"reservations\":[],\"data\":{{\"n\":1}}}}', '{{\"last\":1}}' FROM each",
+        id("run", "n"),
     );
     let events = format!(
         "INSERT INTO events (id, workflow_id, topic_id, message_id, payload, status, reserved_by_run_id, created_by_run_id, \
@@ -72,7 +76,7 @@ fn finished_runs_sql(database: &Database, n_workflows: usize) -> String {
         id("run", "n"),
         hex = database.hex(&format!("{ID_OFFSET} + n")),
     );
-    [sessions, runs, mutations, events].join(";\n")
+    [sessions, runs, values, mutations, events].join(";\n")
 }
 
 /// Copies the only deployed workflow, with its queued run, this many times.
