@@ -154,9 +154,9 @@ pub async fn a_manual_session_makes_every_producer_due(test_store: TestStore) {
 pub async fn a_manual_session_is_refused_where_nothing_may_run(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1"]).await;
     let refusal = async |world: &World| world.start_session().await.unwrap_err();
-    let lets_run = |refusal: StoreError| match refusal {
-        StoreError::NotRunning { action, .. } => action,
-        other => panic!("{other}"),
+    let lets_run = |refusal: StoreError| {
+        let StoreError::NotRunning { action, .. } = refusal else { panic!("{refusal}") };
+        action
     };
 
     let run = world.take("record").await;
