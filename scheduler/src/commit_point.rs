@@ -42,7 +42,6 @@ struct State {
 
 impl CommitPoint {
     /// A point that lets a call pass as long as `may_commit` says so. It is called with a lock held and must not wait.
-    #[must_use]
     pub fn new(may_commit: impl Fn() -> bool + Send + Sync + 'static) -> (CommitWatch, Self) {
         let shared = Arc::new(Shared { may_commit: Box::new(may_commit), state: Mutex::default() });
         (CommitWatch(Arc::clone(&shared)), Self(shared))

@@ -120,8 +120,9 @@ impl Root {
     }
 }
 
-/// Creates the folders of `[tools.files] roots` that do not exist, for a configuration that was just written. At any other time a missing
-/// folder is an error: in an empty folder, every effect would seem to be missing.
+/// Creates the folders of `[tools.files] roots` that do not exist, for a configuration that was just written.
+///
+/// At any other time a missing folder is an error: in an empty folder, every effect would seem to be missing.
 ///
 /// # Errors
 /// [`ToolsConfigError::Root`] where one cannot be created.

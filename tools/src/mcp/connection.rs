@@ -174,10 +174,10 @@ impl Connection {
         let cancelling = CancelOnDrop(Some((self.peer.clone(), handle.id.clone())));
         let response = handle.await_response().await;
         cancelling.forget();
-        match response? {
-            ServerResult::CallToolResult(result) => Ok(result),
-            _ => Err(ServiceError::UnexpectedResponse),
-        }
+        let ServerResult::CallToolResult(result) = response? else {
+            return Err(ServiceError::UnexpectedResponse);
+        };
+        Ok(result)
     }
 }
 
