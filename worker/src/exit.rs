@@ -105,7 +105,7 @@ impl From<ServiceError> for CommandError {
             | ServiceError::NoScript { .. }
             | ServiceError::NotActive { .. }
             | ServiceError::WaitsForPerson { .. }
-            | ServiceError::WiderGrant { .. }
+            | ServiceError::GrantNotConfirmed { .. }
             | ServiceError::WrongResult { .. }) => Self::Service(other),
         }
     }
@@ -265,7 +265,7 @@ const fn service_code(error: &ServiceError) -> &'static str {
         ServiceError::NoSuchVersion { .. } | ServiceError::NoScript { .. } => "not_found",
         ServiceError::NotActive { .. } => "not_active",
         ServiceError::WaitsForPerson { .. } => "waits_for_person",
-        ServiceError::WiderGrant { .. } => "wider_grant",
+        ServiceError::GrantNotConfirmed { .. } => "grant_not_confirmed",
     }
 }
 
@@ -293,8 +293,11 @@ fn service_hint(error: &ServiceError) -> Option<String> {
         ServiceError::NoSuchVersion { .. } | ServiceError::NoScript { .. } => "deploy one first",
         ServiceError::NotActive { .. } => "activate one first; a dry run takes the active version",
         ServiceError::WaitsForPerson { .. } => "`windlass status` says what to do",
-        ServiceError::WiderGrant { .. } => {
-            "look at what it does with it, then deploy it with `--yes`, or say with `--allow` what it may call"
+        ServiceError::GrantNotConfirmed { grant, .. } => {
+            let tools = grant.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+            return Some(format!(
+                "look at what it does with it, then deploy it with `--yes`, or say what it may call: `--allow {tools}`"
+            ));
         }
     };
     Some(hint.to_owned())

@@ -154,9 +154,9 @@ pub struct GrantProposal {
 pub enum Confirmation {
     /// Nothing: it lets the script call nothing new.
     Nothing,
-    /// All that a first version calls. Where no person can be asked, who deploys it has agreed.
+    /// All that a first version calls.
     FirstVersion(Grant),
-    /// What the version before it was not allowed. Where no person can be asked, it is refused.
+    /// What the version before it was not allowed.
     Wider(Grant),
 }
 
@@ -179,11 +179,14 @@ impl GrantProposal {
     /// The grant, where no person can be asked.
     ///
     /// # Errors
-    /// [`ServiceError::WiderGrant`] where a person has to confirm it.
+    /// [`ServiceError::GrantNotConfirmed`] where a person has to confirm it.
     pub fn without_person(self) -> Result<Grant> {
+        let grant = self.grant;
         match self.confirmation {
-            Confirmation::Nothing | Confirmation::FirstVersion(_) => Ok(self.grant),
-            Confirmation::Wider(beyond) => Err(ServiceError::WiderGrant { beyond }),
+            Confirmation::Nothing => Ok(grant),
+            Confirmation::FirstVersion(new) | Confirmation::Wider(new) => {
+                Err(ServiceError::GrantNotConfirmed { new, grant })
+            }
         }
     }
 }
@@ -227,6 +230,20 @@ mod tests {
             grant(&["Http.post:a.example.com", "Http.post:b.example.com", "Files.append"])
         );
         assert_eq!(proposal.confirmation, Confirmation::Wider(grant(&["Files.append"])));
+    }
+
+    #[test]
+    fn without_a_person_only_what_needs_no_confirmation_is_granted() {
+        let refused = |proposal: GrantProposal| match proposal.without_person() {
+            Err(ServiceError::GrantNotConfirmed { new, .. }) => new,
+            other => panic!("{other:?}"),
+        };
+        let (append, both) = (grant(&["Files.append"]), grant(&["Files.append", "Files.read"]));
+
+        assert_eq!(refused(GrantProposal::new(&append, None)), append);
+        assert_eq!(refused(GrantProposal::new(&both, Some(&append))), grant(&["Files.read"]));
+        assert_eq!(GrantProposal::new(&append, Some(&both)).without_person().unwrap(), append);
+        assert_eq!(GrantProposal::new(&grant(&[]), None).without_person().unwrap(), grant(&[]));
     }
 
     #[test]

@@ -61,11 +61,13 @@ pub enum ServiceError {
         /// For what it waits.
         why: String,
     },
-    /// The script calls more than the version before it was allowed, and nobody confirmed that.
-    #[error("the script calls {}, which the version before it was not allowed", list_grant(.beyond))]
-    WiderGrant {
-        /// What it calls beyond that.
-        beyond: Grant,
+    /// The script calls what no version before it was allowed, and nobody confirmed that.
+    #[error("the script calls {}, and nobody has allowed that yet", list_grant(.new))]
+    GrantNotConfirmed {
+        /// What it newly calls.
+        new: Grant,
+        /// What it may call once that is confirmed.
+        grant: Grant,
     },
     /// A result is none that the tool can answer with.
     #[error("{problem}")]

@@ -38,7 +38,7 @@ pub(crate) struct DeployArgs {
     /// What the script may call, for example Files.append,Http.post:api.example.com; without it, the calls that `check` finds
     #[arg(long, value_name = "TOOLS", value_delimiter = ',')]
     pub(crate) allow: Vec<Capability>,
-    /// Allow what it calls without asking
+    /// Allow what it calls without asking; needed where nobody can be asked, unless `--allow` is given
     #[arg(long)]
     pub(crate) yes: bool,
     /// It is a repair: same topics, schedules and message ids

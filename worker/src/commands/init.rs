@@ -72,7 +72,7 @@ fn next_commands(outer: &Context, context: &Context, args: &InitArgs) -> Vec<Nex
             effect: "validates the script",
         },
         NextCommand {
-            command: hint.command(&format!("deploy {script} --name notes --activate")),
+            command: hint.command(&format!("deploy {script} --name notes --activate --yes")),
             effect: "makes a workflow of it",
         },
         NextCommand { command: hint.command("run notes"), effect: "runs it once" },

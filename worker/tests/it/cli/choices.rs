@@ -1,5 +1,6 @@
 //! What a person decides: what a script may call, what came of a doubt, what becomes of a parked event, and whether to try first.
 
+use expect_test::expect;
 use serde_json::{Value, json};
 
 use crate::cli::folder::TestFolder;
@@ -54,7 +55,7 @@ fn kept(folder: &TestFolder) -> Vec<Value> {
 fn a_dry_run_says_what_would_go_out_and_changes_nothing() {
     let folder = TestFolder::with_starter();
     lines(&folder, APPEND);
-    assert_eq!(folder.call("deploy lines.js --name lines --activate").code, 0);
+    assert_eq!(folder.call("deploy lines.js --name lines --activate --yes").code, 0);
     let before = kept(&folder);
 
     let rehearsed = folder.json("run lines --dry-run");
@@ -79,11 +80,11 @@ fn a_dry_run_says_what_would_go_out_and_changes_nothing() {
 fn a_dry_run_is_given_the_state_of_the_real_workflow() {
     let folder = TestFolder::with_starter();
     lines(&folder, APPEND);
-    folder.call("deploy lines.js --name lines --activate");
+    folder.call("deploy lines.js --name lines --activate --yes");
     folder.call("run lines");
     let quiet = LINES.replace("[\"a\", \"b\"]", "state ? [] : [\"never\"]");
     folder.write("lines.js", quiet.replace("$MUTATE", APPEND));
-    assert_eq!(folder.call("deploy lines.js --name lines --activate").code, 0);
+    assert_eq!(folder.call("deploy lines.js --name lines --activate --yes").code, 0);
 
     let rehearsed = folder.json("run lines --dry-run");
 
@@ -115,10 +116,35 @@ fn a_script_calls_what_was_granted_and_nothing_else() {
 }
 
 #[test]
+fn silence_grants_nothing() {
+    let folder = TestFolder::with_starter();
+    folder.expect(
+        &["deploy workflow.js --name notes --activate"],
+        &expect![[r#"
+            $ windlass deploy workflow.js --name notes --activate
+            stderr:
+            error: the script calls `Files.append`, `Files.list`, `Files.read`, and nobody has allowed that yet
+            hint: look at what it does with it, then deploy it with `--yes`, or say what it may call: `--allow Files.append,Files.list,Files.read`
+            exit code 1
+
+        "#]],
+    );
+    let refused = folder.json("deploy workflow.js --name notes --activate");
+    assert_eq!(refused["error"]["code"], "grant_not_confirmed", "{refused}");
+    assert_eq!(folder.json("list"), json!([]), "nothing is saved");
+
+    let allowed =
+        folder.json("deploy workflow.js --name notes --allow Files.append,Files.list,Files.read");
+    assert_eq!(allowed["script"]["is_new"], true, "{allowed}");
+    let again = folder.call("deploy workflow.js --name notes --activate");
+    assert_eq!(again.code, 0, "what was allowed once is not asked again: {}", again.stderr);
+}
+
+#[test]
 fn a_new_version_that_calls_more_has_to_be_confirmed() {
     let folder = TestFolder::with_starter();
     lines(&folder, APPEND);
-    folder.call("deploy lines.js --name lines --activate");
+    folder.call("deploy lines.js --name lines --activate --yes");
     let notify = "await User.notify({ title: data, text: \"\" });";
     lines(&folder, &format!("if (data === \"a\") {{ {APPEND} }} else {{ {notify} }}"));
 
@@ -148,7 +174,7 @@ fn doubtful(folder: &TestFolder) -> String {
         folder,
         &format!("await Http.post({{ url: `http://{address}/${{data}}`, body: {{}} }});"),
     );
-    assert_eq!(folder.call("deploy lines.js --name lines --activate").code, 0);
+    assert_eq!(folder.call("deploy lines.js --name lines --activate --yes").code, 0);
     assert_eq!(folder.call("run lines").code, 3);
     let outputs = folder.json("outputs lines");
     outputs.pointer("/0/id").and_then(Value::as_str).unwrap().to_owned()
@@ -199,7 +225,7 @@ fn a_parked_event_is_shown_with_its_reason_and_put_back() {
     folder.write("windlass.toml", config);
     let poison = "if (data === \"a\") throw new Error(\"bad line\");";
     lines(&folder, &format!("{poison}\n        {APPEND}"));
-    folder.call("deploy lines.js --name lines --activate");
+    folder.call("deploy lines.js --name lines --activate --yes");
     assert_eq!(folder.call("run lines").code, 3);
 
     let events = folder.json("events lines --status parked");

@@ -98,7 +98,8 @@ fn relative_paths_start_from_the_configuration() {
     let folder = TestFolder::new();
     assert_eq!(folder.call("init sub").code, 0);
 
-    let deployed = folder.call("deploy sub/workflow.js --name notes --config sub/windlass.toml");
+    let deployed =
+        folder.call("deploy sub/workflow.js --name notes --config sub/windlass.toml --yes");
 
     assert_eq!(deployed.code, 0, "{}", deployed.stderr);
     assert!(folder.path("sub/.windlass/windlass.db").exists());
@@ -127,7 +128,7 @@ fn a_healthy_deployment_has_a_clean_bill() {
 #[test]
 fn a_root_that_is_missing_stops_a_worker_and_is_not_made() {
     let folder = TestFolder::with_starter();
-    assert_eq!(folder.call("deploy workflow.js --name notes --activate").code, 0);
+    assert_eq!(folder.call("deploy workflow.js --name notes --activate --yes").code, 0);
     folder.write("windlass.toml", "[tools.files]\nroots = [\"unmounted\"]\n");
 
     for line in ["run notes", "up", "run notes --dry-run"] {

@@ -189,7 +189,7 @@ fn a_connector_that_cannot_be_asked_is_named() {
 #[test]
 fn a_lost_answer_of_a_connector_is_looked_up_and_the_run_goes_on() {
     let folder = folder();
-    assert_eq!(folder.call("deploy workflow.js --name things --activate").code, 0);
+    assert_eq!(folder.call("deploy workflow.js --name things --activate --yes").code, 0);
 
     let ran = folder.call("run things");
 

@@ -62,7 +62,7 @@ fn a_full_disk_is_named_and_with_space_again_the_same_command_goes_on() {
         &folder,
         r#"
         mount -t tmpfs -o size=4m tmpfs .windlass
-        call first deploy workflow.js --name notes --activate
+        call first deploy workflow.js --name notes --activate --yes
         head -c 8000000 /dev/zero > .windlass/filler 2> /dev/null || true
         call deploy deploy long.js --name notes
         call run run notes
@@ -101,7 +101,7 @@ fn a_full_disk_is_named_and_with_space_again_the_same_command_goes_on() {
 #[test]
 fn a_folder_that_may_only_be_read_is_named() {
     let folder = TestFolder::with_starter();
-    folder.call("deploy workflow.js --name notes --activate");
+    folder.call("deploy workflow.js --name notes --activate --yes");
     let had_mounts = among_own_mounts(
         &folder,
         r#"
@@ -110,7 +110,7 @@ fn a_folder_that_may_only_be_read_is_named() {
             mount --bind "$folder" "$folder"
             mount -o remount,bind,ro "$folder"
         done
-        call deploy deploy workflow.js --name notes --database sqlite:locked/new.db
+        call deploy deploy workflow.js --name notes --database sqlite:locked/new.db --yes
         call pause pause notes
         "#,
     );

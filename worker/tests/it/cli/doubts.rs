@@ -77,7 +77,7 @@ fn doubts_are_settled_at_the_command_line() {
     let address = unreliable_server();
     folder.write("windlass.toml", format!("[tools.http]\nallow = [\"{address}\"]\n"));
     folder.write("sender.js", SENDER.replace("$URL", &format!("http://{address}")));
-    assert_eq!(folder.call("deploy sender.js --name sender --activate").code, 0);
+    assert_eq!(folder.call("deploy sender.js --name sender --activate --yes").code, 0);
 
     // The first doubt: it did not happen, so it is done again, which is the second doubt: it is left as it is.
     let mut asked = Vec::new();
@@ -132,7 +132,7 @@ fn an_event_that_is_too_big_is_refused_by_the_name_of_its_limit() {
     let folder = TestFolder::with_starter();
     let script = SENDER.replace("payload: {}", "payload: { text: 'x'.repeat(50 << 20) }");
     folder.write("big.js", script);
-    folder.call("deploy big.js --name big --activate");
+    folder.call("deploy big.js --name big --activate --yes");
 
     let ran = folder.call("run big");
 

@@ -42,7 +42,7 @@ fn a_failing_script_waits_for_its_repair() {
     let folder = TestFolder::with_starter();
     let append = "await Files.append({ path: 'out/a.txt', line: 'a' });";
     folder.write("failing.js", script(&format!("null.nothing();\n        {append}")));
-    folder.call("deploy failing.js --name failing --activate");
+    folder.call("deploy failing.js --name failing --activate --yes");
 
     let ran = folder.call("run failing --json");
 
@@ -116,7 +116,7 @@ fn a_failing_script_waits_for_its_repair() {
 fn a_refused_permission_says_what_to_grant() {
     let folder = TestFolder::with_starter();
     folder.write("outside.js", script("await Files.append({ path: 'secret/a.txt', line: 'a' });"));
-    folder.call("deploy outside.js --name outside --activate");
+    folder.call("deploy outside.js --name outside --activate --yes");
 
     assert_eq!(folder.call("run outside").code, 3);
     folder.expect(&["status outside", "resume outside"], &expect![[r#"
@@ -166,7 +166,7 @@ fn a_refused_permission_says_what_to_grant() {
 fn a_log_is_printed_and_a_followed_one_ends_with_its_run() {
     let folder = TestFolder::with_starter();
     folder.write("logging.js", script("return;"));
-    folder.call("deploy logging.js --name logging --activate");
+    folder.call("deploy logging.js --name logging --activate --yes");
     let ran = folder.json("run logging");
     // Of its first run and its last the consumer finds nothing to do.
     let act = ran["session"]["handler_runs"][2]["id"].as_str().unwrap();

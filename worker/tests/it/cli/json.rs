@@ -12,7 +12,7 @@ fn keys(value: &Value) -> Vec<&str> {
 /// A folder in which the starter has run.
 fn ran() -> (TestFolder, Value) {
     let folder = TestFolder::with_starter();
-    assert_eq!(folder.call("deploy workflow.js --name notes --activate").code, 0);
+    assert_eq!(folder.call("deploy workflow.js --name notes --activate --yes").code, 0);
     let ran = folder.json("run notes");
     (folder, ran)
 }
@@ -142,7 +142,7 @@ fn every_command_answers_with_one_document() {
         "archive notes",
         "unarchive notes",
         "activate notes",
-        "deploy workflow.js --name other",
+        "deploy workflow.js --name other --yes",
     ] {
         let document = folder.json(line);
         assert!(document.get("error").is_none_or(|error| !error.is_object()), "{line}: {document}");

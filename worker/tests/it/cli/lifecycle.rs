@@ -8,7 +8,7 @@ use crate::cli::folder::TestFolder;
 fn a_starter_is_written_once_and_works() {
     let folder = TestFolder::new();
     folder.expect(
-        &["init", "check workflow.js", "deploy workflow.js --name notes --activate", "init"],
+        &["init", "check workflow.js", "deploy workflow.js --name notes --activate --yes", "init"],
         &expect![[r#"
             $ windlass init
             Wrote ./windlass.toml
@@ -18,7 +18,7 @@ fn a_starter_is_written_once_and_works() {
             Next steps
               windlass check workflow.js
                   validates the script
-              windlass deploy workflow.js --name notes --activate
+              windlass deploy workflow.js --name notes --activate --yes
                   makes a workflow of it
               windlass run notes
                   runs it once
@@ -33,7 +33,7 @@ fn a_starter_is_written_once_and_works() {
               calls         Files.append, Files.list, Files.read
             exit code 0
 
-            $ windlass deploy workflow.js --name notes --activate
+            $ windlass deploy workflow.js --name notes --activate --yes
             Saved version 1.0 of `notes`.
               may call      Files.append, Files.list, Files.read
             Version 1.0 runs now.
@@ -73,8 +73,8 @@ fn versions_count_up_and_one_of_them_runs() {
     folder.write("repair.js", format!("{source}// repair\n"));
     folder.expect(
         &[
-            "deploy workflow.js --name notes",
-            "deploy workflow.js --name notes",
+            "deploy workflow.js --name notes --yes",
+            "deploy workflow.js --name notes --yes",
             "status notes",
             "deploy second.js --name notes --activate",
             "deploy repair.js --name notes --fix",
@@ -83,13 +83,13 @@ fn versions_count_up_and_one_of_them_runs() {
             "list",
         ],
         &expect![[r#"
-            $ windlass deploy workflow.js --name notes
+            $ windlass deploy workflow.js --name notes --yes
             Saved version 1.0 of `notes`.
               may call      Files.append, Files.list, Files.read
             `windlass activate notes@1.0` lets it run.
             exit code 0
 
-            $ windlass deploy workflow.js --name notes
+            $ windlass deploy workflow.js --name notes --yes
             `notes` already has this script: version 1.0.
               may call      Files.append, Files.list, Files.read
             `windlass activate notes@1.0` lets it run.
@@ -142,7 +142,7 @@ fn versions_count_up_and_one_of_them_runs() {
 #[test]
 fn a_pause_says_how_it_ends() {
     let folder = TestFolder::with_starter();
-    folder.call("deploy workflow.js --name notes");
+    folder.call("deploy workflow.js --name notes --yes");
     folder.expect(
         &[
             "pause notes",
@@ -214,7 +214,7 @@ fn a_pause_says_how_it_ends() {
 #[test]
 fn what_is_put_away_comes_back_paused() {
     let folder = TestFolder::with_starter();
-    folder.call("deploy workflow.js --name notes --activate");
+    folder.call("deploy workflow.js --name notes --activate --yes");
     folder.expect(
         &["archive notes", "resume notes", "list", "list --all", "unarchive notes", "status"],
         &expect![[r#"
@@ -256,7 +256,7 @@ fn what_is_put_away_comes_back_paused() {
 #[test]
 fn a_session_is_told_while_it_runs_and_afterwards() {
     let folder = TestFolder::with_starter();
-    folder.call("deploy workflow.js --name notes --activate");
+    folder.call("deploy workflow.js --name notes --activate --yes");
     folder.expect(
         &["run notes", "status notes", "status"],
         &expect![[r#"
@@ -307,7 +307,7 @@ fn a_session_is_told_while_it_runs_and_afterwards() {
 #[test]
 fn what_happened_can_be_read() {
     let folder = TestFolder::with_starter();
-    folder.call("deploy workflow.js --name notes --activate");
+    folder.call("deploy workflow.js --name notes --activate --yes");
     folder.call("run notes");
     folder.expect(
         &["inputs notes", "outputs notes", "events notes", "runs notes", "notifications"],

@@ -16,7 +16,7 @@ fn killed() -> TestFolder {
     let config = folder.read("windlass.toml");
     // Nobody waits long for what the killed worker had.
     folder.write("windlass.toml", format!("{config}\n[limits.lease]\nduration_ms = 2000\n"));
-    folder.call("deploy workflow.js --name notes --activate");
+    folder.call("deploy workflow.js --name notes --activate --yes");
     let mut up = folder.command("up").stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(up.stdout.take().unwrap()).lines().map(Result::unwrap);
     let mut lines = lines.skip_while(|line| !line.contains("Files.append"));
@@ -67,7 +67,7 @@ fn carried(there: &str) -> Vec<String> {
 #[test]
 fn a_killed_instance_comes_to_its_end_elsewhere() {
     let folder = TestFolder::with_starter();
-    folder.call("deploy workflow.js --name notes --activate");
+    folder.call("deploy workflow.js --name notes --activate --yes");
     assert_eq!(folder.call("run notes").code, 0);
     let stayed = folder.json("outputs notes");
     let n_stayed = stayed.as_array().unwrap().len();

@@ -11,7 +11,7 @@ use crate::cli::folder::TestFolder;
 #[test]
 fn up_works_until_it_is_told_to_stop() {
     let folder = TestFolder::with_starter();
-    folder.call("deploy workflow.js --name notes --activate");
+    folder.call("deploy workflow.js --name notes --activate --yes");
     let mut up = folder.command("up").stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(up.stdout.take().unwrap()).lines().map(Result::unwrap);
 

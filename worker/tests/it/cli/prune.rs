@@ -40,7 +40,7 @@ fn worked() -> TestFolder {
     let short =
         "[retention]\nevents = \"1s\"\nmutations = \"1s\"\nruns = \"1s\"\nsessions = \"1s\"\n";
     folder.write("windlass.toml", format!("{config}\n{short}"));
-    assert_eq!(folder.call("deploy workflow.js --name notes --activate").code, 0);
+    assert_eq!(folder.call("deploy workflow.js --name notes --activate --yes").code, 0);
     assert_eq!(folder.call("run notes").code, 0);
     folder
 }

@@ -72,7 +72,7 @@ fn what_a_server_repeats_of_a_secret_is_seen_by_nobody() {
     let mut output = String::new();
     for line in [
         "doctor",
-        "deploy workflow.js --name gossip --activate",
+        "deploy workflow.js --name gossip --activate --yes",
         "run gossip",
         "status gossip",
         "inputs gossip --json",
@@ -126,7 +126,7 @@ fn a_missing_secret_is_told_at_the_start_and_stops_who_uses_it() {
              [secrets]\nKEY = {{ file = \"open\" }}\nOTHER = {{ file = \"kept\" }}\n"
         ),
     );
-    assert_eq!(folder.call("deploy workflow.js --name gossip --activate").code, 0);
+    assert_eq!(folder.call("deploy workflow.js --name gossip --activate --yes").code, 0);
 
     let run = folder.call("run gossip");
     let checks: Vec<_> = folder.json("doctor")["checks"]

@@ -118,7 +118,7 @@ fn what_is_not_there_is_named_with_a_way_on() {
 #[test]
 fn a_mistyped_workspace_is_not_made_by_looking_for_it() {
     let folder = TestFolder::with_starter();
-    folder.call("deploy workflow.js --name notes --workspace team");
+    folder.call("deploy workflow.js --name notes --workspace team --yes");
     folder.expect(
         &["list --workspace taem", "pause notes --workspace taem --json", "list --workspace team"],
         &expect![[r#"

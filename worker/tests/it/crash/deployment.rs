@@ -121,7 +121,7 @@ impl Deployment {
 
     /// Deploys the workflow that stands in the folder.
     pub(crate) fn deploy(&self) {
-        self.must(&["deploy", "workflow.js", "--name", self.workflow, "--activate"]);
+        self.must(&["deploy", "workflow.js", "--name", self.workflow, "--activate", "--yes"]);
     }
 
     /// A worker for all workflows.

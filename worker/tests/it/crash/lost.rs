@@ -142,7 +142,7 @@ fn deployment(
     for (workflow, share) in WORKFLOWS {
         let script = ORDERS.replace("$ORDERS", &(share * n_hundreds).to_string());
         deployment.write("workflow.js", &script.replace("$URL", &format!("{url}/{workflow}")));
-        deployment.must(&["deploy", "workflow.js", "--name", workflow, "--activate"]);
+        deployment.must(&["deploy", "workflow.js", "--name", workflow, "--activate", "--yes"]);
     }
     Some(deployment)
 }
