@@ -3,8 +3,9 @@
 //! Leases alone would be enough, but a person who restarts a killed process should not have to wait until they expire. The operating
 //! system releases a lock when its process ends and never before, so a living worker never counts as dead.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use windlass_core::WorkerId;
@@ -16,11 +17,12 @@ pub(crate) struct WorkerLock {
 }
 
 impl WorkerLock {
-    /// Creates and locks the file of `worker` in `folder`, which is created if it is missing.
+    /// Creates and locks the file of `worker` in `folder`, which is created if it is missing. Both are for their owner alone.
     pub(crate) fn create(folder: &Path, worker: WorkerId) -> io::Result<Self> {
-        fs::create_dir_all(folder)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         let unfinished = folder.join(format!("{worker}.new"));
-        let file = File::create(&unfinished)?;
+        let mut options = OpenOptions::new();
+        let file = options.write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
         file.lock()?;
         // Under its final name the file is locked from the beginning.
         fs::rename(&unfinished, folder.join(worker.to_string()))?;
@@ -135,6 +137,19 @@ mod tests {
         fs::remove_file(folder.path().join(worker.to_string())).unwrap();
 
         dead.remove().unwrap();
+    }
+
+    #[test]
+    fn nobody_else_can_read_or_hold_a_lock() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let folder = tempfile::tempdir().unwrap();
+        let (workers, worker) =
+            (folder.path().join("workers"), WorkerId::mint(Timestamp::from_micros(0)));
+        let _lock = WorkerLock::create(&workers, worker).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+
+        assert_eq!((mode(&workers), mode(&workers.join(worker.to_string()))), (0o700, 0o600));
     }
 
     #[test]

@@ -172,6 +172,11 @@ impl Settings {
         self.data_folder().join("connectors")
     }
 
+    /// The folder beside the configuration that holds nothing but state, if this deployment keeps its state there.
+    pub(crate) fn own_state_folder(&self) -> Option<PathBuf> {
+        Some(self.data_folder()).filter(|folder| folder.ends_with(STATE_FOLDER))
+    }
+
     /// The folder of the database file, or where it would be.
     fn data_folder(&self) -> PathBuf {
         let beside_database =

@@ -16,6 +16,7 @@ use crate::exit::{CommandError, Result};
 use crate::faults::Faults;
 use crate::hint::CommandHint;
 use crate::output::Output;
+use crate::private_state::close_to_others;
 use crate::telemetry::Log;
 
 /// What every command is given.
@@ -90,6 +91,7 @@ impl Context {
         let config = folder.join(FILE_NAME);
         let global = Global { config: Some(config.clone()), ..self.global.clone() };
         let settings = Settings::load(global.settings_source(), &self.folder)?;
+        close_to_others(&settings);
         let secrets = Arc::new(Secrets::load(&settings.secrets, &settings.root, environment));
         self.log.redact(&secrets);
         let connectors = connectors(&settings, &secrets, &self.actor);

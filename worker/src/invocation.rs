@@ -19,6 +19,7 @@ use crate::exit::{CommandError, ExitStatus, Result};
 use crate::faults::Faults;
 use crate::hint::CommandHint;
 use crate::output::{Output, OutputFormat, print_error};
+use crate::private_state::close_to_others;
 use crate::telemetry::{self, Log};
 
 /// A parsed command line.
@@ -102,6 +103,7 @@ fn execute(invocation: Invocation, log: Log) -> Result<ExitStatus> {
 fn new_context(invocation: &Invocation, folder: &Path, log: Log) -> Result<Context> {
     let Invocation { cli, hint } = invocation;
     let settings = Settings::load(cli.global.settings_source(), folder)?;
+    close_to_others(&settings);
     let secrets = Arc::new(Secrets::load(&settings.secrets, &settings.root, environment));
     log.redact(&secrets);
     let actor = actor();

@@ -13,6 +13,7 @@ mod faults;
 mod hint;
 mod invocation;
 mod output;
+mod private_state;
 mod telemetry;
 mod wording;
 

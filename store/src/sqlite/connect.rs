@@ -1,5 +1,7 @@
 //! Connections to a database.
 
+use std::fs::{DirBuilder, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -21,15 +23,15 @@ const FOR_WRITING: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WA
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const FOR_READING: &str = "PRAGMA busy_timeout = 10000; PRAGMA query_only = ON;";
 
-/// Creates the file and its folder if they are missing.
+/// Creates the file and its folder if they are missing, for their owner alone. SQLite gives its other files the same permissions.
 pub(super) fn create(database: &DatabasePath) -> Result<()> {
     // An existing file is not even opened: closing it would release SQLite's locks on it in this process.
     let Some(path) = database.path().filter(|path| !path.exists()) else { return Ok(()) };
     let failed = |error| failure::for_file(path, &error);
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).map_err(failed)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
     }
-    match std::fs::OpenOptions::new().write(true).create_new(true).open(path) {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(_file) => Ok(()),
         // Another process was faster.
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),

@@ -24,7 +24,7 @@ use windlass_core::Failure;
 use windlass_scheduler::{CommitPoint, Effect, MutationCall, Place, Refused, Subject, ToolError};
 
 use super::common::{NAMESPACE, run_mutation, subject};
-use super::disk::{open_exclusively, open_existing, sync_folder};
+use super::disk::{Audience, open_exclusively, open_existing, sync_folder};
 use super::roots::{FileLocation, Roots};
 use crate::method::{Method, MethodDescription, off_thread};
 
@@ -85,7 +85,7 @@ without a key, or with one that the line does not contain, a person is asked whe
         let location = self.roots.locate_in(place, &input.path).await;
         let location = location.map_err(ToolError::not_sent)?;
         let line = single_line(&input.line).map_err(ToolError::not_sent)?.to_owned();
-        let file = open_exclusively("append to", &location, call.call.time_limit)
+        let file = open_exclusively("append to", &location, Audience::Usual, call.call.time_limit)
             .await
             .map_err(ToolError::not_sent)?;
         run_mutation(move || {

@@ -15,19 +15,29 @@ use crate::method::off_thread;
 /// How long to wait before trying to lock a file again.
 const LOCK_RETRY_DELAY: Duration = Duration::from_millis(10);
 
+/// Who may use a file that is created.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Audience {
+    /// Whoever may use other files that this process creates.
+    Usual,
+    /// Its owner alone.
+    Owner,
+}
+
 /// Opens and locks the file at `location`. Creates the file and its folders if they are missing.
 ///
 /// Waits for other holders of the lock for half of `time_limit`, so that the rest is left for the work. Without the lock,
-/// nothing is changed.
+/// nothing is changed. `audience` says who may use a file that is created.
 pub(super) async fn open_exclusively(
     attempted: &'static str,
     location: &FileLocation,
+    audience: Audience,
     time_limit: Duration,
 ) -> Result<File, Failure> {
     let open = async {
         loop {
-            let attempt = try_open(attempted, location, |location| {
-                open_or_create(location)?.map_or(Ok(None), |file| lock(file, location))
+            let attempt = try_open(attempted, location, move |location| {
+                open_or_create(location, audience)?.map_or(Ok(None), |file| lock(file, location))
             });
             if let Some(file) = attempt.await? {
                 return Ok(file);
@@ -64,7 +74,7 @@ pub(super) async fn open_existing(
 async fn try_open<T: Send + 'static>(
     attempted: &'static str,
     location: &FileLocation,
-    open: fn(&FileLocation) -> io::Result<Option<T>>,
+    open: impl FnOnce(&FileLocation) -> io::Result<Option<T>> + Send + 'static,
 ) -> Result<Option<T>, Failure> {
     let location = location.clone();
     off_thread(move || open(&location).map_err(|err| location.failure(attempted, &err))).await?
@@ -81,7 +91,7 @@ fn lock(file: File, location: &FileLocation) -> io::Result<Option<File>> {
     Ok(is_file_at(&file, location)?.then_some(file))
 }
 
-fn open_or_create(location: &FileLocation) -> io::Result<Option<File>> {
+fn open_or_create(location: &FileLocation, audience: Audience) -> io::Result<Option<File>> {
     let mut options = OpenOptions::new();
     // Without this flag, opening a named pipe would wait until another process opens its other end.
     options.read(true).append(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed());
@@ -91,6 +101,9 @@ fn open_or_create(location: &FileLocation) -> io::Result<Option<File>> {
         Err(err) => return Err(err),
     }
     create_folders(&location.dir, location.folder())?;
+    if matches!(audience, Audience::Owner) {
+        options.mode(0o600);
+    }
     match location.dir.open_with(&location.relative, options.create_new(true)) {
         Ok(file) => {
             sync_folder(location)?;
@@ -174,7 +187,7 @@ mod tests {
         std::fs::write(dir.path().join("a"), "old").unwrap();
         let location =
             Roots::open(&[".".to_owned()], dir.path()).unwrap().locate("a").await.unwrap();
-        let opened = || open_or_create(&location).unwrap().unwrap();
+        let opened = || open_or_create(&location, Audience::Usual).unwrap().unwrap();
 
         let (current, replaced, deleted) = (opened(), opened(), opened());
         assert!(lock(current, &location).unwrap().is_some());

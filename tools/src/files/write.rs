@@ -16,7 +16,7 @@ use windlass_core::Failure;
 use windlass_scheduler::{CommitPoint, Effect, MutationCall, Place, Subject, ToolError};
 
 use super::common::{NAMESPACE, run_mutation, subject};
-use super::disk::{open_exclusively, open_existing, open_to_read, sync_folder};
+use super::disk::{Audience, open_exclusively, open_existing, open_to_read, sync_folder};
 use super::read::read_at_most;
 use super::roots::{FileLocation, Roots};
 use crate::method::{Method, MethodDescription, off_thread};
@@ -72,7 +72,7 @@ The file and its folder are created where they are missing. Others see the old t
         let location = self.roots.locate_in(place, &input.path).await;
         let location = location.map_err(ToolError::not_sent)?;
         let temporary = temporary_file(&location);
-        let file = open_exclusively("write", &temporary, call.call.time_limit)
+        let file = open_temporary(&temporary, &location, call.call.time_limit)
             .await
             .map_err(ToolError::not_sent)?;
         run_mutation(move || {
@@ -124,6 +124,19 @@ fn temporary_file(location: &FileLocation) -> FileLocation {
     location.sibling(&format!(".{}{TEMPORARY_SUFFIX}", location.name()))
 }
 
+/// Opens and locks the temporary file. Beside a file that not everybody may read, nobody else can open it before it has the same
+/// permissions.
+async fn open_temporary(
+    temporary: &FileLocation,
+    location: &FileLocation,
+    time_limit: Duration,
+) -> Result<File, Failure> {
+    let target = location.clone();
+    let exists = off_thread(move || target.dir.exists(&target.relative)).await?;
+    let audience = if exists { Audience::Owner } else { Audience::Usual };
+    open_exclusively("write", temporary, audience, time_limit).await
+}
+
 const TEMPORARY_SUFFIX: &str = ".windlass-tmp";
 
 /// Whether this is the name of a temporary file.
@@ -145,20 +158,20 @@ fn replace(
     location.dir.rename(&temporary.relative, &location.dir, &location.relative).map_err(failed)
 }
 
-/// Writes the text durably into the temporary file, which gets the permissions of the target.
+/// Writes the text durably into the temporary file, which has the permissions of the target before the first byte.
 fn write_temporary(
     mut file: &File,
     text: &str,
     temporary: &FileLocation,
     location: &FileLocation,
 ) -> io::Result<()> {
-    file.set_len(0)?;
-    file.write_all(text.as_bytes())?;
     match location.dir.metadata(&location.relative) {
         Ok(old) => location.dir.set_permissions(&temporary.relative, old.permissions())?,
         Err(err) if err.kind() == io::ErrorKind::NotFound => {}
         Err(err) => return Err(err),
     }
+    file.set_len(0)?;
+    file.write_all(text.as_bytes())?;
     file.sync_all()
 }
 
@@ -175,4 +188,47 @@ fn has_text(location: &FileLocation, text: &str) -> io::Result<bool> {
         sync_folder(location)?;
     }
     Ok(is_equal)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::path::Path;
+
+    use super::*;
+
+    const TIME_LIMIT: Duration = Duration::from_secs(10);
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    /// Writes `out.txt` anew; returns the permissions of the temporary file before its first byte, and those of the file at the end.
+    async fn write_over(dir: &Path) -> (u32, u32) {
+        let roots = Roots::open(&[".".to_owned()], dir).unwrap();
+        let location = roots.locate("out.txt").await.unwrap();
+        let temporary = temporary_file(&location);
+        let file = open_temporary(&temporary, &location, TIME_LIMIT).await.unwrap();
+        let before = mode(&dir.join(&temporary.relative));
+        let (_watch, point) = CommitPoint::new(|| true);
+        replace(&file, "new", &temporary, &location, &point).unwrap();
+        (before, mode(&dir.join("out.txt")))
+    }
+
+    #[tokio::test]
+    async fn the_text_is_never_where_more_people_can_read_it_than_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let (target, usual) = (dir.path().join("out.txt"), dir.path().join("usual.txt"));
+        fs::write(&usual, "").unwrap();
+        for private in [0o600, 0o640, 0o400] {
+            fs::write(&target, "old").unwrap();
+            fs::set_permissions(&target, Permissions::from_mode(private)).unwrap();
+
+            assert_eq!(write_over(dir.path()).await, (0o600, private));
+            fs::remove_file(&target).unwrap();
+        }
+
+        assert_eq!(write_over(dir.path()).await, (mode(&usual), mode(&usual)), "a new file");
+    }
 }

@@ -1,7 +1,8 @@
 //! The accepted tools of a server, kept in a file. So they are known without starting the server.
 
-use std::fs;
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -91,11 +92,13 @@ impl SnapshotFile {
 
     fn write(&self, snapshot: &Snapshot) -> io::Result<()> {
         if let Some(folder) = self.path.parent() {
-            fs::create_dir_all(folder)?;
+            DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         }
         // Two processes that save at the same time must not write to the same file.
         let unfinished = self.path.with_extension(format!("{}.tmp", std::process::id()));
-        let mut file = fs::File::create(&unfinished)?;
+        let mut options = OpenOptions::new();
+        let mut file =
+            options.write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
         file.write_all(&serde_json::to_vec_pretty(snapshot)?)?;
         file.sync_all()?;
         fs::rename(&unfinished, &self.path)
