@@ -58,10 +58,19 @@ impl Capability {
         (&self.namespace, &self.method) == (&other.namespace, &other.method)
     }
 
-    /// Whether this allows everything that `other` allows.
+    /// Whether this allows everything that `other` allows. A target that is a folder covers everything in it.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
-        self.is_same_tool(other) && (self.scope.is_none() || self.scope == other.scope)
+        let is_in = |folder: &str, target: &str| {
+            let rest = target.strip_prefix(folder);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        self.is_same_tool(other)
+            && match (&self.scope, &other.scope) {
+                (None, _) => true,
+                (Some(folder), Some(target)) => is_in(folder, target),
+                (Some(_), None) => false,
+            }
     }
 }
 
@@ -70,7 +79,7 @@ impl std::str::FromStr for Capability {
 
     fn from_str(text: &str) -> Result<Self, InvalidCapability> {
         let (tool, scope) = match text.split_once(':') {
-            Some((tool, scope)) => (tool, Some(scope.to_owned())),
+            Some((tool, scope)) => (tool, Some(scope.trim_end_matches('/').to_owned())),
             None => (text, None),
         };
         let is_word = |word: &str| {
@@ -169,6 +178,24 @@ mod tests {
             assert_eq!(grant.allows(&called.parse().unwrap()), is_allowed, "{called}");
         }
         assert!(!Grant::default().allows(&Capability::tool("Files", "append")));
+    }
+
+    #[test]
+    fn a_folder_covers_what_is_in_it_and_no_other_folder() {
+        let grant = grant(&["Files.read:data/in/", "Files.append:out"]);
+
+        for (called, is_allowed) in [
+            ("Files.read:data/in", true),
+            ("Files.read:data/in/a/b.txt", true),
+            ("Files.read:data/inner/a.txt", false),
+            ("Files.read:data/out/a.txt", false),
+            ("Files.read:data", false),
+            ("Files.append:out/a.txt", true),
+            ("Files.append:outer/a.txt", false),
+            ("Files.append:data/in/a.txt", false),
+        ] {
+            assert_eq!(grant.allows(&called.parse().unwrap()), is_allowed, "{called}");
+        }
     }
 
     #[test]

@@ -10,10 +10,12 @@ pub(super) const NAMESPACE: &str = "Files";
 /// The kinds of input that a producer registers for what these tools find.
 pub(super) const INPUT_TYPES: &[(&str, &str)] = &[("Files", "file")];
 
-/// The subject of a call with this path. A grant can be limited to one root.
+/// The subject of a call with this path. A grant can be limited to a folder or a file. A path with `..`, which no tool takes, is in no
+/// folder.
 pub(crate) fn subject(path: &str) -> Subject {
-    let root = path.split('/').find(|part| !part.is_empty()).map(str::to_owned);
-    Subject { place: path.to_owned(), scope: root }
+    let parts: Vec<_> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+    let scope = (!parts.contains(&"..")).then(|| parts.join("/"));
+    Subject { place: path.to_owned(), scope }
 }
 
 /// Runs blocking work that changes files. If it stops in the middle, nobody knows what it has changed.
