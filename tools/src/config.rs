@@ -21,13 +21,17 @@ pub struct ToolsConfig {
 pub struct FilesConfig {
     /// The folders that scripts may use, relative to the configuration file. A script's path begins with one of them.
     pub roots: Vec<String>,
+    /// Files and folders that no script may use, absolute: the configuration, the state and the secrets. The program names them, never
+    /// the configuration.
+    #[serde(skip)]
+    pub protected: Vec<PathBuf>,
     /// The largest file that is read whole, and the largest result of a search, in MiB.
     pub max_read_mib: u32,
 }
 
 impl Default for FilesConfig {
     fn default() -> Self {
-        Self { roots: Vec::new(), max_read_mib: 10 }
+        Self { roots: Vec::new(), protected: Vec::new(), max_read_mib: 10 }
     }
 }
 
@@ -120,6 +124,16 @@ pub enum ToolsConfigError {
         path: PathBuf,
         /// Why not.
         source: std::io::Error,
+    },
+    /// A folder contains what no script may use.
+    #[error(
+        "the root `{root}` of `[tools.files] roots` would let scripts use `{path}`: name the folders that they work with, for example `roots = [\"inbox\", \"out\"]`"
+    )]
+    RootUnsafe {
+        /// As it is configured.
+        root: String,
+        /// The configuration, state or secret that meets it.
+        path: PathBuf,
     },
     /// A folder has no name that a script's path could begin with.
     #[error(

@@ -61,7 +61,7 @@ pub fn builtin(
     base_dir: &Path,
     notifier: Arc<dyn Notifier>,
 ) -> Result<Vec<Arc<dyn Tool>>, ToolsConfigError> {
-    let roots = Arc::new(files::Roots::open(&config.files.roots, base_dir)?);
+    let roots = Arc::new(files::Roots::open(&config.files, base_dir)?);
     let max_read_bytes = config::mib_to_bytes(config.files.max_read_mib);
     let mut tools = files::tools(&roots, max_read_bytes);
     tools.extend(http::tools(&config.http, secrets)?);

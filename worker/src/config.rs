@@ -138,7 +138,7 @@ impl Settings {
             (None, Some(url)) => absolute_url(url, &root)?,
             (None, None) => sqlite_url(&root.join(STATE_FOLDER).join("windlass.db")),
         };
-        Ok(Self {
+        let mut settings = Self {
             file: path,
             database,
             timezone: file.timezone.map_or_else(host_zone, |zone| zone.0),
@@ -149,7 +149,31 @@ impl Settings {
             secrets: file.secrets,
             mcp: file.mcp,
             root,
-        })
+        };
+        settings.tools.files.protected = settings.protected();
+        Ok(settings)
+    }
+
+    /// What no script may use: the configuration, the state and the files of secrets.
+    fn protected(&self) -> Vec<PathBuf> {
+        let mut paths: Vec<_> = self.file.iter().cloned().collect();
+        paths.extend(self.own_state_folder());
+        paths.extend(self.database_files());
+        paths.extend([self.state_folder(), self.connectors_folder()]);
+        paths.extend(self.secrets.files().map(|file| self.root.join(file)));
+        paths
+    }
+
+    /// The files of the database, where it is one; some of them come and go.
+    pub(crate) fn database_files(&self) -> Vec<PathBuf> {
+        let with_suffix = |file: &Path, suffix: &str| {
+            let mut path = file.as_os_str().to_owned();
+            path.push(suffix);
+            PathBuf::from(path)
+        };
+        let file = self.database_file();
+        let suffixes = ["", "-wal", "-shm", "-journal"];
+        file.iter().flat_map(|file| suffixes.map(|suffix| with_suffix(file, suffix))).collect()
     }
 
     /// The database file, where the database is one.

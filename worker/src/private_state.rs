@@ -28,13 +28,7 @@ pub(crate) fn close_to_others(settings: &Settings) {
 /// The state folder, the files of the database, and the folders beside it with their files.
 fn state(settings: &Settings) -> Vec<PathBuf> {
     let mut paths: Vec<_> = settings.own_state_folder().into_iter().collect();
-    if let Some(file) = settings.database_file() {
-        for suffix in ["", "-wal", "-shm", "-journal"] {
-            let mut path = file.clone().into_os_string();
-            path.push(suffix);
-            paths.push(path.into());
-        }
-    }
+    paths.extend(settings.database_files());
     for folder in [settings.state_folder(), settings.connectors_folder()] {
         let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
         paths.extend(entries.map(|entry| entry.path()));

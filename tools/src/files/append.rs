@@ -24,7 +24,7 @@ use windlass_core::Failure;
 use windlass_scheduler::{CommitPoint, Effect, MutationCall, Place, Refused, Subject, ToolError};
 
 use super::common::{NAMESPACE, run_mutation, subject};
-use super::disk::{Audience, open_exclusively, open_existing, sync_folder};
+use super::disk::{Audience, open_exclusively, open_existing, require_one_name, sync_folder};
 use super::roots::{FileLocation, Roots};
 use crate::method::{Method, MethodDescription, off_thread};
 
@@ -88,6 +88,7 @@ without a key, or with one that the line does not contain, a person is asked whe
         let file = open_exclusively("append to", &location, Audience::Usual, call.call.time_limit)
             .await
             .map_err(ToolError::not_sent)?;
+        require_one_name(&file, &location).map_err(ToolError::not_sent)?;
         run_mutation(move || {
             let size = append_line(&file, &line, &call.point)
                 .map_err(|err| err.into_tool_error(&location))?;
@@ -180,7 +181,7 @@ impl AppendTarget for &File {
     }
 }
 
-/// Adds the line and returns the new size of the file. A failed write is undone.
+/// Adds the line and returns the new size of the file. A failed write is undone if nothing but its part of the line was added.
 fn append_line(
     mut file: impl AppendTarget,
     line: &str,
@@ -193,11 +194,23 @@ fn append_line(
     point.pass().map_err(AppendError::Refused)?;
     match file.write_all(&bytes).and_then(|()| file.sync()) {
         Ok(()) => Ok(old_size + bytes.len() as u64),
-        Err(err) => match file.truncate(old_size).and_then(|()| file.sync()) {
+        Err(err) => match undo(&mut file, old_size, &bytes) {
             Ok(()) => Err(AppendError::Unchanged(err)),
             Err(_undo_failed) => Err(AppendError::MaybeChanged(err)),
         },
     }
+}
+
+/// Takes back what was written of `bytes`. What a program without the lock has added meanwhile is not taken back with it.
+fn undo(file: &mut impl AppendTarget, old_size: u64, bytes: &[u8]) -> io::Result<()> {
+    file.seek(SeekFrom::Start(old_size))?;
+    let mut added = Vec::new();
+    file.take(bytes.len() as u64 + 1).read_to_end(&mut added)?;
+    if !bytes.starts_with(&added) {
+        return Err(io::Error::other("another program has added something"));
+    }
+    file.truncate(old_size)?;
+    file.sync()
 }
 
 /// The bytes to write at the end of the file so that `line` becomes its last line.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use cap_std::fs::{Dir, MetadataExt as _, OpenOptions, OpenOptionsExt as _};
 use rustix::fs::OFlags;
-use windlass_core::Failure;
+use windlass_core::{Failure, FailureClass};
 
 use super::roots::FileLocation;
 use crate::method::off_thread;
@@ -140,6 +140,23 @@ pub(super) fn open_to_read(location: &FileLocation) -> io::Result<File> {
     require_regular_file(location.dir.open_with(&location.relative, &options)?.into_std())
 }
 
+/// Refuses a file that has another name, which may be outside of the folders that scripts may use.
+pub(super) fn require_one_name(file: &File, location: &FileLocation) -> Result<(), Failure> {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let metadata = file.metadata().map_err(|err| location.failure("look at", &err))?;
+    if metadata.nlink() <= 1 {
+        return Ok(());
+    }
+    Err(Failure::new(
+        FailureClass::Permission,
+        format!(
+            "`{}` has another name, perhaps outside of the folders that scripts may use (a hard link): put a copy in its place",
+            location.path
+        ),
+    ))
+}
+
 fn is_file_at(file: &File, location: &FileLocation) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt as _;
 
@@ -179,14 +196,15 @@ fn sync_dir(dir: &Dir, path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::FilesConfig;
     use crate::files::Roots;
 
     #[tokio::test]
     async fn a_file_that_was_replaced_between_opening_and_locking_is_opened_again() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("a"), "old").unwrap();
-        let location =
-            Roots::open(&[".".to_owned()], dir.path()).unwrap().locate("a").await.unwrap();
+        let config = FilesConfig { roots: vec![".".to_owned()], ..FilesConfig::default() };
+        let location = Roots::open(&config, dir.path()).unwrap().locate("a").await.unwrap();
         let opened = || open_or_create(&location, Audience::Usual).unwrap().unwrap();
 
         let (current, replaced, deleted) = (opened(), opened(), opened());

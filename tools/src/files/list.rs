@@ -42,6 +42,9 @@ pub(super) struct ListedFile {
     size: u64,
     /// When it was last changed: an ISO 8601 instant in UTC.
     modified: String,
+    /// Why no tool can open it: its name is not UTF-8, and `path` only resembles it. Leave it out, or tell a person to rename it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
 }
 
 #[async_trait]
@@ -56,7 +59,7 @@ impl Method for List {
             docs: "\
 Lists the files of a folder: `Files.list({dir, pattern?})` → `[{path, name, size, modified}]`, sorted by path.
 
-Folders in it are not listed and not entered; call it again with their path.",
+Folders in it are not listed and not entered; call it again with their path. A file that no tool can open has a `problem`.",
             effect: Effect::Read,
             input_types: INPUT_TYPES,
         }
@@ -89,6 +92,7 @@ fn listed(file: &FileLocation, metadata: &Metadata) -> ListedFile {
         name: file.name().to_owned(),
         size: metadata.len(),
         modified: modified.unwrap_or(Timestamp::from_micros(0)).to_string(),
+        problem: (!file.has_path()).then(|| "its name is not UTF-8: rename it".to_owned()),
     }
 }
 
@@ -117,28 +121,19 @@ pub(super) fn each_file(
     for entry in entries {
         let name = entry.file_name();
         if pattern.as_ref().is_none_or(|it| it.is_match(&name)) {
-            names.push(
-                name.into_string()
-                    .map_err(|name| unreadable_name(folder, &name.to_string_lossy()))?,
-            );
+            names.push(name);
         }
     }
     names.sort();
-    for name in names.iter().filter(|name| !is_temporary(name)) {
+    for name in names.iter().filter(|name| !name.to_str().is_some_and(is_temporary)) {
         let file = folder.child(name);
-        // Links that lead out of the folder, and files deleted in the meantime, are not listed.
+        // Links that lead out of the folder or to what no script may use, and files deleted in the meantime, are not listed.
         match folder.dir.metadata(&file.relative) {
-            Ok(metadata) if metadata.is_file() => visit(file, &metadata)?,
+            Ok(metadata) if metadata.is_file() && !file.is_protected(&metadata) => {
+                visit(file, &metadata)?;
+            }
             Ok(_) | Err(_) => {}
         }
     }
     Ok(())
-}
-
-/// The failure for a name that scripts could not pass back. Leaving it out silently would hide the file.
-fn unreadable_name(folder: &FileLocation, name: &str) -> Failure {
-    Failure::logic(format!(
-        "a file in `{}` has a name that is not UTF-8, about `{name}`: rename it",
-        folder.path
-    ))
 }

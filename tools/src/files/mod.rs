@@ -1,6 +1,6 @@
 //! `Files`: reads and changes files in the folders that the configuration names.
 //!
-//! `roots.rs` resolves the paths of scripts and keeps them inside these folders. `disk.rs` locks files and makes changes
+//! `roots.rs` resolves the paths of scripts and keeps them inside these folders and away from the files of `protected.rs`. `disk.rs` locks files and makes changes
 //! durable. Each method has a file of its own.
 
 mod append;
@@ -9,6 +9,7 @@ mod delete;
 mod disk;
 mod failure;
 mod list;
+mod protected;
 mod read;
 mod roots;
 mod search;

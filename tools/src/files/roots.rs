@@ -1,15 +1,17 @@
 //! The folders that scripts may use. Resolves the paths of scripts and keeps them inside these folders.
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use cap_std::ambient_authority;
-use cap_std::fs::Dir;
+use cap_std::fs::{Dir, Metadata};
 use windlass_core::{Failure, FailureClass};
 use windlass_scheduler::Place;
 
-use crate::config::ToolsConfigError;
+use super::protected::Protected;
+use crate::config::{FilesConfig, ToolsConfigError};
 use crate::method::off_thread;
 use crate::place;
 
@@ -20,6 +22,7 @@ use crate::place;
 #[derive(Debug)]
 pub(crate) struct Roots {
     roots: Vec<Root>,
+    protected: Arc<Protected>,
 }
 
 #[derive(Debug)]
@@ -39,13 +42,15 @@ pub(crate) struct FileLocation {
     pub(super) relative: PathBuf,
     /// The name of the root in scripts.
     root: String,
+    protected: Arc<Protected>,
 }
 
 impl Roots {
-    /// Opens the folders, whose paths are relative to `base_dir`. Each must exist.
-    pub(crate) fn open(roots: &[String], base_dir: &Path) -> Result<Self, ToolsConfigError> {
-        let mut opened = Self { roots: Vec::new() };
-        for root in roots {
+    /// Opens the folders, whose paths are relative to `base_dir`. Each must exist, and none may contain what is protected.
+    pub(crate) fn open(config: &FilesConfig, base_dir: &Path) -> Result<Self, ToolsConfigError> {
+        let protected = Arc::new(Protected::new(&config.protected));
+        let mut opened = Self { roots: Vec::new(), protected };
+        for root in &config.roots {
             let name = name_of(root)?;
             if opened.roots.iter().any(|it| it.name == name) {
                 return Err(ToolsConfigError::RootTwice { root: root.clone() });
@@ -53,6 +58,10 @@ impl Roots {
             let path = base_dir.join(root);
             if let Err(source) = Dir::open_ambient_dir(&path, ambient_authority()) {
                 return Err(ToolsConfigError::Root { root: root.clone(), path, source });
+            }
+            if let Some(conflict) = opened.protected.conflict(&path) {
+                let (root, path) = (root.clone(), conflict.to_owned());
+                return Err(ToolsConfigError::RootUnsafe { root, path });
             }
             opened.roots.push(Root { name, path });
         }
@@ -71,7 +80,10 @@ impl Roots {
         let rest = parts.get(root.name.len()..).unwrap_or_default();
         let relative = if rest.is_empty() { PathBuf::from(".") } else { rest.iter().collect() };
         let (path, dir) = (parts.join("/"), Arc::new(root.dir().await?));
-        Ok(FileLocation { path, dir, relative, root: root.name.join("/") })
+        let (root, protected) = (root.name.join("/"), Arc::clone(&self.protected));
+        let location = FileLocation { path, dir, relative, root, protected };
+        location.refuse_protected().await?;
+        Ok(location)
     }
 
     /// Resolves the path of a call that changes something. Its root must still be the `place` that the ledger names.
@@ -183,6 +195,11 @@ impl FileLocation {
         self.path.rsplit('/').next().unwrap_or_default()
     }
 
+    /// Whether scripts can pass the path back: it is UTF-8 and was not changed to show it.
+    pub(super) fn has_path(&self) -> bool {
+        self.relative.to_str().is_some()
+    }
+
     /// The folder it is in, relative to the open folder.
     pub(super) fn folder(&self) -> &Path {
         match self.relative.parent() {
@@ -196,16 +213,43 @@ impl FileLocation {
         Self { relative: self.relative.with_file_name(name), ..self.clone() }
     }
 
-    /// A file in this folder.
-    pub(super) fn child(&self, name: &str) -> Self {
-        let path =
-            if self.path.is_empty() { name.to_owned() } else { format!("{}/{name}", self.path) };
+    /// A file in this folder. A name that is not UTF-8 is shown with replacements.
+    pub(super) fn child(&self, name: &OsStr) -> Self {
+        let shown = name.to_string_lossy();
+        let path = if self.path.is_empty() {
+            shown.into_owned()
+        } else {
+            format!("{}/{shown}", self.path)
+        };
         let relative = if self.relative == Path::new(".") {
             PathBuf::from(name)
         } else {
             self.relative.join(name)
         };
-        Self { path, dir: Arc::clone(&self.dir), relative, root: self.root.clone() }
+        Self { path, relative, ..self.clone() }
+    }
+
+    /// Whether this is the metadata of a file that no script may use.
+    pub(super) fn is_protected(&self, metadata: &Metadata) -> bool {
+        self.protected.contains(metadata)
+    }
+
+    async fn refuse_protected(&self) -> Result<(), Failure> {
+        let location = self.clone();
+        let is_protected = off_thread(move || {
+            let metadata = location.dir.metadata(&location.relative);
+            metadata.is_ok_and(|metadata| location.is_protected(&metadata))
+        });
+        if is_protected.await? {
+            return Err(Failure::new(
+                FailureClass::Permission,
+                format!(
+                    "`{}` is another name of the configuration, the state or a secret, which no script may use: remove this link",
+                    self.path
+                ),
+            ));
+        }
+        Ok(())
     }
 
     /// The root, which is the place of all effects in it.

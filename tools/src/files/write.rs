@@ -4,19 +4,23 @@
 //! text or the new one, even after a power cut. The temporary file has a fixed name and is locked: two calls take turns, and
 //! a file that a killed process left is used again.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use cap_std::fs::MetadataExt as _;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use windlass_core::Failure;
 use windlass_scheduler::{CommitPoint, Effect, MutationCall, Place, Subject, ToolError};
 
 use super::common::{NAMESPACE, run_mutation, subject};
-use super::disk::{Audience, open_exclusively, open_existing, open_to_read, sync_folder};
+use super::disk::{
+    Audience, open_exclusively, open_existing, open_to_read, require_one_name, sync_folder,
+};
 use super::read::read_at_most;
 use super::roots::{FileLocation, Roots};
 use crate::method::{Method, MethodDescription, off_thread};
@@ -134,7 +138,9 @@ async fn open_temporary(
     let target = location.clone();
     let exists = off_thread(move || target.dir.exists(&target.relative)).await?;
     let audience = if exists { Audience::Owner } else { Audience::Usual };
-    open_exclusively("write", temporary, audience, time_limit).await
+    let file = open_exclusively("write", temporary, audience, time_limit).await?;
+    require_one_name(&file, temporary)?;
+    Ok(file)
 }
 
 const TEMPORARY_SUFFIX: &str = ".windlass-tmp";
@@ -153,20 +159,15 @@ fn replace(
     point: &CommitPoint,
 ) -> Result<(), ToolError> {
     let failed = |err: io::Error| ToolError::not_sent(location.failure("write", &err));
-    write_temporary(file, text, temporary, location).map_err(failed)?;
+    write_temporary(file, text, location).map_err(failed)?;
     point.pass()?;
     location.dir.rename(&temporary.relative, &location.dir, &location.relative).map_err(failed)
 }
 
 /// Writes the text durably into the temporary file, which has the permissions of the target before the first byte.
-fn write_temporary(
-    mut file: &File,
-    text: &str,
-    temporary: &FileLocation,
-    location: &FileLocation,
-) -> io::Result<()> {
+fn write_temporary(mut file: &File, text: &str, location: &FileLocation) -> io::Result<()> {
     match location.dir.metadata(&location.relative) {
-        Ok(old) => location.dir.set_permissions(&temporary.relative, old.permissions())?,
+        Ok(old) => file.set_permissions(Permissions::from_mode(old.mode()))?,
         Err(err) if err.kind() == io::ErrorKind::NotFound => {}
         Err(err) => return Err(err),
     }
@@ -192,11 +193,11 @@ fn has_text(location: &FileLocation, text: &str) -> io::Result<bool> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::{self, Permissions};
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::fs;
     use std::path::Path;
 
     use super::*;
+    use crate::config::FilesConfig;
 
     const TIME_LIMIT: Duration = Duration::from_secs(10);
 
@@ -206,7 +207,8 @@ mod tests {
 
     /// Writes `out.txt` anew; returns the permissions of the temporary file before its first byte, and those of the file at the end.
     async fn write_over(dir: &Path) -> (u32, u32) {
-        let roots = Roots::open(&[".".to_owned()], dir).unwrap();
+        let config = FilesConfig { roots: vec![".".to_owned()], ..FilesConfig::default() };
+        let roots = Roots::open(&config, dir).unwrap();
         let location = roots.locate("out.txt").await.unwrap();
         let temporary = temporary_file(&location);
         let file = open_temporary(&temporary, &location, TIME_LIMIT).await.unwrap();

@@ -25,6 +25,16 @@ const HOW_TO_NAME: &str = "a secret does not stand in the configuration: say whe
 #[serde(transparent)]
 pub struct SecretsConfig(pub(super) BTreeMap<String, SecretOrigin>);
 
+impl SecretsConfig {
+    /// The files that secrets are read from, relative to the configuration.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.0.values().filter_map(|origin| match origin {
+            SecretOrigin::File(path) => Some(Path::new(path)),
+            SecretOrigin::Env(_) => None,
+        })
+    }
+}
+
 /// Where a secret comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretOrigin {

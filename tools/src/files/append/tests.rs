@@ -123,6 +123,58 @@ fn a_line_that_cannot_be_taken_back_is_in_doubt() {
     assert!(matches!(error, AppendError::MaybeChanged(_)), "{error:?}");
 }
 
+/// A disk that takes part of a line, and on which another program then adds a line of its own.
+#[derive(Debug)]
+struct SharedDisk(Disk);
+
+impl Read for &mut SharedDisk {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.file.read(buffer)
+    }
+}
+
+impl Write for &mut SharedDisk {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = (&mut self.0).write(bytes);
+        if written.is_err() {
+            self.0.file.get_mut().extend(b"theirs\n");
+        }
+        written
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Seek for &mut SharedDisk {
+    fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
+        self.0.file.seek(position)
+    }
+}
+
+impl AppendTarget for &mut SharedDisk {
+    fn truncate(&mut self, len: u64) -> io::Result<()> {
+        (&mut self.0).truncate(len)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn what_another_program_added_is_not_taken_back_with_a_failed_line() {
+    for room in 0..4 {
+        let mut disk = SharedDisk(Disk::new("a,1\n", room));
+
+        let error = append(&mut disk, "b,2").unwrap_err();
+
+        assert!(matches!(error, AppendError::MaybeChanged(_)), "{error:?}");
+        assert_eq!(disk.0.text(), format!("a,1\n{}theirs\n", &"b,2\n"[..room]));
+    }
+}
+
 #[test]
 fn a_device_that_is_full_is_no_success() {
     let device = File::options().read(true).write(true).open("/dev/full").unwrap();
