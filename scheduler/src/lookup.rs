@@ -141,6 +141,8 @@ impl BackgroundLookups {
             workflow_name,
             run: mutation.handler_run_id,
             time_limit,
+            // A look-up follows no redirect, so it is led to nothing else.
+            grant: Arc::default(),
         };
         let key = MutationKey { id: mutation.id, idempotency_key: mutation.idempotency_key };
         // The attempt was claimed for twice this time. A worker that was frozen must not send the request again after others may have

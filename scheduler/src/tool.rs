@@ -3,11 +3,15 @@
 //! A tool reads ([`Tool::read`]) or changes something ([`Tool::mutate`]). A mutation passes its [`CommitPoint`] right before its
 //! irreversible step, when it has nothing left to wait for.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::Value;
-use windlass_core::{Failure, LookupResult, MutationId, RunId, Sent, WorkflowId, WorkspaceId};
+use windlass_core::{
+    Capability, Failure, FailureClass, Grant, LookupResult, MutationId, RunId, Sent, WorkflowId,
+    WorkspaceId,
+};
 
 use crate::commit_point::CommitPoint;
 use crate::place::Place;
@@ -61,6 +65,30 @@ pub struct ToolCall {
     pub run: RunId,
     /// How long the call may take at most.
     pub time_limit: Duration,
+    /// What the script may call. The call itself was checked; a tool checks what it is led to, such as by a redirect.
+    pub grant: Arc<Grant>,
+}
+
+impl ToolCall {
+    /// Checks that the script may also make this call.
+    ///
+    /// # Errors
+    /// The failure for the script if its grant does not contain `capability`.
+    pub fn require(&self, capability: &Capability) -> Result<(), Failure> {
+        if self.grant.allows(capability) { Ok(()) } else { Err(not_granted(capability)) }
+    }
+}
+
+/// The failure of a call that the grant does not contain.
+pub(crate) fn not_granted(capability: &Capability) -> Failure {
+    let name = format!("{}.{}", capability.namespace(), capability.method());
+    let scope = capability.scope().map(|scope| format!(" on `{scope}`")).unwrap_or_default();
+    Failure::new(
+        FailureClass::Permission,
+        format!(
+            "the script may not call `{name}`{scope}: its grant does not contain that; deploy it again and allow `{name}`"
+        ),
+    )
 }
 
 /// One call that may change something, or the look-up of its effect.

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use windlass_core::{Capability, Failure, FailureClass, Grant, Operation, ScriptPosition};
+use windlass_core::{Capability, Failure, Grant, Operation, ScriptPosition};
 use windlass_sandbox::HostCall;
 use windlass_store::ClaimedRun;
 
 use crate::registry::{Callable, Registry, Target, TopicsFunction};
-use crate::tool::{Effect, Tool, ToolCall};
+use crate::tool::{Effect, Tool, ToolCall, not_granted};
 
 /// A call that a script may make.
 #[derive(Debug, Clone)]
@@ -31,6 +31,8 @@ pub(crate) struct ToolRequest {
     pub(crate) input: Value,
     /// The capability that the call needs.
     pub(crate) capability: Capability,
+    /// The script's grant.
+    pub(crate) grant: Arc<Grant>,
     /// Where in the script the call is.
     pub(crate) at: Option<ScriptPosition>,
 }
@@ -40,7 +42,11 @@ impl ResolvedCall {
     ///
     /// # Errors
     /// The failure of a call of an unknown function, with an input that is not valid, or that the grant does not allow.
-    pub(crate) fn new(registry: &Registry, grant: &Grant, call: HostCall) -> Result<Self, Failure> {
+    pub(crate) fn new(
+        registry: &Registry,
+        grant: &Arc<Grant>,
+        call: HostCall,
+    ) -> Result<Self, Failure> {
         let HostCall { namespace, method, mut input, at } = call;
         let callable = registry
             .find(&namespace, &method)
@@ -54,7 +60,8 @@ impl ResolvedCall {
         if !grant.allows(&capability) {
             return Err(not_granted(&capability));
         }
-        Ok(Self::Tool(ToolRequest { callable: Arc::clone(callable), tool, input, capability, at }))
+        let (callable, grant) = (Arc::clone(callable), Arc::clone(grant));
+        Ok(Self::Tool(ToolRequest { callable, tool, input, capability, grant, at }))
     }
 
     /// Which operation it is.
@@ -79,17 +86,7 @@ impl ToolRequest {
             workflow_name: run.workflow_name.clone(),
             run: run.claim.run,
             time_limit,
+            grant: Arc::clone(&self.grant),
         }
     }
-}
-
-fn not_granted(capability: &Capability) -> Failure {
-    let name = format!("{}.{}", capability.namespace(), capability.method());
-    let scope = capability.scope().map(|scope| format!(" on `{scope}`")).unwrap_or_default();
-    Failure::new(
-        FailureClass::Permission,
-        format!(
-            "the script may not call `{name}`{scope}: its grant does not contain that; deploy it again and allow `{name}`"
-        ),
-    )
 }

@@ -80,6 +80,7 @@ async fn looked_up(
         workflow_name: "fake".to_owned(),
         run: RunId::mint(now),
         time_limit: Duration::from_secs(30),
+        grant: std::sync::Arc::default(),
     };
     let key = MutationKey { id: MutationId::mint(now), idempotency_key: String::new() };
     let recorded = recorded.map(|place| place.identity);

@@ -102,7 +102,7 @@ impl Header {
 }
 
 /// Whether nobody on the network can read a request to `url`: it is encrypted, or it stays on this machine.
-fn is_confidential(url: &Url) -> bool {
+pub(crate) fn is_confidential(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let is_loopback =
         || host.trim_matches(['[', ']']).parse().is_ok_and(|ip: IpAddr| ip.is_loopback());

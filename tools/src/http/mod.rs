@@ -16,12 +16,13 @@ use async_trait::async_trait;
 use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, HeaderMap, LOCATION};
 use reqwest::{Method as HttpMethod, Response, StatusCode, Url};
 use tokio::time::Instant;
-use windlass_core::{Failure, FailureClass, Sent};
+use windlass_core::{Capability, Failure, FailureClass, Sent};
 use windlass_scheduler::{
     CommitPoint, Effect, MutationCall, Place, Subject, Tool, ToolCall, ToolError,
 };
 
 use self::configured_headers::ConfiguredHeaders;
+pub(crate) use self::configured_headers::is_confidential;
 use self::endpoints::{EndpointLookup, Endpoints, LookupMethod};
 use self::outcome::ResponseOutcome;
 use self::request::{MutationInput, OutgoingRequest, ReadInput, without_query};
@@ -137,7 +138,13 @@ impl Method for ReadMethod {
     }
 
     async fn read(&self, input: ReadInput, call: ToolCall) -> Result<ScriptResponse, Failure> {
-        self.http.read(input.outgoing(self.method.clone())?, self.http.limits(&call)).await
+        let outgoing = input.outgoing(self.method.clone())?;
+        let limits = self.http.limits(&call);
+        let may_read = |url: &Url| {
+            let host = url.host_str().map(str::to_owned);
+            call.require(&Capability::tool("Http", self.name).on(host))
+        };
+        self.http.read(outgoing, may_read, limits).await
     }
 }
 
@@ -206,9 +213,11 @@ impl Http {
         BodyLimits { max_bytes: self.max_body_bytes, until: Instant::now() + time }
     }
 
+    /// Reads, and follows redirects as far as `may_read` allows their targets.
     async fn read(
         &self,
         mut outgoing: OutgoingRequest,
+        may_read: impl Fn(&Url) -> Result<(), Failure>,
         limits: BodyLimits,
     ) -> Result<ScriptResponse, Failure> {
         outgoing.configured = self.configured_headers.of(&outgoing)?;
@@ -216,6 +225,7 @@ impl Http {
             let response = self.transport.send(&outgoing, None, limits.until).await;
             let mut response = response.map_err(|err| err.failure)?;
             if let Some(target) = redirect_target(&outgoing.url, &response) {
+                may_read(&target)?;
                 outgoing = redirected(outgoing, target);
                 continue;
             }

@@ -13,6 +13,7 @@ use serde_json_path::JsonPath;
 use windlass_scheduler::Effect;
 
 use super::names;
+use crate::http::is_confidential;
 
 /// `[mcp]`: the connectors by name.
 pub type McpConfig = BTreeMap<ConnectorName, ServerConfig>;
@@ -241,10 +242,14 @@ fn check_namespace(namespace: Option<&str>) -> Result<(), String> {
 }
 
 fn check_http(url: &str, headers: &BTreeMap<String, String>) -> Result<(), String> {
-    let is_http = Url::parse(url)
-        .is_ok_and(|it| matches!(it.scheme(), "http" | "https") && it.host_str().is_some());
-    if !is_http {
+    let parsed = Url::parse(url)
+        .ok()
+        .filter(|it| matches!(it.scheme(), "http" | "https") && it.host_str().is_some());
+    let Some(parsed) = parsed else {
         return Err("`url` is none of `http:` or `https:`".into());
+    };
+    if !headers.is_empty() && !is_confidential(&parsed) {
+        return Err("`headers` would cross the network unencrypted: write `https:` in `url`, or name this machine".into());
     }
     for (name, value) in headers {
         let is_valid =
@@ -290,6 +295,20 @@ mod tests {
     }
 
     #[test]
+    fn headers_go_to_another_machine_encrypted_only() {
+        for url in
+            ["https://tools.example", "http://localhost:1", "http://127.0.0.1:1", "http://[::1]"]
+        {
+            parse(&format!("[a]\nurl = \"{url}\"\nheaders = {{ Authorization = \"x\" }}")).unwrap();
+        }
+        parse("[a]\nurl = \"http://tools.example\"").unwrap();
+        for url in ["http://tools.example", "http://10.0.0.1", "http://localhost.example"] {
+            let text = format!("[a]\nurl = \"{url}\"\nheaders = {{ Authorization = \"x\" }}");
+            assert!(parse(&text).unwrap_err().contains("unencrypted"), "{url}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_meant_is_refused() {
         let errors = [
             "[a]\nargs = []",
@@ -298,6 +317,7 @@ mod tests {
             "[a]\nurl = \"http://localhost\"\nenv = {}",
             "[a]\nurl = \"file:///etc/passwd\"",
             "[a]\nurl = \"http://localhost\"\nheaders = { \"a b\" = \"\" }",
+            "[a]\nurl = \"http://tools.example\"\nheaders = { Authorization = \"${secret:KEY}\" }",
             "[a]\ncommand = \"x\"\nnamespace = \"files\"",
             "[a]\ncommand = \"x\"\ntimeout_ms = 0",
             "[a]\ncommand = \"x\"\nenvironment = {}",
@@ -314,6 +334,7 @@ mod tests {
             `args`, `env` and `dir` go with `command`, not with `url`
             `url` is none of `http:` or `https:`
             `a b` cannot be sent as a header
+            `headers` would cross the network unencrypted: write `https:` in `url`, or name this machine
             `files` cannot be a namespace: begin with a capital letter, then letters and digits
             `timeout_ms` is 0: it has to be 1 or more
             unknown field `environment`, expected one of `command`, `args`, `env`, `dir`, `url`, `headers`, `namespace`, `timeout_ms`, `tools`

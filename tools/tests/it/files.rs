@@ -1,5 +1,6 @@
 //! `Files`.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -461,21 +462,104 @@ async fn a_pipe_is_refused_at_once() {
 }
 
 #[tokio::test]
-async fn a_name_that_no_script_can_write_is_reported() {
+async fn a_name_that_no_script_can_write_is_listed_with_its_problem() {
     use std::os::unix::ffi::OsStrExt as _;
 
     let world = World::new();
     let name = std::ffi::OsStr::from_bytes(b"caf\xe9.eml");
-    std::fs::write(world.path("inbox").join(name), "").unwrap();
+    std::fs::write(world.path("inbox").join(name), "total 7").unwrap();
+    world.put("inbox/plain.eml", "total 8");
 
-    let failure = world.refusal("Files.list", json!({"dir": "inbox", "pattern": "*.eml"})).await;
+    let listed = world.ok("Files.list", json!({"dir": "inbox", "pattern": "*.eml"})).await;
+    assert_eq!(paths(&listed), ["inbox/caf\u{fffd}.eml", "inbox/plain.eml"]);
+    assert_eq!(listed[0]["problem"], "its name is not UTF-8: rename it");
+    assert_eq!(listed[1].get("problem"), None);
 
-    assert_eq!(failure.class, FailureClass::Logic);
-    assert!(failure.message.contains("not UTF-8"), "{failure}");
-    assert_eq!(
-        world.ok("Files.list", json!({"dir": "inbox", "pattern": "*.csv"})).await,
-        json!([])
-    );
+    let found = world.ok("Files.search", json!({"dir": "inbox", "text": "total"})).await;
+    assert_eq!(paths(&found), paths(&listed), "it is searched like the others");
+}
+
+/// Tools whose roots are these, where no script may use `protected`.
+fn guarded(dir: &Path, root: &str, protected: &[&str]) -> Result<(), String> {
+    let files = FilesConfig {
+        roots: vec![root.to_owned()],
+        protected: protected.iter().map(|path| dir.join(path)).collect(),
+        ..FilesConfig::default()
+    };
+    let config = ToolsConfig { files, ..ToolsConfig::default() };
+    let tools = builtin(&config, &Arc::default(), dir, Arc::<Notifications>::default());
+    tools.map(drop).map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_root_holds_no_configuration_no_state_and_no_secret() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    for folder in ["out", "etc/keys", "state/workers"] {
+        std::fs::create_dir_all(dir.join(folder)).unwrap();
+    }
+    std::fs::write(dir.join("windlass.toml"), "").unwrap();
+    std::fs::write(dir.join("etc/keys/shop"), "").unwrap();
+    link("../etc/keys/shop".as_ref(), &dir.join("out/shop"));
+    link("etc".as_ref(), &dir.join("linked"));
+
+    for (root, protected) in [
+        (".", "windlass.toml"),
+        (".", "state/not/there/yet.db"),
+        ("etc", "etc/keys/shop"),
+        ("linked", "etc/keys/shop"),
+        ("etc", "linked/keys/shop"),
+        ("etc", "out/shop"),
+        ("out", "out/shop"),
+        ("state/workers", "state"),
+    ] {
+        let refused = guarded(dir, root, &[protected]).unwrap_err();
+        assert!(refused.contains("name the folders"), "{root} with {protected}: {refused}");
+    }
+    guarded(dir, "out", &["windlass.toml", "state", "etc/keys/shop", "output"]).unwrap();
+}
+
+#[tokio::test]
+async fn what_no_script_may_use_is_refused_under_any_name() {
+    let world = World::with_protected(&["windlass.toml"]);
+    let config = world.put("windlass.toml", "secret");
+    for name in ["inbox/hard.txt", "inbox/.hard.txt", "out/HARD.TXT"] {
+        std::fs::hard_link(&config, world.path(name)).unwrap();
+    }
+    link("hard.txt".as_ref(), &world.path("inbox/soft.txt"));
+
+    for path in ["inbox/hard.txt", "inbox/soft.txt", "inbox/.hard.txt", "out/HARD.TXT"] {
+        for (name, input) in calls_with(path) {
+            if matches!(name, "Files.list" | "Files.search") {
+                continue;
+            }
+            let failure = world.refusal(name, input).await;
+            assert_eq!(failure.class, FailureClass::Permission, "{name} {path}: {failure}");
+        }
+    }
+    assert_eq!(world.ok("Files.list", json!({"dir": "inbox"})).await, json!([]));
+    let found = world.ok("Files.search", json!({"dir": "inbox", "text": "secret"})).await;
+    assert_eq!(found, json!([]));
+    assert_eq!(std::fs::read_to_string(config).unwrap(), "secret");
+}
+
+#[tokio::test]
+async fn a_file_with_another_name_is_not_changed_under_that_name() {
+    let world = World::new();
+    let outside = world.put("elsewhere/book.csv", "a\n");
+    std::fs::hard_link(&outside, world.path("out/book.csv")).unwrap();
+    std::fs::hard_link(&outside, world.path("out/.new.csv.windlass-tmp")).unwrap();
+
+    for (name, input) in [
+        ("Files.append", json!({"path": "out/book.csv", "line": "b"})),
+        ("Files.write", json!({"path": "out/new.csv", "text": "b"})),
+    ] {
+        let failure = world.refusal(name, input).await;
+        assert_eq!(failure.class, FailureClass::Permission, "{failure}");
+        assert!(failure.message.contains("hard link"), "{failure}");
+    }
+    world.ok("Files.write", json!({"path": "out/book.csv", "text": "b"})).await;
+    assert_eq!(world.text("elsewhere/book.csv"), "a\n", "another file has taken its place");
 }
 
 /// Every call that takes a path, with this one.
@@ -592,7 +676,7 @@ async fn a_failed_mutation_says_that_nothing_happened() {
 fn a_root_that_is_missing_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let config = ToolsConfig {
-        files: FilesConfig { roots: vec!["inbox".to_owned()], max_read_mib: 1 },
+        files: FilesConfig { roots: vec!["inbox".to_owned()], ..FilesConfig::default() },
         ..Default::default()
     };
 

@@ -351,6 +351,27 @@ async fn a_redirect_leads_nowhere_that_is_not_allowed() {
 }
 
 #[tokio::test]
+async fn a_redirect_leads_to_no_server_that_the_script_was_not_granted() {
+    let (here, there) = (Server::start().await, Server::start().await);
+    let far = there.url("/secret").replace("127.0.0.1", "localhost");
+    let allowed = [here.address.to_string(), format!("localhost:{}", there.address.port())];
+    let granted = world(&allowed).with_grant("Http.get:127.0.0.1");
+    let twice = here.url(&format!("/redirect/302/{}", here.url(&format!("/redirect/307/{far}"))));
+
+    for url in [here.url(&format!("/redirect/302/{far}")), twice] {
+        let failure = granted.refusal("Http.get", json!({"url": url})).await;
+        assert_eq!(failure.class, FailureClass::Permission, "{failure}");
+        assert!(failure.message.contains("`Http.get` on `localhost`"), "{failure}");
+    }
+    assert!(there.got().is_empty());
+
+    granted.ok("Http.get", json!({"url": here.url("/redirect/302//end")})).await;
+    let wide = world(&allowed).with_grant("Http.get");
+    wide.ok("Http.get", json!({"url": here.url(&format!("/redirect/302/{far}"))})).await;
+    assert_eq!(there.got().len(), 1);
+}
+
+#[tokio::test]
 async fn what_is_said_to_one_server_is_not_told_another() {
     let (here, there) = (Server::start().await, Server::start().await);
     let world = world(&[here.address.to_string(), there.address.to_string()]);

@@ -116,7 +116,8 @@ declare const Files: {
    * Lists the files of a folder: `Files.list({dir, pattern?})` → `[{path, name, size, modified}]`, sorted by
    * path.
    *
-   * Folders in it are not listed and not entered; call it again with their path.
+   * Folders in it are not listed and not entered; call it again with their path. A file that no tool can open
+   * has a `problem`.
    *
    * It reads: call it in a producer's handler or in `prepare`. What it finds is an input of source `Files` and
    * type `file`.
@@ -135,6 +136,11 @@ declare const Files: {
     size: number;
     /** When it was last changed: an ISO 8601 instant in UTC. */
     modified: string;
+    /**
+     * Why no tool can open it: its name is not UTF-8, and `path` only resembles it. Leave it out, or tell a
+     * person to rename it.
+     */
+    problem?: string | null;
   }[]>;
   /**
    * Reads a text file whole: `Files.read({path})` → `{text}`.

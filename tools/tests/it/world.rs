@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use windlass_core::{
-    Failure, Id as _, LookupResult, MutationId, Operation, RunId, Sent, Timestamp, WorkflowId,
-    WorkspaceId,
+    Capability, Failure, Grant, Id as _, LookupResult, MutationId, Operation, RunId, Sent,
+    Timestamp, WorkflowId, WorkspaceId,
 };
 use windlass_scheduler::{
     CommitPoint, CommitWatch, MutationCall, MutationKey, Registry, Target, Tool, ToolCall,
@@ -34,6 +34,7 @@ pub(crate) struct World {
     /// The ledger entry of every mutation.
     pub(crate) mutation: MutationId,
     time_limit: Duration,
+    grant: Arc<Grant>,
 }
 
 impl World {
@@ -46,8 +47,17 @@ impl World {
         Self::with_secrets(config, &[])
     }
 
+    /// Folders `inbox` and `out`, and files that no script may use.
+    pub(crate) fn with_protected(protected: &[&str]) -> Self {
+        Self::build(&json!({"files": {"roots": ["inbox", "out"]}}), protected, &[])
+    }
+
     /// The same with secrets in files of their names; one without a value is missing.
     pub(crate) fn with_secrets(config: &Value, secrets: &[(&str, Option<&str>)]) -> Self {
+        Self::build(config, &[], secrets)
+    }
+
+    fn build(config: &Value, protected: &[&str], secrets: &[(&str, Option<&str>)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         for (name, value) in secrets {
             let Some(value) = value else { continue };
@@ -59,20 +69,31 @@ impl World {
             secrets.iter().map(|(name, _)| ((*name).to_owned(), json!({"file": name}))).collect();
         let origins: SecretsConfig = serde_json::from_value(origins.into()).unwrap();
         let secrets = Arc::new(Secrets::load(&origins, dir.path(), environment));
-        let config: ToolsConfig = serde_json::from_value(config.clone()).unwrap();
+        let mut config: ToolsConfig = serde_json::from_value(config.clone()).unwrap();
+        config.files.protected = protected.iter().map(|path| dir.path().join(path)).collect();
         ensure_roots(&config.files.roots, dir.path()).unwrap();
         let notifications = Arc::new(Notifications::default());
         let tools =
             builtin(&config, &secrets, dir.path(), Arc::<Notifications>::clone(&notifications))
                 .unwrap();
         let tools = tools.into_iter().map(|tool| secrets.redact_tool(tool)).collect();
+        let registry = Registry::new(tools).unwrap();
+        let methods = ["Http.get", "Http.head"].map(|name| name.parse::<Capability>().unwrap());
+        let everything: Grant = methods.into_iter().collect();
         Self {
             dir,
             notifications,
-            registry: Registry::new(tools).unwrap(),
+            registry,
             mutation: MutationId::mint(Timestamp::from_micros(0)),
             time_limit: Duration::from_secs(20),
+            grant: Arc::new(everything),
         }
+    }
+
+    /// With a script that was granted only this.
+    pub(crate) fn with_grant(mut self, grant: &str) -> Self {
+        self.grant = Arc::new([grant.parse::<Capability>().unwrap()].into_iter().collect());
+        self
     }
 
     pub(crate) const fn with_time_limit(mut self, time_limit: Duration) -> Self {
@@ -185,6 +206,7 @@ impl World {
             workflow_name: "receipts".to_owned(),
             run: RunId::mint(now),
             time_limit: self.time_limit,
+            grant: Arc::clone(&self.grant),
         }
     }
 }

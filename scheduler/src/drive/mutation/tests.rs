@@ -111,6 +111,7 @@ async fn make(
             workflow_name: "fake".to_owned(),
             run: RunId::mint(now),
             time_limit: Duration::from_secs(300),
+            grant: Arc::default(),
         },
         key: MutationKey { id: MutationId::mint(now), idempotency_key: String::new() },
         place: None,
