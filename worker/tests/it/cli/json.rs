@@ -43,24 +43,30 @@ fn outputs_inputs_and_events_are_lists() {
         keys(&outputs[0]),
         [
             "id",
+            "workflow_id",
+            "run",
             "tool",
             "method",
-            "status",
-            "title",
             "params",
-            "result",
-            "error",
-            "inputs",
-            "run",
+            "params_digest",
             "target",
             "operation_id",
-            "params_digest",
             "idempotency_key",
+            "status",
+            "result",
+            "error",
+            "error_class",
+            "reconcilable",
+            "reconcile_attempts",
+            "next_reconcile_at",
             "resolved_by",
             "resolved_at",
+            "title",
             "late_evidence",
             "cost_microdollars",
-            "created_at"
+            "inputs",
+            "created_at",
+            "updated_at"
         ]
     );
     assert_eq!(outputs[0]["inputs"], json!([inputs[0]["id"]]));
