@@ -40,7 +40,6 @@ impl CommandHint {
     }
 
     /// Nothing but the program's name.
-    #[cfg(test)]
     pub(crate) fn plain() -> Self {
         Self { program: "windlass".to_owned(), options: Vec::new() }
     }
@@ -53,6 +52,20 @@ impl CommandHint {
             line.push_str(option);
         }
         format!("{line} {words}")
+    }
+
+    /// The same text, in which each command that stands between backticks has the options of this command line too.
+    pub(crate) fn complete(&self, text: &str) -> String {
+        let Some((first, rest)) = text.split_once("`windlass ") else { return text.to_owned() };
+        let mut complete = first.to_owned();
+        for part in rest.split("`windlass ") {
+            // One that has options is complete.
+            let is_complete = part.starts_with("--");
+            let words = if is_complete { format!("windlass {part}") } else { self.command(part) };
+            complete.push('`');
+            complete.push_str(&words);
+        }
+        complete
     }
 
     /// The whole line for an advised step.

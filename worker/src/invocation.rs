@@ -67,7 +67,7 @@ fn print_clap_error(words: &[OsString], error: &clap::Error) -> ExitCode {
             message: first_part.map(str::trim).collect::<Vec<_>>().join(" "),
             hint: Some("see `windlass --help`".to_owned()),
         };
-        print_error(OutputFormat::Json, &usage);
+        print_error(OutputFormat::Json, &usage, &CommandHint::plain());
     }
     if is_answer { ExitStatus::Done.into() } else { ExitStatus::WrongUsage.into() }
 }
@@ -76,11 +76,11 @@ fn print_clap_error(words: &[OsString], error: &clap::Error) -> ExitCode {
 #[must_use]
 pub fn run(invocation: Invocation) -> ExitCode {
     let log = telemetry::start();
-    let format = invocation.format();
+    let (format, hint) = (invocation.format(), invocation.hint.clone());
     match execute(invocation, log) {
         Ok(ending) => ending.into(),
         Err(error) => {
-            print_error(format, &error);
+            print_error(format, &error, &hint);
             error.exit_status().into()
         }
     }
@@ -139,6 +139,22 @@ mod tests {
     fn hint(words: &[&str]) -> String {
         let invocation = Invocation::parse(words.iter().map(OsString::from)).unwrap();
         invocation.hint.command("status")
+    }
+
+    #[test]
+    fn each_command_in_a_hint_means_the_same_deployment() {
+        let words = ["windlass", "--database", "postgres://me:secret@db/x", "status"];
+        let invocation = Invocation::parse(words.iter().map(OsString::from)).unwrap();
+        let complete = |text| invocation.hint.complete(text);
+
+        assert_eq!(
+            complete("run `windlass migrate`, then `windlass up`; or see `windlass --help`"),
+            "run `windlass --database postgres://me@db/x migrate`, then \
+             `windlass --database postgres://me@db/x up`; or see `windlass --help`"
+        );
+        assert_eq!(complete("free some space"), "free some space");
+        let already = format!("`{}`", invocation.hint.command("migrate"));
+        assert_eq!(complete(&already), already);
     }
 
     #[test]

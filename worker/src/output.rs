@@ -10,6 +10,7 @@ use windlass_api::text::{TimeFormat, crop_line};
 use windlass_core::{Problem, Timestamp, escape_json, escape_line, escape_text};
 
 use crate::exit::{CommandError, Result};
+use crate::hint::CommandHint;
 
 /// The answer of a command. Its JSON and its text come from the same value.
 pub(crate) trait Printable: Serialize {
@@ -73,12 +74,13 @@ impl Output {
 }
 
 /// Prints why a command failed: a document on stdout, or lines on stderr.
-pub(crate) fn print_error(format: OutputFormat, error: &CommandError) {
+pub(crate) fn print_error(format: OutputFormat, error: &CommandError, hint: &CommandHint) {
     #[derive(Serialize)]
     struct Document<T> {
         error: T,
     }
-    let report = error.report();
+    let mut report = error.report();
+    report.hint = report.hint.map(|text| hint.complete(&text));
     let _unprinted = match format {
         OutputFormat::Json => print(io::stdout(), &json_text(&Document { error: report })),
         OutputFormat::Text => {
