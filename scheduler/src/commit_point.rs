@@ -26,7 +26,9 @@ pub struct CommitWatch(Arc<Shared>);
 
 /// The worker may not make the effect any more. Nothing was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the worker's right to the run had run out before the request left: nothing was sent")]
+#[error(
+    "the worker's right to the run had run out, or its database was replaced, before the request left: nothing was sent"
+)]
 pub struct Refused;
 
 struct Shared {

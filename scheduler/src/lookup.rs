@@ -147,7 +147,9 @@ impl BackgroundLookups {
         let key = MutationKey { id: mutation.id, idempotency_key: mutation.idempotency_key };
         // The attempt was claimed for twice this time. A worker that was frozen must not send the request again after others may have
         // decided.
-        let may_commit = move || claimed_after.elapsed() < time_limit;
+        let store = Arc::clone(&self.store);
+        let may_commit =
+            move || claimed_after.elapsed() < time_limit && store.check_in_place().is_ok();
         look_up(tool.as_ref(), call, key, place, may_commit).await.unwrap_or_else(|| {
             LookupResult::Unknown(Failure::internal(
                 "the tool could look the effect up when the request was made, and no longer can",

@@ -131,6 +131,16 @@ pub enum StoreError {
         /// What was found.
         what: String,
     },
+    /// The path of the open database leads to another file now, or to none.
+    #[error(
+        "`{path}` is no longer the database that this process has open: {what_happened}; nothing more is read, written or sent"
+    )]
+    Replaced {
+        /// The path.
+        path: String,
+        /// What was found there.
+        what_happened: &'static str,
+    },
     /// Everything was moved to another database.
     #[error("this instance was moved to `{to}`: use that database")]
     Moved {

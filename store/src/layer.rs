@@ -8,7 +8,7 @@ use crate::model::{
     BegunMutation, Committed, Event, LeaseRenewal, Mutation, SavedScript, Workflow,
 };
 use crate::params::PruneStep;
-use crate::store::{SharedStore, WakeUpSource, WakeUps};
+use crate::store::{InPlace, SharedStore, WakeUpSource, WakeUps};
 
 /// What is done around each method of a store: measuring it, delaying it, refusing it.
 #[async_trait]
@@ -37,6 +37,12 @@ pub struct LayeredStore<L> {
     pub inner: SharedStore,
     /// What is around it.
     pub layer: L,
+}
+
+impl<L> InPlace for LayeredStore<L> {
+    fn check_in_place(&self) -> Result<()> {
+        self.inner.check_in_place()
+    }
 }
 
 impl<L> WakeUpSource for LayeredStore<L> {

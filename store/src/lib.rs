@@ -111,6 +111,6 @@ pub use schema_check::{Migration, MigrationStatus};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
 pub use store::{
-    AnyId, EventStore, JournalStore, LedgerStore, NotificationStore, PruningStore, RunStore,
-    SharedStore, Store, WakeUpSource, WakeUps, WorkerStore, WorkflowStore, method_names,
+    AnyId, EventStore, InPlace, JournalStore, LedgerStore, NotificationStore, PruningStore,
+    RunStore, SharedStore, Store, WakeUpSource, WakeUps, WorkerStore, WorkflowStore, method_names,
 };

@@ -7,6 +7,7 @@ mod file_watcher;
 mod migrations;
 #[cfg(feature = "postgres")]
 pub(crate) mod moving;
+mod open_file;
 mod path;
 mod query;
 mod readers;
@@ -29,6 +30,7 @@ use tokio::sync::watch as channel;
 use windlass_core::{Clock, Policy, SystemClock};
 
 use self::file_watcher::FileWatcher;
+use self::open_file::OpenFile;
 use self::ops::{Operation, Query, Staged, Tx};
 use self::path::DatabasePath;
 use self::query::Conn;
@@ -46,6 +48,7 @@ pub struct SqliteStore {
     writer: Writer,
     /// None for a database in memory, which has only one connection.
     readers: Option<Readers>,
+    file: Option<OpenFile>,
     /// Notices when another process has committed.
     _file_watcher: Option<FileWatcher>,
     wake_ups: channel::Sender<u64>,
@@ -71,6 +74,7 @@ impl SqliteStore {
         clock: Option<Arc<dyn Clock>>,
     ) -> Result<Self> {
         let clock = clock.unwrap_or_else(|| Arc::new(SystemClock));
+        let file = OpenFile::find(database)?;
         let mut conn = connect::for_writing(database)?;
         let checked = match database {
             DatabasePath::Memory => migrations::run_pending(&mut conn).map(drop),
@@ -81,7 +85,8 @@ impl SqliteStore {
         checked.map_err(|error| failure::classify(error, database))?;
         let (wake_ups, _) = channel::channel(0);
         let context =
-            OperationContext { database: database.clone(), policy: Arc::new(policy), clock };
+            OperationContext { database: database.clone(), file, policy: Arc::new(policy), clock };
+        let file = context.file.clone();
         let writer = Writer::start(Conn::new(conn), context.clone(), wake_ups.clone())?;
         let (readers, file_watcher) = match database {
             DatabasePath::Memory => (None, None),
@@ -91,7 +96,7 @@ impl SqliteStore {
                 (Some(Readers::new(context)), Some(FileWatcher::start(path, on_touch)?))
             }
         };
-        Ok(Self { writer, readers, _file_watcher: file_watcher, wake_ups })
+        Ok(Self { writer, readers, file, _file_watcher: file_watcher, wake_ups })
     }
 
     /// Creates the database if it is missing, and runs the pending migrations; returns their names.
@@ -138,6 +143,10 @@ impl SqliteStore {
         self.wake_ups.subscribe()
     }
 
+    fn check_in_place(&self) -> Result<()> {
+        self.file.as_ref().map_or(Ok(()), OpenFile::check)
+    }
+
     /// Runs a read-only operation on one snapshot.
     async fn read<O: Operation + Clone>(&self, operation: O) -> Result<O::Output> {
         match &self.readers {
@@ -181,6 +190,8 @@ fn refuse_moved(conn: &mut SqliteConnection) -> Result<()> {
 #[derive(Debug, Clone)]
 struct OperationContext {
     database: DatabasePath,
+    /// Its file, if it has one. Nothing is read or written when it is no longer in its place.
+    file: Option<OpenFile>,
     policy: Arc<Policy>,
     clock: Arc<dyn Clock>,
 }
@@ -192,6 +203,10 @@ struct OperationOutcome<T> {
 }
 
 impl OperationContext {
+    fn check_in_place(&self) -> Result<()> {
+        self.file.as_ref().map_or(Ok(()), OpenFile::check)
+    }
+
     /// Runs an operation in the transaction that is open on `conn`.
     fn run<O: Staged>(&self, conn: &Conn, operation: O) -> OperationOutcome<O::Output> {
         let wakes = AtomicBool::new(false);

@@ -37,14 +37,15 @@ use self::role::role;
 pub use self::run::RunStore;
 pub use self::worker::WorkerStore;
 pub use self::workflow::WorkflowStore;
+use crate::error::Result;
 
 /// Lists the roles once: they are what a [`Store`] is, and where the names of its methods come from.
 macro_rules! roles {
     ($( $module:ident: $role:ident, )+) => {
         /// A whole store: each of its methods is one transaction, which happened wholly or not at all.
-        pub trait Store: WakeUpSource $( + $role )+ {}
+        pub trait Store: InPlace + WakeUpSource $( + $role )+ {}
 
-        impl<S: WakeUpSource $( + $role )+> Store for S {}
+        impl<S: InPlace + WakeUpSource $( + $role )+> Store for S {}
 
         /// The names of all methods of a [`Store`], as a [`Layer`](crate::Layer) is told them.
         pub fn method_names() -> impl Iterator<Item = &'static str> {
@@ -66,6 +67,17 @@ roles! {
 
 /// A store that is shared by everything in a process.
 pub type SharedStore = Arc<dyn Store>;
+
+/// Knows whether everything is still where it was opened.
+pub trait InPlace {
+    /// Checks that the open database is still the one that its location names. It waits for nobody, so it can be asked right before an
+    /// effect.
+    ///
+    /// # Errors
+    /// [`StoreError::Replaced`](crate::StoreError::Replaced) where it was deleted, moved away or replaced, and
+    /// [`StoreError::Unavailable`](crate::StoreError::Unavailable) where that cannot be seen.
+    fn check_in_place(&self) -> Result<()>;
+}
 
 /// Tells of changes that may have brought work.
 pub trait WakeUpSource {

@@ -314,6 +314,7 @@ const fn store_code(error: &StoreError) -> &'static str {
         StoreError::MigrationPending { .. } => "migration_pending",
         StoreError::NewerSchema { .. } => "newer_schema",
         StoreError::Moved { .. } => "moved",
+        StoreError::Replaced { .. } => "database_replaced",
         StoreError::BadUrl { .. } => "bad_database_url",
         StoreError::Unavailable { .. } => "database_unavailable",
         StoreError::DiskFull => "disk_full",
@@ -336,6 +337,9 @@ fn store_hint(error: &StoreError) -> Option<String> {
         format!("`windlass status {}` says why, and what to do", quoted(workflow))
     } else if let StoreError::InDoubt { mutation } = error {
         format!("settle it with `windlass resolve {mutation}`")
+    } else if let StoreError::Replaced { .. } = error {
+        "put the file back, or a whole copy of it, while nothing runs; then start windlass again"
+            .to_owned()
     } else if let StoreError::MigrationPending { .. } = error {
         "run `windlass migrate`".to_owned()
     } else if let StoreError::ActionRefused(refused) = error {

@@ -97,8 +97,9 @@ impl MutationExecutor {
             lookup_time_limit: self.lookup_time_limit,
         };
         // The process may be frozen at any time, and the worker that takes the run over may look the effect up.
-        let (leases, claim) = (Arc::clone(&self.leases), run.claim);
-        let (result, was_passed) = attempt.make(move || leases.is_safe(claim)).await;
+        let (leases, claim, store) = (Arc::clone(&self.leases), run.claim, Arc::clone(&self.store));
+        let may_commit = move || leases.is_safe(claim) && store.check_in_place().is_ok();
+        let (result, was_passed) = attempt.make(may_commit).await;
         let logs = faults(&result, was_passed, &request.callable);
         Ok((self.settle(run, &begun, result.at(request.at)).await?, logs))
     }

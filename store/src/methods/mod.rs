@@ -32,7 +32,14 @@ mod workflows;
 
 use super::dialect::{self, Backend};
 use super::{ops, reads};
-use crate::store::{WakeUpSource, WakeUps};
+use crate::error::Result;
+use crate::store::{InPlace, WakeUpSource, WakeUps};
+
+impl InPlace for Backend {
+    fn check_in_place(&self) -> Result<()> {
+        self.check_in_place()
+    }
+}
 
 impl WakeUpSource for Backend {
     fn wake_ups(&self) -> WakeUps {

@@ -49,6 +49,9 @@ pub(super) fn clone_error(error: &StoreError) -> StoreError {
     if let StoreError::Unavailable { what, .. } = error {
         return StoreError::Unavailable { what: what.clone(), source: None };
     }
+    if let StoreError::Replaced { path, what_happened } = error {
+        return StoreError::Replaced { path: path.clone(), what_happened };
+    }
     if matches!(error, StoreError::DiskFull) {
         return StoreError::DiskFull;
     }

@@ -17,10 +17,10 @@ pub(super) struct FileWatcher(
 );
 
 impl FileWatcher {
-    /// Calls `on_touch` whenever the database's file is touched: another process may have committed.
+    /// Calls `on_touch` whenever the database's file is touched or removed: another process may have committed.
     pub(super) fn start(path: &Path, on_touch: impl Fn() + Send + 'static) -> Result<Self> {
         let on_event = move |event: notify::Result<Event>| match event {
-            Ok(event) if event.kind.is_modify() => on_touch(),
+            Ok(event) if event.kind.is_modify() || event.kind.is_remove() => on_touch(),
             Ok(_not_modified) => {}
             Err(error) => {
                 tracing::warn!(%error, "watching the database's file failed");

@@ -53,6 +53,7 @@ impl Readers {
 
 impl Shared {
     fn run<O: Operation>(&self, operation: O) -> Result<O::Output> {
+        self.context.check_in_place()?;
         let database = &self.context.database;
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut conn = idle.map_or_else(|| connect::for_reading(database).map(Conn::new), Ok)?;

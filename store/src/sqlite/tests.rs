@@ -326,3 +326,70 @@ async fn a_connection_has_every_setting_for_durability() {
 
     assert_eq!(names(&folder), ["foreign_keys", "journal_mode", "synchronous"]);
 }
+
+/// What a store says of everything that it is asked, after `change` was made to its folder.
+async fn refusals_after(change: impl FnOnce(&Path)) -> [String; 3] {
+    let folder = migrated().await;
+    let store = open(&folder).await;
+    // The reader has its connection already.
+    store.workspaces().await.unwrap();
+
+    change(folder.path());
+
+    let errors = [
+        store.check_in_place().unwrap_err(),
+        store.workspaces().await.unwrap_err(),
+        store.write(make("late", "")).await.unwrap_err(),
+    ];
+    let _never_renamed = std::fs::remove_dir_all(folder.path().with_extension("away"));
+    errors.map(|error| {
+        let StoreError::Replaced { what_happened, .. } = error else { panic!("{error:?}") };
+        what_happened.to_owned()
+    })
+}
+
+#[tokio::test]
+async fn nothing_is_read_or_written_once_the_file_is_another_or_gone() {
+    let remove = |folder: &Path| std::fs::remove_file(folder.join("windlass.db")).unwrap();
+    let replace = |folder: &Path| {
+        std::fs::copy(folder.join("windlass.db"), folder.join("copy.db")).unwrap();
+        std::fs::rename(folder.join("copy.db"), folder.join("windlass.db")).unwrap();
+    };
+    let rename_folder = |folder: &Path| {
+        std::fs::rename(folder, folder.with_extension("away")).unwrap();
+    };
+    let begin_folder_anew = |folder: &Path| {
+        std::fs::rename(folder, folder.with_extension("away")).unwrap();
+        std::fs::create_dir(folder).unwrap();
+        std::fs::write(folder.join("windlass.db"), "").unwrap();
+    };
+
+    assert_eq!(refusals_after(remove).await, ["it was deleted or moved away"; 3]);
+    assert_eq!(refusals_after(replace).await, ["another file is in its place"; 3]);
+    assert_eq!(refusals_after(rename_folder).await, ["it was deleted or moved away"; 3]);
+    assert_eq!(refusals_after(begin_folder_anew).await, ["another file is in its place"; 3]);
+}
+
+#[tokio::test]
+async fn whoever_waits_hears_that_the_file_was_deleted() {
+    let folder = migrated().await;
+    let store = open(&folder).await;
+    store.workspaces().await.unwrap();
+    let mut wake_ups = store.wake_ups();
+
+    std::fs::remove_file(path(&folder)).unwrap();
+
+    wake_ups.wait().await;
+    assert!(matches!(store.check_in_place(), Err(StoreError::Replaced { .. })));
+}
+
+#[tokio::test]
+async fn a_file_that_other_programs_write_or_touch_stays_the_same() {
+    let folder = migrated().await;
+    let store = open(&folder).await;
+
+    connect_sqlite(&path(&folder)).unwrap().batch_execute("VACUUM").unwrap();
+
+    store.check_in_place().unwrap();
+    store.write(make("more", "")).await.unwrap();
+}

@@ -228,6 +228,7 @@ impl WriterThread {
         if group.is_empty() {
             return Ok(());
         }
+        self.context.check_in_place().map_err(RollbackReason::NotStarted)?;
         self.execute("BEGIN IMMEDIATE").map_err(RollbackReason::NotStarted)?;
         match self.run_and_commit(group, attempt) {
             Ok(wakes) => {
@@ -266,6 +267,10 @@ impl WriterThread {
     }
 
     fn check_for_other_commits(&mut self) {
+        if self.context.check_in_place().is_err() {
+            // Whoever is woken asks the store, and is told.
+            return self.wake();
+        }
         let query = diesel::sql_query("PRAGMA data_version").cached();
         match query.get_result(self.conn.get_mut()) {
             Ok(DataVersion { data_version }) => {

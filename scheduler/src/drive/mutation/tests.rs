@@ -188,9 +188,7 @@ async fn a_call_that_its_commit_point_refuses_was_not_sent() {
 
     let (result, _) = make(CallBehaviour::Answer, Passing::Passes, lookup, false).await;
 
-    let refused =
-        "the worker's right to the run had run out before the request left: nothing was sent";
-    assert_eq!(result, format!("failed: {refused} None"));
+    assert_eq!(result, format!("failed: {} None", crate::commit_point::Refused));
 }
 
 #[tokio::test(start_paused = true)]

@@ -24,6 +24,25 @@ fn up_works_until_it_is_told_to_stop() {
 }
 
 #[test]
+fn up_stops_and_says_so_when_its_database_is_deleted() {
+    let folder = TestFolder::with_starter();
+    folder.call("deploy workflow.js --name notes --activate --yes");
+    let mut up =
+        folder.command("up").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(up.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("Files.append")), "it has worked");
+
+    std::fs::remove_dir_all(folder.path(".windlass")).unwrap();
+    folder.write("inbox/second.txt", "two");
+
+    let output = up.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("is no longer the database that this process has open"), "{said}");
+    assert!(said.contains("hint: put the file back"), "{said}");
+}
+
+#[test]
 fn up_waits_for_a_database_that_does_not_answer_yet() {
     let folder = TestFolder::new();
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
