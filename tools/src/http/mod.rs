@@ -380,19 +380,17 @@ fn redirect_target(url: &Url, response: &Response) -> Option<Url> {
 /// The same read at the target of a redirect. Headers that identify the caller are not sent to another server.
 fn redirected(mut outgoing: OutgoingRequest, target: Url) -> OutgoingRequest {
     if target.origin() != outgoing.url.origin() {
-        let harmless = [ACCEPT, ACCEPT_LANGUAGE].map(|name| (outgoing.headers.remove(&name), name));
+        let kept = [ACCEPT, ACCEPT_LANGUAGE].map(|name| (outgoing.headers.remove(&name), name));
         outgoing.headers =
-            harmless.into_iter().filter_map(|(value, name)| Some((name, value?))).collect();
+            kept.into_iter().filter_map(|(value, name)| Some((name, value?))).collect();
         outgoing.configured.clear();
     }
     OutgoingRequest { url: target, ..outgoing }
 }
 
 fn body_failure(outgoing: &OutgoingRequest, err: &BodyError) -> Failure {
-    let class = match err {
-        BodyError::TooLarge { .. } => FailureClass::Logic,
-        BodyError::TooLate | BodyError::Broken => FailureClass::Network,
-    };
+    let is_too_large = matches!(err, BodyError::TooLarge { .. });
+    let class = if is_too_large { FailureClass::Logic } else { FailureClass::Network };
     transport::server_failure(host(outgoing), class, format!("`{}`: {err}", outgoing.title()))
 }
 
