@@ -125,7 +125,7 @@ fn a_mistyped_workspace_is_not_made_by_looking_for_it() {
             $ windlass list --workspace taem
             stderr:
             error: there is no workspace `taem`
-            hint: there is `default`, `team`; the first `windlass deploy` makes another
+            hint: there is `default`, `team`; the first `windlass --workspace taem deploy` makes another
             exit code 1
 
             $ windlass pause notes --workspace taem --json
@@ -133,7 +133,7 @@ fn a_mistyped_workspace_is_not_made_by_looking_for_it() {
               "error": {
                 "code": "not_found",
                 "message": "there is no workspace `taem`",
-                "hint": "there is `default`, `team`; the first `windlass deploy` makes another"
+                "hint": "there is `default`, `team`; the first `windlass --workspace taem deploy` makes another"
               }
             }
             exit code 1
