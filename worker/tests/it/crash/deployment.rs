@@ -130,7 +130,7 @@ impl Deployment {
         Worker(self.command(&["up"]).stdout(Stdio::null()).stderr(log).spawn().unwrap())
     }
 
-    pub(crate) fn database_url(&self) -> String {
+    fn database_url(&self) -> String {
         match &self.schema {
             Some(schema) => schema.url(),
             None => format!("sqlite:{}", self.path(".windlass/windlass.db").display()),
@@ -258,13 +258,17 @@ impl Deployment {
             .collect()
     }
 
+    /// The database, opened by this process.
+    pub(crate) async fn open(&self) -> SharedStore {
+        open(&self.database_url(), Options::default()).await.unwrap()
+    }
+
     /// Reads from the database what the workflow left there. Without a process, of which each point would need another three.
     fn read<T>(&self, read: impl AsyncFnOnce(&SharedStore, &Workflow) -> Result<T>) -> T {
         let runtime = Runtime::new().unwrap();
         runtime.block_on(async {
-            let store = open(&self.database_url(), Options::default()).await.unwrap();
-            let workspace = store.ensure_workspace("default").await.unwrap();
-            let workflows = store.all_workflows(workspace).await.unwrap();
+            let store = self.open().await;
+            let workflows = workflows(&store).await;
             let [workflow] = &workflows[..] else { panic!("not one workflow: {workflows:?}") };
             read(&store, workflow).await.unwrap()
         })
@@ -296,6 +300,12 @@ impl Deployment {
     pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.folder.path().join(path)
     }
+}
+
+/// All workflows of a deployment.
+pub(crate) async fn workflows(store: &SharedStore) -> Vec<Workflow> {
+    let workspace = store.ensure_workspace("default").await.unwrap();
+    store.all_workflows(workspace).await.unwrap()
 }
 
 fn copy_folder(from: &Path, to: &Path) {

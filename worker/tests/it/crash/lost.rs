@@ -6,7 +6,7 @@ use serde_json::json;
 use windlass_core::{MutationStatus, ResolvedBy};
 use windlass_store::{Resolution, ResolveMutation, SharedStore, Workflow, WorkflowOverview};
 
-use crate::crash::deployment::{Database, Deployment};
+use crate::crash::deployment::{Database, Deployment, workflows};
 use crate::crash::unreliable_server::{Random, UnreliableServer};
 
 /// The workflows, each with its share of a hundred orders, by what can be known of their requests: sent again under the same key,
@@ -91,7 +91,7 @@ fn lost_answers(database: Database) {
     let mut kills = 0;
     let mut person = Person { shop: &shop, n_answers: 0 };
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let store = runtime.block_on(open(&deployment));
+    let store = runtime.block_on(deployment.open());
     let workflows = runtime.block_on(workflows(&store));
 
     let mut random = Random(seed);
@@ -145,16 +145,6 @@ fn deployment(
         deployment.must(&["deploy", "workflow.js", "--name", workflow, "--activate", "--yes"]);
     }
     Some(deployment)
-}
-
-async fn open(deployment: &Deployment) -> SharedStore {
-    let options = windlass_store::Options::default();
-    windlass_store::open(&deployment.database_url(), options).await.unwrap()
-}
-
-async fn workflows(store: &SharedStore) -> Vec<Workflow> {
-    let workspace = store.ensure_workspace("default").await.unwrap();
-    store.all_workflows(workspace).await.unwrap()
 }
 
 async fn all_done(store: &SharedStore, workflows: &[Workflow], n_orders: usize) -> bool {
