@@ -81,9 +81,9 @@ type HttpResult<T> = Result<T, StreamableHttpError<reqwest::Error>>;
 type Events = BoxStream<'static, Result<Sse, SseError>>;
 
 impl CheckedClient {
-    fn client_for(&self, message: &ClientJsonRpcMessage) -> Result<Client, reqwest::Error> {
+    fn client_for(&self, message: &ClientJsonRpcMessage) -> HttpResult<Client> {
         match commit_point(message) {
-            Some(point) => client(&self.tls, Some(point)),
+            Some(point) => client(&self.tls, Some(point)).map_err(StreamableHttpError::Client),
             None => Ok(self.client.clone()),
         }
     }
@@ -100,7 +100,7 @@ impl StreamableHttpClient for CheckedClient {
         auth: Option<String>,
         headers: Headers,
     ) -> HttpResult<StreamableHttpPostResponse> {
-        let client = self.client_for(&message).map_err(StreamableHttpError::Client)?;
+        let client = self.client_for(&message)?;
         client.post_message(uri, message, session, auth, headers).await
     }
 
@@ -113,7 +113,7 @@ impl StreamableHttpClient for CheckedClient {
         headers: Headers,
         max_event_bytes: usize,
     ) -> HttpResult<StreamableHttpPostResponse> {
-        let client = self.client_for(&message).map_err(StreamableHttpError::Client)?;
+        let client = self.client_for(&message)?;
         client
             .post_message_with_max_sse_event_size(
                 uri,
