@@ -1,4 +1,4 @@
-//! Text from outside made harmless for a terminal and a log.
+//! Text from outside made harmless for a terminal and a log, and cut to a length.
 //!
 //! A mail's subject, a server's answer or a script's message may contain characters that move the cursor, colour the terminal,
 //! turn the direction of writing, or are not visible at all. Whoever shows such a text escapes it here first: one place knows
@@ -32,6 +32,15 @@ pub fn escape_json(document: &str) -> String {
         }
     }
     escaped
+}
+
+/// The text, if it has at most `n_chars` characters; else its first ones and `…`, together as many.
+#[must_use]
+pub fn crop(text: &str, n_chars: usize) -> String {
+    if text.chars().nth(n_chars).is_none() {
+        return text.to_owned();
+    }
+    text.chars().take(n_chars.saturating_sub(1)).chain(['…']).collect()
 }
 
 fn escape(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
@@ -116,5 +125,13 @@ mod tests {
     fn a_line_stays_one_line() {
         assert_eq!(escape_line("done\nworkflow: paid\t$5"), "done\\nworkflow: paid\\t$5");
         assert_eq!(escape_text("done\npaid\t$5"), "done\npaid\t$5");
+    }
+
+    #[test]
+    fn a_long_text_is_cropped() {
+        assert_eq!(crop("abcdef", 6), "abcdef");
+        assert_eq!(crop("abcdefg", 6), "abcde…");
+        assert_eq!(crop("äöüß", 3), "äö…");
+        assert_eq!(crop("", 9), "");
     }
 }

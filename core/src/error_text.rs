@@ -1,4 +1,4 @@
-//! Errors and panics as text, and texts cut to a length.
+//! Errors and panics as text.
 
 use std::any::Any;
 use std::error::Error;
@@ -23,15 +23,6 @@ pub fn panic_message(panic: &(dyn Any + Send)) -> &str {
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("it gave no message")
-}
-
-/// The text, if it has at most `n_chars` characters; else its first ones and `…`, together as many.
-#[must_use]
-pub fn crop(text: &str, n_chars: usize) -> String {
-    if text.chars().nth(n_chars).is_none() {
-        return text.to_owned();
-    }
-    text.chars().take(n_chars.saturating_sub(1)).chain(['…']).collect()
 }
 
 #[cfg(test)]
@@ -61,13 +52,5 @@ mod tests {
 
         let messages = [&text, &formatted, &other].map(|panic| panic_message(&**panic).to_owned());
         assert_eq!(messages, ["plain", "number 7", "it gave no message"]);
-    }
-
-    #[test]
-    fn a_long_text_is_cropped() {
-        assert_eq!(crop("abcdef", 6), "abcdef");
-        assert_eq!(crop("abcdefg", 6), "abcde…");
-        assert_eq!(crop("äöüß", 3), "äö…");
-        assert_eq!(crop("", 9), "");
     }
 }

@@ -50,8 +50,8 @@ mod time;
 mod workflow;
 
 pub use capability::{Capability, Grant, InvalidCapability};
-pub use display_text::{escape_json, escape_line, escape_text};
-pub use error_text::{crop, error_chain, panic_message};
+pub use display_text::{crop, escape_json, escape_line, escape_text};
+pub use error_text::{error_chain, panic_message};
 pub use event::EventStatus;
 pub use failure::{Failure, FailureClass, ScriptPosition, Sent, Service};
 pub use id::{
