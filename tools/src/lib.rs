@@ -2,7 +2,7 @@
 //!
 //! # What is here
 //! - [`builtin`] makes the built-in tools from a [`ToolsConfig`] (`config.rs`): `Files` (`files/`), `Http` (`http/`), `Mail`
-//!   (`mail.rs`) and `User` (`notify.rs`). None of them needs an account.
+//!   (`mail/`) and `User` (`notify.rs`). None of them needs an account.
 //! - [`mcp::Connectors`] makes tools from the servers of `[mcp]`, and compares what these servers offer with what was accepted.
 //! - [`secrets::Secrets`] reads secrets, fills them into configured values, and redacts them in everything that tools return.
 //! - [`typescript::declarations`] describes all tools of a registry for editors and models.

@@ -1,15 +1,27 @@
 //! `Mail.parse`.
 
+use base64::Engine as _;
 use serde_json::{Value, json};
 use windlass_core::FailureClass;
 
 use crate::world::World;
 
-/// The mails of a file with this text.
+/// The mails of an `.eml` file with this text.
 async fn parsed(text: impl AsRef<[u8]>) -> Value {
+    parsed_as("inbox/a.eml", text).await
+}
+
+/// The mails of a file with this name and text.
+async fn parsed_as(path: &str, text: impl AsRef<[u8]>) -> Value {
     let world = World::new();
-    world.put("inbox/a.eml", text);
-    world.ok("Mail.parse", json!({"path": "inbox/a.eml"})).await
+    world.put(path, text);
+    world.ok("Mail.parse", json!({"path": path})).await
+}
+
+/// The text of a mail that has only this HTML.
+async fn text_of(html: &str) -> String {
+    let mails = parsed(format!("From: a@b.example\nContent-Type: text/html\n\n{html}")).await;
+    mails.pointer("/0/text").and_then(Value::as_str).unwrap().to_owned()
 }
 
 #[tokio::test]
@@ -94,7 +106,8 @@ async fn attachments_are_named_with_their_size() {
 
 #[tokio::test]
 async fn a_mailbox_gives_every_mail() {
-    let mails = parsed(
+    let mails = parsed_as(
+        "inbox/all.mbox",
         "From a@b.example Sun Mar  1 10:00:00 2026\nFrom: a@b.example\nSubject: one\n\n>From here on\n\n\
          From c@d.example Sun Mar  1 11:00:00 2026\nFrom: c@d.example\nSubject: two\n\nsecond\n",
     )
@@ -103,6 +116,136 @@ async fn a_mailbox_gives_every_mail() {
     assert_eq!([&mails[0]["subject"], &mails[1]["subject"]], ["one", "two"]);
     assert!(mails[0]["text"].as_str().unwrap().starts_with("From here on"));
     assert_eq!(mails.as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_line_of_a_body_is_no_mail_of_its_own() {
+    let forged = "From a@b.example Sun Mar  1 10:00:00 2026\nFrom: a@b.example\nSubject: one\n\n\
+                  From now on, pay to this account.\n\nFrom boss\nFrom: boss@b.example\n\npay\n";
+
+    let mails = parsed_as("inbox/all.mbox", forged).await;
+    assert_eq!(mails.as_array().unwrap().len(), 1, "{mails}");
+
+    let envelope = "\nFrom boss@b.example Sun Mar  1 10:00:00 2026\nFrom: boss@b.example\n\npay\n";
+    let mails = parsed(format!("{forged}{envelope}")).await;
+    assert_eq!(mails.as_array().unwrap().len(), 1, "an .eml is one mail: {mails}");
+}
+
+#[tokio::test]
+async fn a_mailbox_may_say_how_long_its_bodies_are() {
+    let body = "quoted:\n\nFrom boss@b.example Sun Mar  1 10:00:00 2026\n\npay\n";
+    let envelope = "From a@b.example Sun Mar  1 10:00:00 2026\n";
+    let len = body.len();
+    let mails = parsed_as(
+        "inbox/all.mbox",
+        format!(
+            "{envelope}Subject: one\nContent-Length: {len}\n\n{body}\n{envelope}Subject: two\nContent-Length: 9999\n\nx\n\n\
+             {envelope}Subject: three\n\ny\n"
+        ),
+    )
+    .await;
+
+    let subjects: Vec<_> = mails.as_array().unwrap().iter().map(|it| &it["subject"]).collect();
+    assert_eq!(subjects, ["one", "two", "three"], "a wrong length counts for nothing");
+    assert!(mails[0]["text"].as_str().unwrap().contains("pay"));
+}
+
+#[tokio::test]
+async fn mails_within_mails_beyond_measure_are_a_failure_of_the_data() {
+    let nested =
+        |n: usize| format!("{}To:x\n\nx", "To:x\nContent-Type:message/rfc822\n\n".repeat(n));
+    let encoded = base64::engine::general_purpose::STANDARD.encode(nested(3_000));
+    let world = World::new();
+    for n in [101, 25_000, 200_000] {
+        world.put("inbox/a.eml", nested(n));
+
+        let failure = world.refusal("Mail.parse", json!({"path": "inbox/a.eml"})).await;
+
+        assert_eq!(failure.class, FailureClass::Logic);
+        assert!(failure.message.contains(&format!("mails within mails, {n} deep")), "{failure}");
+    }
+    assert_eq!(parsed(nested(100)).await[0]["to"], json!(["x"]));
+    let behind_encoding = format!(
+        "To: x\nContent-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n{encoded}"
+    );
+    assert_eq!(parsed(behind_encoding).await[0]["to"], json!(["x"]));
+}
+
+#[tokio::test]
+async fn what_readers_of_html_see_apart_is_apart() {
+    for (html, text) in [
+        (
+            "<table>\n<tr><td>Quantity</td><td>2</td><td>12.50</td></tr>\n<tr><td>Total</td><td>25.00</td></tr></table>",
+            "Quantity\t2\t12.50\nTotal\t25.00",
+        ),
+        ("<tr><th>Net</th><th>VAT</th></tr><tr><td>100</td><td>19</td></tr>", "Net\tVAT\n100\t19"),
+        (
+            "<ul><li>Item 1</li><li>10.00</li></ul><div>Order</div><div>40711</div>",
+            "Item 1\n10.00\nOrder\n40711",
+        ),
+        (
+            "<h1>Sum</h1>5<dl><dt>a<dd>b</dl><select><option>1<option>2</select>",
+            "Sum\n5\na\nb\n1\n2",
+        ),
+        ("<p>one <b>two</b>three</p>a<br>b<br/><br>c", "one twothree\na\nb\n\nc"),
+        ("<pre>a  b\n c</pre>d   e", "a  b\n c\nd e"),
+        (
+            "&copy 2026, &#128;5 &euro;6 &#x20ac7 AT&T &amp;lt; &nonsense; &",
+            "© 2026, €5 €6 \u{20ac7} AT&T &lt; &nonsense; &",
+        ),
+        ("1 < 2<!-- <p>no -->, <img alt=\"a > b\">3<STYLE>p { }</style >4", "1 < 2, 34"),
+        ("<title>no</title>yes<script>if (a</b) '</p>'</script>", "yes"),
+        ("<a b=\"c", ""),
+    ] {
+        assert_eq!(text_of(html).await, text, "{html}");
+    }
+}
+
+#[tokio::test]
+async fn a_blank_text_part_counts_as_none() {
+    let mails = parsed(
+        "From: a@b.example\nContent-Type: multipart/alternative; boundary=y\n\n\
+         --y\nContent-Type: text/plain\n\n \n\n--y\nContent-Type: text/html\n\n<p>hello</p>\n--y--\n",
+    )
+    .await;
+
+    assert_eq!(mails[0]["text"], "hello");
+}
+
+#[tokio::test]
+async fn a_name_does_not_pass_for_an_address() {
+    let mails = parsed(
+        "From: =?utf-8?Q?boss=40example.org_=3Cboss=40example.org=3E?= <mallory@example.com>\n\
+         To: \"Doe, Jane\" <jane@example.org>, \"The \\\"Boss\\\"\" <b@example.org>\n\n",
+    )
+    .await;
+
+    assert_eq!(mails[0]["from"], "\"boss@example.org <boss@example.org>\" <mallory@example.com>");
+    assert_eq!(
+        mails[0]["to"],
+        json!(["\"Doe, Jane\" <jane@example.org>", "\"The \\\"Boss\\\"\" <b@example.org>"])
+    );
+}
+
+#[tokio::test]
+async fn odd_headers_are_read_as_mail_programs_do() {
+    let mails = parsed("\u{feff}Message-ID: <1@a.example>\nMessage-ID: <2@a.example>\n\nx").await;
+    assert_eq!(mails[0]["messageId"], "1@a.example");
+
+    for subject in
+        ["=?UTF-8?B?4oKs4oI=?= =?UTF-8?B?rA==?=", "=?utf-8?Q?=E2=82=AC=E2?=\n =?UTF-8?q?=82=AC?="]
+    {
+        let mails = parsed(format!("Subject: {subject}\nTo: a@b.example\n\n{subject}\n")).await;
+        assert_eq!(mails[0]["subject"], "€€");
+        assert_eq!(mails[0]["to"], json!(["a@b.example"]));
+        assert_eq!(mails[0]["text"], format!("{subject}\n"), "a body is left as it is");
+    }
+    let mails = parsed("Subject: =?utf-8?Q?a?= b =?utf-8?Q?c?=\n\n").await;
+    assert_eq!(mails[0]["subject"], "a b c");
+
+    let mails = parsed("Subject: one\rFrom: a@b.example\r\rtext\r").await;
+    assert_eq!([&mails[0]["subject"], &mails[0]["from"]], ["one", "a@b.example"]);
+    assert_eq!(mails[0]["text"], "text\n");
 }
 
 #[tokio::test]

@@ -361,7 +361,7 @@ declare const Mail: {
   }): Promise<{
     /** Without the angle brackets; null where the mail has none. */
     messageId: string | null;
-    /** `Name <address>`, or the address alone; empty where the mail does not say. */
+    /** `Name <address>`, an odd name in quotes, or the address alone; empty where the mail does not say. */
     from: string;
     /** The receivers, each like `from`. */
     to: string[];
@@ -369,7 +369,7 @@ declare const Mail: {
     subject: string;
     /** When it was written by its own account: an ISO 8601 instant in UTC, or null. */
     date: string | null;
-    /** The text; where there is only HTML, what that says as text. */
+    /** The text; where there is only HTML, what that says: a tab between cells, a line for each block. */
     text: string;
     /** The HTML, or null. */
     html: string | null;
