@@ -105,7 +105,8 @@ impl Secrets {
         Ok(parts.concat().into())
     }
 
-    /// `text` with each secret in it replaced by `***`, whether the secret is plain, percent-encoded, escaped, or in base64.
+    /// `text` with each secret in it replaced by `***`, whether the secret is plain, in hexadecimal digits, in base64 (also in lines), or
+    /// escaped as in URLs, JSON, HTML, mails or program texts, also twice.
     #[must_use]
     pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
         self.redactor.redact(text)

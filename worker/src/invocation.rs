@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _};
+#[cfg(target_os = "linux")]
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use windlass_api::text::TimeFormat;
 use windlass_core::{Clock as _, SystemClock};
 use windlass_tools::secrets::Secrets;
@@ -76,6 +78,8 @@ fn print_clap_error(words: &[OsString], error: &clap::Error) -> ExitCode {
 #[must_use]
 pub fn run(invocation: Invocation) -> ExitCode {
     let log = telemetry::start();
+    #[cfg(target_os = "linux")]
+    close_memory_to_others();
     let (format, hint) = (invocation.format(), invocation.hint.clone());
     match execute(invocation, log) {
         Ok(ending) => ending.into(),
@@ -83,6 +87,16 @@ pub fn run(invocation: Invocation) -> ExitCode {
             print_error(format, &error, &hint);
             error.exit_status().into()
         }
+    }
+}
+
+/// Lets no process of the same user read this one's memory and environment, which contain secrets. The programs of connectors are such
+/// processes.
+#[cfg(target_os = "linux")]
+fn close_memory_to_others() {
+    let closed = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    if let Err(error) = closed {
+        tracing::warn!("other programs of this user can read the memory of this one: {error}");
     }
 }
 

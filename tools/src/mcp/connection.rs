@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use windlass_scheduler::CommitPoint;
 
 use super::definition::Definition;
+use crate::secrets::Secrets;
 
 /// How long a server may take to list its tools.
 const LIST_TIME: Duration = Duration::from_secs(30);
@@ -58,6 +59,8 @@ pub(super) struct Connection {
     peer: Peer<RoleClient>,
     list_version: Arc<ListVersion>,
     cache: Mutex<ToolCache>,
+    /// Removed from what the server says of its tools.
+    secrets: Arc<Secrets>,
     close: CancellationToken,
 }
 
@@ -83,6 +86,7 @@ pub(super) type Session = RunningService<RoleClient, Client>;
 pub(super) async fn connect<T, E, A>(
     transport: T,
     close: CancellationToken,
+    secrets: &Arc<Secrets>,
 ) -> Result<(Connection, Session), ClientInitializeError>
 where
     T: IntoTransport<RoleClient, E, A>,
@@ -92,7 +96,8 @@ where
     let list_version = Arc::clone(&client.list_version);
     let session = client.serve_with_ct(transport, close.clone()).await?;
     let peer = session.peer().clone();
-    Ok((Connection { peer, list_version, cache: Mutex::default(), close }, session))
+    let (cache, secrets) = (Mutex::default(), Arc::clone(secrets));
+    Ok((Connection { peer, list_version, cache, secrets, close }, session))
 }
 
 impl Connection {
@@ -145,7 +150,8 @@ impl Connection {
             let ServerResult::ListToolsResult(page) = response else {
                 return Err(ServiceError::UnexpectedResponse);
             };
-            tools.extend(page.tools.into_iter().map(Definition::from));
+            let definitions = page.tools.into_iter().map(Definition::from);
+            tools.extend(definitions.map(|definition| definition.redacted(&self.secrets)));
             cursor = page.next_cursor;
             if cursor.is_none() {
                 return Ok(tools);

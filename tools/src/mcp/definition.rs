@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use windlass_core::digest;
 
+use crate::secrets::Secrets;
+
 /// Everything in a server's description of a tool that matters to a script, its author or Windlass.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,6 +33,17 @@ pub struct Hints {
 }
 
 impl Definition {
+    /// The definition without secrets. A server could put one into it that it was started with.
+    pub(super) fn redacted(self, secrets: &Secrets) -> Self {
+        Self {
+            name: secrets.redact_text(self.name),
+            description: secrets.redact_text(self.description),
+            input: secrets.redact_value(self.input),
+            output: self.output.map(|schema| secrets.redact_value(schema)),
+            hints: self.hints,
+        }
+    }
+
     /// Equal for equal definitions. The order of properties does not matter.
     pub(super) fn digest(&self) -> String {
         let Self { name, description, input, output, hints } = self;

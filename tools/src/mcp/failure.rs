@@ -19,6 +19,7 @@ use windlass_scheduler::{Refused, ToolError};
 use super::config::ConnectorName;
 use crate::error_text::innermost_message;
 use crate::pass_connected::refusal;
+use crate::secrets::Secrets;
 
 type HttpError = StreamableHttpError<reqwest::Error>;
 
@@ -35,9 +36,10 @@ pub(super) fn server_failure(
     Failure { service: Some(Box::new(service)), ..Failure::new(class, message) }
 }
 
-/// The beginning of a server's message, in one line.
-pub(super) fn message_line(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+/// The beginning of a server's message, in one line and without secrets. They are removed first: half a secret would not be recognised.
+pub(super) fn message_line(secrets: &Secrets, text: &str) -> String {
+    let redacted = secrets.redact(text);
+    let line = redacted.split_whitespace().collect::<Vec<_>>().join(" ");
     crop(&line, MAX_MESSAGE_CHARS)
 }
 
@@ -56,9 +58,13 @@ pub(super) fn spawn_failure(name: &ConnectorName, command: &str, error: &io::Err
 }
 
 /// The failure of a connection that could not be made. Nothing was sent.
-pub(super) fn connect_failure(name: &ConnectorName, error: &ClientInitializeError) -> Failure {
+pub(super) fn connect_failure(
+    name: &ConnectorName,
+    secrets: &Secrets,
+    error: &ClientInitializeError,
+) -> Failure {
     if let Some(http) = http_error(transport_error(error)) {
-        let (class, _, message) = http_failure(http);
+        let (class, _, message) = http_failure(secrets, http);
         return server_failure(name, class, format!("could not connect to `{name}`: {message}"));
     }
     let (class, message) = match error {
@@ -70,7 +76,7 @@ pub(super) fn connect_failure(name: &ConnectorName, error: &ClientInitializeErro
         ),
         ClientInitializeError::JsonRpcError(refusal) => (
             FailureClass::Internal,
-            format!("`{name}` refused the connection: {}", message_line(&refusal.message)),
+            format!("`{name}` refused the connection: {}", message_line(secrets, &refusal.message)),
         ),
         _ => (FailureClass::Internal, format!("`{name}` does not speak MCP as it should: {error}")),
     };
@@ -91,16 +97,17 @@ fn transport_error(error: &ClientInitializeError) -> &(dyn Error + 'static) {
 /// if the request had been invalid, although the tool has already acted.
 pub(super) fn call_error(
     name: &ConnectorName,
+    secrets: &Secrets,
     error: &ServiceError,
     checks_output: bool,
 ) -> ToolError {
     let (class, sent, message) = match error {
-        ServiceError::McpError(refusal) => error_response(refusal, checks_output),
+        ServiceError::McpError(refusal) => error_response(secrets, refusal, checks_output),
         ServiceError::TransportSend(transport) if refusal(transport.error.as_ref()).is_some() => {
             return Refused.into();
         }
         ServiceError::TransportSend(transport) => match http_error(transport.error.as_ref()) {
-            Some(http) => http_failure(http),
+            Some(http) => http_failure(secrets, http),
             // The line was not written completely. A server acts only on complete lines.
             None => (FailureClass::Network, Sent::No, "it does not take requests".to_owned()),
         },
@@ -118,8 +125,12 @@ pub(super) fn is_session_expired(error: &ServiceError) -> bool {
     matches!(http_error(transport.error.as_ref()), Some(HttpError::SessionExpired))
 }
 
-fn error_response(refusal: &ErrorData, checks_output: bool) -> (FailureClass, Sent, String) {
-    let message = format!("{} (error {})", message_line(&refusal.message), refusal.code.0);
+fn error_response(
+    secrets: &Secrets,
+    refusal: &ErrorData,
+    checks_output: bool,
+) -> (FailureClass, Sent, String) {
+    let message = format!("{} (error {})", message_line(secrets, &refusal.message), refusal.code.0);
     let (class, sent) = match refusal.code {
         ErrorCode::INVALID_PARAMS if checks_output => (FailureClass::Logic, Sent::Maybe),
         ErrorCode::INVALID_PARAMS => (FailureClass::Logic, Sent::No),
@@ -135,7 +146,7 @@ fn http_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a HttpError> {
     error.downcast_ref().or_else(|| http_error(error.source()?))
 }
 
-fn http_failure(error: &HttpError) -> (FailureClass, Sent, String) {
+fn http_failure(secrets: &Secrets, error: &HttpError) -> (FailureClass, Sent, String) {
     let status = |code: u16| status_failure(StatusCode::from_u16(code).unwrap_or_default());
     match error {
         HttpError::Client(error) if error.is_connect() || error.is_builder() => (
@@ -155,7 +166,7 @@ fn http_failure(error: &HttpError) -> (FailureClass, Sent, String) {
         // For other statuses the library has only a text.
         HttpError::UnexpectedServerResponse(text) => match status_in(text) {
             Some(code) => status_failure(code),
-            None => (FailureClass::Internal, Sent::Maybe, message_line(text)),
+            None => (FailureClass::Internal, Sent::Maybe, message_line(secrets, text)),
         },
         HttpError::ReservedHeaderConflict(name) => (
             FailureClass::Internal,

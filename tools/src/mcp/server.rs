@@ -42,7 +42,7 @@ type PendingConnection = Shared<BoxFuture<'static, Result<Arc<Connection>, Failu
 pub(super) struct Server {
     pub(super) name: ConnectorName,
     pub(super) config: ServerConfig,
-    secrets: Arc<Secrets>,
+    pub(super) secrets: Arc<Secrets>,
     root: PathBuf,
     environment: Environment,
     state: Mutex<State>,
@@ -147,7 +147,7 @@ impl Server {
             }
             Ok(Err(error)) => {
                 Self::after_failed_request(&connection, &error);
-                Err(call_error(&self.name, &error, definition.output.is_some()))
+                Err(call_error(&self.name, &self.secrets, &error, definition.output.is_some()))
             }
             Err(_elapsed) => Err(ToolError::maybe_sent(self.network_failure(format!(
                 "`{}` did not answer `{}` in time (an answer above 10 MiB is none)",
@@ -200,7 +200,7 @@ impl Server {
     async fn tools_of(&self, connection: &Connection) -> Result<Arc<[Definition]>, Failure> {
         let list = connection.tools().await.map_err(|error| {
             Self::after_failed_request(connection, &error);
-            let failure = call_error(&self.name, &error, false).failure;
+            let failure = call_error(&self.name, &self.secrets, &error, false).failure;
             Failure { message: format!("could not list the tools: {failure}"), ..failure }
         })?;
         let accepted = self.state().accepted.clone();
@@ -280,13 +280,13 @@ impl Server {
     }
 
     async fn start(self: &Arc<Self>) -> Result<Arc<Connection>, Failure> {
-        let failed = |error| connect_failure(&self.name, &error);
+        let failed = |error| connect_failure(&self.name, &self.secrets, &error);
         let close = self.stop.child_token();
         match &self.config.endpoint {
             Endpoint::Http { url, headers } => {
                 let transport = http::transport(url, headers, &self.secrets)?;
                 let (connection, session) =
-                    connection::connect(transport, close).await.map_err(failed)?;
+                    connection::connect(transport, close, &self.secrets).await.map_err(failed)?;
                 self.tasks.spawn(session.waiting());
                 Ok(Arc::new(connection))
             }
@@ -303,7 +303,7 @@ impl Server {
                 };
                 let (process, pipes) = program.start()?;
                 let (connection, session) =
-                    connection::connect(pipes, close).await.map_err(failed)?;
+                    connection::connect(pipes, close, &self.secrets).await.map_err(failed)?;
                 self.tasks.spawn(async move {
                     let _ended = session.waiting().await;
                     process.end().await;

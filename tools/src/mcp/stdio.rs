@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -21,8 +22,8 @@ use crate::secrets::Secrets;
 /// How long a server may take to exit after its input was closed, and again after SIGTERM.
 const EXIT_TIME: Duration = Duration::from_secs(2);
 
-/// The longest part of a line of standard error that is logged.
-const MAX_LINE_BYTES: usize = 1_000;
+/// The longest line of standard error that is logged. Of a longer one nothing is: where it would be cut, it could end in half a secret.
+const MAX_LINE_BYTES: usize = 64 * 1024;
 
 /// A running server. Dropping it kills the process.
 #[derive(Debug)]
@@ -38,7 +39,7 @@ pub(super) struct Program<'a> {
     pub(super) command: &'a str,
     pub(super) args: &'a [String],
     pub(super) env: &'a BTreeMap<String, String>,
-    pub(super) secrets: &'a Secrets,
+    pub(super) secrets: &'a Arc<Secrets>,
     pub(super) dir: &'a Path,
     /// The folder that its paths are relative to.
     pub(super) root: &'a Path,
@@ -59,7 +60,7 @@ impl Program<'_> {
         else {
             return Err(Failure::internal("a process was started without its pipes"));
         };
-        tokio::spawn(log_lines(self.name.clone(), stderr));
+        tokio::spawn(log_lines(self.name.clone(), Arc::clone(self.secrets), stderr));
         Ok((Process { child, group }, Pipes::new(stdout, stdin)))
     }
 
@@ -106,24 +107,28 @@ impl Process {
 }
 
 /// Logs the lines that a server writes to its standard error until it closes it.
-async fn log_lines(name: ConnectorName, mut stderr: impl AsyncRead + Unpin) {
+async fn log_lines(name: ConnectorName, secrets: Arc<Secrets>, mut stderr: impl AsyncRead + Unpin) {
     let mut line = Vec::new();
     let mut chunk = [0; 4_096];
     while let Ok(n_bytes @ 1..) = stderr.read(&mut chunk).await {
         for byte in chunk.iter().take(n_bytes) {
             if *byte == b'\n' {
-                log_line(&name, &line);
+                log_line(&name, &secrets, &line);
                 line.clear();
-            } else if line.len() < MAX_LINE_BYTES {
+            } else if line.len() <= MAX_LINE_BYTES {
                 line.push(*byte);
             }
         }
     }
-    log_line(&name, &line);
+    log_line(&name, &secrets, &line);
 }
 
-fn log_line(name: &ConnectorName, line: &[u8]) {
-    let text = message_line(&String::from_utf8_lossy(line));
+fn log_line(name: &ConnectorName, secrets: &Secrets, line: &[u8]) {
+    let text = if line.len() > MAX_LINE_BYTES {
+        format!("(a line of more than {MAX_LINE_BYTES} bytes)")
+    } else {
+        message_line(secrets, &String::from_utf8_lossy(line))
+    };
     if !text.is_empty() {
         tracing::debug!(connector = %name, "{text}");
     }

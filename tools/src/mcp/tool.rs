@@ -84,7 +84,8 @@ impl ConnectorTool {
                 ErrorMeaning::Refused => Sent::No,
                 ErrorMeaning::Unknown => Sent::Maybe,
             };
-            let failure = failure(FailureClass::Logic, message_line(&result::text(&result)));
+            let failure =
+                failure(FailureClass::Logic, message_line(&server.secrets, &result::text(&result)));
             return Err(ToolError { failure, sent });
         }
         // The call succeeded, although its result cannot be used.
@@ -121,7 +122,8 @@ impl ConnectorTool {
         if result.is_error == Some(true) {
             let text = result::text(&result);
             let unclear = || {
-                let message = format!("`{}`: {}", reader.name, message_line(&text));
+                let message =
+                    format!("`{}`: {}", reader.name, message_line(&self.server.secrets, &text));
                 server_failure(&self.server.name, FailureClass::Internal, message)
             };
             return Ok((lookup.evaluate_error(&text).ok_or_else(unclear)?, Value::Null));

@@ -71,14 +71,14 @@ impl Tool for RedactedTool {
 }
 
 impl Secrets {
-    fn redact_text(&self, text: String) -> String {
+    pub(crate) fn redact_text(&self, text: String) -> String {
         match self.redact(&text) {
             Cow::Owned(redacted) => redacted,
             Cow::Borrowed(_) => text,
         }
     }
 
-    pub(super) fn redact_value(&self, value: Value) -> Value {
+    pub(crate) fn redact_value(&self, value: Value) -> Value {
         match value {
             Value::String(text) => Value::String(self.redact_text(text)),
             Value::Array(items) => items.into_iter().map(|item| self.redact_value(item)).collect(),

@@ -1,11 +1,18 @@
-//! Finds secrets in text: plain, percent-encoded, escaped, or in base64.
+//! Finds secrets in text, plain or encoded.
+//!
+//! It is not the text that is decoded: that would have to be done in every order of encodings. Each character of a secret is looked for
+//! in every form that it can have in text.
+
+mod forms;
 
 use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use secrecy::zeroize::Zeroizing;
-use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use self::forms::{after_wrap, char_ends};
 
 /// Shorter text occurs by chance. Redacting it would damage results and would not hide the secret.
 pub(crate) const MIN_SECRET_BYTES: usize = 6;
@@ -16,10 +23,28 @@ const REDACTED: &str = "***";
 /// Finds secrets in text and replaces them.
 #[derive(Debug)]
 pub(super) struct Redactor {
-    /// Each secret, plain and in base64.
-    patterns: Vec<SecretSlice<u8>>,
+    /// Each secret, plain, in hexadecimal digits and in base64.
+    patterns: Vec<Pattern>,
     /// The bytes that an occurrence can begin with. Most text has few of them, so most positions are skipped at once.
     first_bytes: [bool; 256],
+}
+
+/// A text to look for.
+#[derive(Debug)]
+struct Pattern {
+    text: SecretString,
+    alphabet: Alphabet,
+}
+
+/// What a pattern consists of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Alphabet {
+    /// The characters of the secret.
+    Plain,
+    /// Hexadecimal digits, in either case and with separators.
+    Hex,
+    /// Base64, which may be wrapped.
+    Base64,
 }
 
 impl Default for Redactor {
@@ -32,11 +57,12 @@ impl Redactor {
     pub(super) fn new<'a>(secrets: impl Iterator<Item = &'a SecretString>) -> Self {
         let mut redactor = Self::default();
         for secret in secrets.filter(|secret| Self::can_redact(secret)) {
-            let secret = secret.expose_secret().as_bytes();
-            redactor.add_pattern(secret.to_vec());
+            let text = secret.expose_secret();
+            redactor.add_pattern(Alphabet::Plain, text.to_owned());
+            redactor.add_pattern(Alphabet::Hex, in_hex(text.as_bytes()));
             (0..3)
-                .flat_map(|n_before| in_base64(secret, n_before))
-                .for_each(|pattern| redactor.add_pattern(pattern));
+                .flat_map(|n_before| in_base64(text.as_bytes(), n_before))
+                .for_each(|pattern| redactor.add_pattern(Alphabet::Base64, pattern));
         }
         redactor
     }
@@ -50,13 +76,15 @@ impl Redactor {
         self.patterns.is_empty()
     }
 
-    fn add_pattern(&mut self, pattern: Vec<u8>) {
-        for byte in pattern.first().into_iter().chain(b"%\\+") {
-            if let Some(first_bytes) = self.first_bytes.get_mut(usize::from(*byte)) {
+    fn add_pattern(&mut self, alphabet: Alphabet, text: String) {
+        let first = text.as_bytes().first().copied().unwrap_or_default();
+        let firsts = [first, first.to_ascii_uppercase()];
+        for byte in firsts.into_iter().chain(*forms::FIRST_BYTES) {
+            if let Some(first_bytes) = self.first_bytes.get_mut(usize::from(byte)) {
                 *first_bytes = true;
             }
         }
-        self.patterns.push(pattern.into());
+        self.patterns.push(Pattern { text: text.into(), alphabet });
     }
 
     pub(super) fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
@@ -87,61 +115,54 @@ impl Redactor {
         if !self.first_bytes.get(first).copied().unwrap_or_default() {
             return None;
         }
-        self.patterns
-            .iter()
-            .filter_map(|pattern| matched_length(pattern.expose_secret(), text))
-            .max()
+        self.patterns.iter().filter_map(|pattern| pattern.matched_length(text)).max()
     }
 }
 
-/// How many bytes of `text` the pattern takes, if `text` begins with it in one of its forms.
-fn matched_length(pattern: &[u8], text: &[u8]) -> Option<usize> {
-    // A `%` or `\` may be literal or begin an escape, so there may be several positions to continue from.
-    let mut ends = vec![0];
-    for byte in pattern {
-        ends = ends.iter().flat_map(|end| next_ends(*byte, text, *end)).collect();
-        ends.dedup();
-        if ends.is_empty() {
-            return None;
+impl Pattern {
+    /// How many bytes of `text` the pattern takes, if `text` begins with it in one of its forms.
+    fn matched_length(&self, text: &[u8]) -> Option<usize> {
+        // A `%`, `\` or `&` may be literal or begin an escape, so there may be several positions to continue from.
+        let mut ends = vec![0];
+        for (idx, c) in self.text.expose_secret().chars().enumerate() {
+            let mut next = Vec::new();
+            for end in ends {
+                self.char_ends(c, text, end, &mut next);
+                if let Some(start) = after_wrap(self.alphabet, text, end).filter(|_| idx > 0) {
+                    self.char_ends(c, text, start, &mut next);
+                }
+            }
+            next.sort_unstable();
+            next.dedup();
+            if next.is_empty() {
+                return None;
+            }
+            ends = next;
+        }
+        ends.into_iter().max()
+    }
+
+    fn char_ends(&self, c: char, text: &[u8], at: usize, ends: &mut Vec<usize>) {
+        char_ends(c, text, at, ends);
+        if self.alphabet == Alphabet::Hex {
+            char_ends(c.to_ascii_uppercase(), text, at, ends);
         }
     }
-    ends.into_iter().max()
 }
 
-/// Where `byte` ends if it is at `at` in `text`: literal, percent-encoded, or escaped as in JSON.
-fn next_ends(byte: u8, text: &[u8], at: usize) -> impl Iterator<Item = usize> + use<> {
-    let rest = text.get(at..).unwrap_or_default();
-    let literal = (rest.first() == Some(&byte)).then_some(1);
-    let encoded = match *rest {
-        [b'+', ..] if byte == b' ' => Some(1),
-        [b'%', high, low, ..] => is_hex([high, low], byte).then_some(3),
-        [b'\\', b'u', b'0', b'0', high, low, ..] => is_hex([high, low], byte).then_some(6),
-        [b'\\', escaped, ..] => {
-            let unescaped = match escaped {
-                b'n' => b'\n',
-                b'r' => b'\r',
-                b't' => b'\t',
-                other => other,
-            };
-            (unescaped == byte).then_some(2)
-        }
-        _ => None,
-    };
-    literal.into_iter().chain(encoded).map(move |n_bytes| at + n_bytes)
-}
-
-fn is_hex(digits: [u8; 2], byte: u8) -> bool {
-    let [high, low] = digits.map(|digit| char::from(digit).to_digit(16));
-    high.zip(low).is_some_and(|(high, low)| high * 16 + low == u32::from(byte))
+fn in_hex(secret: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |value: u8| DIGITS.get(usize::from(value)).copied().map_or('0', char::from);
+    secret.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// The base64 characters that only `secret` determines when `n_before` bytes (modulo 3) precede it, in both alphabets.
-fn in_base64(secret: &[u8], n_before: usize) -> [Vec<u8>; 2] {
+fn in_base64(secret: &[u8], n_before: usize) -> [String; 2] {
     let padded = Zeroizing::new([&vec![0; n_before], secret].concat());
     let n_shared = (n_before * 8).div_ceil(6);
     let n_complete = padded.len() * 8 / 6;
     [STANDARD_NO_PAD, URL_SAFE_NO_PAD].map(|alphabet| {
         let encoded = Zeroizing::new(alphabet.encode(&padded));
-        encoded.as_bytes().get(n_shared..n_complete).unwrap_or_default().to_vec()
+        encoded.get(n_shared..n_complete).unwrap_or_default().to_owned()
     })
 }

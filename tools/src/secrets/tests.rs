@@ -192,4 +192,94 @@ proptest! {
         let n_left = clean.replace("***", "").trim_end_matches('=').len();
         prop_assert!(n_left <= (before.len() * 8).div_ceil(6) + (after.len() * 8).div_ceil(6) + 1, "{told} -> {clean}");
     }
+
+    #[test]
+    fn a_secret_is_found_in_every_encoding_wherever_it_stands(
+        secret in "[ -~üß€😀]{6,20}",
+        (before, after) in ("[a-z ü]{0,9}", "[a-z ü]{0,9}"),
+        width in 1_usize..30,
+    ) {
+        let (secrets, _dir) = load(&[("A", secret.as_bytes())], 0o600);
+        for (encoding, told) in encodings(&secret, width) {
+            let clean = secrets.redact(&format!("{before}|{told}|{after}")).into_owned();
+
+            prop_assert!(clean.contains("***"), "{encoding}: {told} -> {clean}");
+            prop_assert!(clean.len() <= before.len() + after.len() + 9, "{encoding}: {told} -> {clean}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_found_in_base64_of_many_lines(
+        secret in "[ -~ü]{9,40}",
+        (before, after) in ("[ -~]{0,9}", "[ -~]{0,9}"),
+        width in 1_usize..30,
+        line_end in prop_oneof![Just("\n"), Just("\r\n"), Just("\\n"), Just("\\r\\n"), Just("%0D%0A"), Just("=\r\n")],
+    ) {
+        use base64::Engine as _;
+        use base64::engine::general_purpose::STANDARD;
+        let (secrets, _dir) = load(&[("A", secret.as_bytes())], 0o600);
+        let told = wrapped(&STANDARD.encode(format!("{before}{secret}{after}")), width, line_end);
+
+        let clean = secrets.redact(&told).into_owned();
+
+        prop_assert!(clean.contains("***"), "{told} -> {clean}");
+        let n_left = clean.replace("***", "").replace(line_end, "").trim_end_matches('=').len();
+        prop_assert!(n_left <= (before.len() * 8).div_ceil(6) + (after.len() * 8).div_ceil(6) + 1, "{told} -> {clean}");
+    }
+}
+
+/// The text in lines of so many characters.
+fn wrapped(text: &str, width: usize, line_end: &str) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    chars.chunks(width).map(String::from_iter).collect::<Vec<_>>().join(line_end)
+}
+
+/// The text in each encoding that carries every character of it.
+fn encodings(text: &str, width: usize) -> Vec<(&'static str, String)> {
+    let bytes = |written: &dyn Fn(u8) -> String| text.bytes().map(written).collect::<String>();
+    let json = |text: &str| {
+        let quoted = serde_json::to_string(text).unwrap();
+        quoted[1..quoted.len() - 1].to_owned()
+    };
+    let html = |text: &str| {
+        let pairs =
+            [('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&quot;"), ('\'', "&#39;")];
+        text.chars()
+            .map(|c| {
+                let named = pairs.iter().find(|(known, _)| *known == c);
+                named.map_or(c.to_string(), |(_, name)| (*name).to_owned())
+            })
+            .collect::<String>()
+    };
+    let utf16: String = text.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect();
+    let percent = bytes(&|byte| format!("%{byte:02X}"));
+    let quoted: Vec<String> = text.bytes().map(|byte| format!("={byte:02X}")).collect();
+    let hex = bytes(&|byte| format!("{byte:02x}"));
+    vec![
+        ("plain", text.to_owned()),
+        ("percent", percent.clone()),
+        ("percent in lower case", percent.to_lowercase()),
+        ("percent twice", percent.replace('%', "%25")),
+        ("percent thrice", percent.replace('%', "%2525")),
+        ("form", text.replace('%', "%25").replace('+', "%2b").replace(' ', "+")),
+        ("JSON", json(text)),
+        ("JSON in JSON", json(&json(text))),
+        ("JSON in JSON in JSON", json(&json(&json(text)))),
+        ("JSON in ASCII", utf16.clone()),
+        ("JSON in ASCII in JSON", json(&utf16)),
+        ("HTML", html(text)),
+        ("HTML in HTML", html(&html(text))),
+        ("HTML numbers", text.chars().map(|c| format!("&#{};", u32::from(c))).collect()),
+        ("HTML numbers in hex", text.chars().map(|c| format!("&#x{:X};", u32::from(c))).collect()),
+        ("quoted-printable", quoted.concat()),
+        (
+            "quoted-printable in lines",
+            quoted.chunks(width).map(<[_]>::concat).collect::<Vec<_>>().join("=\r\n"),
+        ),
+        ("hex", hex.clone()),
+        ("hex in upper case", hex.to_uppercase()),
+        ("hex in lines", wrapped(&hex, width, "\n")),
+        ("hex with colons", wrapped(&hex, 2, ":")),
+        ("program text", bytes(&|byte| format!("\\x{byte:02x}"))),
+    ]
 }
