@@ -63,8 +63,8 @@ pub use limit::{
 };
 pub use log::LogLevel;
 pub use mutation::{
-    LookupResult, MutationStatus, OperationKey, Outcome, Recourse, ResolutionKind, ResolvedBy,
-    digest, digest_text, idempotency_key,
+    EventName, LookupResult, MutationStatus, OperationKey, Outcome, Recourse, ResolutionKind,
+    ResolvedBy, digest, digest_text, idempotency_key,
 };
 pub use policy::{
     EffectLimits, EventPolicy, LeasePolicy, LookupPolicy, Policy, RunPolicy, ScriptLimits,

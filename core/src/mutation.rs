@@ -6,8 +6,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::failure::Failure;
-use crate::id::{EventId, WorkflowId};
-use crate::text::{Text as _, text_enum};
+use crate::text::text_enum;
 
 text_enum! {
     /// What is known of a mutation. Applied, failed and captured are final.
@@ -125,10 +124,18 @@ pub fn digest_text(text: &str) -> String {
 }
 
 /// What identifies an operation: two calls with equal keys are the same operation.
+///
+/// It consists of names that people and scripts give, and of no id that was minted here. After a backup is restored, a producer that
+/// publishes the same message again makes another event, but for the same operation with the same key.
+///
+/// A ledger row keeps the operation and the key that it was written with. So a row that an older program wrote, whose operation was
+/// made of ids, is looked up with its own key; only if a person says that it did not happen does the next attempt have another key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OperationKey<'a> {
-    /// The workflow.
-    pub workflow: WorkflowId,
+    /// The workspace's name.
+    pub workspace: &'a str,
+    /// The workflow's name, unique in the workspace.
+    pub workflow: &'a str,
     /// The consumer.
     pub handler: &'a str,
     /// The tool, `namespace.method`.
@@ -136,7 +143,16 @@ pub struct OperationKey<'a> {
     /// The canonical digest of the call's input.
     pub digest: &'a str,
     /// The events that it is for.
-    pub events: Vec<EventId>,
+    pub events: Vec<EventName>,
+}
+
+/// What an event is called in its workflow. No two events of a workflow have the same name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EventName {
+    /// Its topic.
+    pub topic: String,
+    /// The script's id for it, unique in the topic.
+    pub message_id: String,
 }
 
 impl OperationKey<'_> {
@@ -144,15 +160,15 @@ impl OperationKey<'_> {
     /// is repeated after a doubt is recognised. A script can neither choose nor see it.
     #[must_use]
     pub fn operation_id(&self) -> String {
-        let mut events = self.events.clone();
+        let mut events: Vec<&EventName> = self.events.iter().collect();
         events.sort_unstable();
+        let call = [self.workspace, self.workflow, self.handler, self.tool, self.digest];
+        let events = events.iter().flat_map(|event| [&*event.topic, &*event.message_id]);
         let mut hash = Sha256::new();
-        for part in [&self.workflow.to_text(), self.handler, self.tool, self.digest] {
+        // With its length before it, no part can be taken for the end of another.
+        for part in call.into_iter().chain(events) {
             hash.update(part.len().to_le_bytes());
             hash.update(part);
-        }
-        for event in events {
-            hash.update(event.to_text());
         }
         format!("op_{}", first_128_bits(hash))
     }
@@ -192,30 +208,52 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::id::Id as _;
 
     #[test]
     fn the_same_call_is_the_same_operation_and_any_other_is_another() {
-        let now = crate::Timestamp::from_micros(0);
-        let ids: [EventId; 2] = [EventId::mint(now), EventId::mint(now)];
+        let name = |topic: &str, message_id: &str| EventName {
+            topic: topic.to_owned(),
+            message_id: message_id.to_owned(),
+        };
+        let (one, other) = (name("mail", "m1"), name("mail", "m2"));
         let call = OperationKey {
-            workflow: WorkflowId::mint(now),
+            workspace: "default",
+            workflow: "receipts",
             handler: "append",
             tool: "Files.append",
             digest: "d",
-            events: ids.to_vec(),
+            events: vec![one.clone(), other.clone()],
         };
-        let [one, other] = ids;
 
-        let again = OperationKey { events: vec![other, one], ..call.clone() };
+        let again = OperationKey { events: vec![other, one.clone()], ..call.clone() };
         let others = [
-            OperationKey { events: vec![one], ..call.clone() },
+            OperationKey { workspace: "team", ..call.clone() },
+            OperationKey { workflow: "receipts2", ..call.clone() },
+            OperationKey { events: vec![one.clone()], ..call.clone() },
+            OperationKey { events: vec![one.clone(), name("row", "m2")], ..call.clone() },
+            OperationKey { events: vec![one, name("mailm", "2")], ..call.clone() },
             OperationKey { digest: "e", ..call.clone() },
             OperationKey { handler: "appendF", tool: "iles.append", ..call.clone() },
         ];
 
         assert_eq!(call.operation_id(), again.operation_id());
         assert!(others.iter().all(|it| it.operation_id() != call.operation_id()));
+    }
+
+    #[test]
+    fn an_operation_never_changes_its_id() {
+        let events = vec![EventName { topic: "mail".to_owned(), message_id: "m1".to_owned() }];
+        let call = OperationKey {
+            workspace: "default",
+            workflow: "receipts",
+            handler: "append",
+            tool: "Files.append",
+            digest: "d",
+            events,
+        };
+
+        // A service that has seen the key of this operation has to recognise it for years, whichever version of the program asks.
+        expect_test::expect!["op_c3f6578a23f4b2a7ddac5392f11bf640"].assert_eq(&call.operation_id());
     }
 
     #[test]

@@ -130,6 +130,8 @@ contract! { $
         the_row_is_there_before_the_request_leaves,
         a_refused_call_that_is_made_again_has_another_key,
         the_same_operation_after_a_doubt_has_the_same_key,
+        an_operation_is_known_by_names_that_a_restored_backup_still_has,
+        workflows_of_one_name_in_two_workspaces_make_two_operations,
         a_captured_mutation_goes_forward_and_nothing_left,
         a_mutation_belongs_to_reserved_events,
         a_run_mutates_once,

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 use windlass_core::{
-    EventStatus, FailureClass, MutationStatus, Outcome, Phase, ResolutionKind, ResolvedBy, Status,
-    digest,
+    EventName, EventStatus, FailureClass, MutationStatus, OperationKey, Outcome, Phase,
+    ResolutionKind, ResolvedBy, Status, digest, idempotency_key,
 };
 use windlass_store::{ApplyMutation, BeginMutation, CaptureMutation, NotificationKind, StoreError};
 
@@ -70,6 +70,44 @@ pub async fn the_same_operation_after_a_doubt_has_the_same_key(test_store: TestS
     assert_eq!(first.idempotency_key, second.idempotency_key, "a provider can tell a repetition");
     assert_ne!(second.operation_id, other.operation_id, "another event is another question");
     assert_ne!(second.idempotency_key, other.idempotency_key);
+}
+
+pub async fn an_operation_is_known_by_names_that_a_restored_backup_still_has(
+    test_store: TestStore,
+) {
+    let world = World::with_mails(test_store, &["m1", "m2"]).await;
+
+    let (_, mutation) = world.mutating(&["m1", "m2"]).await;
+
+    let row = world.mutation(mutation).await;
+    let event = |message_id: &str| EventName {
+        topic: "mail".to_owned(),
+        message_id: message_id.to_owned(),
+    };
+    let key = OperationKey {
+        workspace: "default",
+        workflow: "mail",
+        handler: "record",
+        tool: "Files.append",
+        digest: &row.params_digest,
+        events: vec![event("m1"), event("m2")],
+    };
+    assert_eq!(row.operation_id, key.operation_id());
+    assert_eq!(row.idempotency_key, idempotency_key(&key.operation_id(), 0));
+}
+
+pub async fn workflows_of_one_name_in_two_workspaces_make_two_operations(test_store: TestStore) {
+    let world = World::with_mails(test_store.clone(), &["m1"]).await;
+    let workspace = world.store.ensure_workspace("elsewhere").await.unwrap();
+    let elsewhere = World { workspace, ..world.clone() }.polled("mail", &["m1"]).await;
+
+    let (run, here) = world.mutated(&["m1"]).await;
+    let (_, there) = elsewhere.mutated(&["m1"]).await;
+
+    world.commit(&run, Vec::new()).await.unwrap();
+    let operations =
+        [world.mutation(here).await, elsewhere.mutation(there).await].map(|row| row.operation_id);
+    assert_ne!(operations[0], operations[1]);
 }
 
 pub async fn a_captured_mutation_goes_forward_and_nothing_left(test_store: TestStore) {

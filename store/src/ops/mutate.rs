@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use serde_json::json;
 use windlass_core::{
-    EventId, MutationId, MutationStatus, OperationKey, RunId, digest, idempotency_key,
+    EventId, EventName, MutationId, MutationStatus, OperationKey, RunId, digest, idempotency_key,
 };
 
 use super::advance::advance_workflow;
@@ -11,7 +11,7 @@ use super::dialect::{Conn, RunQueryDsl};
 use super::journal::{self, Entry};
 use super::locked_run::{LockedRun, lock_claimed_run};
 use super::outcome::{NextLookup, TransitionContext};
-use super::{Staged, Tx, locked_run, logs, lookup, outcome, replay, reservations};
+use super::{Staged, Tx, locked_run, logs, lookup, outcome, replay, reservations, workspace};
 use crate::error::{Result, StoreError};
 use crate::literals::IsFailed;
 use crate::model::{BegunMutation, Claim};
@@ -23,27 +23,35 @@ use crate::tenant::in_workspace;
 
 impl Staged for BeginMutation {
     type Output = BegunMutation;
-    /// The run and its events.
-    type Preloaded = (Option<LockedRun>, Vec<EventId>);
+    /// The run, its events, and the name of its workspace.
+    type Preloaded = (Option<LockedRun>, Vec<(EventId, EventName)>, Option<String>);
 
     async fn preload(&self, conn: &Conn) -> Result<Self::Preloaded> {
-        pipeline!(lock_claimed_run(conn, self.claim), reservations::ids(conn, self.claim.run))
+        pipeline!(
+            lock_claimed_run(conn, self.claim),
+            reservations::reserved(conn, self.claim.run),
+            workspace::name(conn, self.claim.workspace),
+        )
     }
 
     async fn execute(
         self,
         tx: &Tx<'_>,
-        (locked, events): Self::Preloaded,
+        (locked, events, workspace): Self::Preloaded,
     ) -> Result<BegunMutation> {
-        let mut locked = locked.ok_or(StoreError::ClaimLost { run: self.claim.run })?;
+        let Some((mut locked, workspace)) = locked.zip(workspace) else {
+            return Err(StoreError::ClaimLost { run: self.claim.run });
+        };
         if let Some(begun) = replay::begun(tx, &locked, &self).await? {
             return Ok(begun);
         }
         let changes = locked.state.begin_mutation(events.len())?;
         let claim = self.claim;
         let params_digest = digest(&self.params);
+        let (event_ids, events) = events.into_iter().unzip();
         let key = OperationKey {
-            workflow: locked.workflow.id.0,
+            workspace: &workspace,
+            workflow: &locked.workflow.name,
             handler: &locked.run.handler_name,
             tool: &format!("{}.{}", self.tool_namespace, self.tool_method),
             digest: &params_digest,
@@ -57,7 +65,7 @@ impl Staged for BeginMutation {
             handler_run_id: Db(claim.run),
             idempotency_key: idempotency_key(&operation_id, n_refusals),
             operation_id,
-            event_ids: Json(key.events),
+            event_ids: Json(event_ids),
             tool_namespace: self.tool_namespace,
             tool_method: self.tool_method,
             params_digest,

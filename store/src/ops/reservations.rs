@@ -1,7 +1,7 @@
 //! The events that a run has reserved.
 
 use diesel::prelude::*;
-use windlass_core::{EventId, EventStatus, Reservations, RunId, WorkflowId};
+use windlass_core::{EventId, EventName, EventStatus, Reservations, RunId, WorkflowId};
 
 use super::dialect::{Conn, RunQueryDsl};
 use super::locked_run::LockedRun;
@@ -36,14 +36,18 @@ pub(super) async fn settle(
     }
 }
 
-/// The events that the run has reserved.
-pub(super) async fn ids(conn: &Conn, run: RunId) -> Result<Vec<EventId>> {
+/// The events that the run has reserved, with their names.
+pub(super) async fn reserved(conn: &Conn, run: RunId) -> Result<Vec<(EventId, EventName)>> {
     let reserved = events::table
+        .inner_join(topics::table)
         .filter(events::reserved_by_run_id.eq(Db(run)))
         .filter(IsReserved)
-        .select(events::id);
-    let reserved: Vec<Db<EventId>> = reserved.load(conn).await?;
-    Ok(reserved.into_iter().map(|Db(event)| event).collect())
+        .select((events::id, topics::name, events::message_id));
+    let reserved: Vec<(Db<EventId>, String, String)> = reserved.load(conn).await?;
+    let named = reserved
+        .into_iter()
+        .map(|(Db(event), topic, message_id)| (event, EventName { topic, message_id }));
+    Ok(named.collect())
 }
 
 /// Moves the reservations to a retry.

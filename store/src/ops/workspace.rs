@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use windlass_core::WorkspaceId;
 
-use super::dialect::RunQueryDsl;
+use super::dialect::{Conn, RunQueryDsl};
 use super::{Operation, Tx};
 use crate::error::Result;
 use crate::rows::{At, Db, WorkspaceRow};
@@ -30,4 +30,10 @@ impl Operation for EnsureWorkspace {
         let Db(id) = id.first(tx.conn).await?;
         Ok(id)
     }
+}
+
+/// The name of a workspace; none if there is no such workspace.
+pub(super) async fn name(conn: &Conn, workspace: WorkspaceId) -> Result<Option<String>> {
+    let name = workspaces::table.find(Db(workspace)).select(workspaces::name);
+    Ok(name.first(conn).await.optional()?)
 }
