@@ -31,6 +31,7 @@ fn workflow(n_handlers: usize) -> DueView {
     DueView {
         status: WorkflowStatus::Active,
         has_error: false,
+        is_contradicted: false,
         in_maintenance: false,
         backoff_until: None,
         effects_paused_until: None,

@@ -13,7 +13,8 @@ text_enum! {
         Consumed = "consumed",
         /// A person skipped it.
         Skipped = "skipped",
-        /// Its runs were lost or failed too often: a person requeues or skips it.
+        /// Its runs were lost or failed too often, or its effect may have happened although the ledger says otherwise: a person
+        /// requeues or skips it.
         Parked = "parked",
     }
 }
@@ -23,7 +24,7 @@ impl EventStatus {
     #[must_use]
     pub const fn can_become(self, next: Self) -> bool {
         match self {
-            Self::Pending => matches!(next, Self::Reserved | Self::Skipped),
+            Self::Pending => matches!(next, Self::Reserved | Self::Skipped | Self::Parked),
             Self::Reserved => true,
             Self::Parked => matches!(next, Self::Pending | Self::Skipped),
             Self::Consumed | Self::Skipped => false,

@@ -63,8 +63,8 @@ pub use limit::{
 };
 pub use log::LogLevel;
 pub use mutation::{
-    EventName, LookupResult, MutationStatus, OperationKey, Outcome, Recourse, ResolutionKind,
-    ResolvedBy, digest, digest_text, idempotency_key,
+    EventName, LateEvidence, LookupResult, MutationStatus, OperationKey, Outcome, Recourse,
+    ResolutionKind, ResolvedBy, digest, digest_text, idempotency_key,
 };
 pub use policy::{
     EffectLimits, EventPolicy, LeasePolicy, LookupPolicy, Policy, RunPolicy, ScriptLimits,
@@ -81,7 +81,7 @@ pub use schedule::{CronSchedule, Interval, Schedule, ScheduleError};
 pub use script::{Operation, ScriptPhase};
 pub use session::{SessionResult, Trigger};
 pub use text::{Text, UnknownText};
-pub use time::{Clock, ManualClock, SystemClock, Timestamp};
+pub use time::{CLOCK_TOLERANCE, Clock, ManualClock, SystemClock, Timestamp};
 pub use workflow::{
     Action, ActionRefused, Consumer, ConsumerDue, DueView, FUNCTION, Manifest, NextStep,
     PendingRetryView, Problem, Producer, ProducerDue, Step, WorkflowStatus, next_step, validate,

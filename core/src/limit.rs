@@ -131,7 +131,8 @@ impl LimitUsage {
             return Some(LimitReached::UntilOneEnds);
         }
         let rate = self.limit.rate?;
-        let ends = self.window_started_at?.after(rate.per);
+        // A window that begins in the future is one of a clock that was set back since.
+        let ends = self.window_started_at.filter(|began| *began <= now)?.after(rate.per);
         (now < ends && self.taken >= rate.runs).then_some(LimitReached::Until(ends))
     }
 
@@ -141,7 +142,7 @@ impl LimitUsage {
         let running = self.running.saturating_add(1);
         let Some(rate) = self.limit.rate else { return Self { running, ..self } };
         match self.window_started_at {
-            Some(began) if now < began.after(rate.per) => {
+            Some(began) if began <= now && now < began.after(rate.per) => {
                 Self { running, taken: self.taken.saturating_add(1), ..self }
             }
             Some(_) | None => Self { running, taken: 1, window_started_at: Some(now), ..self },
@@ -189,6 +190,15 @@ mod tests {
 
         assert_eq!(one.reached(at(0)), None);
         assert_eq!(one.with_one_more_run(at(0)).reached(at(9)), Some(LimitReached::UntilOneEnds));
+    }
+
+    #[test]
+    fn a_window_that_a_clock_ahead_began_keeps_no_run_waiting() {
+        let limit = RunLimit { at_once: None, rate: Some("1/1m".parse().unwrap()) };
+        let full = LimitUsage { limit, running: 0, window_started_at: Some(at(3_600)), taken: 1 };
+
+        assert_eq!(full.reached(at(0)), None);
+        assert_eq!(full.with_one_more_run(at(0)).window_started_at, Some(at(0)));
     }
 
     #[test]

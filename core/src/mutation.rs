@@ -97,6 +97,39 @@ text_enum! {
     }
 }
 
+/// What is learned of an effect after it was settled: from a worker that had lost the run, or from a look-up that took too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LateEvidence {
+    /// It happened.
+    Happened,
+    /// The request was not sent, or was refused.
+    DidNotHappen,
+    /// It is not known.
+    Unknown,
+}
+
+impl LateEvidence {
+    /// Whether it contradicts the ledger. Then the effect may happen twice, or may never happen, and only a person can put that right.
+    ///
+    /// That a request did not have its effect contradicts only a person's word: a look-up may have sent another request. And who skips
+    /// a mutation says nothing of whether it happened.
+    #[must_use]
+    pub fn contradicts(
+        self,
+        status: MutationStatus,
+        settled_by: Option<ResolvedBy>,
+        recourse: Recourse,
+    ) -> bool {
+        match (self, status) {
+            (Self::Happened, MutationStatus::Failed) => settled_by != Some(ResolvedBy::UserSkip),
+            (Self::DidNotHappen, MutationStatus::Applied) => {
+                settled_by == Some(ResolvedBy::UserHappened) && recourse == Recourse::Ask
+            }
+            _ => false,
+        }
+    }
+}
+
 /// The result of looking up whether an effect happened.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LookupResult {
@@ -109,6 +142,8 @@ pub enum LookupResult {
     },
     /// It could not be looked up this time.
     Unknown(Failure),
+    /// It cannot be looked up any more. A person is asked at once.
+    Impossible(Failure),
 }
 
 /// SHA-256, hexadecimal, of a JSON value whose object keys are sorted: equal for equal values, however they were written.
@@ -254,6 +289,25 @@ mod tests {
 
         // A service that has seen the key of this operation has to recognise it for years, whichever version of the program asks.
         expect_test::expect!["op_c3f6578a23f4b2a7ddac5392f11bf640"].assert_eq(&call.operation_id());
+    }
+
+    #[test]
+    fn late_evidence_contradicts_what_it_shows_to_be_wrong() {
+        use LateEvidence::{DidNotHappen, Happened, Unknown};
+        let by = |who, status| {
+            [Happened, DidNotHappen, Unknown].map(|it| it.contradicts(status, who, Recourse::Ask))
+        };
+        let (failed, applied) = (MutationStatus::Failed, MutationStatus::Applied);
+
+        for who in [None, Some(ResolvedBy::UserDidNotHappen), Some(ResolvedBy::Reconciliation)] {
+            assert_eq!(by(who, failed), [true, false, false], "{who:?}");
+        }
+        assert_eq!(by(Some(ResolvedBy::UserSkip), failed), [false; 3], "nobody said so");
+        assert_eq!(by(Some(ResolvedBy::UserHappened), applied), [false, true, false]);
+        assert_eq!(by(Some(ResolvedBy::Reconciliation), applied), [false; 3]);
+        assert_eq!(by(None, MutationStatus::Indeterminate), [false; 3], "it is not settled yet");
+        let by_look_up = (applied, Some(ResolvedBy::UserHappened), Recourse::LookUp);
+        assert!(!DidNotHappen.contradicts(by_look_up.0, by_look_up.1, by_look_up.2));
     }
 
     #[test]

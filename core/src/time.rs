@@ -50,6 +50,13 @@ impl Timestamp {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
+    /// Whether this is an instant that the clock has not shown yet, by more than [`CLOCK_TOLERANCE`]. If something is known to have
+    /// happened then, the clock was set back since.
+    #[must_use]
+    pub fn is_ahead_of(self, now: Self) -> bool {
+        self > now.after(CLOCK_TOLERANCE)
+    }
+
     /// Reads an ISO 8601 instant with a zone, such as `2026-03-01T09:00:00Z`; `None` where `text` is none.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -88,6 +95,9 @@ impl TryFrom<String> for Timestamp {
         Self::parse(&text).ok_or_else(|| crate::text::UnknownText::new(text, "an ISO 8601 instant"))
     }
 }
+
+/// How far a clock may be from where it should be, so that it still counts as running evenly. Waiting for so little hurts nobody.
+pub const CLOCK_TOLERANCE: Duration = Duration::from_secs(2);
 
 /// Where instants come from. Every part of the engine is handed one, so that a test can set the time.
 pub trait Clock: Send + Sync + std::fmt::Debug {

@@ -33,8 +33,19 @@ impl BootInstant {
 
     /// The time since then, by the clock that shows more.
     pub(crate) fn elapsed(&self) -> Duration {
-        let nanoseconds = boot_time() - self.boot_clock;
-        self.task_clock.elapsed().max(Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(0)))
+        Self::now().since(self)
+    }
+
+    /// The time since `earlier`, by the clock that shows more; zero if it is not earlier.
+    pub(crate) fn since(&self, earlier: &Self) -> Duration {
+        let nanoseconds = self.boot_clock - earlier.boot_clock;
+        let by_boot_clock = Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(0));
+        self.task_clock.saturating_duration_since(earlier.task_clock).max(by_boot_clock)
+    }
+
+    /// The time since `earlier` for which the machine was awake; zero if it is not earlier.
+    pub(crate) fn awake_since(&self, earlier: &Self) -> Duration {
+        self.task_clock.saturating_duration_since(earlier.task_clock)
     }
 
     /// The same instant, as if the machine had been suspended for `time` since then.

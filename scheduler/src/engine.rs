@@ -13,13 +13,15 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use windlass_core::{Retention, Status, WorkerId, WorkflowId, WorkflowStatus, WorkspaceId};
 use windlass_store::{
-    ClaimScope, Heartbeat, Page, RunFilter, Session, SharedStore, StartSession, StoreError,
-    WorkerInfo,
+    Claim, ClaimScope, EndedLeases, Heartbeat, HeartbeatAnswer, LeaseRenewal, Page, RunFilter,
+    Session, SharedStore, StartSession, StoreError, WorkerInfo,
 };
 
 use self::busy_period::BusyPeriod;
 use self::poll::{Poller, Tasks};
 use self::sleep::{StoreBackoff, sleep_for, wake_up};
+use crate::boot_instant::BootInstant;
+use crate::clock_watch::{ClockWatch, Reading};
 use crate::drive::{EndedCounts, FollowUps, MutationExecutor, RunDriver};
 use crate::error::EngineError;
 use crate::lease::LeaseTable;
@@ -47,6 +49,7 @@ pub struct Engine {
     poller: Poller,
     slots: RunSlots,
     leases: Arc<LeaseTable>,
+    clock: Arc<ClockWatch>,
     /// The length of a lease.
     lease: Duration,
     retention: Retention,
@@ -81,6 +84,8 @@ impl Engine {
         let lock =
             workers_dir.as_deref().map(|folder| lock_worker(folder, worker.id)).transpose()?;
         let lease = policy.lease.duration();
+        let clock =
+            Arc::new(ClockWatch::new(lease, others_live(workers_dir.as_deref(), worker.id)?));
         let slots = RunSlots::new(worker.slots);
         let leases = Arc::<LeaseTable>::default();
         let driver = RunDriver {
@@ -110,6 +115,7 @@ impl Engine {
             lookups: Arc::new(lookups),
             slots: slots.clone(),
             leases: Arc::clone(&leases),
+            clock: Arc::clone(&clock),
             lease,
             worker: worker.id,
             filter: worker.filter.clone(),
@@ -120,6 +126,7 @@ impl Engine {
             poller,
             slots,
             leases,
+            clock,
             lease,
             retention,
             worker,
@@ -199,14 +206,14 @@ impl Engine {
     ) -> Result<Session, EngineError> {
         self.with_heartbeats(async {
             self.recover_dead().await?;
-            recover(&*self.store, &[]).await?;
+            self.poller.recover_expired().await?;
             self.settle_doubts(workspace, workflow).await?;
             let mut wake_ups = self.store.wake_ups();
             let started = StartSession { workspace, workflow, actor: actor.to_owned() };
             let session = self.store.start_session(started).await?;
             let mut tasks = Tasks::new();
             loop {
-                recover(&*self.store, &[]).await?;
+                self.poller.recover_expired().await?;
                 let scope = ClaimScope::Workflow(workspace, workflow);
                 let claimed = self.poller.claim(scope).await?;
                 self.poller.spawn_runs(claimed, &mut tasks);
@@ -296,7 +303,7 @@ impl Engine {
             return Ok(());
         }
         let workers: Vec<WorkerId> = dead.iter().map(|dead| dead.worker).collect();
-        recover(&*self.store, &workers).await?;
+        recover(&*self.store, &workers, &EndedLeases::None).await?;
         dead.into_iter()
             .try_for_each(DeadWorker::remove)
             .map_err(|source| liveness_error(folder, source))
@@ -307,20 +314,35 @@ impl Engine {
         &self,
         work: impl Future<Output = Result<T, EngineError>>,
     ) -> Result<T, EngineError> {
-        let heartbeat = |claims| {
-            self.store.heartbeat(Heartbeat {
-                worker: self.worker.clone(),
-                claims,
-                lease: self.lease,
-                ended: self.poller.driver.ended.so_far(),
-            })
-        };
+        let heartbeats =
+            self.leases.send_heartbeats(|claims| self.heartbeat(claims), self.lease, &self.clock);
         let result = tokio::select! {
             result = work => result,
-            never = self.leases.send_heartbeats(heartbeat, self.lease) => match never {},
+            never = heartbeats => match never {},
         };
         self.deregister().await;
         result
+    }
+
+    /// Sends one heartbeat.
+    async fn heartbeat(&self, claims: Vec<Claim>) -> Result<LeaseRenewal, StoreError> {
+        let (asked, clock) = (BootInstant::now(), self.clock.report());
+        let heartbeat = Heartbeat {
+            worker: self.worker.clone(),
+            claims,
+            lease: self.lease,
+            ended: self.poller.driver.ended.so_far(),
+            clock,
+        };
+        let HeartbeatAnswer { leases, at, clock_stepped_at } =
+            self.store.heartbeat(heartbeat).await?;
+        let reading = Reading { asked, answered: BootInstant::now(), at };
+        self.clock.reported(clock);
+        self.clock.observe(reading);
+        if let Some(stepped_at) = clock_stepped_at {
+            self.clock.learn(stepped_at, reading);
+        }
+        Ok(leases)
     }
 
     /// Deregisters the worker. The runs that it still has are handed back, so that they do not wait for the end of their leases.
@@ -346,6 +368,12 @@ impl Engine {
 /// [`EngineError::Liveness`] if the folder cannot be read.
 pub fn alive_workers(folder: &Path) -> Result<Vec<WorkerId>, EngineError> {
     find_running(folder).map_err(|source| liveness_error(folder, source))
+}
+
+/// Whether other workers of this machine run.
+fn others_live(folder: Option<&Path>, worker: WorkerId) -> Result<bool, EngineError> {
+    let Some(folder) = folder else { return Ok(false) };
+    Ok(alive_workers(folder)?.iter().any(|alive| *alive != worker))
 }
 
 fn check(ended: Result<Result<(), EngineError>, JoinError>) -> Result<(), EngineError> {

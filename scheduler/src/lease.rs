@@ -16,6 +16,7 @@ use windlass_core::RunId;
 use windlass_store::{Claim, LeaseRenewal, StoreError};
 
 use crate::boot_instant::BootInstant;
+use crate::clock_watch::ClockWatch;
 
 /// The leases of a worker.
 #[derive(Debug, Default)]
@@ -80,19 +81,28 @@ impl LeaseTable {
         self.lock().get(&claim.run).is_some_and(is_safe)
     }
 
+    /// The runs that this worker executes.
+    pub(crate) fn runs(&self) -> Vec<RunId> {
+        self.lock().keys().copied().collect()
+    }
+
     /// Sends heartbeats for ever, and renews all leases with each. `heartbeat` tells the store that this worker lives and has these
-    /// claims; the store answers which of them it renewed.
+    /// claims; the store answers which of them it renewed. If `clock` steps, the next heartbeat is sent at once.
     pub(crate) async fn send_heartbeats<A>(
         &self,
         heartbeat: impl Fn(Vec<Claim>) -> A,
         length: Duration,
+        clock: &ClockWatch,
     ) -> Infallible
     where
         A: Future<Output = Result<LeaseRenewal, StoreError>>,
     {
         loop {
             self.send_heartbeat(&heartbeat, length).await;
-            tokio::time::sleep(heartbeat_interval(length)).await;
+            tokio::select! {
+                () = clock.stepped() => {}
+                () = tokio::time::sleep(heartbeat_interval(length)) => {}
+            }
         }
     }
 
@@ -187,7 +197,9 @@ mod tests {
         let runs: Vec<RunId> =
             (0..N as i64).map(|at| RunId::mint(Timestamp::from_micros(at))).collect();
         let guards = std::array::from_fn(|i| table.add(claim(runs[i]), BootInstant::now(), LEASE));
-        tokio::spawn(async move { table.send_heartbeats(heartbeat, LEASE).await });
+        tokio::spawn(async move {
+            table.send_heartbeats(heartbeat, LEASE, &ClockWatch::new(LEASE, false)).await
+        });
         (guards, began)
     }
 

@@ -1,20 +1,25 @@
 //! Recovering the runs of lost workers.
 
 use windlass_core::WorkerId;
-use windlass_store::{RecoverRuns, Store, StoreError};
+use windlass_store::{EndedLeases, RecoverRuns, Store, StoreError};
 
 /// How many runs are recovered in one transaction.
 const BATCH: u32 = 100;
 
-/// Recovers the runs whose lease has expired and those of `lost_workers`, and returns how many there were. An effect that is in doubt
+/// Recovers the runs of `lost_workers` and those whose leases have ended, and returns how many there were. An effect that is in doubt
 /// because of it is due to be looked up at once, or a person is asked.
 pub(crate) async fn recover(
     store: &dyn Store,
     lost_workers: &[WorkerId],
+    ended_leases: &EndedLeases,
 ) -> Result<usize, StoreError> {
     let mut n_recovered = 0;
     loop {
-        let params = RecoverRuns { lost_workers: lost_workers.to_vec(), limit: BATCH };
+        let params = RecoverRuns {
+            lost_workers: lost_workers.to_vec(),
+            ended_leases: ended_leases.clone(),
+            limit: BATCH,
+        };
         let recovered = store.recover_runs(params).await?;
         for run in &recovered {
             tracing::warn!(run = %run.run, workflow = %run.workflow, status = %run.status, "recovered a run of a lost worker");

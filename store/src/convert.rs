@@ -60,6 +60,7 @@ impl From<WorkflowRow> for Workflow {
             error: row.error,
             error_class: value(row.error_class),
             maintenance: row.maintenance,
+            contradicted_mutation_id: value(row.contradicted_mutation_id),
             stopped_by_run_id: value(row.stopped_by_run_id),
             pending_retry_run_id: value(row.pending_retry_run_id),
             active_script_id: value(row.active_script_id),

@@ -5,7 +5,7 @@ use windlass_core::{MutationStatus, SessionId, WorkspaceId};
 
 use crate::error::Result;
 use crate::model::{
-    BegunMutation, Committed, Event, LeaseRenewal, Mutation, SavedScript, Workflow,
+    BegunMutation, Committed, Event, HeartbeatAnswer, Mutation, SavedScript, Workflow,
 };
 use crate::params::PruneStep;
 use crate::store::{InPlace, SharedStore, WakeUpSource, WakeUps};
@@ -87,7 +87,7 @@ impl WriteOutcome for () {}
 impl WriteOutcome for BegunMutation {}
 impl WriteOutcome for Committed {}
 impl WriteOutcome for Event {}
-impl WriteOutcome for LeaseRenewal {}
+impl WriteOutcome for HeartbeatAnswer {}
 impl WriteOutcome for Mutation {}
 impl WriteOutcome for MutationStatus {}
 impl WriteOutcome for SavedScript {}

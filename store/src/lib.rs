@@ -85,9 +85,9 @@ pub use layer::{Layer, LayeredStore, WriteOutcome};
 pub use location::{Location, PostgresEnvironment};
 pub use model::{
     Agenda, BegunMutation, Claim, ClaimedRun, Committed, DueLookup, Event, EventCounts,
-    HandlerState, Input, InputStatus, JournalEntry, LeaseRenewal, Limit, LimitHolder, LogEntry,
-    Mutation, Notification, NotificationKind, RecoveredRun, Run, SavedScript, ScriptVersion,
-    Session, Worker, Workflow, WorkflowOverview, Workspace,
+    HandlerState, HeartbeatAnswer, Input, InputStatus, JournalEntry, LeaseRenewal, Limit,
+    LimitHolder, LogEntry, Mutation, Notification, NotificationKind, RecoveredRun, Run,
+    SavedScript, ScriptVersion, Session, Worker, Workflow, WorkflowOverview, Workspace,
 };
 #[cfg(all(feature = "sqlite", feature = "postgres"))]
 pub use moving::{MovedTable, move_instance};
@@ -98,12 +98,12 @@ pub use page::{
 };
 pub use params::{
     ActivateScript, ApplyMutation, BeginMutation, Bump, CaptureMutation, CheckpointPrepare,
-    ClaimFilter, ClaimLookups, ClaimRuns, ClaimScope, CommitConsumer, CommitProducer,
-    ControlWorkflow, DoubtMutation, EndedRuns, EventFilter, FailMutation, FollowUp, Heartbeat,
-    InputKey, LogFilter, NewEvent, NewInput, NewLog, ParkedEventAction, Prune, PruneCursor,
-    PruneStep, RecoverRuns, Reservation, Resolution, ResolveMutation, RouteWorkflow, RunFilter,
-    SaveScript, ScriptMessage, SetLimit, SettleEvent, SettleLookup, StartSession, StopRun,
-    WorkerInfo,
+    ClaimFilter, ClaimLookups, ClaimRuns, ClaimScope, ClockRun, CommitConsumer, CommitProducer,
+    ControlWorkflow, DoubtMutation, EndedLeases, EndedRuns, EventFilter, FailMutation, FollowUp,
+    Heartbeat, InputKey, LogFilter, NewEvent, NewInput, NewLog, ParkedEventAction, Prune,
+    PruneCursor, PruneStep, RecoverRuns, Reservation, Resolution, ResolveMutation, RouteWorkflow,
+    RunFilter, SaveScript, ScriptMessage, SetLimit, SettleEvent, SettleLookup, StartSession,
+    StopRun, WorkerInfo,
 };
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;

@@ -51,8 +51,6 @@ literals! {
     IsActive on handler_runs = "handler_runs.status = 'active'";
     /// The mutation waits for a lookup.
     IsLookedUp on mutations = "mutations.status = 'needs_reconcile'";
-    /// The mutation did not happen.
-    IsFailed on mutations = "mutations.status = 'failed'";
     /// It is known whether the mutation happened.
     IsSettled on mutations = "mutations.status IN ('applied', 'failed', 'would_send')";
     /// It is not known whether the mutation happened.

@@ -17,8 +17,8 @@ pub use self::doubt::{
 };
 pub use self::prune::{Prune, PruneCursor, PruneStep};
 pub use self::worker::{
-    ClaimFilter, ClaimRuns, ClaimScope, EndedRuns, Heartbeat, RecoverRuns, RouteWorkflow, SetLimit,
-    WorkerInfo,
+    ClaimFilter, ClaimRuns, ClaimScope, ClockRun, EndedLeases, EndedRuns, Heartbeat, RecoverRuns,
+    RouteWorkflow, SetLimit, WorkerInfo,
 };
 use crate::model::Claim;
 use crate::page::{EventCursor, Page, RunCursor};

@@ -25,6 +25,7 @@ macro_rules! queued_runs {
             .filter(IsQueued)
             .filter(workflows::status.eq(Db(WorkflowStatus::Active)))
             .filter(workflows::error.is_null().and(workflows::maintenance.eq(false)))
+            .filter(workflows::contradicted_mutation_id.is_null())
             .filter($condition)
             .order((handler_runs::rank, handler_runs::id))
             .select((RunRow::as_select(), workflows::name, mutation, values))

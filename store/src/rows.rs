@@ -57,6 +57,7 @@ rows! {
         error: Option<String>,
         error_class: Option<Db<FailureClass>>,
         maintenance: bool,
+        contradicted_mutation_id: Option<Db<MutationId>>,
         stopped_by_run_id: Option<Db<RunId>>,
         pending_retry_run_id: Option<Db<RunId>>,
         label: Option<String>,

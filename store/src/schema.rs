@@ -7,6 +7,8 @@ diesel::table! {
     instance (id) {
         id -> Text,
         pruned_at -> BigInt,
+        clock_stepped_at -> Nullable<BigInt>,
+        clock_set_back_from -> Nullable<BigInt>,
         moved_to -> Nullable<Text>,
     }
 }
@@ -29,6 +31,7 @@ diesel::table! {
         error -> Nullable<Text>,
         error_class -> Nullable<Text>,
         maintenance -> Bool,
+        contradicted_mutation_id -> Nullable<Text>,
         stopped_by_run_id -> Nullable<Text>,
         pending_retry_run_id -> Nullable<Text>,
         label -> Nullable<Text>,

@@ -100,7 +100,8 @@ impl NextStep {
         match notification.kind {
             NotificationKind::Error
             | NotificationKind::ScriptFailed
-            | NotificationKind::MutationInDoubt => Some(Self::ShowStatus { workflow }),
+            | NotificationKind::MutationInDoubt
+            | NotificationKind::EffectContradicted => Some(Self::ShowStatus { workflow }),
             NotificationKind::EventParked => {
                 Some(Self::ListEvents { workflow, status: EventStatus::Parked })
             }

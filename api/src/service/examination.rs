@@ -142,6 +142,10 @@ pub async fn check_clock(service: Option<&Service>) -> Result<Check> {
         None => None,
     };
     let after = SystemClock.now();
+    let ahead = match service {
+        Some(service) => service.known_ahead().await?,
+        None => None,
+    };
     let apart = database.map(|now| now.since(after).max(before.since(now))).unwrap_or_default();
     Ok(if before < EARLIEST_NOW {
         Check::fail("clock", format!("it is not {before} any more"), Some(hint.to_owned()))
@@ -150,6 +154,12 @@ pub async fn check_clock(service: Option<&Service>) -> Result<Check> {
     } else if apart > CLOCKS_APART {
         let message = format!("{} away from the database's clock", duration(apart));
         Check::warn("clock", message, hint)
+    } else if let Some(ahead) = ahead {
+        let message = format!(
+            "the database knows of moments up to {} ahead of its clock, so the clock was set back",
+            duration(ahead)
+        );
+        Check::warn("clock", message, "nothing waits for them; see that the clock is right now")
     } else {
         Check::ok("clock", after.to_string())
     })

@@ -3,12 +3,14 @@
 mod doubt;
 mod queue;
 
+use std::time::Duration;
+
 use serde::Serialize;
 use windlass_core::{EventStatus, FailureClass, MutationStatus, Status, Timestamp, WorkflowStatus};
 use windlass_store::{HandlerState, Input, Mutation, WorkflowOverview};
 
 use super::advice::{Advice, Fact, NextStep};
-use crate::text::TimeFormat;
+use crate::text::{TimeFormat, duration};
 
 /// A workflow's health in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -67,6 +69,8 @@ pub struct HealthInputs<'a> {
     pub overview: &'a WorkflowOverview,
     /// Those of [`mutations_in_doubt`], each with what caused it.
     pub doubts: &'a [MutationInDoubt],
+    /// How far the database knows of moments ahead of its clock; none if it does not.
+    pub known_ahead: Option<Duration>,
     /// How instants are worded.
     pub times: TimeFormat,
 }
@@ -76,6 +80,7 @@ pub struct HealthInputs<'a> {
 pub fn judge_health(inputs: HealthInputs<'_>) -> WorkflowHealth {
     let mut health = inputs
         .in_doubt()
+        .or_else(|| inputs.contradicted())
         .or_else(|| inputs.in_maintenance())
         .or_else(|| inputs.stopped_by_error())
         .or_else(|| inputs.stopped_by_person())
@@ -84,6 +89,7 @@ pub fn judge_health(inputs: HealthInputs<'_>) -> WorkflowHealth {
         .or_else(|| inputs.effects_paused())
         .unwrap_or_else(|| inputs.waiting());
     health.facts.extend(inputs.parked_events());
+    health.facts.extend(inputs.clock_set_back());
     health
 }
 
@@ -147,6 +153,21 @@ impl HealthInputs<'_> {
 
     fn when(&self, instant: Timestamp) -> String {
         self.times.time_and_distance(instant)
+    }
+
+    /// What was learned late contradicts the ledger.
+    fn contradicted(&self) -> Option<WorkflowHealth> {
+        let mutation = self.overview.workflow.contradicted_mutation_id?;
+        let why = "what was learned late of an effect contradicts the ledger: it may have happened twice, or not at all";
+        let events = NextStep::ListEvents { workflow: self.name(), status: EventStatus::Parked };
+        let health = WorkflowHealth::new(Badge::NeedsAttention, why)
+            .fact("output", mutation.to_string())
+            .advise("look at the target of that output, and put right what is wrong there")
+            .advise_step(
+                events,
+                "lists the events that it was for: skip them, or put them back to have it done once more",
+            );
+        Some(health.advise_step(self.resume(), "then lets it go on"))
     }
 
     fn in_maintenance(&self) -> Option<WorkflowHealth> {
@@ -264,6 +285,15 @@ impl HealthInputs<'_> {
                 status: EventStatus::Parked,
             }),
         })
+    }
+
+    /// That the clock was set back, so that times may look wrong.
+    fn clock_set_back(&self) -> Option<Fact> {
+        let ahead = duration(self.known_ahead?);
+        let text = format!(
+            "it was set back: the database knows of moments up to {ahead} ahead of it; a worker lets nothing wait for them"
+        );
+        Some(Fact { label: "clock", text, listed_by: None })
     }
 
     fn waiting(&self) -> WorkflowHealth {

@@ -80,6 +80,15 @@ pub struct PrunedKind {
 }
 
 impl Service {
+    /// How far the database knows of moments ahead of its clock; none if it does not. If it does, the clock was set back.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn known_ahead(&self) -> windlass_store::Result<Option<Duration>> {
+        let (now, latest) = (self.store.now().await?, self.store.latest_change().await?);
+        Ok(latest.filter(|at| at.is_ahead_of(now)).map(|at| at.since(now)))
+    }
+
     /// The workflows of the workspace, archived ones included.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! A workflow with everything that is known of it now, and the judgement of its health.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use windlass_core::{WorkflowId, WorkflowStatus};
 use windlass_store::{Result, WorkflowOverview};
@@ -30,13 +32,24 @@ impl Service {
         workflow: WorkflowId,
         times: TimeFormat,
     ) -> Result<WorkflowStatusReport> {
+        let known_ahead = self.known_ahead().await?;
+        self.status_with(workflow, times, known_ahead).await
+    }
+
+    async fn status_with(
+        &self,
+        workflow: WorkflowId,
+        times: TimeFormat,
+        known_ahead: Option<Duration>,
+    ) -> Result<WorkflowStatusReport> {
         let overview = self.store.overview(self.workspace, workflow).await?;
         let mut doubts = Vec::new();
         for mutation in mutations_in_doubt(&overview) {
             let inputs = self.inputs_of(mutation).await?;
             doubts.push(MutationInDoubt { mutation: mutation.clone(), inputs });
         }
-        let health = judge_health(HealthInputs { overview: &overview, doubts: &doubts, times });
+        let inputs = HealthInputs { overview: &overview, doubts: &doubts, known_ahead, times };
+        let health = judge_health(inputs);
         Ok(WorkflowStatusReport { overview, health })
     }
 
@@ -45,10 +58,11 @@ impl Service {
     /// # Errors
     /// Those of the store.
     pub async fn status_of_all(&self, times: TimeFormat) -> Result<Vec<WorkflowStatusReport>> {
+        let known_ahead = self.known_ahead().await?;
         let mut reports = Vec::new();
         for workflow in self.store.all_workflows(self.workspace).await? {
             if workflow.status != WorkflowStatus::Archived {
-                reports.push(self.status(workflow.id, times).await?);
+                reports.push(self.status_with(workflow.id, times, known_ahead).await?);
             }
         }
         Ok(reports)

@@ -14,6 +14,8 @@ pub struct DueView {
     pub status: WorkflowStatus,
     /// Whether it waits for a person.
     pub has_error: bool,
+    /// Whether it waits for a person because late evidence contradicts the ledger.
+    pub is_contradicted: bool,
     /// Whether it waits for a repair.
     pub in_maintenance: bool,
     /// Until when it waits after network failures.
@@ -91,8 +93,8 @@ pub enum NextStep {
 /// the producer that has been due longest before other producers.
 #[must_use]
 pub fn next_step(view: &DueView, now: Timestamp) -> NextStep {
-    let runnable = view.status == WorkflowStatus::Active && !view.has_error && !view.in_maintenance;
-    if !runnable || view.has_open_run {
+    let is_stopped = view.has_error || view.is_contradicted || view.in_maintenance;
+    if view.status != WorkflowStatus::Active || is_stopped || view.has_open_run {
         return NextStep::Idle;
     }
     if let Some(until) = view.backoff_until.filter(|until| *until > now) {

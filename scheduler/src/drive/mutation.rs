@@ -232,7 +232,7 @@ impl Attempt<'_> {
             Some(LookupResult::Absent { counts_after }) => {
                 RequestResult::InDoubt { failure, looked_up: Some(counts_after) }
             }
-            Some(LookupResult::Unknown(_)) => {
+            Some(LookupResult::Unknown(_) | LookupResult::Impossible(_)) => {
                 RequestResult::InDoubt { failure, looked_up: Some(Duration::ZERO) }
             }
         }

@@ -8,14 +8,15 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use windlass_core::{WorkerId, WorkflowId, WorkspaceId};
 use windlass_store::{
-    Agenda, ClaimFilter, ClaimRuns, ClaimScope, ClaimedRun, SharedStore, StoreError,
+    Agenda, ClaimFilter, ClaimRuns, ClaimScope, ClaimedRun, EndedLeases, SharedStore, StoreError,
 };
 
 use super::busy_period::BusyPeriod;
 use crate::boot_instant::BootInstant;
+use crate::clock_watch::{ClockWatch, Reading};
 use crate::drive::{FollowUpRun, RunDriver};
 use crate::error::EngineError;
-use crate::lease::LeaseTable;
+use crate::lease::{LeaseGuard, LeaseTable};
 use crate::lookup::BackgroundLookups;
 use crate::recover::recover;
 use crate::slots::RunSlots;
@@ -36,6 +37,7 @@ pub(super) struct Poller {
     pub(super) lookups: Arc<BackgroundLookups>,
     pub(super) slots: RunSlots,
     pub(super) leases: Arc<LeaseTable>,
+    pub(super) clock: Arc<ClockWatch>,
     /// The length of a lease.
     pub(super) lease: Duration,
     pub(super) worker: WorkerId,
@@ -86,6 +88,7 @@ impl Poller {
     /// What is due that this worker can do. It polls for the rest again when one of its tasks has ended.
     async fn agenda(&self) -> Result<Agenda, StoreError> {
         let mut agenda = self.store.agenda(&self.filter).await?;
+        agenda.lease = agenda.lease.map(|ends| ends.max(self.clock.pause_left()));
         if self.lookups.is_full() {
             agenda.lookup = None;
         }
@@ -99,7 +102,7 @@ impl Poller {
     async fn do_due(&self, agenda: Agenda, tasks: &mut Tasks) -> Result<bool, StoreError> {
         let mut n_done = 0;
         if is_now(agenda.lease) {
-            n_done += recover(&*self.store, &[]).await?;
+            n_done += self.recover_expired().await?;
         }
         if is_now(agenda.lookup) {
             n_done += self.spawn_lookups(None, tasks).await?;
@@ -116,12 +119,34 @@ impl Poller {
         Ok(n_done > 0)
     }
 
+    /// Reads the store's clock. Returns whether the store knows how it has run: if it has just stepped, the next heartbeat tells.
+    async fn is_clock_known(&self) -> Result<bool, StoreError> {
+        let asked = BootInstant::now();
+        let at = self.store.now().await?;
+        self.clock.observe(Reading { asked, answered: BootInstant::now(), at });
+        Ok(!self.clock.has_step_to_report())
+    }
+
+    /// Recovers the runs of other workers whose leases have ended, as far as the clock can tell.
+    pub(super) async fn recover_expired(&self) -> Result<usize, StoreError> {
+        if !self.is_clock_known().await? {
+            return Ok(0);
+        }
+        let Some(latest) = self.clock.latest() else { return Ok(0) };
+        let except = self.leases.runs();
+        recover(&*self.store, &[], &EndedLeases::By { latest, except }).await
+    }
+
     /// Spawns the look-ups that are due, of one workflow or of all, and returns how many there were.
     pub(super) async fn spawn_lookups(
         &self,
         of: Option<(WorkspaceId, WorkflowId)>,
         tasks: &mut Tasks,
     ) -> Result<usize, StoreError> {
+        // The age of a request is counted by the store's clock.
+        if !self.is_clock_known().await? {
+            return Ok(0);
+        }
         let claimed = self.lookups.claim_due(of).await?;
         let n_claimed = claimed.len();
         for lookup in claimed {
@@ -156,9 +181,24 @@ impl Poller {
                 continue;
             };
             let first = FollowUpRun { run, claimed_after: claimed.claimed_after };
+            // From here on this worker knows that it executes the run.
+            let first = LeasedRun::new(&self.leases, self.lease, first);
             let (driver, leases) = (Arc::clone(&self.driver), Arc::clone(&self.leases));
             tasks.spawn(drive_in_slot(driver, leases, self.lease, first, slot));
         }
+    }
+}
+
+/// A run with its lease.
+struct LeasedRun {
+    run: ClaimedRun,
+    guard: LeaseGuard,
+}
+
+impl LeasedRun {
+    fn new(leases: &Arc<LeaseTable>, lease: Duration, run: FollowUpRun) -> Self {
+        let FollowUpRun { run, claimed_after } = run;
+        Self { guard: leases.add(run.claim, claimed_after, lease), run }
     }
 }
 
@@ -167,17 +207,17 @@ async fn drive_in_slot(
     driver: Arc<RunDriver>,
     leases: Arc<LeaseTable>,
     lease: Duration,
-    first: FollowUpRun,
+    first: LeasedRun,
     _slot: OwnedSemaphorePermit,
 ) -> Result<(), EngineError> {
     let mut next = Some(first);
-    while let Some(FollowUpRun { run, claimed_after }) = next.take() {
-        let guard = leases.add(run.claim, claimed_after, lease);
-        next = tokio::select! {
+    while let Some(LeasedRun { run, guard }) = next.take() {
+        let follow_up = tokio::select! {
             biased;
             () = guard.lost.cancelled() => None,
             driven = driver.drive(run) => driven?,
         };
+        next = follow_up.map(|run| LeasedRun::new(&leases, lease, run));
     }
     Ok(())
 }

@@ -110,6 +110,7 @@ pub(crate) struct Oracle {
     seen_late: HashSet<MutationId>,
     seen_given_up: HashSet<MutationId>,
     seen_parked: HashSet<(EventId, u32)>,
+    seen_contradicted: HashSet<MutationId>,
     pub(crate) tally: Tally,
 }
 
@@ -150,6 +151,11 @@ impl Oracle {
     }
 
     fn count(&mut self, view: &WorkflowView) {
+        if let Some(mutation) = view.workflow.contradicted_mutation_id
+            && self.seen_contradicted.insert(mutation)
+        {
+            self.tally.count("late evidence contradicts the ledger");
+        }
         for mutation in &view.mutations {
             if mutation.late_evidence.is_some() && self.seen_late.insert(mutation.id) {
                 self.tally.count("late evidence");
@@ -204,7 +210,7 @@ fn check_ledger(view: &WorkflowView, applied: &[Application]) -> CheckResult {
 
 /// After every stop the workflow continues by itself or a person is notified.
 fn check_stops(view: &WorkflowView) -> CheckResult {
-    use NotificationKind::{Error, EventParked, MutationInDoubt, ScriptFailed};
+    use NotificationKind::{EffectContradicted, Error, EventParked, MutationInDoubt, ScriptFailed};
 
     let workflow = &view.workflow;
     let is_looked_up = view.mutations.iter().any(|mutation| {
@@ -218,6 +224,10 @@ fn check_stops(view: &WorkflowView) -> CheckResult {
     require!(
         !workflow.maintenance || view.is_notified(&[ScriptFailed]),
         "nobody is told of the repair"
+    );
+    require!(
+        workflow.contradicted_mutation_id.is_none() || view.is_notified(&[EffectContradicted]),
+        "nobody is told that the ledger was wrong"
     );
     let is_parked = view.events.iter().any(|event| event.status == EventStatus::Parked);
     require!(!is_parked || view.is_notified(&[EventParked]), "nobody is told of a parked event");
@@ -235,6 +245,7 @@ fn check_stops(view: &WorkflowView) -> CheckResult {
     }
     let is_runnable = workflow.status == WorkflowStatus::Active
         && workflow.error.is_none()
+        && workflow.contradicted_mutation_id.is_none()
         && !workflow.maintenance;
     // The producer is always due at some time.
     require!(

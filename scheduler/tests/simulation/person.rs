@@ -6,8 +6,8 @@ use windlass_core::{
     WorkspaceId,
 };
 use windlass_store::{
-    ControlWorkflow, ParkedEventAction, Resolution, ResolveMutation, SettleEvent, StartSession,
-    Store, StoreError,
+    ControlWorkflow, Event, ParkedEventAction, Resolution, ResolveMutation, SettleEvent,
+    StartSession, Store, StoreError,
 };
 
 use crate::oracle::WorkflowView;
@@ -84,17 +84,29 @@ pub(crate) fn required_actions(view: &WorkflowView, services: &Services) -> Vec<
         .filter_map(|doubt| Some(PersonAction::Resolve(doubt.mutation, doubt.actual?)))
         .collect();
     let workflow = &view.workflow;
-    let is_stopped = workflow.error.is_some() || workflow.maintenance;
+    let is_stopped = workflow.error.is_some()
+        || workflow.maintenance
+        || workflow.contradicted_mutation_id.is_some();
     if workflow.status == WorkflowStatus::Paused || (is_stopped && view.in_doubt().next().is_none())
     {
         acts.push(PersonAction::Control(workflow.id, Action::Resume));
     }
-    acts.extend(
-        parked(view)
-            .into_iter()
-            .map(|events| PersonAction::Settle(events, ParkedEventAction::PutBack)),
-    );
+    acts.extend(parked(view).into_iter().filter_map(|events| settled(view, events, services)));
     acts
+}
+
+/// What a person does with parked events that belong together, once it is known what happened outside.
+fn settled(view: &WorkflowView, events: Vec<EventId>, services: &Services) -> Option<PersonAction> {
+    let is_one = |event: &&Event| events.contains(&event.id);
+    let mut messages: Vec<String> =
+        view.events.iter().filter(is_one).map(|event| event.message_id.clone()).collect();
+    messages.sort();
+    let action = match services.actual(&messages) {
+        ActualOutcome::Happened(_) => ParkedEventAction::Skip,
+        ActualOutcome::DidNotHappen => ParkedEventAction::PutBack,
+        ActualOutcome::Coming => return None,
+    };
+    Some(PersonAction::Settle(events, action))
 }
 
 /// What a person may do without need.

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 /// What even some dozens of histories meet.
-const COMMON: [&str; 14] = [
+const COMMON: [&str; 16] = [
+    "clock set back",
+    "clock set forward",
     "crash after begin_mutation",
     "crash after checkpoint_prepare",
     "crash after claim_runs",
@@ -21,7 +23,10 @@ const COMMON: [&str; 14] = [
 ];
 
 /// What some hundreds meet.
-const RARE: [&str; 61] = [
+const RARE: [&str; 64] = [
+    "clock set back while a worker is at work",
+    "clock set forward while a worker is at work",
+    "sent again: the key is forgotten",
     "answer lost after apply_mutation",
     "answer lost after begin_mutation",
     "answer lost after checkpoint_prepare",

@@ -104,6 +104,19 @@ contract! { $
         the_store_knows_when_a_lease_ends,
         two_workers_have_two_claims,
     }
+    stepping_clock {
+        a_worker_does_not_recover_a_run_that_it_executes,
+        a_lease_has_not_ended_before_the_caller_says_so_too,
+        a_dead_workers_runs_are_recovered_whatever_the_clock_says,
+        every_worker_hears_of_a_step,
+        a_missing_effect_proves_nothing_until_its_time_has_passed_since_a_step,
+        what_waits_for_a_moment_ahead_is_due_when_the_clock_is_set_back,
+        a_queued_run_does_not_wait_for_the_moment_at_which_it_was_queued,
+        a_back_off_does_not_outlast_a_clock_that_is_set_back,
+        a_lease_from_a_clock_ahead_lasts_for_its_own_length,
+        an_effect_is_looked_up_though_its_time_is_ahead,
+        a_rate_does_not_outlast_a_clock_that_is_set_back,
+    }
     idempotency {
         every_step_of_a_run_may_be_called_again,
         a_stop_may_be_called_again,
@@ -144,6 +157,15 @@ contract! { $
         a_doubt_keeps_the_events_and_asks_a_person,
         a_late_answer_is_kept_as_evidence,
         the_inputs_behind_an_effect_stay_known,
+    }
+    contradicting {
+        a_late_success_stops_a_workflow_whose_ledger_says_that_it_failed,
+        a_late_success_takes_the_events_back_from_a_run_that_would_repeat_it,
+        an_effect_that_was_made_again_is_said_to_have_happened_twice,
+        a_late_look_up_counts_like_a_late_answer,
+        a_late_refusal_contradicts_the_person_who_said_that_it_happened,
+        late_evidence_that_agrees_stops_nothing,
+        nothing_but_resuming_lets_a_contradicted_workflow_go_on,
     }
     committing {
         a_producers_commit_is_one_thing,
@@ -242,6 +264,9 @@ contract! { $
         a_person_may_answer_between_two_attempts,
         a_paused_workflow_is_looked_up_and_stays_paused,
         every_attempt_that_settles_is_in_the_journal,
+        a_look_up_that_cannot_be_made_any_more_asks_a_person_at_once,
+        the_age_of_a_key_counts_from_the_first_request_that_had_it,
+        a_new_key_is_not_old,
     }
     workers {
         a_worker_is_listed_as_of_its_last_heartbeat,

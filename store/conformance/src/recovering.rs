@@ -4,7 +4,7 @@ use windlass_core::{
     Action, EventStatus, FailureClass, MutationStatus, Outcome, Phase, ResolutionKind,
     SessionResult, Status,
 };
-use windlass_store::{Bump, NotificationKind, RecoverRuns, StoreError};
+use windlass_store::{Bump, EndedLeases, NotificationKind, RecoverRuns, StoreError};
 
 use crate::world::{LEASE, TestStore, World, pipeline, seconds};
 
@@ -156,7 +156,11 @@ pub async fn a_few_are_recovered_at_a_time(test_store: TestStore) {
         world.deploy(name, pipeline()).await.claim().await.unwrap();
     }
     world.advance(LEASE);
-    let params = RecoverRuns { lost_workers: Vec::new(), limit: 2 };
+    let params = RecoverRuns {
+        lost_workers: Vec::new(),
+        ended_leases: EndedLeases::by_the_store(),
+        limit: 2,
+    };
 
     let first = world.store.recover_runs(params.clone()).await.unwrap();
     let second = world.store.recover_runs(params.clone()).await.unwrap();

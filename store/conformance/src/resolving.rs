@@ -79,7 +79,8 @@ pub async fn a_doubt_is_settled_once(test_store: TestStore) {
     let settled = world.resolve(mutation, ResolutionKind::Skip).await.unwrap();
 
     let again = world.resolve(mutation, ResolutionKind::DidNotHappen).await.unwrap_err();
-    let reconciled = world.find(mutation, LookupResult::Applied(json!(1))).await.unwrap_err();
+    let absent = LookupResult::Absent { counts_after: std::time::Duration::ZERO };
+    let reconciled = world.find(mutation, absent).await.unwrap_err();
 
     assert!(matches!(again, StoreError::NotNow { .. }), "{again}");
     assert!(matches!(reconciled, StoreError::NotNow { .. }), "{reconciled}");

@@ -1,7 +1,9 @@
 //! What workers say of themselves, which runs they take, and how they stop.
 
 use windlass_core::{EventStatus, Id, MutationStatus, Status, WorkerId};
-use windlass_store::{ClaimFilter, ClaimScope, EndedRuns, Heartbeat, RouteWorkflow, Worker};
+use windlass_store::{
+    ClaimFilter, ClaimScope, ClockRun, EndedRuns, Heartbeat, RouteWorkflow, Worker,
+};
 
 use crate::world::{LEASE, TestStore, World, event, pipeline, seconds, worker_info};
 
@@ -57,8 +59,13 @@ pub async fn a_worker_that_is_not_heard_of_is_forgotten_by_the_next(test_store: 
 
     let worker =
         worker_info(WorkerId::mint(world.store.now().await.unwrap()), ClaimFilter::default());
-    let heartbeat =
-        Heartbeat { worker, claims: Vec::new(), lease: LEASE, ended: EndedRuns::default() };
+    let heartbeat = Heartbeat {
+        worker,
+        claims: Vec::new(),
+        lease: LEASE,
+        ended: EndedRuns::default(),
+        clock: ClockRun::Even,
+    };
     world.store.heartbeat(heartbeat.clone()).await.unwrap();
 
     let listed: Vec<_> = heard_of(&world).await.into_iter().map(|it| it.id).collect();
@@ -72,8 +79,13 @@ pub async fn a_worker_of_one_workspace_is_listed_there_and_takes_nothing_elsewhe
     let elsewhere = world.store.ensure_workspace("elsewhere").await.unwrap();
     let filter = ClaimFilter { workspace: Some(elsewhere), ..ClaimFilter::default() };
     let worker = worker_info(world.worker, filter.clone());
-    let heartbeat =
-        Heartbeat { worker, claims: Vec::new(), lease: LEASE, ended: EndedRuns::default() };
+    let heartbeat = Heartbeat {
+        worker,
+        claims: Vec::new(),
+        lease: LEASE,
+        ended: EndedRuns::default(),
+        clock: ClockRun::Even,
+    };
     world.store.heartbeat(heartbeat).await.unwrap();
 
     assert_eq!(world.store.workers(Some(elsewhere)).await.unwrap().len(), 1);

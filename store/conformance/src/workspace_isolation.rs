@@ -7,9 +7,10 @@ use windlass_core::{
     Action, EventStatus, Failure, FailureClass, LimitKey, LookupResult, ResolutionKind, RunLimit,
 };
 use windlass_store::{
-    AnyId, Bump, CaptureMutation, Claim, ClaimFilter, ClaimLookups, ClaimScope, DoubtMutation,
-    EndedRuns, Heartbeat, LeaseRenewal, NewEvent, Page, ParkedEventAction, Result, RouteWorkflow,
-    RunFilter, ScriptMessage, SetLimit, SettleEvent, SettleLookup, StoreError, method_names,
+    AnyId, Bump, CaptureMutation, Claim, ClaimFilter, ClaimLookups, ClaimScope, ClockRun,
+    DoubtMutation, EndedRuns, Heartbeat, LeaseRenewal, NewEvent, Page, ParkedEventAction, Result,
+    RouteWorkflow, RunFilter, ScriptMessage, SetLimit, SettleEvent, SettleLookup, StoreError,
+    method_names,
 };
 
 use crate::isolation::{
@@ -22,6 +23,7 @@ const OF_THE_WHOLE_INSTANCE: &[(&str, &str)] = &[
     ("ensure_workspace", "makes a workspace"),
     ("workspaces", "lists the workspaces"),
     ("now", "is the clock"),
+    ("latest_change", "is one instant of the whole instance"),
     ("agenda", "is how long a worker of all workspaces may sleep"),
     ("enqueue_due", "is done by any worker for all"),
     ("recover_runs", "is done by any worker for all"),
@@ -84,13 +86,21 @@ async fn poll(both: &TwoWorkspaces, mails: &[&str]) {
     let heartbeat = async |world: &World| {
         let (worker, ended) = (worker_info(world.worker, filter.clone()), EndedRuns::default());
         let claims = vec![claim_as_named_by(world, &run)];
-        world.store.heartbeat(Heartbeat { worker, claims, lease: LEASE * 2, ended }).await
+        let heartbeat =
+            Heartbeat { worker, claims, lease: LEASE * 2, ended, clock: ClockRun::Even };
+        Ok(world.store.heartbeat(heartbeat).await?.leases)
     };
     // The worker itself is known already: only its lease is at stake.
     let claims = vec![Claim { fence: 0, ..run.claim }];
     let worker = worker_info(both.inside.worker, filter.clone());
-    let known = Heartbeat { worker, claims, lease: LEASE, ended: EndedRuns::default() };
-    assert_eq!(both.inside.store.heartbeat(known).await.unwrap(), LeaseRenewal::default());
+    let known = Heartbeat {
+        worker,
+        claims,
+        lease: LEASE,
+        ended: EndedRuns::default(),
+        clock: ClockRun::Even,
+    };
+    assert_eq!(both.inside.store.heartbeat(known).await.unwrap().leases, LeaseRenewal::default());
     both.empty_outside(heartbeat).await;
     let inputs: Vec<_> = mails.iter().map(|mail| both.inside.input(mail)).collect();
     let events: Vec<_> = mails

@@ -10,12 +10,12 @@ use windlass_core::{
     WorkflowId, WorkspaceId,
 };
 use windlass_store::{
-    ActivateScript, ApplyMutation, BeginMutation, Bump, CheckpointPrepare, Claim, ClaimFilter,
-    ClaimLookups, ClaimRuns, ClaimScope, ClaimedRun, CommitConsumer, CommitProducer, Committed,
-    ControlWorkflow, DoubtMutation, DueLookup, EndedRuns, FailMutation, FollowUp, Heartbeat,
-    LeaseRenewal, Mutation, NewEvent, NewInput, RecoverRuns, RecoveredRun, Reservation,
-    ResolveMutation, Result, SaveScript, SavedScript, Session, SettleLookup, SharedStore,
-    StartSession, StopRun, Workflow,
+    ActivateScript, ApplyMutation, BeginMutation, BegunMutation, Bump, CheckpointPrepare, Claim,
+    ClaimFilter, ClaimLookups, ClaimRuns, ClaimScope, ClaimedRun, ClockRun, CommitConsumer,
+    CommitProducer, Committed, ControlWorkflow, DoubtMutation, DueLookup, EndedLeases, EndedRuns,
+    FailMutation, FollowUp, Heartbeat, HeartbeatAnswer, LeaseRenewal, Mutation, NewEvent, NewInput,
+    RecoverRuns, RecoveredRun, Reservation, ResolveMutation, Result, SaveScript, SavedScript,
+    Session, SettleLookup, SharedStore, StartSession, StopRun, Workflow,
 };
 
 pub use crate::builders::{
@@ -169,7 +169,16 @@ impl World {
     pub async fn renew(&self, claims: &[Claim]) -> LeaseRenewal {
         let worker = worker_info(self.worker, ClaimFilter::default());
         let (claims, ended) = (claims.to_vec(), EndedRuns { done: 3, failed: 1 });
-        self.store.heartbeat(Heartbeat { worker, claims, lease: LEASE, ended }).await.unwrap()
+        let heartbeat = Heartbeat { worker, claims, lease: LEASE, ended, clock: ClockRun::Even };
+        self.store.heartbeat(heartbeat).await.unwrap().leases
+    }
+
+    /// A worker without runs reports of the clock.
+    pub async fn report_clock(&self, clock: ClockRun) -> HeartbeatAnswer {
+        let worker = worker_info(WorkerId::mint(start()), ClaimFilter::default());
+        let (claims, ended) = (Vec::new(), EndedRuns::default());
+        let heartbeat = Heartbeat { worker, claims, lease: LEASE, ended, clock };
+        self.store.heartbeat(heartbeat).await.unwrap()
     }
 
     /// How long until there is something to do for any worker.
@@ -265,6 +274,15 @@ impl World {
 
     /// The same, where the tool can look the effect up or not.
     pub async fn begin_as(&self, run: &ClaimedRun, reconcilable: bool) -> Result<MutationId> {
+        Ok(self.try_begin(run, reconcilable).await?.id)
+    }
+
+    /// The same; the whole answer.
+    pub async fn begun_as(&self, run: &ClaimedRun, reconcilable: bool) -> BegunMutation {
+        self.try_begin(run, reconcilable).await.unwrap()
+    }
+
+    async fn try_begin(&self, run: &ClaimedRun, reconcilable: bool) -> Result<BegunMutation> {
         let params = BeginMutation {
             claim: run.claim,
             tool_namespace: "Files".to_owned(),
@@ -277,7 +295,7 @@ impl World {
             price: 0,
             logs: Vec::new(),
         };
-        Ok(self.store.begin_mutation(params).await?.id)
+        self.store.begin_mutation(params).await
     }
 
     /// A run of `record` whose request is under way.
@@ -390,7 +408,15 @@ impl World {
     }
 
     pub async fn recover_from(&self, lost_workers: Vec<WorkerId>) -> Vec<RecoveredRun> {
-        self.store.recover_runs(RecoverRuns { lost_workers, limit: 100 }).await.unwrap()
+        let ended_leases = EndedLeases::by_the_store();
+        let params = RecoverRuns { lost_workers, ended_leases, limit: 100 };
+        self.store.recover_runs(params).await.unwrap()
+    }
+
+    /// Takes runs whose leases have ended, as far as the caller can tell.
+    pub async fn recover_ended(&self, ended_leases: EndedLeases) -> Vec<RecoveredRun> {
+        let params = RecoverRuns { lost_workers: Vec::new(), ended_leases, limit: 100 };
+        self.store.recover_runs(params).await.unwrap()
     }
 
     /// The worker of every run dies, and it is noticed.

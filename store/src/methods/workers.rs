@@ -7,15 +7,16 @@ use super::Backend;
 use super::ops::advance::EnqueueDue;
 use super::ops::worker::DeregisterWorker;
 use super::ops::{Operation, Tx};
-use super::reads::{due, workers};
+use super::reads::{due, workers, workflows};
 use crate::error::Result;
-use crate::model::{Agenda, ClaimedRun, LeaseRenewal, RecoveredRun, Worker};
+use crate::model::{Agenda, ClaimedRun, HeartbeatAnswer, RecoveredRun, Worker};
 use crate::params::{ClaimFilter, ClaimRuns, Heartbeat, RecoverRuns};
 use crate::store::WorkerStore;
 
 reads! {
     Operation over Tx<'_>;
     Now {} -> Timestamp: |tx| std::future::ready(Ok(tx.now));
+    LatestChange {} -> Option<Timestamp>: |tx| workflows::latest_change(tx.conn);
     ReadAgenda { filter: ClaimFilter } -> Agenda: |tx| due::agenda(tx.conn, tx.now, &filter);
     Workers { workspace: Option<WorkspaceId> } -> Vec<Worker>: |tx| workers::workers(tx.conn, workspace);
 }
@@ -24,6 +25,10 @@ reads! {
 impl WorkerStore for Backend {
     async fn now(&self) -> Result<Timestamp> {
         self.read(Now {}).await
+    }
+
+    async fn latest_change(&self) -> Result<Option<Timestamp>> {
+        self.read(LatestChange {}).await
     }
 
     async fn agenda(&self, filter: &ClaimFilter) -> Result<Agenda> {
@@ -38,7 +43,7 @@ impl WorkerStore for Backend {
         self.write(params).await
     }
 
-    async fn heartbeat(&self, params: Heartbeat) -> Result<LeaseRenewal> {
+    async fn heartbeat(&self, params: Heartbeat) -> Result<HeartbeatAnswer> {
         self.write(params).await
     }
 

@@ -1,5 +1,7 @@
 //! What flows through a workflow: inputs, events, and the effects they lead to.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use serde_json::Value;
 use windlass_core::{
@@ -138,4 +140,6 @@ pub struct BegunMutation {
     pub id: MutationId,
     /// The key that the provider is given.
     pub idempotency_key: String,
+    /// How long ago that key was first sent; none where the clock does not tell.
+    pub key_age: Option<Duration>,
 }

@@ -43,6 +43,8 @@ pub enum NotificationKind {
     MutationInDoubt,
     /// The runs of an event were lost or failed too often, and it was taken out of the way.
     EventParked,
+    /// What a worker learned late contradicts the ledger.
+    EffectContradicted,
     /// A script sent it.
     ScriptMessage,
 }
@@ -54,6 +56,7 @@ impl NotificationKind {
             Self::ScriptFailed => "script_failed",
             Self::MutationInDoubt => "mutation_in_doubt",
             Self::EventParked => "event_parked",
+            Self::EffectContradicted => "effect_contradicted",
             Self::ScriptMessage => "script_message",
         }
     }
@@ -91,6 +94,7 @@ impl Text for NotificationKind {
             "script_failed" => Ok(Self::ScriptFailed),
             "mutation_in_doubt" => Ok(Self::MutationInDoubt),
             "event_parked" => Ok(Self::EventParked),
+            "effect_contradicted" => Ok(Self::EffectContradicted),
             "script_message" => Ok(Self::ScriptMessage),
             other => Err(UnknownText::new(other, "a kind of notification")),
         }

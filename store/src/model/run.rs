@@ -1,5 +1,7 @@
 //! Runs and sessions, and the right to drive a run.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use serde_json::Value;
 use windlass_core::{
@@ -154,6 +156,8 @@ pub struct DueLookup {
     pub workflow_name: String,
     /// Identifies where the effect was to happen. What is missing elsewhere proves nothing.
     pub place: Option<String>,
+    /// How long ago its key was first sent; none where the clock does not tell.
+    pub key_age: Option<Duration>,
 }
 
 /// A run that was taken from a lost worker.

@@ -32,6 +32,17 @@ pub struct Worker {
     pub last_heartbeat_at: Timestamp,
 }
 
+/// The answer to a heartbeat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeartbeatAnswer {
+    /// The runs that the worker still has.
+    pub leases: LeaseRenewal,
+    /// The store's time.
+    pub at: Timestamp,
+    /// When a worker last noticed that the store's clock had stepped, by the time after the step.
+    pub clock_stepped_at: Option<Timestamp>,
+}
+
 /// The runs that a worker still has after a heartbeat. A run that is in neither list was lost.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LeaseRenewal {

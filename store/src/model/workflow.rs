@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 use windlass_core::{
-    FailureClass, Grant, HandlerKind, Manifest, RunId, Schedule, ScriptId, Timestamp, WorkflowId,
-    WorkflowStatus, WorkspaceId,
+    FailureClass, Grant, HandlerKind, Manifest, MutationId, RunId, Schedule, ScriptId, Timestamp,
+    WorkflowId, WorkflowStatus, WorkspaceId,
 };
 
 use super::ledger::Mutation;
@@ -41,6 +41,8 @@ pub struct Workflow {
     pub error_class: Option<FailureClass>,
     /// Whether its script has to be repaired first.
     pub maintenance: bool,
+    /// The mutation whose late evidence contradicts the ledger, so that a person has to look.
+    pub contradicted_mutation_id: Option<MutationId>,
     /// The run that set the error or the maintenance.
     pub stopped_by_run_id: Option<RunId>,
     /// The run that must go forward before anything else.

@@ -13,7 +13,7 @@ use windlass_core::{
 use super::dialect::{self, RunQueryDsl};
 use super::queue::{self, Enqueued};
 use super::sessions::{self, SessionProgress};
-use super::{Operation, Tx};
+use super::{Operation, Tx, clock};
 use crate::cached::CacheStatement;
 use crate::convert::to_i32;
 use crate::effect_window;
@@ -96,9 +96,12 @@ pub(super) async fn advance_workflow_after_commit(
 async fn take_next_step(
     tx: &Tx<'_>,
     mut workflow: WorkflowRow,
-    work: CurrentWork,
+    mut work: CurrentWork,
     follow_up: Option<FollowUp>,
 ) -> Result<Advanced> {
+    if clock::forget_what_is_ahead(tx, &mut workflow).await? {
+        work.handlers.iter_mut().for_each(|handler| handler.release(tx.now));
+    }
     let view = due_view(tx, &workflow, &work).await?;
     let was_due_at = workflow.due_at;
     workflow.due_at = None;
@@ -216,6 +219,15 @@ pub(super) struct DueHandler {
     next_run_at: Option<At>,
 }
 
+impl DueHandler {
+    /// Makes it due now, if it waits for a later moment.
+    fn release(&mut self, now: Timestamp) {
+        let now = At(now);
+        self.next_run_at = self.next_run_at.map(|at| at.min(now));
+        self.wake_at = self.wake_at.map(|at| at.min(now));
+    }
+}
+
 /// The handlers of the active version.
 pub(super) async fn handlers(tx: &Tx<'_>, workflow: Db<WorkflowId>) -> Result<Vec<DueHandler>> {
     let handlers = DueHandler::query()
@@ -229,6 +241,7 @@ async fn due_view(tx: &Tx<'_>, workflow: &WorkflowRow, work: &CurrentWork) -> Re
     let mut view = DueView {
         status: workflow.status.0,
         has_error: workflow.error.is_some(),
+        is_contradicted: workflow.contradicted_mutation_id.is_some(),
         in_maintenance: workflow.maintenance,
         backoff_until: workflow.backoff_until.map(|At(until)| until),
         effects_paused_until: effect_window::paused_until(workflow, &tx.policy.effects),

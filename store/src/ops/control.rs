@@ -54,6 +54,7 @@ async fn clear_stop(tx: &Tx<'_>, workflow: &mut WorkflowRow) -> Result<()> {
     workflow.error = None;
     workflow.error_class = None;
     workflow.maintenance = false;
+    workflow.contradicted_mutation_id = None;
     workflow.stopped_by_run_id = None;
     workflow.transient_failures = 0;
     workflow.backoff_until = None;
@@ -138,7 +139,8 @@ async fn require_runnable(tx: &Tx<'_>, workflow: &WorkflowRow) -> Result<()> {
         Some((mutation, None)) => return Err(StoreError::InDoubt { mutation }),
         None => {}
     }
-    if workflow.error.is_some() || workflow.maintenance {
+    let is_contradicted = workflow.contradicted_mutation_id.is_some();
+    if workflow.error.is_some() || workflow.maintenance || is_contradicted {
         return Err(StoreError::WaitsForPerson { workflow: name.clone() });
     }
     let active = RunRow::query()

@@ -27,8 +27,8 @@ pub(super) async fn settle(
     Ok(())
 }
 
-/// Locks the workflow of a mutation in doubt and reads its run; refuses a mutation that is settled or still waited for.
-pub(super) async fn lock_run_in_doubt(
+/// Locks the workflow of a mutation and reads its run.
+pub(super) async fn lock_run_of(
     tx: &Tx<'_>,
     workspace: WorkspaceId,
     mutation: MutationId,
@@ -40,7 +40,16 @@ pub(super) async fn lock_run_in_doubt(
     let run: Option<Db<RunId>> = run.optional(tx.conn).await?;
     let Db(run) = run.ok_or_else(|| StoreError::not_found("mutation", &mutation))?;
     let locked = locked_run::find(tx, workspace, run).await?;
-    let locked = locked.ok_or_else(|| StoreError::not_found("run", &run))?;
+    locked.ok_or_else(|| StoreError::not_found("run", &run))
+}
+
+/// Does the same, and refuses a mutation that is settled or still waited for.
+pub(super) async fn lock_run_in_doubt(
+    tx: &Tx<'_>,
+    workspace: WorkspaceId,
+    mutation: MutationId,
+) -> Result<LockedRun> {
+    let locked = lock_run_of(tx, workspace, mutation).await?;
     let not_now = |what: String, hint: &str| StoreError::NotNow { what, hint: hint.to_owned() };
     match locked.state.mutation {
         Some(status) if !status.is_uncertain() => Err(not_now(

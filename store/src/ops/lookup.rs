@@ -1,15 +1,20 @@
 //! Lookups of mutations in doubt.
 
+use std::time::Duration;
+
 use diesel::prelude::*;
 use serde_json::json;
-use windlass_core::{Failure, LookupResult, MutationId, MutationStatus, ResolvedBy, WorkspaceId};
+use windlass_core::{
+    Failure, LateEvidence, LookupResult, MutationId, MutationStatus, ResolvedBy, WorkspaceId,
+};
 
+use super::attempts::Attempts;
 use super::dialect::RunQueryDsl;
-use super::doubt::{lock_run_in_doubt, settle};
+use super::doubt::{lock_run_in_doubt, lock_run_of, settle};
 use super::journal::{self, Entry};
 use super::locked_run::LockedRun;
 use super::outcome::{NextLookup, TransitionContext};
-use super::{Operation, Tx, reads};
+use super::{Operation, Tx, clock, evidence, reads};
 use crate::convert::to_u32;
 use crate::error::Result;
 use crate::literals::IsLookedUp;
@@ -61,7 +66,9 @@ impl Operation for ClaimLookups {
                 .await?;
             if n_claimed > 0 {
                 let mutation = reads::mutation(tx.conn, workspace, mutation.0).await?;
-                claimed.push(DueLookup { mutation, workspace, workflow_name, place });
+                let attempts = Attempts::load(tx, &mutation.operation_id).await?;
+                let key_age = attempts.key_age(tx, &mutation.idempotency_key).await?;
+                claimed.push(DueLookup { mutation, workspace, workflow_name, place, key_age });
             }
         }
         Ok(claimed)
@@ -72,6 +79,9 @@ impl Operation for SettleLookup {
     type Output = MutationStatus;
 
     async fn run(self, tx: &Tx<'_>) -> Result<MutationStatus> {
+        if let Some(status) = keep_late(tx, &self).await? {
+            return Ok(status);
+        }
         let locked = lock_run_in_doubt(tx, self.workspace, self.mutation).await?;
         let row = MutationRow::query().filter(mutations::id.eq(Db(self.mutation)));
         let row: MutationRow = row.first(tx.conn).await?;
@@ -83,9 +93,12 @@ impl Operation for SettleLookup {
             _ if to_u32(row.reconcile_attempts) != self.attempt => Ok(row.status.0),
             LookupResult::Absent { counts_after } => {
                 // The request left before the run ended, and the answer is as old as the start of the attempt.
-                let At(left_by) = locked.run.ended_at.unwrap_or(At(tx.now));
+                let At(ended_at) = locked.run.ended_at.unwrap_or(At(tx.now));
                 let At(looked_at) = row.last_reconcile_at.unwrap_or(At(tx.now));
-                let counts_at = left_by.after(counts_after);
+                let counts_at = match counts_after {
+                    Duration::ZERO => looked_at,
+                    later => clock::effect_sent_by(tx, ended_at).await?.after(later),
+                };
                 if counts_at <= looked_at {
                     return reconciled(tx, locked, self.mutation, None).await;
                 }
@@ -101,14 +114,33 @@ impl Operation for SettleLookup {
                     end_attempt(tx, row.id, NextLookup { attempts, at }).await?;
                     Ok(row.status.0)
                 }
-                None => give_up(tx, locked, self.mutation, failure).await,
+                None => {
+                    let attempts = tx.policy.lookup.attempts;
+                    let message = format!(
+                        "it could not be looked up in {attempts} attempts, the last of which came to: {}",
+                        failure.message
+                    );
+                    give_up(tx, locked, &row, Failure { message, ..failure }).await
+                }
             },
+            LookupResult::Impossible(failure) => give_up(tx, locked, &row, failure).await,
         }
     }
 }
 
+/// Keeps a finding that comes after the mutation was settled, if it shows that the effect happened. Returns what the mutation was
+/// settled as. That it is absent contradicts nothing: an effect may be removed after it happened.
+async fn keep_late(tx: &Tx<'_>, late: &SettleLookup) -> Result<Option<MutationStatus>> {
+    let LookupResult::Applied(result) = &late.finding else { return Ok(None) };
+    let locked = lock_run_of(tx, late.workspace, late.mutation).await?;
+    let Some(status @ MutationStatus::Failed) = locked.state.mutation else { return Ok(None) };
+    let evidence = json!({ "found": result });
+    evidence::keep(tx, locked, late.mutation, LateEvidence::Happened, &evidence).await?;
+    Ok(Some(status))
+}
+
 /// The lookup after the first one, which the worker that sent the request has made without a definite answer.
-pub(super) fn second(tx: &Tx<'_>, counts_after: std::time::Duration) -> NextLookup {
+pub(super) fn second(tx: &Tx<'_>, counts_after: Duration) -> NextLookup {
     let delay = tx.policy.lookup.delay(1).unwrap_or_default();
     NextLookup { attempts: 1, at: At(tx.now.after(counts_after.max(delay))) }
 }
@@ -158,23 +190,19 @@ async fn reconciled(
     Ok(settled)
 }
 
+/// Asks a person instead.
 async fn give_up(
     tx: &Tx<'_>,
     locked: LockedRun,
-    mutation: MutationId,
+    row: &MutationRow,
     failure: Failure,
 ) -> Result<MutationStatus> {
-    let attempts = tx.policy.lookup.attempts;
-    let failure = Failure {
-        message: format!(
-            "it could not be looked up in {attempts} attempts, the last of which came to: {}",
-            failure.message
-        ),
-        ..failure
-    };
     let changes = locked.state.give_up_lookup(&failure)?;
-    let entry = Entry::by_windlass("mutation.lookup_given_up", &mutation)
-        .with(json!({ "attempts": attempts, "error": failure.message, "run": locked.run.id.0 }));
+    let entry = Entry::by_windlass("mutation.lookup_given_up", &row.id.0).with(json!({
+        "attempts": row.reconcile_attempts,
+        "error": failure.message,
+        "run": locked.run.id.0,
+    }));
     journal::add(tx, &locked.workflow, entry).await?;
     settle(tx, locked, changes, &TransitionContext::failed(&failure)).await?;
     Ok(MutationStatus::Indeterminate)

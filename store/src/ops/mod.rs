@@ -23,12 +23,15 @@ macro_rules! insert_all {
 
 mod activate;
 pub(super) mod advance;
+mod attempts;
 mod cause;
 mod claim;
+mod clock;
 mod commit;
 mod control;
 mod doubt;
 mod event;
+mod evidence;
 mod inputs;
 mod journal;
 pub(super) mod limits;

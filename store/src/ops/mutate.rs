@@ -1,25 +1,25 @@
 //! The mutation of an active run: its ledger row is written before the request is sent, and settled by the answer.
 
-use diesel::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 use windlass_core::{
-    EventId, EventName, MutationId, MutationStatus, OperationKey, RunId, digest, idempotency_key,
+    EventId, EventName, LateEvidence, MutationId, MutationStatus, OperationKey, RunId, digest,
+    idempotency_key,
 };
 
 use super::advance::advance_workflow;
+use super::attempts::Attempts;
 use super::dialect::{Conn, RunQueryDsl};
-use super::journal::{self, Entry};
 use super::locked_run::{LockedRun, lock_claimed_run};
 use super::outcome::{NextLookup, TransitionContext};
-use super::{Staged, Tx, locked_run, logs, lookup, outcome, replay, reservations, workspace};
+use super::{
+    Staged, Tx, evidence, locked_run, logs, lookup, outcome, replay, reservations, workspace,
+};
 use crate::error::{Result, StoreError};
-use crate::literals::IsFailed;
 use crate::model::{BegunMutation, Claim};
 use crate::params::{ApplyMutation, BeginMutation, CaptureMutation, DoubtMutation, FailMutation};
 use crate::pipeline::pipeline;
 use crate::rows::{At, Db, Json, MutationRow, storable};
 use crate::schema::mutations;
-use crate::tenant::in_workspace;
 
 impl Staged for BeginMutation {
     type Output = BegunMutation;
@@ -58,12 +58,14 @@ impl Staged for BeginMutation {
             events,
         };
         let operation_id = key.operation_id();
-        let n_refusals = refusals(tx, &operation_id).await?;
+        let attempts = Attempts::load(tx, &operation_id).await?;
+        let idempotency_key = idempotency_key(&operation_id, attempts.refusals());
+        let key_age = attempts.key_age(tx, &idempotency_key).await?;
         let row = MutationRow {
             id: Db(tx.mint()),
             workflow_id: locked.workflow.id,
             handler_run_id: Db(claim.run),
-            idempotency_key: idempotency_key(&operation_id, n_refusals),
+            idempotency_key,
             operation_id,
             event_ids: Json(event_ids),
             tool_namespace: self.tool_namespace,
@@ -98,25 +100,13 @@ impl Staged for BeginMutation {
             outcome::write_rows(tx, &locked, &changes, &context),
         )?;
         outcome::apply_workflow_changes(tx, &mut locked, changes, &context).await?;
-        Ok(BegunMutation { id: row.id.0, idempotency_key: row.idempotency_key })
+        Ok(BegunMutation { id: row.id.0, idempotency_key: row.idempotency_key, key_age })
     }
 }
 
 async fn insert(tx: &Tx<'_>, row: &MutationRow) -> Result<()> {
     diesel::insert_into(mutations::table).values(row).execute(tx.conn).await?;
     Ok(())
-}
-
-/// How often the provider has refused the operation.
-async fn refusals(tx: &Tx<'_>, operation_id: &str) -> Result<usize> {
-    let refused = mutations::table
-        .filter(mutations::operation_id.eq(operation_id))
-        .filter(IsFailed)
-        // A doubt that was resolved as "did not happen" is no answer of the provider.
-        .filter(mutations::resolved_by.is_null())
-        .count();
-    let refused: i64 = refused.get_result(tx.conn).await?;
-    Ok(usize::try_from(refused).unwrap_or(0))
 }
 
 /// Whether the outcome of a mutation was recorded.
@@ -147,8 +137,9 @@ impl Staged for ApplyMutation {
 
     async fn execute(self, tx: &Tx<'_>, locked: Option<LockedRun>) -> Result<Recorded> {
         let Some(mut locked) = locked else {
-            let evidence = json!({ "applied": self.result }).to_string();
-            return keep_evidence(tx, self.claim, self.mutation, evidence).await;
+            let evidence = json!({ "applied": self.result });
+            return keep_late(tx, self.claim, self.mutation, LateEvidence::Happened, evidence)
+                .await;
         };
         if replay::is_applied(tx, &locked, &self.result).await? {
             return Ok(Recorded::InTime);
@@ -196,8 +187,9 @@ impl Staged for FailMutation {
             if replay::has_failed(tx, self.claim, self.mutation, &failed, &self.failure).await? {
                 return Ok(Recorded::InTime);
             }
-            let evidence = json!({ "failed": self.failure.message }).to_string();
-            return keep_evidence(tx, self.claim, self.mutation, evidence).await;
+            let (learned, evidence) =
+                (LateEvidence::DidNotHappen, json!({ "failed": self.failure.message }));
+            return keep_late(tx, self.claim, self.mutation, learned, evidence).await;
         };
         let context = locked.stop_context(tx.policy);
         let changes = locked.state.fail_mutation(&self.failure, context)?;
@@ -225,8 +217,9 @@ impl Staged for DoubtMutation {
             if replay::has_failed(tx, self.claim, self.mutation, &in_doubt, &self.failure).await? {
                 return Ok(Recorded::InTime);
             }
-            let evidence = json!({ "in_doubt": self.failure.message }).to_string();
-            return keep_evidence(tx, self.claim, self.mutation, evidence).await;
+            let (learned, evidence) =
+                (LateEvidence::Unknown, json!({ "in_doubt": self.failure.message }));
+            return keep_late(tx, self.claim, self.mutation, learned, evidence).await;
         };
         let changes = locked.state.doubt_mutation(&self.failure, locked.recourse)?;
         let next_lookup = match self.looked_up {
@@ -256,27 +249,18 @@ async fn lock_mutating_run(
     Ok(locked)
 }
 
-/// Keeps what a worker knows that lost its claim: it helps the person who resolves the mutation.
-async fn keep_evidence(
+/// Keeps what a worker knows that lost its claim.
+async fn keep_late(
     tx: &Tx<'_>,
     claim: Claim,
     mutation: MutationId,
-    evidence: String,
+    learned: LateEvidence,
+    evidence: Value,
 ) -> Result<Recorded> {
-    let its_own = mutations::id
-        .eq(Db(mutation))
-        .and(mutations::handler_run_id.eq(Db(claim.run)))
-        .and(in_workspace!(claim.workspace, mutations::workflow_id));
-    let n_kept = diesel::update(mutations::table.filter(its_own))
-        .set((mutations::late_evidence.eq(Some(&evidence)), mutations::updated_at.eq(At(tx.now))))
-        .execute(tx.conn)
-        .await?;
-    if n_kept > 0
-        && let Some(locked) = locked_run::find(tx, claim.workspace, claim.run).await?
+    if let Some(locked) = locked_run::find(tx, claim.workspace, claim.run).await?
+        && locked.run.mutation_id == Some(Db(mutation))
     {
-        let entry = Entry::by_windlass("mutation.answered_late", &mutation)
-            .with(json!({ "run": claim.run, "evidence": evidence }));
-        journal::add(tx, &locked.workflow, entry).await?;
+        evidence::keep(tx, locked, mutation, learned, &evidence).await?;
     }
     Ok(Recorded::Late(claim.run))
 }

@@ -21,8 +21,12 @@ pub(super) const OF_ERROR: &[NotificationKind] =
 /// The notifications that are resolved by a repair.
 pub(super) const OF_FAILED_SCRIPT: &[NotificationKind] = &[NotificationKind::ScriptFailed];
 /// The notifications that are resolved when a person resumes the workflow.
-pub(super) const OF_ANY_STOP: &[NotificationKind] =
-    &[NotificationKind::Error, NotificationKind::MutationInDoubt, NotificationKind::ScriptFailed];
+pub(super) const OF_ANY_STOP: &[NotificationKind] = &[
+    NotificationKind::Error,
+    NotificationKind::MutationInDoubt,
+    NotificationKind::ScriptFailed,
+    NotificationKind::EffectContradicted,
+];
 
 /// Notifies that a run stopped its workflow and a person has to act.
 pub(super) async fn workflow_stopped(
@@ -81,6 +85,46 @@ async fn in_doubt(tx: &Tx<'_>, locked: &LockedRun, failure: &Failure) -> Result<
     })
 }
 
+/// Notifies that late evidence contradicts what the ledger says of the run's mutation. `is` says how.
+pub(super) async fn effect_contradicted(
+    tx: &Tx<'_>,
+    locked: &LockedRun,
+    row: &MutationRow,
+    is: &str,
+) -> Result<()> {
+    let Db(id) = row.id;
+    let notification = NewNotification {
+        kind: NotificationKind::EffectContradicted,
+        title: format!(
+            "`{}` is stopped: the ledger was wrong about an effect",
+            locked.workflow.name
+        ),
+        body: format!(
+            "`{}.{}` ({}): {is}. Look at {}, put right what is wrong there, skip or put back the parked events of this mutation, then \
+             resume `{}`; `{id}` shows what is known",
+            row.tool_namespace, row.tool_method, row.ui_title, row.target, locked.workflow.name
+        ),
+    };
+    insert(tx, locked, notification).await
+}
+
+/// Notifies that events were parked because it is not clear any more what became of their effect. `is` says why.
+pub(super) async fn events_parked(
+    tx: &Tx<'_>,
+    locked: &LockedRun,
+    count: usize,
+    is: &str,
+) -> Result<()> {
+    let notification = NewNotification {
+        kind: NotificationKind::EventParked,
+        title: format!("`{}` parked {count} event(s)", locked.workflow.name),
+        body: format!(
+            "of their effect, {is}: skip them if it happened, or put them back to have it done once more"
+        ),
+    };
+    insert(tx, locked, notification).await
+}
+
 /// Notifies that an event was parked.
 pub(super) async fn event_parked(tx: &Tx<'_>, locked: &LockedRun, event: &EventRow) -> Result<()> {
     let Db(id) = event.id;
@@ -116,14 +160,17 @@ fn explain(failure: &Failure) -> String {
 }
 
 async fn insert(tx: &Tx<'_>, locked: &LockedRun, notification: NewNotification) -> Result<()> {
-    let is_doubt = notification.kind == NotificationKind::MutationInDoubt;
+    let is_about_mutation = matches!(
+        notification.kind,
+        NotificationKind::MutationInDoubt | NotificationKind::EffectContradicted
+    );
     let row = NotificationRow {
         id: Db(tx.mint()),
         workspace_id: locked.workflow.workspace_id,
         workflow_id: locked.workflow.id,
         kind: Db(notification.kind),
         run_id: Some(locked.run.id),
-        mutation_id: locked.run.mutation_id.filter(|_| is_doubt),
+        mutation_id: locked.run.mutation_id.filter(|_| is_about_mutation),
         title: notification.title,
         body: storable(notification.body),
         created_at: At(tx.now),

@@ -15,7 +15,7 @@ use crate::convert::to_u32;
 use crate::error::Result;
 use crate::literals::IsActive;
 use crate::model::RecoveredRun;
-use crate::params::RecoverRuns;
+use crate::params::{EndedLeases, RecoverRuns};
 use crate::rows::{At, Db};
 use crate::schema::handler_runs;
 
@@ -35,12 +35,27 @@ impl Operation for RecoverRuns {
     }
 }
 
+/// By when the leases must have ended: the clock alone may have stepped.
+fn ended_by(tx: &Tx<'_>, leases: &EndedLeases) -> Option<At> {
+    match leases {
+        EndedLeases::None => None,
+        EndedLeases::By { latest, .. } => Some(At(tx.now.min(*latest))),
+    }
+}
+
 /// The runs whose lease has expired or whose worker is lost, at most `limit`, those that expired first. They are returned in the
 /// order of their workflows, so that two workers that recover runs lock them in the same order.
 async fn lost_runs(tx: &Tx<'_>, params: &RecoverRuns) -> Result<Vec<(WorkspaceId, RunId)>> {
     let workers: Vec<_> = params.lost_workers.iter().map(|worker| Db(*worker)).collect();
-    let lost =
-        handler_runs::lease_expires_at.le(At(tx.now)).or(handler_runs::claimed_by.eq_any(workers));
+    let except: Vec<_> = match &params.ended_leases {
+        EndedLeases::None => Vec::new(),
+        EndedLeases::By { except, .. } => except.iter().map(|run| Db(*run)).collect(),
+    };
+    let ended_by = ended_by(tx, &params.ended_leases);
+    // Without an instant, nothing has ended by it.
+    let has_ended = handler_runs::lease_expires_at.le(ended_by);
+    let has_ended = has_ended.and(handler_runs::id.ne_all(except));
+    let lost = has_ended.or(handler_runs::claimed_by.eq_any(workers));
     let runs = handler_runs::table
         .filter(IsActive)
         .filter(lost)
@@ -54,7 +69,8 @@ async fn lost_runs(tx: &Tx<'_>, params: &RecoverRuns) -> Result<Vec<(WorkspaceId
 
 /// Whether the run is still lost, now that it is locked: its worker may have renewed or ended it.
 fn is_lost(tx: &Tx<'_>, locked: &LockedRun, params: &RecoverRuns) -> bool {
-    let has_expired = locked.run.lease_expires_at.is_some_and(|At(end)| end <= tx.now);
+    let ended_by = ended_by(tx, &params.ended_leases);
+    let has_expired = locked.run.lease_expires_at.zip(ended_by).is_some_and(|(end, by)| end <= by);
     let is_dead = locked.run.claimed_by.is_some_and(|Db(by)| params.lost_workers.contains(&by));
     locked.state.status == Status::Active && (has_expired || is_dead)
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 use windlass_core::{Failure, MutationId, MutationStatus, Phase, Status, digest};
 
 use super::Tx;
+use super::attempts::Attempts;
 use super::claim::claimed;
 use super::dialect::RunQueryDsl;
 use super::locked_run::{LockedRun, load};
@@ -48,9 +49,12 @@ pub(super) async fn begun(
         .filter(mutations::tool_namespace.eq(&wanted.tool_namespace))
         .filter(mutations::tool_method.eq(&wanted.tool_method))
         .filter(mutations::params_digest.eq(digest(&wanted.params)))
-        .select(mutations::idempotency_key);
-    let key: Option<String> = same.optional(tx.conn).await?;
-    Ok(key.map(|idempotency_key| BegunMutation { id: mutation.0, idempotency_key }))
+        .select((mutations::operation_id, mutations::idempotency_key));
+    let same: Option<(String, String)> = same.optional(tx.conn).await?;
+    let Some((operation_id, idempotency_key)) = same else { return Ok(None) };
+    let attempts = Attempts::load(tx, &operation_id).await?;
+    let key_age = attempts.key_age(tx, &idempotency_key).await?;
+    Ok(Some(BegunMutation { id: mutation.0, idempotency_key, key_age }))
 }
 
 /// Whether the run's mutation is applied with this result.

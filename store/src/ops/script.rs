@@ -86,6 +86,7 @@ async fn find_or_create_workflow(
         error: None,
         error_class: None,
         maintenance: false,
+        contradicted_mutation_id: None,
         stopped_by_run_id: None,
         pending_retry_run_id: None,
         label: None,

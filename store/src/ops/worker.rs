@@ -6,11 +6,11 @@ use diesel::prelude::*;
 use windlass_core::{RunId, WorkerId, WorkflowId, WorkspaceId};
 
 use super::dialect::{self, RunQueryDsl};
-use super::{BATCH, Operation, Tx, locked_run, recover};
+use super::{BATCH, Operation, Tx, clock, locked_run, recover};
 use crate::convert::{to_i32, to_i64};
 use crate::error::Result;
 use crate::literals::IsActive;
-use crate::model::{Claim, LeaseRenewal, RecoveredRun};
+use crate::model::{Claim, HeartbeatAnswer, LeaseRenewal, RecoveredRun};
 use crate::params::Heartbeat;
 use crate::rows::{At, Db, Json, WorkerRow};
 use crate::schema::{handler_runs, workers};
@@ -19,9 +19,9 @@ use crate::schema::{handler_runs, workers};
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(120);
 
 impl Operation for Heartbeat {
-    type Output = LeaseRenewal;
+    type Output = HeartbeatAnswer;
 
-    async fn run(self, tx: &Tx<'_>) -> Result<LeaseRenewal> {
+    async fn run(self, tx: &Tx<'_>) -> Result<HeartbeatAnswer> {
         let row = row(tx, &self);
         diesel::insert_into(workers::table)
             .values(&row)
@@ -38,11 +38,12 @@ impl Operation for Heartbeat {
         let long_ago = At(tx.now.before(FORGOTTEN_AFTER));
         let forgotten = workers::table.filter(workers::last_heartbeat_at.lt(long_ago));
         diesel::delete(forgotten).execute(tx.conn).await?;
-        let mut renewal = LeaseRenewal::default();
+        let mut leases = LeaseRenewal::default();
         for claims in self.claims.chunks(BATCH) {
-            renew(tx, row.id, claims, self.lease, &mut renewal).await?;
+            renew(tx, row.id, claims, self.lease, &mut leases).await?;
         }
-        Ok(renewal)
+        let clock_stepped_at = clock::check(tx, self.clock, self.lease).await?;
+        Ok(HeartbeatAnswer { leases, at: tx.now, clock_stepped_at })
     }
 }
 

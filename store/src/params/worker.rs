@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use windlass_core::{LimitKey, RunLimit, WorkerId, WorkflowId, WorkspaceId};
+use windlass_core::{LimitKey, RunId, RunLimit, Timestamp, WorkerId, WorkflowId, WorkspaceId};
 
 use crate::model::Claim;
 
@@ -43,6 +43,25 @@ pub struct Heartbeat {
     pub lease: Duration,
     /// What it has ended since it started.
     pub ended: EndedRuns,
+    /// How the store's clock has run since its last heartbeat.
+    pub clock: ClockRun,
+}
+
+/// How the store's clock has run, as far as a worker can tell from its own clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ClockRun {
+    /// It has run as evenly as the worker's.
+    #[default]
+    Even,
+    /// The worker has just started and cannot tell.
+    Unknown,
+    /// It has stepped forward.
+    Forward,
+    /// It has stepped back.
+    Back {
+        /// What it would show now without the step.
+        from: Timestamp,
+    },
 }
 
 /// The runs that a worker has ended.
@@ -81,8 +100,32 @@ pub enum ClaimScope {
 pub struct RecoverRuns {
     /// Workers known to be dead, whatever their leases say.
     pub lost_workers: Vec<WorkerId>,
+    /// Which other runs count as lost because their leases have ended.
+    pub ended_leases: EndedLeases,
     /// How many runs at the most.
     pub limit: u32,
+}
+
+/// Which leases have ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EndedLeases {
+    /// None: the clock has just stepped, so that it cannot tell.
+    None,
+    /// Those that have ended by the store's clock, and also by the caller's.
+    By {
+        /// The latest time that it can be by the caller's own clocks. If the store's clock is beyond, it has stepped.
+        latest: Timestamp,
+        /// The runs that the caller executes. It knows that they are not lost.
+        except: Vec<RunId>,
+    },
+}
+
+impl EndedLeases {
+    /// Those that have ended by the store's clock, for a caller without runs and clocks.
+    #[must_use]
+    pub const fn by_the_store() -> Self {
+        Self::By { latest: Timestamp::from_micros(i64::MAX), except: Vec::new() }
+    }
 }
 
 /// Says which workers may take a workflow's runs, and which priority the runs have.

@@ -1,7 +1,8 @@
 //! Workspaces, workflows, their script versions and their handlers.
 
+use diesel::dsl::max;
 use diesel::prelude::*;
-use windlass_core::{ScriptId, WorkflowId, WorkspaceId};
+use windlass_core::{ScriptId, Timestamp, WorkflowId, WorkspaceId};
 
 use super::dialect::{Conn, RunQueryDsl};
 use crate::convert::to_u32;
@@ -9,7 +10,7 @@ use crate::error::{Result, StoreError};
 use crate::keyset::VersionsBefore;
 use crate::model::{HandlerState, ScriptVersion, Workflow, Workspace};
 use crate::page::{Listed, Page, VersionCursor};
-use crate::rows::{Db, HandlerRow, ScriptRow, WorkflowRow};
+use crate::rows::{At, Db, HandlerRow, ScriptRow, WorkflowRow};
 use crate::schema::{handler_state, scripts, workflows, workspaces};
 use crate::tenant::in_workspace;
 
@@ -21,6 +22,13 @@ pub(in super::super) async fn workspaces(conn: &Conn) -> Result<Vec<Workspace>> 
     // Sorted here: the order of texts differs between databases.
     found.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(found)
+}
+
+/// When a workflow last changed; none if there is no workflow.
+pub(in super::super) async fn latest_change(conn: &Conn) -> Result<Option<Timestamp>> {
+    let latest: Option<At> =
+        workflows::table.select(max(workflows::updated_at)).first(conn).await?;
+    Ok(latest.map(|At(at)| at))
 }
 
 /// The workflows of a workspace, by name.

@@ -3,7 +3,7 @@
 use windlass_core::{Timestamp, WorkerId, WorkspaceId};
 
 use super::role;
-use crate::model::{Agenda, ClaimedRun, LeaseRenewal, RecoveredRun, Worker};
+use crate::model::{Agenda, ClaimedRun, HeartbeatAnswer, RecoveredRun, Worker};
 use crate::params::{ClaimFilter, ClaimRuns, Heartbeat, RecoverRuns};
 
 role! {
@@ -11,6 +11,10 @@ role! {
     pub trait WorkerStore {
         /// The store's clock: the one that its instants come from.
         read async fn now(&self) -> Result<Timestamp>;
+
+        /// The latest time at which a workflow is known to have changed. If it is ahead of [`now`](Self::now), the clock was set back
+        /// since.
+        read async fn latest_change(&self) -> Result<Option<Timestamp>>;
 
         /// What there is to do for a worker that takes such runs, now or later. It reads a fixed number of records, however many
         /// there are.
@@ -24,7 +28,7 @@ role! {
         write async fn claim_runs(&self, params: ClaimRuns) -> Result<Vec<ClaimedRun>>;
 
         /// A worker is alive and renews its leases; returns the runs that it still has. A run that is missing was lost.
-        write async fn heartbeat(&self, params: Heartbeat) -> Result<LeaseRenewal>;
+        write async fn heartbeat(&self, params: Heartbeat) -> Result<HeartbeatAnswer>;
 
         /// A worker stops: its runs are handed back, as [`recover_runs`](Self::recover_runs) would take them but blaming nothing,
         /// and the worker is no longer listed. A run whose request may just be leaving is not handed back: it is taken over when

@@ -12,8 +12,8 @@ use windlass_core::{
     Retention,
 };
 use windlass_store::{
-    CheckpointPrepare, EventFilter, LogFilter, MovedTable, Options, Page, Prune, RecoverRuns,
-    RunFilter, SharedStore, StoreError, migrate, move_instance, open,
+    CheckpointPrepare, EndedLeases, EventFilter, LogFilter, MovedTable, Options, Page, Prune,
+    RecoverRuns, RunFilter, SharedStore, StoreError, migrate, move_instance, open,
 };
 use windlass_store_conformance::world::{World, event, log, seconds};
 use windlass_store_conformance::{PostgresSchema, connect_sqlite};
@@ -280,7 +280,11 @@ async fn what_was_moved_away_is_opened_and_changed_no_more() {
         assert!(matches!(&refused, StoreError::Moved { .. }), "{refused}");
         if let Some(straggler) = straggler {
             straggler.advance(seconds(600));
-            let lost = RecoverRuns { lost_workers: Vec::new(), limit: 10 };
+            let lost = RecoverRuns {
+                lost_workers: Vec::new(),
+                ended_leases: EndedLeases::by_the_store(),
+                limit: 10,
+            };
             straggler.store.recover_runs(lost).await.unwrap_err();
         }
         let again = move_instance(&from.url, &to.url).await.unwrap_err().to_string();

@@ -16,8 +16,9 @@ use windlass_core::{
 };
 use windlass_store::{
     ActivateScript, ApplyMutation, BeginMutation, Bump, CheckpointPrepare, ClaimFilter, ClaimRuns,
-    ClaimScope, ClaimedRun, CommitProducer, EndedRuns, EventFilter, Heartbeat, LeaseRenewal,
-    Options, Page, RecoverRuns, Reservation, SaveScript, SharedStore, open,
+    ClaimScope, ClaimedRun, ClockRun, CommitProducer, EndedLeases, EndedRuns, EventFilter,
+    Heartbeat, LeaseRenewal, Options, Page, RecoverRuns, Reservation, SaveScript, SharedStore,
+    open,
 };
 use windlass_store_conformance::PostgresSchema;
 use windlass_store_conformance::worker_info;
@@ -79,10 +80,19 @@ async fn a_run_that_somebody_keeps_locked_costs_no_other_its_lease_or_its_rescue
     );
     somebody.batch_execute(&lock).await.unwrap();
 
-    let heartbeat =
-        Heartbeat { worker, claims, lease: Duration::ZERO, ended: EndedRuns::default() };
-    let held = store.heartbeat(heartbeat).await.unwrap();
-    let recover = || RecoverRuns { lost_workers: Vec::new(), limit: 10 };
+    let heartbeat = Heartbeat {
+        worker,
+        claims,
+        lease: Duration::ZERO,
+        ended: EndedRuns::default(),
+        clock: ClockRun::Even,
+    };
+    let held = store.heartbeat(heartbeat).await.unwrap().leases;
+    let recover = || RecoverRuns {
+        lost_workers: Vec::new(),
+        ended_leases: EndedLeases::by_the_store(),
+        limit: 10,
+    };
     let recovered = store.recover_runs(recover()).await.unwrap();
 
     assert_eq!(held, LeaseRenewal { renewed: vec![free], busy: vec![locked] });

@@ -66,6 +66,9 @@ impl Tool for RedactedTool {
             LookupResult::Unknown(failure) => {
                 LookupResult::Unknown(self.secrets.redact_failure(failure))
             }
+            LookupResult::Impossible(failure) => {
+                LookupResult::Impossible(self.secrets.redact_failure(failure))
+            }
         }
     }
 }

@@ -67,6 +67,7 @@ const fn kind_word(kind: NotificationKind) -> &'static str {
         NotificationKind::ScriptFailed => "script failed",
         NotificationKind::MutationInDoubt => "in doubt",
         NotificationKind::EventParked => "parked",
+        NotificationKind::EffectContradicted => "contradiction",
         NotificationKind::ScriptMessage => "message",
     }
 }

@@ -99,7 +99,9 @@ fn announce(context: &Context, workflows: &[Workflow]) {
     ));
     for workflow in workflows {
         if workflow.status == WorkflowStatus::Active {
-            let is_stopped = workflow.maintenance || workflow.error.is_some();
+            let is_stopped = workflow.maintenance
+                || workflow.error.is_some()
+                || workflow.contradicted_mutation_id.is_some();
             let note = if is_stopped { ", which waits for you" } else { "" };
             output.progress(format_args!("Watching {}{note}.", workflow.name));
         }

@@ -41,6 +41,7 @@ fn idle() -> WorkflowOverview {
         error: None,
         error_class: None,
         maintenance: false,
+        contradicted_mutation_id: None,
         stopped_by_run_id: None,
         pending_retry_run_id: None,
         active_script_id: Some(id::<ScriptId>()),
@@ -154,7 +155,8 @@ fn judge(overview: &WorkflowOverview) -> HealthText {
     let doubt =
         |mutation: &Mutation| MutationInDoubt { mutation: mutation.clone(), inputs: vec![input()] };
     let doubts: Vec<_> = mutations_in_doubt(overview).map(doubt).collect();
-    let health = judge_health(HealthInputs { overview, doubts: &doubts, times: TIMES });
+    let health =
+        judge_health(HealthInputs { overview, doubts: &doubts, known_ahead: None, times: TIMES });
     HealthText::new(health, &CommandHint::plain())
 }
 

@@ -24,7 +24,7 @@ const PROGRESS: &str = "SELECT
     (SELECT count(*) FROM events WHERE status = 'consumed'),
     (SELECT count(*) FROM handler_runs WHERE status IN ('queued', 'active')),
     (SELECT count(*) FROM mutations WHERE status NOT IN ('applied', 'failed')),
-    (SELECT count(*) FROM workflows w WHERE (error IS NOT NULL OR maintenance) AND NOT EXISTS
+    (SELECT count(*) FROM workflows w WHERE (error IS NOT NULL OR maintenance OR contradicted_mutation_id IS NOT NULL) AND NOT EXISTS
         (SELECT FROM mutations m WHERE m.workflow_id = w.id AND m.status = 'needs_reconcile'))";
 
 /// The first workflows that are not done, for the error message.
@@ -59,6 +59,10 @@ const INVARIANTS: &[(&str, &str)] = &[
     (
         "workflows wait for a person",
         "SELECT count(*) FROM workflows WHERE error IS NOT NULL OR maintenance OR status <> 'active'",
+    ),
+    (
+        "late evidence contradicts the ledger",
+        "SELECT count(*) FROM workflows WHERE contradicted_mutation_id IS NOT NULL",
     ),
     (
         "effects were settled by a person",

@@ -486,6 +486,7 @@ impl World {
         DueView {
             status: self.status,
             has_error: self.error.is_some(),
+            is_contradicted: false,
             in_maintenance: self.maintenance,
             backoff_until: self.backoff_until,
             effects_paused_until: None,

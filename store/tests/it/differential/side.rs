@@ -11,9 +11,10 @@ use windlass_core::{
     RecordKind, ResolutionKind, Retention, WorkerId, WorkflowId, WorkspaceId,
 };
 use windlass_store::{
-    ActivateScript, Bump, Claim, ClaimFilter, ClaimLookups, ClaimRuns, ClaimScope, ControlWorkflow,
-    EndedRuns, Heartbeat, ParkedEventAction, Prune, RecoverRuns, ResolveMutation, Result,
-    SaveScript, ScriptMessage, SettleEvent, SettleLookup, StartSession, Store, StoreError,
+    ActivateScript, Bump, Claim, ClaimFilter, ClaimLookups, ClaimRuns, ClaimScope, ClockRun,
+    ControlWorkflow, EndedLeases, EndedRuns, Heartbeat, ParkedEventAction, Prune, RecoverRuns,
+    ResolveMutation, Result, SaveScript, ScriptMessage, SettleEvent, SettleLookup, StartSession,
+    Store, StoreError,
 };
 use windlass_store_conformance::{resolution, worker_info};
 
@@ -94,7 +95,15 @@ impl Side {
             Command::Renew { newest } => self.renew(*newest).await,
             Command::Recover { dead } => {
                 let lost_workers = dead.iter().map(|dead| self.workers[*dead]).collect();
-                said(self.store.recover_runs(RecoverRuns { lost_workers, limit: 10 }).await)
+                said(
+                    self.store
+                        .recover_runs(RecoverRuns {
+                            lost_workers,
+                            ended_leases: EndedLeases::by_the_store(),
+                            limit: 10,
+                        })
+                        .await,
+                )
             }
             Command::Advance { seconds } => format!("{seconds} seconds pass"),
             Command::Work { claim, how } => self.work(*claim, how).await?,
@@ -177,7 +186,13 @@ impl Side {
     async fn renew(&self, newest: usize) -> String {
         let claims = self.claims.iter().rev().take(newest).copied().collect();
         let worker = worker_info(self.workers[0], ClaimFilter::default());
-        let heartbeat = Heartbeat { worker, claims, lease: LEASE, ended: EndedRuns::default() };
+        let heartbeat = Heartbeat {
+            worker,
+            claims,
+            lease: LEASE,
+            ended: EndedRuns::default(),
+            clock: ClockRun::Even,
+        };
         said(self.store.heartbeat(heartbeat).await)
     }
 

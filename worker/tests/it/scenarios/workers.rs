@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use windlass_core::{MutationStatus, Phase, Status, WorkflowId};
-use windlass_store::{ClaimFilter, ClaimRuns, ClaimScope, RecoverRuns};
+use windlass_core::{LimitKey, MutationStatus, Phase, Status, WorkflowId, WorkspaceId};
+use windlass_store::{
+    ClaimFilter, ClaimRuns, ClaimScope, EndedLeases, Page, RecoverRuns, RunFilter, SetLimit,
+};
 
 use crate::scenarios::env::TestEnv;
 use crate::scenarios::scenarios;
@@ -40,6 +42,19 @@ const workflow = {
   },
 };
 "#;
+
+/// Does nothing once an hour.
+const TICK: &str = r#"
+const workflow = {
+  topics: { ticks: {} },
+  producers: { tick: { publishes: ["ticks"], schedule: { interval: "1h" }, handler: async () => {} } },
+  consumers: { none: { subscribe: ["ticks"], prepare: async () => ({ reservations: [] }) } },
+};
+"#;
+
+const fn all_of(workspace: WorkspaceId, workflow: WorkflowId) -> RunFilter {
+    RunFilter { workspace, workflow, session: None, page: Page::first(100) }
+}
 
 async fn deploy_sender(env: &TestEnv, name: &str) -> WorkflowId {
     let script = SENDER.replace("$EVENTS", &EVENTS.to_string()).replace("$NAME", name);
@@ -103,7 +118,7 @@ scenarios! {
             let (store, clock) = (Arc::clone(&store), Arc::clone(&clock));
             Box::pin(async move {
                 clock.advance(Duration::from_secs(3_600));
-                let recovered = store.recover_runs(RecoverRuns { lost_workers: Vec::new(), limit: 10 }).await.unwrap();
+                let recovered = store.recover_runs(RecoverRuns { lost_workers: Vec::new(), ended_leases: EndedLeases::by_the_store(), limit: 10 }).await.unwrap();
                 assert_eq!(recovered.len(), 1);
             })
         });
@@ -116,6 +131,41 @@ scenarios! {
         let run = env.store.run(env.workspace, doubtful.handler_run_id).await.unwrap();
         assert_eq!((run.phase, run.status), (Phase::Mutating, Status::PausedReconciliation));
         assert_eq!(env.server.requests("a/0"), 1);
+    }
+
+    async fn a_worker_takes_no_run_from_itself_when_the_clock_steps(env: TestEnv) {
+        let ticking = env.deploy("tick", TICK).await;
+        let sender = deploy_sender(&env, "a").await;
+        env.server.answer("a/0", 200, "done");
+        // While the request is out, somebody sets the clock, and the worker looks for work.
+        let (store, clock, workspace) = (Arc::clone(&env.store), Arc::clone(&env.clock), env.workspace);
+        env.server.before_answering("a/0", move || {
+            let (store, clock) = (Arc::clone(&store), Arc::clone(&clock));
+            Box::pin(async move {
+                let before = store.all_runs(all_of(workspace, ticking)).await.unwrap().len();
+                clock.advance(Duration::from_secs(3_600));
+                let mut changes = store.wake_ups();
+                // Changing a limit wakes the worker.
+                let key = LimitKey::Connector("mail".to_owned());
+                let actor = "ann".to_owned();
+                store.set_limit(SetLimit { workspace, key, limit: None, actor }).await.unwrap();
+                while store.all_runs(all_of(workspace, ticking)).await.unwrap().len() == before {
+                    changes.wait().await;
+                }
+            })
+        });
+        let (shutdown, engine) = (CancellationToken::new(), env.engine());
+        let work = async {
+            tokio::time::timeout(Duration::from_secs(60), all_consumed(&env, &[sender])).await.unwrap();
+            shutdown.cancel();
+        };
+
+        let (served, ()) = tokio::join!(engine.serve(shutdown.clone()), work);
+
+        served.unwrap();
+        let outputs = env.outputs(sender).await;
+        assert!(outputs.iter().all(|it| it.status == MutationStatus::Applied && it.resolved_by.is_none()), "{outputs:#?}");
+        assert_eq!((outputs.len(), env.server.requests("a/0")), (EVENTS, 1));
     }
 
     async fn a_run_that_a_worker_abandons_goes_on_as_soon_as_another_starts(env: TestEnv) {

@@ -1,0 +1,119 @@
+//! What is learned of an effect after it was settled.
+//!
+//! It is kept for the person who looks at the mutation. If it contradicts the ledger, the effect may be made again, or may have been
+//! made twice. Then the workflow stops at once, in the same transaction, until a person has looked.
+
+use diesel::prelude::*;
+use serde_json::{Value, json};
+use windlass_core::{EventId, EventStatus, LateEvidence, MutationId, MutationStatus, Phase, RunId};
+
+use super::advance::advance_workflow;
+use super::dialect::RunQueryDsl;
+use super::journal::{self, Entry};
+use super::locked_run::{self, LockedRun};
+use super::{Tx, notifications, recover};
+use crate::error::Result;
+use crate::literals::{IsActive, IsPending};
+use crate::rows::{At, Db, Json, MutationRow, WorkflowRow};
+use crate::schema::{events, handler_runs, mutations};
+
+/// Keeps evidence beside the mutation of the run. Stops the workflow if the evidence contradicts the ledger.
+pub(super) async fn keep(
+    tx: &Tx<'_>,
+    locked: LockedRun,
+    mutation: MutationId,
+    learned: LateEvidence,
+    evidence: &Value,
+) -> Result<()> {
+    let text = evidence.to_string();
+    diesel::update(mutations::table.filter(mutations::id.eq(Db(mutation))))
+        .set((mutations::late_evidence.eq(Some(&text)), mutations::updated_at.eq(At(tx.now))))
+        .execute(tx.conn)
+        .await?;
+    let entry = Entry::by_windlass("mutation.answered_late", &mutation)
+        .with(json!({ "run": locked.run.id.0, "evidence": text }));
+    journal::add(tx, &locked.workflow, entry).await?;
+    let row: MutationRow =
+        MutationRow::query().filter(mutations::id.eq(Db(mutation))).first(tx.conn).await?;
+    let settled_by = row.resolved_by.map(|Db(by)| by);
+    if learned.contradicts(row.status.0, settled_by, locked.recourse) {
+        stop(tx, locked, &row, learned).await?;
+    }
+    Ok(())
+}
+
+/// Stops the workflow until a person resumes it. The events of the mutation are parked, so that nothing is done for them meanwhile,
+/// nor afterwards unless the person wants it.
+async fn stop(
+    tx: &Tx<'_>,
+    mut locked: LockedRun,
+    row: &MutationRow,
+    learned: LateEvidence,
+) -> Result<()> {
+    let is = contradiction(tx, row, learned).await?;
+    locked.workflow.contradicted_mutation_id = Some(row.id);
+    notifications::effect_contradicted(tx, &locked, row, is).await?;
+    let entry = Entry::by_windlass("mutation.contradicted", &row.id.0)
+        .with(json!({ "run": locked.run.id.0, "error": is }));
+    journal::add(tx, &locked.workflow, entry).await?;
+    let workflow = hand_back_open_run(tx, locked.workflow).await?;
+    let locked = LockedRun { workflow, ..locked };
+    let n_parked = park(tx, &row.event_ids, is).await?;
+    if n_parked > 0 {
+        notifications::events_parked(tx, &locked, n_parked, is).await?;
+    }
+    advance_workflow(tx, locked.workflow).await?;
+    Ok(())
+}
+
+/// What contradicts what, for a person.
+async fn contradiction(
+    tx: &Tx<'_>,
+    row: &MutationRow,
+    learned: LateEvidence,
+) -> Result<&'static str> {
+    if learned == LateEvidence::DidNotHappen {
+        return Ok("it was settled as done, and its worker reports that the request had no effect");
+    }
+    let again = mutations::table
+        .filter(mutations::operation_id.eq(&row.operation_id))
+        .filter(mutations::status.ne(Db(MutationStatus::Failed)))
+        .select(mutations::id);
+    let again: Option<Db<MutationId>> = again.first(tx.conn).await.optional()?;
+    Ok(match again {
+        Some(_) => {
+            "it was settled as not done and was made again, and now it is known that the first request had its effect: it may have \
+             happened twice"
+        }
+        None => "it was settled as not done, and now it is known that it happened",
+    })
+}
+
+/// Hands back the workflow's active run if it has not begun an effect: it may be about to make this one again.
+async fn hand_back_open_run(tx: &Tx<'_>, workflow: WorkflowRow) -> Result<WorkflowRow> {
+    let (workspace, id) = (workflow.workspace_id.0, workflow.id);
+    let active = handler_runs::table
+        .filter(handler_runs::workflow_id.eq(id))
+        .filter(IsActive)
+        .select(handler_runs::id);
+    let active: Option<Db<RunId>> = active.first(tx.conn).await.optional()?;
+    let Some(Db(run)) = active else { return Ok(workflow) };
+    let Some(found) = locked_run::find(tx, workspace, run).await? else { return Ok(workflow) };
+    if !matches!(found.state.phase, Phase::Preparing | Phase::Prepared) {
+        return Ok(workflow);
+    }
+    recover::hand_back(tx, LockedRun { workflow, ..found }).await?;
+    tx.lock(workspace, id.0).await
+}
+
+/// Parks the pending events among these. Returns how many there were.
+async fn park(tx: &Tx<'_>, Json(event_ids): &Json<Vec<EventId>>, is: &str) -> Result<usize> {
+    let ids: Vec<_> = event_ids.iter().map(|id| Db(*id)).collect();
+    let parked = diesel::update(events::table.filter(events::id.eq_any(ids)).filter(IsPending))
+        .set((
+            events::status.eq(Db(EventStatus::Parked)),
+            events::blamed_for.eq(Some(is)),
+            events::updated_at.eq(At(tx.now)),
+        ));
+    Ok(parked.execute(tx.conn).await?)
+}
