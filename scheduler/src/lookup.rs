@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use windlass_core::{Failure, LookupResult, WorkflowId, WorkspaceId};
+use windlass_core::{Age, Failure, LookupResult, WorkflowId, WorkspaceId};
 use windlass_store::{ClaimLookups, DueLookup, SettleLookup, SharedStore, StoreError};
 
 use crate::boot_instant::BootInstant;
@@ -26,15 +26,22 @@ pub(crate) async fn look_up(
     call: ToolCall,
     key: MutationKey,
     place: Option<String>,
+    key_age: KeyAge,
     may_commit: impl Fn() -> bool + Send + Sync + 'static,
 ) -> Option<LookupResult> {
     let name = format!("`{}`", tool.spec().name());
     let time_limit = call.time_limit;
-    let (_watch, point) = CommitPoint::new(may_commit);
     let looked_up = guarded(&name, async {
         if !tool.can_look_up(&call.input) {
             return None;
         }
+        let kept = tool.keys_kept(&call.input);
+        if let Some(kept) = kept.filter(|kept| !key_age.is_within(*kept)) {
+            return Some(LookupResult::Impossible(key_is_forgotten(kept)));
+        }
+        // A request is sent again only while its key is certainly known there.
+        let may_repeat = move || kept.is_some_and(|kept| key_age.is_within(kept)) && may_commit();
+        let (_watch, point) = CommitPoint::new(may_repeat);
         let call = MutationCall { call, key, place, point };
         let result = tokio::time::timeout(time_limit, look_up_in_place(tool, call)).await;
         let result = result.unwrap_or_else(|_elapsed| {
@@ -43,6 +50,38 @@ pub(crate) async fn look_up(
         Some(result.unwrap_or_else(LookupResult::Unknown))
     });
     looked_up.await.unwrap_or_else(|panic| Some(LookupResult::Unknown(panic)))
+}
+
+/// How long ago a key was first sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct KeyAge {
+    /// As the store said it; none where the clock does not tell.
+    at_first: Option<Duration>,
+    /// An instant before the store said so.
+    said_after: BootInstant,
+}
+
+impl KeyAge {
+    pub(crate) const fn new(at_first: Option<Duration>, said_after: BootInstant) -> Self {
+        Self { at_first, said_after }
+    }
+
+    /// Whether a service that keeps keys for so long certainly knows the key.
+    fn is_within(&self, kept: Age) -> bool {
+        match kept {
+            Age::Forever => true,
+            Age::Span(kept) => {
+                self.at_first.is_some_and(|age| age + self.said_after.elapsed() < kept)
+            }
+        }
+    }
+}
+
+fn key_is_forgotten(kept: Age) -> Failure {
+    Failure::network(format!(
+        "it could only be found out by sending the request again, and the service may have forgotten its key, which it keeps for {kept}: \
+         it would take the request for a new one"
+    ))
 }
 
 /// Looks up only in the place that the ledger names, and checks afterwards that it was still the same.
@@ -108,7 +147,7 @@ impl BackgroundLookups {
         let (mutation, attempt) = (due.mutation.id, due.mutation.reconcile_attempts);
         let workspace = due.workspace;
         let finding = self.look_up_due(due, claimed_after).await;
-        if let LookupResult::Unknown(failure) = &finding {
+        if let LookupResult::Unknown(failure) | LookupResult::Impossible(failure) = &finding {
             tracing::warn!(%mutation, attempt, %failure, "the effect could not be looked up");
         }
         let params = SettleLookup { workspace, mutation, attempt, finding };
@@ -125,7 +164,7 @@ impl BackgroundLookups {
     }
 
     async fn look_up_due(&self, due: DueLookup, claimed_after: BootInstant) -> LookupResult {
-        let DueLookup { mutation, workspace, workflow_name, place } = due;
+        let DueLookup { mutation, workspace, workflow_name, place, key_age } = due;
         let (namespace, method) = (&mutation.tool_namespace, &mutation.tool_method);
         let callable = self.registry.find(namespace, method);
         let Some(Target::Tool(tool)) = callable.map(|callable| callable.target()) else {
@@ -150,10 +189,15 @@ impl BackgroundLookups {
         let store = Arc::clone(&self.store);
         let may_commit =
             move || claimed_after.elapsed() < time_limit && store.check_in_place().is_ok();
-        look_up(tool.as_ref(), call, key, place, may_commit).await.unwrap_or_else(|| {
+        let key_age = KeyAge::new(key_age, claimed_after);
+        let found = look_up(tool.as_ref(), call, key, place, key_age, may_commit).await;
+        found.unwrap_or_else(|| {
             LookupResult::Unknown(Failure::internal(
                 "the tool could look the effect up when the request was made, and no longer can",
             ))
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

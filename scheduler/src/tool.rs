@@ -9,8 +9,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::Value;
 use windlass_core::{
-    Capability, Failure, FailureClass, Grant, LookupResult, MutationId, RunId, Sent, WorkflowId,
-    WorkspaceId,
+    Age, Capability, Failure, FailureClass, Grant, LookupResult, MutationId, RunId, Sent,
+    WorkflowId, WorkspaceId,
 };
 
 use crate::commit_point::CommitPoint;
@@ -199,6 +199,12 @@ pub trait Tool: Send + Sync + std::fmt::Debug {
     /// Whether [`reconcile`](Self::reconcile) can look the effect of a call with this input up.
     fn can_look_up(&self, _input: &Value) -> bool {
         false
+    }
+
+    /// For how long the other side recognises the key of a request, and answers a repetition without repeating the effect. None: it
+    /// does not, so a look-up never passes its [`CommitPoint`].
+    fn keys_kept(&self, _input: &Value) -> Option<Age> {
+        None
     }
 
     /// Looks up whether the effect of an earlier call happened. It never causes a second effect. If it sends the request again to find

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use windlass_core::Age;
 
 /// `[tools]`: what the built-in tools may use.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -63,6 +64,10 @@ pub struct EndpointConfig {
     /// first response again.
     #[serde(default)]
     pub idempotent: bool,
+    /// For how long the server recognises a key: `23h` (the default), `7d`, `forever`. Afterwards a repeated request counts as a new
+    /// one, so a person is asked instead.
+    #[serde(default)]
+    pub keys_kept: Option<Age>,
     /// How long after a request a missing effect proves that it did not happen, in seconds.
     #[serde(default)]
     pub absence_after_s: Option<u32>,

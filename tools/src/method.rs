@@ -9,7 +9,7 @@ use schemars::generate::SchemaSettings;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use windlass_core::{Failure, LookupResult};
+use windlass_core::{Age, Failure, LookupResult};
 use windlass_scheduler::{
     Effect, MutationCall, Place, Subject, Tool, ToolCall, ToolError, ToolSpec,
 };
@@ -61,6 +61,11 @@ pub(super) trait Method: Send + Sync + Debug + 'static {
 
     /// How long after the request a missing effect proves that it did not happen. `None` means that the effect cannot be looked up.
     fn absence_counts_after(&self, _input: &Self::Input) -> Option<Duration> {
+        None
+    }
+
+    /// For how long the other side recognises the key of a call. `None` means that the look-up does not send the request again.
+    fn keys_kept(&self, _input: &Self::Input) -> Option<Age> {
         None
     }
 
@@ -155,6 +160,10 @@ impl<M: Method> Tool for TypedTool<M> {
     fn can_look_up(&self, input: &Value) -> bool {
         let input = self.parse(input.clone());
         input.is_ok_and(|input| self.method.absence_counts_after(&input).is_some())
+    }
+
+    fn keys_kept(&self, input: &Value) -> Option<Age> {
+        self.method.keys_kept(&self.parse(input.clone()).ok()?)
     }
 
     async fn reconcile(&self, mut call: MutationCall) -> LookupResult {

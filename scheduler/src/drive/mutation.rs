@@ -13,9 +13,10 @@ use windlass_store::{
 };
 
 use super::stop::Stop;
+use crate::boot_instant::BootInstant;
 use crate::commit_point::CommitPoint;
 use crate::lease::LeaseTable;
-use crate::lookup::look_up;
+use crate::lookup::{KeyAge, look_up};
 use crate::panic::guarded;
 use crate::parts::MutationMode;
 use crate::persist::persist;
@@ -85,6 +86,7 @@ impl MutationExecutor {
             price: self.prices.of(&request.capability),
             logs,
         };
+        let begun_after = BootInstant::now();
         let begun = persist(|| self.store.begin_mutation(params.clone())).await?;
         if self.mode == MutationMode::Capture {
             return self.capture(run, &request.callable).await;
@@ -94,6 +96,7 @@ impl MutationExecutor {
             call: request.tool_call(run, self.call_time_limit),
             key: MutationKey { id: begun.id, idempotency_key: begun.idempotency_key.clone() },
             place,
+            key_age: KeyAge::new(begun.key_age, begun_after),
             lookup_time_limit: self.lookup_time_limit,
         };
         // The process may be frozen at any time, and the worker that takes the run over may look the effect up.
@@ -167,6 +170,7 @@ struct Attempt<'a> {
     key: MutationKey,
     /// Identifies where the effect is to happen.
     place: Option<String>,
+    key_age: KeyAge,
     lookup_time_limit: Duration,
 }
 
@@ -223,7 +227,7 @@ impl Attempt<'_> {
     ) -> RequestResult {
         let resolved_by = Some(ResolvedBy::Reconciliation);
         let call = ToolCall { time_limit: self.lookup_time_limit, ..self.call };
-        match look_up(self.tool, call, self.key, self.place, may_commit).await {
+        match look_up(self.tool, call, self.key, self.place, self.key_age, may_commit).await {
             None => RequestResult::InDoubt { failure, looked_up: None },
             Some(LookupResult::Applied(result)) => RequestResult::Applied { result, resolved_by },
             Some(LookupResult::Absent { counts_after: Duration::ZERO }) => {

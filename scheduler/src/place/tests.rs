@@ -6,7 +6,8 @@ use serde_json::json;
 use windlass_core::{Id, LookupResult, MutationId, RunId, Timestamp, WorkflowId, WorkspaceId};
 
 use super::*;
-use crate::lookup::look_up;
+use crate::boot_instant::BootInstant;
+use crate::lookup::{KeyAge, look_up};
 use crate::tool::{Effect, MutationCall, MutationKey, ToolCall, ToolSpec};
 
 /// A tool whose place changes, and that finds what it is told to find.
@@ -84,7 +85,8 @@ async fn looked_up(
     };
     let key = MutationKey { id: MutationId::mint(now), idempotency_key: String::new() };
     let recorded = recorded.map(|place| place.identity);
-    let found = look_up(&tool, call, key, recorded, || true).await.unwrap();
+    let key_age = KeyAge::new(Some(Duration::ZERO), BootInstant::now());
+    let found = look_up(&tool, call, key, recorded, key_age, || true).await.unwrap();
     let n_lookups = *tool.n_lookups.lock().unwrap();
     (found, n_lookups)
 }

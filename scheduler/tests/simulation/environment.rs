@@ -21,10 +21,7 @@ const START: &str = "2026-03-02T07:00:00Z";
 
 /// The environment of histories, one after the other.
 pub(crate) struct Environment {
-    /// The true time, which nobody sets.
     pub(crate) clock: Arc<ManualClock>,
-    /// The clock of the database.
-    pub(crate) database_clock: Arc<ManualClock>,
     pub(crate) gates: Arc<Gates>,
     pub(crate) services: Arc<Services>,
     pub(crate) shop: Arc<Shop>,
@@ -40,8 +37,7 @@ impl Environment {
     /// None where the environment names no PostgreSQL.
     pub(crate) async fn make(database: Database) -> Option<Self> {
         let clock = Arc::new(ManualClock::new(start()));
-        let database_clock = Arc::new(ManualClock::new(start()));
-        let database = FreshDatabase::make(database, &database_clock).await?;
+        let database = FreshDatabase::make(database, &clock).await?;
         let gates = Arc::new(Gates::default());
         let services = Arc::new(Services::new(Arc::clone(&clock)));
         let shop = Arc::new(Shop::new(Arc::clone(&clock)));
@@ -58,28 +54,16 @@ impl Environment {
         });
         let manifest = sandbox.check(script(), "UTC").await.unwrap();
         let grant = sandbox.tools_of(&script()).await;
-        Some(Self {
-            clock,
-            database_clock,
-            gates,
-            services,
-            shop,
-            sandbox,
-            registries,
-            database,
-            manifest,
-            grant,
-        })
+        Some(Self { clock, gates, services, shop, sandbox, registries, database, manifest, grant })
     }
 
     /// Begins a history in a new state.
     pub(crate) async fn reset(&mut self, rng: &mut Rng) -> Vec<SharedStore> {
         self.clock.set(start());
-        self.database_clock.set(start());
         self.gates.reset();
         self.services.reset(Rng::new(rng.next()));
         self.shop.reset(rng);
-        self.database.stores(&self.database_clock).await
+        self.database.stores(&self.clock).await
     }
 
     /// Deploys and activates the script under each of its names.

@@ -8,7 +8,6 @@ use tokio::sync::{Notify, oneshot};
 use windlass_sandbox::Sandbox;
 use windlass_store::{StoreError, WriteOutcome};
 
-use crate::database::WORKERS;
 use crate::services::ServiceKind;
 use crate::tally::Tally;
 
@@ -87,8 +86,6 @@ struct State {
     /// Operations and reads of the store that are under way.
     n_busy: usize,
     has_written: bool,
-    /// How many heartbeats of each worker the store has answered.
-    heartbeats: [u64; WORKERS],
     /// An error that no operation of the store may return.
     unexpected_error: Option<String>,
     tally: Tally,
@@ -137,11 +134,6 @@ impl Gates {
     /// Whether anything was written since this was asked last.
     pub(crate) fn has_written(&self) -> bool {
         std::mem::take(&mut self.lock().has_written)
-    }
-
-    /// How many heartbeats of each worker the store has answered.
-    pub(crate) fn heartbeats(&self) -> [u64; WORKERS] {
-        self.lock().heartbeats
     }
 
     pub(crate) fn unexpected_error(&self) -> Option<String> {
@@ -197,7 +189,6 @@ impl Gate {
         let mut state = self.gates.lock();
         match result {
             Ok(answer) => {
-                state.heartbeats[self.worker] += u64::from(operation == "heartbeat");
                 state.has_written |= answer.has_changed();
                 return answer.has_changed();
             }

@@ -15,12 +15,6 @@ use crate::tally::Tally;
 /// A delayed service has executed its requests after this time.
 pub(crate) const LATEST: Duration = Duration::from_secs(40);
 
-/// How long a service recognises a key.
-const KEYS_KEPT: Duration = Duration::from_secs(100);
-
-/// How long the service says that it does. The difference is more than an attempt to look an effect up takes.
-pub(crate) const KEYS_SAID_TO_BE_KEPT: Duration = Duration::from_secs(60);
-
 /// How a service treats its clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ServiceKind {
@@ -28,7 +22,7 @@ pub(crate) enum ServiceKind {
     Queryable,
     /// It can be asked too, but it may execute a request some time after it received it.
     Delayed,
-    /// It recognises a repeated request for a while, so sending it again is the way to ask.
+    /// It recognises a repeated request, so sending it again is the way to ask.
     Idempotent,
     /// It cannot be asked.
     Opaque,
@@ -64,7 +58,6 @@ pub(crate) struct Request {
 pub(crate) struct Application {
     pub(crate) request: Request,
     pub(crate) result: Value,
-    at: Timestamp,
 }
 
 /// Whether something really happened. Only this module knows.
@@ -97,7 +90,6 @@ pub(crate) struct Services {
 
 #[derive(Debug)]
 struct World {
-    clock: Arc<ManualClock>,
     rng: Rng,
     is_faultless: bool,
     applied: Vec<Application>,
@@ -108,9 +100,8 @@ struct World {
 }
 
 impl World {
-    const fn new(clock: Arc<ManualClock>, rng: Rng) -> Self {
+    const fn new(rng: Rng) -> Self {
         Self {
-            clock,
             rng,
             is_faultless: false,
             applied: Vec::new(),
@@ -123,13 +114,12 @@ impl World {
 
 impl Services {
     pub(crate) fn new(clock: Arc<ManualClock>) -> Self {
-        let world = World::new(Arc::clone(&clock), Rng::new(0));
-        Self { clock, world: Mutex::new(world) }
+        Self { clock, world: Mutex::new(World::new(Rng::new(0))) }
     }
 
     /// Begins a history.
     pub(crate) fn reset(&self, rng: Rng) {
-        *self.lock() = World::new(Arc::clone(&self.clock), rng);
+        *self.lock() = World::new(rng);
     }
 
     /// From now on there are no faults.
@@ -276,13 +266,9 @@ impl World {
 
     /// The result of a request that its service recognises.
     fn known(&self, request: &Request) -> Option<Value> {
-        let forgets_before = self.clock.now().before(KEYS_KEPT);
-        let is_known = |done: &&Application| {
-            request.kind == ServiceKind::Idempotent
-                && done.request.key == request.key
-                && done.at > forgets_before
-        };
-        self.applied.iter().find(is_known).map(|done| done.result.clone())
+        let knows = request.kind == ServiceKind::Idempotent;
+        let known = self.applied.iter().find(|done| done.request.key == request.key);
+        known.filter(|_| knows).map(|done| done.result.clone())
     }
 
     fn apply(&mut self, request: &Request) -> Value {
@@ -297,8 +283,7 @@ impl World {
             }
         }
         let result = json!({ "number": self.applied.len() + 1 });
-        let (request, at) = (request.clone(), self.clock.now());
-        self.applied.push(Application { request, result: result.clone(), at });
+        self.applied.push(Application { request: request.clone(), result: result.clone() });
         result
     }
 }

@@ -25,8 +25,6 @@ use crate::worker::Worker;
 const STEPS: usize = 160;
 /// How often every worker may poll afterwards, until everything is finished.
 const ROUNDS: usize = 80;
-/// How far the clock of the database is set at most.
-const LARGEST_STEP: u64 = 400;
 /// How far time moves at a time while a worker is awake: much less than it keeps of its lease for safety.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -61,10 +59,6 @@ enum Renewals {
 pub(crate) struct Simulation<'a> {
     environment: &'a Environment,
     clock: Arc<ManualClock>,
-    /// The heartbeats that each worker had sent when it was started.
-    heartbeats_at_start: [u64; WORKERS],
-    /// The heartbeats that each worker had sent when the clock of the database was set, until a worker has noticed.
-    heartbeats_at_step: Option<[u64; WORKERS]>,
     /// The store as each worker has it, without its gates.
     stores: Vec<SharedStore>,
     workspace: WorkspaceId,
@@ -91,8 +85,6 @@ impl<'a> Simulation<'a> {
         Self {
             environment,
             clock: Arc::clone(&environment.clock),
-            heartbeats_at_start: [0; WORKERS],
-            heartbeats_at_step: None,
             stores,
             workspace,
             workers: [const { None }; WORKERS],
@@ -126,17 +118,14 @@ impl<'a> Simulation<'a> {
     }
 
     fn start_all(&mut self) {
-        // A worker that starts before another has noticed a step cannot know of it.
-        let may_start = !self.is_step_unnoticed() || self.workers.iter().all(Option::is_none);
         for number in 0..WORKERS {
-            if may_start && self.workers[number].is_none() {
+            if self.workers[number].is_none() {
                 self.start(number);
             }
         }
     }
 
     fn start(&mut self, number: usize) {
-        self.heartbeats_at_start[number] = self.environment.gates.heartbeats()[number];
         self.note(format!("start {number}"));
         let gate = Gate { gates: Arc::clone(&self.environment.gates), worker: number };
         let inner = Arc::clone(&self.stores[number]);
@@ -201,13 +190,7 @@ impl<'a> Simulation<'a> {
         if n_at_work > 1 {
             self.tally.count("two workers at once");
         }
-        if self.rng.chance(2) && self.may_set_clock() {
-            self.set_clock(n_at_work > 0);
-            return Ok(());
-        }
-        if !self.is_step_unnoticed()
-            && let Some(ticket) = self.plan.crash_at(&tickets)
-        {
+        if let Some(ticket) = self.plan.crash_at(&tickets) {
             self.crash(ticket);
             return Ok(());
         }
@@ -246,7 +229,7 @@ impl<'a> Simulation<'a> {
             }
             90..93 => self.let_time_pass().await?,
             93..95 => self.let_person_intervene().await?,
-            95..97 if !self.is_step_unnoticed() => {
+            95..97 => {
                 let ticket = *self.rng.pick(&working).unwrap();
                 self.crash(ticket);
             }
@@ -268,40 +251,6 @@ impl<'a> Simulation<'a> {
             }
         }
         Ok(())
-    }
-
-    /// Whether every worker has read the clock of the database, so that each of them can notice a step.
-    fn may_set_clock(&self) -> bool {
-        let heartbeats = self.environment.gates.heartbeats();
-        let has_read = |number: usize| {
-            self.workers[number].is_none() || heartbeats[number] > self.heartbeats_at_start[number]
-        };
-        let n_alive = self.workers.iter().flatten().filter(|worker| !worker.is_frozen()).count();
-        n_alive > 0 && !self.is_step_unnoticed() && (0..WORKERS).all(has_read)
-    }
-
-    /// Somebody sets the clock of the database.
-    fn set_clock(&mut self, is_at_work: bool) {
-        let clock = &self.environment.database_clock;
-        let by = Duration::from_secs(1 + self.rng.below(LARGEST_STEP));
-        let (to, direction) = if self.rng.chance(50) {
-            (clock.now().after(by), "forward")
-        } else {
-            (clock.now().before(by), "back")
-        };
-        clock.set(to);
-        self.heartbeats_at_step = Some(self.environment.gates.heartbeats());
-        self.note(format!("the clock is set {direction} by {} s", by.as_secs()));
-        self.tally.count(format!("clock set {direction}"));
-        if is_at_work {
-            self.tally.count(format!("clock set {direction} while a worker is at work"));
-        }
-    }
-
-    /// Whether the clock was set and no worker has reported it. The second heartbeat after the step reports it at the latest.
-    fn is_step_unnoticed(&self) -> bool {
-        let now = self.environment.gates.heartbeats();
-        self.heartbeats_at_step.is_some_and(|then| (0..WORKERS).all(|it| now[it] < then[it] + 2))
     }
 
     /// Does one step while no worker is at work.
@@ -406,7 +355,6 @@ impl<'a> Simulation<'a> {
             let step = if is_busy { left.min(TICK) } else { left };
             left -= step;
             self.clock.advance(step);
-            self.environment.database_clock.advance(step);
             tokio::time::advance(step).await;
             self.settle().await?;
             self.environment.services.pass_time();

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 /// What even some dozens of histories meet.
-const COMMON: [&str; 16] = [
-    "clock set back",
-    "clock set forward",
+const COMMON: [&str; 14] = [
     "crash after begin_mutation",
     "crash after checkpoint_prepare",
     "crash after claim_runs",
@@ -23,10 +21,7 @@ const COMMON: [&str; 16] = [
 ];
 
 /// What some hundreds meet.
-const RARE: [&str; 64] = [
-    "clock set back while a worker is at work",
-    "clock set forward while a worker is at work",
-    "sent again: the key is forgotten",
+const RARE: [&str; 61] = [
     "answer lost after apply_mutation",
     "answer lost after begin_mutation",
     "answer lost after checkpoint_prepare",

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use windlass_core::{Failure, LookupResult};
+use windlass_core::{Age, Failure, LookupResult};
 use windlass_scheduler::{
     Effect, MutationCall, Registry, Subject, Tool, ToolCall, ToolError, ToolSpec,
 };
@@ -115,6 +115,10 @@ impl Tool for Service {
 
     fn can_look_up(&self, _input: &Value) -> bool {
         self.kind != ServiceKind::Opaque
+    }
+
+    fn keys_kept(&self, _input: &Value) -> Option<Age> {
+        (self.kind == ServiceKind::Idempotent).then_some(Age::Forever)
     }
 
     async fn reconcile(&self, call: MutationCall) -> LookupResult {

@@ -79,7 +79,7 @@ async fn contradiction(
         .filter(mutations::operation_id.eq(&row.operation_id))
         .filter(mutations::status.ne(Db(MutationStatus::Failed)))
         .select(mutations::id);
-    let again: Option<Db<MutationId>> = again.first(tx.conn).await.optional()?;
+    let again: Option<Db<MutationId>> = again.optional(tx.conn).await?;
     Ok(match again {
         Some(_) => {
             "it was settled as not done and was made again, and now it is known that the first request had its effect: it may have \
@@ -96,7 +96,7 @@ async fn hand_back_open_run(tx: &Tx<'_>, workflow: WorkflowRow) -> Result<Workfl
         .filter(handler_runs::workflow_id.eq(id))
         .filter(IsActive)
         .select(handler_runs::id);
-    let active: Option<Db<RunId>> = active.first(tx.conn).await.optional()?;
+    let active: Option<Db<RunId>> = active.optional(tx.conn).await?;
     let Some(Db(run)) = active else { return Ok(workflow) };
     let Some(found) = locked_run::find(tx, workspace, run).await? else { return Ok(workflow) };
     if !matches!(found.state.phase, Phase::Preparing | Phase::Prepared) {

@@ -35,5 +35,5 @@ impl Operation for EnsureWorkspace {
 /// The name of a workspace; none if there is no such workspace.
 pub(super) async fn name(conn: &Conn, workspace: WorkspaceId) -> Result<Option<String>> {
     let name = workspaces::table.find(Db(workspace)).select(workspaces::name);
-    Ok(name.first(conn).await.optional()?)
+    name.optional(conn).await
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{StatusCode, Url};
 use serde_json::{Value, json};
-use windlass_core::Failure;
+use windlass_core::{Age, Failure};
 use windlass_scheduler::Place;
 
 use super::allow::AllowList;
@@ -19,6 +19,9 @@ const KEY: &str = "{key}";
 /// How long after the request a missing effect proves that it did not happen, if the configuration does not say. Before that,
 /// the server may still be processing the request.
 const ABSENCE_AFTER: Duration = Duration::from_secs(60);
+
+/// How long a server recognises a key, if the configuration does not say: an hour less than the day that services usually promise.
+const KEYS_KEPT: Age = Age::Span(Duration::from_secs(23 * 60 * 60));
 
 /// The characters of a key that are escaped in a URL.
 const ESCAPED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -38,8 +41,8 @@ pub(super) struct Endpoint {
 /// How to look up an effect.
 #[derive(Debug)]
 pub(super) enum LookupMethod {
-    /// Send the same request again. The server recognises its key and does not repeat the effect.
-    Resend,
+    /// Send the same request again. The server recognises its key for a while and does not repeat the effect.
+    Resend { keys_kept: Age },
     /// Query the effect.
     Query(EndpointLookup),
 }
@@ -75,7 +78,7 @@ impl Endpoints {
     /// The place of the effects of requests to `url`: its server, and the server that is queried about them.
     pub(super) fn place(&self, url: &Url) -> Place {
         let queried = self.of(url).and_then(|endpoint| match &endpoint.method {
-            LookupMethod::Resend => None,
+            LookupMethod::Resend { .. } => None,
             LookupMethod::Query(lookup) => lookup.url("").ok(),
         });
         let name = format!("server `{}`", url.origin().ascii_serialization());
@@ -94,7 +97,13 @@ impl Endpoint {
         }
         allow.server(&url).map_err(|failure| failure.message)?;
         let (method, default) = match (config.idempotent, &config.look_up) {
-            (true, None) => (LookupMethod::Resend, Duration::ZERO),
+            (true, None) => {
+                let keys_kept = config.keys_kept.unwrap_or(KEYS_KEPT);
+                (LookupMethod::Resend { keys_kept }, Duration::ZERO)
+            }
+            (false, Some(_)) if config.keys_kept.is_some() => {
+                return Err("leave out `keys_kept`: it goes with `idempotent`".to_owned());
+            }
             (false, Some(look_up)) => {
                 (LookupMethod::Query(EndpointLookup::parse(look_up, allow)?), ABSENCE_AFTER)
             }
@@ -277,6 +286,7 @@ mod tests {
             json!({"url": "https://api.example/?x=1", "idempotent": true}),
             json!({"url": "https://other.example/", "idempotent": true}),
             json!({"url": "https://api.example/", "idempotent": true, "look_up": {"url": "https://api.example/{key}"}}),
+            json!({"url": "https://api.example/", "keys_kept": "1h", "look_up": {"url": "https://api.example/{key}"}}),
             json!({"url": "https://api.example/", "look_up": {"url": "https://api.example/orders"}}),
             json!({"url": "https://api.example/", "look_up": {"url": "https://other.example/{key}"}}),
             json!({"url": "https://api.example/", "look_up": {"url": "{key}"}}),
@@ -290,6 +300,7 @@ mod tests {
             cannot use `https://api.example/?x=1` of `[[tools.http.endpoints]]`: write it without `?` and `#`: it is the beginning of other URLs
             cannot use `https://other.example/` of `[[tools.http.endpoints]]`: scripts may not talk to `other.example:443`: to permit it, add it to `[tools.http] allow`
             cannot use `https://api.example/` of `[[tools.http.endpoints]]`: leave out `look_up`: what is `idempotent` is found out by sending it again
+            cannot use `https://api.example/` of `[[tools.http.endpoints]]`: leave out `keys_kept`: it goes with `idempotent`
             cannot use `https://api.example/` of `[[tools.http.endpoints]]`: `look_up` does not say where `{key}` belongs: it could not tell one effect from another
             cannot use `https://api.example/` of `[[tools.http.endpoints]]`: `look_up.url`: scripts may not talk to `other.example:443`: to permit it, add it to `[tools.http] allow`
             cannot use `https://api.example/` of `[[tools.http.endpoints]]`: `look_up.url`: `{key}` is no whole URL: relative URL without a base

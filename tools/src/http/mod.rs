@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, HeaderMap, LOCATION};
 use reqwest::{Method as HttpMethod, Response, StatusCode, Url};
 use tokio::time::Instant;
-use windlass_core::{Capability, Failure, FailureClass, Sent};
+use windlass_core::{Age, Capability, Failure, FailureClass, Sent};
 use windlass_scheduler::{
     CommitPoint, Effect, MutationCall, Place, Subject, Tool, ToolCall, ToolError,
 };
@@ -188,6 +188,14 @@ impl Method for MutationMethod {
         self.http.endpoints.of(&url).map(|endpoint| endpoint.absence_after)
     }
 
+    fn keys_kept(&self, input: &MutationInput) -> Option<Age> {
+        let url = Url::parse(&input.url).ok()?;
+        match self.http.endpoints.of(&url)?.method {
+            LookupMethod::Resend { keys_kept } => Some(keys_kept),
+            LookupMethod::Query(_) => None,
+        }
+    }
+
     async fn reconcile(
         &self,
         input: MutationInput,
@@ -200,7 +208,7 @@ impl Method for MutationMethod {
         })?;
         let limits = self.http.limits(&call.call);
         match &endpoint.method {
-            LookupMethod::Resend => self.http.resend(outgoing, call.point, limits).await,
+            LookupMethod::Resend { .. } => self.http.resend(outgoing, call.point, limits).await,
             LookupMethod::Query(lookup) => self.http.query(lookup, key, limits).await,
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::Value;
-use windlass_core::{Failure, LookupResult};
+use windlass_core::{Age, Failure, LookupResult};
 use windlass_scheduler::{
     Effect, MutationCall, Place, Subject, Tool, ToolCall, ToolError, ToolSpec,
 };
@@ -55,6 +55,10 @@ impl Tool for RedactedTool {
 
     fn can_look_up(&self, input: &Value) -> bool {
         self.inner.can_look_up(input)
+    }
+
+    fn keys_kept(&self, input: &Value) -> Option<Age> {
+        self.inner.keys_kept(input)
     }
 
     async fn reconcile(&self, call: MutationCall) -> LookupResult {

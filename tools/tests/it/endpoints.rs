@@ -198,3 +198,15 @@ async fn what_is_not_declared_cannot_be_found_out() {
     }
     assert!(!scene.world.can_reconcile("Http.get", &scene.input));
 }
+
+#[tokio::test]
+async fn an_endpoint_says_how_long_its_server_recognises_a_key() {
+    let kept = async |endpoint: Value| {
+        let Scene { world, input, .. } = scene(&endpoint, &[]).await;
+        world.tool("Http.post").keys_kept(&input).map(|kept| kept.to_string())
+    };
+
+    assert_eq!(kept(idempotent()).await.as_deref(), Some("82800s"));
+    assert_eq!(kept(json!({"idempotent": true, "keys_kept": "7d"})).await.as_deref(), Some("7d"));
+    assert_eq!(kept(by_status()).await, None, "nothing is sent again");
+}

@@ -115,6 +115,7 @@ async fn make(
         },
         key: MutationKey { id: MutationId::mint(now), idempotency_key: String::new() },
         place: None,
+        key_age: KeyAge::new(Some(Duration::ZERO), BootInstant::now()),
         lookup_time_limit: Duration::from_secs(30),
     };
     let (result, was_passed) = attempt.make(move || is_safe).await;
