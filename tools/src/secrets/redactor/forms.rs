@@ -67,9 +67,12 @@ pub(super) fn after_wrap(alphabet: Alphabet, text: &[u8], at: usize) -> Option<u
 fn byte_forms(c: char, text: &[u8], at: usize, ends: &mut Vec<usize>) {
     let mut bytes = [0; 4];
     let mut current = vec![at];
-    for byte in c.encode_utf8(&mut bytes).bytes() {
+    for (idx, byte) in c.encode_utf8(&mut bytes).bytes().enumerate() {
         let mut next = Vec::new();
-        for at in current {
+        // In a mail, a line may end within a character.
+        let wrapped = |at: &usize| after_wrap(Alphabet::Plain, text, *at).filter(|_| idx > 0);
+        let after_wraps: Vec<_> = current.iter().filter_map(wrapped).collect();
+        for at in current.into_iter().chain(after_wraps) {
             let rest = text.get(at..).unwrap_or_default();
             if rest.first() == Some(&byte) {
                 next.push(at + 1);
