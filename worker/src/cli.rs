@@ -82,6 +82,8 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Print the TypeScript declarations of everything that a script can call
     Types,
+    /// Let the programs start that the configuration names; needed once, and again after they were changed
+    Trust,
     /// List what connectors offer, and what has changed
     Connectors(ConnectorsArgs),
     /// Save a script as a new version of a workflow

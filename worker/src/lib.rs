@@ -15,6 +15,7 @@ mod invocation;
 mod output;
 mod private_state;
 mod telemetry;
+mod trust;
 mod wording;
 
 pub use invocation::{Invocation, run};

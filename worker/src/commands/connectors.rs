@@ -7,6 +7,7 @@ use crate::cli::ConnectorsArgs;
 use crate::context::Context;
 use crate::exit::{ExitStatus, Result};
 use crate::output::{Printable, TextPage};
+use crate::trust;
 
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
@@ -18,6 +19,7 @@ struct Reports {
 }
 
 pub(crate) async fn run(context: &Context, args: &ConnectorsArgs) -> Result<ExitStatus> {
+    trust::require(context)?;
     let connectors = match &args.accept {
         Some(name) => vec![context.connectors.accept(name).await?],
         None => context.connectors.inspect().await?,

@@ -15,6 +15,7 @@ use windlass_tools::{self as tools, Notification, Notifier, ToolsConfig};
 use crate::config::Settings;
 use crate::context::Context;
 use crate::exit::Result;
+use crate::trust;
 
 /// What an engine does, and how much at a time.
 pub(crate) struct EngineOptions {
@@ -109,6 +110,7 @@ async fn with_connectors(
     context: &Context,
     builtin: Vec<Arc<dyn Tool>>,
 ) -> Result<Vec<Arc<dyn Tool>>> {
+    trust::require(context)?;
     let taken: Vec<_> = builtin.iter().map(|tool| tool.spec().namespace.clone()).collect();
     let connected = context.connectors.tools(&taken).await?;
     Ok(builtin.into_iter().chain(connected).collect())

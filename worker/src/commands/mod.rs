@@ -24,6 +24,7 @@ mod route;
 mod run;
 mod show;
 mod status;
+mod trust;
 mod types;
 mod up;
 mod workers;
@@ -48,6 +49,7 @@ async fn dispatch(context: Context, command: Command) -> Result<ExitStatus> {
         Command::Init(args) => init::run(&context, &args).await,
         Command::Check(args) => check::run(&context, &args).await,
         Command::Types => types::run(&context).await,
+        Command::Trust => trust::run(&context),
         Command::Connectors(args) => connectors::run(&context, &args).await,
         Command::Deploy(args) => deploy::run(&context, &args).await,
         Command::Activate(args) => control::activate(&context, &args).await,

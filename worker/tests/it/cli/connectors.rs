@@ -48,7 +48,14 @@ const workflow = {
 };
 "#;
 
+/// A folder with a connector that was trusted.
 fn folder() -> TestFolder {
+    let folder = untrusted_folder();
+    assert_eq!(folder.call("trust").code, 0);
+    folder
+}
+
+fn untrusted_folder() -> TestFolder {
     let folder = TestFolder::new();
     folder.write("windlass.toml", CONFIG);
     folder.write("workflow.js", WORKFLOW);
@@ -92,6 +99,60 @@ fn each_tool_is_shown_with_what_it_may_do_and_why() {
     assert_eq!(told[0]["condition"], "as_accepted");
     assert_eq!(told[0]["tools"][0]["reconciled_by"], "find_things");
     assert!(!is_any_alive(&folder));
+}
+
+#[test]
+fn a_program_starts_only_after_it_was_trusted() {
+    let folder = untrusted_folder();
+    let assert_refused = |line: &str| {
+        let refused = folder.call(line);
+        assert_eq!(refused.code, 1, "{line}: {}", refused.stdout);
+        assert!(refused.stderr.contains("would start `node server.js`"), "{}", refused.stderr);
+        assert!(refused.stderr.contains(" trust`"), "{line}: {}", refused.stderr);
+    };
+    for line in
+        ["check workflow.js", "types", "deploy workflow.js --name things --yes", "connectors"]
+    {
+        assert_refused(line);
+    }
+    assert!(!folder.path("pids").exists(), "nothing was started");
+
+    folder.expect(
+        &["trust"],
+        &expect![[r#"
+            $ windlass trust
+            Trusted: node server.js (things)
+            They start as long as their command lines and files stay the same.
+            exit code 0
+
+        "#]],
+    );
+    assert_eq!(folder.call("deploy workflow.js --name things --activate --yes").code, 0);
+    let n_started = folder.read("pids").lines().count();
+
+    folder.write("server.js", folder.read("server.js") + "// changed\n");
+    for line in ["run things", "up", "run things --dry-run", "check workflow.js"] {
+        assert_refused(line);
+    }
+    assert_eq!(folder.call("trust").code, 0);
+    assert_eq!(folder.call("check workflow.js").code, 0);
+    folder.write(
+        "windlass.toml",
+        format!("{CONFIG}\n[mcp.more]\ncommand = \"node\"\nargs = [\"server.js\"]\n"),
+    );
+    assert_refused("check workflow.js");
+    folder.write("copy/windlass.toml", CONFIG);
+    assert_refused("types --config copy/windlass.toml");
+    assert_eq!(folder.read("pids").lines().count(), n_started, "nothing more was started");
+    assert_eq!(folder.call("list").code, 0, "what starts nothing needs no trust");
+}
+
+#[test]
+fn where_no_program_is_named_there_is_nothing_to_trust() {
+    let folder = TestFolder::with_starter();
+
+    assert_eq!(folder.json("trust")["programs"], serde_json::json!([]));
+    assert!(!folder.path("user-state").exists());
 }
 
 #[test]
@@ -168,6 +229,7 @@ fn what_scripts_can_call_is_known_without_the_server() {
 fn a_connector_that_cannot_be_asked_is_named() {
     let folder = TestFolder::new();
     folder.write("windlass.toml", "[mcp.gone]\ncommand = \"./gone\"\n");
+    assert_eq!(folder.call("trust").code, 0);
     folder.expect(&["connectors", "types"], &expect![[r#"
         $ windlass connectors
         gone: UNREACHABLE

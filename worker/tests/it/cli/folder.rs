@@ -56,6 +56,7 @@ impl TestFolder {
             .env_remove("WINDLASS_DATABASE")
             .env_remove("WINDLASS_LOG")
             .env("USER", "tester")
+            .env("XDG_STATE_HOME", self.folder.path().join("user-state"))
             .stdin(Stdio::null());
         command
     }
