@@ -1,7 +1,7 @@
 //! Parses the command line, runs the command, and returns the exit code.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -13,12 +13,13 @@ use windlass_api::text::TimeFormat;
 use windlass_core::{Clock as _, SystemClock};
 use windlass_tools::secrets::Secrets;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Global};
 use crate::commands;
 use crate::config::Settings;
 use crate::context::{Context, connectors, environment};
 use crate::exit::{CommandError, ExitStatus, Result};
 use crate::faults::Faults;
+use crate::forget_variable::forget_variable;
 use crate::hint::CommandHint;
 use crate::output::{Output, OutputFormat, print_error};
 use crate::private_state::close_to_others;
@@ -50,8 +51,44 @@ impl Invocation {
         }
     }
 
+    /// Reads the configuration and the secrets. The variables that secrets come from leave the environment. To be called before any
+    /// other thread exists.
+    #[must_use]
+    pub fn load(self) -> LoadedInvocation {
+        let configuration = Configuration::load(&self.cli.global);
+        LoadedInvocation { invocation: self, configuration }
+    }
+
     const fn format(&self) -> OutputFormat {
         if self.cli.global.json { OutputFormat::Json } else { OutputFormat::Text }
+    }
+}
+
+/// A command line with what it says to read.
+#[derive(Debug)]
+pub struct LoadedInvocation {
+    invocation: Invocation,
+    configuration: Result<Configuration>,
+}
+
+/// The configuration of this process.
+#[derive(Debug)]
+struct Configuration {
+    /// The current folder.
+    folder: PathBuf,
+    settings: Settings,
+    secrets: Arc<Secrets>,
+}
+
+impl Configuration {
+    fn load(global: &Global) -> Result<Self> {
+        let attempt = "find out the current folder";
+        let folder =
+            std::env::current_dir().map_err(|source| CommandError::System { attempt, source })?;
+        let settings = Settings::load(global.settings_source(), &folder)?;
+        let secrets = Arc::new(Secrets::load(&settings.secrets, &settings.root, environment));
+        settings.secrets.variables().for_each(forget_variable);
+        Ok(Self { folder, settings, secrets })
     }
 }
 
@@ -76,12 +113,13 @@ fn print_clap_error(words: &[OsString], error: &clap::Error) -> ExitCode {
 
 /// Runs a command. To be called from `main`, after V8 was initialised and before any other thread exists.
 #[must_use]
-pub fn run(invocation: Invocation) -> ExitCode {
+pub fn run(loaded: LoadedInvocation) -> ExitCode {
     let log = telemetry::start();
     #[cfg(target_os = "linux")]
     close_memory_to_others();
+    let LoadedInvocation { invocation, configuration } = loaded;
     let (format, hint) = (invocation.format(), invocation.hint.clone());
-    match execute(invocation, log) {
+    match execute(invocation, configuration, log) {
         Ok(ending) => ending.into(),
         Err(error) => {
             print_error(format, &error, &hint);
@@ -100,11 +138,15 @@ fn close_memory_to_others() {
     }
 }
 
-fn execute(invocation: Invocation, log: Log) -> Result<ExitStatus> {
+fn execute(
+    invocation: Invocation,
+    configuration: Result<Configuration>,
+    log: Log,
+) -> Result<ExitStatus> {
     let system = |attempt| move |source| CommandError::System { attempt, source };
-    let folder = std::env::current_dir().map_err(system("find out the current folder"))?;
     let runtime = tokio::runtime::Runtime::new().map_err(system("start the runtime"))?;
-    match new_context(&invocation, &folder, log) {
+    let context = configuration.and_then(|it| new_context(&invocation, it, log));
+    match context {
         Ok(context) => runtime.block_on(commands::run_command(context, invocation.cli.command)),
         Err(CommandError::Config(error)) if matches!(invocation.cli.command, Command::Doctor) => {
             commands::doctor::report_config(invocation.format(), &error)
@@ -113,12 +155,11 @@ fn execute(invocation: Invocation, log: Log) -> Result<ExitStatus> {
     }
 }
 
-/// Reads the configuration and the secrets.
-fn new_context(invocation: &Invocation, folder: &Path, log: Log) -> Result<Context> {
+/// What commands are given.
+fn new_context(invocation: &Invocation, configuration: Configuration, log: Log) -> Result<Context> {
     let Invocation { cli, hint } = invocation;
-    let settings = Settings::load(cli.global.settings_source(), folder)?;
+    let Configuration { folder, settings, secrets } = configuration;
     close_to_others(&settings);
-    let secrets = Arc::new(Secrets::load(&settings.secrets, &settings.root, environment));
     log.redact(&secrets);
     let actor = actor();
     let connectors = connectors(&settings, &secrets, &actor);
@@ -130,7 +171,7 @@ fn new_context(invocation: &Invocation, folder: &Path, log: Log) -> Result<Conte
         connectors,
         hint: hint.clone(),
         global: cli.global.clone(),
-        folder: folder.to_owned(),
+        folder,
         actor,
         log,
         faults: Faults::from_environment().map_err(|source| CommandError::System {

@@ -1,6 +1,6 @@
 //! The program `windlass`: its configuration and its command line.
 //!
-//! `main` reads the command line with [`Invocation::parse`], initialises V8 and calls [`run`]. What follows is the guide for people
+//! `main` reads the command line with [`Invocation::parse`], and the configuration with [`Invocation::load`], initialises V8 and calls [`run`]. What follows is the guide for people
 //! who use the program.
 #![doc = include_str!("../README.md")]
 
@@ -10,6 +10,7 @@ mod config;
 mod context;
 mod exit;
 mod faults;
+mod forget_variable;
 mod hint;
 mod invocation;
 mod output;
@@ -18,4 +19,4 @@ mod telemetry;
 mod trust;
 mod wording;
 
-pub use invocation::{Invocation, run};
+pub use invocation::{Invocation, LoadedInvocation, run};

@@ -62,7 +62,7 @@ pub(crate) fn require(context: &Context) -> Result<()> {
             file.display(),
             commands.join(", ")
         ),
-        hint: format!("look at what it starts, then run `{}`", context.hint.command("trust")),
+        hint: "look at what it starts, then run `windlass trust`".to_owned(),
     })
 }
 

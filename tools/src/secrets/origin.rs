@@ -26,6 +26,14 @@ const HOW_TO_NAME: &str = "a secret does not stand in the configuration: say whe
 pub struct SecretsConfig(pub(super) BTreeMap<String, SecretOrigin>);
 
 impl SecretsConfig {
+    /// The variables of the environment that secrets are read from.
+    pub fn variables(&self) -> impl Iterator<Item = &str> {
+        self.0.values().filter_map(|origin| match origin {
+            SecretOrigin::Env(name) => Some(name.as_str()),
+            SecretOrigin::File(_) => None,
+        })
+    }
+
     /// The files that secrets are read from, relative to the configuration.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         self.0.values().filter_map(|origin| match origin {

@@ -107,6 +107,24 @@ fn what_a_server_repeats_of_a_secret_is_seen_by_nobody() {
 }
 
 #[test]
+fn the_program_of_a_connector_finds_no_secret_in_the_environment_of_windlass() {
+    let folder = TestFolder::new();
+    folder.write("look.sh", "tr '\\0' '\\n' < /proc/$PPID/environ > seen\ntrue >> looked\n");
+    folder.write(
+        "windlass.toml",
+        "[mcp.spy]\ncommand = \"sh\"\nargs = [\"look.sh\"]\n[secrets]\nKEY = { env = \"SPY_KEY\" }\n",
+    );
+    assert_eq!(folder.call("trust").code, 0);
+
+    let said = folder.command("connectors").env("SPY_KEY", TOKEN).output().unwrap();
+
+    assert_eq!(said.status.code(), Some(1), "it speaks no protocol");
+    assert!(folder.path("looked").exists());
+    let seen = std::fs::read_to_string(folder.path("seen")).unwrap_or_default();
+    assert!(!seen.contains(TOKEN), "{seen}");
+}
+
+#[test]
 fn a_missing_secret_is_told_at_the_start_and_stops_who_uses_it() {
     let folder = TestFolder::new();
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
