@@ -64,7 +64,7 @@ async fn looked_up(keys_kept: Option<Age>, age: Option<u64>, waits: u64) -> Look
         workflow_name: "fake".to_owned(),
         run: RunId::mint(now),
         time_limit: Duration::from_secs(30),
-        grant: std::sync::Arc::default(),
+        grant: Arc::default(),
     };
     let key = MutationKey { id: MutationId::mint(now), idempotency_key: String::new() };
     let age = KeyAge::new(age.map(Duration::from_secs), BootInstant::now());

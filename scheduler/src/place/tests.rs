@@ -1,5 +1,5 @@
 use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use serde_json::json;
@@ -81,7 +81,7 @@ async fn looked_up(
         workflow_name: "fake".to_owned(),
         run: RunId::mint(now),
         time_limit: Duration::from_secs(30),
-        grant: std::sync::Arc::default(),
+        grant: Arc::default(),
     };
     let key = MutationKey { id: MutationId::mint(now), idempotency_key: String::new() };
     let recorded = recorded.map(|place| place.identity);
