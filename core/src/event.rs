@@ -13,8 +13,8 @@ text_enum! {
         Consumed = "consumed",
         /// A person skipped it.
         Skipped = "skipped",
-        /// Its runs were lost or failed too often, or its effect may have happened although the ledger says otherwise: a person
-        /// requeues or skips it.
+        /// Its run failed because of it, its runs were lost too often, or its effect may have happened although the ledger says
+        /// otherwise: a person puts it back or skips it.
         Parked = "parked",
     }
 }

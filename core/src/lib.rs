@@ -24,10 +24,12 @@
 //! # Where to begin
 //! - [`RunState`] and its transitions: the life of a handler run.
 //! - [`next_step`]: which run a workflow begins next, and when.
+//! - [`Suspects`]: which event a failure is blamed on.
 //! - [`validate`]: whether the declaration of a script makes sense.
 //! - [`Policy`]: every limit, with its default.
 //! - [`Backoff`] and [`ExponentialDelay`]: how long to wait after failures.
 
+mod blame;
 mod capability;
 mod display_text;
 mod error_text;
@@ -49,6 +51,7 @@ mod text;
 mod time;
 mod workflow;
 
+pub use blame::{Blame, OnFailure, Suspects, Trial, reason_of};
 pub use capability::{Capability, Grant, InvalidCapability};
 pub use display_text::{crop, escape_json, escape_line, escape_text};
 pub use error_text::{error_chain, panic_message};

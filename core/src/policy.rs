@@ -134,13 +134,24 @@ impl EffectLimits {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EventPolicy {
-    /// After how many lost or failed runs an event is parked. 0 for never.
+    /// After how many lost runs, or runs that failed because of Windlass, an event is parked. 0 for never.
     pub park_after: u32,
+    /// How many events of a consumer are parked in a row, with no success between, before the script has to be repaired. 0 for any
+    /// number.
+    pub parked_in_a_row: u32,
 }
 
 impl Default for EventPolicy {
     fn default() -> Self {
-        Self { park_after: 5 }
+        Self { park_after: 5, parked_in_a_row: 3 }
+    }
+}
+
+impl EventPolicy {
+    /// Whether this many events parked in a row mean that the script is wrong.
+    #[must_use]
+    pub const fn is_too_many_in_a_row(&self, parked: u32) -> bool {
+        self.parked_in_a_row > 0 && parked >= self.parked_in_a_row
     }
 }
 

@@ -8,7 +8,7 @@ mod stop;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use windlass_core::{Failure, HandlerKind, Phase, ScriptPhase, Status, WorkerId};
+use windlass_core::{EventId, Failure, HandlerKind, Phase, ScriptPhase, Status, WorkerId};
 use windlass_store::{
     ClaimedRun, CommitProducer, Committed, EndedRuns, FollowUp, NewLog, SharedStore, StopRun,
     StoreError,
@@ -78,18 +78,18 @@ impl RunDriver {
     /// Executes a run to its end. Returns the workflow's next run if this worker claimed it with the commit.
     pub(crate) async fn drive(&self, run: ClaimedRun) -> Result<Option<FollowUpRun>, StoreError> {
         let ended = match guarded("the worker", self.phases(&run)).await {
-            Ok(Err(Stop::Failed { entered, failure, logs })) => {
-                self.stop(&run, Some(entered), failure, logs).await
+            Ok(Err(Stop::Failed { entered, failure, seen, logs })) => {
+                self.stop(&run, Some(entered), failure, seen, logs).await
             }
             Ok(other) => other,
             // The stored state says how far it came. An effect that has begun is in doubt.
-            Err(failure) => self.stop(&run, None, failure, Vec::new()).await,
+            Err(failure) => self.stop(&run, None, failure, Vec::new(), Vec::new()).await,
         };
         let ended = match ended {
             Err(Stop::Store(error)) if !matches!(error, StoreError::ClaimLost { .. }) => {
                 // Otherwise the run would be recovered and tried again for ever once its lease has ended.
                 let failure = store_failure("the store refused to continue the run", &error);
-                self.stop(&run, None, failure, Vec::new()).await
+                self.stop(&run, None, failure, Vec::new(), Vec::new()).await
             }
             ended => ended,
         };
@@ -126,6 +126,7 @@ impl RunDriver {
                     "this worker does not know how to run a {}",
                     run.state.kind
                 )),
+                seen: Vec::new(),
                 logs: Vec::new(),
             }),
         }
@@ -143,7 +144,7 @@ impl RunDriver {
         }
         let arguments = run.input_state.clone().into_iter().collect();
         let call = self.scripts.call(run, script, ScriptPhase::Producer, arguments).await;
-        let state = call.returned().map_err(|failure| failed_in(entered, failure, &call.logs))?;
+        let state = call.returned().map_err(|failure| failed_in(entered, failure, &call))?;
         let params = CommitProducer {
             claim: run.claim,
             state,
@@ -160,10 +161,11 @@ impl RunDriver {
         run: &ClaimedRun,
         entered: Option<Phase>,
         failure: Failure,
+        seen: Vec<EventId>,
         logs: Vec<NewLog>,
     ) -> Result<Option<FollowUpRun>, Stop> {
         let failure = failure.cropped();
-        let params = StopRun { claim: run.claim, entered, failure: failure.clone(), logs };
+        let params = StopRun { claim: run.claim, entered, failure: failure.clone(), seen, logs };
         persist(|| self.store.stop_run(params.clone())).await?;
         Err(Stop::Stopped { status: failure.class.stopped_status(), failure })
     }

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 use windlass_core::{
-    EventStatus, Failure, Grant, Id, InputId, Manifest, Operation, ScriptLimits, ScriptPhase,
+    EventId, EventStatus, Failure, Grant, Id, InputId, Manifest, Operation, ScriptLimits,
+    ScriptPhase,
 };
 use windlass_sandbox::{AcceptedCall, Host, HostCall, Reply};
 use windlass_store::{ClaimedRun, EventFilter, NewEvent, NewInput, Page, SharedStore, StoreError};
@@ -26,6 +27,8 @@ pub(crate) struct Buffered {
     pub(crate) events: Vec<NewEvent>,
     /// The bytes of their payloads, counted once for each topic.
     pub(crate) published_bytes: u64,
+    /// The events that the script was given: a failure may be about them.
+    pub(crate) seen: Vec<EventId>,
     /// The mutation that the script called last. If the phase permits mutations, it has ended the script.
     pub(crate) mutation: Option<ToolRequest>,
 }
@@ -90,12 +93,13 @@ impl RunHost {
             Ok(peek) => peek,
             Err(failure) => return Reply::Now(Err(failure)),
         };
+        let only = self.run.trial.as_ref().map(|trial| trial.visible(&topic, None));
         self.events(EventFilter {
             workspace: self.run.claim.workspace,
             workflow: self.run.claim.workflow,
             topic: Some(topic),
             status: Some(EventStatus::Pending),
-            message_ids: None,
+            message_ids: only,
             page: Page::first(limit),
         })
     }
@@ -106,6 +110,10 @@ impl RunHost {
             Err(failure) => return Reply::Now(Err(failure)),
         };
         let limit = u32::try_from(ids.len()).unwrap_or(u32::MAX);
+        let ids = match &self.run.trial {
+            Some(trial) => trial.visible(&topic, Some(ids)),
+            None => ids,
+        };
         self.events(EventFilter {
             workspace: self.run.claim.workspace,
             workflow: self.run.claim.workflow,
@@ -128,9 +136,10 @@ impl RunHost {
                 format!("consumer `{}` does not subscribe to topic `{topic}`", self.run.handler);
             return Reply::Now(Err(Failure::logic(format!("{message}: add it to `subscribe`"))));
         }
-        let store = Arc::clone(&self.store);
+        let (store, buffered) = (Arc::clone(&self.store), Arc::clone(&self.buffered));
         Reply::Later(Box::pin(async move {
             let listed = store.events(filter).await.map_err(|error| read_failure(&error))?;
+            lock(&buffered).seen.extend(listed.items.iter().map(|event| event.id));
             let seen = listed.items.into_iter().map(|event| {
                 json!({
                     "messageId": event.message_id,

@@ -87,7 +87,7 @@ pub use model::{
     Agenda, BegunMutation, Claim, ClaimedRun, Committed, DueLookup, Event, EventCounts,
     HandlerState, HeartbeatAnswer, Input, InputStatus, JournalEntry, LeaseRenewal, Limit,
     LimitHolder, LogEntry, Mutation, Notification, NotificationKind, RecoveredRun, Run,
-    SavedScript, ScriptVersion, Session, Worker, Workflow, WorkflowOverview, Workspace,
+    SavedScript, ScriptVersion, Session, TrialRun, Worker, Workflow, WorkflowOverview, Workspace,
 };
 #[cfg(all(feature = "sqlite", feature = "postgres"))]
 pub use moving::{MovedTable, move_instance};

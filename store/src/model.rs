@@ -10,7 +10,9 @@ mod workflow;
 pub use agenda::Agenda;
 pub use ledger::{BegunMutation, Event, Input, InputStatus, Mutation};
 pub use notification::{JournalEntry, Notification, NotificationKind};
-pub use run::{Claim, ClaimedRun, Committed, DueLookup, LogEntry, RecoveredRun, Run, Session};
+pub use run::{
+    Claim, ClaimedRun, Committed, DueLookup, LogEntry, RecoveredRun, Run, Session, TrialRun,
+};
 pub use worker::{HeartbeatAnswer, LeaseRenewal, Limit, LimitHolder, Worker};
 pub use workflow::{
     EventCounts, HandlerState, SavedScript, ScriptVersion, Workflow, WorkflowOverview, Workspace,

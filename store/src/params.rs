@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 use windlass_core::{
-    Action, EventStatus, Failure, Grant, LogLevel, Manifest, MutationId, Phase, ResolvedBy, RunId,
-    ScriptId, WorkerId, WorkflowId, WorkspaceId,
+    Action, EventId, EventStatus, Failure, Grant, LogLevel, Manifest, MutationId, Phase,
+    ResolvedBy, RunId, ScriptId, WorkerId, WorkflowId, WorkspaceId,
 };
 
 pub use self::doubt::{
@@ -276,6 +276,8 @@ pub struct StopRun {
     pub entered: Option<Phase>,
     /// Why.
     pub failure: Failure,
+    /// The events that this call of `prepare` was given: the failure is about them where nothing is reserved.
+    pub seen: Vec<EventId>,
     /// What the phase logged.
     pub logs: Vec<NewLog>,
 }

@@ -8,7 +8,7 @@ use diesel::sqlite::Sqlite;
 use windlass_core::{
     EventId, EventStatus, FailureClass, Grant, HandlerKind, InputId, JournalId, LogLevel, Manifest,
     MutationId, MutationStatus, NotificationId, Outcome, Phase, ResolvedBy, RunId, Schedule,
-    ScriptId, ScriptPosition, SessionId, SessionResult, Status, TopicId, Trigger, WorkerId,
+    ScriptId, ScriptPosition, SessionId, SessionResult, Status, TopicId, Trial, Trigger, WorkerId,
     WorkflowId, WorkflowStatus, WorkspaceId,
 };
 
@@ -66,6 +66,7 @@ rows! {
         transient_failures: i32,
         backoff_until: Option<At>,
         lost_runs: i32,
+        blaming: bool,
         window_started_at: Option<At>,
         window_mutations: i32,
         window_doubts: i32,
@@ -170,6 +171,8 @@ rows! {
         phase: Db<Phase>,
         status: Db<Status>,
         retry_of: Option<Db<RunId>>,
+        trial_event_id: Option<Db<EventId>>,
+        trial: Option<Db<Trial>>,
         mutation_id: Option<Db<MutationId>>,
         mutation_outcome: Option<Db<Outcome>>,
         error: Option<String>,
@@ -214,6 +217,9 @@ rows! {
         attempt_number: i32,
         blamed: i32,
         blamed_for: Option<String>,
+        reason: Option<String>,
+        suspected_in: Option<Db<Trial>>,
+        passed: Option<Db<Trial>>,
         created_at: At,
         updated_at: At,
     }
@@ -274,6 +280,7 @@ rows! {
         schedule: Option<Json<Schedule>>,
         next_run_at: Option<At>,
         last_run_at: Option<At>,
+        parked_in_a_row: i32,
         updated_at: At,
         updated_by_run_id: Option<Db<RunId>>,
     }
@@ -297,6 +304,7 @@ rows! {
         mutation_id: Option<Db<MutationId>>,
         title: String,
         body: String,
+        reason: Option<String>,
         created_at: At,
         resolved_at: Option<At>,
     }
@@ -352,6 +360,8 @@ pub(crate) struct RunHead {
     pub(crate) phase: Db<Phase>,
     pub(crate) status: Db<Status>,
     pub(crate) retry_of: Option<Db<RunId>>,
+    pub(crate) trial_event_id: Option<Db<EventId>>,
+    pub(crate) trial: Option<Db<Trial>>,
     pub(crate) mutation_id: Option<Db<MutationId>>,
     pub(crate) mutation_outcome: Option<Db<Outcome>>,
     pub(crate) claimed_by: Option<Db<WorkerId>>,

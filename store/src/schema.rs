@@ -40,6 +40,7 @@ diesel::table! {
         transient_failures -> Integer,
         backoff_until -> Nullable<BigInt>,
         lost_runs -> Integer,
+        blaming -> Bool,
         window_started_at -> Nullable<BigInt>,
         window_mutations -> Integer,
         window_doubts -> Integer,
@@ -147,6 +148,8 @@ diesel::table! {
         phase -> Text,
         status -> Text,
         retry_of -> Nullable<Text>,
+        trial_event_id -> Nullable<Text>,
+        trial -> Nullable<Text>,
         mutation_id -> Nullable<Text>,
         mutation_outcome -> Nullable<Text>,
         error -> Nullable<Text>,
@@ -222,6 +225,9 @@ diesel::table! {
         attempt_number -> Integer,
         blamed -> Integer,
         blamed_for -> Nullable<Text>,
+        reason -> Nullable<Text>,
+        suspected_in -> Nullable<Text>,
+        passed -> Nullable<Text>,
         created_at -> BigInt,
         updated_at -> BigInt,
     }
@@ -286,6 +292,7 @@ diesel::table! {
         schedule -> Nullable<Text>,
         next_run_at -> Nullable<BigInt>,
         last_run_at -> Nullable<BigInt>,
+        parked_in_a_row -> Integer,
         updated_at -> BigInt,
         updated_by_run_id -> Nullable<Text>,
     }
@@ -311,6 +318,7 @@ diesel::table! {
         mutation_id -> Nullable<Text>,
         title -> Text,
         body -> Text,
+        reason -> Nullable<Text>,
         created_at -> BigInt,
         resolved_at -> Nullable<BigInt>,
     }

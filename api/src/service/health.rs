@@ -274,12 +274,12 @@ impl HealthInputs<'_> {
         )
     }
 
-    /// Events that were taken out of the queue because their runs failed too often.
+    /// Events that were taken out of the queue because their runs failed.
     fn parked_events(&self) -> Option<Fact> {
         let n_parked: u32 = self.overview.events.values().map(|counts| counts.parked).sum();
         (n_parked > 0).then(|| Fact {
             label: "parked",
-            text: format!("{n_parked} event(s) whose runs failed too often"),
+            text: format!("{n_parked} event(s) whose runs failed"),
             listed_by: Some(NextStep::ListEvents {
                 workflow: self.name(),
                 status: EventStatus::Parked,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::RunState;
+use crate::blame::Blame;
 use crate::failure::Failure;
 use crate::session::SessionResult;
 
@@ -13,8 +14,8 @@ pub enum Reservations {
     Keep,
     /// They are pending again, with one more attempt counted.
     Release {
-        /// Whether the events may have caused the stop. An event that is blamed too often is parked.
-        blames: bool,
+        /// What the stop is blamed on. Where nothing was reserved, it is blamed on the events that `prepare` was given.
+        blame: Blame,
     },
     /// They are done.
     Consume,

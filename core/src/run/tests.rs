@@ -1,7 +1,10 @@
 use super::*;
+use crate::blame::{Blame, OnFailure, Suspects, Trial};
 use crate::failure::{Failure, FailureClass};
 use crate::mutation::{MutationStatus, Outcome, Recourse};
+use crate::policy::EventPolicy;
 use crate::retry::Backoff;
+use crate::session::SessionResult;
 use crate::text::Text as _;
 
 /// A consumer's run that has begun a mutation, which has this status.
@@ -15,16 +18,77 @@ const fn mutating(mutation: MutationStatus) -> RunState {
     }
 }
 
+/// A failed call that was about this many events.
+const fn suspects(policy: &EventPolicy, events: usize) -> Suspects<'_> {
+    let on_failure = OnFailure::Park;
+    Suspects { events, untried: events, parked_in_a_row: 0, on_failure, policy }
+}
+
+/// What a failure of class logic changes for a run in this state that was about `events` events.
+fn failed(run: RunState, events: usize) -> Changes {
+    let (backoff, policy) = (Backoff::default(), EventPolicy::default());
+    let context = StopContext {
+        transient_failures: 0,
+        backoff: &backoff,
+        jitter_seed: 0,
+        recourse: Recourse::Ask,
+        suspects: suspects(&policy, events),
+    };
+    run.stop(None, &Failure::logic("no amount"), context).unwrap()
+}
+
+#[test]
+fn a_failure_about_events_stops_the_run_and_not_the_workflow() {
+    let preparing = RunState::queued(HandlerKind::Consumer).claim().unwrap().run;
+    let refused = RunState {
+        phase: Phase::Mutated,
+        outcome: Some(Outcome::Failure),
+        ..mutating(MutationStatus::Failed)
+    };
+    for (run, trial) in [(preparing, Trial::Prepare), (refused, Trial::Run)] {
+        for (events, blame) in [(1, Blame::Event), (2, Blame::OneOf(trial))] {
+            let changes = failed(run, events);
+
+            assert_eq!(changes.run.status, Status::FailedLogic);
+            assert_eq!(changes.reservations, Reservations::Release { blame });
+            assert_eq!((changes.workflow, changes.session), (WorkflowChange::Keep, None));
+        }
+    }
+}
+
+#[test]
+fn a_failure_that_no_event_explains_is_the_scripts() {
+    let past = RunState {
+        phase: Phase::Emitting,
+        outcome: Some(Outcome::Success),
+        ..mutating(MutationStatus::Applied)
+    };
+    let producing = RunState::queued(HandlerKind::Producer).claim().unwrap().run;
+    let preparing = RunState::queued(HandlerKind::Consumer).claim().unwrap().run;
+    for (run, events) in [(past, 1), (producing, 1), (preparing, 0)] {
+        let changes = failed(run, events);
+
+        assert!(matches!(changes.workflow, WorkflowChange::Maintenance(_)), "{changes:?}");
+        assert_eq!(changes.session, Some(SessionResult::Failed));
+    }
+}
+
 #[test]
 fn whatever_ends_a_run_whose_effect_is_uncertain_leaves_it_in_doubt() {
-    let backoff = Backoff::default();
+    let (backoff, policy) = (Backoff::default(), EventPolicy::default());
     let uncertain = MutationStatus::ALL.iter().filter(|status| status.is_uncertain());
     for (mutation, recourse) in
         uncertain.flat_map(|it| Recourse::ALL.iter().map(move |by| (*it, *by)))
     {
         let run = mutating(mutation);
-        let context =
-            StopContext { transient_failures: 0, backoff: &backoff, jitter_seed: 0, recourse };
+        let suspects = suspects(&policy, 1);
+        let context = StopContext {
+            transient_failures: 0,
+            backoff: &backoff,
+            jitter_seed: 0,
+            recourse,
+            suspects,
+        };
         let mut ends =
             vec![run.crash(recourse), run.doubt_mutation(&Failure::network("lost"), recourse)];
         ends.extend(

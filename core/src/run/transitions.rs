@@ -3,6 +3,7 @@
 use super::{
     Changes, HandlerKind, PendingRetry, Phase, Reservations, RunState, Status, WorkflowChange,
 };
+use crate::blame::{Blame, Suspects};
 use crate::failure::{Failure, FailureClass};
 use crate::mutation::{MutationStatus, Outcome, Recourse, ResolutionKind};
 use crate::retry::Backoff;
@@ -32,6 +33,8 @@ pub struct StopContext<'a> {
     pub jitter_seed: u64,
     /// What can be done about the run's mutation if it is in doubt.
     pub recourse: Recourse,
+    /// What a failure of class logic could be blamed on.
+    pub suspects: Suspects<'a>,
 }
 
 impl RunState {
@@ -173,11 +176,16 @@ impl RunState {
             return Ok(self.in_doubt(failure.clone(), context.recourse));
         }
         let run = Self { phase: entered, status: failure.class.stopped_status(), ..self };
-        let blames = matches!(failure.class, FailureClass::Logic | FailureClass::Internal);
+        let blame = run.blame(failure, context.suspects);
+        let continues = matches!(blame, Blame::Event | Blame::OneOf(_));
         Ok(Changes {
-            workflow: workflow_after_stop(failure, context),
-            session: Some(SessionResult::Failed),
-            ..run.stopped(blames)
+            workflow: if continues {
+                WorkflowChange::Keep
+            } else {
+                workflow_after_stop(failure, context)
+            },
+            session: (!continues).then_some(SessionResult::Failed),
+            ..run.stopped(blame)
         })
     }
 
@@ -187,7 +195,7 @@ impl RunState {
     /// [`IllegalTransition`] where the run is not active.
     pub fn crash(self, recourse: Recourse) -> Result<Changes, IllegalTransition> {
         self.require_active(true, "crash")?;
-        Ok(self.without_worker(recourse, true))
+        Ok(self.without_worker(recourse, Blame::Counted))
     }
 
     /// The run's worker shuts down and hands the run back before it has ended.
@@ -196,7 +204,7 @@ impl RunState {
     /// [`IllegalTransition`] where the run is not active.
     pub fn hand_back(self, recourse: Recourse) -> Result<Changes, IllegalTransition> {
         self.require_active(true, "be handed back")?;
-        Ok(self.without_worker(recourse, false))
+        Ok(self.without_worker(recourse, Blame::Nothing))
     }
 
     /// A person settles the run's doubtful mutation.
@@ -266,7 +274,7 @@ impl RunState {
 
     fn effect_absent(self) -> Changes {
         Changes {
-            reservations: Reservations::Release { blames: false },
+            reservations: Reservations::Release { blame: Blame::Nothing },
             pending_retry: PendingRetry::Clear,
             workflow: WorkflowChange::Unblock,
             ..Changes::only(self.settled(MutationStatus::Failed, Outcome::Failure))
@@ -277,22 +285,40 @@ impl RunState {
         Self { phase: Phase::Mutated, outcome: Some(outcome), mutation: Some(mutation), ..self }
     }
 
-    /// No worker has the run any more. `blames`: its events may have caused that.
-    fn without_worker(self, recourse: Recourse, blames: bool) -> Changes {
+    /// What the failure of this stopped run is blamed on.
+    fn blame(&self, failure: &Failure, suspects: Suspects<'_>) -> Blame {
+        match failure.class {
+            FailureClass::Logic
+                if self.kind == HandlerKind::Consumer && !self.is_post_mutation() =>
+            {
+                suspects.blame(self.phase)
+            }
+            FailureClass::Logic => Blame::Script,
+            FailureClass::Internal => Blame::Counted,
+            FailureClass::Auth
+            | FailureClass::Permission
+            | FailureClass::Network
+            | FailureClass::ApiKey
+            | FailureClass::Balance => Blame::Nothing,
+        }
+    }
+
+    /// No worker has the run any more.
+    fn without_worker(self, recourse: Recourse, blame: Blame) -> Changes {
         if self.is_uncertain() {
             let message = "the worker was lost after the request may have left, before its answer was recorded";
             return self.in_doubt(Failure::internal(message), recourse);
         }
         let run = Self { status: Status::Crashed, ..self };
-        Changes { session: Some(SessionResult::Failed), ..run.stopped(blames) }
+        Changes { session: Some(SessionResult::Failed), ..run.stopped(blame) }
     }
 
     /// The run stopped with a known outcome: after its mutation it keeps its events, before it they are released.
-    fn stopped(self, blames: bool) -> Changes {
+    fn stopped(self, blame: Blame) -> Changes {
         if self.is_post_mutation() {
             Changes { pending_retry: PendingRetry::Set, ..Changes::only(self) }
         } else {
-            Changes { reservations: Reservations::Release { blames }, ..Changes::only(self) }
+            Changes { reservations: Reservations::Release { blame }, ..Changes::only(self) }
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::blame::OnFailure;
 use crate::schedule::Schedule;
 
 /// A script's declaration, validated: every invariant that [`validate`](super::validate()) checks holds.
@@ -37,4 +38,7 @@ pub struct Consumer {
     pub has_mutate: bool,
     /// Whether it has a `next`.
     pub has_next: bool,
+    /// What a failure about one of its events stops.
+    #[serde(default)]
+    pub on_failure: OnFailure,
 }

@@ -11,14 +11,17 @@ use self::graph::{Declared, DeclaredConsumer, DeclaredProducer, Named};
 use self::words::{kind, listed, nearest};
 use super::manifest::Manifest;
 use super::problem::{FUNCTION, Problem};
+use crate::blame::OnFailure;
 use crate::schedule::{Schedule, ScheduleError};
+use crate::text::UnknownText;
 
 /// Names longer than this are refused.
 const NAME_CHARS: usize = 200;
 
 const WORKFLOW_KEYS: &[&str] = &["topics", "producers", "consumers"];
 const PRODUCER_KEYS: &[&str] = &["publishes", "schedule", "handler"];
-const CONSUMER_KEYS: &[&str] = &["subscribe", "publishes", "prepare", "mutate", "next"];
+const CONSUMER_KEYS: &[&str] =
+    &["subscribe", "publishes", "onFailure", "prepare", "mutate", "next"];
 const SCHEDULE_KEYS: &[&str] = &["interval", "cron", "timezone"];
 
 /// Checks the description of a script's `workflow`: its JSON, with [`FUNCTION`] in the place of each function. A cron
@@ -144,7 +147,20 @@ impl Reader<'_> {
                 reader.report("publishes_without_next", message.into(), Some(hint.into()));
             });
         }
-        DeclaredConsumer { subscribe, publishes, has_mutate, has_next }
+        let on_failure = self.on_failure(consumer);
+        DeclaredConsumer { subscribe, publishes, has_mutate, has_next, on_failure }
+    }
+
+    fn on_failure(&mut self, consumer: &Map<String, Value>) -> OnFailure {
+        let Some(text) = self.text(consumer, "onFailure") else { return OnFailure::default() };
+        self.inside("onFailure", |reader| {
+            let on_failure = text.parse().map_err(|error: UnknownText| {
+                let hint =
+                    "leave it out, or write `\"stop\"` where the order of the events matters";
+                reader.report("bad_value", error.to_string(), Some(hint.into()));
+            });
+            on_failure.unwrap_or_default()
+        })
     }
 
     /// The names in a list of topics.
@@ -362,6 +378,17 @@ mod tests {
     }
 
     #[test]
+    fn a_consumer_says_what_a_failure_stops() {
+        let mut ordered = right();
+        ordered["consumers"]["poll"]["onFailure"] = json!("stop");
+
+        let manifest = validate(&ordered, "UTC").unwrap();
+
+        let of = |consumer: &str| manifest.consumers[consumer].on_failure;
+        assert_eq!((of("poll"), of("record")), (OnFailure::Stop, OnFailure::Park));
+    }
+
+    #[test]
     fn every_problem_is_reported_with_its_path() {
         let mut wrong = right();
         wrong["producers"]["poll"]["schedule"] = json!({"cron": "0 9 * * *", "timezone": "Mars"});
@@ -369,6 +396,7 @@ mod tests {
         wrong["consumers"]["record"]["prepare"] = json!("\u{0}functional");
         wrong["consumers"]["poll"]["subscribe"] = json!(["row", "mail"]);
         wrong["consumers"]["poll"]["Mutate"] = json!(1);
+        wrong["consumers"]["poll"]["onFailure"] = json!("halt");
         wrong["triggers"] = json!([]);
 
         let problems = validate(&wrong, "UTC").unwrap_err();
@@ -382,6 +410,7 @@ mod tests {
             producers/poll/schedule/timezone: bad_schedule
             consumers/record/prepare: wrong_type
             consumers/poll/Mutate: unknown_key
+            consumers/poll/onFailure: bad_value
             producers/poll/publishes/1: undeclared_topic
             consumers/poll/subscribe/1: topic_with_two_consumers"#]]
         .assert_eq(&lines.join("\n"));

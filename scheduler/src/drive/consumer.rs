@@ -1,13 +1,13 @@
 //! A consumer's run: prepare, mutate, next.
 
 use serde_json::{Value, json};
-use windlass_core::{Failure, Outcome, Phase, ScriptPhase};
+use windlass_core::{Failure, Outcome, Phase, ScriptPhase, Trial};
 use windlass_sandbox::Ending;
 use windlass_store::{CheckpointPrepare, ClaimedRun, CommitConsumer, NewLog, StoreError};
 
 use super::mutation::Mutation;
 use super::prepared::Prepared;
-use super::stop::{Stop, failed_in, missing_handler};
+use super::stop::{Stop, call_failed, failed_in, missing_handler};
 use super::{FollowUpRun, RunDriver, commit};
 use crate::persist::persist;
 use crate::progress::ProgressStep;
@@ -33,6 +33,9 @@ impl RunDriver {
             from_earlier_run(run)
         } else {
             let prepared = self.prepare(run, script).await?;
+            if run.trial.as_ref().is_some_and(|trial| trial.trial == Trial::Prepare) {
+                return self.end_trial(run).await;
+            }
             self.mutate(run, script, prepared).await?
         };
         self.next(run, script, input).await
@@ -43,9 +46,8 @@ impl RunDriver {
         self.reporter.report(run, ProgressStep::Entered(entered));
         let arguments = run.input_state.clone().into_iter().collect();
         let call = self.scripts.call(run, script, ScriptPhase::Prepare, arguments).await;
-        let returned =
-            call.returned().map_err(|failure| failed_in(entered, failure, &call.logs))?;
-        let failed = |failure| Stop::Failed { entered, failure, logs: call.logs.clone() };
+        let returned = call.returned().map_err(|failure| failed_in(entered, failure, &call))?;
+        let failed = |failure| call_failed(entered, failure, &call);
         let prepared = Prepared::read(returned).map_err(failed)?;
         let params = CheckpointPrepare {
             claim: run.claim,
@@ -89,8 +91,20 @@ impl RunDriver {
             let mutation_result = json!({"status": "applied", "result": result});
             return Ok(NextInput { prepared: prepared.value, mutation_result, logs });
         }
-        call.returned().map_err(|failure| failed_in(entered, failure, &call.logs))?;
+        call.returned().map_err(|failure| failed_in(entered, failure, &call))?;
         Ok(without_effect(prepared.value, call.logs))
+    }
+
+    /// `prepare` accepted the event that was tried: that is all the trial had to show.
+    async fn end_trial(&self, run: &ClaimedRun) -> Result<Option<FollowUpRun>, Stop> {
+        let params = CommitConsumer {
+            claim: run.claim,
+            state: None,
+            events: Vec::new(),
+            logs: Vec::new(),
+            follow_up: self.follow_ups.claim(),
+        };
+        commit(|| self.store.commit_consumer(params.clone())).await
     }
 
     async fn next(
@@ -115,8 +129,7 @@ impl RunDriver {
             let arguments = vec![prepared, mutation_result];
             let mut call = self.scripts.call(run, script, ScriptPhase::Next, arguments).await;
             call.logs.splice(..0, std::mem::take(&mut logs));
-            params.state =
-                call.returned().map_err(|failure| failed_in(entered, failure, &call.logs))?;
+            params.state = call.returned().map_err(|failure| failed_in(entered, failure, &call))?;
             params.events = call.buffered.events;
             logs = call.logs;
         }

@@ -118,7 +118,7 @@ pub(crate) fn policy() -> Policy {
         lookup: LookupPolicy { attempts: 3, base_ms: 5_000, cap_ms: 20_000, timeout_ms: 10_000 },
         transient: Backoff { base_ms: 5_000, cap_ms: 20_000, tries: 3, jitter_percent: 0 },
         effects: EffectLimits { mutations_per_hour: 12, doubts_per_hour: 4 },
-        events: EventPolicy { park_after: 2 },
+        events: EventPolicy { park_after: 2, parked_in_a_row: 3 },
         ..Policy::default()
     }
 }

@@ -229,6 +229,7 @@ pub async fn a_repair_is_over_and_an_error_is_not(test_store: TestStore) {
         claim: run.claim,
         entered: None,
         failure: failure(FailureClass::Auth),
+        seen: vec![],
         logs: vec![],
     };
     world.store.stop_run(params).await.unwrap();
@@ -242,6 +243,7 @@ pub async fn a_repair_marks_no_run_that_had_not_come_to_its_effect(test_store: T
     let world = World::with_mails(test_store, &["m1"]).await;
     let repaired = async |nth: u32| {
         world.redeploy(&format!("// repair {nth}"), pipeline()).await;
+        world.control(Action::Resume).await.unwrap();
         assert_eq!(world.current().await.pending_retry_run_id, None, "repair {nth}");
         let fresh = world.open_run().await.unwrap();
         assert_eq!((fresh.retry_of, fresh.phase), (None, Phase::Pending), "repair {nth}");
@@ -251,10 +253,10 @@ pub async fn a_repair_marks_no_run_that_had_not_come_to_its_effect(test_store: T
     world.stop(&preparing, None, FailureClass::Logic).await.unwrap();
     repaired(1).await;
     let prepared = world.reserve(&["m1"]).await;
-    world.stop(&prepared, Some(Phase::Mutating), FailureClass::Logic).await.unwrap();
+    world.stop(&prepared, Some(Phase::Mutating), FailureClass::Auth).await.unwrap();
     repaired(2).await;
     let (run, mutation) = world.mutating(&["m1"]).await;
-    world.fail(run.claim, mutation, FailureClass::Logic).await.unwrap();
+    world.fail(run.claim, mutation, FailureClass::Internal).await.unwrap();
     repaired(3).await;
     for consumer in ["record", "tell"] {
         let run = world.take(consumer).await;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use windlass_core::{
-    Backoff, Consumer, EffectLimits, Failure, FailureClass, LogLevel, Manifest, Policy, Producer,
-    ResolutionKind, Schedule, SessionLimits, Timestamp, WorkerId,
+    Backoff, Consumer, EffectLimits, Failure, FailureClass, LogLevel, Manifest, OnFailure, Policy,
+    Producer, ResolutionKind, Schedule, SessionLimits, Timestamp, WorkerId,
 };
 use windlass_store::{
     ClaimFilter, ClaimedRun, CommitConsumer, CommitProducer, NewEvent, NewLog, Reservation,
@@ -81,7 +81,13 @@ pub fn manifest(
     for (name, subscribe, publishes) in consumers {
         let (subscribe, publishes) = (set(subscribe), set(publishes));
         all.topics.extend(subscribe.iter().chain(&publishes).cloned());
-        let consumer = Consumer { subscribe, publishes, has_mutate: true, has_next: true };
+        let consumer = Consumer {
+            subscribe,
+            publishes,
+            has_mutate: true,
+            has_next: true,
+            on_failure: OnFailure::Park,
+        };
         all.consumers.insert((*name).to_owned(), consumer);
     }
     all

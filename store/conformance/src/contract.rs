@@ -281,6 +281,18 @@ contract! { $
         a_request_that_may_be_leaving_is_not_handed_back,
         another_workers_runs_are_not_handed_back,
     }
+    blaming {
+        the_only_event_of_a_failed_run_is_parked_and_the_others_go_on,
+        a_refused_request_parks_its_event,
+        an_event_that_prepare_was_given_is_parked_where_nothing_is_reserved,
+        the_culprit_among_several_is_found_by_trying_each_alone,
+        a_search_goes_on_after_a_crash,
+        a_batch_that_was_refused_is_tried_one_by_one_in_whole_runs,
+        a_failure_of_events_together_is_the_scripts,
+        three_events_parked_in_a_row_stop_the_workflow,
+        a_success_ends_the_row_of_parked_events,
+        where_order_matters_a_failure_stops_the_workflow,
+    }
     run_limits {
         a_workflow_knows_the_limits_that_hold_it_back_and_no_others,
         a_limit_bounds_the_runs_at_once_of_all_workers,

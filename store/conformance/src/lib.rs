@@ -28,6 +28,7 @@
 )]
 
 pub mod activation;
+pub mod blaming;
 mod builders;
 pub mod claiming;
 pub mod committing;

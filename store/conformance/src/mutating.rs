@@ -237,7 +237,6 @@ pub async fn a_failed_mutation_releases_its_events_and_stops_the_run_by_its_clas
         (FailureClass::Network, Status::PausedTransient),
         (FailureClass::Auth, Status::PausedApproval),
         (FailureClass::Permission, Status::PausedApproval),
-        (FailureClass::Logic, Status::FailedLogic),
         (FailureClass::Internal, Status::FailedInternal),
     ] {
         let world = World::empty(test_store.clone()).await;

@@ -179,7 +179,7 @@ pub async fn a_text_with_a_nul_is_kept_as_well_as_a_database_can(test_store: Tes
     let run = world.reserve(&["m\0"]).await;
     let failure = Failure::logic("a\0b");
     let logs = vec![log("c\0d")];
-    let params = StopRun { claim: run.claim, entered: None, failure, logs };
+    let params = StopRun { claim: run.claim, entered: None, failure, seen: Vec::new(), logs };
     world.store.stop_run(params).await.unwrap();
     assert_eq!(world.run(run.claim.run).await.error.as_deref(), Some("a\u{FFFD}b"));
 }

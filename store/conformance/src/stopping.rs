@@ -100,7 +100,8 @@ pub async fn a_wrong_script_waits_for_its_repair(test_store: TestStore) {
         source_line: Some("  throw 1".to_owned()),
     };
     let failure = Failure::logic("thrown").at(Some(at.clone()));
-    let params = StopRun { claim: run.claim, entered: None, failure, logs: Vec::new() };
+    let params =
+        StopRun { claim: run.claim, entered: None, failure, seen: Vec::new(), logs: Vec::new() };
 
     world.store.stop_run(params).await.unwrap();
 
@@ -122,7 +123,8 @@ pub async fn missing_credentials_wait_for_a_person_who_is_told_which(test_store:
         service: Some(Box::new(service)),
         ..Failure::new(FailureClass::Auth, "the login was refused")
     };
-    let params = StopRun { claim: run.claim, entered: None, failure, logs: Vec::new() };
+    let params =
+        StopRun { claim: run.claim, entered: None, failure, seen: Vec::new(), logs: Vec::new() };
 
     world.store.stop_run(params).await.unwrap();
 

@@ -391,8 +391,13 @@ impl World {
         entered: Option<Phase>,
         class: FailureClass,
     ) -> Result<()> {
-        let params =
-            StopRun { claim: run.claim, entered, failure: failure(class), logs: Vec::new() };
+        let params = StopRun {
+            claim: run.claim,
+            entered,
+            failure: failure(class),
+            seen: Vec::new(),
+            logs: Vec::new(),
+        };
         self.store.stop_run(params).await
     }
 

@@ -6,7 +6,8 @@ use serde::Serialize;
 use serde_json::Value;
 use windlass_core::{
     FailureClass, HandlerKind, LogLevel, MutationId, Outcome, Phase, RunId, RunState, ScriptId,
-    ScriptPosition, SessionId, SessionResult, Status, Timestamp, Trigger, WorkflowId, WorkspaceId,
+    ScriptPosition, SessionId, SessionResult, Status, Timestamp, Trial, Trigger, WorkflowId,
+    WorkspaceId,
 };
 
 use super::ledger::Mutation;
@@ -130,12 +131,35 @@ pub struct ClaimedRun {
     pub script: ScriptId,
     /// The handler's name.
     pub handler: String,
+    /// Where one of several events is suspected: the only one that the run may see.
+    pub trial: Option<TrialRun>,
     /// The handler's state; none before it first returned one.
     pub input_state: Option<Value>,
     /// For a retry: what `prepare` returned.
     pub prepare_result: Option<Value>,
     /// For a retry: the settled mutation's answer, where it was applied.
     pub mutation_result: Option<Value>,
+}
+
+/// A run that sees one suspected event only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrialRun {
+    /// How far it goes.
+    pub trial: Trial,
+    /// The event's topic.
+    pub topic: String,
+    /// The event's message id.
+    pub message_id: String,
+}
+
+impl TrialRun {
+    /// The message ids that a script sees of a topic, or of those that it asks for.
+    #[must_use]
+    pub fn visible(&self, topic: &str, wanted: Option<Vec<String>>) -> Vec<String> {
+        let is_there = topic == self.topic;
+        let is_wanted = wanted.is_none_or(|wanted| wanted.contains(&self.message_id));
+        if is_there && is_wanted { vec![self.message_id.clone()] } else { Vec::new() }
+    }
 }
 
 /// What the commit of a run brought about.

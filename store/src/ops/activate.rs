@@ -7,7 +7,7 @@ use windlass_core::{Action, HandlerKind, LimitKey, Manifest, Schedule, Status};
 use super::advance::advance_workflow;
 use super::dialect::RunQueryDsl;
 use super::journal::{self, Entry};
-use super::{BATCH, Operation, Tx, limits, notifications, sessions};
+use super::{BATCH, Operation, Tx, blame, limits, notifications, sessions};
 use crate::error::{Result, StoreError};
 use crate::literals::{IsOpen, IsQueued};
 use crate::model::Workflow;
@@ -36,6 +36,7 @@ impl Operation for ActivateScript {
         sync_handlers(tx, &workflow, &version.manifest.0).await?;
         limits::store_limit_keys(tx, &workflow, LimitKey::of(&workflow.name, &version.granted.0))
             .await?;
+        blame::forget(tx, &mut workflow).await?;
         revise_queued_run(tx, &workflow).await?;
         notifications::resolve(tx, workflow.id, notifications::OF_FAILED_SCRIPT).await?;
         let entry = Entry::by(&self.actor, "script.activated", &self.script)
@@ -85,6 +86,7 @@ async fn declare(
         schedule: schedule.cloned().map(Json),
         next_run_at: schedule.map(|_| At(tx.now)),
         last_run_at: None,
+        parked_in_a_row: 0,
         updated_at: At(tx.now),
         updated_by_run_id: None,
     };

@@ -14,12 +14,12 @@ use super::reads::{self, Workspaces};
 use super::{Operation, Tx};
 use crate::cached::CacheStatement;
 use crate::error::Result;
-use crate::model::{Claim, ClaimedRun};
+use crate::model::{Claim, ClaimedRun, TrialRun};
 use crate::params::{ClaimFilter, ClaimRuns, ClaimScope};
 use crate::pipeline::Pipeline;
 use crate::queue::QueueFilter;
 use crate::rows::{At, Db, Json, RunRow};
-use crate::schema::{handler_runs, mutations};
+use crate::schema::{events, handler_runs, mutations, topics};
 
 impl Operation for ClaimRuns {
     type Output = Vec<ClaimedRun>;
@@ -112,6 +112,7 @@ pub(super) async fn claimed(
     workflow_name: String,
 ) -> Result<ClaimedRun> {
     let mutation_result = mutation_result(tx, &run).await?;
+    let trial = trial(tx, &run).await?;
     let (workspace, workflow) = (run.workspace_id.0, run.workflow_id.0);
     Ok(ClaimedRun {
         claim: Claim { workspace, workflow, run: run.id.0, fence: run.fence },
@@ -120,10 +121,22 @@ pub(super) async fn claimed(
         session: run.session_id.0,
         script: run.script_id.0,
         handler: run.handler_name,
+        trial,
         input_state: values.input_state.map(|Json(value)| value),
         prepare_result: values.prepare_result.map(|Json(value)| value),
         mutation_result,
     })
+}
+
+/// The trial that the run is, if it is one.
+async fn trial(tx: &Tx<'_>, run: &RunRow) -> Result<Option<TrialRun>> {
+    let Some((event, Db(trial))) = run.trial_event_id.zip(run.trial) else { return Ok(None) };
+    let tried = events::table
+        .inner_join(topics::table)
+        .filter(events::id.eq(event))
+        .select((topics::name, events::message_id));
+    let (topic, message_id) = tried.first(tx.conn).await?;
+    Ok(Some(TrialRun { trial, topic, message_id }))
 }
 
 /// The result of the run's mutation, if it was applied.

@@ -12,7 +12,7 @@ use super::inputs::{drop_unused_inputs, register};
 use super::locked_run::{LockedRun, lock_claimed_run};
 use super::outcome::TransitionContext;
 use super::publish::{Publication, Topics, mark_work};
-use super::{Staged, Tx, advance, logs, outcome, replay};
+use super::{Staged, Tx, advance, blame, logs, outcome, replay};
 use crate::cached::CacheStatement;
 use crate::error::Result;
 use crate::literals::IsReserved;
@@ -78,7 +78,10 @@ impl Staged for CommitConsumer {
         }
         let published = Publication::new(tx, &locked, &topics, self.events)?;
         // A retry did not choose its events, so there may be more for the consumer to do.
-        let chose_events = locked.run.retry_of.is_none() && locked.is_current();
+        // A trial saw only one of them.
+        let chose_events = locked.run.retry_of.is_none()
+            && locked.run.trial_event_id.is_none()
+            && locked.is_current();
         let due = if chose_events { DueUpdate::WorkUnlessEmpty } else { DueUpdate::Keep };
         let handler = HandlerUpdate { state: self.state, due };
         let effects = RunEffects { handler, published, logs: self.logs };
@@ -172,6 +175,7 @@ async fn commit(
     wanted: Option<FollowUp>,
 ) -> Result<Committed> {
     let changes = locked.state.commit()?;
+    blame::note_success(tx, &mut locked).await?;
     let context =
         TransitionContext { state: handler.state.as_ref(), ..TransitionContext::default() };
     // In this order: the handler's update needs the run's reservations, and a consumer that published to itself has work again.

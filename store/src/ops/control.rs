@@ -9,7 +9,7 @@ use windlass_core::{
 use super::advance::advance_workflow;
 use super::dialect::RunQueryDsl;
 use super::journal::{self, Entry};
-use super::{Operation, Tx, notifications, sessions};
+use super::{Operation, Tx, blame, notifications, sessions};
 use crate::effect_window;
 use crate::error::{Result, StoreError};
 use crate::literals::IsUnsettled;
@@ -59,6 +59,7 @@ async fn clear_stop(tx: &Tx<'_>, workflow: &mut WorkflowRow) -> Result<()> {
     workflow.transient_failures = 0;
     workflow.backoff_until = None;
     workflow.lost_runs = 0;
+    blame::forget(tx, workflow).await?;
     effect_window::reset(workflow);
     notifications::resolve(tx, workflow.id, notifications::OF_ANY_STOP).await
 }

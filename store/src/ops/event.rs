@@ -1,7 +1,7 @@
 //! Puts parked events back or skips them.
 
 use diesel::prelude::*;
-use windlass_core::{EventStatus, TopicId, WorkflowId};
+use windlass_core::{EventStatus, TopicId, Trial};
 
 use super::advance::advance_workflow;
 use super::dialect::RunQueryDsl;
@@ -9,8 +9,7 @@ use super::journal::{self, Entry};
 use super::publish::mark_work;
 use super::{Operation, Tx, notifications, reads};
 use crate::error::{Result, StoreError};
-use crate::literals::IsParked;
-use crate::model::{Event, NotificationKind};
+use crate::model::Event;
 use crate::params::{ParkedEventAction, SettleEvent};
 use crate::rows::{At, Db, EventRow};
 use crate::schema::{events, topics};
@@ -45,6 +44,8 @@ impl Operation for SettleEvent {
             .set((
                 events::status.eq(Db(status)),
                 events::blamed.eq(0),
+                events::suspected_in.eq(None::<Db<Trial>>),
+                events::passed.eq(None::<Db<Trial>>),
                 events::updated_at.eq(At(tx.now)),
             ))
             .execute(tx.conn)
@@ -53,9 +54,7 @@ impl Operation for SettleEvent {
             let topic = topic_name(tx, event.topic_id).await?;
             mark_work(tx, workflow.id.0, &[topic]).await?;
         }
-        if !has_parked(tx, workflow.id).await? {
-            notifications::resolve(tx, workflow.id, &[NotificationKind::EventParked]).await?;
-        }
+        notifications::resolve_parked(tx, workflow.id).await?;
         let entry = Entry::by(&self.actor, action, &self.event).because(self.reason);
         journal::add(tx, &workflow, entry).await?;
         advance_workflow(tx, workflow).await?;
@@ -65,10 +64,4 @@ impl Operation for SettleEvent {
 
 async fn topic_name(tx: &Tx<'_>, topic: Db<TopicId>) -> Result<String> {
     topics::table.find(topic).select(topics::name).first(tx.conn).await
-}
-
-async fn has_parked(tx: &Tx<'_>, workflow: Db<WorkflowId>) -> Result<bool> {
-    let parked =
-        events::table.filter(events::workflow_id.eq(workflow).and(IsParked)).select(events::id);
-    Ok(parked.optional::<Db<windlass_core::EventId>>(tx.conn).await?.is_some())
 }

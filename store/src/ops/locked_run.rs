@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use windlass_core::{
-    Id, MutationStatus, Policy, Recourse, RunId, RunState, Status, StopContext, WorkerId,
+    Id, MutationStatus, Policy, Recourse, RunId, RunState, Status, StopContext, Suspects, WorkerId,
     WorkflowId, WorkspaceId,
 };
 
@@ -36,12 +36,17 @@ impl LockedRun {
     }
 
     /// What the transition of a stop depends on.
-    pub(super) fn stop_context<'a>(&self, policy: &'a Policy) -> StopContext<'a> {
+    pub(super) fn stop_context<'a>(
+        &self,
+        policy: &'a Policy,
+        suspects: Suspects<'a>,
+    ) -> StopContext<'a> {
         StopContext {
             transient_failures: to_u32(self.workflow.transient_failures),
             backoff: &policy.transient,
             jitter_seed: self.run.id.0.seed(),
             recourse: self.recourse,
+            suspects,
         }
     }
 

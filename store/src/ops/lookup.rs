@@ -9,6 +9,7 @@ use windlass_core::{
 };
 
 use super::attempts::Attempts;
+use super::blame::About;
 use super::dialect::RunQueryDsl;
 use super::doubt::{lock_run_in_doubt, lock_run_of, settle};
 use super::journal::{self, Entry};
@@ -204,6 +205,6 @@ async fn give_up(
         "run": locked.run.id.0,
     }));
     journal::add(tx, &locked.workflow, entry).await?;
-    settle(tx, locked, changes, &TransitionContext::failed(&failure)).await?;
+    settle(tx, locked, changes, &TransitionContext::failed(&failure, About::default())).await?;
     Ok(MutationStatus::Indeterminate)
 }

@@ -24,6 +24,7 @@ macro_rules! insert_all {
 mod activate;
 pub(super) mod advance;
 mod attempts;
+mod blame;
 mod cause;
 mod claim;
 mod clock;

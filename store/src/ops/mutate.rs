@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 use windlass_core::{
-    EventId, EventName, LateEvidence, MutationId, MutationStatus, OperationKey, RunId, digest,
-    idempotency_key,
+    EventId, EventName, LateEvidence, MutationId, MutationStatus, OperationKey, Phase, RunId,
+    digest, idempotency_key,
 };
 
 use super::advance::advance_workflow;
 use super::attempts::Attempts;
+use super::blame::About;
 use super::dialect::{Conn, RunQueryDsl};
 use super::locked_run::{LockedRun, lock_claimed_run};
 use super::outcome::{NextLookup, TransitionContext};
@@ -191,11 +192,13 @@ impl Staged for FailMutation {
                 (LateEvidence::DidNotHappen, json!({ "failed": self.failure.message }));
             return keep_late(tx, self.claim, self.mutation, learned, evidence).await;
         };
-        let context = locked.stop_context(tx.policy);
+        let about = About::of(tx, &locked, &self.failure, &[]).await?;
+        let suspects = about.suspects(Phase::Mutating, &tx.policy.events);
+        let context = locked.stop_context(tx.policy, suspects);
         let changes = locked.state.fail_mutation(&self.failure, context)?;
         let context = TransitionContext {
             resolved_by: self.resolved_by,
-            ..TransitionContext::failed(&self.failure)
+            ..TransitionContext::failed(&self.failure, about)
         };
         outcome::write(tx, &mut locked, changes, &context).await?;
         advance_workflow(tx, locked.workflow).await?;
@@ -228,7 +231,7 @@ impl Staged for DoubtMutation {
         };
         let context = TransitionContext {
             next_lookup: Some(next_lookup),
-            ..TransitionContext::failed(&self.failure)
+            ..TransitionContext::failed(&self.failure, About::default())
         };
         outcome::write(tx, &mut locked, changes, &context).await?;
         advance_workflow(tx, locked.workflow).await?;

@@ -2,17 +2,18 @@
 
 use diesel::prelude::*;
 use serde_json::json;
-use windlass_core::{Failure, RunId, Status, WorkflowId};
+use windlass_core::{Failure, RunId, Status, WorkflowId, reason_of};
 
 use super::dialect::RunQueryDsl;
 use super::journal::{self, Entry};
 use super::locked_run::LockedRun;
 use super::{Operation, Tx};
 use crate::error::{Result, StoreError};
+use crate::literals::IsParked;
 use crate::model::NotificationKind;
 use crate::params::ScriptMessage;
-use crate::rows::{At, Db, EventRow, MutationRow, NotificationRow, storable};
-use crate::schema::{mutations, notifications};
+use crate::rows::{At, Db, EventRow, MutationRow, NotificationRow, WorkflowRow, storable};
+use crate::schema::{events, mutations, notifications};
 use crate::tenant::in_workspace;
 
 /// The notifications that are resolved when a workflow's error is cleared.
@@ -42,6 +43,7 @@ pub(super) async fn workflow_stopped(
             kind: NotificationKind::ScriptFailed,
             title: format!("the script of `{}` has to be repaired", locked.workflow.name),
             body: format!("{} failed: {}", subject(locked), explain(failure)),
+            reason: None,
         },
         Status::Queued
         | Status::Active
@@ -54,6 +56,7 @@ pub(super) async fn workflow_stopped(
             kind: NotificationKind::Error,
             title: format!("`{}` waits for you", locked.workflow.name),
             body: format!("{} stopped: {}", subject(locked), explain(failure)),
+            reason: None,
         },
     };
     insert(tx, locked, notification).await?;
@@ -65,6 +68,8 @@ struct NewNotification {
     kind: NotificationKind,
     title: String,
     body: String,
+    /// The reason of the parked events that it is about.
+    reason: Option<String>,
 }
 
 async fn in_doubt(tx: &Tx<'_>, locked: &LockedRun, failure: &Failure) -> Result<NewNotification> {
@@ -82,6 +87,7 @@ async fn in_doubt(tx: &Tx<'_>, locked: &LockedRun, failure: &Failure) -> Result<
             row.target,
             row.id.0
         ),
+        reason: None,
     })
 }
 
@@ -104,6 +110,7 @@ pub(super) async fn effect_contradicted(
              resume `{}`; `{id}` shows what is known",
             row.tool_namespace, row.tool_method, row.ui_title, row.target, locked.workflow.name
         ),
+        reason: None,
     };
     insert(tx, locked, notification).await
 }
@@ -121,26 +128,96 @@ pub(super) async fn events_parked(
         body: format!(
             "of their effect, {is}: skip them if it happened, or put them back to have it done once more"
         ),
+        reason: None,
     };
     insert(tx, locked, notification).await
 }
 
-/// Notifies that an event was parked.
-pub(super) async fn event_parked(tx: &Tx<'_>, locked: &LockedRun, event: &EventRow) -> Result<()> {
-    let Db(id) = event.id;
-    let why = event.blamed_for.as_deref().unwrap_or("the runs that had it were lost");
-    let notification = NewNotification {
-        kind: NotificationKind::EventParked,
-        title: format!("`{}` parked an event", locked.workflow.name),
-        body: format!(
-            "the runs of event `{}` failed {} times, the last time because {why}: find out why, then put `{id}` back or skip it",
-            event.message_id, event.blamed
-        ),
-    };
-    insert(tx, locked, notification).await?;
-    let details = json!({ "message_id": event.message_id, "blamed": event.blamed, "error": why });
+/// Notifies that an event was parked. Events that are parked for the same reason have one notification together.
+pub(super) async fn event_parked(
+    tx: &Tx<'_>,
+    locked: &LockedRun,
+    event: &EventRow,
+    why: &str,
+) -> Result<()> {
+    let (workflow, Db(id)) = (&locked.workflow, event.id);
+    let details = json!({ "message_id": event.message_id, "error": why });
     let entry = Entry::by_windlass("event.parked", &id).with(details);
-    journal::add(tx, &locked.workflow, entry).await
+    journal::add(tx, workflow, entry).await?;
+    let reason = reason_of(why);
+    let (title, body) = parked_text(tx, workflow, event, &reason, why).await?;
+    let grouped = notifications::workflow_id
+        .eq(workflow.id)
+        .and(notifications::resolved_at.is_null())
+        .and(notifications::kind.eq(Db(NotificationKind::EventParked)))
+        .and(notifications::reason.eq(&reason));
+    let n_grouped = diesel::update(notifications::table.filter(grouped))
+        .set((notifications::title.eq(&title), notifications::body.eq(&body)))
+        .execute(tx.conn)
+        .await?;
+    if n_grouped > 0 {
+        return Ok(());
+    }
+    let kind = NotificationKind::EventParked;
+    insert(tx, locked, NewNotification { kind, title, body, reason: Some(reason) }).await
+}
+
+/// The title and the body of the notification about all events that are parked for a reason, of which `event` is the last.
+async fn parked_text(
+    tx: &Tx<'_>,
+    workflow: &WorkflowRow,
+    event: &EventRow,
+    reason: &str,
+    why: &str,
+) -> Result<(String, String)> {
+    let same = events::table
+        .filter(events::workflow_id.eq(workflow.id))
+        .filter(IsParked)
+        .filter(events::reason.eq(reason))
+        .count();
+    let n_parked: i64 = same.get_result(tx.conn).await?;
+    let (name, message_id, Db(id)) = (&workflow.name, &event.message_id, event.id);
+    Ok(if n_parked > 1 {
+        let body = format!(
+            "the last of them is `{message_id}`, because {why}: mend the cause, then put them back or skip them"
+        );
+        (format!("`{name}` parked {n_parked} events, same reason"), body)
+    } else {
+        let body = format!(
+            "the runs of event `{message_id}` failed, because {why}: mend the cause, then put `{id}` back or skip it"
+        );
+        (format!("`{name}` parked an event"), body)
+    })
+}
+
+/// Resolves the notifications about parked events of which none is parked any more.
+pub(super) async fn resolve_parked(tx: &Tx<'_>, workflow: Db<WorkflowId>) -> Result<()> {
+    let reasons = events::table
+        .filter(events::workflow_id.eq(workflow))
+        .filter(IsParked)
+        .select(events::reason)
+        .distinct();
+    let reasons: Vec<Option<String>> = reasons.load(tx.conn).await?;
+    let has_without_reason = reasons.contains(&None);
+    let left: Vec<String> = reasons.into_iter().flatten().collect();
+    let open = || {
+        notifications::workflow_id
+            .eq(workflow)
+            .and(notifications::resolved_at.is_null())
+            .and(notifications::kind.eq(Db(NotificationKind::EventParked)))
+    };
+    let is_over = notifications::reason.is_not_null().and(notifications::reason.ne_all(left));
+    diesel::update(notifications::table.filter(open().and(is_over)))
+        .set(notifications::resolved_at.eq(Some(At(tx.now))))
+        .execute(tx.conn)
+        .await?;
+    if !has_without_reason {
+        diesel::update(notifications::table.filter(open().and(notifications::reason.is_null())))
+            .set(notifications::resolved_at.eq(Some(At(tx.now))))
+            .execute(tx.conn)
+            .await?;
+    }
+    Ok(())
 }
 
 fn subject(locked: &LockedRun) -> String {
@@ -173,6 +250,7 @@ async fn insert(tx: &Tx<'_>, locked: &LockedRun, notification: NewNotification) 
         mutation_id: locked.run.mutation_id.filter(|_| is_about_mutation),
         title: notification.title,
         body: storable(notification.body),
+        reason: notification.reason,
         created_at: At(tx.now),
         resolved_at: None,
     };
@@ -210,6 +288,7 @@ impl Operation for ScriptMessage {
             mutation_id: Some(Db(self.mutation)),
             title: storable(self.title),
             body: storable(self.body),
+            reason: None,
             created_at: At(tx.now),
             resolved_at: None,
         };

@@ -3,10 +3,11 @@
 use diesel::prelude::*;
 use serde_json::Value;
 use windlass_core::{
-    Changes, Failure, MutationId, MutationStatus, PendingRetry, ResolvedBy, SessionResult, Status,
-    WorkflowChange,
+    Blame, Changes, Failure, MutationId, MutationStatus, PendingRetry, Reservations, ResolvedBy,
+    SessionResult, Status, WorkflowChange,
 };
 
+use super::blame::About;
 use super::cause::Cause;
 use super::locked_run::LockedRun;
 use super::{Tx, journal, notifications, reservations, sessions};
@@ -34,6 +35,8 @@ pub(super) struct TransitionContext<'a> {
     pub(super) resolved_by: Option<ResolvedBy>,
     /// When a mutation in doubt is looked up; none for now.
     pub(super) next_lookup: Option<NextLookup>,
+    /// The events that a failure is about.
+    pub(super) about: About,
 }
 
 /// How often a mutation was looked up, and when it is looked up next.
@@ -44,8 +47,8 @@ pub(super) struct NextLookup {
 }
 
 impl TransitionContext<'_> {
-    pub(super) fn failed(failure: &Failure) -> Self {
-        Self { cause: Some(Cause::from(failure)), ..Self::default() }
+    pub(super) fn failed(failure: &Failure, about: About) -> Self {
+        Self { cause: Some(Cause::from(failure)), about, ..Self::default() }
     }
 }
 
@@ -73,7 +76,7 @@ pub(super) async fn write_rows(
         write_mutation(tx, locked, changes.run.mutation, context),
         write_run(tx, locked, changes, context),
         write_values(tx, locked, context),
-        reservations::settle(tx, locked, changes.reservations, error),
+        reservations::settle(tx, locked, changes.reservations, &context.about, error),
     )?;
     Ok(())
 }
@@ -100,6 +103,9 @@ pub(super) async fn apply_workflow_changes(
     tx.wake_if(locked.run.limited && !changes.run.status.is_open());
     if !changes.run.status.is_open() && changes.run.status != Status::Crashed {
         locked.workflow.lost_runs = 0;
+    }
+    if let Reservations::Release { blame } = changes.reservations {
+        locked.workflow.blaming |= blame.parks() || matches!(blame, Blame::OneOf(_));
     }
     locked.state = changes.run;
     apply_workflow_change(tx, locked, changes.workflow).await

@@ -254,6 +254,9 @@ fn event(
         attempt_number: 1,
         blamed: 0,
         blamed_for: None,
+        reason: None,
+        suspected_in: None,
+        passed: None,
         created_at: At(tx.now),
         updated_at: At(tx.now),
     }

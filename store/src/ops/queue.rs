@@ -5,7 +5,7 @@ use diesel::sql_types::{Nullable, Text};
 use windlass_core::{RunId, RunState, ScriptId, SessionId, Step, queue_rank};
 
 use super::dialect::RunQueryDsl;
-use super::{Tx, locked_run, reservations};
+use super::{Tx, blame, locked_run, reservations};
 use crate::error::{Result, StoreError};
 use crate::params::FollowUp;
 use crate::pipeline::pipeline;
@@ -31,7 +31,7 @@ pub(super) async fn next_run(
     let script = workflow.active_script_id.ok_or_else(no_script)?;
     let run = fresh(tx, workflow, session, script, step);
     let (mut state, mut run) = match step.retry_of {
-        None => (RunState::queued(run.kind.0), run),
+        None => (RunState::queued(run.kind.0), blame::with_trial(tx, workflow, run).await?),
         Some(stopped) => retry(tx, run, stopped).await?,
     };
     if let Some(FollowUp { worker, lease }) = follow_up {
@@ -115,6 +115,8 @@ fn fresh(
         phase: Db(phase),
         status: Db(status),
         retry_of: step.retry_of.map(Db),
+        trial_event_id: None,
+        trial: None,
         mutation_id: None,
         mutation_outcome: None,
         error: None,

@@ -3,32 +3,30 @@
 use diesel::prelude::*;
 use windlass_core::{EventId, EventName, EventStatus, Reservations, RunId, WorkflowId};
 
+use super::blame::About;
 use super::dialect::{Conn, RunQueryDsl};
 use super::locked_run::LockedRun;
 use super::publish::mark_work;
-use super::{Tx, notifications};
+use super::{Tx, blame};
 use crate::cached::CacheStatement;
-use crate::convert::to_i32;
 use crate::error::Result;
 use crate::literals::IsReserved;
-use crate::rows::{At, Db, EventRow};
+use crate::rows::{At, Db};
 use crate::schema::{events, topics};
 
-/// Releases, consumes or skips the run's events. `error` is kept with events that are blamed.
+/// Releases, consumes or skips the run's events. `about` is what a failure is about, and `error` is kept with events that are blamed.
 pub(super) async fn settle(
     tx: &Tx<'_>,
     locked: &LockedRun,
     change: Reservations,
+    about: &About,
     error: Option<&str>,
 ) -> Result<()> {
     let run = locked.run.id;
     match change {
         Reservations::Keep => Ok(()),
-        Reservations::Release { blames } => {
-            if blames {
-                blame(tx, run, error).await?;
-                park_blamed(tx, locked).await?;
-            }
+        Reservations::Release { blame } => {
+            blame::put(tx, locked, blame, about, error).await?;
             release(tx, run, locked.workflow.id.0).await
         }
         Reservations::Consume => finish(tx, run, EventStatus::Consumed).await,
@@ -59,41 +57,6 @@ pub(super) async fn transfer(tx: &Tx<'_>, from: Db<RunId>, to: Db<RunId>) -> Res
         .cached()
         .execute(tx.conn)
         .await?;
-    Ok(())
-}
-
-/// Counts against the events that their run was lost or failed: they may be the cause.
-async fn blame(tx: &Tx<'_>, run: Db<RunId>, error: Option<&str>) -> Result<()> {
-    diesel::update(events::table.filter(events::reserved_by_run_id.eq(run).and(IsReserved)))
-        .set((events::blamed.eq(events::blamed + 1), events::blamed_for.eq(error)))
-        .cached()
-        .execute(tx.conn)
-        .await?;
-    Ok(())
-}
-
-/// Parks the events that were blamed too often, and notifies.
-async fn park_blamed(tx: &Tx<'_>, locked: &LockedRun) -> Result<()> {
-    let limit = to_i32(tx.policy.events.park_after);
-    if limit == 0 {
-        return Ok(());
-    }
-    let reserved = events::reserved_by_run_id.eq(locked.run.id).and(IsReserved);
-    let too_often = reserved.and(events::blamed.ge(limit));
-    let parked: Vec<EventRow> = EventRow::query().filter(too_often).load(tx.conn).await?;
-    for event in &parked {
-        diesel::update(events::table.filter(events::id.eq(event.id)))
-            .set((
-                events::status.eq(Db(EventStatus::Parked)),
-                events::reserved_by_run_id.eq(None::<Db<RunId>>),
-                events::attempt_number.eq(events::attempt_number + 1),
-                events::updated_at.eq(At(tx.now)),
-            ))
-            .cached()
-            .execute(tx.conn)
-            .await?;
-        notifications::event_parked(tx, locked, event).await?;
-    }
     Ok(())
 }
 

@@ -95,6 +95,7 @@ async fn find_or_create_workflow(
         transient_failures: 0,
         backoff_until: None,
         lost_runs: 0,
+        blaming: false,
         window_started_at: None,
         window_mutations: 0,
         window_doubts: 0,

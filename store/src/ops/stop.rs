@@ -1,6 +1,7 @@
 //! Stops a run.
 
 use super::advance::advance_workflow;
+use super::blame::About;
 use super::dialect::Conn;
 use super::locked_run::{LockedRun, lock_claimed_run};
 use super::outcome::TransitionContext;
@@ -21,10 +22,14 @@ impl Staged for StopRun {
             let is_stopped = replay::is_stopped(tx, &self).await?;
             return is_stopped.then_some(()).ok_or(StoreError::ClaimLost { run: self.claim.run });
         };
-        let context = locked.stop_context(tx.policy);
+        let about = About::of(tx, &locked, &self.failure, &self.seen).await?;
+        let failed_in = self.entered.unwrap_or(locked.state.phase);
+        let suspects = about.suspects(failed_in, &tx.policy.events);
+        let context = locked.stop_context(tx.policy, suspects);
         let changes = locked.state.stop(self.entered, &self.failure, context)?;
         logs::append(tx, locked.run.id, self.logs).await?;
-        outcome::write(tx, &mut locked, changes, &TransitionContext::failed(&self.failure)).await?;
+        let context = TransitionContext::failed(&self.failure, about);
+        outcome::write(tx, &mut locked, changes, &context).await?;
         advance_workflow(tx, locked.workflow).await?;
         Ok(())
     }

@@ -34,6 +34,11 @@ interface Consumer<State = any, Data = any, Result = any> {
   subscribe: string[];
   /** The topics that `next` publishes to. */
   publishes?: string[];
+  /**
+   * What a failure about one event stops. `"park"`, the default: the event is set aside with its reason, and the others continue.
+   * `"stop"`: the whole workflow, because the order of the events matters.
+   */
+  onFailure?: "park" | "stop";
   /** Reads, chooses events and computes everything. It may run any number of times. */
   prepare(state: State | null): Promise<PrepareResult<Data>> | PrepareResult<Data>;
   /** Calls at most one tool that changes something. The script ends with that call. */

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::words::nearest;
+use crate::blame::OnFailure;
 use crate::schedule::Schedule;
 use crate::workflow::manifest::{Consumer, Manifest, Producer};
 use crate::workflow::problem::Problem;
@@ -25,6 +26,7 @@ pub(super) struct DeclaredConsumer {
     pub(super) publishes: Vec<Named>,
     pub(super) has_mutate: bool,
     pub(super) has_next: bool,
+    pub(super) on_failure: OnFailure,
 }
 
 /// A topic's name in a list, and its index there.
@@ -116,9 +118,10 @@ impl Declared {
             Some((name, Producer { publishes, schedule: producer.schedule? }))
         });
         let consumers = self.consumers.into_iter().map(|(name, consumer)| {
-            let DeclaredConsumer { subscribe, publishes, has_mutate, has_next } = consumer;
+            let DeclaredConsumer { subscribe, publishes, has_mutate, has_next, on_failure } =
+                consumer;
             let (subscribe, publishes) = (names(subscribe), names(publishes));
-            (name, Consumer { subscribe, publishes, has_mutate, has_next })
+            (name, Consumer { subscribe, publishes, has_mutate, has_next, on_failure })
         });
         Some(Manifest {
             topics: self.topics?,

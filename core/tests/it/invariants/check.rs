@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use windlass_core::{EventStatus, MutationStatus, NextStep, Outcome, Phase, Status};
+use windlass_core::{EventStatus, FailureClass, MutationStatus, NextStep, Outcome, Phase, Status};
 
 use crate::invariants::command::Command;
 use crate::invariants::world::{Event, Run, World};
@@ -26,6 +26,8 @@ pub(crate) fn all(before: &World, command: &Command, after: &World) -> Broken {
     only_the_person_moves_the_control(before, command, after)?;
     a_stop_keeps_or_releases_by_the_boundary(after)?;
     an_open_session_has_an_open_run(after)?;
+    a_trial_touches_one_event(after)?;
+    a_failure_parks_at_most_one_event(before, command, after)?;
     every_stop_is_visible_or_continued(after)
 }
 
@@ -194,6 +196,30 @@ fn an_open_session_has_an_open_run(world: &World) -> Broken {
     holds(!world.open_session || world.open_run().is_some(), || {
         "a session is open without a run".to_owned()
     })
+}
+
+fn a_trial_touches_one_event(world: &World) -> Broken {
+    for run in &world.runs {
+        let Some((tried, _)) = run.trial else { continue };
+        let mut owned = world.events.iter().filter(|event| event.owner == Some(run.id));
+        holds(owned.all(|event| event.key() == tried), || {
+            format!("a trial took another event: {run:?}")
+        })?;
+    }
+    Ok(())
+}
+
+/// A failure of class logic parks no event beside the one that it is about. A lost run may park all that it had.
+fn a_failure_parks_at_most_one_event(before: &World, command: &Command, after: &World) -> Broken {
+    let (Command::Stop { class: FailureClass::Logic, .. }
+    | Command::Fail { class: FailureClass::Logic }) = command
+    else {
+        return Ok(());
+    };
+    let n_parked = |world: &World| {
+        world.events.iter().filter(|event| event.status == EventStatus::Parked).count()
+    };
+    holds(n_parked(after) <= n_parked(before) + 1, || "one failure parked several".to_owned())
 }
 
 /// If work is left, a run is open, a time is set, or a person is asked.

@@ -24,8 +24,8 @@ pub(crate) enum Command {
     Doubt { recourse: Recourse },
     /// The run commits. A producer publishes new events, and again those that overlap with its last poll.
     Commit { publishes: usize, repeats: usize },
-    /// The current phase fails.
-    Stop { class: FailureClass },
+    /// The current phase fails. A `prepare` was given that many events before.
+    Stop { class: FailureClass, seen: usize },
     /// The worker dies.
     Crash { recourse: Recourse },
     /// A person settles a doubt, truthfully or not.
@@ -55,7 +55,7 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
         2 => recourse.clone().prop_map(|recourse| Command::Doubt { recourse }),
         8 => (0_usize..3, 0_usize..3)
             .prop_map(|(publishes, repeats)| Command::Commit { publishes, repeats }),
-        2 => class.prop_map(|class| Command::Stop { class }),
+        3 => (class, 0_usize..4).prop_map(|(class, seen)| Command::Stop { class, seen }),
         3 => recourse.prop_map(|recourse| Command::Crash { recourse }),
         2 => prop::sample::select(ResolutionKind::ALL).prop_map(|verdict| Command::Resolve { verdict }),
         1 => Just(Command::Reconcile),

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use windlass_core::{
-    Action, Backoff, Changes, ConsumerDue, DueView, EventStatus, Failure, HandlerKind, Id,
-    NextStep, PendingRetry, PendingRetryView, ProducerDue, Recourse, Reservations, ResolutionKind,
-    RunId, RunState, SessionResult, Status, Step, StopContext, Timestamp, WorkflowChange,
-    WorkflowStatus, next_step,
+    Action, Backoff, Blame, Changes, ConsumerDue, DueView, EventPolicy, EventStatus, Failure,
+    HandlerKind, Id, NextStep, OnFailure, PendingRetry, PendingRetryView, Phase, ProducerDue,
+    Recourse, Reservations, ResolutionKind, RunId, RunState, SessionResult, Status, Step,
+    StopContext, Suspects, Timestamp, Trial, WorkflowChange, WorkflowStatus, next_step,
 };
 
 use crate::invariants::command::Command;
@@ -28,6 +28,8 @@ pub(crate) struct Event {
     pub(crate) owner: Option<RunId>,
     pub(crate) attempt: u32,
     pub(crate) blamed: u32,
+    pub(crate) suspected_in: Option<Trial>,
+    pub(crate) passed: Option<Trial>,
     pub(crate) caused_by: BTreeSet<u32>,
     pub(crate) published_by: RunId,
     pub(crate) created_at: Timestamp,
@@ -42,6 +44,32 @@ pub(crate) struct Run {
     pub(crate) reserved: bool,
     pub(crate) caused_by: BTreeSet<u32>,
     pub(crate) ledger_rows: u32,
+    /// The only event that it sees, and how far it goes.
+    pub(crate) trial: Option<((usize, u32), Trial)>,
+    /// The events that its `prepare` was given before it failed.
+    pub(crate) seen: Vec<(usize, u32)>,
+}
+
+impl Event {
+    pub(crate) const fn key(&self) -> (usize, u32) {
+        (self.topic, self.message_id)
+    }
+}
+
+impl Run {
+    /// Whether its `prepare` can be given the event.
+    fn sees(&self, topic: usize, event: &Event) -> bool {
+        let is_visible = self.trial.is_none_or(|(tried, _)| tried == event.key());
+        is_visible && event.topic == topic && event.status == EventStatus::Pending
+    }
+
+    /// Whether a failure of it is about the event.
+    pub(crate) fn is_about(&self, event: &Event) -> bool {
+        if self.reserved {
+            return event.owner == Some(self.id) && event.status == EventStatus::Reserved;
+        }
+        event.status == EventStatus::Pending && self.seen.contains(&event.key())
+    }
 }
 
 /// Something that really happened outside.
@@ -70,6 +98,7 @@ pub(crate) struct Consumer {
     pub(crate) topic: usize,
     pub(crate) has_work: bool,
     pub(crate) wake_at: Option<Timestamp>,
+    pub(crate) parked_in_a_row: u32,
     /// How often its state was written, and by how many commits.
     pub(crate) state_writes: u32,
 }
@@ -98,7 +127,13 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new() -> Self {
         let now = Timestamp::from_micros(1_700_000_000_000_000);
-        let consumer = |topic| Consumer { topic, has_work: false, wake_at: None, state_writes: 0 };
+        let consumer = |topic| Consumer {
+            topic,
+            has_work: false,
+            wake_at: None,
+            parked_in_a_row: 0,
+            state_writes: 0,
+        };
         Self {
             now,
             status: WorkflowStatus::Active,
@@ -157,18 +192,19 @@ impl World {
             Command::Fail { class } => {
                 self.require(!self.happened(self.active()?), "it happened")?;
                 let failure = Failure::new(*class, "refused");
-                let context = (self.transient_failures, Backoff::default());
-                self.transition(|run| run.fail_mutation(&failure, stop_context(&context)))?;
+                let facts = self.stop_facts()?;
+                self.transition(|run| run.fail_mutation(&failure, facts.context()))?;
             }
             Command::Doubt { recourse } => {
                 let failure = Failure::network("no answer");
                 self.transition(|run| run.doubt_mutation(&failure, *recourse))?;
             }
             Command::Commit { publishes, repeats } => self.commit(*publishes, *repeats)?,
-            Command::Stop { class } => {
+            Command::Stop { class, seen } => {
                 let failure = Failure::new(*class, "stopped");
-                let context = (self.transient_failures, Backoff::default());
-                self.transition(|run| run.stop(None, &failure, stop_context(&context)))?;
+                self.look_at(*seen)?;
+                let facts = self.stop_facts()?;
+                self.transition(|run| run.stop(None, &failure, facts.context()))?;
             }
             Command::Crash { recourse } => self.transition(|run| run.crash(*recourse))?,
             Command::Resolve { verdict } => self.resolve(*verdict)?,
@@ -195,9 +231,9 @@ impl World {
         self.transition(RunState::prepared)?;
         let consumer = &mut self.consumers[run.handler];
         consumer.wake_at = wakes.then(|| self.now.after(Duration::from_secs(60)));
-        let pending = |event: &&mut Event| {
-            event.topic == consumer.topic && event.status == EventStatus::Pending
-        };
+        let topic = consumer.topic;
+        let reserves = if matches!(run.trial, Some((_, Trial::Prepare))) { 0 } else { reserves };
+        let pending = |event: &&mut Event| run.sees(topic, event);
         let mut inputs = BTreeSet::new();
         for event in self.events.iter_mut().filter(pending).take(reserves) {
             event.status = EventStatus::Reserved;
@@ -245,9 +281,18 @@ impl World {
             }
         } else {
             let consumer = &mut self.consumers[run.handler];
-            consumer.state_writes += 1;
-            if !run.reserved {
+            consumer.state_writes += u32::from(!matches!(run.trial, Some((_, Trial::Prepare))));
+            if let Some((tried, trial)) = run.trial {
+                let mut events = self.events.iter_mut();
+                let tried = events.find(|event| event.key() == tried);
+                let event = tried.expect("events are never removed");
+                event.suspected_in = None;
+                event.passed = Some(trial);
+            } else if !run.reserved {
                 consumer.has_work = false;
+            }
+            if run.reserved || run.trial.is_some() {
+                consumer.parked_in_a_row = 0;
             }
             if run.handler == 0 && run.reserved {
                 for nth in 0..publishes {
@@ -282,6 +327,8 @@ impl World {
             owner: None,
             attempt: 1,
             blamed: 0,
+            suspected_in: None,
+            passed: None,
             caused_by,
             published_by: by,
             created_at: self.now,
@@ -314,6 +361,7 @@ impl World {
         let event = parked.ok_or("nothing is parked")?;
         event.status = if skip { EventStatus::Skipped } else { EventStatus::Pending };
         event.blamed = 0;
+        (event.suspected_in, event.passed) = (None, None);
         self.consumers[event.topic].has_work |= !skip;
         self.schedule_next();
         Ok(())
@@ -326,6 +374,12 @@ impl World {
         self.status = self.status.after(action, true).map_err(|refused| refused.to_string())?;
         if lifts {
             self.maintenance = false;
+            for event in &mut self.events {
+                (event.suspected_in, event.passed) = (None, None);
+            }
+            for consumer in &mut self.consumers {
+                consumer.parked_in_a_row = 0;
+            }
         }
         if action == Action::Resume {
             self.error = None;
@@ -389,6 +443,31 @@ impl World {
         self.open_run()
             .filter(|run| run.state.status == Status::Active)
             .ok_or_else(|| "no active run".to_owned())
+    }
+
+    /// The `prepare` of the active run is given some events.
+    fn look_at(&mut self, n_events: usize) -> Result<(), Refused> {
+        let run = self.active()?.clone();
+        let topic = self.consumers[run.handler].topic;
+        let visible = self.events.iter().filter(|event| run.sees(topic, event));
+        let seen: Vec<_> = visible.take(n_events).map(Event::key).collect();
+        if run.state.phase == Phase::Preparing {
+            self.run_mut(run.id).seen = seen;
+        }
+        Ok(())
+    }
+
+    /// What the stop of the active run depends on.
+    fn stop_facts(&self) -> Result<StopFacts, Refused> {
+        let run = self.active()?;
+        let about: Vec<_> = self.events.iter().filter(|event| run.is_about(event)).collect();
+        let trial = Trial::of(run.state.phase);
+        Ok(StopFacts {
+            transient_failures: self.transient_failures,
+            events: about.len(),
+            untried: about.iter().filter(|event| trial.is_due_after(event.passed)).count(),
+            parked_in_a_row: self.consumers[run.handler].parked_in_a_row,
+        })
     }
 
     fn doubtful(&self) -> Result<RunId, Refused> {
@@ -455,6 +534,9 @@ impl World {
     }
 
     fn move_events(&mut self, run: RunId, to: Reservations) {
+        if let Reservations::Release { blame } = to {
+            self.put_blame(run, blame);
+        }
         let mine = self
             .events
             .iter_mut()
@@ -464,9 +546,9 @@ impl World {
                 Reservations::Keep => {}
                 Reservations::Consume => event.status = EventStatus::Consumed,
                 Reservations::Skip => event.status = EventStatus::Skipped,
-                Reservations::Release { blames } => {
-                    event.blamed += u32::from(blames);
-                    let is_parked = event.blamed >= PARK_AFTER;
+                Reservations::Release { blame } => {
+                    event.blamed += u32::from(blame == Blame::Counted);
+                    let is_parked = blame.parks() || event.blamed >= PARK_AFTER;
                     event.status =
                         if is_parked { EventStatus::Parked } else { EventStatus::Pending };
                     event.owner = None;
@@ -474,6 +556,27 @@ impl World {
                     self.consumers[event.topic].has_work = true;
                 }
             }
+        }
+    }
+
+    /// Suspects the events that the run was about, or parks the one that `prepare` was given.
+    fn put_blame(&mut self, run: RunId, blame: Blame) {
+        let run = self.run(run).expect("runs are never removed").clone();
+        let trial = Trial::of(run.state.phase);
+        for event in self.events.iter_mut().filter(|event| run.is_about(event)) {
+            if matches!(blame, Blame::OneOf(_)) && trial.is_due_after(event.passed) {
+                event.suspected_in = Some(trial);
+                self.consumers[event.topic].has_work = true;
+            }
+            if blame.parks() {
+                event.suspected_in = None;
+                if event.status == EventStatus::Pending {
+                    event.status = EventStatus::Parked;
+                }
+            }
+        }
+        if blame.parks() {
+            self.consumers[run.handler].parked_in_a_row += 1;
         }
     }
 
@@ -530,6 +633,7 @@ impl World {
     fn enqueue(&mut self, step: &Step) {
         let id = RunId::mint(self.now);
         let handler = step.handler.parse().expect("handlers are named by their index");
+        let trial = self.next_trial(step, handler);
         let earlier = step.retry_of.and_then(|id| self.run(id)).cloned();
         let run = match earlier {
             None => Run {
@@ -540,6 +644,8 @@ impl World {
                 reserved: false,
                 caused_by: BTreeSet::new(),
                 ledger_rows: 0,
+                trial,
+                seen: Vec::new(),
             },
             Some(earlier) => {
                 let state =
@@ -550,7 +656,14 @@ impl World {
                     }
                 }
                 self.pending_retry = None;
-                Run { id, state, retry_of: Some(earlier.id), ledger_rows: 0, ..earlier }
+                Run {
+                    id,
+                    state,
+                    retry_of: Some(earlier.id),
+                    ledger_rows: 0,
+                    trial: None,
+                    ..earlier
+                }
             }
         };
         self.runs.push(run);
@@ -558,6 +671,19 @@ impl World {
             self.open_session = true;
             self.sessions += 1;
         }
+    }
+
+    /// The suspected event that the next run of a consumer tries.
+    fn next_trial(&self, step: &Step, handler: usize) -> Option<((usize, u32), Trial)> {
+        let is_tried =
+            |event: &&Event| event.topic == handler && event.status == EventStatus::Pending;
+        if step.kind == HandlerKind::Producer {
+            return None;
+        }
+        self.events
+            .iter()
+            .filter(is_tried)
+            .find_map(|event| Some((event.key(), event.suspected_in?)))
     }
 
     /// Applied effects per consumer and event, without those that a person denied.
@@ -572,7 +698,31 @@ impl World {
     }
 }
 
-fn stop_context(context: &(u32, Backoff)) -> StopContext<'_> {
-    let (transient_failures, backoff) = (context.0, &context.1);
-    StopContext { transient_failures, backoff, jitter_seed: 0, recourse: Recourse::LookUp }
+/// What a stop depends on.
+struct StopFacts {
+    transient_failures: u32,
+    events: usize,
+    untried: usize,
+    parked_in_a_row: u32,
+}
+
+impl StopFacts {
+    fn context(&self) -> StopContext<'static> {
+        const BACKOFF: &Backoff =
+            &Backoff { base_ms: 10_000, cap_ms: 600_000, tries: 5, jitter_percent: 0 };
+        const POLICY: &EventPolicy = &EventPolicy { park_after: PARK_AFTER, parked_in_a_row: 3 };
+        StopContext {
+            transient_failures: self.transient_failures,
+            backoff: BACKOFF,
+            jitter_seed: 0,
+            recourse: Recourse::LookUp,
+            suspects: Suspects {
+                events: self.events,
+                untried: self.untried,
+                parked_in_a_row: self.parked_in_a_row,
+                on_failure: OnFailure::Park,
+                policy: POLICY,
+            },
+        }
+    }
 }

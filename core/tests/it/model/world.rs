@@ -1,8 +1,8 @@
 //! The world of the model: what it consists of, and what becomes of it.
 
 use windlass_core::{
-    Changes, Failure, HandlerKind, IllegalTransition, Phase, Policy, Recourse, RunState, Status,
-    StopContext,
+    Changes, Failure, HandlerKind, IllegalTransition, OnFailure, Phase, Policy, Recourse, RunState,
+    Status, StopContext, Suspects,
 };
 
 use crate::model::action::{Action, Guard, LeaseStep, Report, Step};
@@ -316,10 +316,14 @@ fn decide(
         Report::Unanswered => run.doubt_mutation(&failure, Recourse::LookUp),
         Report::Done => run.commit(),
         Report::TooLate | Report::Refused => {
-            let backoff = Policy::default().transient;
+            let policy = Policy::default();
             let (transient_failures, jitter_seed, recourse) = (0, 0, Recourse::LookUp);
+            let (events, untried, parked_in_a_row) = (1, 1, 0);
+            let (on_failure, backoff) = (OnFailure::Park, &policy.transient);
+            let policy = &policy.events;
+            let suspects = Suspects { events, untried, parked_in_a_row, on_failure, policy };
             let context =
-                StopContext { transient_failures, backoff: &backoff, jitter_seed, recourse };
+                StopContext { transient_failures, backoff, jitter_seed, recourse, suspects };
             run.fail_mutation(&failure, context)
         }
     }

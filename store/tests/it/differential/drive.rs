@@ -111,7 +111,7 @@ impl Side {
             Write::CommitConsumer => self.commit_consumer(claim, how).await,
             Write::Stop => {
                 let entered = (how.choice > 128).then_some(Phase::Emitting);
-                let params = StopRun { claim, entered, failure, logs: logs(how) };
+                let params = StopRun { claim, entered, failure, seen: Vec::new(), logs: logs(how) };
                 said(self.store.stop_run(params).await)
             }
         })

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use windlass_core::{Consumer, Manifest, Producer, Schedule};
+use windlass_core::{Consumer, Manifest, OnFailure, Producer, Schedule};
 
 /// One of three scripts: one producer and two consumers, one of each, two producers and one consumer.
 pub(crate) fn manifest(script: usize) -> Manifest {
@@ -34,6 +34,7 @@ fn consumer(subscribe: &[&str], publishes: &[&str]) -> Consumer {
         publishes: names(publishes),
         has_mutate: true,
         has_next: true,
+        on_failure: OnFailure::Park,
     }
 }
 

@@ -225,17 +225,17 @@ fn what_no_tool_can_look_up_is_not_tried_again() {
 #[test]
 fn a_parked_event_is_shown_with_its_reason_and_put_back() {
     let folder = TestFolder::with_starter();
-    let config = "[tools.files]\nroots = [\"out\"]\n[limits.events]\npark_after = 1\n";
-    folder.write("windlass.toml", config);
     let poison = "if (data === \"a\") throw new Error(\"bad line\");";
     lines(&folder, &format!("{poison}\n        {APPEND}"));
     folder.call("deploy lines.js --name lines --activate --yes");
-    assert_eq!(folder.call("run lines").code, 3);
+    let ran = folder.call("run lines");
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    assert_eq!(folder.read("out/lines.txt"), "b\n", "the others went on");
 
     let events = folder.json("events lines --status parked");
     let id = events[0]["id"].as_str().unwrap();
     let status = folder.call("status lines").stdout;
-    assert!(status.contains("1 event(s) whose runs failed too often"), "{status}");
+    assert!(status.contains("1 event(s) whose runs failed"), "{status}");
     let shown = folder.call(&format!("show {id}")).stdout;
     assert!(shown.contains("bad line"), "{shown}");
     let notifications = folder.call("notifications").stdout;
@@ -244,8 +244,6 @@ fn a_parked_event_is_shown_with_its_reason_and_put_back() {
     assert_eq!(folder.call(&format!("event {id}")).code, 2, "one of the two has to be chosen");
     lines(&folder, APPEND);
     assert_eq!(folder.call("deploy lines.js --name lines --fix --activate").code, 0);
-    folder.call("run lines");
-    assert_eq!(folder.read("out/lines.txt"), "b\n", "the others went on");
 
     assert_eq!(folder.call(&format!("event {id} --put-back")).code, 0);
     folder.call("run lines");

@@ -21,6 +21,7 @@ fn script(body: &str) -> String {
   consumers: {
     act: {
       subscribe: ["found"],
+      onFailure: "stop",
       prepare: async () => {
         const [event] = await Topics.peek({ topic: "found" });
         if (!event) return { reservations: [] };
@@ -53,7 +54,7 @@ fn a_failing_script_waits_for_its_repair() {
           its script failed and has to be repaired
           error         TypeError: Cannot read properties of null (reading 'nothing')
           handler       consumer act in phase mutating
-          at            failing.js:23:14
+          at            failing.js:24:14
           source        null.nothing();
           run           run_[ID]
 
@@ -91,7 +92,7 @@ fn a_failing_script_waits_for_its_repair() {
 
         $ windlass notifications
         the script of `failing` has to be repaired [script failed]
-          consumer `act` failed: TypeError: Cannot read properties of null (reading 'nothing'), at failing.js:23:14
+          consumer `act` failed: TypeError: Cannot read properties of null (reading 'nothing'), at failing.js:24:14
           workflow      failing
           run           run_[ID]
           since         [TIME]
@@ -125,7 +126,7 @@ fn a_refused_permission_says_what_to_grant() {
           it is not allowed to do what it wants: `secret/a.txt` is in no folder that scripts may use (`inbox`, `out`): begin the path with one of them, or add its folder to `[tools.files] roots`
           class         permission
           handler       consumer act in phase mutated
-          at            outside.js:23:21
+          at            outside.js:24:21
           source        await Files.append({ path: 'secret/a.txt', line: 'a' });
           run           run_[ID]
 

@@ -167,7 +167,7 @@ scenarios! {
         assert_eq!((failed.len(), failed[0].phase), (1, Phase::Mutating));
         assert!(failed[0].error.as_ref().unwrap().contains("`colour` is unknown"), "{failed:?}");
         assert!(env.outputs(workflow).await.is_empty(), "what was never intended is not in the ledger");
-        assert_eq!(env.statuses(workflow, "mails").await, ["pending"]);
+        assert_eq!(env.statuses(workflow, "mails").await, ["parked"]);
         assert_eq!(env.server.requests("never"), 0);
     }
 

@@ -43,7 +43,9 @@ impl Case {
         let name = format!("{failed_call:?}-{class}");
         let read = format!(r#"await FakeTool.read({{ name: "Read in {name}" }});"#);
         let change = format!(r#"await FakeTool.change({{ name: "Mutation in {name}" }});"#);
-        let source = row(&read, &change, PUBLISH);
+        // A failure about an event would only park the event.
+        let source = row(&read, &change, PUBLISH)
+            .replace("subscribe: [\"mails\"],", "subscribe: [\"mails\"], onFailure: \"stop\",");
         let service = Service { name: "fake_tool".to_owned(), account: Some("ada".to_owned()) };
         let failure = Failure {
             service: Some(Box::new(service)),

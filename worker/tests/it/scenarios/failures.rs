@@ -167,9 +167,9 @@ scenarios! {
 
         env.run_until_idle().await;
 
-        let failed = env.runs(workflow).await.pop().unwrap();
-        assert_eq!((failed.status, failed.error_class), (Status::FailedLogic, Some(FailureClass::Logic)));
-        assert!(env.workflow(workflow).await.maintenance);
+        let failed = env.runs(workflow).await.into_iter().find(|run| run.status == Status::FailedLogic).unwrap();
+        assert_eq!(failed.error_class, Some(FailureClass::Logic));
+        assert_eq!(env.statuses(workflow, "mails").await, ["parked"]);
     }
 
     async fn what_a_request_keeps_secret_is_told_nowhere(env: TestEnv) {
@@ -251,15 +251,16 @@ scenarios! {
         assert!(notifications.iter().all(|known| known.resolved_at.is_some()));
     }
 
-    async fn a_definite_refusal_is_no_doubt_and_releases_the_event(env: TestEnv) {
+    async fn a_definite_refusal_is_no_doubt_and_parks_the_event(env: TestEnv) {
         env.server.answer("rows", 422, "no");
         let workflow = env.deploy("rows", &row("", r#"await Http.post({ url: "$URL/rows", body: {} });"#, PUBLISH)).await;
 
         env.run_until_idle().await;
 
         assert_eq!(env.outputs(workflow).await[0].status, MutationStatus::Failed);
-        assert_eq!(env.statuses(workflow, "mails").await, ["pending"]);
-        assert!(env.workflow(workflow).await.maintenance, "a refused request is the script's fault");
+        assert_eq!(env.statuses(workflow, "mails").await, ["parked"]);
+        let seen = env.workflow(workflow).await;
+        assert_eq!((seen.maintenance, seen.error), (false, None), "the workflow continues with the others");
     }
 
     async fn a_lost_answer_is_a_question_and_did_not_happen_begins_from_scratch(env: TestEnv) {
