@@ -5,7 +5,8 @@ use windlass_core::{MutationStatus, SessionId, WorkspaceId};
 
 use crate::error::Result;
 use crate::model::{
-    BegunMutation, Committed, Event, HeartbeatAnswer, Mutation, SavedScript, Workflow,
+    BegunMutation, Committed, Event, HeartbeatAnswer, Mutation, SavedScript, SettledEvents,
+    Workflow,
 };
 use crate::params::PruneStep;
 use crate::store::{InPlace, SharedStore, WakeUpSource, WakeUps};
@@ -92,5 +93,6 @@ impl WriteOutcome for Mutation {}
 impl WriteOutcome for MutationStatus {}
 impl WriteOutcome for SavedScript {}
 impl WriteOutcome for SessionId {}
+impl WriteOutcome for SettledEvents {}
 impl WriteOutcome for Workflow {}
 impl WriteOutcome for WorkspaceId {}

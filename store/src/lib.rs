@@ -87,7 +87,8 @@ pub use model::{
     Agenda, BegunMutation, Claim, ClaimedRun, Committed, DueLookup, Event, EventCounts,
     HandlerState, HeartbeatAnswer, Input, InputStatus, JournalEntry, LeaseRenewal, Limit,
     LimitHolder, LogEntry, Mutation, Notification, NotificationKind, RecoveredRun, Run,
-    SavedScript, ScriptVersion, Session, TrialRun, Worker, Workflow, WorkflowOverview, Workspace,
+    SavedScript, ScriptVersion, Session, SettledEvents, TrialRun, Worker, Workflow,
+    WorkflowOverview, Workspace,
 };
 #[cfg(all(feature = "sqlite", feature = "postgres"))]
 pub use moving::{MovedTable, move_instance};
@@ -99,11 +100,11 @@ pub use page::{
 pub use params::{
     ActivateScript, ApplyMutation, BeginMutation, Bump, CaptureMutation, CheckpointPrepare,
     ClaimFilter, ClaimLookups, ClaimRuns, ClaimScope, ClockRun, CommitConsumer, CommitProducer,
-    ControlWorkflow, DoubtMutation, EndedLeases, EndedRuns, EventFilter, FailMutation, FollowUp,
-    Heartbeat, InputKey, LogFilter, NewEvent, NewInput, NewLog, ParkedEventAction, Prune,
-    PruneCursor, PruneStep, RecoverRuns, Reservation, Resolution, ResolveMutation, RouteWorkflow,
-    RunFilter, SaveScript, ScriptMessage, SetLimit, SettleEvent, SettleLookup, StartSession,
-    StopRun, WorkerInfo,
+    ControlWorkflow, DoubtMutation, EndedLeases, EndedRuns, EventAction, EventFilter,
+    EventSelection, FailMutation, FollowUp, Heartbeat, InputKey, LogFilter, NewEvent, NewInput,
+    NewLog, Prune, PruneCursor, PruneStep, RecoverRuns, Reservation, Resolution, ResolveMutation,
+    RouteWorkflow, RunFilter, SaveScript, ScriptMessage, SetLimit, SettleEvent, SettleEvents,
+    SettleLookup, StartSession, StopRun, WorkerInfo,
 };
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;

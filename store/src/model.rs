@@ -8,7 +8,7 @@ mod worker;
 mod workflow;
 
 pub use agenda::Agenda;
-pub use ledger::{BegunMutation, Event, Input, InputStatus, Mutation};
+pub use ledger::{BegunMutation, Event, Input, InputStatus, Mutation, SettledEvents};
 pub use notification::{JournalEntry, Notification, NotificationKind};
 pub use run::{
     Claim, ClaimedRun, Committed, DueLookup, LogEntry, RecoveredRun, Run, Session, TrialRun,

@@ -13,7 +13,8 @@ use windlass_core::{
 };
 
 pub use self::doubt::{
-    ClaimLookups, ParkedEventAction, Resolution, ResolveMutation, SettleEvent, SettleLookup,
+    ClaimLookups, EventAction, EventSelection, Resolution, ResolveMutation, SettleEvent,
+    SettleEvents, SettleLookup,
 };
 pub use self::prune::{Prune, PruneCursor, PruneStep};
 pub use self::worker::{

@@ -4,7 +4,7 @@ use serde_json::Value;
 use windlass_core::{EventId, MutationId, RunId};
 use windlass_scheduler::Registry;
 use windlass_store::{
-    AnyId, Event, Mutation, ParkedEventAction, Resolution, ResolveMutation, SettleEvent,
+    AnyId, Event, EventAction, Mutation, Resolution, ResolveMutation, SettleEvent,
 };
 
 use super::error::{RecordName, Result, ServiceError};
@@ -69,7 +69,7 @@ impl Service {
     pub async fn settle_event(
         &self,
         event: EventId,
-        action: ParkedEventAction,
+        action: EventAction,
         reason: Option<String>,
     ) -> Result<Event> {
         let (workspace, actor) = (self.workspace, self.actor.clone());

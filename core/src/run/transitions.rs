@@ -207,6 +207,12 @@ impl RunState {
         Ok(self.without_worker(recourse, Blame::Nothing))
     }
 
+    /// Whether a person may still stop the run to skip its events: it is active, and nothing has happened outside.
+    #[must_use]
+    pub fn may_be_taken_back(&self) -> bool {
+        self.status == Status::Active && !self.is_uncertain() && !self.is_post_mutation()
+    }
+
     /// A person settles the run's doubtful mutation.
     ///
     /// # Errors

@@ -6,8 +6,8 @@ use windlass_core::{
     WorkspaceId,
 };
 use windlass_store::{
-    ControlWorkflow, Event, ParkedEventAction, Resolution, ResolveMutation, SettleEvent,
-    StartSession, Store, StoreError,
+    ControlWorkflow, Event, EventAction, Resolution, ResolveMutation, SettleEvent, StartSession,
+    Store, StoreError,
 };
 
 use crate::oracle::WorkflowView;
@@ -23,7 +23,7 @@ pub(crate) enum PersonAction {
     Resolve(MutationId, Resolution),
     Control(WorkflowId, Action),
     /// Events that belong together.
-    Settle(Vec<EventId>, ParkedEventAction),
+    Settle(Vec<EventId>, EventAction),
     StartSession(WorkflowId),
 }
 
@@ -33,8 +33,8 @@ impl PersonAction {
         let what = match self {
             Self::Resolve(_, answer) => answer.kind().to_string(),
             Self::Control(_, action) => action.to_string(),
-            Self::Settle(_, ParkedEventAction::PutBack) => "put_back".to_owned(),
-            Self::Settle(_, ParkedEventAction::Skip) => "skip a parked event".to_owned(),
+            Self::Settle(_, EventAction::PutBack) => "put_back".to_owned(),
+            Self::Settle(_, EventAction::Skip) => "skip a parked event".to_owned(),
             Self::StartSession(_) => "start a session".to_owned(),
         };
         format!("person: {what}")
@@ -102,8 +102,8 @@ fn settled(view: &WorkflowView, events: Vec<EventId>, services: &Services) -> Op
         view.events.iter().filter(is_one).map(|event| event.message_id.clone()).collect();
     messages.sort();
     let action = match services.actual(&messages) {
-        ActualOutcome::Happened(_) => ParkedEventAction::Skip,
-        ActualOutcome::DidNotHappen => ParkedEventAction::PutBack,
+        ActualOutcome::Happened(_) => EventAction::Skip,
+        ActualOutcome::DidNotHappen => EventAction::PutBack,
         ActualOutcome::Coming => return None,
     };
     Some(PersonAction::Settle(events, action))
@@ -126,9 +126,7 @@ pub(crate) fn optional_actions(
         }
     }
     acts.extend(
-        parked(view)
-            .into_iter()
-            .map(|events| PersonAction::Settle(events, ParkedEventAction::Skip)),
+        parked(view).into_iter().map(|events| PersonAction::Settle(events, EventAction::Skip)),
     );
     let workflow = view.workflow.id;
     if rng.chance(30) {

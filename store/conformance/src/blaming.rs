@@ -1,7 +1,10 @@
 //! Which event a failure is blamed on: the only one is parked, several are tried alone, and the others continue.
 
 use windlass_core::{Action, EventStatus, FailureClass, Phase, Status, Trial};
-use windlass_store::{ClaimedRun, NotificationKind, StopRun, TrialRun};
+use windlass_store::{
+    ClaimedRun, Event, EventAction, EventSelection, InputStatus, NotificationKind, SettleEvent,
+    SettleEvents, SettledEvents, StopRun, StoreError, TrialRun,
+};
 
 use crate::world::{TestStore, World, failure, pipeline, reservation};
 
@@ -200,6 +203,94 @@ pub async fn where_order_matters_a_failure_stops_the_workflow(test_store: TestSt
 
     assert!(world.current().await.maintenance);
     assert_eq!(statuses(&world).await, [EventStatus::Pending]);
+}
+
+async fn settle(world: &World, selection: EventSelection, action: EventAction) -> (usize, usize) {
+    let (workspace, actor, reason) = (world.workspace, "ada".to_owned(), None);
+    let params = SettleEvents { workspace, selection, action, actor, reason };
+    let SettledEvents { settled, left } = world.store.settle_events(params).await.unwrap();
+    (settled, left)
+}
+
+async fn skip(world: &World, mail: &str) -> windlass_store::Result<Event> {
+    let event = world.event("mail", mail).await.id;
+    let (workspace, action) = (world.workspace, EventAction::Skip);
+    let params = SettleEvent { workspace, event, action, actor: "ada".to_owned(), reason: None };
+    world.store.settle_event(params).await
+}
+
+pub async fn events_that_are_parked_for_the_same_reason_are_put_back_together(
+    test_store: TestStore,
+) {
+    let world = World::with_mails(test_store, &["m1", "m2"]).await;
+    for mail in ["m1", "m2"] {
+        let run = world.reserve(&[mail]).await;
+        world.stop(&run, None, FailureClass::Logic).await.unwrap();
+    }
+    let one = world.event("mail", "m1").await.id;
+
+    let put_back = settle(&world, EventSelection::SameReason(one), EventAction::PutBack).await;
+
+    assert_eq!(put_back, (2, 0));
+    assert_eq!(statuses(&world).await, [EventStatus::Pending; 2]);
+    assert_eq!(world.open_notifications().await, []);
+    assert_eq!(world.journal_actions().await.last().unwrap(), "event.put_back");
+    let both = world.reserve(&["m1", "m2"]).await;
+    world.commit(&both, Vec::new()).await.unwrap();
+}
+
+pub async fn a_pending_event_is_skipped(test_store: TestStore) {
+    let world = World::with_mails(test_store, &["m1", "m2"]).await;
+
+    assert_eq!(skip(&world, "m1").await.unwrap().status, EventStatus::Skipped);
+
+    let refused = skip(&world, "m1").await.unwrap_err();
+    assert!(matches!(refused, StoreError::NotNow { .. }), "{refused}");
+    let run = world.reserve(&["m2"]).await;
+    world.commit(&run, Vec::new()).await.unwrap();
+}
+
+pub async fn skipping_stops_a_run_before_its_effect_and_lets_the_others_go_on(
+    test_store: TestStore,
+) {
+    let world = World::with_mails(test_store, &["m1", "m2"]).await;
+    let run = world.reserve(&["m1", "m2"]).await;
+
+    skip(&world, "m1").await.unwrap();
+
+    assert_eq!(statuses(&world).await, [EventStatus::Skipped, EventStatus::Pending]);
+    let late = world.begin(&run).await.unwrap_err();
+    assert!(matches!(late, StoreError::ClaimLost { .. }), "{late}");
+    let next = world.reserve(&["m2"]).await;
+    world.commit(&next, Vec::new()).await.unwrap();
+}
+
+pub async fn skipping_leaves_a_run_that_has_come_to_its_effect(test_store: TestStore) {
+    let world = World::with_mails(test_store, &["m1", "m2"]).await;
+    let (run, mutation) = world.mutating(&["m1"]).await;
+    let topic = EventSelection::Topic(world.workflow, "mail".to_owned());
+
+    let refused = skip(&world, "m1").await.unwrap_err();
+    let skipped = settle(&world, topic, EventAction::Skip).await;
+
+    assert!(matches!(refused, StoreError::NotNow { .. }), "{refused}");
+    assert_eq!(skipped, (1, 1));
+    world.apply(run.claim, mutation).await.unwrap();
+    world.commit(&run, Vec::new()).await.unwrap();
+    assert_eq!(statuses(&world).await, [EventStatus::Consumed, EventStatus::Skipped]);
+}
+
+pub async fn what_an_input_caused_is_skipped(test_store: TestStore) {
+    let world = World::with_mails(test_store, &["m1", "m2"]).await;
+    let inputs = world.store.all_inputs(world.workspace, world.workflow).await.unwrap();
+    let input = inputs.iter().find(|input| input.external_id == "m1").unwrap();
+
+    let skipped = settle(&world, EventSelection::Input(input.id), EventAction::Skip).await;
+
+    assert_eq!(skipped, (1, 0));
+    assert_eq!(statuses(&world).await, [EventStatus::Skipped, EventStatus::Pending]);
+    let input = world.store.input(world.workspace, input.id).await.unwrap();
+    assert_eq!(input.status, InputStatus::Skipped);
 }
 
 /// The pipeline, whose consumers stop at any failure.

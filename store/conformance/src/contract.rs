@@ -292,6 +292,11 @@ contract! { $
         three_events_parked_in_a_row_stop_the_workflow,
         a_success_ends_the_row_of_parked_events,
         where_order_matters_a_failure_stops_the_workflow,
+        events_that_are_parked_for_the_same_reason_are_put_back_together,
+        a_pending_event_is_skipped,
+        skipping_stops_a_run_before_its_effect_and_lets_the_others_go_on,
+        skipping_leaves_a_run_that_has_come_to_its_effect,
+        what_an_input_caused_is_skipped,
     }
     run_limits {
         a_workflow_knows_the_limits_that_hold_it_back_and_no_others,

@@ -3,7 +3,7 @@
 use serde_json::json;
 use windlass_core::{Action, Capability, EventStatus, FailureClass, Grant, LookupResult, Phase};
 use windlass_store::{
-    Bump, NotificationKind, ParkedEventAction, Result, SaveScript, SettleEvent, StoreError,
+    Bump, EventAction, NotificationKind, Result, SaveScript, SettleEvent, StoreError,
 };
 
 use crate::builders::MUTATIONS_PER_HOUR;
@@ -17,7 +17,7 @@ async fn lose(world: &World, mails: &[&str], times: u32) {
     }
 }
 
-async fn settle(world: &World, action: ParkedEventAction) -> Result<windlass_store::Event> {
+async fn settle(world: &World, action: EventAction) -> Result<windlass_store::Event> {
     let event = world.event("mail", "m1").await.id;
     let params = SettleEvent {
         workspace: world.workspace,
@@ -67,13 +67,13 @@ pub async fn a_parked_event_is_put_back_by_a_person(test_store: TestStore) {
     lose(&world, &["m1"], 5).await;
     world.drain().await;
 
-    let event = settle(&world, ParkedEventAction::PutBack).await.unwrap();
+    let event = settle(&world, EventAction::PutBack).await.unwrap();
 
     assert_eq!((event.status, event.blamed), (EventStatus::Pending, 0));
     assert_eq!(world.open_notifications().await, []);
     let run = world.reserve(&["m1"]).await;
     world.commit(&run, Vec::new()).await.unwrap();
-    let refused = settle(&world, ParkedEventAction::PutBack).await.unwrap_err();
+    let refused = settle(&world, EventAction::PutBack).await.unwrap_err();
     assert!(matches!(refused, StoreError::NotNow { .. }), "{refused}");
 }
 
@@ -122,7 +122,7 @@ pub async fn a_parked_event_is_skipped_by_a_person(test_store: TestStore) {
     lose(&world, &["m1"], 5).await;
     world.drain().await;
 
-    let event = settle(&world, ParkedEventAction::Skip).await.unwrap();
+    let event = settle(&world, EventAction::Skip).await.unwrap();
 
     assert_eq!(event.status, EventStatus::Skipped);
     assert_eq!(world.claim().await, None);

@@ -6,8 +6,8 @@ use windlass_core::{
     Action, EventStatus, FailureClass, HandlerKind, MutationStatus, ResolutionKind, Status,
 };
 use windlass_store::{
-    Bump, CommitProducer, EventCounts, EventFilter, InputStatus, LogFilter, NewInput, Page,
-    ParkedEventAction, RunFilter, SettleEvent, StoreError, Workspace,
+    Bump, CommitProducer, EventAction, EventCounts, EventFilter, InputStatus, LogFilter, NewInput,
+    Page, RunFilter, SettleEvent, StoreError, Workspace,
 };
 
 use crate::world::{TestStore, World, commit_of, event, pipeline, reservation, seconds};
@@ -89,7 +89,7 @@ pub async fn an_input_whose_event_is_parked_is_not_done(test_store: TestStore) {
 
     let pending = BTreeMap::from([("m1".to_owned(), InputStatus::Pending)]);
     assert_eq!(inputs(&world).await, (pending, 1));
-    let action = ParkedEventAction::Skip;
+    let action = EventAction::Skip;
     let params = SettleEvent {
         workspace: world.workspace,
         event: event.id,

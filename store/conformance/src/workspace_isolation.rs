@@ -8,9 +8,9 @@ use windlass_core::{
 };
 use windlass_store::{
     AnyId, Bump, CaptureMutation, Claim, ClaimFilter, ClaimLookups, ClaimScope, ClockRun,
-    DoubtMutation, EndedRuns, Heartbeat, LeaseRenewal, NewEvent, Page, ParkedEventAction, Result,
-    RouteWorkflow, RunFilter, ScriptMessage, SetLimit, SettleEvent, SettleLookup, StoreError,
-    method_names,
+    DoubtMutation, EndedRuns, EventAction, EventSelection, Heartbeat, LeaseRenewal, NewEvent, Page,
+    Result, RouteWorkflow, RunFilter, ScriptMessage, SetLimit, SettleEvent, SettleEvents,
+    SettleLookup, StoreError, method_names,
 };
 
 use crate::isolation::{
@@ -208,10 +208,18 @@ async fn settle(both: &TwoWorkspaces, mail: &str) {
     let event = both.inside.event("mail", mail).await.id;
     let settle = async |world: &World| {
         let (actor, reason) = ("ada".to_owned(), None);
-        let (workspace, action) = (world.workspace, ParkedEventAction::Skip);
+        let (workspace, action) = (world.workspace, EventAction::Skip);
         world.store.settle_event(SettleEvent { workspace, event, action, actor, reason }).await
     };
     both.refused_outside(settle).await;
+    let settle_several = async |world: &World| {
+        let (actor, reason) = ("ada".to_owned(), None);
+        let (workspace, action) = (world.workspace, EventAction::Skip);
+        let selection = EventSelection::Parked(both.inside.workflow);
+        let params = SettleEvents { workspace, selection, action, actor, reason };
+        world.store.settle_events(params).await
+    };
+    both.refused_outside(settle_several).await;
 }
 
 /// Scripts and limits of the same name are separate in each workspace.

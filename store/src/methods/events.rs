@@ -8,9 +8,9 @@ use super::dialect::Conn;
 use super::ops::{Operation, Query, Tx};
 use super::reads::{events, inputs};
 use crate::error::Result;
-use crate::model::{Event, Input};
+use crate::model::{Event, Input, SettledEvents};
 use crate::page::{EventCursor, InputCursor, Listed, Page};
-use crate::params::{EventFilter, InputKey, SettleEvent};
+use crate::params::{EventFilter, InputKey, SettleEvent, SettleEvents};
 use crate::rows::storable;
 use crate::store::EventStore;
 
@@ -44,6 +44,10 @@ impl EventStore for Backend {
     }
 
     async fn settle_event(&self, params: SettleEvent) -> Result<Event> {
+        self.write(params).await
+    }
+
+    async fn settle_events(&self, params: SettleEvents) -> Result<SettledEvents> {
         self.write(params).await
     }
 

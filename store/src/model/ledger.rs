@@ -37,6 +37,15 @@ pub struct Event {
     pub created_at: Timestamp,
 }
 
+/// What became of the events that a person settled together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct SettledEvents {
+    /// How many were put back or skipped.
+    pub settled: usize,
+    /// How many were left, because their run had come to its effect.
+    pub left: usize,
+}
+
 /// An entry of the input ledger.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Input {

@@ -1,9 +1,12 @@
-//! How a person or a tool settles a doubt, and how a person settles a parked event.
+//! How a person or a tool settles a doubt, and what a person does with events.
 
 use std::time::Duration;
 
 use serde_json::Value;
-use windlass_core::{EventId, LookupResult, MutationId, ResolutionKind, WorkflowId, WorkspaceId};
+use windlass_core::{
+    EventId, EventStatus, InputId, LookupResult, MutationId, ResolutionKind, WorkflowId,
+    WorkspaceId,
+};
 
 /// A person settles a doubt.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,7 +73,7 @@ pub struct SettleLookup {
     pub finding: LookupResult,
 }
 
-/// A person decides about a parked event.
+/// A person puts a parked event back, or skips an event that is not over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettleEvent {
     /// The workspace.
@@ -78,18 +81,85 @@ pub struct SettleEvent {
     /// The event.
     pub event: EventId,
     /// What is done with it.
-    pub action: ParkedEventAction,
+    pub action: EventAction,
     /// Who.
     pub actor: String,
     /// Why.
     pub reason: Option<String>,
 }
 
-/// What is done with a parked event.
+/// A person does the same with several events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettleEvents {
+    /// The workspace.
+    pub workspace: WorkspaceId,
+    /// Which events. Those that the action is not for are left as they are.
+    pub selection: EventSelection,
+    /// What is done with them.
+    pub action: EventAction,
+    /// Who.
+    pub actor: String,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// Several events of one workflow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EventSelection {
+    /// Those that are parked for the same reason as this one.
+    SameReason(EventId),
+    /// Those that this input caused.
+    Input(InputId),
+    /// All that are parked.
+    Parked(WorkflowId),
+    /// All of a topic.
+    Topic(WorkflowId, String),
+}
+
+impl std::fmt::Display for EventSelection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::SameReason(event) => write!(f, "parked for the same reason as {event}"),
+            Self::Input(input) => write!(f, "caused by {input}"),
+            Self::Parked(_) => f.write_str("parked"),
+            Self::Topic(_, topic) => write!(f, "of topic {topic}"),
+        }
+    }
+}
+
+/// What is done with an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ParkedEventAction {
-    /// It is pending again, and the count of its failures begins anew.
+pub enum EventAction {
+    /// A parked event is pending again, as if nothing had gone wrong with it.
     PutBack,
-    /// It leaves the queue unprocessed.
+    /// It leaves the queue unprocessed. A run that has reserved it is stopped, as long as it has not come to its effect.
     Skip,
+}
+
+impl EventAction {
+    /// The status that it gives an event.
+    pub(crate) const fn status(self) -> EventStatus {
+        match self {
+            Self::PutBack => EventStatus::Pending,
+            Self::Skip => EventStatus::Skipped,
+        }
+    }
+
+    /// Whether it is for events in this status. A reserved event is skipped only if its run can be stopped before its effect.
+    pub(crate) const fn fits(self, status: EventStatus) -> bool {
+        match self {
+            Self::PutBack => matches!(status, EventStatus::Parked),
+            Self::Skip => {
+                matches!(status, EventStatus::Pending | EventStatus::Reserved | EventStatus::Parked)
+            }
+        }
+    }
+
+    /// What the journal calls it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::PutBack => "event.put_back",
+            Self::Skip => "event.skipped",
+        }
+    }
 }

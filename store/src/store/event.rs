@@ -3,9 +3,9 @@
 use windlass_core::{EventId, InputId, WorkflowId, WorkspaceId};
 
 use super::role;
-use crate::model::{Event, Input};
+use crate::model::{Event, Input, SettledEvents};
 use crate::page::{EventCursor, InputCursor, Listed, Page};
-use crate::params::{EventFilter, InputKey, SettleEvent};
+use crate::params::{EventFilter, InputKey, SettleEvent, SettleEvents};
 
 role! {
     /// Events, and the inputs that caused them.
@@ -19,8 +19,12 @@ role! {
         /// One event.
         read async fn event(&self, workspace: WorkspaceId, event: EventId) -> Result<Event>;
 
-        /// A person puts a parked event back or skips it.
+        /// A person puts a parked event back, or skips one that is not over. A run that has reserved it is stopped, as long as it has
+        /// not come to its effect; afterwards it is refused.
         write async fn settle_event(&self, params: SettleEvent) -> Result<Event>;
+
+        /// A person does the same with several events of a workflow. Those whose run has come to its effect are left.
+        write async fn settle_events(&self, params: SettleEvents) -> Result<SettledEvents>;
 
         /// A workflow's inputs, oldest first.
         read async fn inputs(

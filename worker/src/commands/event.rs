@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use windlass_core::EventStatus;
-use windlass_store::{Event, ParkedEventAction};
+use windlass_store::{Event, EventAction};
 
 use crate::cli::EventArgs;
 use crate::context::Context;
@@ -16,8 +16,7 @@ struct SettledEvent(Event);
 pub(crate) async fn run(context: &Context, args: &EventArgs) -> Result<ExitStatus> {
     let service = context.open_existing().await?;
     let event = service.find_event(&args.event).await?;
-    let action =
-        if args.action.skip { ParkedEventAction::Skip } else { ParkedEventAction::PutBack };
+    let action = if args.action.skip { EventAction::Skip } else { EventAction::PutBack };
     let event = service.settle_event(event, action, args.reason.clone()).await?;
     context.output.print(&SettledEvent(event))?;
     Ok(ExitStatus::Done)

@@ -4,7 +4,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use windlass_core::{Action, FailureClass, ResolutionKind};
-use windlass_store::{Bump, ParkedEventAction};
+use windlass_store::{Bump, EventAction};
 
 /// One step of a history.
 #[derive(Debug, Clone)]
@@ -36,7 +36,7 @@ pub(crate) enum Command {
     /// What is due to be looked up is found, missed, or neither.
     LookUp { found: Option<bool> },
     /// A person decides about a parked event.
-    SettleEvent { workflow: usize, action: ParkedEventAction },
+    SettleEvent { workflow: usize, action: EventAction },
     /// What has been over for so long is removed.
     Prune { seconds: u64 },
     /// A script's message to a person is entered.
@@ -108,7 +108,7 @@ fn command() -> impl Strategy<Value = Command> {
         5 => (mutation(), any_of(ResolutionKind::ALL))
             .prop_map(|(mutation, verdict)| Command::Resolve { mutation, verdict }),
         4 => proptest::option::of(any::<bool>()).prop_map(|found| Command::LookUp { found }),
-        1 => (workflow(), prop_oneof![Just(ParkedEventAction::PutBack), Just(ParkedEventAction::Skip)])
+        1 => (workflow(), prop_oneof![Just(EventAction::PutBack), Just(EventAction::Skip)])
             .prop_map(|(workflow, action)| Command::SettleEvent { workflow, action }),
         1 => prop_oneof![Just(0), Just(600_u64)].prop_map(|seconds| Command::Prune { seconds }),
         1 => mutation().prop_map(|mutation| Command::Message { mutation }),

@@ -12,7 +12,7 @@ use windlass_core::{
 };
 use windlass_store::{
     ActivateScript, Bump, Claim, ClaimFilter, ClaimLookups, ClaimRuns, ClaimScope, ClockRun,
-    ControlWorkflow, EndedLeases, EndedRuns, Heartbeat, ParkedEventAction, Prune, RecoverRuns,
+    ControlWorkflow, EndedLeases, EndedRuns, EventAction, Heartbeat, Prune, RecoverRuns,
     ResolveMutation, Result, SaveScript, ScriptMessage, SettleEvent, SettleLookup, StartSession,
     Store, StoreError,
 };
@@ -228,11 +228,7 @@ impl Side {
     }
 
     /// Puts a parked event back, or skips it.
-    async fn settle_event(
-        &self,
-        workflow: WorkflowId,
-        action: ParkedEventAction,
-    ) -> Option<String> {
+    async fn settle_event(&self, workflow: WorkflowId, action: EventAction) -> Option<String> {
         let events = self.events(workflow).await;
         let event = events.iter().find(|event| event.status == EventStatus::Parked)?.id;
         let params = SettleEvent {
