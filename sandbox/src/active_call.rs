@@ -94,11 +94,12 @@ impl ActiveCall {
     /// A call that has not begun.
     pub(crate) fn new(
         script: Script,
+        written: Arc<str>,
         functions: Arc<[Function]>,
         limits: ScriptLimits,
     ) -> Rc<Self> {
         Rc::new(Self {
-            source: Source::new(script),
+            source: Source::new(script, written),
             functions,
             limits,
             world: RefCell::default(),

@@ -17,7 +17,8 @@ use oxc_span::SourceType;
 use windlass_core::{Manifest, Problem, validate};
 
 use self::tree::Tree;
-use self::walk::{Budget, Lines, MAX_PROBLEMS, first_problems, on_thread};
+pub(crate) use self::walk::{Budget, Depth, Finding, Lines, on_thread};
+use self::walk::{MAX_PROBLEMS, first_problems};
 use crate::api::{Function, Script};
 use crate::end::{CallResult, End, Fault};
 use crate::job::Work;
@@ -37,7 +38,8 @@ impl Sandbox {
         script: Script,
         default_timezone: &str,
     ) -> Result<Manifest, Vec<Problem>> {
-        let result = self.run(script.clone(), Work::Describe, Placement::default()).await;
+        let plain = self.without_types(script.clone()).await.map_err(|untyped| untyped.problems)?;
+        let result = self.run(script, Work::Describe, Placement::default()).await;
         let is_readable = !matches!(
             &result.end,
             Some(End::Failed(fault)) if matches!(fault.code, "syntax_error" | "limit")
@@ -52,7 +54,7 @@ impl Sandbox {
             }
         };
         if is_readable {
-            problems = self.inspect(script, problems).await;
+            problems = self.inspect(plain, problems).await;
         }
         first_problems(&mut problems);
         match manifest {
@@ -73,6 +75,7 @@ impl Sandbox {
 
     /// Probable mistakes in a script that has passed the [`check`](Self::check), in the order of the file.
     pub async fn advise(&self, script: Script) -> Vec<Problem> {
+        let Ok(script) = self.without_types(script).await else { return Vec::new() };
         on_thread(self.limits(), move |budget| advice(&script.source, budget))
             .await
             .unwrap_or_default()

@@ -19,7 +19,10 @@ pub(crate) enum Work {
 
 /// One call, for a thread.
 pub(crate) struct Job {
+    /// The script. What runs is its source without types.
     pub(crate) script: Script,
+    /// The text as it was written.
+    pub(crate) written: Arc<str>,
     pub(crate) work: Work,
     /// The runtime in which the host's later replies run.
     pub(crate) tokio: Handle,

@@ -114,6 +114,7 @@ mod sigtrap;
 mod source;
 mod stack;
 mod thread;
+mod typescript;
 mod value;
 mod watchdog;
 

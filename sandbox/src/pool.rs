@@ -14,6 +14,7 @@ use crate::code::SharedCode;
 use crate::cores::{Core, Cores};
 use crate::job::Job;
 use crate::memory::{self, MemoryLimits};
+use crate::typescript::PlainTexts;
 use crate::watchdog::Watchdog;
 
 /// The threads of one sandbox.
@@ -21,6 +22,8 @@ pub(crate) struct Pool {
     pub(crate) options: Options,
     pub(crate) functions: Arc<[Function]>,
     pub(crate) code: Arc<SharedCode>,
+    /// The TypeScript files without their types.
+    pub(crate) plain: PlainTexts,
     /// One for each script that may compute.
     cores: Arc<Cores>,
     watchdog: io::Result<Watchdog>,
@@ -67,6 +70,7 @@ impl Pool {
         Self {
             functions: options.functions.clone().into(),
             code: Arc::default(),
+            plain: PlainTexts::default(),
             cores: Cores::new(options.cores),
             watchdog: Watchdog::start(memory_limits(&options.limits)),
             permits: Arc::new(Semaphore::new(options.max_threads.clamp(1, Semaphore::MAX_PERMITS))),

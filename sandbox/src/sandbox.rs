@@ -1,19 +1,23 @@
 //! The public face of the sandbox.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-use windlass_core::{ScriptLimits, WorkspaceId};
+use windlass_core::{Problem, ScriptLimits, WorkspaceId};
 
 use crate::active_call::World;
 use crate::api::{Call, Ending, Function, Host, Options, Report, Script};
 use crate::call_control::{CallControl, CallLimits, CallSlot, StopReason};
+use crate::check::{Budget, on_thread};
 use crate::end::{CallResult, End, Fault};
 use crate::job::{Job, Work};
 use crate::platform;
 use crate::pool::Pool;
+use crate::source::{LineColumn, Source};
 use crate::thread::{no_thread, submit};
+use crate::typescript;
 
 /// Runs scripts. Clones share its threads, which end with the last clone.
 #[derive(Clone)]
@@ -41,6 +45,28 @@ pub(crate) struct Placement {
     workspace: Option<WorkspaceId>,
     /// Whether no script may have run in its isolate before.
     in_fresh_isolate: bool,
+}
+
+/// A TypeScript file that has problems.
+pub(crate) struct Untyped {
+    script: Script,
+    pub(crate) problems: Vec<Problem>,
+}
+
+impl Untyped {
+    /// The first problem, as the failure of a call.
+    fn into_fault(self) -> Fault {
+        let Some(problem) = self.problems.into_iter().next() else {
+            return Fault::internal("a script has neither types nor problems");
+        };
+        let hint = problem.hint.map(|hint| format!(": {hint}")).unwrap_or_default();
+        let at = problem.line.zip(problem.column).map(|(line, column)| {
+            let at = LineColumn { line: line as usize, column: column as usize };
+            let written = Arc::clone(&self.script.source);
+            Source::new(self.script, written).position(at)
+        });
+        Fault::logic("syntax_error", format!("{}{hint}", problem.message)).at(at)
+    }
 }
 
 /// Stops a call whose future is dropped.
@@ -99,6 +125,7 @@ impl Sandbox {
 
     pub(crate) async fn run(&self, script: Script, work: Work, placement: Placement) -> CallResult {
         let Placement { workspace, in_fresh_isolate } = placement;
+        let written = Arc::clone(&script.source);
         let pool = &self.0.0;
         let max = pool.options.limits.source_bytes;
         if script.source.len() > max as usize {
@@ -108,6 +135,10 @@ impl Sandbox {
             return Fault::internal("V8 is not started: call `initialize` at the start of `main`")
                 .into();
         }
+        let script = match self.without_types(script).await {
+            Ok(script) => script,
+            Err(untyped) => return untyped.into_fault().into(),
+        };
         let Ok(tokio) = Handle::try_current() else {
             return Fault::internal("the sandbox was not called from a tokio runtime").into();
         };
@@ -117,15 +148,43 @@ impl Sandbox {
         let slot = CallSlot { reply, permit, core: Some(core), thread: None };
         let control = Arc::new(CallControl::new(self.call_limits(&work), workspace, slot));
         let cancel = CancelOnDrop { pool, call: Arc::clone(&control) };
-        let result = match submit(pool, Job { script, work, tokio, control, in_fresh_isolate }) {
-            Err(error) => no_thread(&error),
-            Ok(false) => CallResult::cancelled(),
-            Ok(true) => done.await.unwrap_or_else(|_gone| {
-                Fault::internal("the script's thread ended unexpectedly").into()
-            }),
-        };
+        let result =
+            match submit(pool, Job { script, written, work, tokio, control, in_fresh_isolate }) {
+                Err(error) => no_thread(&error),
+                Ok(false) => CallResult::cancelled(),
+                Ok(true) => done.await.unwrap_or_else(|_gone| {
+                    Fault::internal("the script's thread ended unexpectedly").into()
+                }),
+            };
         drop(cancel);
         result
+    }
+
+    /// The script as it runs: TypeScript without its types.
+    ///
+    /// # Errors
+    /// What is no valid TypeScript, or cannot be made JavaScript by taking types out.
+    pub(crate) async fn without_types(&self, script: Script) -> Result<Script, Untyped> {
+        if !typescript::is_typescript(&script) {
+            return Ok(script);
+        }
+        let known = &self.0.0.plain;
+        let source = match known.find(&script) {
+            Some(text) => text,
+            None => {
+                let written = Arc::clone(&script.source);
+                let work = move |budget: &Rc<Budget>| typescript::plain(&written, budget);
+                let taken_out = on_thread(self.limits(), work).await;
+                let text: Arc<str> = match taken_out {
+                    Ok(Ok(text)) => text.into(),
+                    Ok(Err(problems)) => return Err(Untyped { script, problems }),
+                    Err(fault) => return Err(Untyped { script, problems: vec![fault.into()] }),
+                };
+                known.add(&script, Arc::clone(&text));
+                text
+            }
+        };
+        Ok(Script { source, ..script })
     }
 
     /// What scripts find beside the builtins.

@@ -1,6 +1,7 @@
 //! The script's text, and positions in it.
 
 use std::cell::OnceCell;
+use std::sync::Arc;
 
 use windlass_core::ScriptPosition;
 
@@ -12,6 +13,8 @@ const LINE_CHARS: usize = 160;
 /// A script whose lines can be found.
 pub(crate) struct Source {
     pub(crate) script: Script,
+    /// The text as it was written, with the same lines and columns as the source that runs.
+    written: Arc<str>,
     /// Where each line begins; computed at the first use.
     starts: OnceCell<Vec<usize>>,
 }
@@ -24,9 +27,9 @@ pub(crate) struct LineColumn {
 }
 
 impl Source {
-    /// The source of that script.
-    pub(crate) const fn new(script: Script) -> Self {
-        Self { script, starts: OnceCell::new() }
+    /// The source of that script, which was written like this.
+    pub(crate) const fn new(script: Script, written: Arc<str>) -> Self {
+        Self { script, written, starts: OnceCell::new() }
     }
 
     /// The position in the file, with the text of the line.
@@ -40,7 +43,7 @@ impl Source {
     }
 
     fn line(&self, number: usize) -> Option<&str> {
-        let text = &*self.script.source;
+        let text = &*self.written;
         let starts = self.starts.get_or_init(|| {
             let ends = text.match_indices(is_line_end).map(|(at, end)| at + end.len());
             std::iter::once(0).chain(ends).collect()

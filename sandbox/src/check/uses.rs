@@ -1,7 +1,6 @@
 //! Which tools a script calls, as far as its text says.
 
 use std::rc::Rc;
-use std::sync::Arc;
 
 use oxc_allocator::Allocator;
 use oxc_ast::ast::CallExpression;
@@ -19,7 +18,8 @@ impl Sandbox {
     /// The tools that a valid script calls by their names. One that is reached in another way is not found, and has to be granted by
     /// hand.
     pub async fn tools_of(&self, script: &Script) -> Grant {
-        let (source, functions) = (Arc::clone(&script.source), self.functions());
+        let Ok(script) = self.without_types(script.clone()).await else { return Grant::default() };
+        let (source, functions) = (script.source, self.functions());
         on_thread(self.limits(), move |budget| find(&source, &functions, budget))
             .await
             .unwrap_or_default()

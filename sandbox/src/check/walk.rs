@@ -43,48 +43,48 @@ macro_rules! bounded_visits {
 pub(super) use bounded_visits;
 
 /// A problem, and where it is.
-pub(super) type Finding = (Span, Problem);
+pub(crate) type Finding = (Span, Problem);
 
 /// The steps that may still be made to check one script. They end as well when nobody waits for the check any more.
-pub(super) struct Budget {
+pub(crate) struct Budget {
     left: Cell<u64>,
     is_given_up: Arc<AtomicBool>,
 }
 
 impl Budget {
     /// Makes one step. `false`: there is none left.
-    pub(super) fn take(&self) -> bool {
+    pub(crate) fn take(&self) -> bool {
         let left = self.left.get();
         self.left.set(left.saturating_sub(1));
         left > 0 && !self.is_given_up.load(Ordering::Relaxed)
     }
 
     /// Whether steps were missing.
-    pub(super) fn is_used_up(&self) -> bool {
+    pub(crate) fn is_used_up(&self) -> bool {
         self.left.get() == 0
     }
 }
 
 /// Counts how deep a walk is.
-pub(super) struct Depth {
+pub(crate) struct Depth {
     level: u32,
     budget: Rc<Budget>,
 }
 
 impl Depth {
     /// The depth of a walk that has not begun, and whose steps count against `budget`.
-    pub(super) fn new(budget: &Rc<Budget>) -> Self {
+    pub(crate) fn new(budget: &Rc<Budget>) -> Self {
         Self { level: 0, budget: Rc::clone(budget) }
     }
 
     /// One step, and one level down. `false`: it is too deep, or there are no steps left.
-    pub(super) fn enter(&mut self) -> bool {
+    pub(crate) fn enter(&mut self) -> bool {
         self.level += 1;
         self.level < MAX_DEPTH && self.budget.take()
     }
 
     /// One level up.
-    pub(super) const fn leave(&mut self) {
+    pub(crate) const fn leave(&mut self) {
         self.level -= 1;
     }
 }
@@ -93,7 +93,7 @@ impl Depth {
 ///
 /// # Errors
 /// The limit that was reached, or that the system started no thread. Work that takes too long is given up, and ends at its next step.
-pub(super) async fn on_thread<T: Send + 'static>(
+pub(crate) async fn on_thread<T: Send + 'static>(
     limits: &ScriptLimits,
     work: impl FnOnce(&Rc<Budget>) -> T + Send + 'static,
 ) -> Result<T, Fault> {
@@ -135,21 +135,21 @@ impl Drop for GiveUpOnDrop {
 }
 
 /// Where the lines of a script begin.
-pub(super) struct Lines<'t> {
+pub(crate) struct Lines<'t> {
     source: &'t str,
     starts: Vec<usize>,
 }
 
 impl<'t> Lines<'t> {
     /// Finds the lines of `source`.
-    pub(super) fn of(source: &'t str) -> Self {
+    pub(crate) fn of(source: &'t str) -> Self {
         let ends = source.match_indices(['\n', '\u{2028}', '\u{2029}']);
         let starts = std::iter::once(0).chain(ends.map(|(at, end)| at + end.len())).collect();
         Self { source, starts }
     }
 
     /// Sets the position of a problem, its column in UTF-16 units as V8 counts them.
-    pub(super) fn set_position(&self, problem: &mut Problem, span: Span) {
+    pub(crate) fn set_position(&self, problem: &mut Problem, span: Span) {
         let at = span.start as usize;
         let line = self.starts.partition_point(|start| *start <= at);
         let start = line.checked_sub(1).and_then(|index| self.starts.get(index)).copied();
@@ -160,7 +160,7 @@ impl<'t> Lines<'t> {
 }
 
 /// Keeps the first problems, and says where some are left out.
-pub(super) fn first_problems(problems: &mut Vec<Problem>) {
+pub(crate) fn first_problems(problems: &mut Vec<Problem>) {
     if problems.len() > MAX_PROBLEMS {
         problems.truncate(MAX_PROBLEMS);
         let message = format!("there are more problems: only {MAX_PROBLEMS} are shown");

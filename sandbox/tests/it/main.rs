@@ -8,4 +8,5 @@ mod hostile;
 mod isolation;
 mod phases;
 mod support;
+mod typescript;
 mod unfinished;
