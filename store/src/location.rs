@@ -1,6 +1,7 @@
 //! The location of a database.
 
 mod environment;
+pub(crate) mod keywords;
 pub(crate) mod parameters;
 
 use std::fmt;
@@ -32,8 +33,30 @@ impl Location {
         &self.environment
     }
 
-    pub(crate) fn is_postgres(&self) -> bool {
+    /// Whether it names a PostgreSQL server: by a URL, or by keywords as in `host=db user=ann`.
+    #[must_use]
+    pub fn is_postgres(&self) -> bool {
+        self.is_postgres_url() || keywords::are_meant(&self.url)
+    }
+
+    fn is_postgres_url(&self) -> bool {
         self.url.starts_with("postgres://") || self.url.starts_with("postgresql://")
+    }
+
+    /// Whether it names a file: after `sqlite:` any path, and alone a path that does not look like the settings or the login of a
+    /// server, which may hold a password.
+    #[must_use]
+    pub fn is_file(&self) -> bool {
+        let is_path = !self.url.trim().is_empty() && !self.url.contains(['=', '@']);
+        self.url.starts_with("sqlite:") || (is_path && !self.url.contains("://"))
+    }
+
+    /// What the location says about the server.
+    pub(crate) fn parameters(&self) -> Result<Parameters, String> {
+        match self.is_postgres_url() {
+            true => parameters::parse(&self.url),
+            false => keywords::parse(&self.url),
+        }
     }
 }
 
@@ -51,9 +74,12 @@ impl From<&String> for Location {
 
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.is_postgres() {
-            true => f.write_str(&parameters::without_password(&self.url)),
-            false => f.write_str(&self.url),
+        if self.is_file() {
+            f.write_str(&self.url)
+        } else if keywords::are_meant(&self.url) {
+            f.write_str(&keywords::without_password(&self.url))
+        } else {
+            f.write_str(&parameters::without_password(&self.url))
         }
     }
 }

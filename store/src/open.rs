@@ -46,8 +46,16 @@ impl Backend {
             return Ok(Self::Postgres);
         }
         #[cfg(feature = "sqlite")]
-        if !at.is_postgres() {
+        if at.is_file() {
             return Ok(Self::Sqlite);
+        }
+        if !at.is_postgres() && !at.is_file() {
+            return Err(StoreError::BadUrl {
+                url: at.to_string(),
+                reason: "it reads neither as the path of a file nor as a server: write `sqlite:PATH`, `postgres://…` or \
+                         `host=… user=…`"
+                    .to_owned(),
+            });
         }
         Err(StoreError::BadUrl {
             url: at.to_string(),

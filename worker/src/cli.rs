@@ -43,7 +43,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
-    /// The database: `sqlite:PATH` or `postgres://…`; without it `.windlass/windlass.db` beside the configuration
+    /// The database: `sqlite:PATH`, `postgres://…` or `host=… user=…`; without it `.windlass/windlass.db` beside the configuration
     #[arg(long, global = true, value_name = "URL", env = "WINDLASS_DATABASE")]
     #[arg(hide_env_values = true)]
     pub(crate) database: Option<String>,

@@ -25,6 +25,12 @@ pub(crate) enum ConfigError {
     /// The URL is that of another kind of database.
     #[error("cannot use a database of the kind `{scheme}`")]
     Database { scheme: String },
+    /// Nothing was written where the database is named.
+    #[error("the name of the database is empty")]
+    NoDatabase,
+    /// The text names neither a file nor a server. It may hold a password, so it is not shown.
+    #[error("what names the database reads neither as the path of a file nor as a server")]
+    NeitherFileNorServer,
     /// The file is no valid configuration.
     #[error("cannot use the configuration `{position}`: {message}")]
     Invalid {
@@ -39,6 +45,14 @@ impl ConfigError {
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::Unreadable { .. } => Some("check the path after `--config`".to_owned()),
+            Self::NoDatabase => Some(
+                "unset WINDLASS_DATABASE, or write where the database is, there, after `--database` or in the configuration: \
+                 `sqlite:PATH` or `postgres://…`"
+                    .to_owned(),
+            ),
+            Self::NeitherFileNorServer => Some(
+                "write `sqlite:PATH`, `postgres://user@host/database` or `host=… user=… dbname=…`".to_owned(),
+            ),
             Self::Database { .. } => Some("name one as `sqlite:PATH` or `postgres://…`".to_owned()),
             Self::Invalid { hint, .. } => hint.clone(),
         }
@@ -303,7 +317,11 @@ pub(crate) fn sqlite_path(url: &str) -> Option<&str> {
 
 /// The URL of a database with an absolute path, where it is a file; relative ones start at `folder`. A bare path means a database file.
 pub(crate) fn absolute_url(url: &str, folder: &Path) -> Result<String, ConfigError> {
-    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+    if url.trim().is_empty() {
+        return Err(ConfigError::NoDatabase);
+    }
+    let location = Location::from(url);
+    if location.is_postgres() {
         return Ok(url.to_owned());
     }
     if url.starts_with("sqlite:") {
@@ -312,6 +330,7 @@ pub(crate) fn absolute_url(url: &str, folder: &Path) -> Result<String, ConfigErr
     }
     match url.split_once("://") {
         Some((scheme, _)) => Err(ConfigError::Database { scheme: scheme.to_owned() }),
+        None if !location.is_file() => Err(ConfigError::NeitherFileNorServer),
         None => Ok(sqlite_url(&folder.join(url))),
     }
 }
@@ -421,5 +440,19 @@ mod tests {
         );
         assert_eq!(without_password("postgres://me@host/db"), "postgres://me@host/db");
         assert_eq!(without_password("sqlite:a.db"), "sqlite:a.db");
+        assert_eq!(without_password("host=h password=s3cret user=me"), "host=h user=me");
+    }
+
+    #[test]
+    fn a_database_is_a_file_a_url_or_keywords() {
+        let url = |text| absolute_url(text, Path::new("/f")).map_err(|error| error.to_string());
+
+        assert_eq!(url("x.db").as_deref(), Ok("sqlite:/f/x.db"));
+        assert_eq!(url("sqlite:a=b.db").as_deref(), Ok("sqlite:/f/a=b.db"));
+        assert_eq!(url("host=h user=me").as_deref(), Ok("host=h user=me"));
+        for text in ["me:s3cret@host/db", "hots=h password=s3cret", "mysql://me:s3cret@h/d"] {
+            assert!(!url(text).unwrap_err().contains("s3cret"), "{text}");
+        }
+        assert_eq!(url(""), Err("the name of the database is empty".to_owned()));
     }
 }

@@ -45,6 +45,16 @@ pub(crate) fn keyword(name: &str) -> Option<&'static str> {
     KEYWORDS.iter().find(|(known, _)| *known == name).map(|(known, _)| *known)
 }
 
+/// Whether a word is a keyword of libpq that is supported or ignored.
+pub(super) fn is_keyword(name: &str) -> bool {
+    keyword(name).is_some() || IGNORED.contains(&name)
+}
+
+/// Whether the value of a keyword may be shown.
+pub(super) fn is_public(name: &str) -> bool {
+    KEYWORDS.iter().any(|(keyword, is_public)| *is_public && name == *keyword)
+}
+
 /// Parses a URL. The error message quotes nothing that may be part of a password.
 pub(crate) fn parse(url: &str) -> Result<Parameters, String> {
     let rest = url.strip_prefix("postgresql://").or_else(|| url.strip_prefix("postgres://"));
@@ -92,8 +102,12 @@ fn hosts_and_ports(servers: &str) -> Result<(String, String), String> {
 
 fn add(parameters: &mut Parameters, pair: &str) -> Result<(), String> {
     let (name, value) = pair.split_once('=').ok_or(NO_URL)?;
-    let (name, value) = (decoded(name)?, decoded(value)?);
-    match (keyword(&name), &*name, &*value) {
+    insert(parameters, &decoded(name)?, decoded(value)?)
+}
+
+/// Adds a parameter by its name.
+pub(super) fn insert(parameters: &mut Parameters, name: &str, value: String) -> Result<(), String> {
+    match (keyword(name), name, &*value) {
         // The spelling of other programs.
         (None, "ssl", "true") => drop(parameters.insert("sslmode", "require".to_owned())),
         (None, "pgbouncer", "true") => return Err(POOLER.to_owned()),
@@ -124,10 +138,7 @@ pub(crate) fn without_password(url: &str) -> String {
         None => (None, rest),
     };
     let (place, parameters) = place.split_once('?').unwrap_or((place, ""));
-    let may_be_shown = |pair: &&str| {
-        let name = pair.split('=').next();
-        KEYWORDS.iter().any(|(keyword, is_public)| *is_public && name == Some(keyword))
-    };
+    let may_be_shown = |pair: &&str| pair.split('=').next().is_some_and(is_public);
     let parameters: Vec<_> = parameters.split('&').filter(may_be_shown).collect();
     let mut shown = format!("{scheme}://");
     if let Some(user) = user {

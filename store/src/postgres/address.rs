@@ -11,7 +11,7 @@ use tokio_postgres::Config;
 
 use super::tls::{self, Mode, Roots};
 use crate::error::{Result, StoreError};
-use crate::location::{Location, Parameters, Passwords, parameters};
+use crate::location::{Location, Parameters, Passwords};
 
 /// How long connecting to a server may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -51,13 +51,13 @@ impl Address {
     /// # Errors
     /// [`StoreError::BadUrl`] if it is no such URL or has an invalid value.
     pub(super) fn parse(location: &Location) -> Result<Self> {
-        let shown = parameters::without_password(location.url());
+        let shown = location.to_string();
         Self::parse_url(location, &shown)
             .map_err(|reason| StoreError::BadUrl { url: shown, reason })
     }
 
     fn parse_url(location: &Location, shown: &str) -> Result<Self, String> {
-        let mut parameters = parameters::parse(location.url())?;
+        let mut parameters = location.parameters()?;
         location.environment().fill_in(&mut parameters);
         let (mode, roots) = tls::read(&parameters)?;
         let connect_timeout = match number::<u64>(&parameters, "connect_timeout")? {
