@@ -251,10 +251,11 @@ mod tests {
                 pending.retain(|event| !visible.contains(event));
                 parked.extend(visible);
             }
-            match blame {
-                Blame::OneOf(_) => suspected = untried,
-                stop if stop.stops_the_workflow() => return (parked, true, n_failures),
-                _ => {}
+            if blame.stops_the_workflow() {
+                return (parked, true, n_failures);
+            }
+            if let Blame::OneOf(_) = blame {
+                suspected = untried;
             }
         }
         (parked, false, usize::MAX)

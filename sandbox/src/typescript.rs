@@ -73,7 +73,7 @@ pub(crate) fn plain(source: &str, budget: &Rc<Budget>) -> Result<String, Vec<Pro
     let mut findings: Vec<Finding> = Vec::new();
     let mut blanks = Blanks::of(source);
     if let Some(error) = parsed.diagnostics.first() {
-        let start = error.labels.first().map_or(0, |label| label.offset());
+        let start = error.labels.first().map_or(0, oxc_span::LabeledSpan::offset);
         let problem = Problem::new("syntax_error", format!("SyntaxError: {}", error.message));
         findings.push((Span::new(start, start), problem));
     } else {

@@ -8,14 +8,13 @@ mod stop;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use windlass_core::{EventId, Failure, HandlerKind, Phase, ScriptPhase, Status, WorkerId};
+use windlass_core::{Failure, HandlerKind, Phase, ScriptPhase, Status, WorkerId};
 use windlass_store::{
-    ClaimedRun, CommitProducer, Committed, EndedRuns, FollowUp, NewLog, SharedStore, StopRun,
-    StoreError,
+    ClaimedRun, CommitProducer, Committed, EndedRuns, FollowUp, SharedStore, StopRun, StoreError,
 };
 
 pub(crate) use self::mutation::MutationExecutor;
-use self::stop::{Stop, failed_in, missing_handler};
+use self::stop::{FailedPhase, Stop, failed_in, missing_handler};
 use crate::boot_instant::BootInstant;
 use crate::panic::guarded;
 use crate::persist::persist;
@@ -78,18 +77,16 @@ impl RunDriver {
     /// Executes a run to its end. Returns the workflow's next run if this worker claimed it with the commit.
     pub(crate) async fn drive(&self, run: ClaimedRun) -> Result<Option<FollowUpRun>, StoreError> {
         let ended = match guarded("the worker", self.phases(&run)).await {
-            Ok(Err(Stop::Failed { entered, failure, seen, logs })) => {
-                self.stop(&run, Some(entered), failure, seen, logs).await
-            }
+            Ok(Err(Stop::Failed(failed))) => self.stop(&run, failed).await,
             Ok(other) => other,
             // The stored state says how far it came. An effect that has begun is in doubt.
-            Err(failure) => self.stop(&run, None, failure, Vec::new(), Vec::new()).await,
+            Err(failure) => self.stop(&run, failure.into()).await,
         };
         let ended = match ended {
             Err(Stop::Store(error)) if !matches!(error, StoreError::ClaimLost { .. }) => {
                 // Otherwise the run would be recovered and tried again for ever once its lease has ended.
                 let failure = store_failure("the store refused to continue the run", &error);
-                self.stop(&run, None, failure, Vec::new(), Vec::new()).await
+                self.stop(&run, failure.into()).await
             }
             ended => ended,
         };
@@ -110,7 +107,7 @@ impl RunDriver {
                 tracing::warn!(%run, "another worker has taken the run over: this worker drops it");
                 Ok(None)
             }
-            Err(Stop::Failed { .. } | Stop::Abandoned) => Ok(None),
+            Err(Stop::Failed(_) | Stop::Abandoned) => Ok(None),
             Err(Stop::Store(error)) => Err(error),
         }
     }
@@ -120,15 +117,13 @@ impl RunDriver {
         match run.state.kind {
             HandlerKind::Producer => self.producer(run, &script).await,
             HandlerKind::Consumer => self.consumer(run, &script).await,
-            HandlerKind::Node | HandlerKind::Step => Err(Stop::Failed {
-                entered: run.state.phase,
-                failure: Failure::internal(format!(
+            HandlerKind::Node | HandlerKind::Step => {
+                let failure = Failure::internal(format!(
                     "this worker does not know how to run a {}",
                     run.state.kind
-                )),
-                seen: Vec::new(),
-                logs: Vec::new(),
-            }),
+                ));
+                Err(Stop::Failed(FailedPhase::at(run.state.phase, failure)))
+            }
         }
     }
 
@@ -159,11 +154,9 @@ impl RunDriver {
     async fn stop(
         &self,
         run: &ClaimedRun,
-        entered: Option<Phase>,
-        failure: Failure,
-        seen: Vec<EventId>,
-        logs: Vec<NewLog>,
+        failed: FailedPhase,
     ) -> Result<Option<FollowUpRun>, Stop> {
+        let FailedPhase { entered, failure, seen, logs } = failed;
         let failure = failure.cropped();
         let params = StopRun { claim: run.claim, entered, failure: failure.clone(), seen, logs };
         persist(|| self.store.stop_run(params.clone())).await?;

@@ -70,44 +70,15 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Liveness`] if the folder of the lock files cannot be used.
     pub fn new(parts: EngineParts) -> Result<Self, EngineError> {
-        let EngineParts {
-            store,
-            sandbox,
-            registry,
-            policy,
-            prices,
-            worker,
-            mutation_mode,
-            workers_dir,
-            observer,
-        } = parts;
-        let lock =
-            workers_dir.as_deref().map(|folder| lock_worker(folder, worker.id)).transpose()?;
-        let lease = policy.lease.duration();
-        let clock =
-            Arc::new(ClockWatch::new(lease, others_live(workers_dir.as_deref(), worker.id)?));
-        let slots = RunSlots::new(worker.slots);
+        let workers_dir = parts.workers_dir.as_deref();
+        let lock = workers_dir.map(|folder| lock_worker(folder, parts.worker.id)).transpose()?;
+        let lease = parts.policy.lease.duration();
+        let others = others_live(workers_dir, parts.worker.id)?;
+        let clock = Arc::new(ClockWatch::new(lease, others));
+        let slots = RunSlots::new(parts.worker.slots);
         let leases = Arc::<LeaseTable>::default();
-        let driver = RunDriver {
-            store: Arc::clone(&store),
-            scripts: ScriptRunner::new(
-                Arc::clone(&store),
-                sandbox,
-                Arc::clone(&registry),
-                policy.script.clone(),
-            ),
-            mutations: MutationExecutor {
-                store: Arc::clone(&store),
-                mode: mutation_mode,
-                prices,
-                leases: Arc::clone(&leases),
-                call_time_limit: policy.script.wall_time(),
-                lookup_time_limit: policy.lookup.timeout(),
-            },
-            follow_ups: FollowUps { slots: slots.clone(), worker: worker.id, lease },
-            reporter: Reporter(observer),
-            ended: EndedCounts::default(),
-        };
+        let driver = driver(&parts, &slots, &leases);
+        let EngineParts { store, registry, policy, worker, workers_dir, .. } = parts;
         let lookups = BackgroundLookups::new(Arc::clone(&store), registry, policy.lookup.timeout());
         let poller = Poller {
             store: Arc::clone(&store),
@@ -368,6 +339,35 @@ impl Engine {
 /// [`EngineError::Liveness`] if the folder cannot be read.
 pub fn alive_workers(folder: &Path) -> Result<Vec<WorkerId>, EngineError> {
     find_running(folder).map_err(|source| liveness_error(folder, source))
+}
+
+/// What executes the runs that an engine of these parts claims.
+fn driver(parts: &EngineParts, slots: &RunSlots, leases: &Arc<LeaseTable>) -> RunDriver {
+    let EngineParts { store, sandbox, registry, policy, prices, worker, .. } = parts;
+    RunDriver {
+        store: Arc::clone(store),
+        scripts: ScriptRunner::new(
+            Arc::clone(store),
+            sandbox.clone(),
+            Arc::clone(registry),
+            policy.script.clone(),
+        ),
+        mutations: MutationExecutor {
+            store: Arc::clone(store),
+            mode: parts.mutation_mode,
+            prices: prices.clone(),
+            leases: Arc::clone(leases),
+            call_time_limit: policy.script.wall_time(),
+            lookup_time_limit: policy.lookup.timeout(),
+        },
+        follow_ups: FollowUps {
+            slots: slots.clone(),
+            worker: worker.id,
+            lease: policy.lease.duration(),
+        },
+        reporter: Reporter(parts.observer.clone()),
+        ended: EndedCounts::default(),
+    }
 }
 
 /// Whether other workers of this machine run.

@@ -18,17 +18,15 @@ use crate::tool::{MutationCall, MutationKey, Tool, ToolCall};
 const MAX_LOOKUPS: usize = 4;
 
 /// Asks the tool whether an effect happened; none where it cannot look such a call up. A panic of the tool says nothing about it, and
-/// neither does what it finds elsewhere than in `place`, where the effect was to happen.
+/// neither does what it finds elsewhere than in the place where the effect was to happen.
 ///
 /// Some tools send the request again to find out. They do it only as long as `may_commit` says so, and not after this has returned.
 pub(crate) async fn look_up(
     tool: &dyn Tool,
-    call: ToolCall,
-    key: MutationKey,
-    place: Option<String>,
-    key_age: KeyAge,
+    sent: SentRequest,
     may_commit: impl Fn() -> bool + Send + Sync + 'static,
 ) -> Option<LookupResult> {
+    let SentRequest { call, key, place, key_age } = sent;
     let name = format!("`{}`", tool.spec().name());
     let time_limit = call.time_limit;
     let looked_up = guarded(&name, async {
@@ -50,6 +48,17 @@ pub(crate) async fn look_up(
         Some(result.unwrap_or_else(LookupResult::Unknown))
     });
     looked_up.await.unwrap_or_else(|panic| Some(LookupResult::Unknown(panic)))
+}
+
+/// A request that may have been sent.
+#[derive(Debug)]
+pub(crate) struct SentRequest {
+    /// What was asked, with the time for the look-up.
+    pub(crate) call: ToolCall,
+    pub(crate) key: MutationKey,
+    /// Where the effect was to happen, as the ledger has it.
+    pub(crate) place: Option<String>,
+    pub(crate) key_age: KeyAge,
 }
 
 /// How long ago a key was first sent.
@@ -190,7 +199,8 @@ impl BackgroundLookups {
         let may_commit =
             move || claimed_after.elapsed() < time_limit && store.check_in_place().is_ok();
         let key_age = KeyAge::new(key_age, claimed_after);
-        let found = look_up(tool.as_ref(), call, key, place, key_age, may_commit).await;
+        let sent = SentRequest { call, key, place, key_age };
+        let found = look_up(tool.as_ref(), sent, may_commit).await;
         found.unwrap_or_else(|| {
             LookupResult::Unknown(Failure::internal(
                 "the tool could look the effect up when the request was made, and no longer can",

@@ -1,6 +1,5 @@
 //! TypeScript: what runs is the file without its types, with the same lines and columns.
 
-use serde_json::json;
 use windlass_core::ScriptPhase;
 use windlass_sandbox::{Call, Ending, Script};
 
@@ -20,75 +19,66 @@ fn as_typescript(script: Script) -> Script {
     Script { name: "receipts.ts".into(), ..script }
 }
 
+/// Declarations, a body, and what it returns, as JSON.
+const TYPED: &[(&str, &str, &str)] = &[
+    (
+        "type A = { a: string };\ninterface B extends A { b?: number }",
+        "const x: A & B = { a: 'x' }; return x.a",
+        r#""x""#,
+    ),
+    ("declare const outside: string;\ndeclare function gone(): void;", "return state.n", "1"),
+    (
+        "function f(a: string): string;\nfunction f(a: number): string;\nfunction f(a: any): string { return `${a}` }",
+        "return f(state.n)",
+        r#""1""#,
+    ),
+    (
+        "function g<T extends object, U = string>(this: void, a?: T, ...rest: U[]): U | undefined { return rest[0] }",
+        "return g<object, string>({}, 'r')!",
+        r#""r""#,
+    ),
+    ("const h = (\n  a: number,\n): {\n  b: number;\n} => ({ b: a });", "return h(state.n).b", "1"),
+    ("const i = async <\n  T,\n>(a: T): Promise<T> => a;", "return await i<number>(2)", "2"),
+    ("", "return <\n  T,\n>(a: T) => a, 3", "3"),
+    (
+        "",
+        "const a = state.n as number\n;[1].forEach(() => {})\nreturn a as unknown as string satisfies string",
+        "1",
+    ),
+    ("", "let a = 1\nlet b = a as number\n(7)\nreturn b", "1"),
+    ("", "let a = 1\ntype B = number\n(7)\nreturn a", "1"),
+    ("", "const a = <number>state.n; return (<any>a) + 1", "2"),
+    ("", "let a!: number; a = 4; try { throw 1 } catch (e: unknown) { return a! }", "4"),
+    (
+        "abstract class A<T> implements Iterable<T>, B { private readonly x: number = 1\n protected ['y']?: string\n declare z: T\n abstract f(): void;\n static s!: number\n [key: string]: any\n g(this: A<T>, q?: T): number { return this.x }\n [Symbol.iterator](): any {} }\nclass C extends A<string> { override g(): number { return 5 } }\ninterface B {}",
+        "return new C().g()",
+        "5",
+    ),
+    (
+        "const k = { a: 1, 'ü€𝒳': 'x' } as const; /* ü */ type K = 'ü€𝒳';",
+        "return k['ü€𝒳' as K]",
+        r#""x""#,
+    ),
+    (
+        "const l = [1, 2] satisfies number[];",
+        "for (const x of l as number[]) { if (x > 1) return x as number; else continue }",
+        "2",
+    ),
+    (
+        "enumerate: for (const x of [1]) { continue enumerate }",
+        "const { a, b }: { a: number; b?: string } = { a: 6 }; return a ?? (b as any)",
+        "6",
+    ),
+];
+
 #[tokio::test]
 async fn every_kind_of_type_is_taken_out() {
     let sandbox = sandbox();
-    let cases = [
-        (
-            "type A = { a: string };\ninterface B extends A { b?: number }",
-            "const x: A & B = { a: 'x' }; return x.a",
-            json!("x"),
-        ),
-        (
-            "declare const outside: string;\ndeclare function gone(): void;",
-            "return state.n",
-            json!(1),
-        ),
-        (
-            "function f(a: string): string;\nfunction f(a: number): string;\nfunction f(a: any): string { return `${a}` }",
-            "return f(state.n)",
-            json!("1"),
-        ),
-        (
-            "function g<T extends object, U = string>(this: void, a?: T, ...rest: U[]): U | undefined { return rest[0] }",
-            "return g<object, string>({}, 'r')!",
-            json!("r"),
-        ),
-        (
-            "const h = (\n  a: number,\n): {\n  b: number;\n} => ({ b: a });",
-            "return h(state.n).b",
-            json!(1),
-        ),
-        (
-            "const i = async <\n  T,\n>(a: T): Promise<T> => a;",
-            "return await i<number>(2)",
-            json!(2),
-        ),
-        ("", "return <\n  T,\n>(a: T) => a, 3", json!(3)),
-        (
-            "",
-            "const a = state.n as number\n;[1].forEach(() => {})\nreturn a as unknown as string satisfies string",
-            json!(1),
-        ),
-        ("", "let a = 1\nlet b = a as number\n(7)\nreturn b", json!(1)),
-        ("", "let a = 1\ntype B = number\n(7)\nreturn a", json!(1)),
-        ("", "const a = <number>state.n; return (<any>a) + 1", json!(2)),
-        ("", "let a!: number; a = 4; try { throw 1 } catch (e: unknown) { return a! }", json!(4)),
-        (
-            "abstract class A<T> implements Iterable<T>, B { private readonly x: number = 1\n protected ['y']?: string\n declare z: T\n abstract f(): void;\n static s!: number\n [key: string]: any\n g(this: A<T>, q?: T): number { return this.x }\n [Symbol.iterator](): any {} }\nclass C extends A<string> { override g(): number { return 5 } }\ninterface B {}",
-            "return new C().g()",
-            json!(5),
-        ),
-        (
-            "const k = { a: 1, 'ü€𝒳': 'x' } as const; /* ü */ type K = 'ü€𝒳';",
-            "return k['ü€𝒳' as K]",
-            json!("x"),
-        ),
-        (
-            "const l = [1, 2] satisfies number[];",
-            "for (const x of l as number[]) { if (x > 1) return x as number; else continue }",
-            json!(2),
-        ),
-        (
-            "enumerate: for (const x of [1]) { continue enumerate }",
-            "const { a, b }: { a: number; b?: string } = { a: 6 }; return a ?? (b as any)",
-            json!(6),
-        ),
-    ];
-    for (declarations, body, expected) in cases {
+    for (declarations, body, returned) in TYPED {
+        let returned = serde_json::from_str(returned).unwrap();
         let report = run(&sandbox, typed(declarations, body)).await;
 
-        assert_eq!(report.ending, Ending::Returned(Some(expected)), "{declarations}\n{body}");
+        assert_eq!(report.ending, Ending::Returned(Some(returned)), "{declarations}\n{body}");
     }
 }
 

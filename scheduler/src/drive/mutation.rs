@@ -16,7 +16,7 @@ use super::stop::Stop;
 use crate::boot_instant::BootInstant;
 use crate::commit_point::CommitPoint;
 use crate::lease::LeaseTable;
-use crate::lookup::{KeyAge, look_up};
+use crate::lookup::{KeyAge, SentRequest, look_up};
 use crate::panic::guarded;
 use crate::parts::MutationMode;
 use crate::persist::persist;
@@ -227,7 +227,8 @@ impl Attempt<'_> {
     ) -> RequestResult {
         let resolved_by = Some(ResolvedBy::Reconciliation);
         let call = ToolCall { time_limit: self.lookup_time_limit, ..self.call };
-        match look_up(self.tool, call, self.key, self.place, self.key_age, may_commit).await {
+        let sent = SentRequest { call, key: self.key, place: self.place, key_age: self.key_age };
+        match look_up(self.tool, sent, may_commit).await {
             None => RequestResult::InDoubt { failure, looked_up: None },
             Some(LookupResult::Applied(result)) => RequestResult::Applied { result, resolved_by },
             Some(LookupResult::Absent { counts_after: Duration::ZERO }) => {

@@ -68,7 +68,8 @@ async fn looked_up(keys_kept: Option<Age>, age: Option<u64>, waits: u64) -> Look
     };
     let key = MutationKey { id: MutationId::mint(now), idempotency_key: String::new() };
     let age = KeyAge::new(age.map(Duration::from_secs), BootInstant::now());
-    look_up(&tool, call, key, None, age, || true).await.unwrap()
+    let sent = SentRequest { call, key, place: None, key_age: age };
+    look_up(&tool, sent, || true).await.unwrap()
 }
 
 #[tokio::test(start_paused = true)]

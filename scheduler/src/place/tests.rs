@@ -7,7 +7,7 @@ use windlass_core::{Id, LookupResult, MutationId, RunId, Timestamp, WorkflowId, 
 
 use super::*;
 use crate::boot_instant::BootInstant;
-use crate::lookup::{KeyAge, look_up};
+use crate::lookup::{KeyAge, SentRequest, look_up};
 use crate::tool::{Effect, MutationCall, MutationKey, ToolCall, ToolSpec};
 
 /// A tool whose place changes, and that finds what it is told to find.
@@ -86,7 +86,8 @@ async fn looked_up(
     let key = MutationKey { id: MutationId::mint(now), idempotency_key: String::new() };
     let recorded = recorded.map(|place| place.identity);
     let key_age = KeyAge::new(Some(Duration::ZERO), BootInstant::now());
-    let found = look_up(&tool, call, key, recorded, key_age, || true).await.unwrap();
+    let sent = SentRequest { call, key, place: recorded, key_age };
+    let found = look_up(&tool, sent, || true).await.unwrap();
     let n_lookups = *tool.n_lookups.lock().unwrap();
     (found, n_lookups)
 }

@@ -110,7 +110,7 @@ async fn release_lookups(tx: &Tx<'_>, ahead: At) -> Result<usize> {
             mutations::next_reconcile_at.eq(Some(At(tx.now))),
             mutations::updated_at.eq(At(tx.now)),
         ));
-    Ok(released.execute(tx.conn).await?)
+    released.execute(tx.conn).await
 }
 
 /// An active run's worker, the end of its lease, and the worker's last heartbeat.

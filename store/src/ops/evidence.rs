@@ -115,5 +115,5 @@ async fn park(tx: &Tx<'_>, Json(event_ids): &Json<Vec<EventId>>, is: &str) -> Re
             events::blamed_for.eq(Some(is)),
             events::updated_at.eq(At(tx.now)),
         ));
-    Ok(parked.execute(tx.conn).await?)
+    parked.execute(tx.conn).await
 }

@@ -1,5 +1,7 @@
 //! The mutation of an active run: its ledger row is written before the request is sent, and settled by the answer.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use windlass_core::{
     EventId, EventName, LateEvidence, MutationId, MutationStatus, OperationKey, Phase, RunId,
@@ -48,20 +50,9 @@ impl Staged for BeginMutation {
         }
         let changes = locked.state.begin_mutation(events.len())?;
         let claim = self.claim;
-        let params_digest = digest(&self.params);
         let (event_ids, events) = events.into_iter().unzip();
-        let key = OperationKey {
-            workspace: &workspace,
-            workflow: &locked.workflow.name,
-            handler: &locked.run.handler_name,
-            tool: &format!("{}.{}", self.tool_namespace, self.tool_method),
-            digest: &params_digest,
-            events,
-        };
-        let operation_id = key.operation_id();
-        let attempts = Attempts::load(tx, &operation_id).await?;
-        let idempotency_key = idempotency_key(&operation_id, attempts.refusals());
-        let key_age = attempts.key_age(tx, &idempotency_key).await?;
+        let Named { operation_id, params_digest, idempotency_key, key_age } =
+            named(tx, &workspace, &locked, &self, events).await?;
         let row = MutationRow {
             id: Db(tx.mint()),
             workflow_id: locked.workflow.id,
@@ -103,6 +94,38 @@ impl Staged for BeginMutation {
         outcome::apply_workflow_changes(tx, &mut locked, changes, &context).await?;
         Ok(BegunMutation { id: row.id.0, idempotency_key: row.idempotency_key, key_age })
     }
+}
+
+/// What a request is called, here and at the service.
+struct Named {
+    operation_id: String,
+    params_digest: String,
+    idempotency_key: String,
+    /// How long ago this key was first sent.
+    key_age: Option<Duration>,
+}
+
+async fn named(
+    tx: &Tx<'_>,
+    workspace: &str,
+    locked: &LockedRun,
+    call: &BeginMutation,
+    events: Vec<EventName>,
+) -> Result<Named> {
+    let params_digest = digest(&call.params);
+    let key = OperationKey {
+        workspace,
+        workflow: &locked.workflow.name,
+        handler: &locked.run.handler_name,
+        tool: &format!("{}.{}", call.tool_namespace, call.tool_method),
+        digest: &params_digest,
+        events,
+    };
+    let operation_id = key.operation_id();
+    let attempts = Attempts::load(tx, &operation_id).await?;
+    let idempotency_key = idempotency_key(&operation_id, attempts.refusals());
+    let key_age = attempts.key_age(tx, &idempotency_key).await?;
+    Ok(Named { operation_id, params_digest, idempotency_key, key_age })
 }
 
 async fn insert(tx: &Tx<'_>, row: &MutationRow) -> Result<()> {

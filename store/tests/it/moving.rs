@@ -244,19 +244,19 @@ async fn until_stopped(from: &TestDatabase, to: &TestDatabase) -> Vec<MovedTable
 
 #[tokio::test]
 async fn from_a_file_to_a_file() {
-    carry(&file().await, &file().await).await;
+    Box::pin(carry(&file().await, &file().await)).await;
 }
 
 #[tokio::test]
 async fn from_a_file_to_a_server() {
     let Some(server) = server().await else { return };
-    carry(&file().await, &server).await;
+    Box::pin(carry(&file().await, &server)).await;
 }
 
 #[tokio::test]
 async fn from_a_server_to_a_file() {
     let Some(server) = server().await else { return };
-    carry(&server, &file().await).await;
+    Box::pin(carry(&server, &file().await)).await;
 }
 
 #[tokio::test]
