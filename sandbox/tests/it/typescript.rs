@@ -9,7 +9,8 @@ use crate::support::{call_in, run, sandbox, script};
 fn typed(declarations: &str, body: &str) -> Call {
     let source = format!(
         "{declarations}\nconst workflow = {{ topics: {{ t: {{}} }}, producers: {{ record: {{ publishes: [\"t\"], \
-         schedule: {{ interval: \"5m\" }}, handler: async (state: {{ n: number }}) => {{\n{body}\n}} }} }} }};"
+         schedule: {{ interval: \"5m\" }}, handler: async (state: {{ n: number }}) => {{\n{body}\n}} }} }}, \
+         consumers: {{ use: {{ subscribe: [\"t\"], prepare: () => ({{ reservations: [] }}) }} }} }};"
     );
     let call = call_in(ScriptPhase::Producer, &source);
     Call { script: as_typescript(call.script), ..call }
@@ -50,7 +51,7 @@ const TYPED: &[(&str, &str, &str)] = &[
     ("", "const a = <number>state.n; return (<any>a) + 1", "2"),
     ("", "let a!: number; a = 4; try { throw 1 } catch (e: unknown) { return a! }", "4"),
     (
-        "abstract class A<T> implements Iterable<T>, B { private readonly x: number = 1\n protected ['y']?: string\n declare z: T\n abstract f(): void;\n static s!: number\n [key: string]: any\n g(this: A<T>, q?: T): number { return this.x }\n [Symbol.iterator](): any {} }\nclass C extends A<string> { override g(): number { return 5 } }\ninterface B {}",
+        "abstract class A<T> implements Iterable<T>, B { private readonly x: number = 1\n protected ['y']?: string\n declare z: T\n abstract f(): void;\n static s?: number\n s!: number\n [key: string]: any\n g(this: A<T>, q?: T): number { return this.x }\n [Symbol.iterator](): any {} }\nclass C extends A<string> { override g(): number { return 5 } }\ninterface B {}",
         "return new C().g()",
         "5",
     ),
@@ -92,7 +93,7 @@ async fn a_failure_shows_the_line_as_it_was_written() {
     let Ending::Failed(failure) = run(&sandbox(), call).await.ending else { panic!() };
 
     let at = failure.at.unwrap();
-    assert_eq!((&*at.file, at.line, at.column), ("receipts.ts", 5, 35));
+    assert_eq!((&*at.file, at.line, at.column), ("receipts.ts", 5, 41));
     assert_eq!(
         at.source_line.unwrap(),
         "const a: string = '𝒳' as string; throw new Error(a as any)"
