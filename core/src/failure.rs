@@ -1,15 +1,18 @@
 //! Why something failed. The code that sees the failure classifies it; nobody reads the class from a message.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::text::text_enum;
+use crate::time::Timestamp;
 
 text_enum! {
     /// Who must act on a failure. It decides what happens next.
     pub enum FailureClass ("a failure class") {
-        /// Credentials are missing, expired or revoked: a person reconnects.
+        /// A service does not accept the credentials, or they are missing: a person renews them, or gives them rights.
         Auth = "auth",
-        /// Credentials are good but do not allow this: a person changes rights.
+        /// This deployment does not allow it: a person changes its configuration, or grants it.
         Permission = "permission",
         /// The other side did not answer, or asked to try again later: waiting helps.
         Network = "network",
@@ -38,6 +41,9 @@ text_enum! {
 
 /// How long the text of a failure may be, in bytes. It is stored and shown several times.
 const MAX_TEXT_BYTES: usize = 4 * 1024;
+
+/// The longest wait that another side may ask for.
+const LONGEST_ASKED_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Where in a script something happened, as the author wrote the script.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +76,9 @@ pub struct Failure {
     /// The service concerned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<Box<Service>>,
+    /// How long the other side asked to wait before the next attempt, up to a day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<Duration>,
     /// Where the script was when it happened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Box<ScriptPosition>>,
@@ -88,7 +97,7 @@ pub struct Service {
 impl Failure {
     /// A failure of `class`.
     pub fn new(class: FailureClass, message: impl Into<String>) -> Self {
-        Self { class, message: message.into(), service: None, at: None }
+        Self { class, message: message.into(), service: None, retry_after: None, at: None }
     }
 
     /// The script is wrong.
@@ -104,6 +113,18 @@ impl Failure {
     /// The other side did not answer.
     pub fn network(message: impl Into<String>) -> Self {
         Self::new(FailureClass::Network, message)
+    }
+
+    /// Adds that the other side asked to wait for so long from `now` before the next attempt. No more than a day is waited.
+    #[must_use]
+    pub fn asked_to_wait(mut self, wait: Duration, now: Timestamp) -> Self {
+        let until = now.after(wait).to_utc().format("%Y-%m-%d %H:%M:%S UTC");
+        self.message.push_str(&format!("; the server asked to wait until {until}"));
+        if wait > LONGEST_ASKED_WAIT {
+            self.message.push_str(", which is more than the day that is waited at most");
+        }
+        self.retry_after = Some(wait.min(LONGEST_ASKED_WAIT));
+        self
     }
 
     /// The failure with its text cut to 4 KiB. Whoever stores or passes on a failure calls this last, after secrets were removed: a
@@ -130,6 +151,19 @@ impl Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_asked_wait_is_said_and_has_a_longest() {
+        let now = Timestamp::parse("2026-03-01T09:00:00Z").unwrap();
+        let asked = |wait| Failure::network("429").asked_to_wait(Duration::from_secs(wait), now);
+
+        let hour = asked(3_600);
+        assert_eq!(hour.retry_after, Some(Duration::from_secs(3_600)));
+        assert_eq!(hour.message, "429; the server asked to wait until 2026-03-01 10:00:00 UTC");
+        let week = asked(7 * 86_400);
+        assert_eq!(week.retry_after, Some(Duration::from_secs(86_400)));
+        assert!(week.message.contains("until 2026-03-08 09:00:00 UTC, which is more than the day"));
+    }
 
     #[test]
     fn a_long_text_is_cut_between_two_characters_and_says_so() {

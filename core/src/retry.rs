@@ -53,12 +53,18 @@ impl Backoff {
         (failures <= self.tries).then_some(delay)
     }
 
-    /// The delay with its jitter, which is always the same for the same `seed`.
+    /// The delay with its jitter, which is always the same for the same `seed`. It is at least the wait that the other side `asked` for.
     #[must_use]
-    pub fn delay_with_jitter(&self, failures: u32, seed: u64) -> Option<Duration> {
+    pub fn delay_with_jitter(
+        &self,
+        failures: u32,
+        asked: Option<Duration>,
+        seed: u64,
+    ) -> Option<Duration> {
         let delay = self.delay(failures)?;
         let most = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
         let most = most.saturating_mul(u64::from(self.jitter_percent)) / 100;
+        let delay = delay.max(asked.unwrap_or_default());
         Some(delay + Duration::from_millis(seed.checked_rem(most + 1).unwrap_or(0)))
     }
 }
@@ -92,7 +98,7 @@ mod tests {
 
         let delays: Vec<_> = (0..50_u64)
             .filter_map(|seed| {
-                backoff.delay_with_jitter(1, seed.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+                backoff.delay_with_jitter(1, None, seed.wrapping_mul(0x9E37_79B9_7F4A_7C15))
             })
             .map(|delay| delay.as_millis())
             .collect();
@@ -100,7 +106,24 @@ mod tests {
         assert!(delays.iter().all(|ms| (10_000..=12_000).contains(ms)), "{delays:?}");
         assert!(delays.iter().any(|ms| *ms > 11_000) && delays.iter().any(|ms| *ms < 11_000));
         let even = Backoff { jitter_percent: 0, ..backoff };
-        assert_eq!(even.delay_with_jitter(1, u64::MAX), even.delay(1));
+        assert_eq!(even.delay_with_jitter(1, None, u64::MAX), even.delay(1));
+    }
+
+    #[test]
+    fn an_asked_wait_makes_a_delay_longer_and_never_shorter_and_gives_no_tries() {
+        let backoff = Backoff { jitter_percent: 0, ..Backoff::default() };
+        let delay = |failures, asked| {
+            backoff.delay_with_jitter(failures, Some(Duration::from_secs(asked)), 0)
+        };
+
+        assert_eq!(delay(1, 3_600), Some(Duration::from_secs(3_600)));
+        assert_eq!(delay(1, 1), Some(Duration::from_secs(10)));
+        assert_eq!(delay(6, 3_600), None);
+        let spread = Backoff::default().delay_with_jitter(1, Some(Duration::from_secs(60)), 1_999);
+        assert!(
+            spread > Some(Duration::from_secs(60)),
+            "those that were asked at once: {spread:?}"
+        );
     }
 
     #[test]

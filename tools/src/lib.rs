@@ -32,6 +32,7 @@ mod method;
 mod notify;
 mod pass_connected;
 mod place;
+mod retry_after;
 pub mod secrets;
 mod tls;
 pub mod typescript;

@@ -250,7 +250,7 @@ impl HealthInputs<'_> {
         let tries = workflow.transient_failures;
         let last = self.overview.last_session.as_ref().and_then(|session| session.error.clone());
         let why = format!(
-            "the network failed {tries} time(s) in a row; it tries again by itself at {}",
+            "the other side did not answer or asked to wait, {tries} time(s) in a row; it tries again by itself at {}",
             self.when(until)
         );
         Some(
@@ -342,16 +342,17 @@ pub fn mutation_title(mutation: &Mutation) -> String {
 /// What a class of failure means, and how a person removes the cause.
 const fn cause_and_remedy(class: FailureClass) -> (&'static str, &'static str) {
     match class {
-        FailureClass::Auth => {
-            ("a service does not accept the credentials", "renew the credentials of that service")
-        }
+        FailureClass::Auth => (
+            "a service refuses these credentials",
+            "renew them, or give them the rights that this needs",
+        ),
         FailureClass::Permission => (
             "it is not allowed to do what it wants",
             "grant it: in the configuration (for example `[tools.files] roots`), with the script, or by accepting what a connector offers",
         ),
         FailureClass::Network => (
-            "the network failed too often in a row",
-            "see that the other side can be reached from here",
+            "the other side did not answer or asked to wait, too often in a row",
+            "see that the other side can be reached from here, and that it is not asked too often",
         ),
         FailureClass::Logic => ("its script failed", "repair the script and deploy it"),
         FailureClass::Internal => (

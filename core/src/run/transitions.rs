@@ -360,7 +360,11 @@ fn workflow_after_stop(failure: &Failure, context: StopContext<'_>) -> WorkflowC
     match failure.class {
         FailureClass::Network => {
             let failures = context.transient_failures.saturating_add(1);
-            match context.backoff.delay_with_jitter(failures, context.jitter_seed) {
+            match context.backoff.delay_with_jitter(
+                failures,
+                failure.retry_after,
+                context.jitter_seed,
+            ) {
                 Some(delay) => WorkflowChange::BackOff(delay),
                 None => WorkflowChange::Block(failure.clone()),
             }

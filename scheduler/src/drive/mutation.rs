@@ -211,6 +211,10 @@ impl Attempt<'_> {
                 result: json!({"unreadable": error.failure.message}),
                 resolved_by: None,
             },
+            // A look-up would ask the other side, which asked to wait.
+            Sent::Maybe if was_passed && error.failure.retry_after.is_some() => {
+                RequestResult::InDoubt { failure: error.failure, looked_up: None }
+            }
             Sent::Maybe if was_passed => self.look_up_once(error.failure, may_commit).await,
             Sent::Maybe | Sent::No => {
                 RequestResult::Failed { failure: error.failure, resolved_by: None }

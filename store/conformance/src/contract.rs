@@ -211,6 +211,7 @@ contract! { $
     }
     failing {
         every_class_of_failure_has_its_consequences_and_its_way_on,
+        who_asks_to_wait_is_not_tried_before,
     }
     retrying {
         a_retry_goes_on_from_next_with_all_that_the_first_had,
@@ -257,6 +258,7 @@ contract! { $
         an_early_lookup_proves_no_absence_later,
         an_overtaken_attempt_does_not_prove_absence,
         failed_attempts_are_spaced_and_then_a_person_is_asked,
+        who_asks_to_wait_is_not_asked_about_an_effect_before,
         trying_again_counts_attempts_anew,
         an_attempt_that_was_overtaken_changes_nothing_unless_it_knows,
         nobody_says_that_it_did_not_happen_while_an_attempt_is_under_way,

@@ -202,3 +202,20 @@ pub async fn every_class_of_failure_has_its_consequences_and_its_way_on(test_sto
         }
     }
 }
+
+pub async fn who_asks_to_wait_is_not_tried_before(test_store: TestStore) {
+    for point in [FailurePoint::Before, FailurePoint::During, FailurePoint::After] {
+        let name = format!("{point:?}");
+        let world = World::empty(test_store.clone()).await.polled(&name, &["m1"]).await;
+        let now = world.store.now().await.unwrap();
+
+        fail(&world, point, Failure::network("busy").asked_to_wait(seconds(3_600), now)).await;
+
+        let seen = world.current().await;
+        assert_eq!(seen.backoff_until, Some(now.after(seconds(3_600))), "{name}");
+        world.advance(seconds(3_599));
+        assert_eq!(world.claim().await, None, "{name}");
+        world.advance(seconds(1));
+        world.take("record").await;
+    }
+}

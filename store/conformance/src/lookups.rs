@@ -5,7 +5,9 @@ use windlass_core::{
     Action, Clock as _, EventStatus, Failure, FailureClass, LookupResult, MutationStatus, Phase,
     ResolutionKind, ResolvedBy, Status,
 };
-use windlass_store::{ClaimLookups, ClockRun, NotificationKind, SettleLookup, StoreError};
+use windlass_store::{
+    ClaimLookups, ClockRun, DoubtMutation, NotificationKind, SettleLookup, StoreError,
+};
 
 use crate::world::{TestStore, World, seconds};
 
@@ -215,6 +217,23 @@ pub async fn failed_attempts_are_spaced_and_then_a_person_is_asked(test_store: T
     world.advance(seconds(86_400));
     assert_eq!(world.due_lookups().await, [], "nobody looks any more");
     assert_eq!(world.event("mail", "m1").await.status, EventStatus::Reserved);
+}
+
+pub async fn who_asks_to_wait_is_not_asked_about_an_effect_before(test_store: TestStore) {
+    let world = World::with_mails(test_store, &["m1"]).await;
+    let run = world.reserve(&["m1"]).await;
+    let mutation = world.begin_as(&run, true).await.unwrap();
+    let now = world.store.now().await.unwrap();
+    let busy = |wait| Failure::network("busy").asked_to_wait(seconds(wait), now);
+    let params = DoubtMutation { claim: run.claim, mutation, failure: busy(300), looked_up: None };
+
+    world.store.doubt_mutation(params).await.unwrap();
+
+    assert_eq!(world.next_due().await, Some(seconds(300)));
+    world.advance(seconds(300));
+    assert_eq!(world.due_lookups().await.len(), 1);
+    world.find(mutation, LookupResult::Unknown(busy(600))).await.unwrap();
+    assert_eq!(world.next_due().await, Some(seconds(600)), "after an attempt too");
 }
 
 pub async fn trying_again_counts_attempts_anew(test_store: TestStore) {

@@ -111,6 +111,7 @@ impl Operation for SettleLookup {
             LookupResult::Unknown(failure) => match tx.policy.lookup.delay(self.attempt) {
                 Some(delay) => {
                     let attempts = row.reconcile_attempts;
+                    let delay = delay.max(failure.retry_after.unwrap_or_default());
                     let at = At(tx.now.after(delay));
                     end_attempt(tx, row.id, NextLookup { attempts, at }).await?;
                     Ok(row.status.0)

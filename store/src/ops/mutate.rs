@@ -250,7 +250,10 @@ impl Staged for DoubtMutation {
         let changes = locked.state.doubt_mutation(&self.failure, locked.recourse)?;
         let next_lookup = match self.looked_up {
             Some(counts_after) => lookup::second(tx, counts_after),
-            None => NextLookup { attempts: 0, at: At(tx.now) },
+            None => {
+                let asked = self.failure.retry_after.unwrap_or_default();
+                NextLookup { attempts: 0, at: At(tx.now.after(asked)) }
+            }
         };
         let context = TransitionContext {
             next_lookup: Some(next_lookup),

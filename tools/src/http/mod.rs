@@ -4,6 +4,7 @@ mod address;
 mod allow;
 mod configured_headers;
 mod endpoints;
+mod failure;
 mod outcome;
 mod request;
 mod response;
@@ -24,19 +25,17 @@ use windlass_scheduler::{
 use self::configured_headers::ConfiguredHeaders;
 pub(crate) use self::configured_headers::is_confidential;
 use self::endpoints::{EndpointLookup, Endpoints, LookupMethod};
+use self::failure::{body_failure, with_asked_wait};
 use self::outcome::ResponseOutcome;
-use self::request::{MutationInput, OutgoingRequest, ReadInput, without_query};
+use self::request::{MutationInput, OutgoingRequest, ReadInput};
 use self::response::{BodyError, BodyLimits, ScriptResponse};
 use self::transport::{SystemResolver, Transport};
 use super::config::{HttpConfig, ToolsConfigError, mib_to_bytes};
 use super::method::{Method, MethodDescription, TypedTool};
-use crate::secrets::{MIN_SECRET_BYTES, Secrets};
+use crate::secrets::Secrets;
 
 /// How many redirects a read follows.
 const MAX_REDIRECTS: usize = 5;
-
-/// How much of a server's response a failure quotes, in characters.
-const QUOTED_CHARS: usize = 300;
 
 const GET_DOCS: &str = "\
 Looks at a page or asks a service: `Http.get({url, headers?})` → `{status, headers, body}`.
@@ -240,7 +239,8 @@ impl Http {
             let status = response.status();
             let body = response::body(&mut response, limits).await;
             if let ResponseOutcome::Failure(class, _) = outcome::of_read(status) {
-                return Err(self.refusal(&outgoing, status, class, &body.unwrap_or_default()));
+                let failure = self.refusal(&outgoing, status, class, &body.unwrap_or_default());
+                return Err(with_asked_wait(failure, response.headers()));
             }
             let body = body.map_err(|err| body_failure(&outgoing, &err))?;
             return Ok(ScriptResponse::new(status, response.headers(), &body));
@@ -320,39 +320,6 @@ impl Http {
         let (status, headers) = (response.status(), response.headers().clone());
         Ok(Exchange { outgoing, status, headers, redirect, body })
     }
-
-    /// The failure for an exchange, with the target of a redirect.
-    fn refused(&self, exchange: &Exchange, class: FailureClass) -> Failure {
-        let Exchange { outgoing, status, redirect, body, .. } = exchange;
-        let said = body.as_deref().unwrap_or_default();
-        let mut failure = self.refusal(outgoing, *status, class, said);
-        if let Some(target) = redirect {
-            let target = without_query(target.clone());
-            failure.message.push_str(&format!("; it points to `{target}`"));
-        }
-        failure
-    }
-
-    /// A failure that quotes the server, without the secrets of the request.
-    fn refusal(
-        &self,
-        outgoing: &OutgoingRequest,
-        status: StatusCode,
-        class: FailureClass,
-        body: &[u8],
-    ) -> Failure {
-        let said = response::text(None, body);
-        // Redacted before it is cropped: half a secret would not be recognised.
-        let said = self.secrets.redact(&said);
-        let mut said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-        for secret in outgoing.secrets().iter().filter(|it| it.len() >= MIN_SECRET_BYTES) {
-            said = said.replace(secret, "…");
-        }
-        let said: String = said.chars().take(QUOTED_CHARS).collect();
-        let colon = if said.is_empty() { "" } else { ": " };
-        let message = format!("`{}` was answered with {status}{colon}{said}", outgoing.title());
-        transport::server_failure(host(outgoing), class, message)
-    }
 }
 
 /// A request and its whole response.
@@ -394,14 +361,4 @@ fn redirected(mut outgoing: OutgoingRequest, target: Url) -> OutgoingRequest {
         outgoing.configured.clear();
     }
     OutgoingRequest { url: target, ..outgoing }
-}
-
-fn body_failure(outgoing: &OutgoingRequest, err: &BodyError) -> Failure {
-    let is_too_large = matches!(err, BodyError::TooLarge { .. });
-    let class = if is_too_large { FailureClass::Logic } else { FailureClass::Network };
-    transport::server_failure(host(outgoing), class, format!("`{}`: {err}", outgoing.title()))
-}
-
-fn host(outgoing: &OutgoingRequest) -> &str {
-    outgoing.url.host_str().unwrap_or_default()
 }

@@ -51,9 +51,9 @@ pub(super) fn of_resend(status: StatusCode) -> ResponseOutcome {
 
 fn class_of(status: StatusCode) -> Option<FailureClass> {
     match status.as_u16() {
-        401 => Some(FailureClass::Auth),
+        // Both are about the credentials of the request: those are missing or wrong, or they do not allow it.
+        401 | 403 => Some(FailureClass::Auth),
         402 => Some(FailureClass::Balance),
-        403 => Some(FailureClass::Permission),
         408 | 429 | 500.. => Some(FailureClass::Network),
         400..500 => Some(FailureClass::Logic),
         _ => None,
@@ -88,9 +88,8 @@ mod tests {
     fn of_a_read() {
         expect_test::expect![[r#"
             Response: [200, 201, 204, 300, 301, 302, 303, 304, 307, 308, 400, 404, 405, 409, 410, 413, 415, 422, 425, 451]
-            Failure(Auth, No): [401]
+            Failure(Auth, No): [401, 403]
             Failure(Balance, No): [402]
-            Failure(Permission, No): [403]
             Failure(Network, No): [408, 429, 500, 501, 502, 503, 504, 599]
         "#]]
         .assert_eq(&table(of_read));
@@ -102,9 +101,8 @@ mod tests {
             Response: [200, 201, 204, 303]
             Failure(Network, Maybe): [300, 302, 304, 408, 500, 501, 502, 503, 504, 599]
             Failure(Logic, No): [301, 307, 308, 400, 404, 405, 409, 410, 413, 415, 422, 425, 451]
-            Failure(Auth, No): [401]
+            Failure(Auth, No): [401, 403]
             Failure(Balance, No): [402]
-            Failure(Permission, No): [403]
             Failure(Network, No): [429]
         "#]]
         .assert_eq(&table(of_mutation));
@@ -117,9 +115,8 @@ mod tests {
             Failure(Network, Maybe): [300, 302, 304, 408, 429, 500, 501, 502, 503, 504, 599]
             Failure(Logic, Maybe): [301, 307, 308, 404, 405, 409, 410, 425, 451]
             Failure(Logic, No): [400, 413, 415, 422]
-            Failure(Auth, Maybe): [401]
+            Failure(Auth, Maybe): [401, 403]
             Failure(Balance, Maybe): [402]
-            Failure(Permission, Maybe): [403]
         "#]]
         .assert_eq(&table(of_resend));
     }

@@ -13,12 +13,13 @@ use rmcp::ServiceError;
 use rmcp::model::{ErrorCode, ErrorData};
 use rmcp::service::ClientInitializeError;
 use rmcp::transport::streamable_http_client::StreamableHttpError;
-use windlass_core::{Failure, FailureClass, Sent, Service, crop};
+use windlass_core::{Clock as _, Failure, FailureClass, Sent, Service, SystemClock, crop};
 use windlass_scheduler::{Refused, ToolError};
 
 use super::config::ConnectorName;
 use crate::error_text::innermost_message;
 use crate::pass_connected::refusal;
+use crate::retry_after::asked_wait;
 use crate::secrets::Secrets;
 
 type HttpError = StreamableHttpError<reqwest::Error>;
@@ -65,7 +66,8 @@ pub(super) fn connect_failure(
 ) -> Failure {
     if let Some(http) = http_error(transport_error(error)) {
         let (class, _, message) = http_failure(secrets, http);
-        return server_failure(name, class, format!("could not connect to `{name}`: {message}"));
+        let message = format!("could not connect to `{name}`: {message}");
+        return with_asked_wait(server_failure(name, class, message), Some(http));
     }
     let (class, message) = match error {
         ClientInitializeError::ConnectionClosed(_)
@@ -116,7 +118,12 @@ pub(super) fn call_error(
         }
         other => (FailureClass::Internal, Sent::Maybe, other.to_string()),
     };
-    ToolError { failure: server_failure(name, class, format!("`{name}`: {message}")), sent }
+    let failure = server_failure(name, class, format!("`{name}`: {message}"));
+    let http = match error {
+        ServiceError::TransportSend(transport) => http_error(transport.error.as_ref()),
+        _ => None,
+    };
+    ToolError { failure: with_asked_wait(failure, http), sent }
 }
 
 /// Whether the server no longer knows the session.
@@ -177,6 +184,15 @@ fn http_failure(secrets: &Secrets, error: &HttpError) -> (FailureClass, Sent, St
     }
 }
 
+/// Adds how long the server asks to wait.
+fn with_asked_wait(failure: Failure, error: Option<&HttpError>) -> Failure {
+    let Some(HttpError::HttpStatus(status)) = error else { return failure };
+    match status.retry_after.as_deref().and_then(|it| asked_wait(it, None, SystemClock.now())) {
+        Some(wait) => failure.asked_to_wait(wait, SystemClock.now()),
+        None => failure,
+    }
+}
+
 fn status_in(text: &str) -> Option<StatusCode> {
     text.strip_prefix("HTTP ")?.get(..3)?.parse().ok()
 }
@@ -185,9 +201,8 @@ fn status_in(text: &str) -> Option<StatusCode> {
 /// server (5xx) there may be one.
 fn status_failure(status: StatusCode) -> (FailureClass, Sent, String) {
     let (class, sent) = match status.as_u16() {
-        401 => (FailureClass::Auth, Sent::No),
+        401 | 403 => (FailureClass::Auth, Sent::No),
         402 => (FailureClass::Balance, Sent::No),
-        403 => (FailureClass::Permission, Sent::No),
         429 => (FailureClass::Network, Sent::No),
         408 => (FailureClass::Network, Sent::Maybe),
         301 | 307 | 308 | 400..500 => (FailureClass::Internal, Sent::No),

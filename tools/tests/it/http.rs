@@ -163,7 +163,7 @@ async fn a_look_that_someone_must_mend_fails() {
     for (code, class) in [
         (401, FailureClass::Auth),
         (402, FailureClass::Balance),
-        (403, FailureClass::Permission),
+        (403, FailureClass::Auth),
         (408, FailureClass::Network),
         (429, FailureClass::Network),
         (503, FailureClass::Network),
@@ -176,6 +176,44 @@ async fn a_look_that_someone_must_mend_fails() {
 }
 
 #[tokio::test]
+async fn a_server_that_asks_to_wait_is_heard_whatever_it_was_asked() {
+    let answers: [(&[u8], u64); 4] = [
+        (b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 120\r\nContent-Length: 0\r\n\r\n", 120),
+        (b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n", 7),
+        (
+            b"HTTP/1.1 503 Service Unavailable\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
+              Retry-After: Sun, 06 Nov 1994 09:49:37 GMT\r\nContent-Length: 0\r\n\r\n",
+            3_600,
+        ),
+        (
+            b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 9999999\r\nContent-Length: 0\r\n\r\n",
+            86_400,
+        ),
+    ];
+    for (answer, seconds) in answers {
+        let address = server::answering(answer).await;
+        let read = world(&[address.to_string()])
+            .refusal("Http.get", json!({"url": format!("http://{address}/")}))
+            .await;
+        let change = change_at(address).await.unwrap_err().failure;
+
+        for failure in [read, change] {
+            assert_eq!(failure.retry_after, Some(Duration::from_secs(seconds)), "{failure}");
+            assert!(failure.message.contains("the server asked to wait until 20"), "{failure}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_that_waiting_does_not_mend_is_not_waited_for() {
+    let address =
+        server::answering(b"HTTP/1.1 403 Forbidden\r\nRetry-After: 9\r\nContent-Length: 0\r\n\r\n");
+    let failure = change_at(address.await).await.unwrap_err().failure;
+
+    assert_eq!((failure.class, failure.retry_after), (FailureClass::Auth, None));
+}
+
+#[tokio::test]
 async fn a_refused_change_did_not_happen_and_an_error_of_the_server_is_in_doubt() {
     let (server, world) = start().await;
 
@@ -183,7 +221,7 @@ async fn a_refused_change_did_not_happen_and_an_error_of_the_server_is_in_doubt(
         (400, FailureClass::Logic, Sent::No),
         (401, FailureClass::Auth, Sent::No),
         (402, FailureClass::Balance, Sent::No),
-        (403, FailureClass::Permission, Sent::No),
+        (403, FailureClass::Auth, Sent::No),
         (404, FailureClass::Logic, Sent::No),
         (409, FailureClass::Logic, Sent::No),
         (422, FailureClass::Logic, Sent::No),

@@ -11,6 +11,7 @@ use crate::tool::{Effect, ToolSpec};
 enum CallBehaviour {
     Answer,
     Fail(Sent),
+    AskToWait,
     Hang,
     Panic,
 }
@@ -57,6 +58,11 @@ impl Tool for Fake {
         match self.call {
             CallBehaviour::Answer => Ok(json!("done")),
             CallBehaviour::Fail(sent) => Err(ToolError { failure: Failure::network("lost"), sent }),
+            CallBehaviour::AskToWait => {
+                let now = Timestamp::from_micros(0);
+                let failure = Failure::network("busy").asked_to_wait(Duration::from_secs(60), now);
+                Err(ToolError { failure, sent: Sent::Maybe })
+            }
             CallBehaviour::Hang => std::future::pending().await,
             CallBehaviour::Panic => panic!("the tool fell over"),
         }
@@ -143,6 +149,14 @@ async fn an_answer_settles_it_and_a_definite_failure_does_too() {
         result_of(CallBehaviour::Fail(Sent::Yes), looked_up).await,
         r#"applied {"unreadable":"lost"} None"#
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_to_wait_is_not_asked_at_once_what_became_of_the_request() {
+    let result = result_of(CallBehaviour::AskToWait, Some(LookupBehaviour::Applied)).await;
+
+    let said = "busy; the server asked to wait until 1970-01-01 00:01:00 UTC";
+    assert_eq!(result, format!("in doubt: {said} None"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -25,6 +26,7 @@ struct Behaviour {
     /// The status of every answer, and of those to calls alone.
     status: Option<StatusCode>,
     status_of_calls: Option<StatusCode>,
+    retry_after: &'static str,
     /// Whether a call is obeyed and its connection closed.
     cuts_calls: bool,
     /// The session that it knows.
@@ -94,7 +96,7 @@ async fn answer(
                 panic!("the connection closes");
             }
             if let Some(status) = behaviour.status_of_calls {
-                return status.into_response();
+                return (status, [("retry-after", behaviour.retry_after)]).into_response();
             }
             json!({"content": [{"type": "text", "text": "done"}]})
         }
@@ -134,13 +136,31 @@ async fn the_status_of_an_answer_says_who_must_act_and_whether_it_happened() {
         307: internal, sent: no
         400: internal, sent: no
         401: auth, sent: no
-        403: permission, sent: no
+        403: auth, sent: no
         404: network, sent: no
         429: network, sent: no
         500: network, sent: maybe
         503: network, sent: maybe
     "#]]
     .assert_eq(&told);
+    fixture.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_that_asks_to_wait_is_heard() {
+    let remote = Remote::start().await;
+    let fixture = Fixture::with(&remote.config()).await;
+
+    for code in [429, 503] {
+        remote.behave(|it| {
+            it.status_of_calls = Some(StatusCode::from_u16(code).unwrap());
+            it.retry_after = "90";
+        });
+        let failure = fixture.world.call("Remote.doIt", json!({})).await.unwrap_err().failure;
+
+        assert_eq!(failure.retry_after, Some(Duration::from_secs(90)), "{failure}");
+        assert!(failure.message.contains("the server asked to wait until 20"), "{failure}");
+    }
     fixture.stop().await;
 }
 

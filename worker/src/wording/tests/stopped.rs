@@ -118,9 +118,9 @@ fn every_class_of_error_says_who_must_act() {
     });
 
     expect![[r#"
-        auth: Needs attention a service does not accept the credentials: refused -> renew the credentials of that service | then continues
+        auth: Needs attention a service refuses these credentials: refused -> renew them, or give them the rights that this needs | then continues
         permission: Needs attention it is not allowed to do what it wants: refused -> grant it: in the configuration (for example `[tools.files] roots`), with the script, or by accepting what a connector offers | then continues
-        network: Needs attention the network failed too often in a row: refused -> see that the other side can be reached from here | then continues
+        network: Needs attention the other side did not answer or asked to wait, too often in a row: refused -> see that the other side can be reached from here, and that it is not asked too often | then continues
         logic: Needs attention its script failed: refused -> repair the script and deploy it | then continues
         internal: Needs attention windlass or one of its tools failed: refused -> see what the error says; where it is no fault of this machine, report it | then continues
         api_key: Needs attention a provider does not accept its key: refused -> set a key that it accepts | then continues

@@ -91,7 +91,7 @@ fn a_back_off_says_when_it_ends() {
         &overview,
         &expect![[r#"
         Idle
-          the network failed 2 time(s) in a row; it tries again by itself at 2026-03-02 07:00:20 (in 20 s)
+          the other side did not answer or asked to wait, 2 time(s) in a row; it tries again by itself at 2026-03-02 07:00:20 (in 20 s)
 
           What to do
             windlass run receipts
