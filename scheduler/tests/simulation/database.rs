@@ -1,5 +1,7 @@
 //! The databases of the histories, empty at the beginning of each history.
 
+use std::cell::Cell;
+use std::path::Path;
 use std::sync::Arc;
 
 use tempfile::TempDir;
@@ -7,7 +9,7 @@ use windlass_core::{
     Backoff, Clock, EffectLimits, EventPolicy, LeasePolicy, LookupPolicy, ManualClock, Policy,
 };
 use windlass_store::{Options, SharedStore};
-use windlass_store_conformance::PostgresSchema;
+use windlass_store_conformance::{PostgresSchema, connect_sqlite, copy_sqlite};
 
 /// How many workers there are.
 pub(crate) const WORKERS: usize = 3;
@@ -47,7 +49,8 @@ pub(crate) enum FreshDatabase {
     /// Each history has a copy of an empty database.
     Disk {
         folder: TempDir,
-        n_histories: u64,
+        /// The number of the newest copy.
+        newest: Cell<u64>,
     },
     Postgres {
         schema: PostgresSchema,
@@ -63,7 +66,7 @@ impl FreshDatabase {
             Database::Disk => {
                 let folder = tempfile::tempdir().unwrap();
                 windlass_store::migrate(&path(&folder, 0)).await.unwrap();
-                Self::Disk { folder, n_histories: 0 }
+                Self::Disk { folder, newest: Cell::new(0) }
             }
             Database::Postgres => {
                 let schema = PostgresSchema::migrated().await.unwrap()?;
@@ -80,16 +83,47 @@ impl FreshDatabase {
                 let store = open("sqlite::memory:", clock).await;
                 (0..WORKERS).map(|_| Arc::clone(&store)).collect()
             }
-            Self::Disk { folder, n_histories } => {
-                *n_histories += 1;
-                let copy = path(folder, *n_histories);
-                std::fs::copy(path(folder, 0), &copy).unwrap();
-                open_each(&copy, clock).await
-            }
+            Self::Disk { .. } => self.restore(&Backup(0), clock).await,
             Self::Postgres { schema, stores } => {
                 schema.empty().await;
                 stores.clone()
             }
+        }
+    }
+}
+
+/// A copy of the database as it was.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Backup(u64);
+
+impl FreshDatabase {
+    /// Copies the file that is in use.
+    pub(crate) fn back_up(&self) -> Backup {
+        let (folder, newest) = self.files();
+        let used = newest.get();
+        newest.set(used + 1);
+        let mut conn = connect_sqlite(Path::new(&path(folder, used))).unwrap();
+        copy_sqlite(&mut conn, &path(folder, used + 1)).unwrap();
+        Backup(used + 1)
+    }
+
+    /// The copy as each worker sees it. The file that was in use until now stays behind.
+    pub(crate) async fn restore(
+        &self,
+        Backup(number): &Backup,
+        clock: &Arc<ManualClock>,
+    ) -> Vec<SharedStore> {
+        let (folder, newest) = self.files();
+        newest.set(newest.get() + 1);
+        let copy = path(folder, newest.get());
+        std::fs::copy(path(folder, *number), &copy).unwrap();
+        open_each(&copy, clock).await
+    }
+
+    fn files(&self) -> (&TempDir, &Cell<u64>) {
+        match self {
+            Self::Disk { folder, newest } => (folder, newest),
+            Self::Memory | Self::Postgres { .. } => panic!("only files are copied"),
         }
     }
 }

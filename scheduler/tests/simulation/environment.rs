@@ -12,32 +12,65 @@ use windlass_store::{ActivateScript, Bump, SaveScript, SharedStore, Store};
 use crate::database::{Database, FreshDatabase, WORKERS, policy};
 use crate::gate::{Gate, Gates};
 use crate::rng::Rng;
-use crate::services::Services;
+use crate::services::{ServiceKind, Services};
 use crate::shop::{SCRIPT, Shop, WORKFLOWS};
 use crate::tools::registry;
 
 /// The time at which every history begins.
 const START: &str = "2026-03-02T07:00:00Z";
 
+/// What happens in a history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scenario {
+    /// Workers are lost, clocks step, services lose answers.
+    Faults,
+    /// The same, and older backups of the database are restored. Then only services that recognise keys can prevent that what came
+    /// after the backup is done again, so there are no others.
+    RestoredBackups,
+}
+
+impl Scenario {
+    /// The services that the shop's messages are for.
+    pub(crate) const fn services(self) -> &'static [ServiceKind] {
+        match self {
+            Self::Faults => &ServiceKind::ALL,
+            Self::RestoredBackups => &[ServiceKind::Idempotent],
+        }
+    }
+}
+
+impl std::fmt::Display for Scenario {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Faults => "faults",
+            Self::RestoredBackups => "restored backups",
+        })
+    }
+}
+
 /// The environment of histories, one after the other.
 pub(crate) struct Environment {
+    /// The true time, which also moves while the database's clock steps.
     pub(crate) clock: Arc<ManualClock>,
+    pub(crate) database_clock: Arc<ManualClock>,
     pub(crate) gates: Arc<Gates>,
     pub(crate) services: Arc<Services>,
     pub(crate) shop: Arc<Shop>,
     pub(crate) sandbox: Sandbox,
     /// The tools of each worker.
     pub(crate) registries: Vec<Arc<Registry>>,
-    database: FreshDatabase,
+    pub(crate) database: FreshDatabase,
+    pub(crate) scenario: Scenario,
     manifest: Manifest,
     grant: Grant,
 }
 
 impl Environment {
     /// None where the environment names no PostgreSQL.
-    pub(crate) async fn make(database: Database) -> Option<Self> {
+    pub(crate) async fn make(database: Database, scenario: Scenario) -> Option<Self> {
         let clock = Arc::new(ManualClock::new(start()));
-        let database = FreshDatabase::make(database, &clock).await?;
+        let database_clock = Arc::new(ManualClock::new(start()));
+        let database = FreshDatabase::make(database, &database_clock).await?;
         let gates = Arc::new(Gates::default());
         let services = Arc::new(Services::new(Arc::clone(&clock)));
         let shop = Arc::new(Shop::new(Arc::clone(&clock)));
@@ -54,16 +87,29 @@ impl Environment {
         });
         let manifest = sandbox.check(script(), "UTC").await.unwrap();
         let grant = sandbox.tools_of(&script()).await;
-        Some(Self { clock, gates, services, shop, sandbox, registries, database, manifest, grant })
+        Some(Self {
+            clock,
+            database_clock,
+            gates,
+            services,
+            shop,
+            sandbox,
+            registries,
+            database,
+            scenario,
+            manifest,
+            grant,
+        })
     }
 
     /// Begins a history in a new state.
     pub(crate) async fn reset(&mut self, rng: &mut Rng) -> Vec<SharedStore> {
         self.clock.set(start());
+        self.database_clock.set(start());
         self.gates.reset();
-        self.services.reset(Rng::new(rng.next()));
-        self.shop.reset(rng);
-        self.database.stores(&self.clock).await
+        self.services.reset(Rng::new(rng.next()), self.scenario);
+        self.shop.reset(rng, self.scenario.services());
+        self.database.stores(&self.database_clock).await
     }
 
     /// Deploys and activates the script under each of its names.

@@ -23,7 +23,9 @@ pub(crate) enum Point {
     Before(&'static str),
     /// An operation has written something, and the worker has not received the answer.
     After(&'static str),
-    /// A request is about to be sent.
+    /// A tool is about to pass its commit point.
+    Commit(ServiceKind),
+    /// A tool has passed its commit point, and its request is about to leave.
     SendRequest(ServiceKind),
     /// A request has arrived or was lost, and the worker has not received an answer.
     ReceiveAnswer(ServiceKind),
@@ -39,6 +41,7 @@ impl std::fmt::Display for Point {
             Self::Poll => write!(f, "before looking for work"),
             Self::Before(operation) => write!(f, "before {operation}"),
             Self::After(operation) => write!(f, "after {operation}"),
+            Self::Commit(_) => write!(f, "before the commit point"),
             Self::SendRequest(_) => write!(f, "before a request leaves"),
             Self::ReceiveAnswer(_) => write!(f, "before an answer arrives"),
             Self::StartLookup(_) => write!(f, "before a lookup"),

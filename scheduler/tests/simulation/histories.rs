@@ -8,7 +8,7 @@ use std::time::Instant;
 use tokio::runtime::Builder;
 
 use crate::database::Database;
-use crate::environment::Environment;
+use crate::environment::{Environment, Scenario};
 use crate::simulation::{History, Simulation};
 use crate::tally::{self, Tally};
 
@@ -16,7 +16,7 @@ use crate::tally::{self, Tally};
 const REPORT: u64 = 500;
 
 /// Runs histories: as many as the environment asks for of all databases, or `count`; or the one whose seed it names.
-pub(crate) fn run(database: Database, count: u64) {
+pub(crate) fn run(database: Database, scenario: Scenario, count: u64) {
     let seeds = match (asked("WINDLASS_SIM_SEED"), asked("WINDLASS_SIM_HISTORIES")) {
         (Some(seed), None) => seed..seed + 1,
         (seed, histories) => {
@@ -26,16 +26,16 @@ pub(crate) fn run(database: Database, count: u64) {
         }
     };
     let n_histories = seeds.end - seeds.start;
-    let Some(tally) = run_all(database, seeds) else { return };
-    println!("{n_histories} histories on {database}:\n{tally}");
-    let missing = tally.missing(tally::expected(n_histories));
+    let Some(tally) = run_all(database, scenario, seeds) else { return };
+    println!("{n_histories} histories on {database} with {scenario}:\n{tally}");
+    let missing = tally.missing(tally::expected(scenario, n_histories));
     assert!(missing.is_empty(), "{n_histories} histories on {database} had none of {missing:?}");
 }
 
 /// What the history of one seed comes to. None where there is no such database.
 pub(crate) fn digest(database: Database, seed: u64) -> Option<u64> {
     in_simulated_time(async {
-        let mut environment = Environment::make(database).await?;
+        let mut environment = Environment::make(database, Scenario::Faults).await?;
         let history = Simulation::begin(&mut environment, seed).await.run().await;
         require(&history, database, seed);
         Some(history.digest())
@@ -48,12 +48,13 @@ fn asked(name: &str) -> Option<u64> {
 }
 
 /// Runs the histories of all seeds, on all cores. None where there is no such database.
-fn run_all(database: Database, seeds: Range<u64>) -> Option<Tally> {
+fn run_all(database: Database, scenario: Scenario, seeds: Range<u64>) -> Option<Tally> {
     let progress = Mutex::new(Progress { next: seeds.start, seeds, database, began: now() });
     let n_threads = thread::available_parallelism().map_or(1, usize::from);
     let tallies = thread::scope(|scope| {
-        let threads: Vec<_> =
-            (0..n_threads).map(|_| scope.spawn(|| run_some(database, &progress))).collect();
+        let threads: Vec<_> = (0..n_threads)
+            .map(|_| scope.spawn(|| run_some(database, scenario, &progress)))
+            .collect();
         let ended = threads.into_iter().map(thread::ScopedJoinHandle::join);
         ended.collect::<Result<Vec<Option<Tally>>, _>>()
     });
@@ -61,9 +62,9 @@ fn run_all(database: Database, seeds: Range<u64>) -> Option<Tally> {
     tallies.into_iter().reduce(|one, other| Some(one?.and(other?))).flatten()
 }
 
-fn run_some(database: Database, progress: &Mutex<Progress>) -> Option<Tally> {
+fn run_some(database: Database, scenario: Scenario, progress: &Mutex<Progress>) -> Option<Tally> {
     in_simulated_time(async {
-        let mut environment = Environment::make(database).await?;
+        let mut environment = Environment::make(database, scenario).await?;
         let mut tally = Tally::default();
         while let Some(seed) = next_seed(progress) {
             let history = Simulation::begin(&mut environment, seed).await.run().await;

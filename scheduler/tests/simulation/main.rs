@@ -28,23 +28,29 @@ mod tools;
 mod worker;
 
 use crate::database::Database;
+use crate::environment::Scenario;
 
 // Few enough for every run of the tests; `cargo xtask soak` runs thousands on each database. So many in memory that each kind
 // of fault has to occur (`tally.rs`).
 
 #[test]
 fn histories_in_memory() {
-    histories::run(Database::Memory, 150);
+    histories::run(Database::Memory, Scenario::Faults, 150);
 }
 
 #[test]
 fn histories_on_disk() {
-    histories::run(Database::Disk, 20);
+    histories::run(Database::Disk, Scenario::Faults, 20);
 }
 
 #[test]
 fn histories_on_postgres() {
-    histories::run(Database::Postgres, 12);
+    histories::run(Database::Postgres, Scenario::Faults, 12);
+}
+
+#[test]
+fn histories_of_restored_backups() {
+    histories::run(Database::Disk, Scenario::RestoredBackups, 30);
 }
 
 #[test]

@@ -42,6 +42,8 @@ pub(crate) struct Plan {
     delays: Vec<Point>,
     /// Answers of the store that are lost.
     losses: Vec<Point>,
+    /// Whether somebody sets the database's clock now and then.
+    pub(crate) clock_steps: bool,
 }
 
 impl Plan {
@@ -49,7 +51,7 @@ impl Plan {
         let mut some = |count| (0..count).map(|_| random_point(rng)).collect();
         let (crashes, freezes, delays) = (some(3), some(3), some(2));
         let losses = (0..3).map(|_| Point::After(rng.pick(&STEPS).unwrap())).collect();
-        Self { crashes, freezes, delays, losses }
+        Self { crashes, freezes, delays, losses, clock_steps: rng.chance(50) }
     }
 
     /// Whether a fault waits at that point.
@@ -86,7 +88,8 @@ fn random_point(rng: &mut Rng) -> Point {
         0..10 => Point::After("begin_mutation"),
         10..32 => Point::Before(operation),
         32..65 => Point::After(operation),
-        65..78 => Point::SendRequest(kind),
+        65..71 => Point::Commit(kind),
+        71..78 => Point::SendRequest(kind),
         78..88 => Point::ReceiveAnswer(kind),
         88..94 => Point::StartLookup(kind),
         _ => Point::FinishLookup(kind),

@@ -1,19 +1,28 @@
 //! The services outside: what they were asked, what they did, and which answers are lost.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use windlass_core::{
-    Clock, Failure, FailureClass, LookupResult, ManualClock, MutationId, Timestamp,
+    Age, Clock, Failure, FailureClass, LookupResult, ManualClock, MutationId, Timestamp,
 };
 use windlass_scheduler::ToolError;
 
+use crate::database::WORKERS;
+use crate::environment::Scenario;
 use crate::rng::Rng;
 use crate::tally::Tally;
 
 /// A delayed service has executed its requests after this time.
 pub(crate) const LATEST: Duration = Duration::from_secs(40);
+
+/// For how long a forgetful service recognises keys.
+const KEYS_KEPT: Duration = Duration::from_secs(45);
+
+/// A tool that took longer between its last look at the lease and its step was frozen, or slow beyond all reason.
+const LONG: Duration = Duration::from_secs(10);
 
 /// How a service treats its clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,11 +35,13 @@ pub(crate) enum ServiceKind {
     Idempotent,
     /// It cannot be asked.
     Opaque,
+    /// A folder of the worker's machine, where another worker may see another one.
+    Local,
 }
 
 impl ServiceKind {
-    pub(crate) const ALL: [Self; 4] =
-        [Self::Queryable, Self::Delayed, Self::Idempotent, Self::Opaque];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Queryable, Self::Delayed, Self::Idempotent, Self::Opaque, Self::Local];
 
     /// Its name in scripts.
     pub(crate) const fn name(self) -> (&'static str, &'static str) {
@@ -39,6 +50,7 @@ impl ServiceKind {
             Self::Delayed => ("Board", "post"),
             Self::Idempotent => ("Shelf", "put"),
             Self::Opaque => ("Courier", "send"),
+            Self::Local => ("Folder", "keep"),
         }
     }
 }
@@ -51,6 +63,8 @@ pub(crate) struct Request {
     pub(crate) mutation: MutationId,
     /// What it is about.
     pub(crate) messages: Vec<String>,
+    /// Where the worker that sends it does what is local.
+    pub(crate) place: usize,
 }
 
 /// Something that a service did.
@@ -58,6 +72,8 @@ pub(crate) struct Request {
 pub(crate) struct Application {
     pub(crate) request: Request,
     pub(crate) result: Value,
+    /// When.
+    at: Timestamp,
 }
 
 /// Whether something really happened. Only this module knows.
@@ -96,13 +112,27 @@ struct World {
     coming: Vec<(Timestamp, Request)>,
     /// The effect that happened twice.
     repeated_effect: Option<String>,
+    /// For how long services recognise keys; none if for ever.
+    keys_kept: Option<Duration>,
+    /// Keys that an idempotent service has refused. It answers them with the same refusal for ever.
+    refused: BTreeMap<String, FailureClass>,
+    /// The place that each worker sees.
+    places: [usize; WORKERS],
+    /// Requests whose tool was frozen between its last look at the lease and its step. Nothing can stop them.
+    out_of_reach: BTreeSet<MutationId>,
     tally: Tally,
 }
 
 impl World {
-    const fn new(rng: Rng) -> Self {
+    fn new(mut rng: Rng) -> Self {
+        let keys_kept = rng.chance(50).then_some(KEYS_KEPT);
+        let places = std::array::from_fn(|_worker| usize::from(rng.chance(25)));
         Self {
             rng,
+            keys_kept,
+            places,
+            refused: BTreeMap::new(),
+            out_of_reach: BTreeSet::new(),
             is_faultless: false,
             applied: Vec::new(),
             coming: Vec::new(),
@@ -118,8 +148,12 @@ impl Services {
     }
 
     /// Begins a history.
-    pub(crate) fn reset(&self, rng: Rng) {
-        *self.lock() = World::new(rng);
+    pub(crate) fn reset(&self, rng: Rng, scenario: Scenario) {
+        let mut world = World::new(rng);
+        if scenario == Scenario::RestoredBackups {
+            world.keys_kept = None;
+        }
+        *self.lock() = world;
     }
 
     /// From now on there are no faults.
@@ -138,32 +172,50 @@ impl Services {
     }
 
     /// A request arrives, or is lost on its way.
-    pub(crate) fn receive(&self, request: &Request) -> Result<Value, ToolError> {
+    ///
+    /// The worker had the right to send it at `looked_at`.
+    pub(crate) fn receive(
+        &self,
+        request: &Request,
+        looked_at: Timestamp,
+    ) -> Result<Value, ToolError> {
+        let now = self.now();
         let mut world = self.lock();
+        if now.since(looked_at) > LONG {
+            world.out_of_reach.insert(request.mutation);
+            world.tally.count("frozen between its look and its step");
+        }
+        if let Some(class) = world.refused.get(&request.key).copied() {
+            world.tally.count("request refused like the first time");
+            return Err(refused(class));
+        }
         let outcome = world.outcome(request.kind);
         world.tally.count(format!("request {}", words(outcome)));
         match outcome {
             RequestOutcome::Refuse(class) => {
                 // A service that knows its requests answers what it has done, whatever it thinks of it now.
-                match world.known(request) {
-                    Some(known) => Ok(known),
-                    None => Err(ToolError::not_sent(Failure::new(class, "refused"))),
+                if let Some(known) = world.known(request, now) {
+                    return Ok(known);
                 }
+                if request.kind == ServiceKind::Idempotent {
+                    world.refused.insert(request.key.clone(), class);
+                }
+                Err(refused(class))
             }
-            RequestOutcome::Answer => Ok(world.apply(request)),
+            RequestOutcome::Answer => Ok(world.apply(request, now)),
             RequestOutcome::LoseRequest => Err(lost()),
             RequestOutcome::LoseAnswer => {
-                world.apply(request);
+                world.apply(request, now);
                 Err(lost())
             }
             RequestOutcome::ApplyLate => {
                 let after = 1 + world.rng.below(LATEST.as_secs() - 1);
-                let at = self.clock.now().after(Duration::from_secs(after));
+                let at = now.after(Duration::from_secs(after));
                 world.coming.push((at, request.clone()));
                 Err(lost())
             }
             RequestOutcome::UnreadableAnswer => {
-                world.apply(request);
+                world.apply(request, now);
                 let failure = Failure::internal("the answer cannot be read");
                 Err(ToolError { failure, sent: windlass_core::Sent::Yes })
             }
@@ -172,17 +224,25 @@ impl Services {
 
     /// A worker looks up whether a request was executed.
     pub(crate) fn look_up(&self, request: &Request) -> LookupResult {
+        let now = self.now();
         let mut world = self.lock();
         if !world.is_faultless && world.rng.chance(35) {
             world.tally.count("lookup in vain");
             return LookupResult::Unknown(Failure::network("no answer"));
         }
-        if request.kind == ServiceKind::Idempotent {
-            let is_known = world.known(request).is_some();
-            world.tally.count(if is_known { "sent again: known" } else { "sent again: applied" });
-            return LookupResult::Applied(world.apply(request));
+        if world.refused.contains_key(&request.key) {
+            world.tally.count("sent again: refused");
+            return LookupResult::Absent { counts_after: Duration::ZERO };
         }
-        let by_key = |done: &&Application| done.request.key == request.key;
+        if request.kind == ServiceKind::Idempotent {
+            let is_known = world.known(request, now).is_some();
+            world.tally.count(if is_known { "sent again: known" } else { "sent again: applied" });
+            return LookupResult::Applied(world.apply(request, now));
+        }
+        let is_local = request.kind == ServiceKind::Local;
+        let by_key = |done: &&Application| {
+            done.request.key == request.key && (!is_local || done.request.place == request.place)
+        };
         match world.applied.iter().find(by_key).map(|done| done.result.clone()) {
             Some(result) => {
                 world.tally.count("lookup found");
@@ -203,8 +263,8 @@ impl Services {
         let (due, coming) =
             std::mem::take(&mut world.coming).into_iter().partition(|(at, _)| *at <= now);
         world.coming = coming;
-        for (_, request) in due {
-            world.apply(&request);
+        for (at, request) in due {
+            world.apply(&request, at);
         }
     }
 
@@ -216,6 +276,33 @@ impl Services {
         }
         let is_coming = world.coming.iter().any(|(_, request)| is_it(request));
         if is_coming { ActualOutcome::Coming } else { ActualOutcome::DidNotHappen }
+    }
+
+    /// Whether the tool of a request was frozen between its last look at the lease and its step.
+    pub(crate) fn is_out_of_reach(&self, mutation: MutationId) -> bool {
+        self.lock().out_of_reach.contains(&mutation)
+    }
+
+    /// The true time.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// For how long services recognise keys.
+    pub(crate) fn keys_kept(&self) -> Age {
+        self.lock().keys_kept.map_or(Age::Forever, Age::Span)
+    }
+
+    /// The place that a worker sees.
+    pub(crate) fn place(&self, worker: usize) -> usize {
+        self.lock().places[worker]
+    }
+
+    /// A worker sees another place from now on.
+    pub(crate) fn move_place(&self, worker: usize) {
+        let mut world = self.lock();
+        world.places[worker] = 1 - world.places[worker];
+        world.tally.count("a worker sees another place");
     }
 
     pub(crate) fn applied(&self) -> Vec<Application> {
@@ -265,25 +352,34 @@ impl World {
     }
 
     /// The result of a request that its service recognises.
-    fn known(&self, request: &Request) -> Option<Value> {
-        let knows = request.kind == ServiceKind::Idempotent;
-        let known = self.applied.iter().find(|done| done.request.key == request.key);
-        known.filter(|_| knows).map(|done| done.result.clone())
+    fn known(&self, request: &Request, now: Timestamp) -> Option<Value> {
+        let is_kept =
+            |done: &&Application| self.keys_kept.is_none_or(|kept| now.since(done.at) <= kept);
+        let with_key = self.applied.iter().find(|done| done.request.key == request.key);
+        let known = with_key.filter(|_| request.kind == ServiceKind::Idempotent).filter(is_kept);
+        known.map(|done| done.result.clone())
     }
 
-    fn apply(&mut self, request: &Request) -> Value {
-        if let Some(result) = self.known(request) {
+    fn apply(&mut self, request: &Request, now: Timestamp) -> Value {
+        if let Some(result) = self.known(request, now) {
+            self.tally.count("key recognised");
             return result;
         }
-        for message in &request.messages {
-            let is_known = self.applied.iter().any(|done| done.request.messages.contains(message));
-            if is_known {
-                self.repeated_effect
-                    .get_or_insert(format!("`{message}` was done twice: {request:?}"));
+        let done = self.applied.iter().filter(|done| {
+            done.request.messages.iter().any(|message| request.messages.contains(message))
+        });
+        let requests: Vec<_> = done.map(|done| &done.request).chain([request]).collect();
+        let is_out_of_reach = |it: &&Request| self.out_of_reach.contains(&it.mutation);
+        if requests.len() > 1 {
+            if requests.iter().any(is_out_of_reach) {
+                self.tally.count("done twice by a frozen tool");
+            } else {
+                self.repeated_effect.get_or_insert(format!("done twice: {requests:?}"));
             }
         }
         let result = json!({ "number": self.applied.len() + 1 });
-        self.applied.push(Application { request: request.clone(), result: result.clone() });
+        let request = request.clone();
+        self.applied.push(Application { request, result: result.clone(), at: now });
         result
     }
 }
@@ -297,6 +393,10 @@ fn words(outcome: RequestOutcome) -> String {
         RequestOutcome::ApplyLate => "applied late, answer lost".to_owned(),
         RequestOutcome::UnreadableAnswer => "applied, answer unreadable".to_owned(),
     }
+}
+
+fn refused(class: FailureClass) -> ToolError {
+    ToolError::not_sent(Failure::new(class, "refused"))
 }
 
 fn lost() -> ToolError {

@@ -39,9 +39,9 @@ impl Shop {
     }
 
     /// Begins a history.
-    pub(crate) fn reset(&self, rng: &mut Rng) {
+    pub(crate) fn reset(&self, rng: &mut Rng, kinds: &[ServiceKind]) {
         let now = self.clock.now();
-        let fill = |name: &str| messages(name, now, rng);
+        let fill = |name: &str| messages(name, now, kinds, rng);
         *self.messages.lock().unwrap() = WORKFLOWS.map(fill);
     }
 
@@ -64,12 +64,12 @@ impl Shop {
 }
 
 /// Three or four for a workflow, in the order in which they come in, the first two at once; sometimes those belong together.
-fn messages(workflow: &str, now: Timestamp, rng: &mut Rng) -> Vec<Message> {
+fn messages(workflow: &str, now: Timestamp, kinds: &[ServiceKind], rng: &mut Rng) -> Vec<Message> {
     let count = 3 + rng.below(2);
     let mut messages: Vec<Message> = (0..count)
         .map(|number| Message {
             id: format!("{workflow}-{number}"),
-            kind: *rng.pick(&ServiceKind::ALL).unwrap(),
+            kind: *rng.pick(kinds).unwrap(),
             partner: None,
             comes_in: now.after(LATER * u32::try_from(number / 2).unwrap()),
         })
@@ -120,6 +120,7 @@ const workflow = {
         if (data.tool === "Board") await Board.post(input);
         if (data.tool === "Shelf") await Shelf.put(input);
         if (data.tool === "Courier") await Courier.send(input);
+        if (data.tool === "Folder") await Folder.keep(input);
       },
       next: async (prepared, result) => {
         if (result.status !== "applied") return;

@@ -10,14 +10,13 @@ use windlass_core::{
 use windlass_scheduler::{EngineParts, MutationMode};
 use windlass_store::{ClaimFilter, LayeredStore, SharedStore, WorkerInfo};
 
-use crate::database::{WORKERS, policy};
-use crate::environment::Environment;
+use crate::database::{Backup, WORKERS, policy};
+use crate::environment::{Environment, Scenario};
 use crate::gate::{Gate, Point, Release, Ticket};
 use crate::oracle::{self, CheckResult, Oracle, WorkflowView};
 use crate::person::{self, PersonAction};
 use crate::plan::Plan;
 use crate::rng::Rng;
-use crate::services::ServiceKind;
 use crate::tally::Tally;
 use crate::worker::Worker;
 
@@ -58,7 +57,9 @@ enum Renewals {
 /// A history that is being simulated.
 pub(crate) struct Simulation<'a> {
     environment: &'a Environment,
+    /// The true time.
     clock: Arc<ManualClock>,
+    database_clock: Arc<ManualClock>,
     /// The store as each worker has it, without its gates.
     stores: Vec<SharedStore>,
     workspace: WorkspaceId,
@@ -66,6 +67,7 @@ pub(crate) struct Simulation<'a> {
     rng: Rng,
     plan: Plan,
     oracle: Oracle,
+    backup: Option<Backup>,
     trace: Vec<String>,
     tally: Tally,
 }
@@ -85,12 +87,14 @@ impl<'a> Simulation<'a> {
         Self {
             environment,
             clock: Arc::clone(&environment.clock),
+            database_clock: Arc::clone(&environment.database_clock),
             stores,
             workspace,
             workers: [const { None }; WORKERS],
             rng,
             plan,
             oracle,
+            backup: None,
             trace: Vec::new(),
             tally: Tally::default(),
         }
@@ -127,6 +131,9 @@ impl<'a> Simulation<'a> {
 
     fn start(&mut self, number: usize) {
         self.note(format!("start {number}"));
+        if self.rng.chance(15) {
+            self.environment.services.move_place(number);
+        }
         let gate = Gate { gates: Arc::clone(&self.environment.gates), worker: number };
         let inner = Arc::clone(&self.stores[number]);
         let parts = EngineParts {
@@ -185,6 +192,13 @@ impl<'a> Simulation<'a> {
 
     /// Does one step.
     async fn step(&mut self) -> CheckResult {
+        if self.plan.clock_steps && self.rng.chance(2) {
+            self.step_clock();
+            return Ok(());
+        }
+        if self.environment.scenario == Scenario::RestoredBackups && self.rng.chance(3) {
+            return self.back_up_or_restore().await;
+        }
         let tickets = self.awake();
         let n_at_work = (0..WORKERS).filter(|worker| is_at_work(&tickets, *worker)).count();
         if n_at_work > 1 {
@@ -194,9 +208,7 @@ impl<'a> Simulation<'a> {
             self.crash(ticket);
             return Ok(());
         }
-        if let Some(ticket) = self.plan.freeze_at(&tickets)
-            && self.may_freeze(ticket.worker, &tickets)
-        {
+        if let Some(ticket) = self.plan.freeze_at(&tickets) {
             self.freeze(ticket);
             return Ok(());
         }
@@ -287,14 +299,33 @@ impl<'a> Simulation<'a> {
         self.workers[ticket.worker].take().into_iter().for_each(Worker::crash);
     }
 
-    /// A worker that is frozen between the last check of its lease and the sending of its request sends it after it thaws, although
-    /// another worker may have taken over. Only the service itself could refuse it.
-    fn may_freeze(&self, worker: usize, tickets: &[Ticket]) -> bool {
-        let is_on_the_wire = |ticket: &Ticket| {
-            ticket.worker == worker
-                && matches!(ticket.point, Point::SendRequest(kind) if kind != ServiceKind::Idempotent)
+    /// Somebody sets the database's clock. What really passes is no time.
+    fn step_clock(&mut self) {
+        let by = Duration::from_secs(5 + self.rng.below(180));
+        let now = self.database_clock.now();
+        let (words, to) =
+            if self.rng.chance(50) { ("forward", now.after(by)) } else { ("back", now.before(by)) };
+        self.note(format!("the clock steps {words} by {} s", by.as_secs()));
+        self.tally.count(format!("clock stepped {words}"));
+        self.database_clock.set(to);
+    }
+
+    /// Copies the database, or stops all workers and lets them begin anew with the copy.
+    async fn back_up_or_restore(&mut self) -> CheckResult {
+        let Some(backup) = self.backup.take() else {
+            self.note("back up");
+            self.backup = Some(self.environment.database.back_up());
+            return Ok(());
         };
-        !tickets.iter().any(is_on_the_wire)
+        self.note("restore the backup");
+        self.tally.count("backup restored");
+        self.workers.iter_mut().filter_map(Option::take).for_each(Worker::crash);
+        self.environment.gates.quiet(&self.environment.sandbox).await;
+        self.stores = self.environment.database.restore(&backup, &self.database_clock).await;
+        let views = self.views().await;
+        self.oracle.begin_anew(&views);
+        self.start_all();
+        Ok(())
     }
 
     fn freeze(&mut self, ticket: Ticket) {
@@ -355,6 +386,7 @@ impl<'a> Simulation<'a> {
             let step = if is_busy { left.min(TICK) } else { left };
             left -= step;
             self.clock.advance(step);
+            self.database_clock.advance(step);
             tokio::time::advance(step).await;
             self.settle().await?;
             self.environment.services.pass_time();

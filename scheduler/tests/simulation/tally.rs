@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::environment::Scenario;
+
 /// What even some dozens of histories meet.
 const COMMON: [&str; 14] = [
     "crash after begin_mutation",
@@ -21,7 +23,13 @@ const COMMON: [&str; 14] = [
 ];
 
 /// What some hundreds meet.
-const RARE: [&str; 61] = [
+const RARE: [&str; 67] = [
+    "a worker sees another place",
+    "clock stepped back",
+    "clock stepped forward",
+    "crash before the commit point",
+    "frozen between its look and its step",
+    "late evidence contradicts the ledger",
     "answer lost after apply_mutation",
     "answer lost after begin_mutation",
     "answer lost after checkpoint_prepare",
@@ -85,10 +93,19 @@ const RARE: [&str; 61] = [
     "zombie refused: checkpoint_prepare",
 ];
 
+/// What some dozens of histories with restored backups meet.
+const RESTORED: [&str; 3] =
+    ["backup restored", "key recognised", "request refused like the first time"];
+
 /// What so many histories have to meet; otherwise they prove less than they seem to.
-pub(crate) fn expected(n_histories: u64) -> impl Iterator<Item = &'static str> {
-    let common = COMMON.into_iter().filter(move |_| n_histories >= 30);
-    common.chain(RARE.into_iter().filter(move |_| n_histories >= 150))
+pub(crate) fn expected(scenario: Scenario, n_histories: u64) -> Vec<&'static str> {
+    let often = if n_histories >= 30 { &COMMON[..] } else { &[] };
+    let seldom = if n_histories >= 150 { &RARE[..] } else { &[] };
+    match scenario {
+        Scenario::Faults => [often, seldom].concat(),
+        Scenario::RestoredBackups if n_histories >= 30 => RESTORED.to_vec(),
+        Scenario::RestoredBackups => Vec::new(),
+    }
 }
 
 /// How often each kind of fault and of answer occurred.
@@ -111,8 +128,8 @@ impl Tally {
     }
 
     /// Those of `kinds` that never occurred.
-    pub(crate) fn missing<'a>(&self, kinds: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-        kinds.filter(|kind| !self.0.contains_key(*kind)).collect()
+    pub(crate) fn missing<'a>(&self, kinds: Vec<&'a str>) -> Vec<&'a str> {
+        kinds.into_iter().filter(|kind| !self.0.contains_key(*kind)).collect()
     }
 }
 

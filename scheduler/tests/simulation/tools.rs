@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use windlass_core::{Age, Failure, LookupResult};
 use windlass_scheduler::{
-    Effect, MutationCall, Registry, Subject, Tool, ToolCall, ToolError, ToolSpec,
+    Effect, MutationCall, Place, Registry, Subject, Tool, ToolCall, ToolError, ToolSpec,
 };
 
 use crate::gate::{Gate, Point};
@@ -85,6 +85,7 @@ impl Service {
             kind: self.kind,
             key: key.idempotency_key.clone(),
             mutation: key.id,
+            place: self.services.place(self.gate.worker),
             messages: messages_of(&call.input),
         }
     }
@@ -102,9 +103,11 @@ impl Tool for Service {
 
     async fn mutate(&self, call: MutationCall) -> Result<Value, ToolError> {
         let request = self.request(&call);
-        self.gate.pass(Point::SendRequest(self.kind)).await;
+        self.gate.pass(Point::Commit(self.kind)).await;
         call.point.pass()?;
-        let answer = self.services.receive(&request);
+        let looked_at = self.services.now();
+        self.gate.pass(Point::SendRequest(self.kind)).await;
+        let answer = self.services.receive(&request, looked_at);
         self.gate.pass(Point::ReceiveAnswer(self.kind)).await;
         answer
     }
@@ -113,12 +116,20 @@ impl Tool for Service {
         Subject { place: messages_of(input).join(" and "), scope: None }
     }
 
+    async fn place(&self, _input: &Value) -> Result<Option<Place>, Failure> {
+        if self.kind != ServiceKind::Local {
+            return Ok(None);
+        }
+        let place = self.services.place(self.gate.worker);
+        Ok(Some(Place::new("folder".to_owned(), &json!(place))))
+    }
+
     fn can_look_up(&self, _input: &Value) -> bool {
         self.kind != ServiceKind::Opaque
     }
 
     fn keys_kept(&self, _input: &Value) -> Option<Age> {
-        (self.kind == ServiceKind::Idempotent).then_some(Age::Forever)
+        (self.kind == ServiceKind::Idempotent).then(|| self.services.keys_kept())
     }
 
     async fn reconcile(&self, call: MutationCall) -> LookupResult {

@@ -15,7 +15,8 @@
 //! Where `open` returns `None`, because the environment has no such database, the tests pass.
 //!
 //! [`World`](world::World) is a store with a workflow, and what a worker and a person do with it. [`PostgresSchema`] is a place in
-//! a PostgreSQL server for one test. [`connect_sqlite`] connects to an SQLite file beside a store.
+//! a PostgreSQL server for one test. [`connect_sqlite`] connects to an SQLite file beside a store, and
+//! [`copy_sqlite`] copies one.
 
 #![expect(
     missing_docs,
@@ -67,7 +68,7 @@ pub mod world;
 
 pub use builders::{policy, resolution, start, worker_info};
 pub use postgres_schema::PostgresSchema;
-pub use sqlite_connection::connect_sqlite;
+pub use sqlite_connection::{connect_sqlite, copy_sqlite};
 pub use world::TestStore;
 
 #[cfg(test)]

@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use diesel::connection::SimpleConnection;
-use diesel::{Connection, ConnectionError, ConnectionResult, SqliteConnection};
+use diesel::sql_types::Text;
+use diesel::{
+    Connection, ConnectionError, ConnectionResult, QueryResult, RunQueryDsl, SqliteConnection,
+};
 
 /// Connects to the SQLite database in the file `path`.
 ///
@@ -21,6 +24,15 @@ pub fn connect_sqlite(path: &Path) -> ConnectionResult<SqliteConnection> {
     conn.batch_execute("PRAGMA busy_timeout = 10000")
         .map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(conn)
+}
+
+/// Copies an SQLite database into the new file `to`, also while it is in use.
+///
+/// # Errors
+/// A file that cannot be read or written.
+pub fn copy_sqlite(from: &mut SqliteConnection, to: &str) -> QueryResult<()> {
+    diesel::sql_query("VACUUM INTO ?").bind::<Text, _>(to).execute(from)?;
+    Ok(())
 }
 
 #[cfg(test)]
