@@ -68,10 +68,10 @@ impl Reading {
 }
 
 impl ClockWatch {
-    /// A watch of a worker that has just started. If `others_live`, other workers may have leases from before a step that this one has
-    /// not seen.
-    pub(crate) fn new(lease: Duration, others_live: bool) -> Self {
-        let pause = others_live.then(|| (BootInstant::now(), lease));
+    /// A watch of a worker that has just started. Other workers may have leases from before a step that this one has not seen, and
+    /// renew them within the length of one.
+    pub(crate) fn new(lease: Duration) -> Self {
+        let pause = Some((BootInstant::now(), lease));
         let state = Mutex::new(WatchState { pause, ..WatchState::default() });
         Self { lease, state, stepped: Notify::new() }
     }
@@ -180,8 +180,9 @@ mod tests {
     }
 
     /// A watch that has reported a clock at 1,000 s.
-    fn watch() -> ClockWatch {
-        let watch = ClockWatch::new(LEASE, false);
+    async fn watch() -> ClockWatch {
+        let watch = ClockWatch::new(LEASE);
+        tokio::time::advance(LEASE).await;
         assert_eq!(watch.report(), ClockRun::Unknown);
         watch.observe(reading(1_000));
         watch.reported(ClockRun::Unknown);
@@ -191,7 +192,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_even_clock_is_believed_as_far_as_the_workers_own() {
-        let watch = watch();
+        let watch = watch().await;
         tokio::time::advance(seconds(15)).await;
         watch.observe(reading(1_015));
         tokio::time::advance(seconds(5)).await;
@@ -205,7 +206,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn after_a_step_forward_no_lease_counts_as_ended_for_the_length_of_one() {
-        let watch = watch();
+        let watch = watch().await;
         tokio::time::advance(seconds(1)).await;
 
         watch.observe(reading(1_121));
@@ -223,7 +224,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_step_that_is_not_seen_yet_ends_no_lease_either() {
-        let watch = watch();
+        let watch = watch().await;
         tokio::time::advance(seconds(1)).await;
 
         // The store's clock shows 1,121 s by now, and nobody has read it.
@@ -232,7 +233,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_step_back_is_reported_and_keeps_nobody_from_recovering() {
-        let watch = watch();
+        let watch = watch().await;
         tokio::time::advance(seconds(15)).await;
 
         watch.observe(reading(1_000));
@@ -244,13 +245,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_slow_answer_is_no_step() {
-        let watch = watch();
+        let watch = watch().await;
         let asked = BootInstant::now();
         tokio::time::advance(seconds(40)).await;
 
         // The store may have read its clock at any instant between.
         for at in [1_000, 1_020, 1_040] {
-            let watch = ClockWatch::new(LEASE, false);
+            let watch = ClockWatch::new(LEASE);
             watch.observe(Reading { asked, answered: asked, ..reading(1_000) });
             watch.observe(Reading { asked, ..reading(at) });
             assert_eq!(watch.report(), ClockRun::Unknown, "{at}");
@@ -260,7 +261,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_step_that_another_worker_saw_counts_too() {
-        let watch = watch();
+        let watch = watch().await;
         let stepped_at = reading(990).at;
 
         watch.learn(stepped_at, reading(1_000));
@@ -274,8 +275,8 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_worker_that_starts_beside_others_waits_for_one_lease() {
-        let watch = ClockWatch::new(LEASE, true);
+    async fn a_worker_that_has_just_started_waits_for_one_lease() {
+        let watch = ClockWatch::new(LEASE);
         watch.observe(reading(1_000));
         assert_eq!(watch.latest(), None);
 

@@ -73,8 +73,7 @@ impl Engine {
         let workers_dir = parts.workers_dir.as_deref();
         let lock = workers_dir.map(|folder| lock_worker(folder, parts.worker.id)).transpose()?;
         let lease = parts.policy.lease.duration();
-        let others = others_live(workers_dir, parts.worker.id)?;
-        let clock = Arc::new(ClockWatch::new(lease, others));
+        let clock = Arc::new(ClockWatch::new(lease));
         let slots = RunSlots::new(parts.worker.slots);
         let leases = Arc::<LeaseTable>::default();
         let driver = driver(&parts, &slots, &leases);
@@ -368,12 +367,6 @@ fn driver(parts: &EngineParts, slots: &RunSlots, leases: &Arc<LeaseTable>) -> Ru
         reporter: Reporter(parts.observer.clone()),
         ended: EndedCounts::default(),
     }
-}
-
-/// Whether other workers of this machine run.
-fn others_live(folder: Option<&Path>, worker: WorkerId) -> Result<bool, EngineError> {
-    let Some(folder) = folder else { return Ok(false) };
-    Ok(alive_workers(folder)?.iter().any(|alive| *alive != worker))
 }
 
 fn check(ended: Result<Result<(), EngineError>, JoinError>) -> Result<(), EngineError> {

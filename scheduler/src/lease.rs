@@ -198,7 +198,7 @@ mod tests {
             (0..N as i64).map(|at| RunId::mint(Timestamp::from_micros(at))).collect();
         let guards = std::array::from_fn(|i| table.add(claim(runs[i]), BootInstant::now(), LEASE));
         tokio::spawn(async move {
-            table.send_heartbeats(heartbeat, LEASE, &ClockWatch::new(LEASE, false)).await
+            table.send_heartbeats(heartbeat, LEASE, &ClockWatch::new(LEASE)).await
         });
         (guards, began)
     }

@@ -149,14 +149,14 @@ impl MutationExecutor {
 }
 
 impl RequestResult {
-    /// Adds where in the script the call is.
+    /// Adds where in the script the call is, and makes failures ready to be stored.
     fn at(self, position: Option<ScriptPosition>) -> Self {
         match self {
             Self::Failed { failure, resolved_by } => {
-                Self::Failed { failure: failure.at(position), resolved_by }
+                Self::Failed { failure: failure.at(position).cropped(), resolved_by }
             }
             Self::InDoubt { failure, looked_up } => {
-                Self::InDoubt { failure: failure.at(position), looked_up }
+                Self::InDoubt { failure: failure.at(position).cropped(), looked_up }
             }
             applied @ Self::Applied { .. } => applied,
         }
