@@ -86,7 +86,7 @@ pub use session::{SessionResult, Trigger};
 pub use text::{Text, UnknownText};
 pub use time::{CLOCK_TOLERANCE, Clock, ManualClock, SystemClock, Timestamp};
 pub use workflow::{
-    Action, ActionRefused, Consumer, ConsumerDue, DueView, FUNCTION, Manifest, NextStep,
-    PendingRetryView, Problem, Producer, ProducerDue, Step, WorkflowStatus, next_step, validate,
-    wake_at,
+    Action, ActionRefused, Because, Consumer, ConsumerDue, DueView, Edit, FUNCTION, Fix, Manifest,
+    NextStep, PendingRetryView, Problem, Producer, ProducerDue, Severity, Step, WorkflowStatus,
+    nearest, next_step, validate, wake_at,
 };

@@ -50,7 +50,7 @@ pub struct Call {
 }
 
 /// A function that scripts find as `namespace.method`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Function {
     /// The global object's name.
     pub namespace: String,
@@ -58,6 +58,8 @@ pub struct Function {
     pub method: String,
     /// What `getDocs("namespace.method")` answers.
     pub docs: String,
+    /// The JSON Schema of its input, `true` for any.
+    pub input: Value,
     /// What a call of it does; for one whose input decides, the most that it may do.
     pub operation: Operation,
 }

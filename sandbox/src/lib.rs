@@ -29,6 +29,7 @@
 //!                 namespace: "Files".into(),
 //!                 method: "list".into(),
 //!                 docs: "Lists the files of a folder.".into(),
+//!                 input: true.into(),
 //!                 operation: Operation::Read,
 //!             }],
 //!             max_threads: 4,

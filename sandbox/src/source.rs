@@ -58,7 +58,7 @@ fn is_line_end(c: char) -> bool {
 }
 
 /// The line, or of a long one the part around `column`.
-fn around(line: &str, column: usize) -> String {
+pub(crate) fn around(line: &str, column: usize) -> String {
     let line = line.trim_end();
     if line.chars().nth(LINE_CHARS).is_none() {
         return line.to_owned();

@@ -25,7 +25,7 @@ use windlass_core::Problem;
 
 use self::blanks::Blanks;
 use crate::api::Script;
-use crate::check::{Budget, Depth, Finding, Lines};
+use crate::check::{Budget, Depth, Finding, Lines, explain};
 
 /// A longer file is refused: the parser needs stack for every level of nesting, and has no limit of its own.
 const SOURCE_BYTES: usize = 64 << 10;
@@ -73,9 +73,13 @@ pub(crate) fn plain(source: &str, budget: &Rc<Budget>) -> Result<String, Vec<Pro
     let mut findings: Vec<Finding> = Vec::new();
     let mut blanks = Blanks::of(source);
     if let Some(error) = parsed.diagnostics.first() {
+        let explained = explain(source, true, budget);
+        if !explained.is_empty() {
+            return Err(explained);
+        }
         let start = error.labels.first().map_or(0, oxc_span::LabeledSpan::offset);
         let problem = Problem::new("syntax_error", format!("SyntaxError: {}", error.message));
-        findings.push((Span::new(start, start), problem));
+        findings.push(Finding::new(Span::empty(start), problem));
     } else {
         let depth = Depth::new(budget);
         let mut eraser = Eraser { blanks: &mut blanks, findings: &mut findings, depth };
@@ -85,11 +89,7 @@ pub(crate) fn plain(source: &str, budget: &Rc<Budget>) -> Result<String, Vec<Pro
         return Ok(blanks.render());
     }
     let lines = Lines::of(source);
-    let problems = findings.into_iter().map(|(span, mut problem)| {
-        lines.set_position(&mut problem, span);
-        problem
-    });
-    Err(problems.collect())
+    Err(findings.into_iter().map(|finding| lines.place(finding)).collect())
 }
 
 /// Finds the types of a script.
@@ -102,7 +102,8 @@ struct Eraser<'s, 'b> {
 impl Eraser<'_, '_> {
     fn refuse(&mut self, span: Span, what: &str, hint: &str) {
         let message = format!("{what} needs more than taking out types");
-        self.findings.push((span, Problem::new("typescript_only", message).hint(hint)));
+        let problem = Problem::new("typescript_only", message).hint(hint);
+        self.findings.push(Finding::new(span, problem));
     }
 
     /// Whether a statement is gone: it only declares types. What has code but is no JavaScript is refused.

@@ -254,6 +254,7 @@ impl Callable {
         Function {
             namespace: self.spec.namespace.clone(),
             method: self.spec.method.clone(),
+            input: self.spec.input.clone(),
             operation: self.operation(&Value::Null),
             docs: format!(
                 "{}\n\nInput (JSON Schema): {}\nAnswer (JSON Schema): {}",

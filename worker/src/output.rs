@@ -100,15 +100,18 @@ pub(crate) fn print_error(format: OutputFormat, error: &CommandError, hint: &Com
     };
 }
 
-/// A problem of a script in one line, with its hint.
+/// A problem of a script in one line, with its hint and with what shows it.
 pub(crate) fn problem_line(file: &str, problem: &Problem) -> String {
     let position = match (problem.line, problem.column) {
         (Some(line), Some(column)) => format!("{file}:{line}:{column}"),
         (Some(line), None) => format!("{file}:{line}"),
         (None, _) => file.to_owned(),
     };
-    let hint = problem.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
-    format!("{position}: {} [{}]{hint}", problem.message, problem.code)
+    let places = problem.because.iter().map(|it| format!("line {}: {}", it.line, it.text));
+    let advice: Vec<String> = problem.hint.iter().cloned().chain(places).collect();
+    let advice =
+        if advice.is_empty() { String::new() } else { format!(" ({})", advice.join("; ")) };
+    format!("{position}: {} [{}]{advice}", problem.message, problem.code)
 }
 
 fn json_text(answer: &impl Serialize) -> String {

@@ -11,5 +11,5 @@ pub use due::{
     ConsumerDue, DueView, NextStep, PendingRetryView, ProducerDue, Step, next_step, wake_at,
 };
 pub use manifest::{Consumer, Manifest, Producer};
-pub use problem::{FUNCTION, Problem};
-pub use validate::validate;
+pub use problem::{Because, Edit, FUNCTION, Fix, Problem, Severity};
+pub use validate::{nearest, validate};

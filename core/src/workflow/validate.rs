@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use self::graph::{Declared, DeclaredConsumer, DeclaredProducer, Named};
-use self::words::{kind, listed, nearest};
+pub use self::words::nearest;
+use self::words::{kind, listed};
 use super::manifest::Manifest;
 use super::problem::{FUNCTION, Problem};
 use crate::blame::OnFailure;

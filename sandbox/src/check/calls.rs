@@ -13,7 +13,8 @@ use oxc_ast_visit::{Visit, walk};
 use oxc_span::{GetSpan, Span};
 use windlass_core::Problem;
 
-use super::walk::{Budget, Depth, Finding, bounded_visits};
+use super::finding::Finding;
+use super::walk::{Budget, Depth, bounded_visits};
 use crate::api::Function;
 
 /// The tool that an expression calls, once `await` and parentheses are taken off.
@@ -71,7 +72,7 @@ impl TryFinder<'_> {
         let message = format!("an error of `{call}` cannot be caught: it ends the script");
         let problem = Problem::new("tool_call_in_try", message)
             .hint("call it outside of `try` and without `catch`; Windlass deals with the failure");
-        self.findings.push((span, problem));
+        self.findings.push(Finding::new(span, problem));
     }
 }
 

@@ -13,7 +13,8 @@ use oxc_span::Span;
 use windlass_core::Problem;
 
 use super::calls::Scopes;
-use super::walk::{Budget, Depth, Finding, bounded_visits};
+use super::finding::Finding;
+use super::walk::{Budget, Depth, bounded_visits};
 
 const HINT: &str =
     "every call evaluates the file anew: return what has to last as the handler's state";
@@ -67,7 +68,7 @@ impl Finder {
                 let message = format!("`{name}` is declared with `{kind}` at the top level");
                 let problem =
                     Problem::new("mutable_global", message).hint(format!("write `const`; {HINT}"));
-                self.findings.push((id.span, problem));
+                self.findings.push(Finding::new(id.span, problem));
             } else {
                 let content = variable.init.as_ref().map_or(Content::Other, content_of);
                 self.constants.insert(name, content);
@@ -83,7 +84,8 @@ impl Finder {
         if is_shared && self.reported.insert(root.to_owned()) {
             let message =
                 format!("`{root}` is declared at the top level and changed in a function");
-            self.findings.push((span, Problem::new("mutable_global", message).hint(HINT)));
+            let problem = Problem::new("mutable_global", message).hint(HINT);
+            self.findings.push(Finding::new(span, problem));
         }
     }
 

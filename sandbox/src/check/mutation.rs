@@ -13,8 +13,8 @@ use oxc_span::GetSpan;
 use windlass_core::Problem;
 
 use super::calls::tool_call;
+use super::finding::Finding;
 use super::tree::Tree;
-use super::walk::Finding;
 use crate::api::Function;
 
 /// Finds such code in the `mutate` of every consumer.
@@ -57,7 +57,7 @@ impl Finder<'_> {
                 let message = format!("this never runs: `{call}` ends `mutate`");
                 let problem = Problem::new("code_after_mutation", message)
                     .hint("do it before the call, or in `next`");
-                self.findings.push((statement.span(), problem));
+                self.findings.push(Finding::new(statement.span(), problem));
                 return;
             }
             call = call.or_else(|| self.call_in(statement));
@@ -99,7 +99,7 @@ impl Finder<'_> {
                 let message = format!("this loop runs only once: `{call}` ends `mutate`");
                 let problem = Problem::new("mutation_in_loop", message)
                     .hint("reserve one event per run: each run makes one mutation");
-                self.findings.push((statement.span(), problem));
+                self.findings.push(Finding::new(statement.span(), problem));
                 return;
             }
         }

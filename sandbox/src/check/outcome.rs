@@ -14,8 +14,9 @@ use oxc_ast_visit::{Visit, walk};
 use oxc_span::{GetSpan, Span};
 use windlass_core::Problem;
 
+use super::finding::Finding;
 use super::tree::Tree;
-use super::walk::{Budget, Depth, Finding};
+use super::walk::{Budget, Depth};
 
 /// Finds them in the `next` of every consumer, one for each.
 pub(super) fn unchecked_results(
@@ -55,7 +56,7 @@ fn unchecked_in(
     let message = "`next` reads the mutation's result without checking its `status`";
     let problem = Problem::new("unchecked_result", message)
         .hint("only with the status `applied` there is a result: `next` also runs with `none` and `skipped`");
-    Some((place, problem))
+    Some(Finding::new(place, problem))
 }
 
 /// How the body of a function calls the result.

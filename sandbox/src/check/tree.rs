@@ -11,8 +11,11 @@ use oxc_ast::ast::{
     ObjectExpression, ObjectPropertyKind, Program, PropertyKey, Statement,
 };
 use oxc_span::{GetSpan, Span};
+use windlass_core::ScriptPhase;
 
+use super::survey::{self, Place};
 use super::walk::Budget;
+use crate::host::function_of;
 
 /// How many names are followed one after the other, and how many objects are searched for a key.
 const STEPS: u32 = 32;
@@ -23,6 +26,21 @@ pub(super) struct Tree<'t, 'a> {
     functions: BTreeMap<&'t str, &'t Function<'a>>,
     workflow: Option<Span>,
     budget: &'t Budget,
+}
+
+/// A function of the workflow that the engine calls.
+pub(super) struct Handler<'t, 'a> {
+    pub(super) phase: ScriptPhase,
+    /// The name of its producer or consumer.
+    pub(super) name: String,
+    pub(super) function: &'t Expression<'a>,
+}
+
+impl Handler<'_, '_> {
+    /// How a message calls it.
+    pub(super) fn title(&self) -> String {
+        format!("`{}` of `{}`", function_of(self.phase), self.name)
+    }
 }
 
 /// A member of an object, and where its key is.
@@ -81,19 +99,50 @@ impl<'t, 'a> Tree<'t, 'a> {
 
     /// The functions under the key `name` of every consumer.
     pub(super) fn consumer_functions(&self, name: &str) -> Vec<&'t Expression<'a>> {
+        let consumers = self.group("consumers").into_iter();
+        let functions = consumers.filter_map(|(_, consumer)| self.member(consumer, name));
+        functions.map(|(_, value)| self.follow(value)).collect()
+    }
+
+    /// Every function that is called from outside, as far as it can be found.
+    pub(super) fn handlers(&self) -> Vec<Handler<'t, 'a>> {
+        let mut handlers = Vec::new();
+        for phase in ScriptPhase::ALL.iter().copied() {
+            let group = match phase {
+                ScriptPhase::Producer => "producers",
+                ScriptPhase::Prepare | ScriptPhase::Mutate | ScriptPhase::Next => "consumers",
+            };
+            for (name, handler) in self.group(group) {
+                if let Some((_, function)) = self.member(handler, function_of(phase)) {
+                    handlers.push(Handler { phase, name, function: self.follow(function) });
+                }
+            }
+        }
+        handlers
+    }
+
+    /// The names and values in `producers` or `consumers`.
+    fn group(&self, group: &str) -> Vec<(String, &'t Expression<'a>)> {
         let workflow = self.values.get("workflow").copied();
-        let consumers = workflow
-            .and_then(|workflow| self.member(workflow, "consumers"))
-            .and_then(|(_, consumers)| self.object(consumers));
-        let consumers = consumers.into_iter().flat_map(|consumers| &consumers.properties);
-        let values = consumers.filter_map(|property| match property {
-            ObjectPropertyKind::ObjectProperty(property) => Some(&property.value),
+        let group = workflow
+            .and_then(|workflow| self.member(workflow, group))
+            .and_then(|(_, group)| self.object(group));
+        let members = group.into_iter().flat_map(|group| &group.properties);
+        let named = members.filter_map(|member| match member {
+            ObjectPropertyKind::ObjectProperty(member) => {
+                Some((self.name(&member.key, member.computed)?, &member.value))
+            }
             ObjectPropertyKind::SpreadProperty(_) => None,
         });
-        values
-            .filter_map(|value| self.member(value, name))
-            .map(|(_, value)| self.follow(value))
-            .collect()
+        named.collect()
+    }
+
+    /// Where the function is that a handler's expression stands for.
+    pub(super) fn function_at(&self, expression: &Expression<'_>) -> Option<Place> {
+        match expression {
+            Expression::Identifier(name) => Some(self.function(name.name.as_str())?.span.start),
+            other => survey::function_at(other),
+        }
     }
 
     /// The function declaration of that name.

@@ -20,7 +20,8 @@ use oxc_span::Span;
 use windlass_core::{Operation, Problem};
 
 use super::calls::tool_of;
-use super::walk::{Budget, Depth, Finding, bounded_visits};
+use super::finding::Finding;
+use super::walk::{Budget, Depth, bounded_visits};
 use crate::api::Function;
 
 /// Array methods that throw away what their callback returns, or take a promise for `true`.
@@ -243,11 +244,15 @@ impl<'a> Judge<'_, 'a, '_> {
     fn findings(&self) -> Vec<Finding> {
         let statements = self.survey.statements.iter().filter_map(|statement| {
             let tool = self.promise(&statement.expression)?;
-            let hint = match is_list(&statement.expression) {
-                true => "write `await Promise.all(…)` around it",
-                false => "write `await` before it, in an async function",
-            };
-            Some(finding(statement.span, &tool, hint))
+            if is_list(&statement.expression) {
+                return Some(finding(
+                    statement.span,
+                    &tool,
+                    "write `await Promise.all(…)` around it",
+                ));
+            }
+            let hint = "write `await` before it, in an async function";
+            Some(finding(statement.span, &tool, hint).precede(statement.span, "await "))
         });
         let callbacks = self.survey.calls.iter().filter_map(|call| {
             let member = call.callee.get_inner_expression().as_member_expression()?;
@@ -363,5 +368,5 @@ fn finding(span: Span, tool: &str, hint: &str) -> Finding {
     let message = format!(
         "nobody awaits this, which calls `{tool}`: the handler may return before the answer is there, and then fails"
     );
-    (span, Problem::new("unawaited_call", message).hint(hint))
+    Finding::new(span, Problem::new("unawaited_call", message).hint(hint))
 }

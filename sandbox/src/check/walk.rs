@@ -1,4 +1,4 @@
-//! What the walks through a syntax tree share: bounds on their depth, steps and findings, a thread with a large stack, and positions.
+//! What the walks through a syntax tree share: bounds on their depth, steps and findings, and a thread with a large stack.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use oxc_span::Span;
 use tokio::sync::oneshot;
 use windlass_core::{Problem, ScriptLimits};
 
@@ -41,9 +40,6 @@ macro_rules! bounded_visits {
 }
 
 pub(super) use bounded_visits;
-
-/// A problem, and where it is.
-pub(crate) type Finding = (Span, Problem);
 
 /// The steps that may still be made to check one script. They end as well when nobody waits for the check any more.
 pub(crate) struct Budget {
@@ -131,31 +127,6 @@ struct GiveUpOnDrop(Arc<AtomicBool>);
 impl Drop for GiveUpOnDrop {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-/// Where the lines of a script begin.
-pub(crate) struct Lines<'t> {
-    source: &'t str,
-    starts: Vec<usize>,
-}
-
-impl<'t> Lines<'t> {
-    /// Finds the lines of `source`.
-    pub(crate) fn of(source: &'t str) -> Self {
-        let ends = source.match_indices(['\n', '\u{2028}', '\u{2029}']);
-        let starts = std::iter::once(0).chain(ends.map(|(at, end)| at + end.len())).collect();
-        Self { source, starts }
-    }
-
-    /// Sets the position of a problem, its column in UTF-16 units as V8 counts them.
-    pub(crate) fn set_position(&self, problem: &mut Problem, span: Span) {
-        let at = span.start as usize;
-        let line = self.starts.partition_point(|start| *start <= at);
-        let start = line.checked_sub(1).and_then(|index| self.starts.get(index)).copied();
-        let before = start.and_then(|start| self.source.get(start..at)).unwrap_or_default();
-        problem.line = u32::try_from(line).ok();
-        problem.column = u32::try_from(before.encode_utf16().count() + 1).ok();
     }
 }
 

@@ -6,6 +6,7 @@ mod check;
 mod errors;
 mod hostile;
 mod isolation;
+mod mistakes;
 mod phases;
 mod support;
 mod typescript;

@@ -58,6 +58,7 @@ fn functions() -> Vec<Function> {
             namespace: namespace.into(),
             method: method.into(),
             docs: docs(method),
+            input: true.into(),
             operation: operation(method),
         })
         .into()

@@ -43,7 +43,11 @@ interface Consumer<State = any, Data = any, Result = any> {
   prepare(state: State | null): Promise<PrepareResult<Data>> | PrepareResult<Data>;
   /** Calls at most one tool that changes something. The script ends with that call. */
   mutate?(prepared: PrepareResult<Data>): Promise<void> | void;
-  /** Publishes events and returns the new state. If nothing is returned, the state stays as it is. */
+  /**
+   * Publishes events and returns the new state. If nothing is returned, the state stays as it is.
+   * It runs after every `prepare`, also if that reserved nothing. Then the status is "none", and `data` is what `prepare`
+   * returned, perhaps nothing.
+   */
   next?(prepared: PrepareResult<Data>, mutationResult: MutationResult<Result>): Promise<State | void> | State | void;
 }
 

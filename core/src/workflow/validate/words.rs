@@ -23,11 +23,17 @@ pub(super) fn listed(words: &[&str]) -> String {
     quoted.join(", ")
 }
 
+/// Longer words are no typing mistakes.
+const WORD_CHARS: usize = 100;
+
 /// The word that was probably meant: at most a third of its characters differ.
-pub(super) fn nearest<'w>(
+pub fn nearest<'w>(
     written: &str,
     words: impl IntoIterator<Item = &'w (impl AsRef<str> + ?Sized + 'w)>,
 ) -> Option<&'w str> {
+    if written.chars().nth(WORD_CHARS).is_some() {
+        return None;
+    }
     words
         .into_iter()
         .map(AsRef::as_ref)

@@ -112,30 +112,46 @@ fn every_problem_of_a_bad_script_is_listed() {
           "errors": [
             {
               "code": "undeclared_topic",
+              "severity": "error",
               "message": "the topic `b` is not declared in `topics`",
               "line": 5,
               "column": 25,
+              "endLine": 5,
+              "endColumn": 28,
+              "source": "    poll: { publishes: [\"b\"], schedule: { interval: \"5 minutes\" }, handler: async () => {} },",
               "hint": "add `\"b\": {}` to `topics`"
             },
             {
               "code": "bad_schedule",
+              "severity": "error",
               "message": "`5 minutes` is no interval: write a whole number and s, m, h or d, for example `5m`",
               "line": 5,
               "column": 43,
+              "endLine": 5,
+              "endColumn": 51,
+              "source": "    poll: { publishes: [\"b\"], schedule: { interval: \"5 minutes\" }, handler: async () => {} },",
               "hint": null
             },
             {
               "code": "missing",
+              "severity": "error",
               "message": "`prepare` is missing",
               "line": 8,
               "column": 5,
+              "endLine": 8,
+              "endColumn": 9,
+              "source": "    take: { subscribe: [\"a\"] },",
               "hint": "write `prepare: async (…) => { … }`"
             },
             {
               "code": "topic_without_publisher",
+              "severity": "error",
               "message": "nothing publishes to the topic `a`",
               "line": 8,
               "column": 25,
+              "endLine": 8,
+              "endColumn": 28,
+              "source": "    take: { subscribe: [\"a\"] },",
               "hint": "add it to the `publishes` of a handler, or remove it here"
             }
           ],
@@ -227,4 +243,25 @@ fn the_declarations_name_every_tool() {
     for name in ["Files", "Http", "Mail", "Topics", "User"] {
         assert!(types.contains(name), "{name} is missing in:\n{types}");
     }
+}
+
+/// Scripts as different people write them, all of them right.
+#[test]
+fn right_scripts_cause_no_false_alarm() {
+    let folder = TestFolder::new();
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let scripts = std::fs::read_dir(root.join("tests/scripts")).unwrap();
+    let paths = scripts.map(|script| script.unwrap().path());
+    let (mut n_scripts, mut alarms) = (0, Vec::new());
+    for path in paths.chain([root.join("../examples/receipts/workflow.js")]) {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        folder.write(name, std::fs::read(&path).unwrap());
+
+        let report = folder.call(&format!("check {name}"));
+
+        let is_quiet = report.code == 0 && report.stdout.starts_with(&format!("{name} is a valid"));
+        alarms.extend((!is_quiet).then_some(report.stdout));
+        n_scripts += 1;
+    }
+    assert_eq!((n_scripts, alarms.concat()), (21, String::new()));
 }
