@@ -26,6 +26,7 @@ mod environment;
 mod error_text;
 mod files;
 mod http;
+mod json;
 mod mail;
 pub mod mcp;
 mod method;

@@ -5,7 +5,7 @@ use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use windlass_core::{Clock as _, Failure, FailureClass, SystemClock};
 
 use super::request::{OutgoingRequest, without_query};
-use super::response::{self, BodyError};
+use super::response::BodyError;
 use super::{Exchange, Http, transport};
 use crate::retry_after::asked_wait;
 use crate::secrets::MIN_SECRET_BYTES;
@@ -34,7 +34,7 @@ impl Http {
         class: FailureClass,
         body: &[u8],
     ) -> Failure {
-        let said = response::text(None, body);
+        let said = String::from_utf8_lossy(body);
         // Redacted before it is cropped: half a secret would not be recognised.
         let said = self.secrets.redact(&said);
         let mut said = said.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -59,8 +59,10 @@ pub(super) fn with_asked_wait(failure: Failure, headers: &HeaderMap) -> Failure 
 }
 
 pub(super) fn body_failure(outgoing: &OutgoingRequest, err: &BodyError) -> Failure {
-    let is_too_large = matches!(err, BodyError::TooLarge { .. });
-    let class = if is_too_large { FailureClass::Logic } else { FailureClass::Network };
+    let class = match err {
+        BodyError::TooLarge { .. } | BodyError::Packed { .. } => FailureClass::Logic,
+        BodyError::TooLate | BodyError::Broken => FailureClass::Network,
+    };
     transport::server_failure(host(outgoing), class, format!("`{}`: {err}", outgoing.title()))
 }
 

@@ -2,7 +2,9 @@
 
 mod address;
 mod allow;
+mod charset;
 mod configured_headers;
+mod content_encoding;
 mod endpoints;
 mod failure;
 mod outcome;
@@ -14,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use percent_encoding::{CONTROLS, percent_encode};
 use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, HeaderMap, LOCATION};
 use reqwest::{Method as HttpMethod, Response, StatusCode, Url};
 use tokio::time::Instant;
@@ -242,8 +245,13 @@ impl Http {
                 let failure = self.refusal(&outgoing, status, class, &body.unwrap_or_default());
                 return Err(with_asked_wait(failure, response.headers()));
             }
-            let body = body.map_err(|err| body_failure(&outgoing, &err))?;
-            return Ok(ScriptResponse::new(status, response.headers(), &body));
+            return match body {
+                Ok(body) => Ok(ScriptResponse::new(status, response.headers(), &body)),
+                Err(err @ BodyError::Packed { .. }) => {
+                    Ok(ScriptResponse::without_body(status, response.headers(), &err))
+                }
+                Err(err) => Err(body_failure(&outgoing, &err)),
+            };
         }
         Err(Failure::logic(format!(
             "`{}` led to more than {MAX_REDIRECTS} redirects",
@@ -348,8 +356,10 @@ fn redirect_target(url: &Url, response: &Response) -> Option<Url> {
     if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
         return None;
     }
-    let location = response.headers().get(LOCATION)?.to_str().ok()?;
-    url.join(location).ok()
+    let location = response.headers().get(LOCATION)?.as_bytes();
+    // Browsers follow it too where it has other characters than a URL may have.
+    let location = percent_encode(location, CONTROLS).to_string();
+    url.join(&location).ok()
 }
 
 /// The same read at the target of a redirect. Headers that identify the caller are not sent to another server.

@@ -9,6 +9,9 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::{charset, content_encoding};
+use crate::json;
+
 /// The result of every method of `Http`.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
@@ -38,10 +41,18 @@ pub(super) enum BodyError {
         "the body is larger than the {max_mib} MiB that `[tools.http] max_response_mib` allows"
     )]
     TooLarge { max_mib: u64 },
+    #[error("the body is packed as `{how}`, and could not be unpacked")]
+    Packed { how: String },
     #[error("the body did not arrive in time")]
     TooLate,
     #[error("the connection broke before the end of the body")]
     Broken,
+}
+
+impl BodyError {
+    pub(super) const fn too_large(max_bytes: u64) -> Self {
+        Self::TooLarge { max_mib: max_bytes / (1024 * 1024) }
+    }
 }
 
 impl ScriptResponse {
@@ -83,12 +94,12 @@ impl ScriptResponse {
     }
 }
 
-/// Reads the body of a response, within the limits.
+/// Reads the body of a response and unpacks it, within the limits.
 pub(super) async fn body(
     response: &mut Response,
     limits: BodyLimits,
 ) -> Result<Vec<u8>, BodyError> {
-    let too_large = BodyError::TooLarge { max_mib: limits.max_bytes / (1024 * 1024) };
+    let packings = content_encoding::packings(response.headers());
     let mut body = Vec::new();
     loop {
         let chunk = tokio::time::timeout_at(limits.until, response.chunk());
@@ -96,43 +107,46 @@ pub(super) async fn body(
             .await
             .map_err(|_elapsed| BodyError::TooLate)?
             .map_err(|_err| BodyError::Broken)?;
-        let Some(chunk) = chunk else { return Ok(body) };
+        let Some(chunk) = chunk else { break };
         if (body.len() + chunk.len()) as u64 > limits.max_bytes {
-            return Err(too_large);
+            return Err(BodyError::too_large(limits.max_bytes));
         }
         body.extend_from_slice(&chunk);
     }
+    let packings = packings?;
+    if packings.is_empty() {
+        return Ok(body);
+    }
+    let unpacking = tokio::task::spawn_blocking(move || {
+        content_encoding::unpack(&packings, body, limits.max_bytes)
+    });
+    tokio::time::timeout_at(limits.until, unpacking)
+        .await
+        .map_err(|_elapsed| BodyError::TooLate)?
+        .map_err(|_panic| BodyError::Broken)?
 }
 
 fn decode(headers: &HeaderMap, body: &[u8]) -> (Value, Option<String>) {
-    let content_type = headers
-        .get(CONTENT_TYPE)
-        .and_then(|it| it.to_str().ok())
-        .unwrap_or_default()
-        .to_ascii_lowercase();
+    let content_type = headers.get(CONTENT_TYPE).map(|it| String::from_utf8_lossy(it.as_bytes()));
+    let content_type = content_type.unwrap_or_default().to_ascii_lowercase();
     let mut parts = content_type.split(';').map(str::trim);
     let media_type = parts.next().unwrap_or_default();
-    let is_json = media_type == "application/json" || media_type.ends_with("+json");
+    let is_json =
+        matches!(media_type, "application/json" | "text/json") || media_type.ends_with("+json");
     if is_json && body.is_empty() {
         return (Value::Null, None);
     }
-    let charset = parts.find_map(|it| it.strip_prefix("charset="));
-    let text = text(charset, body);
+    let charset = parts.find_map(|it| it.strip_prefix("charset")?.trim_start().strip_prefix('='));
+    let charset = charset.map(|it| it.trim().trim_matches(['"', '\'']));
+    let text = charset::text(media_type, charset, body);
     if !is_json {
         return (Value::String(text), None);
     }
-    match serde_json::from_str(&text) {
-        Ok(value) => (value, None),
+    match json::read(&text) {
+        Ok(read) => read,
         Err(err) => (
             Value::String(text),
             Some(format!("the body is not the JSON that its content type promises: {err}")),
         ),
     }
-}
-
-/// The body as text. The encoding is that of its byte order mark, else `charset`, else UTF-8.
-pub(super) fn text(charset: Option<&str>, body: &[u8]) -> String {
-    let label = charset.map(|it| it.trim_matches('"')).unwrap_or("utf-8");
-    let encoding = encoding_rs::Encoding::for_label(label.as_bytes()).unwrap_or(encoding_rs::UTF_8);
-    encoding.decode(body).0.into_owned()
 }

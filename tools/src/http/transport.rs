@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use async_trait::async_trait;
+use reqwest::header::ACCEPT_ENCODING;
 use reqwest::{Client, Response, redirect, retry};
 use tokio::time::{Instant, timeout_at};
 use windlass_core::{Failure, FailureClass, Service};
@@ -60,6 +61,7 @@ impl Transport {
         let client = self.client(outgoing, point, until).await.map_err(ToolError::not_sent)?;
         let mut request = client
             .request(outgoing.method.clone(), outgoing.url.clone())
+            .header(ACCEPT_ENCODING, "identity")
             .headers(outgoing.headers.clone())
             .headers(outgoing.configured.clone());
         if let Some(body) = &outgoing.body {

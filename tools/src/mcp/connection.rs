@@ -7,8 +7,8 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use rmcp::model::{
     CallToolRequest, CallToolRequestParams, CallToolResult, CancelledNotification,
-    CancelledNotificationParam, ClientCapabilities, ClientConfig, ClientRequest, Implementation,
-    JsonObject, ListToolsRequest, PaginatedRequestParams, RequestId, ServerResult,
+    CancelledNotificationParam, ClientCapabilities, ClientConfig, ClientRequest, CustomResult,
+    Implementation, JsonObject, ListToolsRequest, PaginatedRequestParams, RequestId, ServerResult,
 };
 use rmcp::service::{
     ClientInitializeError, NotificationContext, PeerRequestOptions, RunningService, ServiceExt as _,
@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use windlass_scheduler::CommitPoint;
 
 use super::definition::Definition;
+use super::{output, result};
 use crate::secrets::Secrets;
 
 /// How long a server may take to list its tools.
@@ -180,10 +181,15 @@ impl Connection {
         let cancelling = CancelOnDrop(Some((self.peer.clone(), handle.id.clone())));
         let response = handle.await_response().await;
         cancelling.forget();
-        let ServerResult::CallToolResult(result) = response? else {
+        let response = response?;
+        if let ServerResult::CallToolResult(result) = response {
+            return Ok(result);
+        }
+        // It carries the id of the call, and is neither an error nor a question.
+        let ServerResult::CustomResult(CustomResult(answer)) = response else {
             return Err(ServiceError::UnexpectedResponse);
         };
-        Ok(result)
+        result::from_json(answer).map_err(output::unreadable)
     }
 }
 

@@ -17,6 +17,7 @@ use windlass_core::{Clock as _, Failure, FailureClass, Sent, Service, SystemCloc
 use windlass_scheduler::{Refused, ToolError};
 
 use super::config::ConnectorName;
+use super::output::UNREADABLE;
 use crate::error_text::innermost_message;
 use crate::pass_connected::refusal;
 use crate::retry_after::asked_wait;
@@ -137,6 +138,9 @@ fn error_response(
     refusal: &ErrorData,
     checks_output: bool,
 ) -> (FailureClass, Sent, String) {
+    if refusal.code == ErrorCode(UNREADABLE) {
+        return (FailureClass::Internal, Sent::Yes, message_line(secrets, &refusal.message));
+    }
     let message = format!("{} (error {})", message_line(secrets, &refusal.message), refusal.code.0);
     let (class, sent) = match refusal.code {
         ErrorCode::INVALID_PARAMS if checks_output => (FailureClass::Logic, Sent::Maybe),

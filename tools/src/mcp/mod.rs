@@ -19,6 +19,7 @@ mod failure;
 mod http;
 mod lookup;
 mod names;
+mod output;
 mod pipes;
 mod report;
 mod result;

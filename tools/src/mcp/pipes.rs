@@ -9,10 +9,12 @@ use rmcp::RoleClient;
 use rmcp::model::{ClientJsonRpcMessage, ClientRequest, JsonRpcMessage, ServerJsonRpcMessage};
 use rmcp::transport::Transport;
 use rmcp::transport::async_rw::AsyncRwTransport;
-use tokio::io::AsyncWrite;
+use tokio::io::{AsyncWrite, BufReader, DuplexStream};
 use tokio::process::{ChildStdin, ChildStdout};
+use tokio::sync::watch;
 use windlass_scheduler::{CommitPoint, Refused};
 
+use super::output;
 use super::result::MAX_RESULT_BYTES;
 
 /// The commit point of a message that calls a tool which may change something.
@@ -22,10 +24,15 @@ pub(super) fn commit_point(message: &ClientJsonRpcMessage) -> Option<CommitPoint
     call.extensions.get().cloned()
 }
 
+/// How much of a server's output waits to be understood, in bytes.
+const OUTPUT_BYTES: usize = 64 * 1024;
+
 /// The transport over the pipes of a process. Lines are written one after the other.
 pub(super) struct Pipes {
-    lines: AsyncRwTransport<RoleClient, ChildStdout, CheckedInput<ChildStdin>>,
+    lines: AsyncRwTransport<RoleClient, DuplexStream, CheckedInput<ChildStdin>>,
     line: Arc<Line>,
+    /// How many messages the server has not read yet.
+    unwritten: watch::Sender<usize>,
 }
 
 /// A line that was not written.
@@ -43,9 +50,13 @@ impl Pipes {
     pub(super) fn new(stdout: ChildStdout, stdin: ChildStdin) -> Self {
         let line = Arc::new(Line::default());
         let input = CheckedInput { pipe: Some(stdin), line: Arc::clone(&line) };
+        let (into, from) = tokio::io::duplex(OUTPUT_BYTES);
+        let (unwritten, n_unwritten) = watch::channel(0);
+        tokio::spawn(output::pass_on(BufReader::new(stdout), into, n_unwritten));
+        // What is repaired may be longer.
         let lines =
-            AsyncRwTransport::new_client(stdout, input).with_max_line_length(MAX_RESULT_BYTES);
-        Self { lines, line }
+            AsyncRwTransport::new_client(from, input).with_max_line_length(4 * MAX_RESULT_BYTES);
+        Self { lines, line, unwritten }
     }
 }
 
@@ -59,7 +70,9 @@ impl Transport<RoleClient> for Pipes {
         let point = commit_point(&message);
         let writing = self.lines.send(message);
         let line = Arc::clone(&self.line);
+        let unwritten = Unwritten::new(&self.unwritten);
         async move {
+            let _unwritten = unwritten;
             let _turn = line.turn.lock().await;
             line.progress().begin(point);
             let written = writing.await;
@@ -74,6 +87,22 @@ impl Transport<RoleClient> for Pipes {
 
     async fn close(&mut self) -> Result<(), PipeError> {
         Ok(self.lines.close().await?)
+    }
+}
+
+/// A message that is counted as long as it is not written.
+struct Unwritten(watch::Sender<usize>);
+
+impl Unwritten {
+    fn new(count: &watch::Sender<usize>) -> Self {
+        count.send_modify(|n| *n += 1);
+        Self(count.clone())
+    }
+}
+
+impl Drop for Unwritten {
+    fn drop(&mut self) {
+        self.0.send_modify(|n| *n -= 1);
     }
 }
 
@@ -170,13 +199,13 @@ mod tests {
     use super::*;
 
     /// An input into a pipe of ten bytes, and the other end of the pipe.
-    fn input() -> (CheckedInput<tokio::io::DuplexStream>, tokio::io::DuplexStream) {
+    fn input() -> (CheckedInput<DuplexStream>, DuplexStream) {
         let (pipe, server) = tokio::io::duplex(10);
         (CheckedInput { pipe: Some(pipe), line: Arc::default() }, server)
     }
 
     /// Begins a line whose point lets it pass `n` times.
-    fn begin(input: &CheckedInput<tokio::io::DuplexStream>, n: usize) -> CommitWatch {
+    fn begin(input: &CheckedInput<DuplexStream>, n: usize) -> CommitWatch {
         let n_passed = AtomicUsize::new(0);
         let (watch, point) = CommitPoint::new(move || n_passed.fetch_add(1, Ordering::SeqCst) < n);
         input.line.progress().begin(Some(point));

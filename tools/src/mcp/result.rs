@@ -6,6 +6,18 @@ use serde_json::{Value, json};
 /// The largest result that is accepted from a server.
 pub(super) const MAX_RESULT_BYTES: usize = 10 * 1024 * 1024;
 
+/// A result that the library does not understand, with a text in place of each part that Windlass cannot read.
+pub(super) fn from_json(mut result: Value) -> Result<CallToolResult, serde_json::Error> {
+    for part in result.get_mut("content").and_then(Value::as_array_mut).into_iter().flatten() {
+        if serde_json::from_value::<ContentBlock>(part.clone()).is_err() {
+            let kind = part.get("type").and_then(Value::as_str).unwrap_or("unknown");
+            let text = format!("(a part of the kind `{kind}`, which cannot be read)");
+            *part = json!({"type": "text", "text": text});
+        }
+    }
+    serde_json::from_value(result)
+}
+
 /// The text of a result.
 pub(super) fn text(result: &CallToolResult) -> String {
     let texts = result.content.iter().filter_map(ContentBlock::as_text);

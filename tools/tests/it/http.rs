@@ -1,8 +1,11 @@
 //! `Http`.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use flate2::Compression;
+use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 use serde_json::{Value, json};
 use windlass_core::{FailureClass, Sent};
 use windlass_scheduler::ToolError;
@@ -69,6 +72,116 @@ async fn text_is_decoded_by_its_charset() {
     let (server, world) = start().await;
 
     assert_eq!(world.ok("Http.get", json!({"url": server.url("/latin1")})).await["body"], "café");
+}
+
+/// The answer of a server that sends this body with these header lines.
+async fn look_at(lines: &str, body: &[u8]) -> Value {
+    let head = format!("HTTP/1.1 200 OK\r\n{lines}Content-Length: {}\r\n\r\n", body.len());
+    let answer = [head.as_bytes(), body].concat();
+    let address = server::answering(Box::leak(answer.into_boxed_slice())).await;
+    world(&[address.to_string()]).ok("Http.get", json!({"url": format!("http://{address}/")})).await
+}
+
+fn gzip(body: &[u8]) -> Vec<u8> {
+    let mut packing = GzEncoder::new(Vec::new(), Compression::default());
+    packing.write_all(body).unwrap();
+    packing.finish().unwrap()
+}
+
+#[tokio::test]
+async fn no_packed_body_is_asked_for_and_one_is_unpacked_all_the_same() {
+    let (server, world) = start().await;
+    world.ok("Http.get", json!({"url": server.url("/x")})).await;
+    assert_eq!(server.got()[0].header("accept-encoding"), Some("identity"));
+    let json = "Content-Type: application/json\r\nContent-Encoding: gzip\r\n";
+    assert_eq!(look_at(json, &gzip(b"{\"id\":1}")).await["body"], json!({"id": 1}));
+
+    let mut zlib = ZlibEncoder::new(Vec::new(), Compression::default());
+    let mut raw = DeflateEncoder::new(Vec::new(), Compression::default());
+    zlib.write_all(b"hello").unwrap();
+    raw.write_all(b"hello").unwrap();
+    for (encoding, body) in [
+        ("x-GZIP, identity", gzip(b"hello")),
+        ("gzip, gzip", gzip(&gzip(b"hello"))),
+        ("deflate", zlib.finish().unwrap()),
+        ("deflate", raw.finish().unwrap()),
+        ("br", b"\x0b\x02\x80hello\x03".to_vec()),
+    ] {
+        let lines = format!("Content-Type: text/plain\r\nContent-Encoding: {encoding}\r\n");
+        let answer = look_at(&lines, &body).await;
+        assert_eq!((&answer["body"], answer.get("note")), (&json!("hello"), None), "{encoding}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_cannot_be_unpacked_is_left_out_with_a_note() {
+    for (encoding, body) in [
+        ("zstd", b"\x28\xb5\x2f\xfd".to_vec()),
+        ("gzip", b"no gzip".to_vec()),
+        ("br", gzip(b"hello")),
+        ("gzip,gzip,gzip,gzip", gzip(&gzip(&gzip(&gzip(b"hello"))))),
+    ] {
+        let lines = format!("Content-Type: text/plain\r\nContent-Encoding: {encoding}\r\n");
+        let answer = look_at(&lines, &body).await;
+        assert_eq!((&answer["status"], &answer["body"]), (&json!(200), &Value::Null), "{encoding}");
+        let note = answer["note"].as_str().unwrap();
+        assert!(note.contains("could not be unpacked"), "{encoding}: {note}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_may_not_be_too_large_when_it_is_unpacked() {
+    let body = gzip(&vec![b'x'; 2 * 1024 * 1024]);
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let answer = [head.as_bytes(), &body].concat();
+    let address = server::answering(Box::leak(answer.into_boxed_slice())).await;
+
+    let change = change_at(address).await.unwrap();
+    let look = world(&[address.to_string()])
+        .refusal("Http.get", json!({"url": format!("http://{address}/")}))
+        .await;
+
+    assert!(change["note"].as_str().unwrap().contains("larger than the 1 MiB"), "{change}");
+    assert!(look.message.contains("larger than the 1 MiB"), "{look}");
+}
+
+#[tokio::test]
+async fn json_is_read_as_javascript_reads_it() {
+    let lines = "Content-Type: application/json\r\n";
+
+    let answer = look_at(lines, br#"{"text":"cut \ud83d","id":9007199254740993}"#).await;
+    assert_eq!(answer["body"]["text"], "cut \u{fffd}");
+    assert!(answer["note"].as_str().unwrap().contains("9007199254740993"), "{answer}");
+    assert_eq!(look_at(lines, b"[\"caf\xe9\"]").await["body"], json!(["caf\u{fffd}"]));
+    let deep = format!("{}1{}", "[".repeat(200), "]".repeat(200));
+    let answer = look_at(lines, deep.as_bytes()).await;
+    assert!(answer["body"].is_array(), "{answer}");
+    assert!(answer["note"].as_str().unwrap().contains("deeper than 100 levels"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_page_says_its_charset_itself() {
+    let answer = look_at("Content-Type: text/html\r\n", b"<meta charset=latin1>caf\xe9").await;
+
+    assert_eq!(answer["body"], "<meta charset=latin1>caf\u{e9}");
+}
+
+#[tokio::test]
+async fn a_redirect_may_have_characters_that_no_url_has() {
+    let redirect = "HTTP/1.1 302 Found\r\nLocation: /caf\u{e9} 1\r\nContent-Length: 0\r\n\r\n";
+    let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+    let answers = vec![redirect.to_owned(), answer.to_owned()];
+    let (address, got) = server::answering_in_turn(answers).await;
+
+    let answer = world(&[address.to_string()])
+        .ok("Http.get", json!({"url": format!("http://{address}/")}))
+        .await;
+
+    assert_eq!(answer["body"], "hi");
+    assert!(got.lock().unwrap()[1].starts_with("GET /caf%C3%A9%201 HTTP/1.1"));
 }
 
 #[tokio::test]

@@ -96,7 +96,7 @@ async fn what_cannot_be_offered_is_said_with_both_names() {
         `get_it` and `get-it` of the connector `things` are both `getIt` to scripts: take the connector out of the configuration
         the connector `things` cannot be `Files` to scripts, which are built-in tools: give it another `namespace`
         the connector `things` cannot be `Same` to scripts, which is the connector `same`: give it another `namespace`
-        `[mcp.things.tools.add_thin]` is about a tool that is not there: it has add_thing, find_things, promised, look-around, large, never, change_list, meet
+        `[mcp.things.tools.add_thin]` is about a tool that is not there: it has add_thing, find_things, promised, answer, look-around, large, never, change_list, meet
         `[mcp.things.tools.add_thing]` names the argument `requestId`, which the tool does not take
         `[mcp.things.tools.add_thing]` looks its effect up with `meet`, which may change something: name a tool that reads, or say `effect = "read"` of it
         `[mcp.things.tools.add_thing]` looks its effect up with `find`, which the server does not have"#]].assert_eq(&errors.join("\n"));

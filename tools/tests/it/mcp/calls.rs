@@ -166,13 +166,49 @@ async fn a_silent_server_is_not_waited_for_beyond_its_time() {
 }
 
 #[tokio::test]
+async fn an_answer_is_read_as_javascript_reads_it() {
+    let fixture = Fixture::things().await;
+    let deep =
+        format!(r#"{{"content":[],"structuredContent":{}{}}}"#, "[".repeat(200), "]".repeat(200));
+    let mut told = Vec::new();
+
+    for result in [
+        r#"{"content":[{"type":"text","text":"cut \ud83d"}]}"#,
+        "{\"content\":[{\"type\":\"text\",\"text\":\"caf\u{e9}\"}]}",
+        r#"{"content":[{"type":"new_kind"},{"type":"text","text":"saved"}]}"#,
+        &deep,
+    ] {
+        let answer = fixture.world.ok("Things.answer", json!({ "result": result })).await;
+        told.push(answer["text"].as_str().unwrap().to_owned());
+    }
+
+    let new_kind = "(a part of the kind `new_kind`, which cannot be read)\nsaved";
+    assert_eq!(told, ["cut \u{fffd}", "caf\u{fffd}", new_kind, ""]);
+    fixture.stop().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_read_says_that_it_happened() {
+    let fixture = Fixture::things().await;
+
+    for result in ["NaN", r#"{"content":[{"type":"text","text":"a"#, r#""done""#] {
+        let error = fixture.world.call("Things.answer", json!({ "result": result })).await;
+
+        let error = error.unwrap_err();
+        assert_eq!(known(&error), (FailureClass::Internal, Sent::Yes), "{result}: {error}");
+        assert!(error.failure.message.contains("the answer cannot be read"), "{error}");
+    }
+    fixture.stop().await;
+}
+
+#[tokio::test]
 async fn an_answer_that_is_too_large_harms_no_other() {
-    let config = THINGS.to_owned() + "timeout_ms = 2500\n" + FIND;
-    let fixture = Fixture::with(&config).await;
+    let fixture = Fixture::things().await;
 
     let large = fixture.world.call("Things.large", json!({})).await.unwrap_err();
 
-    assert!(large.failure.message.contains("above 10 MiB"), "{large}");
+    assert_eq!(known(&large), (FailureClass::Internal, Sent::No));
+    assert!(large.failure.message.contains("larger than 10 MiB"), "{large}");
     fixture.add("lamp", "").await.unwrap();
     assert_eq!(Fixture::pids(&fixture.stop().await).len(), 1);
 }

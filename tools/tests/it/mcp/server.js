@@ -32,6 +32,12 @@ const calls = {
   "look-around": () => text(JSON.stringify({ env: process.env, cwd: process.cwd() })),
   large: () => text("x".repeat(11 * 1024 * 1024)),
   never: () => undefined,
+  // Obeys, and answers with bytes of its own.
+  answer({ result }, id) {
+    fs.appendFileSync("things", "answered\n");
+    process.stdout.write(Buffer.from(`{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${result}}\n`, "latin1"));
+    return undefined;
+  },
   change_list({ tools }) {
     fs.writeFileSync("tools.json", JSON.stringify(tools));
     send({ method: "notifications/tools/list_changed" });
