@@ -35,6 +35,7 @@ mod display_text;
 mod error_text;
 mod event;
 mod failure;
+pub mod graph;
 mod id;
 mod limit;
 mod log;
