@@ -6,8 +6,8 @@ use windlass_core::FUNCTION;
 
 use crate::active_call::Helpers;
 use crate::api::Function;
-use crate::builtins;
 use crate::host;
+use crate::{builtins, extras};
 
 const BOOTSTRAP: &str = include_str!("bootstrap.js");
 
@@ -30,6 +30,7 @@ pub(crate) fn make(
     let scope = &mut v8::ContextScope::new(scope, context);
     let helpers = bootstrap(scope)?;
     define_builtins(scope)?;
+    extras::define(scope)?;
     define_namespaces(scope, functions)?;
     Some(FreshContext { context: v8::Global::new(scope, context), helpers })
 }

@@ -1,7 +1,7 @@
 //! Runs one call of a workflow script in V8, without access to anything outside and under limits.
 //!
 //! A script is a file that declares a `workflow` of handlers. Each call evaluates the whole file in a fresh context and calls one
-//! handler. The script has JavaScript itself, `console`, `atob`, `getDocs` and the functions of the embedder. A call of such a
+//! handler. The script has JavaScript itself, `console`, `atob`, `getDocs`, what `extras` adds (`URL`, `sha256` and others), and the functions of the embedder. A call of such a
 //! function goes to the embedder's [`Host`]; the sandbox refuses it if the phase does not permit its operation.
 //!
 //! ```
@@ -79,7 +79,7 @@
 //! # Modules
 //! `api` is the contract and `sandbox` the public face. `pool` has the threads, `cores` their turns, `thread` runs the jobs of one thread,
 //! `isolate` has the V8 isolate of a thread, and `execution` runs one call in it. `call_control` and `watchdog` stop a call from
-//! outside, with what `processor` and `memory` tell. `halt` halts a thread that does not obey. `call_runtime` receives replies while
+//! outside, with what `processor` and `memory` tell. `halt` halts a thread that does not obey. `extras` makes globals such as `URL` at their first use. `call_runtime` receives replies while
 //! the script waits, `fatal_error` halts a thread instead of the process.
 //! [`Sandbox::check`] (`check/`) evaluates a file without calling anything in it, and checks its text for mistakes.
 
@@ -96,6 +96,7 @@ mod cores;
 mod end;
 mod exception;
 mod execution;
+mod extras;
 mod fatal_error;
 mod halt;
 mod heap;

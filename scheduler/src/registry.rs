@@ -268,9 +268,13 @@ impl Callable {
 
 /// Refuses names that a script could not write, or that would hide something it needs.
 fn check_name(spec: &ToolSpec) -> Result<(), RegistryError> {
-    const TAKEN: [&str; 12] = [
+    const TAKEN: [&str; 16] = [
         topics::NAMESPACE,
         "Array",
+        "TextDecoder",
+        "TextEncoder",
+        "URL",
+        "URLSearchParams",
         "Date",
         "Error",
         "JSON",

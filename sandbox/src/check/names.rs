@@ -9,6 +9,7 @@ use windlass_core::{Problem, nearest};
 use super::finding::Finding;
 use super::survey::Survey;
 use crate::api::Function;
+use crate::extras;
 
 /// What every script finds besides the functions of the host, in the order of the alphabet.
 const GLOBALS: &[&str] = &[
@@ -163,7 +164,8 @@ pub(super) fn unknown_names(survey: &Survey<'_>, functions: &[Function]) -> Vec<
         let is_known = survey.binds(name)
             || survey.tested.contains(name)
             || namespaces.contains(name)
-            || GLOBALS.contains(&name);
+            || GLOBALS.contains(&name)
+            || extras::NAMES.contains(&name);
         if !is_known && reported.insert(name) {
             findings.push(Finding::new(reference.span, unknown(name, &namespaces)));
         }
@@ -176,7 +178,7 @@ fn unknown(name: &str, namespaces: &BTreeSet<&str>) -> Problem {
     if let Some((_, hint)) = elsewhere {
         return Problem::new("unknown_name", format!("there is no `{name}` here")).hint(*hint);
     }
-    let known = namespaces.iter().copied().chain(GLOBALS.iter().copied());
+    let known = namespaces.iter().copied().chain(GLOBALS.iter().copied()).chain(extras::NAMES);
     if let Some(likely) = nearest(name, known) {
         let message = format!("nothing is called `{name}`");
         return Problem::new("unknown_name", message).hint(format!("did you mean `{likely}`?"));

@@ -4,6 +4,7 @@
 mod calls;
 mod check;
 mod errors;
+mod extras;
 mod hostile;
 mod isolation;
 mod mistakes;

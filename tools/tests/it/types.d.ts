@@ -78,6 +78,80 @@ declare const console: {
 /** Decodes Base64: one character per byte. */
 declare function atob(text: string): string;
 
+/** Encodes characters up to U+00FF as Base64. */
+declare function btoa(text: string): string;
+
+/** The SHA-256 of a text, as UTF-8, or of bytes, in hexadecimal digits. */
+declare function sha256(value: string | ArrayBuffer | ArrayBufferView): string;
+
+/** A deep copy of data: lists, objects, dates, maps, sets, bytes and errors, also with circles. */
+declare function structuredClone<T>(value: T): T;
+
+/**
+ * Reads a CSV text as rows of fields. With `header`, the first row names the properties of the others. Quoted fields may contain
+ * separators, quotes and line ends. Empty lines are left out.
+ */
+declare function parseCsv(text: string, options: { separator?: string; header: true }): { [name: string]: string }[];
+declare function parseCsv(text: string, options?: { separator?: string; header?: false }): string[][];
+
+/** Writes rows of fields, or objects with a row of their names before them, as a CSV text that ends with a line end. */
+declare function formatCsv(rows: any[][] | { [name: string]: any }[], options?: { separator?: string }): string;
+
+/** An address, as browsers read it. */
+declare class URL {
+  constructor(url: string | URL, base?: string | URL);
+  static canParse(url: string | URL, base?: string | URL): boolean;
+  static parse(url: string | URL, base?: string | URL): URL | null;
+  href: string;
+  readonly origin: string;
+  protocol: string;
+  username: string;
+  password: string;
+  host: string;
+  hostname: string;
+  port: string;
+  pathname: string;
+  search: string;
+  hash: string;
+  readonly searchParams: URLSearchParams;
+  toString(): string;
+  toJSON(): string;
+}
+
+/** The parameters in the query of an address. */
+declare class URLSearchParams {
+  constructor(init?: string | URLSearchParams | Iterable<[string, string]> | { [name: string]: string });
+  readonly size: number;
+  append(name: string, value: string): void;
+  delete(name: string, value?: string): void;
+  get(name: string): string | null;
+  getAll(name: string): string[];
+  has(name: string, value?: string): boolean;
+  set(name: string, value: string): void;
+  sort(): void;
+  forEach(action: (value: string, name: string, params: URLSearchParams) => void): void;
+  entries(): IterableIterator<[string, string]>;
+  keys(): IterableIterator<string>;
+  values(): IterableIterator<string>;
+  [Symbol.iterator](): IterableIterator<[string, string]>;
+  toString(): string;
+}
+
+/** A text as UTF-8. */
+declare class TextEncoder {
+  readonly encoding: string;
+  encode(text?: string): Uint8Array;
+}
+
+/** Bytes as text: UTF-8, or another encoding by its label. */
+declare class TextDecoder {
+  constructor(label?: string, options?: { fatal?: boolean; ignoreBOM?: boolean });
+  readonly encoding: string;
+  readonly fatal: boolean;
+  readonly ignoreBOM: boolean;
+  decode(bytes?: ArrayBuffer | ArrayBufferView): string;
+}
+
 /** The documentation of the functions whose names begin with this, for example `Files` or `Files.append`. */
 declare function getDocs(nameOrPrefix?: string): string;
 
