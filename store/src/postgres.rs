@@ -10,6 +10,7 @@ macro_rules! schema_lock {
 mod address;
 mod connect;
 mod dialect;
+mod encoding_check;
 mod failure;
 mod listener;
 mod migrations;
@@ -31,9 +32,11 @@ mod ops;
 mod reads;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use diesel_async::AsyncPgConnection;
 use diesel_async::pooled_connection::deadpool::Object;
+use scopeguard::ScopeGuard;
 use tokio::sync::watch;
 use windlass_core::{Backoff, Clock, Policy};
 
@@ -48,6 +51,17 @@ use crate::schema_check::Migration;
 
 /// How often, and after which delays, a transaction is retried that the server aborted because of other transactions.
 const COLLISIONS: Backoff = Backoff { base_ms: 5, cap_ms: 100, tries: 8, jitter_percent: 0 };
+
+/// How long an operation waits for its answers. The server keeps limits of its own, which do not help where a connection is open and
+/// dead.
+const ANSWER_TIME: Duration = Duration::from_secs(30);
+
+/// A connection that is closed, and not given back to the pool, if it is dropped before its end.
+type Closing = ScopeGuard<Object<AsyncPgConnection>, fn(Object<AsyncPgConnection>)>;
+
+fn closing(conn: Object<AsyncPgConnection>) -> Closing {
+    scopeguard::guard(conn, |conn| drop(Object::take(conn)))
+}
 
 /// A store in a PostgreSQL database.
 ///
@@ -123,8 +137,25 @@ impl PostgresStore {
 
     /// Runs a query.
     async fn query<Q: Query>(&self, query: Q) -> Result<Q::Output> {
-        let conn = self.connection().await?;
-        query.run(&conn).await.map_err(|error| self.classify(error))
+        let conn = closing(self.connection().await?);
+        let answer = async {
+            let answer = query.run(&conn).await;
+            drop(ScopeGuard::into_inner(conn));
+            answer
+        };
+        self.in_time(answer).await.map_err(|error| self.classify(error))
+    }
+
+    /// The answer of the server, or an error where none comes: then its connection is closed, which `answer` does where it is dropped,
+    /// and those that are idle too, since they may be as dead.
+    async fn in_time<T>(&self, answer: impl Future<Output = Result<T>>) -> Result<T> {
+        match tokio::time::timeout(ANSWER_TIME, answer).await {
+            Ok(answer) => answer,
+            Err(_elapsed) => {
+                self.connections.discard_idle();
+                Err(failure::silent(self.connections.address().shown()))
+            }
+        }
     }
 
     /// Runs an operation, and retries it if it only collided with another transaction.
@@ -145,6 +176,16 @@ impl PostgresStore {
 
     async fn once<O: Staged>(&self, access: Access, operation: O) -> Result<O::Output> {
         let conn = self.connection().await?;
+        // The future of an operation is large, and a timeout holds its future by value.
+        self.in_time(Box::pin(self.transact(conn, access, operation))).await
+    }
+
+    async fn transact<O: Staged>(
+        &self,
+        conn: Object<AsyncPgConnection>,
+        access: Access,
+        operation: O,
+    ) -> Result<O::Output> {
         let clock = self.clock.as_deref();
         let (transaction, preloaded) = Transaction::begin(conn, access, clock, &operation).await?;
         let tx = transaction.tx(&self.policy, clock.and_then(Clock::ids));
@@ -163,11 +204,13 @@ impl PostgresStore {
     }
 
     async fn connection(&self) -> Result<Object<AsyncPgConnection>> {
-        let mut conn = self.connections.get().await?;
-        if self.listener.is_outdated() {
-            migrations::check(&mut conn).await?;
+        let conn = self.connections.get().await?;
+        if !self.listener.is_outdated() {
+            return Ok(conn);
         }
-        Ok(conn)
+        let mut conn = closing(conn);
+        self.in_time(migrations::check(&mut conn)).await?;
+        Ok(ScopeGuard::into_inner(conn))
     }
 
     fn classify(&self, error: StoreError) -> StoreError {

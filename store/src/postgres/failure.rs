@@ -5,6 +5,7 @@ use std::error::Error as _;
 use diesel::result::{DatabaseErrorKind, Error};
 use tokio_postgres::error::{DbError, SqlState};
 
+use super::ANSWER_TIME;
 use super::address::{Address, Server};
 use super::tls;
 use crate::error::{DatabaseError, StoreError};
@@ -42,6 +43,15 @@ pub(super) fn classify(error: StoreError, shown: &str) -> StoreError {
 /// The error of a lost connection.
 pub(super) fn lost(shown: &str) -> StoreError {
     StoreError::Unavailable { what: format!("`{shown}`: {CONNECTION_LOST}"), source: None }
+}
+
+/// The error of a connection on which no answer came.
+pub(super) fn silent(shown: &str) -> StoreError {
+    let what = format!(
+        "`{shown}`: no answer came within {} s, so the connection was given up; the network in between may have lost it",
+        ANSWER_TIME.as_secs()
+    );
+    StoreError::Unavailable { what, source: None }
 }
 
 #[derive(Clone, Copy)]

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use diesel::sql_types::{Nullable, Text};
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use futures::StreamExt;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
@@ -14,12 +14,15 @@ use windlass_core::Backoff;
 
 use super::address::Address;
 use super::connect::connect;
-use super::{failure, migrations, pooler_check};
+use super::{ANSWER_TIME, encoding_check, failure, migrations, pooler_check};
 use crate::error::{Result, StoreError};
 
 /// The delays between attempts to reconnect.
 const RECONNECT: Backoff =
     Backoff { base_ms: 100, cap_ms: 10_000, tries: u32::MAX, jitter_percent: 0 };
+
+/// How often the listening connection is asked whether it is still there.
+const PROBE_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Turns notifications into wake-ups, until it is dropped.
 #[derive(Debug)]
@@ -33,6 +36,7 @@ pub(super) struct Listener {
 impl Listener {
     /// Starts listening: every notification after this returns is received. A test notification, sent on `other`, proves it.
     pub(super) async fn start(address: &Address, other: &mut AsyncPgConnection) -> Result<Self> {
+        encoding_check::check(other, address).await?;
         let mut conn = listen(address).await?;
         pooler_check::check(&mut conn, other, address).await?;
         let listening = ListeningConnection::start(conn, address).await?;
@@ -86,10 +90,24 @@ impl ListeningConnection {
         Ok(Self { conn, schema })
     }
 
-    /// Turns notifications into wake-ups until the connection is lost.
+    /// Turns notifications into wake-ups until the connection is lost. A connection on which nothing is heard is asked now and then:
+    /// one that is open and dead would stay silent for ever.
     async fn forward_notifications(&mut self, wake: &watch::Sender<u64>) {
+        loop {
+            self.forward_for_a_while(wake).await;
+            let answer = self.conn.batch_execute("SELECT 1");
+            if !matches!(tokio::time::timeout(ANSWER_TIME, answer).await, Ok(Ok(()))) {
+                return;
+            }
+        }
+    }
+
+    async fn forward_for_a_while(&mut self, wake: &watch::Sender<u64>) {
         let mut notifications = pin!(self.conn.notifications_stream());
-        while let Some(Ok(notification)) = notifications.next().await {
+        let until = tokio::time::Instant::now() + PROBE_INTERVAL;
+        while let Ok(Some(Ok(notification))) =
+            tokio::time::timeout_at(until, notifications.next()).await
+        {
             if notification.payload == self.schema {
                 wake.send_modify(|count| *count = count.wrapping_add(1));
             }
@@ -146,6 +164,9 @@ impl ListenerTask {
     }
 
     async fn try_reconnect(&self) -> Result<ListeningConnection> {
-        ListeningConnection::start(listen(&self.address).await?, &self.address).await
+        let begun =
+            async { ListeningConnection::start(listen(&self.address).await?, &self.address).await };
+        let begun = tokio::time::timeout(ANSWER_TIME, begun).await;
+        begun.unwrap_or_else(|_elapsed| Err(failure::silent(self.address.shown())))
     }
 }

@@ -9,7 +9,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::address::Address;
 use super::connect::connect;
-use super::{failure, pooler_check};
+use super::{encoding_check, failure, pooler_check};
 use crate::error::{Result, StoreError};
 use crate::schema::instance;
 use crate::schema_check::{self, KnownMigration};
@@ -127,7 +127,9 @@ async fn count_pending(conn: &mut AsyncPgConnection) -> Result<usize> {
 async fn connect_and_lock(address: &Address) -> Result<AsyncPgConnection> {
     let mut conn = connect(address).await?;
     pooler_check::listen(&mut conn, address).await?;
-    pooler_check::check(&mut conn, &mut connect(address).await?, address).await?;
+    let mut other = connect(address).await?;
+    encoding_check::check(&mut other, address).await?;
+    pooler_check::check(&mut conn, &mut other, address).await?;
     let failed = |error| failure::classify(StoreError::from_diesel(error), address.shown());
     conn.batch_execute(LOCK_MIGRATIONS).await.map_err(failed)?;
     Ok(conn)

@@ -5,11 +5,11 @@ use std::time::Duration;
 use deadpool::managed::QueueMode;
 use diesel::ConnectionError;
 use diesel::result::Error;
-use diesel_async::AsyncPgConnection;
 use diesel_async::pooled_connection::deadpool::{Object, Pool, PoolError};
 use diesel_async::pooled_connection::{
     AsyncDieselConnectionManager, ManagerConfig, PoolError as Cause, RecyclingMethod,
 };
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use futures::FutureExt;
 
 use super::address::Address;
@@ -18,6 +18,9 @@ use crate::error::{Result, StoreError};
 
 /// How long an operation waits for a connection.
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long the server works on one statement of an operation: it gives up before the client does.
+const STATEMENT_TIME: &str = "SET statement_timeout = '25s'";
 
 /// The pool of connections.
 #[derive(Clone)]
@@ -35,7 +38,13 @@ impl Connections {
         config.recycling_method = RecyclingMethod::Fast;
         config.custom_setup = Box::new(move |_url| {
             let to = to.clone();
-            async move { connect(&to).await.map_err(wrap) }.boxed()
+            async move {
+                let mut conn = connect(&to).await.map_err(wrap)?;
+                let set = conn.batch_execute(STATEMENT_TIME).await;
+                set.map_err(ConnectionError::CouldntSetupConfiguration)?;
+                Ok(conn)
+            }
+            .boxed()
         });
         let manager = AsyncDieselConnectionManager::new_with_config("", config);
         // The connection that was used last is warm: its server process has tables and plans cached.
@@ -45,6 +54,11 @@ impl Connections {
             source: Some(Box::new(error)),
         })?;
         Ok(Self { pool, address })
+    }
+
+    /// Closes the connections that nobody uses at the moment.
+    pub(super) fn discard_idle(&self) {
+        self.pool.retain(|_, _| false);
     }
 
     /// Waits for a free connection.

@@ -2,6 +2,7 @@
 
 mod connections;
 mod pipelines;
+mod silence;
 mod transactions;
 
 use diesel::sql_types::Text;

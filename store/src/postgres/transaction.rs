@@ -14,6 +14,7 @@ use windlass_core::{Clock, IdSource, Policy, Timestamp};
 
 use super::ops::{Staged, Tx};
 use super::query::RunQueryDsl;
+use super::{Closing, closing};
 use crate::cached::CacheStatement;
 use crate::error::{Result, StoreError};
 
@@ -35,12 +36,10 @@ impl Access {
     }
 }
 
-type Pooled = Object<AsyncPgConnection>;
-
 /// An open transaction. If it is dropped before its end, its connection is closed: the server rolls it back at once, and the
 /// connection does not go back to the pool.
 pub(super) struct Transaction {
-    conn: ScopeGuard<Pooled, fn(Pooled)>,
+    conn: Closing,
     now: Timestamp,
 }
 
@@ -48,13 +47,12 @@ impl Transaction {
     /// Begins a transaction and runs the first reads of its operation. The time comes from `clock`, or else from the server, so that
     /// all machines agree.
     pub(super) async fn begin<O: Staged>(
-        conn: Pooled,
+        conn: Object<AsyncPgConnection>,
         access: Access,
         clock: Option<&dyn Clock>,
         operation: &O,
     ) -> Result<(Self, Result<O::Preloaded>)> {
-        let close: fn(Pooled) = |conn| drop(Pooled::take(conn));
-        let conn = scopeguard::guard(conn, close);
+        let conn = closing(conn);
         let shared: &AsyncPgConnection = &conn;
         let mut begins = shared;
         let begun =
