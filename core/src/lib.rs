@@ -81,7 +81,7 @@ pub use run::{
     Changes, HandlerKind, IllegalTransition, PendingRetry, Phase, Reservations, RunState, Status,
     StopContext, WorkflowChange,
 };
-pub use schedule::{CronSchedule, Interval, Schedule, ScheduleError};
+pub use schedule::{CronSchedule, Interval, Schedule, ScheduleError, span};
 pub use script::{Operation, ScriptPhase};
 pub use session::{SessionResult, Trigger};
 pub use text::{Text, UnknownText};

@@ -110,7 +110,10 @@ impl std::fmt::Display for Schedule {
 }
 
 /// Reads a span of time such as `5m`: not zero, and no longer than a century.
-pub(crate) fn span(text: &str) -> Result<Duration, ScheduleError> {
+///
+/// # Errors
+/// [`ScheduleError::Interval`] where it is none.
+pub fn span(text: &str) -> Result<Duration, ScheduleError> {
     let wrong = || ScheduleError::Interval(text.to_owned());
     let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
     let unit_s: u64 = match text.strip_prefix(digits) {

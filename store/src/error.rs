@@ -20,11 +20,13 @@ pub enum StoreError {
         /// Under which id or name.
         id: String,
     },
-    /// A short id is the beginning of several ids.
-    #[error("`{prefix}` is the beginning of several ids: write more of it")]
+    /// A short id is the beginning, or the end, of several ids.
+    #[error("`{written}` fits several ids: {}; write one of them, or its last digits", list_ids(.candidates))]
     Ambiguous {
         /// What was given.
-        prefix: String,
+        written: String,
+        /// Some of the ids that it fits.
+        candidates: Vec<String>,
     },
     /// A person's action does not fit.
     #[error(transparent)]
@@ -168,6 +170,10 @@ pub enum StoreError {
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct DatabaseError(pub(crate) diesel::result::Error);
+
+fn list_ids(ids: &[String]) -> String {
+    ids.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ")
+}
 
 impl StoreError {
     /// Whether the same operation may succeed later without anyone changing anything.

@@ -106,6 +106,21 @@ pub enum AnyId {
     Notification(NotificationId),
 }
 
+impl std::fmt::Display for AnyId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Workflow(id) => id.fmt(f),
+            Self::Script(id) => id.fmt(f),
+            Self::Event(id) => id.fmt(f),
+            Self::Input(id) => id.fmt(f),
+            Self::Run(id) => id.fmt(f),
+            Self::Mutation(id) => id.fmt(f),
+            Self::Session(id) => id.fmt(f),
+            Self::Notification(id) => id.fmt(f),
+        }
+    }
+}
+
 /// Hears of changes that may have brought work.
 #[derive(Debug)]
 pub struct WakeUps(tokio::sync::watch::Receiver<u64>);

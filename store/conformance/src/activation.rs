@@ -2,7 +2,8 @@
 
 use serde_json::json;
 use windlass_core::{
-    Action, FailureClass, Id, Phase, ScriptId, SessionResult, Status, WorkflowStatus,
+    Action, Capability, FailureClass, Grant, Id, Manifest, Phase, Schedule, ScriptId,
+    SessionResult, Status, WorkflowStatus,
 };
 use windlass_store::{Bump, StopRun, StoreError};
 
@@ -23,6 +24,46 @@ pub async fn every_producer_is_due_and_every_consumer_has_work(test_store: TestS
     assert!(world.handler("record").await.has_work);
     assert!(world.handler("tell").await.has_work);
     assert!(world.open_run().await.is_some(), "the first run is enqueued at once");
+}
+
+/// The pipeline, with a producer that runs at the first of each month.
+fn monthly() -> Manifest {
+    let mut manifest = pipeline();
+    let poll = manifest.producers.get_mut("poll").unwrap();
+    poll.schedule = Schedule::cron("0 9 1 * *", "UTC").unwrap();
+    manifest
+}
+
+pub async fn a_cron_producer_waits_for_its_moment(test_store: TestStore) {
+    let world = World::empty(test_store).await.deploy("mail", monthly()).await;
+    let now = world.store.now().await.unwrap();
+    let moment = Schedule::cron("0 9 1 * *", "UTC").unwrap().next_after(now);
+
+    assert!(moment.is_some_and(|at| at > now));
+    assert_eq!(world.handler("poll").await.next_run_at, moment);
+
+    world.redeploy("// two", monthly()).await;
+    assert_eq!(world.handler("poll").await.next_run_at, moment, "it goes on waiting for the same");
+
+    world.redeploy("// three", pipeline()).await;
+    let now = world.store.now().await.unwrap();
+    assert!(world.handler("poll").await.next_run_at.is_some_and(|at| at <= now), "an interval");
+}
+
+pub async fn a_wider_grant_ends_a_stop_for_want_of_it(test_store: TestStore) {
+    let world = World::with_mails(test_store, &["m1"]).await;
+    let run = world.claim().await.unwrap();
+    world.stop(&run, Some(Phase::Preparing), FailureClass::Permission).await.unwrap();
+
+    world.redeploy("// as narrow", pipeline()).await;
+    assert_eq!(world.current().await.error_class, Some(FailureClass::Permission));
+
+    let saved = world.save_with(Grant::from_iter([Capability::tool("Files", "append")])).await;
+    let workflow = world.activate(saved.script.id).await.unwrap();
+
+    assert_eq!((workflow.error, workflow.error_class), (None, None));
+    let notifications = world.store.all_notifications(world.workspace).await.unwrap();
+    assert!(notifications.iter().all(|it| it.resolved_at.is_some()), "{notifications:?}");
 }
 
 pub async fn a_version_of_another_workflow_is_refused(test_store: TestStore) {

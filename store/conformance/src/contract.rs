@@ -37,6 +37,8 @@ contract! { $
     }
     activation {
         every_producer_is_due_and_every_consumer_has_work,
+        a_cron_producer_waits_for_its_moment,
+        a_wider_grant_ends_a_stop_for_want_of_it,
         a_version_of_another_workflow_is_refused,
         an_archived_workflow_is_not_activated,
         a_queued_run_is_withdrawn_with_a_session_that_began_nothing_else,

@@ -80,9 +80,18 @@ pub async fn a_beginning_that_several_ids_share_is_ambiguous(test_store: TestSto
 
     let shared = resolve(&one[..n_shared]).await.unwrap_err();
 
-    assert!(matches!(&shared, StoreError::Ambiguous { .. }), "{shared:?}");
+    let StoreError::Ambiguous { candidates, .. } = &shared else { panic!("{shared:?}") };
+    assert!(candidates.contains(&one) && candidates.contains(&other), "{candidates:?}");
+    assert_eq!(resolve_end(&world, &one).await, AnyId::Event(events[0].id));
+    assert_eq!(resolve_end(&world, &other).await, AnyId::Event(events[1].id));
     assert_eq!(resolve(&one[..=n_shared]).await.unwrap(), AnyId::Event(events[0].id));
     assert_eq!(resolve(&other[..=n_shared]).await.unwrap(), AnyId::Event(events[1].id));
+}
+
+/// What the last eight digits of an id, behind its kind, belong to.
+async fn resolve_end(world: &World, id: &str) -> AnyId {
+    let end = format!("evt_{}", &id[id.len() - 8..]);
+    world.store.resolve_id(world.workspace, &end).await.unwrap()
 }
 
 pub async fn a_missing_thing_is_named_by_its_kind(test_store: TestStore) {
@@ -100,7 +109,7 @@ pub async fn a_missing_thing_is_named_by_its_kind(test_store: TestStore) {
         format!("there is no script version `{script}`"),
         format!("there is no session `{session}`"),
         "there is no run `run_abc`".to_owned(),
-        "there is no id that begins with `nonsense`".to_owned(),
+        "there is no id that begins or ends with `nonsense`".to_owned(),
     ];
     assert_eq!(said, expected);
 }

@@ -101,6 +101,22 @@ impl World {
         self.store.save_script(params).await.unwrap()
     }
 
+    /// Saves a version of the workflow `mail` that may call this.
+    pub async fn save_with(&self, grant: Grant) -> SavedScript {
+        let params = SaveScript {
+            workspace: self.workspace,
+            name: "mail".to_owned(),
+            file_name: "mail.js".to_owned(),
+            source: format!("// may call {grant:?}"),
+            manifest: pipeline(),
+            grant,
+            comment: String::new(),
+            bump: Bump::Major,
+            actor: "ada".to_owned(),
+        };
+        self.store.save_script(params).await.unwrap()
+    }
+
     pub async fn activate(&self, script: ScriptId) -> Result<Workflow> {
         let params = ActivateScript {
             workspace: self.workspace,

@@ -2,12 +2,14 @@
 
 use diesel::prelude::*;
 use serde_json::json;
-use windlass_core::{Action, HandlerKind, LimitKey, Manifest, Schedule, Status};
+use windlass_core::{
+    Action, FailureClass, HandlerKind, LimitKey, Manifest, Schedule, ScriptId, Status, Timestamp,
+};
 
 use super::advance::advance_workflow;
 use super::dialect::RunQueryDsl;
 use super::journal::{self, Entry};
-use super::{BATCH, Operation, Tx, blame, limits, notifications, sessions};
+use super::{BATCH, Operation, Tx, blame, control, limits, notifications, sessions};
 use crate::error::{Result, StoreError};
 use crate::literals::{IsOpen, IsQueued};
 use crate::model::Workflow;
@@ -28,6 +30,9 @@ impl Operation for ActivateScript {
         let version = version.ok_or_else(|| StoreError::not_found("script", &self.script))?;
 
         workflow.status = Db(workflow.status.0.after(Action::Activate, true)?);
+        if ends_refusal(tx, &workflow, &version).await? {
+            control::clear_stop(tx, &mut workflow).await?;
+        }
         workflow.active_script_id = Some(version.id);
         workflow.maintenance = false;
         if workflow.error.is_none() {
@@ -46,8 +51,32 @@ impl Operation for ActivateScript {
     }
 }
 
+/// Whether the workflow is stopped because its version was not granted something, and this version is granted more.
+async fn ends_refusal(tx: &Tx<'_>, workflow: &WorkflowRow, version: &ScriptRow) -> Result<bool> {
+    let is_refused = workflow.error_class.as_ref().map(|class| class.0)
+        == Some(FailureClass::Permission)
+        && workflow.contradicted_mutation_id.is_none();
+    let Some(stopped_by) = workflow.stopped_by_run_id.filter(|_| is_refused) else {
+        return Ok(false);
+    };
+    let refused = handler_runs::table
+        .filter(handler_runs::id.eq(stopped_by))
+        .filter(handler_runs::workflow_id.eq(workflow.id))
+        .select(handler_runs::script_id);
+    let Some(refused): Option<Db<ScriptId>> = refused.optional(tx.conn).await? else {
+        return Ok(false);
+    };
+    let refused = ScriptRow::query().filter(scripts::id.eq(refused)).first(tx.conn).await?;
+    let is_wider = !refused.granted.0.not_covered(&version.granted.0).is_empty();
+    Ok(is_wider && control::in_doubt(tx, workflow).await?.is_none())
+}
+
 /// Makes handlers, subscriptions and topics match the version. A handler's state is kept even if the version does not declare it.
 async fn sync_handlers(tx: &Tx<'_>, workflow: &WorkflowRow, manifest: &Manifest) -> Result<()> {
+    let earlier = HandlerRow::query()
+        .filter(handler_state::workflow_id.eq(workflow.id))
+        .filter(handler_state::kind.eq(Db(HandlerKind::Producer)));
+    let earlier: Vec<HandlerRow> = earlier.load(tx.conn).await?;
     diesel::update(handler_state::table.filter(handler_state::workflow_id.eq(workflow.id)))
         .set((
             handler_state::declared.eq(false),
@@ -58,7 +87,9 @@ async fn sync_handlers(tx: &Tx<'_>, workflow: &WorkflowRow, manifest: &Manifest)
         .execute(tx.conn)
         .await?;
     for (name, producer) in &manifest.producers {
-        declare(tx, workflow, name, Some(&producer.schedule)).await?;
+        let earlier = earlier.iter().find(|handler| handler.name == *name);
+        let first = first_run(&producer.schedule, earlier, tx.now);
+        declare(tx, workflow, name, Some((&producer.schedule, first))).await?;
     }
     for name in manifest.consumers.keys() {
         declare(tx, workflow, name, None).await?;
@@ -67,12 +98,24 @@ async fn sync_handlers(tx: &Tx<'_>, workflow: &WorkflowRow, manifest: &Manifest)
     create_topics(tx, workflow, manifest).await
 }
 
-/// Declares a handler: a producer, which has a schedule, is due now; a consumer has work.
+/// When a producer runs first: one with an interval at once; one with a cron expression at its next moment, or at the moment for
+/// which it waits already.
+fn first_run(schedule: &Schedule, earlier: Option<&HandlerRow>, now: Timestamp) -> Option<At> {
+    match schedule {
+        Schedule::Interval(_) => Some(At(now)),
+        Schedule::Cron(_) => earlier
+            .filter(|it| it.schedule.as_ref().is_some_and(|Json(same)| same == schedule))
+            .and_then(|it| it.next_run_at)
+            .or_else(|| schedule.next_after(now).map(At)),
+    }
+}
+
+/// Declares a handler: a producer has a schedule, and may have a time for its first run; a consumer has work.
 async fn declare(
     tx: &Tx<'_>,
     workflow: &WorkflowRow,
     name: &str,
-    schedule: Option<&Schedule>,
+    schedule: Option<(&Schedule, Option<At>)>,
 ) -> Result<()> {
     let kind = schedule.map_or(HandlerKind::Consumer, |_| HandlerKind::Producer);
     let row = HandlerRow {
@@ -83,8 +126,8 @@ async fn declare(
         state: None,
         has_work: schedule.is_none(),
         wake_at: None,
-        schedule: schedule.cloned().map(Json),
-        next_run_at: schedule.map(|_| At(tx.now)),
+        schedule: schedule.map(|(schedule, _)| Json(schedule.clone())),
+        next_run_at: schedule.and_then(|(_, first)| first),
         last_run_at: None,
         parked_in_a_row: 0,
         updated_at: At(tx.now),

@@ -47,7 +47,7 @@ impl Operation for ControlWorkflow {
 
 /// Clears what stopped the workflow: the person who resumes it asserts that the cause is fixed. A mutation in doubt has to be
 /// resolved separately.
-async fn clear_stop(tx: &Tx<'_>, workflow: &mut WorkflowRow) -> Result<()> {
+pub(super) async fn clear_stop(tx: &Tx<'_>, workflow: &mut WorkflowRow) -> Result<()> {
     if let Some((mutation, _)) = in_doubt(tx, workflow).await? {
         return Err(StoreError::InDoubt { mutation });
     }
@@ -65,7 +65,7 @@ async fn clear_stop(tx: &Tx<'_>, workflow: &mut WorkflowRow) -> Result<()> {
 }
 
 /// A mutation in doubt, and when it is looked up next. A mutation whose worker still waits for the answer is not in doubt.
-async fn in_doubt(
+pub(super) async fn in_doubt(
     tx: &Tx<'_>,
     workflow: &WorkflowRow,
 ) -> Result<Option<(MutationId, Option<Timestamp>)>> {
