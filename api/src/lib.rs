@@ -21,8 +21,9 @@
 //!   details.rs      everything about one thing, by its id
 //!   instance.rs     lists workflows and workers, removes old records
 //!   examination.rs  checks the disk, V8 and the clock
+//!   versions.rs     the versions of a script, and how two of them differ
 //!   error.rs        why an operation cannot be done
-//! text.rs           instants, durations and cropped lines in a person's words
+//! text.rs           instants, durations, cropped lines and the nearest known word, for a person
 //! ```
 //!
 //! # What it does not do

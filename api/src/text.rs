@@ -1,4 +1,4 @@
-//! Instants, durations and cropped lines in a person's words.
+//! Instants, durations, cropped lines and the nearest known word, for a person.
 
 use std::time::Duration;
 
@@ -59,9 +59,41 @@ pub fn crop_line(text: &str, n_chars: usize) -> String {
     }
 }
 
+/// The known word that is nearest to what was written, where one is near enough to be meant.
+#[must_use]
+pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let (distance, word) =
+        known.into_iter().map(|word| (edit_distance(written, word), word)).min()?;
+    (distance <= 1 + word.chars().count() / 3).then_some(word)
+}
+
+/// How many letters have to be inserted, removed or changed to get from one word to another.
+fn edit_distance(from: &str, to: &str) -> usize {
+    let first: Vec<usize> = (0..=to.chars().count()).collect();
+    let last = from.chars().fold(first, |above, letter| {
+        let mut left = above.first().map_or(0, |n| n + 1);
+        let mut row = vec![left];
+        for (pair, wanted) in above.windows(2).zip(to.chars()) {
+            if let [diagonal, up] = pair {
+                left = (diagonal + usize::from(letter != wanted)).min(left + 1).min(up + 1);
+                row.push(left);
+            }
+        }
+        row
+    });
+    last.last().copied().unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_far_word_is_no_advice() {
+        assert_eq!(nearest("qqqqqq", ["roots"]), None);
+        assert_eq!(nearest("limit", ["tools", "limits"]), Some("limits"));
+        assert_eq!(nearest("Files.lisst", ["Files.list", "Files.read"]), Some("Files.list"));
+    }
 
     #[test]
     fn a_cropped_text_is_one_line() {

@@ -19,7 +19,7 @@ use windlass_store::{
 
 use self::busy_period::BusyPeriod;
 use self::poll::{Poller, Tasks};
-use self::sleep::{StoreBackoff, sleep_for, wake_up};
+use self::sleep::{StoreBackoff, sleep_for, stopped_for_long, wake_up};
 use crate::boot_instant::BootInstant;
 use crate::clock_watch::{ClockWatch, Reading};
 use crate::drive::{EndedCounts, FollowUps, MutationExecutor, RunDriver};
@@ -126,7 +126,12 @@ impl Engine {
                     }
                     Ok(self.poller.poll(&mut busy, &mut tasks).await?)
                 };
-                let sleep = backoff.after(poll.await)?;
+                // A store that does not answer must not keep a worker from stopping.
+                let polled = tokio::select! {
+                    polled = poll => polled,
+                    () = stopped_for_long(&shutdown) => break,
+                };
+                let sleep = backoff.after(polled)?;
                 // It prunes only when it is awake anyway: if nothing happens, no records are added.
                 if pruned_at.is_none_or(|at| at.elapsed() >= prune::INTERVAL) {
                     pruned_at = Some(Instant::now());
@@ -350,6 +355,7 @@ fn driver(parts: &EngineParts, slots: &RunSlots, leases: &Arc<LeaseTable>) -> Ru
             sandbox.clone(),
             Arc::clone(registry),
             policy.script.clone(),
+            Reporter(parts.observer.clone()),
         ),
         mutations: MutationExecutor {
             store: Arc::clone(store),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use windlass_core::{Failure, HandlerKind, Phase, RunId, SessionId, Status, WorkflowId};
+use windlass_core::{Failure, HandlerKind, LogLevel, Phase, RunId, SessionId, Status, WorkflowId};
 use windlass_store::ClaimedRun;
 
 /// One step of a run.
@@ -35,6 +35,13 @@ pub enum ProgressStep {
         tool: String,
         /// The title that the script gave it.
         title: String,
+    },
+    /// Its script logged a line.
+    Logged {
+        /// How loud it is.
+        level: LogLevel,
+        /// The text.
+        message: String,
     },
     /// It ended.
     Ended {

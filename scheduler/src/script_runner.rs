@@ -9,6 +9,7 @@ use windlass_store::{ClaimedRun, NewLog, Result, SharedStore};
 
 use crate::host::{Buffered, RunHost};
 use crate::log_quota::LogQuota;
+use crate::progress::{ProgressStep, Reporter};
 use crate::registry::Registry;
 use crate::script_cache::{LoadedScript, ScriptCache};
 
@@ -21,6 +22,8 @@ pub(crate) struct ScriptRunner {
     limits: ScriptLimits,
     cache: ScriptCache,
     log_quota: LogQuota,
+    /// Who is told what scripts log.
+    reporter: Reporter,
 }
 
 /// How a call of a script ended, and what it has logged and buffered.
@@ -45,9 +48,10 @@ impl ScriptRunner {
         sandbox: Sandbox,
         registry: Arc<Registry>,
         limits: ScriptLimits,
+        reporter: Reporter,
     ) -> Self {
         let (cache, log_quota) = (ScriptCache::default(), LogQuota::default());
-        Self { store, sandbox, registry, limits, cache, log_quota }
+        Self { store, sandbox, registry, limits, cache, log_quota, reporter }
     }
 
     /// The script version of a run.
@@ -88,6 +92,10 @@ impl ScriptRunner {
         let Report { ending, logs, is_worth_repeating: _ } = report;
         let logs = logs.into_iter().map(new_log).collect();
         let logs = self.log_quota.take(run.claim.workflow, logs, self.limits.log_bytes_per_hour);
+        for NewLog { level, message } in &logs {
+            let step = ProgressStep::Logged { level: *level, message: message.clone() };
+            self.reporter.report(run, step);
+        }
         CallEnd { ending, logs, buffered }
     }
 

@@ -15,7 +15,8 @@ pub(crate) use self::control::{
 };
 pub(crate) use self::database::{MoveArgs, PruneArgs};
 pub(crate) use self::records::{
-    EventsArgs, ListArgs, LogsArgs, RunsArgs, ShowArgs, StatusArgs, WorkflowArgs,
+    EventsArgs, ListArgs, LogsArgs, RangeArgs, RunsArgs, ShowArgs, Since, StatusArgs, VersionsArgs,
+    WorkflowArgs,
 };
 pub(crate) use self::running::{RunArgs, UpArgs};
 pub(crate) use self::scripts::{CheckArgs, ConnectorsArgs, DemoArgs, DeployArgs, InitArgs};
@@ -29,7 +30,7 @@ pub(crate) const DEFAULT_WORKSPACE: &str = "default";
 #[derive(Debug, Parser)]
 #[command(name = "windlass", version, arg_required_else_help = true, max_term_width = 100)]
 #[command(after_help = "\
-An id may be shortened to any unique beginning.
+An id may be shortened to any beginning or end that no other id has.
 Exit codes: 0 done, 1 the operation failed, 2 wrong usage, 3 stopped and waiting for a person.
 WINDLASS_LOG sets what is logged on stderr, for example WINDLASS_LOG=debug.")]
 pub(crate) struct Cli {
@@ -121,7 +122,9 @@ pub(crate) enum Command {
     Outputs(WorkflowArgs),
     /// List the handler runs of a workflow, newest first
     Runs(RunsArgs),
-    /// Show everything about one thing, given its id
+    /// List the versions of a workflow's script, or how two of them differ
+    Versions(VersionsArgs),
+    /// Show everything about one thing, given its name or id
     Show(ShowArgs),
     /// Print what a run's script logged
     Logs(LogsArgs),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use chrono_tz::Tz;
 use serde::{Deserialize, Deserializer};
+use windlass_api::text::nearest;
 use windlass_core::{Policy, Prices, Retention};
 use windlass_store::Location;
 use windlass_tools::ToolsConfig;
@@ -283,25 +284,7 @@ fn invalid(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
 fn did_you_mean(message: &str) -> Option<&str> {
     let (found, expected) = message.strip_prefix("unknown field `")?.split_once('`')?;
     let keys = expected.split('`').skip(1).step_by(2);
-    let (distance, key) = keys.map(|key| (edit_distance(found, key), key)).min()?;
-    (distance <= 1 + key.len() / 3).then_some(key)
-}
-
-/// How many letters have to be inserted, removed or changed to get from one word to another.
-fn edit_distance(from: &str, to: &str) -> usize {
-    let first: Vec<usize> = (0..=to.chars().count()).collect();
-    let last = from.chars().fold(first, |above, letter| {
-        let mut left = above.first().map_or(0, |n| n + 1);
-        let mut row = vec![left];
-        for (pair, wanted) in above.windows(2).zip(to.chars()) {
-            if let [diagonal, up] = pair {
-                left = (diagonal + usize::from(letter != wanted)).min(left + 1).min(up + 1);
-                row.push(left);
-            }
-        }
-        row
-    });
-    last.last().copied().unwrap_or_default()
+    nearest(found, keys)
 }
 
 /// The URL of a database file.

@@ -66,14 +66,15 @@ impl Context {
         if name == DEFAULT_WORKSPACE {
             return self.with_workspace(store, name).await;
         }
+        let deploy = self.hint.command("deploy");
         let names: Vec<_> = known.iter().map(|known| format!("`{}`", known.name)).collect();
         Err(CommandError::Refused {
             code: "not_found",
             message: format!("there is no workspace `{name}`"),
             hint: if names.is_empty() {
-                "the first `windlass deploy` in it makes it".to_owned()
+                format!("the first `{deploy}` makes it")
             } else {
-                format!("there is {}; the first `windlass deploy` makes another", names.join(", "))
+                format!("there is {}; the first `{deploy}` makes another", names.join(", "))
             },
         })
     }

@@ -1,11 +1,13 @@
 //! Exit codes, and how errors are shown on the command line.
 
+mod hints;
+
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde::Serialize;
-use windlass_api::service::{RecordName, ServiceError};
+use windlass_api::service::ServiceError;
 use windlass_core::Problem;
 use windlass_scheduler::{EngineError, RegistryError};
 use windlass_store::StoreError;
@@ -13,7 +15,7 @@ use windlass_tools::ToolsConfigError;
 use windlass_tools::mcp::ConnectorError;
 
 use crate::config::ConfigError;
-use crate::hint::quoted;
+use crate::hint::CommandHint;
 
 /// The result of a command and of its steps.
 pub(crate) type Result<T, E = CommandError> = std::result::Result<T, E>;
@@ -106,6 +108,10 @@ impl From<ServiceError> for CommandError {
             | ServiceError::NotActive { .. }
             | ServiceError::WaitsForPerson { .. }
             | ServiceError::GrantNotConfirmed { .. }
+            | ServiceError::NeverRan { .. }
+            | ServiceError::NoVersionBefore { .. }
+            | ServiceError::UnknownTool { .. }
+            | ServiceError::UnknownWorkflow { .. }
             | ServiceError::WrongResult { .. }) => Self::Service(other),
         }
     }
@@ -150,6 +156,7 @@ impl CommandError {
             | Self::Service(
                 ServiceError::WrongKind { .. }
                 | ServiceError::BadName { .. }
+                | ServiceError::UnknownTool { .. }
                 | ServiceError::WrongResult { .. },
             )
             | Self::Connector(
@@ -177,14 +184,14 @@ impl CommandError {
         }
     }
 
-    /// The error with its causes and a hint.
-    pub(crate) fn report(&self) -> ErrorReport<'_> {
+    /// The error with its causes and a hint, whose commands are worded by `words`.
+    pub(crate) fn report(&self, words: &CommandHint) -> ErrorReport<'_> {
         let (file, problems) = if let Self::InvalidScript { file, problems } = self {
             (file.as_str(), problems.as_slice())
         } else {
             ("", &[][..])
         };
-        let (code, message, hint) = (self.code(), self.message(), self.hint());
+        let (code, message, hint) = (self.code(), self.message(), hints::of(self, words));
         ErrorReport { code, message, hint, causes: causes(self), problems, file }
     }
 
@@ -226,26 +233,6 @@ impl CommandError {
             Self::Print(_) | Self::System { .. } => "system",
         }
     }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Usage { hint, .. } => hint.clone(),
-            Self::Refused { hint, .. } | Self::WaitsForPerson { hint, .. } => Some(hint.clone()),
-            Self::Config(error) => error.hint(),
-            Self::Store(error) | Self::Engine(EngineError::Store(error)) => store_hint(error),
-            Self::Service(error) => service_hint(error),
-            Self::InvalidScript { .. } => {
-                Some("repair them, then run `windlass check` again".to_owned())
-            }
-            Self::File { source, .. } => file_hint(source),
-            Self::Connector(error) => connector_hint(error),
-            Self::Engine(_)
-            | Self::Registry(_)
-            | Self::Tools(_)
-            | Self::Print(_)
-            | Self::System { .. } => None,
-        }
-    }
 }
 
 fn causes(error: &CommandError) -> Vec<String> {
@@ -261,46 +248,17 @@ const fn service_code(error: &ServiceError) -> &'static str {
         ServiceError::Engine(_) => "engine",
         ServiceError::WrongKind { .. }
         | ServiceError::BadName { .. }
+        | ServiceError::UnknownTool { .. }
         | ServiceError::WrongResult { .. } => "usage",
-        ServiceError::NoSuchVersion { .. } | ServiceError::NoScript { .. } => "not_found",
+        ServiceError::NoSuchVersion { .. }
+        | ServiceError::NoVersionBefore { .. }
+        | ServiceError::NoScript { .. }
+        | ServiceError::UnknownWorkflow { .. } => "not_found",
+        ServiceError::NeverRan { .. } => "never_ran",
         ServiceError::NotActive { .. } => "not_active",
         ServiceError::WaitsForPerson { .. } => "waits_for_person",
         ServiceError::GrantNotConfirmed { .. } => "grant_not_confirmed",
     }
-}
-
-/// What to do on the command line about an operation that cannot be done.
-fn service_hint(error: &ServiceError) -> Option<String> {
-    let hint = match error {
-        ServiceError::Store(error) | ServiceError::Engine(EngineError::Store(error)) => {
-            return store_hint(error);
-        }
-        ServiceError::Engine(_) => return None,
-        ServiceError::WrongKind { expected, .. } => match expected {
-            RecordName::Output => "give an id that begins with `mut_`; `windlass status` names it",
-            RecordName::Event => "give an id that begins with `evt_`; `windlass status` names it",
-            RecordName::Run => "give an id that begins with `run_`; `windlass runs` lists them",
-        },
-        ServiceError::BadName { .. } => {
-            "take up to 200 characters without `@`, and no name that begins with `wf_`"
-        }
-        ServiceError::WrongResult { expected, .. } => {
-            return Some(format!("its answers look like this: {expected}"));
-        }
-        ServiceError::NoSuchVersion { known, .. } if !known.is_empty() => {
-            return Some(format!("it has {}", known.join(", ")));
-        }
-        ServiceError::NoSuchVersion { .. } | ServiceError::NoScript { .. } => "deploy one first",
-        ServiceError::NotActive { .. } => "activate one first; a dry run takes the active version",
-        ServiceError::WaitsForPerson { .. } => "`windlass status` says what to do",
-        ServiceError::GrantNotConfirmed { grant, .. } => {
-            let tools = grant.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-            return Some(format!(
-                "look at what it does with it, then deploy it with `--yes`, or say what it may call: `--allow {tools}`"
-            ));
-        }
-    };
-    Some(hint.to_owned())
 }
 
 const fn store_code(error: &StoreError) -> &'static str {
@@ -325,57 +283,4 @@ const fn store_code(error: &StoreError) -> &'static str {
         StoreError::Illegal(_) => "illegal_transition",
         StoreError::Unreadable { .. } | StoreError::Database(_) | _ => "database",
     }
-}
-
-/// What to do on the command line about an error of the store.
-fn store_hint(error: &StoreError) -> Option<String> {
-    Some(if let StoreError::NotNow { hint, .. } = error {
-        hint.clone()
-    } else if let StoreError::NotRunning { workflow, action, .. } = error {
-        format!("run `windlass {action} {}`", quoted(workflow))
-    } else if let StoreError::WaitsForPerson { workflow } = error {
-        format!("`windlass status {}` says why, and what to do", quoted(workflow))
-    } else if let StoreError::InDoubt { mutation } = error {
-        format!("settle it with `windlass resolve {mutation}`")
-    } else if let StoreError::Replaced { .. } = error {
-        "put the file back, or a whole copy of it, while nothing runs; then start windlass again"
-            .to_owned()
-    } else if let StoreError::MigrationPending { .. } = error {
-        "run `windlass migrate`".to_owned()
-    } else if let StoreError::ActionRefused(refused) = error {
-        refused.hint.to_owned()
-    } else if let StoreError::NotFound { what: "workflow", .. } = error {
-        "`windlass list` shows those that exist".to_owned()
-    } else if let StoreError::NotFound { .. } = error {
-        "`windlass runs`, `events`, `inputs` and `outputs` list what exists".to_owned()
-    } else {
-        return None;
-    })
-}
-
-fn connector_hint(error: &ConnectorError) -> Option<String> {
-    let hint = match error {
-        ConnectorError::Listing { .. } => {
-            "repair it and run `windlass connectors`, or remove it from the configuration"
-        }
-        ConnectorError::Unknown { .. } => "`windlass connectors` shows those that exist",
-        ConnectorError::Config { .. }
-        | ConnectorError::Clash { .. }
-        | ConnectorError::Namespace { .. }
-        | ConnectorError::Snapshot { .. } => return None,
-    };
-    Some(hint.to_owned())
-}
-
-fn file_hint(error: &io::Error) -> Option<String> {
-    let hint = if error.kind() == io::ErrorKind::NotFound {
-        "check the path"
-    } else if error.kind() == io::ErrorKind::PermissionDenied {
-        "check who may read and write it"
-    } else if error.kind() == io::ErrorKind::StorageFull {
-        "free some space, then try again"
-    } else {
-        return None;
-    };
-    Some(hint.to_owned())
 }

@@ -54,20 +54,6 @@ impl CommandHint {
         format!("{line} {words}")
     }
 
-    /// The same text, in which each command that stands between backticks has the options of this command line too.
-    pub(crate) fn complete(&self, text: &str) -> String {
-        let Some((first, rest)) = text.split_once("`windlass ") else { return text.to_owned() };
-        let mut complete = first.to_owned();
-        for part in rest.split("`windlass ") {
-            // One that has options is complete.
-            let is_complete = part.starts_with("--");
-            let words = if is_complete { format!("windlass {part}") } else { self.command(part) };
-            complete.push('`');
-            complete.push_str(&words);
-        }
-        complete
-    }
-
     /// The whole line for an advised step.
     pub(crate) fn step(&self, step: &NextStep) -> String {
         self.command(&match step {
@@ -121,5 +107,27 @@ pub(crate) fn quoted(word: &str) -> String {
         word.to_owned()
     } else {
         format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::invocation::Invocation;
+
+    /// How a command line words commands.
+    pub(crate) fn hint_of(words: &[&str]) -> CommandHint {
+        Invocation::parse(words.iter().map(OsString::from)).unwrap().hint
+    }
+
+    #[test]
+    fn an_advised_command_means_the_same_deployment() {
+        let hint = |words: &[&str]| hint_of(words).command("status");
+
+        assert_eq!(hint(&["windlass", "list"]), "windlass status");
+        assert_eq!(
+            hint(&["./windlass", "list", "--config", "my dir/w.toml", "--workspace", "a"]),
+            "./windlass --config 'my dir/w.toml' --workspace a status"
+        );
     }
 }

@@ -9,8 +9,6 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _};
 #[cfg(target_os = "linux")]
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
-use windlass_api::text::TimeFormat;
-use windlass_core::{Clock as _, SystemClock};
 use windlass_tools::secrets::Secrets;
 
 use crate::cli::{Cli, Command, Global};
@@ -29,7 +27,7 @@ use crate::telemetry::{self, Log};
 #[derive(Debug)]
 pub struct Invocation {
     cli: Cli,
-    hint: CommandHint,
+    pub(crate) hint: CommandHint,
 }
 
 impl Invocation {
@@ -102,11 +100,12 @@ fn print_clap_error(words: &[OsString], error: &clap::Error) -> ExitCode {
         let text = error.to_string();
         let first_part =
             text.trim_start_matches("error: ").lines().take_while(|line| !line.is_empty());
+        let words = CommandHint::plain();
         let usage = CommandError::Usage {
             message: first_part.map(str::trim).collect::<Vec<_>>().join(" "),
-            hint: Some("see `windlass --help`".to_owned()),
+            hint: Some(format!("see `{}`", words.command("--help"))),
         };
-        print_error(OutputFormat::Json, &usage, &CommandHint::plain());
+        print_error(OutputFormat::Json, &usage, &words);
     }
     if is_answer { ExitStatus::Done.into() } else { ExitStatus::WrongUsage.into() }
 }
@@ -163,9 +162,8 @@ fn new_context(invocation: &Invocation, configuration: Configuration, log: Log) 
     log.redact(&secrets);
     let actor = actor();
     let connectors = connectors(&settings, &secrets, &actor);
-    let times = TimeFormat { zone: settings.timezone, now: SystemClock.now() };
     Ok(Context {
-        output: Output::new(invocation.format(), times),
+        output: Output::new(invocation.format(), settings.timezone),
         settings,
         secrets,
         connectors,
@@ -185,39 +183,4 @@ fn new_context(invocation: &Invocation, configuration: Configuration, log: Log) 
 #[expect(clippy::disallowed_methods, reason = "the one place that asks who the person is")]
 fn actor() -> String {
     std::env::var("USER").ok().filter(|user| !user.is_empty()).unwrap_or_else(|| "cli".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn hint(words: &[&str]) -> String {
-        let invocation = Invocation::parse(words.iter().map(OsString::from)).unwrap();
-        invocation.hint.command("status")
-    }
-
-    #[test]
-    fn each_command_in_a_hint_means_the_same_deployment() {
-        let words = ["windlass", "--database", "postgres://me:secret@db/x", "status"];
-        let invocation = Invocation::parse(words.iter().map(OsString::from)).unwrap();
-        let complete = |text| invocation.hint.complete(text);
-
-        assert_eq!(
-            complete("run `windlass migrate`, then `windlass up`; or see `windlass --help`"),
-            "run `windlass --database postgres://me@db/x migrate`, then \
-             `windlass --database postgres://me@db/x up`; or see `windlass --help`"
-        );
-        assert_eq!(complete("free some space"), "free some space");
-        let already = format!("`{}`", invocation.hint.command("migrate"));
-        assert_eq!(complete(&already), already);
-    }
-
-    #[test]
-    fn an_advised_command_means_the_same_deployment() {
-        assert_eq!(hint(&["windlass", "list"]), "windlass status");
-        assert_eq!(
-            hint(&["./windlass", "list", "--config", "my dir/w.toml", "--workspace", "a"]),
-            "./windlass --config 'my dir/w.toml' --workspace a status"
-        );
-    }
 }

@@ -1,13 +1,15 @@
 //! Prints what commands answer: as one JSON document, or as text for a person. Nothing else in the program prints.
 
 use std::fmt::{Display, Write as _};
-use std::io;
+use std::io::{self, IsTerminal as _};
 
-use comfy_table::{Table, presets};
+use chrono_tz::Tz;
 use serde::Serialize;
 use serde_json::Value;
-use windlass_api::text::{TimeFormat, crop_line};
-use windlass_core::{Problem, Timestamp, escape_json, escape_line, escape_text};
+use windlass_api::text::TimeFormat;
+use windlass_core::{
+    Clock as _, Problem, SystemClock, Timestamp, crop, escape_json, escape_line, escape_text,
+};
 
 use crate::exit::{CommandError, Result};
 use crate::hint::CommandHint;
@@ -22,7 +24,11 @@ pub(crate) trait Printable: Serialize {
 #[derive(Debug, Clone)]
 pub(crate) struct Output {
     format: OutputFormat,
-    times: TimeFormat,
+    zone: Tz,
+    /// How many characters a line of the terminal has; none where stdout is no terminal.
+    width: Option<usize>,
+    /// Whether lines of progress begin with the time.
+    stamps: bool,
 }
 
 /// How answers are printed.
@@ -35,13 +41,23 @@ pub(crate) enum OutputFormat {
 }
 
 impl Output {
-    pub(crate) const fn new(format: OutputFormat, times: TimeFormat) -> Self {
-        Self { format, times }
+    pub(crate) fn new(format: OutputFormat, zone: Tz) -> Self {
+        Self { format, zone, width: terminal_width(), stamps: false }
     }
 
-    /// How instants are worded.
-    pub(crate) const fn times(&self) -> TimeFormat {
-        self.times
+    /// The same, but lines of progress begin with the time.
+    pub(crate) fn with_stamps(&self) -> Self {
+        Self { stamps: true, ..self.clone() }
+    }
+
+    /// How instants are worded at this moment.
+    pub(crate) fn times(&self) -> TimeFormat {
+        TimeFormat { zone: self.zone, now: SystemClock.now() }
+    }
+
+    /// Whether a person reads the answer on a terminal.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.width.is_some() && !self.is_json()
     }
 
     /// Whether the answer is one JSON document.
@@ -54,7 +70,8 @@ impl Output {
         let text = match self.format {
             OutputFormat::Json => json_text(answer),
             OutputFormat::Text => {
-                let mut page = TextPage::new(self.times);
+                let mut page = TextPage::new(self.times());
+                page.width = self.width;
                 answer.write(&mut page);
                 page.text
             }
@@ -64,7 +81,9 @@ impl Output {
 
     /// Prints a line of progress: on stdout for a person, on stderr where stdout is for the JSON document.
     pub(crate) fn progress(&self, text: impl Display) {
-        let line = format!("{}\n", escape_line(&text.to_string()));
+        let times = self.times();
+        let stamp = if self.stamps { times.time(times.now) + " " } else { String::new() };
+        let line = format!("{stamp}{}\n", escape_line(&text.to_string()));
         // A line that cannot be printed does not stop the work.
         let _unprinted = match self.format {
             OutputFormat::Json => print(io::stderr(), &line),
@@ -79,8 +98,7 @@ pub(crate) fn print_error(format: OutputFormat, error: &CommandError, hint: &Com
     struct Document<T> {
         error: T,
     }
-    let mut report = error.report();
-    report.hint = report.hint.map(|text| hint.complete(&text));
+    let report = error.report(hint);
     let _unprinted = match format {
         OutputFormat::Json => print(io::stdout(), &json_text(&Document { error: report })),
         OutputFormat::Text => {
@@ -137,16 +155,24 @@ fn indent(text: &str, n_spaces: usize) -> String {
     escape_text(text).trim_end().replace('\n', &format!("\n{:n_spaces$}", ""))
 }
 
+/// How much of a JSON value is shown.
+const JSON_CHARS: usize = 4_000;
+
+/// No column becomes narrower than this.
+const LEAST_COLUMN: usize = 6;
+
 /// Text for a person, written line by line.
 #[derive(Debug)]
 pub(crate) struct TextPage {
     text: String,
     times: TimeFormat,
+    /// How many characters a line may have; none where it may have any number.
+    width: Option<usize>,
 }
 
 impl TextPage {
     pub(crate) const fn new(times: TimeFormat) -> Self {
-        Self { text: String::new(), times }
+        Self { text: String::new(), times, width: None }
     }
 
     /// What was written.
@@ -198,11 +224,16 @@ impl TextPage {
         }
     }
 
-    /// Writes JSON: in one line where it is short, else indented.
+    /// Writes JSON: in one line where it is short, else indented; the beginning of it where it is very long.
     pub(crate) fn json(&mut self, label: &str, value: &Value) {
         let short = value.to_string();
         let text = if short.chars().count() <= 80 { short } else { format!("{value:#}") };
-        self.field(label, text);
+        let n_chars = text.chars().count();
+        if n_chars <= JSON_CHARS {
+            return self.field(label, text);
+        }
+        let beginning = crop(&text, JSON_CHARS);
+        self.field(label, format_args!("{beginning}\n{n_chars} characters; `--json` prints all"));
     }
 
     /// Writes an instant and how far away it is.
@@ -212,28 +243,28 @@ impl TextPage {
         }
     }
 
-    /// Writes a table; a cell is one line, cropped where it is long.
+    /// Writes a table. A cell is one line; on a terminal it is cropped where the table would be too wide.
     pub(crate) fn table<const N: usize>(&mut self, header: [&str; N], rows: Vec<[String; N]>) {
-        self.wide_table(60, header, rows);
+        let cells = rows.into_iter().map(|row| row.map(|cell| escape_line(cell.trim_end()).into()));
+        let mut rows: Vec<[String; N]> =
+            std::iter::once(header.map(str::to_owned)).chain(cells).collect();
+        if let Some(width) = self.width {
+            fit(&mut rows, width);
+        }
+        let widths = widths(&rows);
+        for row in &rows {
+            let mut line = String::new();
+            for (cell, width) in row.iter().zip(widths) {
+                let _infallible = write!(line, "{cell:<width$}  ");
+            }
+            self.text.push_str(line.trim_end());
+            self.text.push('\n');
+        }
     }
 
-    /// Writes a table whose cells have up to `n_chars`.
-    pub(crate) fn wide_table<const N: usize>(
-        &mut self,
-        n_chars: usize,
-        header: [&str; N],
-        rows: Vec<[String; N]>,
-    ) {
-        let mut table = Table::new();
-        table.load_style(presets::NOTHING).set_header(header.map(str::to_owned));
-        table.add_rows(
-            rows.into_iter().map(|row| row.map(|cell| crop_line(&escape_text(&cell), n_chars))),
-        );
-        for column in table.column_iter_mut() {
-            column.set_padding((0, 2));
-        }
-        self.text.push_str(&table.trim_fmt());
-        self.text.push('\n');
+    /// How instants are worded.
+    pub(crate) const fn times(&self) -> TimeFormat {
+        self.times
     }
 
     /// An instant in the person's zone.
@@ -245,6 +276,61 @@ impl TextPage {
     pub(crate) fn distance(&self, instant: Timestamp) -> String {
         self.times.distance(instant)
     }
+}
+
+/// The greatest number of characters of each column.
+fn widths<const N: usize>(rows: &[[String; N]]) -> [usize; N] {
+    let mut widths = [0; N];
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    widths
+}
+
+/// Makes a table as narrow as a terminal, where that is possible: first ids become short, then the widest cells are cropped.
+fn fit<const N: usize>(rows: &mut [[String; N]], width: usize) {
+    let total = |widths: [usize; N]| widths.iter().map(|width| width + 2).sum::<usize>();
+    // The last column needs no space after it.
+    let width = width + 2;
+    if total(widths(rows)) <= width {
+        return;
+    }
+    for cell in rows.iter_mut().flatten() {
+        if let Some(short) = short_id(cell) {
+            *cell = short;
+        }
+    }
+    let mut columns = widths(rows);
+    while total(columns) > width {
+        let Some(widest) = columns.iter_mut().max().filter(|widest| **widest > LEAST_COLUMN) else {
+            break;
+        };
+        *widest -= 1;
+    }
+    for row in rows {
+        for (cell, width) in row.iter_mut().zip(columns) {
+            *cell = crop(cell, width);
+        }
+    }
+}
+
+/// The kind of an id and its last eight digits, which are its most random ones. Every command takes it for the id.
+fn short_id(text: &str) -> Option<String> {
+    let (kind, digits) = text.split_once('_')?;
+    let is_kind = kind.bytes().all(|byte| byte.is_ascii_lowercase());
+    let is_id = digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let end = digits.get(24..).filter(|_| is_kind && is_id)?;
+    Some(format!("{kind}_{end}"))
+}
+
+/// How many characters a line of the terminal has; none where stdout is no terminal.
+fn terminal_width() -> Option<usize> {
+    let stdout = io::stdout();
+    let size = rustix::termios::tcgetwinsize(&stdout).ok().filter(|_| stdout.is_terminal())?;
+    // A terminal that does not know its size says 0.
+    Some(usize::from(size.ws_col)).map(|columns| if columns == 0 { 80 } else { columns })
 }
 
 /// `$1.50`, `$0.000002`: at least cents, and as exact as it is.
@@ -284,8 +370,45 @@ mod tests {
             12:00 info  paid
                 receipts: Done\u{1b}[2J
             TITLE
-            paid…
+            paid\nreceipts: Done\u{1b}[2J
         "]]
         .assert_eq(&page.into_text());
+    }
+
+    fn page(width: Option<usize>) -> TextPage {
+        let times = TimeFormat { zone: chrono_tz::UTC, now: Timestamp::from_micros(0) };
+        TextPage { width, ..TextPage::new(times) }
+    }
+
+    #[test]
+    fn a_table_is_whole_when_piped_and_fits_a_terminal() {
+        let id = "mut_01a22a0dfc297035b200f7253f731e7e";
+        let title = "Record 1234.56 EUR: Ihre Rechnung für Bestellung 40711";
+        let row = || vec![["✓ applied".to_owned(), title.to_owned(), id.to_owned()]];
+        let (mut piped, mut narrow, mut wide) = (page(None), page(Some(50)), page(Some(120)));
+
+        for page in [&mut piped, &mut narrow, &mut wide] {
+            page.table(["STATUS", "TITLE", "ID"], row());
+        }
+
+        expect_test::expect![[r"
+            STATUS     TITLE                      ID
+            ✓ applied  Record 1234.56 EUR: Ihre…  mut_3f731e7e
+        "]]
+        .assert_eq(&narrow.into_text());
+        let whole = piped.into_text();
+        assert!(whole.contains(title) && whole.contains(id), "{whole}");
+        assert_eq!(whole, wide.into_text());
+    }
+
+    #[test]
+    fn a_long_value_is_shown_in_part() {
+        let mut page = page(None);
+
+        page.json("payload", &Value::String("x".repeat(1_000_000)));
+
+        let text = page.into_text();
+        assert!(text.len() < 5_000, "{}", text.len());
+        assert!(text.contains("1000002 characters; `--json` prints all"), "{text}");
     }
 }

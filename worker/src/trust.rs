@@ -62,7 +62,7 @@ pub(crate) fn require(context: &Context) -> Result<()> {
             file.display(),
             commands.join(", ")
         ),
-        hint: "look at what it starts, then run `windlass trust`".to_owned(),
+        hint: format!("look at what it starts, then run `{}`", context.hint.command("trust")),
     })
 }
 

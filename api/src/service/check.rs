@@ -5,7 +5,10 @@ use std::num::NonZeroUsize;
 use serde::Serialize;
 use windlass_core::{Capability, Grant, Manifest, Problem, ScriptLimits, digest_text};
 use windlass_sandbox::{Sandbox, Script};
-use windlass_scheduler::{Registry, Target};
+use windlass_scheduler::{Callable, Registry, Target};
+
+use super::error::ServiceError;
+use crate::text::nearest;
 
 /// A script that is valid.
 #[derive(Debug)]
@@ -96,6 +99,24 @@ impl ScriptChecker {
         let found = self.registry.find(called.namespace(), called.method());
         found.is_some_and(|callable| matches!(callable.target(), Target::Tool(_)))
     }
+}
+
+/// Refuses names of tools that `registry` does not have.
+///
+/// # Errors
+/// [`ServiceError::UnknownTool`] with the known name that is nearest.
+pub fn require_known_tools(registry: &Registry, named: &[Capability]) -> Result<(), ServiceError> {
+    let tools = registry.callables().filter(|it| matches!(it.target(), Target::Tool(_)));
+    let names: Vec<_> = tools.map(Callable::name).collect();
+    for capability in named {
+        let name = format!("{}.{}", capability.namespace(), capability.method());
+        if !names.contains(&name) {
+            let known = names.iter().map(String::as_str);
+            let nearest = nearest(&name, known).map(str::to_owned);
+            return Err(ServiceError::UnknownTool { name, nearest });
+        }
+    }
+    Ok(())
 }
 
 /// Starts a sandbox whose scripts can call what `registry` offers, `slots` of them at a time.

@@ -8,6 +8,7 @@ use windlass_store::{
 
 use super::error::{Result, ServiceError};
 use super::handle::Service;
+use crate::text::nearest;
 
 /// A workflow after it was controlled, and the version that runs.
 #[derive(Debug, Serialize)]
@@ -106,13 +107,26 @@ impl Service {
         Ok(self.store.route_workflow(params).await?)
     }
 
-    /// Sets the limit of a key, or removes it.
+    /// Sets the limit of a key, or removes it. A limit is set only for a workflow that exists.
     ///
     /// # Errors
-    /// Those of the store.
+    /// [`ServiceError::UnknownWorkflow`], and those of the store.
     pub async fn set_limit(&self, key: LimitKey, limit: Option<RunLimit>) -> Result<()> {
+        if let (LimitKey::Workflow(name), Some(_)) = (&key, limit) {
+            self.require_workflow(name).await?;
+        }
         let (workspace, actor) = (self.workspace, self.actor.clone());
         Ok(self.store.set_limit(SetLimit { workspace, key, limit, actor }).await?)
+    }
+
+    async fn require_workflow(&self, name: &str) -> Result<()> {
+        let all = self.store.all_workflows(self.workspace).await?;
+        if all.iter().any(|workflow| workflow.name == *name) {
+            return Ok(());
+        }
+        let known = all.iter().map(|workflow| workflow.name.as_str());
+        let nearest = nearest(name, known).map(str::to_owned);
+        Err(ServiceError::UnknownWorkflow { name: name.to_owned(), nearest })
     }
 
     /// The limits of the workspace with how much of them is used; with `key` only that one.
@@ -128,7 +142,8 @@ impl Service {
     }
 }
 
-fn choose_version<'a>(
+/// The version with that number; without one the newest.
+pub(super) fn choose_version<'a>(
     workflow: &Workflow,
     scripts: &'a [ScriptVersion],
     version: Option<&str>,

@@ -1,7 +1,7 @@
 //! Saves a script as a new version of a workflow, with what it may call.
 
 use serde::Serialize;
-use windlass_core::{Capability, Grant, ScriptId, WorkflowId, WorkflowStatus};
+use windlass_core::{Action, Capability, Grant, ScriptId, WorkflowId, WorkflowStatus};
 use windlass_store::{Bump, SaveScript, StoreError};
 
 use super::check::ValidScript;
@@ -81,6 +81,9 @@ impl Service {
     pub async fn deploy(&self, deployment: Deployment) -> Result<DeployReport> {
         let Deployment { name, script, bump, comment, grant, activation } = deployment;
         check_workflow_name(&name)?;
+        if activation == Activation::Now {
+            self.require_activatable(&name).await?;
+        }
         let refused = not_granted(&grant, &script.tools);
         let params = SaveScript {
             workspace: self.workspace,
@@ -109,6 +112,18 @@ impl Service {
         };
         let (id, name, status) = (workflow.id, workflow.name, workflow.status);
         Ok(DeployReport { workflow: DeployedWorkflow { id, name, status }, script })
+    }
+
+    /// Refuses a workflow that cannot be activated, before a version of it is saved.
+    async fn require_activatable(&self, name: &str) -> Result<()> {
+        match self.store.find_workflow(self.workspace, name).await {
+            Ok(workflow) => {
+                workflow.status.after(Action::Activate, true).map_err(StoreError::from)?;
+                Ok(())
+            }
+            Err(StoreError::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// What the active version of a workflow may call, or else the newest; none where there is no version yet.

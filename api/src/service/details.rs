@@ -7,6 +7,7 @@ use windlass_store::{
     Page, Result, Run, RunFilter, ScriptVersion, Session, StoreError,
 };
 
+use super::control::choose_version;
 use super::handle::Service;
 use super::status::WorkflowStatusReport;
 use crate::text::TimeFormat;
@@ -134,13 +135,43 @@ impl<W> RecordDetails<W> {
 }
 
 impl Service {
-    /// Everything about the record with this id or beginning of an id. `times` says how instants are worded in the
-    /// health of a workflow.
+    /// Everything about the workflow of this name, its version `NAME@VERSION`, or the record with this id or a part of an id.
+    /// `times` says how instants are worded in the health of a workflow.
     ///
     /// # Errors
-    /// Those of the store, among them that no id or several ids begin so.
-    pub async fn details(&self, id: &str, times: TimeFormat) -> Result<RecordDetails> {
-        Ok(match self.store.resolve_id(self.workspace, id).await? {
+    /// [`ServiceError::NoSuchVersion`](super::ServiceError::NoSuchVersion), and those of the store, among them that no id or several
+    /// ids fit.
+    pub async fn details(
+        &self,
+        name_or_id: &str,
+        times: TimeFormat,
+    ) -> super::Result<RecordDetails> {
+        Ok(self.record_details(self.identify(name_or_id).await?, times).await?)
+    }
+
+    /// What a person means: a name comes before an id that begins so.
+    async fn identify(&self, written: &str) -> super::Result<AnyId> {
+        let (name, version) = match written.rsplit_once('@') {
+            Some((name, version)) => (name, Some(version)),
+            None => (written, None),
+        };
+        let workflow = match self.store.find_workflow(self.workspace, name).await {
+            Ok(workflow) if version.is_some() || workflow.name == *name => workflow,
+            Err(error) if version.is_some() => return Err(error.into()),
+            Ok(_) | Err(StoreError::NotFound { .. } | StoreError::Ambiguous { .. }) => {
+                return Ok(self.store.resolve_id(self.workspace, written).await?);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if version.is_none() {
+            return Ok(AnyId::Workflow(workflow.id));
+        }
+        let scripts = self.store.all_scripts(self.workspace, workflow.id).await?;
+        Ok(AnyId::Script(choose_version(&workflow, &scripts, version)?.id))
+    }
+
+    async fn record_details(&self, id: AnyId, times: TimeFormat) -> Result<RecordDetails> {
+        Ok(match id {
             AnyId::Workflow(id) => {
                 RecordDetails::Workflow { workflow: Box::new(self.status(id, times).await?) }
             }

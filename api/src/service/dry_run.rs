@@ -10,9 +10,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::Value;
-use windlass_core::{MutationId, MutationStatus, Policy, RunId, SessionResult, WorkflowId};
+use windlass_core::{
+    LogLevel, MutationId, MutationStatus, Policy, RunId, SessionResult, WorkflowId,
+};
 use windlass_scheduler::Engine;
-use windlass_store::{Mutation, Page, RunFilter};
+use windlass_store::{LogEntry, Mutation, Page, RunFilter};
 
 pub use self::copy::WorkflowCopy;
 use super::error::{Result, ServiceError};
@@ -29,9 +31,22 @@ pub struct DryRunReport {
     pub would_send: Vec<CapturedMutation>,
     /// What of that is different from what went out last.
     pub difference: OutputDifference,
+    /// What the script logged, in the order of its handlers' runs.
+    pub logs: Vec<DryRunLog>,
     /// The workflow's name.
     #[serde(skip)]
     pub workflow: String,
+}
+
+/// A line that the script logged.
+#[derive(Debug, Serialize)]
+pub struct DryRunLog {
+    /// The name of the handler that logged it.
+    pub handler: String,
+    /// How loud it is.
+    pub level: LogLevel,
+    /// The text.
+    pub message: String,
 }
 
 /// An effect that was captured instead of made.
@@ -90,7 +105,18 @@ impl Service {
         let session = engine.run_session(service.workspace, *workflow, &self.actor).await?;
         let captured = service.store.all_mutations(service.workspace, *workflow).await?;
         let earlier = self.outputs_of_last_session(*original).await?;
+        let mut logs = Vec::new();
+        for run in service.runs_of_session(&session).await? {
+            let handler = &run.handler;
+            let logged = service.logs(run.id, 0).await?.into_iter();
+            logs.extend(logged.map(|LogEntry { level, message, .. }| DryRunLog {
+                handler: handler.clone(),
+                level,
+                message,
+            }));
+        }
         Ok(DryRunReport {
+            logs,
             result: session.result,
             error: session.error,
             difference: compare(&captured, &earlier),

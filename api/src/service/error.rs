@@ -1,7 +1,7 @@
 //! Why an operation cannot be done.
 
 use serde_json::Value;
-use windlass_core::Grant;
+use windlass_core::{Grant, MutationId};
 use windlass_scheduler::EngineError;
 use windlass_store::StoreError;
 
@@ -41,6 +41,14 @@ pub enum ServiceError {
         /// Those that it has, the newest first.
         known: Vec<String>,
     },
+    /// There is nothing to compare a version with.
+    #[error("`{workflow}` has no version before `{version}`")]
+    NoVersionBefore {
+        /// The workflow's name.
+        workflow: String,
+        /// The version.
+        version: String,
+    },
     /// The workflow has no script.
     #[error("`{workflow}` has no script yet")]
     NoScript {
@@ -74,8 +82,32 @@ pub enum ServiceError {
     WrongResult {
         /// What is wrong with it.
         problem: String,
-        /// The schema of the tool's answers.
-        expected: Value,
+        /// Whose result it is.
+        mutation: MutationId,
+        /// A result that the tool could answer with. It says what was said, where that fits.
+        example: Value,
+    },
+    /// No tool has this name.
+    #[error("there is no tool `{name}`")]
+    UnknownTool {
+        /// The name.
+        name: String,
+        /// The known name that is nearest.
+        nearest: Option<String>,
+    },
+    /// No workflow has this name.
+    #[error("there is no workflow `{name}`")]
+    UnknownWorkflow {
+        /// The name.
+        name: String,
+        /// The known name that is nearest.
+        nearest: Option<String>,
+    },
+    /// No handler of the workflow has run yet.
+    #[error("nothing of `{workflow}` ran yet")]
+    NeverRan {
+        /// The workflow's name.
+        workflow: String,
     },
 }
 

@@ -11,6 +11,8 @@ use windlass_store::{ScriptVersion, Worker};
 
 use super::error::Result;
 use super::handle::Service;
+use super::health::Badge;
+use crate::text::TimeFormat;
 
 /// A worker that was not heard of for so long has missed three heartbeats.
 const STALE_AFTER: Duration = Duration::from_secs(60);
@@ -26,6 +28,8 @@ pub struct WorkflowRow {
     pub title: String,
     /// What a person ordered of it.
     pub status: WorkflowStatus,
+    /// Whether it works, waits or needs a person.
+    pub badge: Badge,
     /// Why it is stopped.
     pub error: Option<String>,
     /// What kind of failure that was.
@@ -89,13 +93,15 @@ impl Service {
         Ok(latest.filter(|at| at.is_ahead_of(now)).map(|at| at.since(now)))
     }
 
-    /// The workflows of the workspace, archived ones included.
+    /// The workflows of the workspace, archived ones included. `times` says what time it is.
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn workflows(&self) -> Result<Vec<WorkflowRow>> {
+    pub async fn workflows(&self, times: TimeFormat) -> Result<Vec<WorkflowRow>> {
         let mut rows = Vec::new();
+        let known_ahead = self.known_ahead().await?;
         for workflow in self.store.all_workflows(self.workspace).await? {
+            let badge = self.status_with(workflow.id, times, known_ahead).await?.health.badge;
             let scripts = self.store.all_scripts(self.workspace, workflow.id).await?;
             let active = scripts.iter().find(|script| Some(script.id) == workflow.active_script_id);
             rows.push(WorkflowRow {
@@ -103,6 +109,7 @@ impl Service {
                 name: workflow.name,
                 title: workflow.title,
                 status: workflow.status,
+                badge,
                 error: workflow.error,
                 error_class: workflow.error_class,
                 maintenance: workflow.maintenance,

@@ -8,6 +8,7 @@ mod details;
 mod dry_run;
 mod error;
 mod examination;
+mod example;
 mod handle;
 mod health;
 mod instance;
@@ -15,9 +16,12 @@ mod records;
 mod session;
 mod settle;
 mod status;
+mod versions;
 
 pub use self::advice::{Advice, Fact, NextStep};
-pub use self::check::{CheckReport, ScriptChecker, ValidScript, start_sandbox};
+pub use self::check::{
+    CheckReport, ScriptChecker, ValidScript, require_known_tools, start_sandbox,
+};
 pub use self::control::{ControlledWorkflow, LabelChange};
 pub use self::deploy::{
     Activation, Confirmation, DeployReport, DeployedScript, DeployedWorkflow, Deployment,
@@ -27,7 +31,9 @@ pub use self::details::{
     EventDetails, InputDetails, OutputDetails, RecordDetails, RunDetails, ScriptDetails,
     SessionDetails,
 };
-pub use self::dry_run::{CapturedMutation, DryRunReport, OutputDifference, WorkflowCopy};
+pub use self::dry_run::{
+    CapturedMutation, DryRunLog, DryRunReport, OutputDifference, WorkflowCopy,
+};
 pub use self::error::{RecordName, Result, ServiceError, list_grant};
 pub use self::examination::{Check, CheckResult, Examination, check_clock, check_disk, check_v8};
 pub use self::handle::Service;
@@ -36,7 +42,8 @@ pub use self::health::{
     mutations_in_doubt,
 };
 pub use self::instance::{PruneMode, PruneReport, PrunedKind, WorkerRow, WorkflowRow};
-pub use self::records::{EventQuery, EventRow, InputRow, RunRow};
+pub use self::records::{EventQuery, EventRow, InputRow, RecordList, RecordRange, RunRow};
 pub use self::session::{SessionReport, SessionRun};
 pub use self::settle::check_result;
 pub use self::status::WorkflowStatusReport;
+pub use self::versions::{VersionChange, VersionDifference, VersionRow};

@@ -127,15 +127,68 @@ impl From<Run> for RunRow {
     }
 }
 
-/// Which events of a workflow are listed.
+/// Which events of a workflow are listed, the oldest first.
 #[derive(Debug, Clone)]
 pub struct EventQuery {
     /// Only those of this topic.
     pub topic: Option<String>,
     /// Only those in this status.
     pub status: Option<EventStatus>,
-    /// At most this many, the oldest first.
-    pub limit: u32,
+    /// Which of these.
+    pub range: RecordRange,
+}
+
+/// Which records of a list are wanted.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RecordRange {
+    /// Only those that were made at this instant or later.
+    pub since: Option<Timestamp>,
+    /// At most this many.
+    pub limit: Option<u32>,
+}
+
+/// Records, and whether there are more of them.
+#[derive(Debug)]
+pub struct RecordList<T> {
+    /// The records.
+    pub rows: Vec<T>,
+    /// Whether the limit left any out.
+    pub is_cut: bool,
+}
+
+/// Which end of a list is kept where it has a limit.
+#[derive(Clone, Copy)]
+enum Kept {
+    First,
+    Last,
+}
+
+impl RecordRange {
+    /// What to ask the store for: one more than wanted tells that there are more.
+    fn page<C>(self) -> Page<C> {
+        let limit = self.limit.filter(|_| self.since.is_none());
+        Page::first(limit.map_or(u32::MAX, |limit| limit.saturating_add(1)))
+    }
+
+    /// Those of `records` that are wanted.
+    fn select<T, U: From<T>>(
+        self,
+        mut records: Vec<T>,
+        made_at: impl Fn(&T) -> Timestamp,
+        kept: Kept,
+    ) -> RecordList<U> {
+        if let Some(since) = self.since {
+            records.retain(|record| made_at(record) >= since);
+        }
+        let limit =
+            self.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        let n_beyond = records.len().saturating_sub(limit);
+        match kept {
+            Kept::First => records.truncate(limit),
+            Kept::Last => drop(records.drain(..n_beyond)),
+        }
+        RecordList { rows: records.into_iter().map(U::from).collect(), is_cut: n_beyond > 0 }
+    }
 }
 
 impl Service {
@@ -143,50 +196,54 @@ impl Service {
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn events(&self, workflow: &str, query: EventQuery) -> Result<Vec<EventRow>> {
-        let EventQuery { topic, status, limit } = query;
+    pub async fn events(&self, workflow: &str, query: EventQuery) -> Result<RecordList<EventRow>> {
+        let EventQuery { topic, status, range } = query;
         let filter = EventFilter {
             workspace: self.workspace,
             workflow: self.find_workflow(workflow).await?,
             topic,
             status,
             message_ids: None,
-            page: Page::first(limit),
+            page: range.page(),
         };
-        Ok(rows(self.store.all_events(filter).await?))
+        let events = self.store.all_events(filter).await?;
+        Ok(range.select(events, |event| event.created_at, Kept::First))
     }
 
-    /// The inputs of a workflow, given by name or id.
+    /// The newest inputs of a workflow, given by name or id, the oldest of them first.
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn inputs(&self, workflow: &str) -> Result<Vec<InputRow>> {
+    pub async fn inputs(&self, workflow: &str, range: RecordRange) -> Result<RecordList<InputRow>> {
         let workflow = self.find_workflow(workflow).await?;
-        Ok(rows(self.store.all_inputs(self.workspace, workflow).await?))
+        let inputs = self.store.all_inputs(self.workspace, workflow).await?;
+        Ok(range.select(inputs, |input| input.created_at, Kept::Last))
     }
 
-    /// The effects of a workflow, given by name or id.
+    /// The newest effects of a workflow, given by name or id, the oldest of them first.
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn outputs(&self, workflow: &str) -> Result<Vec<Mutation>> {
+    pub async fn outputs(
+        &self,
+        workflow: &str,
+        range: RecordRange,
+    ) -> Result<RecordList<Mutation>> {
         let workflow = self.find_workflow(workflow).await?;
-        self.store.all_mutations(self.workspace, workflow).await
+        let mutations = self.store.all_mutations(self.workspace, workflow).await?;
+        Ok(range.select(mutations, |mutation| mutation.created_at, Kept::Last))
     }
 
     /// The newest runs of a workflow, given by name or id.
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn runs(&self, workflow: &str, limit: u32) -> Result<Vec<RunRow>> {
+    pub async fn runs(&self, workflow: &str, range: RecordRange) -> Result<RecordList<RunRow>> {
         let workflow = self.find_workflow(workflow).await?;
-        let filter = RunFilter {
-            workspace: self.workspace,
-            workflow,
-            session: None,
-            page: Page::first(limit),
-        };
-        Ok(rows(self.store.all_runs(filter).await?))
+        let filter =
+            RunFilter { workspace: self.workspace, workflow, session: None, page: range.page() };
+        let runs = self.store.all_runs(filter).await?;
+        Ok(range.select(runs, |run| run.created_at, Kept::First))
     }
 
     /// What a person should know of this workspace.
@@ -200,8 +257,4 @@ impl Service {
     async fn find_workflow(&self, name_or_id: &str) -> Result<WorkflowId> {
         Ok(self.store.find_workflow(self.workspace, name_or_id).await?.id)
     }
-}
-
-fn rows<T, U: From<T>>(records: Vec<T>) -> Vec<U> {
-    records.into_iter().map(U::from).collect()
 }

@@ -4,11 +4,16 @@ use serde_json::Value;
 use windlass_core::{EventId, MutationId, RunId};
 use windlass_scheduler::Registry;
 use windlass_store::{
-    AnyId, Event, EventAction, Mutation, Resolution, ResolveMutation, SettleEvent,
+    AnyId, Event, EventAction, LogFilter, Mutation, Page, Resolution, ResolveMutation, RunFilter,
+    SettleEvent,
 };
 
 use super::error::{RecordName, Result, ServiceError};
+use super::example::example_of;
 use super::handle::Service;
+
+/// How many of a workflow's newest runs are looked through for one that logged something.
+const RUNS_WITH_LOGS: u32 = 50;
 
 impl Service {
     /// The mutation with this id or beginning of an id.
@@ -77,6 +82,32 @@ impl Service {
     }
 }
 
+impl Service {
+    /// The newest run of a workflow that logged anything, or else its newest run.
+    ///
+    /// # Errors
+    /// [`ServiceError::NeverRan`], and those of the store.
+    pub async fn newest_run(&self, workflow: &str) -> Result<RunId> {
+        let workflow = self.store.find_workflow(self.workspace, workflow).await?;
+        let filter = RunFilter {
+            workspace: self.workspace,
+            workflow: workflow.id,
+            session: None,
+            page: Page::first(RUNS_WITH_LOGS),
+        };
+        let runs = self.store.runs(filter).await?.items;
+        for run in &runs {
+            let page = Page { limit: 1, after: None };
+            let filter = LogFilter { workspace: self.workspace, run: run.id, page };
+            if !self.store.logs(filter).await?.items.is_empty() {
+                return Ok(run.id);
+            }
+        }
+        let newest = runs.first().map(|run| run.id);
+        newest.ok_or(ServiceError::NeverRan { workflow: workflow.name })
+    }
+}
+
 /// Checks that a mutation's tool could have answered with `result`. Where the tool is not there any more, nothing is checked.
 ///
 /// # Errors
@@ -87,7 +118,8 @@ pub fn check_result(registry: &Registry, mutation: &Mutation, result: &Value) ->
     };
     tool.check_output(result).map_err(|failure| ServiceError::WrongResult {
         problem: failure.message,
-        expected: tool.spec().output.clone(),
+        mutation: mutation.id,
+        example: example_of(&tool.spec().output, result),
     })
 }
 

@@ -36,7 +36,7 @@ impl Service {
         self.status_with(workflow, times, known_ahead).await
     }
 
-    async fn status_with(
+    pub(super) async fn status_with(
         &self,
         workflow: WorkflowId,
         times: TimeFormat,

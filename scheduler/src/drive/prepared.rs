@@ -45,6 +45,9 @@ impl Prepared {
         let value = returned
             .ok_or_else(|| Failure::logic(format!("`prepare` returned nothing: {SHAPE}")))?;
         let shape = Shape::deserialize(&value).map_err(|error| {
+            let error = error.to_string().replace("struct Shape", "an object");
+            let error = error.replace("struct ReservationShape", "`{ topic, ids }`");
+            let error = error.replace("struct Ui", "`{ title }`");
             Failure::logic(format!("`prepare` returned something else ({error}): {SHAPE}"))
         })?;
         let reservations = shape.reservations.into_iter().filter(|wanted| !wanted.ids.is_empty());

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
 use windlass_core::ExponentialDelay;
 use windlass_store::WakeUps;
 
@@ -15,11 +16,20 @@ const STORE_DELAY: ExponentialDelay =
 /// How long a worker without a free slot ignores wake-ups.
 const FULL_DELAY: Duration = Duration::from_secs(1);
 
+/// How long a worker that was told to stop waits for a look for work that is under way.
+const STOP_POLL_TIME: Duration = Duration::from_secs(2);
+
 /// Sleeps for `duration`, but no longer than from one heartbeat to the next. The store sends no wake-up when a lease ends: a worker that
 /// polls this often knows of each lease before it ends. And if a wake-up is lost, work waits no longer than this.
 pub(super) async fn sleep_for(duration: Option<Duration>, lease: Duration) {
     let longest = heartbeat_interval(lease);
     tokio::time::sleep(duration.map_or(longest, |duration| duration.min(longest))).await;
+}
+
+/// Is over some time after the worker was told to stop: so long it waits for a look for work that is under way.
+pub(super) async fn stopped_for_long(shutdown: &CancellationToken) {
+    shutdown.cancelled().await;
+    tokio::time::sleep(STOP_POLL_TIME).await;
 }
 
 /// Waits for a wake-up. A worker without a free slot reacts later, because most wake-ups announce a run.

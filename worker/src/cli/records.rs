@@ -1,7 +1,10 @@
 //! The arguments of commands that show something.
 
+use std::str::FromStr;
+use std::time::Duration;
+
 use clap::Args;
-use windlass_core::EventStatus;
+use windlass_core::{EventStatus, Timestamp, span};
 
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
@@ -15,6 +18,42 @@ pub(crate) struct StatusArgs {
     /// The workflow's name or id; without one all of them
     #[arg(value_name = "NAME")]
     pub(crate) workflow: Option<String>,
+    /// End with exit code 3 where a workflow waits for a person
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+/// Which records of a list are shown.
+#[derive(Debug, Args)]
+pub(crate) struct RangeArgs {
+    /// At most this many; without it all, but on a terminal 100
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u32>,
+    /// Only those of the last `2h` (or s, m, d), or since an instant such as 2026-03-01T09:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<Since>,
+}
+
+/// Since when.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Since {
+    /// This long before now.
+    Last(Duration),
+    /// This instant.
+    At(Timestamp),
+}
+
+impl FromStr for Since {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let instant = || Timestamp::parse(text).map(Self::At);
+        span(text)
+            .ok()
+            .map(Self::Last)
+            .or_else(instant)
+            .ok_or_else(|| "write for example `2h`, `7d` or `2026-03-01T09:00:00Z`".to_owned())
+    }
 }
 
 #[derive(Debug, Args)]
@@ -22,6 +61,18 @@ pub(crate) struct WorkflowArgs {
     /// The workflow's name or id
     #[arg(value_name = "NAME")]
     pub(crate) workflow: String,
+    #[command(flatten)]
+    pub(crate) range: RangeArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VersionsArgs {
+    /// The workflow's name or id
+    #[arg(value_name = "NAME")]
+    pub(crate) workflow: String,
+    /// Show how the newest version differs from the one before it, a version from the one before it, or two versions
+    #[arg(long, value_name = "VERSION", num_args = 0..=2)]
+    pub(crate) diff: Option<Vec<String>>,
 }
 
 #[derive(Debug, Args)]
@@ -35,9 +86,8 @@ pub(crate) struct EventsArgs {
     /// Only events in this status: pending, reserved, consumed, skipped or parked
     #[arg(long)]
     pub(crate) status: Option<EventStatus>,
-    /// At most this many, the oldest first
-    #[arg(long, default_value_t = u32::MAX, hide_default_value = true)]
-    pub(crate) limit: u32,
+    #[command(flatten)]
+    pub(crate) range: RangeArgs,
 }
 
 #[derive(Debug, Args)]
@@ -45,20 +95,21 @@ pub(crate) struct RunsArgs {
     /// The workflow's name or id
     #[arg(value_name = "NAME")]
     pub(crate) workflow: String,
-    /// At most this many, the newest first
-    #[arg(long, default_value_t = u32::MAX, hide_default_value = true)]
-    pub(crate) limit: u32,
+    #[command(flatten)]
+    pub(crate) range: RangeArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
-    /// The id of a workflow, script version, event, input, run, output, session or notification
+    /// A workflow's name, NAME@VERSION, or the id of a workflow, script version, event, input, run, output, session or notification
+    #[arg(value_name = "NAME|ID")]
     pub(crate) id: String,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct LogsArgs {
-    /// The id of the run
+    /// The id of the run; with a workflow's name the newest run that logged something
+    #[arg(value_name = "RUN|NAME")]
     pub(crate) run: String,
     /// Wait for more until the run has ended
     #[arg(long)]

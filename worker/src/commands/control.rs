@@ -1,10 +1,11 @@
 //! `activate`, `pause`, `resume`, `archive`, `unarchive`: what a person orders of a workflow.
 
 use serde::Serialize;
-use windlass_api::service::ControlledWorkflow;
-use windlass_core::{Action, WorkflowStatus};
+use windlass_api::service::{ControlledWorkflow, Service};
+use windlass_core::{Action, WorkflowId, WorkflowStatus};
 use windlass_store::Workflow;
 
+use super::status::{self, StatusPage};
 use crate::cli::{ActivateArgs, ControlArgs};
 use crate::context::Context;
 use crate::exit::{ExitStatus, Result};
@@ -40,16 +41,32 @@ pub(crate) async fn activate(context: &Context, args: &ActivateArgs) -> Result<E
     let controlled = service.activate(name, version).await?;
     let name = &controlled.workflow.name;
     let version = controlled.version.as_deref().unwrap_or_default();
-    context.output.print(&ControlOutput {
-        message: format!("`{name}` runs version {version} now."),
-        next: Some(format!(
-            "`{}` keeps it running; `{}` runs it once.",
-            context.hint.command("up"),
-            context.hint.command(&format!("run {}", quoted(name)))
-        )),
-        controlled,
-    })?;
+    let left = what_is_left(context, &service, controlled.workflow.id).await?;
+    let (message, next) = match left {
+        Some(left) => (format!("Version {version} of `{name}` is active."), left),
+        None => {
+            let run = context.hint.command(&format!("run {}", quoted(name)));
+            let up = context.hint.command("up");
+            let next = format!("`{up}` keeps it running; `{run}` runs it once.");
+            (format!("`{name}` runs version {version} now."), next)
+        }
+    };
+    context.output.print(&ControlOutput { message, next: Some(next), controlled })?;
     Ok(ExitStatus::Done)
+}
+
+/// What a person has to do before the active version of a workflow runs; none where it runs.
+pub(super) async fn what_is_left(
+    context: &Context,
+    service: &Service,
+    workflow: WorkflowId,
+) -> Result<Option<String>> {
+    let StatusPage { overview, health } = status::load(context, service, workflow).await?;
+    let name = quoted(&overview.workflow.name);
+    Ok(health.waits_for_person.then(|| {
+        let status = context.hint.command(&format!("status {name}"));
+        format!("It does not run yet: {}. `{status}` says what to do.", health.why)
+    }))
 }
 
 pub(crate) async fn control(

@@ -5,12 +5,14 @@ use std::io::{IsTerminal as _, stdin};
 use serde::Serialize;
 use windlass_api::service::{
     Activation, Confirmation, DeployReport, Deployment, GrantProposal, check_workflow_name,
-    list_grant,
+    list_grant, require_known_tools,
 };
 use windlass_core::Grant;
 use windlass_store::Bump;
 
 use super::check::{self, write_grant};
+use super::control;
+use super::engine::described_registry;
 use crate::cli::DeployArgs;
 use crate::context::Context;
 use crate::exit::{CommandError, ExitStatus, Result};
@@ -21,12 +23,18 @@ use crate::output::{Printable, TextPage};
 #[serde(transparent)]
 struct DeployOutput {
     report: DeployReport,
+    /// Whether the version is active and nothing stops it.
+    #[serde(skip)]
+    runs: bool,
     #[serde(skip)]
     next: String,
 }
 
 pub(crate) async fn run(context: &Context, args: &DeployArgs) -> Result<ExitStatus> {
     check_workflow_name(&args.name)?;
+    if !args.allow.is_empty() {
+        require_known_tools(&described_registry(context).await?, &args.allow)?;
+    }
     let script = check::load(context, &args.file).await?;
     let service = context.open_or_create().await?;
     let earlier = service.current_grant(&args.name).await?;
@@ -40,8 +48,14 @@ pub(crate) async fn run(context: &Context, args: &DeployArgs) -> Result<ExitStat
         activation: if args.activate { Activation::Now } else { Activation::Later },
     };
     let report = service.deploy(deployment).await?;
-    let next = next_command(context, &report);
-    context.output.print(&DeployOutput { report, next })?;
+    let left = if report.script.is_active {
+        control::what_is_left(context, &service, report.workflow.id).await?
+    } else {
+        None
+    };
+    let runs = report.script.is_active && left.is_none();
+    let next = left.unwrap_or_else(|| next_command(context, &report));
+    context.output.print(&DeployOutput { report, runs, next })?;
     Ok(ExitStatus::Done)
 }
 
@@ -112,7 +126,8 @@ impl Printable for DeployOutput {
             write_grant(page, "calls, but may not", &script.refused);
         }
         if script.is_active {
-            page.line(format_args!("Version {} runs now.", script.version));
+            let state = if self.runs { "runs now" } else { "is active" };
+            page.line(format_args!("Version {} {state}.", script.version));
         }
         page.line(&self.next);
     }

@@ -6,8 +6,6 @@ use std::sync::Arc;
 use windlass_api::service::{
     Check, CheckResult, Examination, Service, check_clock, check_disk, check_v8,
 };
-use windlass_api::text::TimeFormat;
-use windlass_core::{Clock as _, SystemClock};
 use windlass_scheduler::Registry;
 use windlass_tools as tools;
 use windlass_tools::secrets::{SecretOrigin, SecretStatus, Secrets};
@@ -19,8 +17,8 @@ use crate::exit::{CommandError, ExitStatus, Result};
 use crate::output::{Output, OutputFormat, Printable, TextPage};
 
 /// A check that ended with an error.
-fn failed(name: &'static str, error: &CommandError) -> Check {
-    let report = error.report();
+fn failed(context: &Context, name: &'static str, error: &CommandError) -> Check {
+    let report = error.report(&context.hint);
     let message = std::iter::once(report.message).chain(report.causes);
     Check::fail(name, message.collect::<Vec<_>>().join(": "), report.hint)
 }
@@ -34,15 +32,15 @@ pub(crate) async fn run(context: &Context) -> Result<ExitStatus> {
     checks.push(database(context, &service));
     checks.push(check_disk(&disk_path(context)));
     checks.push(v8(context).await);
-    checks.push(clock(service.ok().flatten().as_ref()).await);
+    checks.push(clock(context, service.ok().flatten().as_ref()).await);
     conclude(&context.output, checks)
 }
 
 /// Reports a configuration that cannot be used; without one nothing else can be checked.
 pub(crate) fn report_config(format: OutputFormat, error: &ConfigError) -> Result<ExitStatus> {
-    let times = TimeFormat { zone: chrono_tz::Tz::UTC, now: SystemClock.now() };
     let message = format!("{error}; nothing else was checked");
-    conclude(&Output::new(format, times), vec![Check::fail("configuration", message, error.hint())])
+    let output = Output::new(format, chrono_tz::Tz::UTC);
+    conclude(&output, vec![Check::fail("configuration", message, error.hint())])
 }
 
 fn conclude(output: &Output, checks: Vec<Check>) -> Result<ExitStatus> {
@@ -77,7 +75,7 @@ fn tools(context: &Context, secrets: &Arc<Secrets>) -> Check {
     let settings = &context.settings;
     let config = &settings.tools;
     match tools::builtin(config, secrets, &settings.root, Arc::new(NoNotifier)) {
-        Err(error) => failed("tools", &error.into()),
+        Err(error) => failed(context, "tools", &error.into()),
         Ok(_) if config.files.roots.is_empty() => Check::warn(
             "tools",
             "scripts can use no files",
@@ -105,9 +103,9 @@ fn database(context: &Context, service: &Result<Option<Service>>) -> Check {
         Ok(None) => Check::warn(
             "database",
             format!("{url} does not exist yet"),
-            "nothing to do: the first `windlass deploy` makes it",
+            &format!("nothing to do: the first `{}` makes it", context.hint.command("deploy")),
         ),
-        Err(error) => failed("database", error),
+        Err(error) => failed(context, "database", error),
     }
 }
 
@@ -119,14 +117,14 @@ fn disk_path(context: &Context) -> PathBuf {
 async fn v8(context: &Context) -> Check {
     match described_builtin().and_then(|tools| Ok(Registry::new(tools)?)) {
         Ok(registry) => check_v8(&registry, &context.settings.policy.script).await,
-        Err(error) => failed("v8", &error),
+        Err(error) => failed(context, "v8", &error),
     }
 }
 
-async fn clock(service: Option<&Service>) -> Check {
+async fn clock(context: &Context, service: Option<&Service>) -> Check {
     match check_clock(service).await {
         Ok(check) => check,
-        Err(error) => failed("clock", &error.into()),
+        Err(error) => failed(context, "clock", &error.into()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use windlass_api::service::{DryRunReport, OutputDifference, Service};
+use windlass_api::service::{DryRunLog, DryRunReport, OutputDifference, Service};
 use windlass_core::{SessionResult, WorkflowId};
 use windlass_scheduler::MutationMode;
 
@@ -55,6 +55,12 @@ impl Printable for DryRunReport {
             page.field("tool", &captured.tool);
             page.field("target", &captured.target);
             page.json("request", &captured.params);
+        }
+        if !self.logs.is_empty() {
+            page.heading("What it logged");
+        }
+        for DryRunLog { handler, level, message } in &self.logs {
+            page.line_with_text(format_args!("  {handler:<13} {level:<5} "), message, 22);
         }
         let OutputDifference { added, removed, same } = &self.difference;
         page.heading(format_args!(

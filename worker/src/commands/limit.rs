@@ -1,35 +1,71 @@
 //! `limit`: how much runs at a time, or begins in a while, of what workflows have in common.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
-use windlass_core::RunLimit;
+use windlass_api::text::nearest;
+use windlass_core::{LimitKey, RunLimit};
 use windlass_store::{Limit, LimitHolder};
 
+use super::engine::described_registry;
 use crate::cli::LimitArgs;
 use crate::context::Context;
-use crate::exit::{ExitStatus, Result};
+use crate::exit::{CommandError, ExitStatus, Result};
 use crate::output::{Printable, TextPage};
 
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
-struct Limits(Vec<Limit>);
+struct Limits {
+    rows: Vec<Limit>,
+    /// What a person reads where there are none.
+    #[serde(skip)]
+    if_none: String,
+}
 
 pub(crate) async fn run(context: &Context, args: &LimitArgs) -> Result<ExitStatus> {
     let service = context.open_existing().await?;
     let limit = RunLimit { at_once: args.at_once, rate: args.rate };
     let is_set = args.at_once.is_some() || args.rate.is_some();
+    let before = service.limits(args.key.as_ref()).await?;
+    if let (true, Some(LimitKey::Connector(namespace))) = (is_set, &args.key) {
+        require_namespace(context, namespace).await?;
+    }
     if let Some(key) = args.key.clone().filter(|_| is_set || args.none) {
         service.set_limit(key, is_set.then_some(limit)).await?;
     }
-    context.output.print(&Limits(service.limits(args.key.as_ref()).await?))?;
+    let rows = service.limits(args.key.as_ref()).await?;
+    let if_none = match &args.key {
+        None => "No limit is set.".to_owned(),
+        Some(key) if args.none && !before.is_empty() => format!("The limit of `{key}` is removed."),
+        Some(key) => format!("`{key}` has no limit."),
+    };
+    context.output.print(&Limits { rows, if_none })?;
     Ok(ExitStatus::Done)
+}
+
+/// Refuses a namespace of which scripts can call nothing.
+async fn require_namespace(context: &Context, namespace: &str) -> Result<()> {
+    let registry = described_registry(context).await?;
+    let known: BTreeSet<_> = registry.callables().map(|it| it.spec().namespace.as_str()).collect();
+    if known.contains(namespace) {
+        return Ok(());
+    }
+    let known_names = known.iter().copied().collect::<Vec<_>>().join(", ");
+    Err(CommandError::Usage {
+        message: format!("no tool belongs to `{namespace}`"),
+        hint: Some(match nearest(namespace, known) {
+            Some(name) => format!("did you mean `connector:{name}`?"),
+            None => format!("there are {known_names}"),
+        }),
+    })
 }
 
 impl Printable for Limits {
     fn write(&self, page: &mut TextPage) {
-        if self.0.is_empty() {
-            return page.line("No limit is set.");
+        if self.rows.is_empty() {
+            return page.line(&self.if_none);
         }
-        page.wide_table(110, LIMIT_COLUMNS, self.0.iter().map(limit_row).collect());
+        page.table(LIMIT_COLUMNS, self.rows.iter().map(limit_row).collect());
     }
 }
 

@@ -20,7 +20,7 @@ struct Workflows {
 
 pub(crate) async fn run(context: &Context, args: &ListArgs) -> Result<ExitStatus> {
     let service = context.open_existing().await?;
-    let all = service.workflows().await?;
+    let all = service.workflows(context.output.times()).await?;
     let n_all = all.len();
     let is_shown = |row: &WorkflowRow| args.all || row.status != WorkflowStatus::Archived;
     let rows: Vec<_> = all.into_iter().filter(is_shown).collect();
@@ -47,13 +47,24 @@ impl Workflows {
         let rows = self.rows.iter().map(|row| {
             [
                 row.name.clone(),
-                row.status.to_string(),
+                status_word(row),
                 row.active_version.clone().unwrap_or_else(|| "-".to_owned()),
                 row.latest_version.clone().unwrap_or_else(|| "-".to_owned()),
                 row.id.to_string(),
             ]
         });
         let rows = rows.collect();
-        page.table(["NAME", "STATUS", "RUNS", "NEWEST", "ID"], rows);
+        page.table(["NAME", "STATUS", "VERSION", "NEWEST", "ID"], rows);
+    }
+}
+
+/// The same word that `status` says; where a person stopped the workflow, also how.
+fn status_word(row: &WorkflowRow) -> String {
+    match row.status {
+        WorkflowStatus::Active => row.badge.to_string(),
+        status @ (WorkflowStatus::Draft
+        | WorkflowStatus::Ready
+        | WorkflowStatus::Paused
+        | WorkflowStatus::Archived) => format!("{} ({status})", row.badge),
     }
 }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use windlass_api::service::Service;
+use windlass_api::service::{Service, ServiceError};
 use windlass_core::RunId;
-use windlass_store::LogEntry;
+use windlass_store::{LogEntry, StoreError};
 
 use crate::cli::LogsArgs;
 use crate::context::Context;
@@ -21,13 +21,23 @@ struct Logs(Vec<LogEntry>);
 
 pub(crate) async fn run(context: &Context, args: &LogsArgs) -> Result<ExitStatus> {
     let service = context.open_existing().await?;
-    let run = service.find_run(&args.run).await?;
+    let run = find_run(&service, &args.run).await?;
     if args.follow {
         follow(context, &service, run).await?;
     } else {
         context.output.print(&Logs(service.logs(run, 0).await?))?;
     }
     Ok(ExitStatus::Done)
+}
+
+/// The run with this id or part of an id, or else the newest one of the workflow of this name.
+async fn find_run(service: &Service, name_or_id: &str) -> Result<RunId> {
+    match service.newest_run(name_or_id).await {
+        Err(ServiceError::Store(StoreError::NotFound { .. })) => {
+            Ok(service.find_run(name_or_id).await?)
+        }
+        found => Ok(found?),
+    }
 }
 
 /// Prints lines as they are checkpointed; for a program all of them at the end, as one document.
@@ -56,6 +66,9 @@ async fn follow(context: &Context, service: &Service, run: RunId) -> Result<()> 
 
 impl Printable for Logs {
     fn write(&self, page: &mut TextPage) {
+        if self.0.is_empty() {
+            page.line("It logged nothing.");
+        }
         for entry in &self.0 {
             write_entry(page, entry);
         }

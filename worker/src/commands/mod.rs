@@ -27,6 +27,7 @@ mod status;
 mod trust;
 mod types;
 mod up;
+mod versions;
 mod workers;
 
 use windlass_core::Action;
@@ -68,6 +69,7 @@ async fn dispatch(context: Context, command: Command) -> Result<ExitStatus> {
         Command::Inputs(args) => records::inputs(&context, &args).await,
         Command::Outputs(args) => records::outputs(&context, &args).await,
         Command::Runs(args) => records::runs(&context, &args).await,
+        Command::Versions(args) => versions::run(&context, &args).await,
         Command::Show(args) => show::run(&context, &args).await,
         Command::Logs(args) => logs::run(&context, &args).await,
         Command::Notifications => notifications::run(&context).await,

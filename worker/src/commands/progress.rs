@@ -24,6 +24,7 @@ fn line(progress: &Progress, effects: &mut HashMap<RunId, String>) -> Option<Str
     let Progress { workflow_name, handler, step, run, kind, .. } = progress;
     let what = match step {
         ProgressStep::Entered(_) => return None,
+        ProgressStep::Logged { level, message } => format!("{level}: {message}"),
         ProgressStep::Mutating { tool, title } => {
             let title = if title.is_empty() { String::new() } else { format!(": {title}") };
             effects.insert(*run, format!("{tool}{title}"));

@@ -34,12 +34,19 @@ pub(crate) async fn run(context: &Context, args: &StatusArgs) -> Result<ExitStat
     let Some(name) = &args.workflow else {
         let reports = service.status_of_all(context.output.times()).await?;
         let pages = reports.into_iter().map(|report| StatusPage::new(report, &context.hint));
-        context.output.print(&AllPages(pages.collect()))?;
-        return Ok(ExitStatus::Done);
+        let pages = AllPages(pages.collect());
+        context.output.print(&pages)?;
+        return Ok(ending(args, pages.0.iter().any(|page| page.health.waits_for_person)));
     };
     let workflow = service.store.find_workflow(service.workspace, name).await?;
-    context.output.print(&load(context, &service, workflow.id).await?)?;
-    Ok(ExitStatus::Done)
+    let page = load(context, &service, workflow.id).await?;
+    context.output.print(&page)?;
+    Ok(ending(args, page.health.waits_for_person))
+}
+
+/// A check ends with the code of what waits for a person.
+const fn ending(args: &StatusArgs, waits_for_person: bool) -> ExitStatus {
+    if args.check && waits_for_person { ExitStatus::WaitsForPerson } else { ExitStatus::Done }
 }
 
 /// Loads a workflow, and words its health for the command line.
@@ -77,7 +84,7 @@ impl Printable for AllPages {
             let workflow = &entry.overview.workflow;
             [workflow.name.clone(), entry.health.badge.to_string(), entry.health.why.clone()]
         };
-        page.wide_table(110, ["NAME", "STATUS", "WHY"], self.0.iter().map(row).collect());
+        page.table(["NAME", "STATUS", "WHY"], self.0.iter().map(row).collect());
         write_limits(page, &self.limits());
         let waiting = self.0.iter().filter(|entry| entry.health.waits_for_person);
         for entry in waiting {
@@ -164,7 +171,7 @@ fn write_limits(page: &mut TextPage, limits: &[Limit]) {
         page.heading("Limits");
         let mut header = LIMIT_COLUMNS;
         header[0] = "  LIMIT";
-        page.wide_table(110, header, indented(limits.iter().map(limit_row).collect()));
+        page.table(header, indented(limits.iter().map(limit_row).collect()));
     }
 }
 

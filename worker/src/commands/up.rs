@@ -29,6 +29,7 @@ const REOPEN: Backoff =
     Backoff { base_ms: 100, cap_ms: 10_000, tries: u32::MAX, jitter_percent: 0 };
 
 pub(crate) async fn run(context: &Context, args: &UpArgs) -> Result<ExitStatus> {
+    require_deployment(context)?;
     let Signals { stop, stop_at_once } = listen(context)?;
     let begun = tokio::select! {
         begun = begin(context) => Some(begun?),
@@ -38,7 +39,7 @@ pub(crate) async fn run(context: &Context, args: &UpArgs) -> Result<ExitStatus> 
         None => true,
         Some((service, workflows)) => {
             let options = options(context, args, &service);
-            let observer = progress::observer(&context.output);
+            let observer = progress::observer(&context.output.with_stamps());
             let engine = engine::assemble(context, service.store, observer, options).await?;
             announce(context, &workflows);
             tokio::select! {
@@ -49,6 +50,26 @@ pub(crate) async fn run(context: &Context, args: &UpArgs) -> Result<ExitStatus> 
     };
     context.output.print(&Stopped { is_tidy })?;
     Ok(if is_tidy { ExitStatus::Done } else { ExitStatus::Failed })
+}
+
+/// Refuses a folder in which nothing was set up, rather than make a database there and wait for ever.
+fn require_deployment(context: &Context) -> Result<()> {
+    let Context { settings, global, .. } = context;
+    let is_named = settings.file.is_some() || global.database.is_some();
+    let Some(file) = settings.database_file().filter(|file| !is_named && !file.exists()) else {
+        return Ok(());
+    };
+    Err(CommandError::Refused {
+        code: "no_database",
+        message: format!(
+            "there is neither a configuration in this folder nor the database `{}`",
+            file.display()
+        ),
+        hint: format!(
+            "go to the folder of your workflows, or name what to use with `--config` or `--database`; `{}` begins anew",
+            context.hint.command("init")
+        ),
+    })
 }
 
 fn options(context: &Context, args: &UpArgs, service: &Service) -> EngineOptions {

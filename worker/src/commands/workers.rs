@@ -9,21 +9,27 @@ use crate::output::{Printable, TextPage};
 
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
-struct Workers(Vec<WorkerRow>);
+struct Workers {
+    rows: Vec<WorkerRow>,
+    /// The command that starts one.
+    #[serde(skip)]
+    start: String,
+}
 
 pub(crate) async fn run(context: &Context) -> Result<ExitStatus> {
     let service = context.open_existing().await?;
     let workspace = context.global.workspace.as_ref().map(|_| service.workspace);
-    context.output.print(&Workers(service.workers(workspace).await?))?;
+    let rows = service.workers(workspace).await?;
+    context.output.print(&Workers { rows, start: context.hint.command("up") })?;
     Ok(ExitStatus::Done)
 }
 
 impl Printable for Workers {
     fn write(&self, page: &mut TextPage) {
-        if self.0.is_empty() {
-            return page.line("No worker runs now; `windlass up` starts one.");
+        if self.rows.is_empty() {
+            return page.line(format_args!("No worker runs now; `{}` starts one.", self.start));
         }
-        let rows = self.0.iter().map(|WorkerRow { stale, worker }| {
+        let rows = self.rows.iter().map(|WorkerRow { stale, worker }| {
             [
                 worker.id.to_string(),
                 format!("{} {}", worker.host, worker.pid),

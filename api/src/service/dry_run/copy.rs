@@ -10,6 +10,7 @@ use windlass_core::{
 use windlass_store::{
     Bump, CheckpointPrepare, ClaimRuns, ClaimScope, ClaimedRun, CommitConsumer, CommitProducer,
     Event, EventFilter, NewEvent, NewInput, Page, SaveScript, ScriptVersion, SharedStore,
+    StartSession,
 };
 
 use crate::service::error::Result;
@@ -66,6 +67,9 @@ impl WorkflowCopy {
         };
         let saved = service.store.save_script(params).await?.script;
         service.activate_script(saved.workflow_id, saved.id).await?;
+        // Every producer is due, whatever its schedule says.
+        let (workflow, actor) = (saved.workflow_id, from.actor.clone());
+        service.store.start_session(StartSession { workspace, workflow, actor }).await?;
         let copy = Self {
             service,
             original: script.workflow_id,

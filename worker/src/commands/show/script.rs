@@ -21,5 +21,6 @@ pub(super) fn write_script(page: &mut TextPage, details: &ScriptDetails) {
     }
     page.moment("saved", Some(script.created_at));
     write_manifest(page, &script.manifest);
-    page.heading(&script.source);
+    page.heading("Text");
+    page.document(&script.source);
 }

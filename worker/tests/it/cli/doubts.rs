@@ -71,13 +71,26 @@ fn ledger(folder: &TestFolder) -> (Vec<Value>, Vec<String>) {
     (statuses, events.as_array().unwrap().iter().map(event).collect())
 }
 
-#[test]
-fn doubts_are_settled_at_the_command_line() {
+/// A folder with the workflow `sender`, whose first two requests are not answered.
+fn with_sender() -> TestFolder {
     let folder = TestFolder::with_starter();
     let address = unreliable_server();
     folder.write("windlass.toml", format!("[tools.http]\nallow = [\"{address}\"]\n"));
     folder.write("sender.js", SENDER.replace("$URL", &format!("http://{address}")));
     assert_eq!(folder.call("deploy sender.js --name sender --activate --yes").code, 0);
+    folder
+}
+
+/// The same, with one effect in doubt.
+pub(crate) fn with_a_doubt() -> TestFolder {
+    let folder = with_sender();
+    assert_eq!(folder.call("run sender").code, 3);
+    folder
+}
+
+#[test]
+fn doubts_are_settled_at_the_command_line() {
+    let folder = with_sender();
 
     // The first doubt: it did not happen, so it is done again, which is the second doubt: it is left as it is.
     let mut asked = Vec::new();

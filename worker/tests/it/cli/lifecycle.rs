@@ -131,8 +131,8 @@ fn versions_count_up_and_one_of_them_runs() {
             exit code 1
 
             $ windlass list
-            NAME   STATUS  RUNS  NEWEST  ID
-            notes  active  1.0   2.1     wf_[ID]
+            NAME   STATUS  VERSION  NEWEST  ID
+            notes  Idle    1.0      2.1     wf_[ID]
             exit code 0
 
         "#]],
@@ -235,8 +235,8 @@ fn what_is_put_away_comes_back_paused() {
             exit code 0
 
             $ windlass list --all
-            NAME   STATUS    RUNS  NEWEST  ID
-            notes  archived  1.0   1.0     wf_[ID]
+            NAME   STATUS              VERSION  NEWEST  ID
+            notes  Stopped (archived)  1.0      1.0     wf_[ID]
             exit code 0
 
             $ windlass unarchive notes

@@ -12,6 +12,7 @@ mod folder;
 mod json;
 mod lifecycle;
 mod moving;
+mod operating;
 mod permissions;
 mod processes;
 mod prune;

@@ -95,7 +95,7 @@ fn what_is_not_there_is_named_with_a_way_on() {
 
             $ windlass show x
             stderr:
-            error: there is no id that begins with `x`
+            error: there is no id that begins or ends with `x`
             hint: `windlass runs`, `events`, `inputs` and `outputs` list what exists
             exit code 1
 
@@ -139,8 +139,8 @@ fn a_mistyped_workspace_is_not_made_by_looking_for_it() {
             exit code 1
 
             $ windlass list --workspace team
-            NAME   STATUS  RUNS  NEWEST  ID
-            notes  ready   -     1.0     wf_[ID]
+            NAME   STATUS           VERSION  NEWEST  ID
+            notes  Stopped (ready)  -        1.0     wf_[ID]
             exit code 0
 
         "#]],

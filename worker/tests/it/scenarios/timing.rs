@@ -172,7 +172,9 @@ scenarios! {
             Box::pin(async {})
         });
 
-        // Both producers run at once on activation; the consumer then takes twelve minutes, three times over.
+        // Both producers run at once; the consumer then takes twelve minutes, three times over.
+        let params = StartSession { workspace: env.workspace, workflow, actor: "me".to_owned() };
+        env.store.start_session(params).await.unwrap();
         env.run_until_idle().await;
 
         let count = |runs: &[windlass_store::Run], name: &str| runs.iter().filter(|run| run.handler == name).count();

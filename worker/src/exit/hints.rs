@@ -1,0 +1,189 @@
+//! What a person can do about an error, with the commands of this command line.
+
+use std::io;
+
+use windlass_api::service::{RecordName, ServiceError};
+use windlass_scheduler::EngineError;
+use windlass_store::StoreError;
+use windlass_tools::mcp::ConnectorError;
+
+use super::CommandError;
+use crate::hint::{CommandHint, quoted};
+
+/// What to do about an error.
+pub(super) fn of(error: &CommandError, words: &CommandHint) -> Option<String> {
+    match error {
+        CommandError::Usage { hint, .. } => hint.clone(),
+        CommandError::Refused { hint, .. } | CommandError::WaitsForPerson { hint, .. } => {
+            Some(hint.clone())
+        }
+        CommandError::Config(error) => error.hint(),
+        CommandError::Store(error) | CommandError::Engine(EngineError::Store(error)) => {
+            of_store(error, words)
+        }
+        CommandError::Service(error) => of_service(error, words),
+        CommandError::InvalidScript { file, .. } => {
+            let check = words.command(&format!("check {}", quoted(file)));
+            Some(format!("repair them, then run `{check}` again"))
+        }
+        CommandError::File { source, .. } => of_file(source),
+        CommandError::Connector(error) => of_connector(error, words),
+        CommandError::Engine(_)
+        | CommandError::Registry(_)
+        | CommandError::Tools(_)
+        | CommandError::Print(_)
+        | CommandError::System { .. } => None,
+    }
+}
+
+/// What to do about an operation that cannot be done.
+fn of_service(error: &ServiceError, words: &CommandHint) -> Option<String> {
+    Some(match error {
+        ServiceError::Store(error) | ServiceError::Engine(EngineError::Store(error)) => {
+            return of_store(error, words);
+        }
+        ServiceError::Engine(_) => return None,
+        ServiceError::WrongKind { expected, .. } => {
+            let (prefix, command, verb) = match expected {
+                RecordName::Output => ("mut_", "status", "names it"),
+                RecordName::Event => ("evt_", "status", "names it"),
+                RecordName::Run => ("run_", "runs NAME", "lists them"),
+            };
+            let command = words.command(command);
+            format!("give an id that begins with `{prefix}`; `{command}` {verb}")
+        }
+        ServiceError::BadName { .. } => {
+            "take up to 200 characters without `@`, and no name that begins with `wf_`".to_owned()
+        }
+        ServiceError::WrongResult { mutation, example, .. } => {
+            let result = quoted(&example.to_string());
+            let resolve = words.command(&format!("resolve {mutation} --happened {result}"));
+            format!("give all of its answer, for example `{resolve}`")
+        }
+        ServiceError::NoVersionBefore { workflow, .. } => {
+            let versions = words.command(&format!("versions {}", quoted(workflow)));
+            format!("`{versions}` lists those that there are")
+        }
+        ServiceError::NeverRan { workflow } => {
+            let run = words.command(&format!("run {}", quoted(workflow)));
+            format!("`{run}` runs it once")
+        }
+        ServiceError::UnknownTool { nearest, .. } => {
+            did_you_mean(nearest.as_ref(), &words.command("types"), "describes the tools")
+        }
+        ServiceError::UnknownWorkflow { nearest, .. } => {
+            did_you_mean(nearest.as_ref(), &words.command("list"), "shows those that exist")
+        }
+        ServiceError::NoSuchVersion { known, .. } if !known.is_empty() => {
+            format!("it has {}", known.join(", "))
+        }
+        ServiceError::NoSuchVersion { workflow, .. } | ServiceError::NoScript { workflow } => {
+            let deploy = words.command(&format!("deploy FILE --name {}", quoted(workflow)));
+            format!("deploy one first: `{deploy}`")
+        }
+        ServiceError::NotActive { workflow } => {
+            let activate = words.command(&format!("activate {}", quoted(workflow)));
+            format!("activate one first, with `{activate}`; a dry run takes the active version")
+        }
+        ServiceError::WaitsForPerson { workflow, .. } => {
+            let status = words.command(&format!("status {}", quoted(workflow)));
+            format!("`{status}` says what to do")
+        }
+        ServiceError::GrantNotConfirmed { grant, .. } => {
+            let tools = grant.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+            format!(
+                "look at what it does with it, then deploy it with `--yes`, or say what it may call: `--allow {tools}`"
+            )
+        }
+    })
+}
+
+/// The nearest known name, or else what the command that lists them does.
+fn did_you_mean(nearest: Option<&String>, command: &str, lists: &str) -> String {
+    nearest.map_or_else(|| format!("`{command}` {lists}"), |name| format!("did you mean `{name}`?"))
+}
+
+/// What to do about an error of the store.
+fn of_store(error: &StoreError, words: &CommandHint) -> Option<String> {
+    let command = |text: &str| words.command(text);
+    Some(if let StoreError::NotNow { hint, .. } = error {
+        hint.clone()
+    } else if let StoreError::NotRunning { workflow, action, .. } = error {
+        format!("run `{}`", command(&format!("{action} {}", quoted(workflow))))
+    } else if let StoreError::WaitsForPerson { workflow } = error {
+        let status = command(&format!("status {}", quoted(workflow)));
+        format!("`{status}` says why, and what to do")
+    } else if let StoreError::InDoubt { mutation } = error {
+        format!("settle it with `{}`", command(&format!("resolve {mutation}")))
+    } else if let StoreError::Replaced { .. } = error {
+        "put the file back, or a whole copy of it, while nothing runs; then start windlass again"
+            .to_owned()
+    } else if let StoreError::MigrationPending { .. } = error {
+        format!("run `{}`", command("migrate"))
+    } else if let StoreError::ActionRefused(refused) = error {
+        refused.hint.to_owned()
+    } else if let StoreError::NotFound { what: "workflow", .. } = error {
+        format!("`{}` shows those that exist", command("list"))
+    } else if let StoreError::NotFound { .. } = error {
+        format!("`{}`, `events`, `inputs` and `outputs` list what exists", command("runs"))
+    } else {
+        return None;
+    })
+}
+
+fn of_connector(error: &ConnectorError, words: &CommandHint) -> Option<String> {
+    let command = words.command("connectors");
+    match error {
+        ConnectorError::Listing { .. } => {
+            Some(format!("repair it and run `{command}`, or remove it from the configuration"))
+        }
+        ConnectorError::Unknown { .. } => Some(format!("`{command}` shows those that exist")),
+        ConnectorError::Config { .. }
+        | ConnectorError::Clash { .. }
+        | ConnectorError::Namespace { .. }
+        | ConnectorError::Snapshot { .. } => None,
+    }
+}
+
+fn of_file(error: &io::Error) -> Option<String> {
+    let hint = if error.kind() == io::ErrorKind::NotFound {
+        "check the path"
+    } else if error.kind() == io::ErrorKind::PermissionDenied {
+        "check who may read and write it"
+    } else if error.kind() == io::ErrorKind::StorageFull {
+        "free some space, then try again"
+    } else {
+        return None;
+    };
+    Some(hint.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use windlass_core::{Id as _, MutationId, Timestamp};
+
+    use super::*;
+    use crate::hint::tests::hint_of;
+
+    #[test]
+    fn each_command_in_a_hint_means_the_same_deployment() {
+        let words = hint_of(&["windlass", "--database", "postgres://me:secret@db/x", "status"]);
+        let mutation = MutationId::mint(Timestamp::from_micros(0));
+        let store = |error| CommandError::Store(error);
+        let errors = [
+            store(StoreError::MigrationPending { pending: 1, needed: "x".to_owned() }),
+            store(StoreError::not_found("workflow", "x")),
+            store(StoreError::not_found("run", "x")),
+            store(StoreError::WaitsForPerson { workflow: "x".to_owned() }),
+            store(StoreError::InDoubt { mutation }),
+            CommandError::Service(ServiceError::NoScript { workflow: "x".to_owned() }),
+            CommandError::Service(ServiceError::NotActive { workflow: "x".to_owned() }),
+            CommandError::InvalidScript { file: "x.js".to_owned(), problems: Vec::new() },
+        ];
+
+        for error in errors {
+            let hint = of(&error, &words).unwrap();
+            assert!(hint.contains("`windlass --database postgres://me@db/x "), "{hint}");
+        }
+    }
+}
