@@ -4,12 +4,12 @@
 use windlass_core::{InputId, MutationStatus};
 
 use crate::model::{
-    Event, HandlerState, Input, InputStatus, JournalEntry, LogEntry, Mutation, Notification, Run,
-    ScriptVersion, Session, Worker, Workflow,
+    Delivery, Event, HandlerState, Input, InputStatus, JournalEntry, LogEntry, Mutation,
+    Notification, Run, ScriptVersion, Session, Worker, Workflow,
 };
 use crate::rows::{
-    At, Db, EventRow, HandlerRow, InputRow, JournalRow, Json, LogRow, MutationRow, NotificationRow,
-    RunRow, RunValues, ScriptRow, SessionRow, WorkerRow, WorkflowRow,
+    At, Db, DeliveryRow, EventRow, HandlerRow, InputRow, JournalRow, Json, LogRow, MutationRow,
+    NotificationRow, RunRow, RunValues, ScriptRow, SessionRow, WorkerRow, WorkflowRow,
 };
 
 fn value<T>(stored: Option<Db<T>>) -> Option<T> {
@@ -265,6 +265,22 @@ impl NotificationRow {
             body: self.body,
             created_at: self.created_at.0,
             resolved_at: instant(self.resolved_at),
+        }
+    }
+}
+
+impl DeliveryRow {
+    /// The delivery of the notification with that title.
+    pub(crate) fn into_delivery(self, title: String) -> Delivery {
+        Delivery {
+            notification_id: self.notification_id.0,
+            title,
+            channel: self.channel,
+            attempts: to_u32(self.attempts),
+            next_attempt_at: instant(self.next_attempt_at),
+            error: self.error,
+            created_at: self.created_at.0,
+            sent_at: instant(self.sent_at),
         }
     }
 }

@@ -84,9 +84,9 @@ pub use error::{DatabaseError, Result, StoreError};
 pub use layer::{Layer, LayeredStore, WriteOutcome};
 pub use location::{Location, PostgresEnvironment};
 pub use model::{
-    Agenda, BegunMutation, Claim, ClaimedRun, Committed, DueLookup, Event, EventCounts,
-    HandlerState, HeartbeatAnswer, Input, InputStatus, JournalEntry, LeaseRenewal, Limit,
-    LimitHolder, LogEntry, Mutation, Notification, NotificationKind, RecoveredRun, Run,
+    Agenda, BegunMutation, Claim, ClaimedRun, Committed, Delivery, DueDelivery, DueLookup, Event,
+    EventCounts, HandlerState, HeartbeatAnswer, Input, InputStatus, JournalEntry, LeaseRenewal,
+    Limit, LimitHolder, LogEntry, Mutation, Notification, NotificationKind, RecoveredRun, Run,
     SavedScript, ScriptVersion, Session, SettledEvents, TrialRun, Worker, Workflow,
     WorkflowOverview, Workspace,
 };
@@ -99,12 +99,12 @@ pub use page::{
 };
 pub use params::{
     ActivateScript, ApplyMutation, BeginMutation, Bump, CaptureMutation, CheckpointPrepare,
-    ClaimFilter, ClaimLookups, ClaimRuns, ClaimScope, ClockRun, CommitConsumer, CommitProducer,
-    ControlWorkflow, DoubtMutation, EndedLeases, EndedRuns, EventAction, EventFilter,
-    EventSelection, FailMutation, FollowUp, Heartbeat, InputKey, LogFilter, NewEvent, NewInput,
-    NewLog, Prune, PruneCursor, PruneStep, RecoverRuns, Reservation, Resolution, ResolveMutation,
-    RouteWorkflow, RunFilter, SaveScript, ScriptMessage, SetLimit, SettleEvent, SettleEvents,
-    SettleLookup, StartSession, StopRun, WorkerInfo,
+    ClaimDeliveries, ClaimFilter, ClaimLookups, ClaimRuns, ClaimScope, ClockRun, CommitConsumer,
+    CommitProducer, ControlWorkflow, DoubtMutation, EndedLeases, EndedRuns, EventAction,
+    EventFilter, EventSelection, FailMutation, FollowUp, Heartbeat, InputKey, LogFilter, NewEvent,
+    NewInput, NewLog, Prune, PruneCursor, PruneStep, RecordDelivery, RecoverRuns, Reservation,
+    Resolution, ResolveMutation, RouteWorkflow, RunFilter, SaveScript, ScriptMessage, SetLimit,
+    SettleEvent, SettleEvents, SettleLookup, StartSession, StopRun, WorkerInfo,
 };
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;

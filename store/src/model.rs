@@ -9,7 +9,7 @@ mod workflow;
 
 pub use agenda::Agenda;
 pub use ledger::{BegunMutation, Event, Input, InputStatus, Mutation, SettledEvents};
-pub use notification::{JournalEntry, Notification, NotificationKind};
+pub use notification::{Delivery, DueDelivery, JournalEntry, Notification, NotificationKind};
 pub use run::{
     Claim, ClaimedRun, Committed, DueLookup, LogEntry, RecoveredRun, Run, Session, TrialRun,
 };

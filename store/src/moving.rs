@@ -41,6 +41,7 @@ pub(crate) const MOVED_TABLES: &[&str] = &[
     "handler_state",
     "run_logs",
     "notifications",
+    "deliveries",
     "journal",
 ];
 

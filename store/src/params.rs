@@ -1,5 +1,6 @@
 //! What each operation of the store is given.
 
+mod delivery;
 mod doubt;
 mod prune;
 mod worker;
@@ -12,6 +13,7 @@ use windlass_core::{
     ResolvedBy, RunId, ScriptId, WorkerId, WorkflowId, WorkspaceId,
 };
 
+pub use self::delivery::{ClaimDeliveries, RecordDelivery};
 pub use self::doubt::{
     ClaimLookups, EventAction, EventSelection, Resolution, ResolveMutation, SettleEvent,
     SettleEvents, SettleLookup,

@@ -15,9 +15,9 @@ use windlass_core::{
 pub(crate) use self::values::{At, Db, Json, storable};
 use crate::model::NotificationKind;
 use crate::schema::{
-    event_inputs, events, handler_runs, handler_state, inputs, journal, limits, mutations,
-    notifications, run_inputs, run_logs, scripts, sessions, subscriptions, topics, workers,
-    workflow_keys, workflows, workspaces,
+    deliveries, event_inputs, events, handler_runs, handler_state, inputs, journal, limits,
+    mutations, notifications, run_inputs, run_logs, scripts, sessions, subscriptions, topics,
+    workers, workflow_keys, workflows, workspaces,
 };
 
 /// Declares row structs, which are read and inserted whole.
@@ -292,6 +292,18 @@ rows! {
         level: Db<LogLevel>,
         message: String,
         created_at: At,
+    }
+
+    /// Where a notification is to be sent, and what became of that.
+    deliveries: DeliveryRow {
+        notification_id: Db<NotificationId>,
+        channel: String,
+        workspace_id: Db<WorkspaceId>,
+        attempts: i32,
+        next_attempt_at: Option<At>,
+        error: Option<String>,
+        created_at: At,
+        sent_at: Option<At>,
     }
 
     /// Something a person should know.

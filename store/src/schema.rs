@@ -325,6 +325,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    deliveries (notification_id, channel) {
+        notification_id -> Text,
+        channel -> Text,
+        workspace_id -> Text,
+        attempts -> Integer,
+        next_attempt_at -> Nullable<BigInt>,
+        error -> Nullable<Text>,
+        created_at -> BigInt,
+        sent_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
     journal (id) {
         id -> Text,
         workspace_id -> Text,
@@ -344,10 +357,12 @@ diesel::joinable!(past_events -> topics (topic_id));
 diesel::joinable!(event_inputs -> events (event_id));
 diesel::joinable!(handler_runs -> mutations (mutation_id));
 diesel::joinable!(handler_runs -> workflows (workflow_id));
+diesel::joinable!(deliveries -> notifications (notification_id));
 diesel::joinable!(notifications -> workflows (workflow_id));
 diesel::joinable!(run_values -> handler_runs (run_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
+    deliveries,
     event_inputs,
     events,
     handler_runs,

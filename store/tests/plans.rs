@@ -25,7 +25,8 @@ use windlass_store_conformance::{PostgresSchema, connect_sqlite};
 use windlass_store_conformance::{TestStore, policy, start};
 
 /// What is kept long after it is over.
-const GROWING: [&str; 13] = [
+const GROWING: [&str; 14] = [
+    "deliveries",
     "event_inputs",
     "events",
     "handler_runs",
@@ -42,7 +43,8 @@ const GROWING: [&str; 13] = [
 ];
 
 /// Indexes that hold only what is open, however much is over.
-const OPEN: [&str; 9] = [
+const OPEN: [&str; 10] = [
+    "deliveries_due",
     "events_parked",
     "events_pending",
     "handler_runs_lease",
@@ -144,6 +146,7 @@ async fn list(world: &World) {
     read(async |page| store.runs(runs(page)).await, here()).await;
     read(async |page| store.logs(LogFilter { workspace, run, page }).await, 1).await;
     read(async |page| store.notifications(workspace, page).await, here()).await;
+    store.deliveries(workspace, 10).await.unwrap();
     read(async |page| store.journal(workspace, workflow, page).await, here()).await;
     let subject = workflow.to_string();
     read(async |page| store.journal_for(workspace, workflow, &subject, page).await, here()).await;

@@ -5,6 +5,7 @@
 //!   (`mail/`) and `User` (`notify.rs`). None of them needs an account.
 //! - [`mcp::Connectors`] makes tools from the servers of `[mcp]`, and compares what these servers offer with what was accepted.
 //! - [`secrets::Secrets`] reads secrets, fills them into configured values, and redacts them in everything that tools return.
+//! - [`channels::Channels`] sends notifications by mail, to an HTTP endpoint or to a command (`channels/`).
 //! - [`typescript::declarations`] describes all tools of a registry for editors and models.
 //!
 //! The tools go into a [`Registry`](windlass_scheduler::Registry), which checks each input and output against its schema.
@@ -21,6 +22,7 @@
 //! 4. Test it in a file of `tests/it`. The expected declarations in `tests/it/types.d.ts` change.
 //! 5. If it is a mutation, add it to `tests/it/commit_points.rs`, and to the crash tests of the worker (`every_tool`).
 
+pub mod channels;
 mod config;
 mod environment;
 mod error_text;

@@ -15,8 +15,8 @@ pub(crate) use self::control::{
 };
 pub(crate) use self::database::{MoveArgs, PruneArgs};
 pub(crate) use self::records::{
-    EventsArgs, ListArgs, LogsArgs, RangeArgs, RunsArgs, ShowArgs, Since, StatusArgs, VersionsArgs,
-    WorkflowArgs,
+    EventsArgs, ListArgs, LogsArgs, NotifyArgs, RangeArgs, RunsArgs, ShowArgs, Since, StatusArgs,
+    VersionsArgs, WorkflowArgs,
 };
 pub(crate) use self::running::{RunArgs, UpArgs};
 pub(crate) use self::scripts::{CheckArgs, ConnectorsArgs, DemoArgs, DeployArgs, InitArgs};
@@ -130,6 +130,8 @@ pub(crate) enum Command {
     Logs(LogsArgs),
     /// List what needs attention, and the messages of scripts
     Notifications,
+    /// List what was sent of them by mail, to an endpoint or to a command, or test these channels
+    Notify(NotifyArgs),
     /// Put a parked event back into its queue, or skip it
     Event(EventArgs),
     /// Say whether an effect happened whose outcome is unknown

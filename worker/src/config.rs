@@ -8,6 +8,7 @@ use windlass_api::text::nearest;
 use windlass_core::{Policy, Prices, Retention};
 use windlass_store::Location;
 use windlass_tools::ToolsConfig;
+use windlass_tools::channels::NotifyConfig;
 use windlass_tools::mcp::McpConfig;
 use windlass_tools::secrets::SecretsConfig;
 
@@ -83,6 +84,8 @@ pub(crate) struct Settings {
     pub(crate) secrets: SecretsConfig,
     /// The servers that are asked for tools.
     pub(crate) mcp: McpConfig,
+    /// Where notifications are sent.
+    pub(crate) notify: NotifyConfig,
 }
 
 /// Where the configuration is read from, and what comes before it.
@@ -102,6 +105,7 @@ struct ConfigFile {
     tools: ToolsConfig,
     secrets: SecretsConfig,
     mcp: McpConfig,
+    notify: NotifyConfig,
     limits: Policy,
     prices: Prices,
     retention: Retention,
@@ -163,6 +167,7 @@ impl Settings {
             tools: file.tools,
             secrets: file.secrets,
             mcp: file.mcp,
+            notify: file.notify,
             root,
         };
         settings.tools.files.protected = settings.protected();

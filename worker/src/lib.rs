@@ -13,6 +13,7 @@ mod faults;
 mod forget_variable;
 mod hint;
 mod invocation;
+mod notifying;
 mod output;
 mod private_state;
 mod telemetry;

@@ -1,6 +1,6 @@
 //! Which programs of a configuration this user lets start.
 //!
-//! A configuration can name programs, the servers of connectors. Whoever looks at somebody else's folder with `windlass check` would
+//! A configuration can name programs: the servers of connectors, and the command that gets notifications. Whoever looks at somebody else's folder with `windlass check` would
 //! start them. So they start only after `windlass trust`, as with the hooks of git and direnv. What is trusted is kept in the user's own
 //! state folder, by the path of the configuration. It stays trusted as long as the command lines, and the files of that folder that they
 //! name, stay the same.
@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde_json::{Value, json};
 use windlass_core::{digest, digest_text};
+use windlass_tools::channels::CommandChannel;
 use windlass_tools::mcp::Endpoint;
 
 use crate::config::Settings;
@@ -23,7 +24,7 @@ use crate::exit::{CommandError, Result};
 /// A program that a configuration names.
 #[derive(Debug, Serialize)]
 pub(crate) struct Program {
-    /// Its connector.
+    /// Its connector, or `notify`.
     pub(crate) connector: String,
     /// Its command line.
     pub(crate) command: String,
@@ -44,7 +45,16 @@ pub(crate) fn programs(settings: &Settings) -> Vec<Program> {
         let identity = json!([name, server.endpoint, files]);
         Some(Program { connector: format!("{name}"), command: words.join(" "), identity })
     };
-    settings.mcp.iter().filter_map(program).collect()
+    settings.mcp.iter().filter_map(program).chain(notifier(settings)).collect()
+}
+
+/// The command to which notifications are sent.
+fn notifier(settings: &Settings) -> Option<Program> {
+    let CommandChannel { command, args } = settings.notify.command.as_ref()?;
+    let words: Vec<_> = std::iter::once(command).chain(args).map(String::as_str).collect();
+    let files = named_files(&settings.root, ".".as_ref(), command, args);
+    let identity = json!(["[notify.command]", command, args, files]);
+    Some(Program { connector: "notify".to_owned(), command: words.join(" "), identity })
 }
 
 /// Refuses programs that this user has not trusted.

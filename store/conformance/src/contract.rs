@@ -360,6 +360,8 @@ contract! { $
         a_message_is_entered_once_per_mutation,
         a_message_needs_a_mutation_that_sends_it,
         resuming_leaves_messages_unread,
+        a_notification_waits_for_others_and_is_sent_once_per_channel,
+        a_failed_delivery_is_tried_again_and_given_up_in_the_end,
     }
     pruning {
         finished_records_are_removed_with_all_that_belongs_to_them,

@@ -1,16 +1,18 @@
 //! Workspaces do not see each other: nothing of one can be read or changed from another, even by someone who knows its ids.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde_json::json;
 use windlass_core::{
-    Action, EventStatus, Failure, FailureClass, LimitKey, LookupResult, ResolutionKind, RunLimit,
+    Action, Backoff, EventStatus, Failure, FailureClass, LimitKey, LookupResult, ResolutionKind,
+    RunLimit,
 };
 use windlass_store::{
-    AnyId, Bump, CaptureMutation, Claim, ClaimFilter, ClaimLookups, ClaimScope, ClockRun,
-    DoubtMutation, EndedRuns, EventAction, EventSelection, Heartbeat, LeaseRenewal, NewEvent, Page,
-    Result, RouteWorkflow, RunFilter, ScriptMessage, SetLimit, SettleEvent, SettleEvents,
-    SettleLookup, StoreError, method_names,
+    AnyId, Bump, CaptureMutation, Claim, ClaimDeliveries, ClaimFilter, ClaimLookups, ClaimScope,
+    ClockRun, DoubtMutation, EndedRuns, EventAction, EventSelection, Heartbeat, LeaseRenewal,
+    NewEvent, Page, Result, RouteWorkflow, RunFilter, ScriptMessage, SetLimit, SettleEvent,
+    SettleEvents, SettleLookup, StoreError, method_names,
 };
 
 use crate::isolation::{
@@ -28,6 +30,8 @@ const OF_THE_WHOLE_INSTANCE: &[(&str, &str)] = &[
     ("enqueue_due", "is done by any worker for all"),
     ("recover_runs", "is done by any worker for all"),
     ("deregister_worker", "is about a worker, whose runs may be of all"),
+    ("claim_deliveries", "is done by any worker for all"),
+    ("record_delivery", "tells how what was claimed ended"),
     ("begin_pruning", "is done by one worker for all"),
     ("prune", "is done by one worker for all"),
     ("prunable", "tells what `prune` would do"),
@@ -180,7 +184,7 @@ async fn doubt(both: &TwoWorkspaces, mail: &str) {
     let doubt = async |world: &World| {
         let (claim, failure) =
             (claim_as_named_by(world, &run), Failure::network("the answer was lost"));
-        let looked_up = Some(std::time::Duration::ZERO);
+        let looked_up = Some(Duration::ZERO);
         world.store.doubt_mutation(DoubtMutation { claim, mutation, failure, looked_up }).await
     };
     both.refused_outside(doubt).await;
@@ -256,6 +260,14 @@ async fn read_workspace(both: &TwoWorkspaces) {
     both.empty_outside(async |world| world.store.limits(world.workspace).await).await;
     both.empty_outside(async |world| world.store.workers(Some(world.workspace)).await).await;
     both.empty_outside(async |world| world.store.all_notifications(world.workspace).await).await;
+    let claim = ClaimDeliveries {
+        channel: "mail".to_owned(),
+        group: Duration::ZERO,
+        retry: Backoff::default(),
+        limit: 100,
+    };
+    both.inside.store.claim_deliveries(claim).await.unwrap();
+    both.empty_outside(async |world| world.store.deliveries(world.workspace, 1).await).await;
     both.refused_outside(async |world| world.store.find_workflow(world.workspace, "mail").await)
         .await;
 }

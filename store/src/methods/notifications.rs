@@ -8,13 +8,14 @@ use super::dialect::Conn;
 use super::ops::{Operation, Query, Tx};
 use super::reads::notifications;
 use crate::error::Result;
-use crate::model::Notification;
+use crate::model::{Delivery, DueDelivery, Notification};
 use crate::page::{Listed, NotificationCursor, Page};
-use crate::params::ScriptMessage;
+use crate::params::{ClaimDeliveries, RecordDelivery, ScriptMessage};
 use crate::store::NotificationStore;
 
 reads! {
     Query over Conn;
+    Deliveries { workspace: WorkspaceId, limit: u32 } -> Vec<Delivery>: |conn| notifications::deliveries(conn, workspace, limit);
     HasMessage { workspace: WorkspaceId, mutation: MutationId } -> bool: |conn| notifications::has_message(conn, workspace, mutation);
 }
 
@@ -36,6 +37,18 @@ impl NotificationStore for Backend {
 
     async fn add_message(&self, params: ScriptMessage) -> Result<()> {
         self.write(params).await
+    }
+
+    async fn claim_deliveries(&self, params: ClaimDeliveries) -> Result<Vec<DueDelivery>> {
+        self.write(params).await
+    }
+
+    async fn record_delivery(&self, params: RecordDelivery) -> Result<()> {
+        self.write(params).await
+    }
+
+    async fn deliveries(&self, workspace: WorkspaceId, limit: u32) -> Result<Vec<Delivery>> {
+        self.query(Deliveries { workspace, limit }).await
     }
 
     async fn has_message(&self, workspace: WorkspaceId, mutation: MutationId) -> Result<bool> {

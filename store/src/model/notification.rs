@@ -62,6 +62,36 @@ impl NotificationKind {
     }
 }
 
+/// A notification that is to be sent through a channel now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DueDelivery {
+    /// The notification.
+    pub notification: Notification,
+    /// Which attempt it is, the first being 1.
+    pub attempt: u32,
+}
+
+/// What became of sending a notification through a channel.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Delivery {
+    /// The notification.
+    pub notification_id: NotificationId,
+    /// Its title.
+    pub title: String,
+    /// The channel, for example `mail`.
+    pub channel: String,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it is tried next; none if it was sent or given up.
+    pub next_attempt_at: Option<Timestamp>,
+    /// Why the last attempt failed.
+    pub error: Option<String>,
+    /// When it was entered.
+    pub created_at: Timestamp,
+    /// When it was sent.
+    pub sent_at: Option<Timestamp>,
+}
+
 /// An entry of the journal: who did what, when, about what, and why.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct JournalEntry {

@@ -30,6 +30,7 @@ mod claim;
 mod clock;
 mod commit;
 mod control;
+mod deliveries;
 mod doubt;
 mod event;
 mod evidence;

@@ -6,10 +6,10 @@ use windlass_core::{MutationId, NotificationId, WorkflowId, WorkspaceId};
 use super::dialect::{Conn, RunQueryDsl};
 use crate::error::Result;
 use crate::keyset::{JournalAfter, NotificationsBefore};
-use crate::model::{JournalEntry, Notification, NotificationKind};
+use crate::model::{Delivery, JournalEntry, Notification, NotificationKind};
 use crate::page::{JournalCursor, Listed, NotificationCursor, Page, Position};
-use crate::rows::{Db, JournalRow, NotificationRow};
-use crate::schema::{journal, notifications, workflows};
+use crate::rows::{Db, DeliveryRow, JournalRow, NotificationRow};
+use crate::schema::{deliveries, journal, notifications, workflows};
 
 /// A workspace's notifications, newest first.
 pub(in super::super) async fn notifications(
@@ -31,6 +31,22 @@ pub(in super::super) async fn notifications(
     let position =
         |(row, _): &(NotificationRow, String)| Position { at: row.created_at.0, id: row.id.0 };
     Ok(page.of(found, position, |(row, workflow)| row.into_notification(workflow)))
+}
+
+/// What became of sending a workspace's notifications, the newest first.
+pub(in super::super) async fn deliveries(
+    conn: &Conn,
+    workspace: WorkspaceId,
+    limit: u32,
+) -> Result<Vec<Delivery>> {
+    let query = deliveries::table
+        .inner_join(notifications::table)
+        .filter(deliveries::workspace_id.eq(Db(workspace)))
+        .select((DeliveryRow::as_select(), notifications::title))
+        .order((deliveries::created_at.desc(), deliveries::notification_id.desc()))
+        .limit(i64::from(limit));
+    let found: Vec<(DeliveryRow, String)> = query.load(conn).await?;
+    Ok(found.into_iter().map(|(row, title)| row.into_delivery(title)).collect())
 }
 
 /// Whether a script's message was entered.

@@ -100,6 +100,13 @@ pub(crate) struct RunsArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct NotifyArgs {
+    /// Send a test message through every channel of `[notify]`
+    #[arg(long)]
+    pub(crate) test: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
     /// A workflow's name, NAME@VERSION, or the id of a workflow, script version, event, input, run, output, session or notification
     #[arg(value_name = "NAME|ID")]

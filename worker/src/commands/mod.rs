@@ -16,6 +16,7 @@ mod logs;
 mod migrate;
 mod moving;
 mod notifications;
+mod notify;
 mod progress;
 mod prune;
 mod records;
@@ -73,6 +74,7 @@ async fn dispatch(context: Context, command: Command) -> Result<ExitStatus> {
         Command::Show(args) => show::run(&context, &args).await,
         Command::Logs(args) => logs::run(&context, &args).await,
         Command::Notifications => notifications::run(&context).await,
+        Command::Notify(args) => notify::run(&context, &args).await,
         Command::Event(args) => event::run(&context, &args).await,
         Command::Resolve(args) => resolve::run(&context, &args).await,
         Command::Prune(args) => prune::run(&context, &args).await,

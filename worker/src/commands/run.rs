@@ -1,6 +1,7 @@
 //! `run`: one session of a workflow now, to its end.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use windlass_api::service::{Service, ServiceError, SessionReport};
@@ -14,6 +15,7 @@ use crate::cli::RunArgs;
 use crate::context::Context;
 use crate::exit::{CommandError, ExitStatus, Result};
 use crate::hint::quoted;
+use crate::notifying;
 use crate::output::{Printable, TextPage};
 use crate::wording::HealthText;
 
@@ -30,7 +32,7 @@ pub(crate) async fn run(context: &Context, args: &RunArgs) -> Result<ExitStatus>
     let service = context.open_or_create().await?;
     let workflow = service.store.find_workflow(service.workspace, &args.workflow).await?.id;
     if args.dry_run {
-        return dry_run::run(context, &service, workflow).await;
+        return Box::pin(dry_run::run(context, &service, workflow)).await;
     }
     require_runnable(context, &service, workflow).await?;
     let engine = engine::assemble(
@@ -41,6 +43,7 @@ pub(crate) async fn run(context: &Context, args: &RunArgs) -> Result<ExitStatus>
     )
     .await?;
     let session = engine.run_session(service.workspace, workflow, &context.actor).await?;
+    notifying::send_due(context, &service.store, Duration::ZERO).await?;
 
     let afterwards = status::load(context, &service, workflow).await?;
     let ending = match session.result {

@@ -1,5 +1,6 @@
 //! `up`: runs all active workflows until the process is told to stop.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -15,6 +16,7 @@ use crate::cli::UpArgs;
 use crate::config::without_password;
 use crate::context::Context;
 use crate::exit::{CommandError, ExitStatus, Result};
+use crate::notifying::keep_sending;
 use crate::output::{Printable, TextPage};
 
 #[derive(Debug, Serialize)]
@@ -40,11 +42,13 @@ pub(crate) async fn run(context: &Context, args: &UpArgs) -> Result<ExitStatus> 
         Some((service, workflows)) => {
             let options = options(context, args, &service);
             let observer = progress::observer(&context.output.with_stamps());
+            let store = Arc::clone(&service.store);
             let engine = engine::assemble(context, service.store, observer, options).await?;
             announce(context, &workflows);
             tokio::select! {
                 served = engine.serve(stop) => { served?; true }
                 () = stop_at_once.cancelled() => false,
+                never = keep_sending(context, store) => match never {},
             }
         }
     };

@@ -12,6 +12,7 @@ mod folder;
 mod json;
 mod lifecycle;
 mod moving;
+mod notifying;
 mod operating;
 mod permissions;
 mod processes;
