@@ -3,8 +3,10 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use chrono::{DateTime, MappedLocalTime, NaiveDateTime, TimeDelta, TimeZone as _, Utc};
 use chrono_tz::Tz;
 use croner::Cron;
+use croner::errors::CronError;
 use croner::parser::{CronParser, Seconds};
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +56,9 @@ pub enum ScheduleError {
         /// What the parser found.
         reason: String,
     },
+    /// A date that no calendar has.
+    #[error("`{0}` never comes: no year has such a date")]
+    Never(String),
     /// Not a time zone of the IANA database.
     #[error("`{0}` is no time zone: write an IANA name, for example `Europe/Berlin`")]
     TimeZone(String),
@@ -72,17 +77,23 @@ impl Schedule {
     /// Reads a five-field cron expression in the time zone of that IANA name.
     ///
     /// # Errors
-    /// [`ScheduleError::Cron`] or [`ScheduleError::TimeZone`].
+    /// [`ScheduleError::Cron`], [`ScheduleError::TimeZone`], or [`ScheduleError::Never`] for a date such as the 31st of February.
     pub fn cron(expression: &str, zone: &str) -> Result<Self, ScheduleError> {
+        let schedule = Self::stored_cron(expression, zone)?;
+        match schedule.next_after(Timestamp::from_micros(0)) {
+            Some(_) => Ok(schedule),
+            None => Err(ScheduleError::Never(expression.to_owned())),
+        }
+    }
+
+    /// The same for a schedule that was accepted before, and that may never come.
+    fn stored_cron(expression: &str, zone: &str) -> Result<Self, ScheduleError> {
         let zone =
             Tz::from_str(zone).map_err(|_unknown| ScheduleError::TimeZone(zone.to_owned()))?;
-        let cron =
-            CronParser::builder().seconds(Seconds::Disallowed).build().parse(expression).map_err(
-                |error| ScheduleError::Cron {
-                    expression: expression.to_owned(),
-                    reason: error.to_string().trim_end_matches('.').to_owned(),
-                },
-            )?;
+        let cron = parse_cron(expression).map_err(|error| ScheduleError::Cron {
+            expression: expression.to_owned(),
+            reason: wrong_field(expression).unwrap_or_else(|| reason_of(&error)),
+        })?;
         Ok(Self::Cron(CronSchedule { text: expression.to_owned(), zone, cron: Box::new(cron) }))
     }
 
@@ -91,13 +102,77 @@ impl Schedule {
     pub fn next_after(&self, now: Timestamp) -> Option<Timestamp> {
         match self {
             Self::Interval(interval) => Some(now.after(interval.every)),
-            Self::Cron(schedule) => schedule
-                .cron
-                .find_next_occurrence(&now.to_utc().with_timezone(&schedule.zone), false)
-                .ok()
-                .map(Timestamp::from),
+            Self::Cron(schedule) => schedule.next_after(now),
         }
     }
+}
+
+/// How far a clock is put forward at most: one whole day, where a country moved across the date line.
+const LONGEST_GAP: TimeDelta = TimeDelta::hours(25);
+
+impl CronSchedule {
+    /// An hour that is written as `*` goes by real time. Hours that are named are those of the clock on the wall: one that comes
+    /// twice counts the first time, and one that does not come is made up for right after the gap.
+    fn next_after(&self, now: Timestamp) -> Option<Timestamp> {
+        let now = now.to_utc().with_timezone(&self.zone);
+        if self.cron.pattern.hours.from_wildcard {
+            return self.cron.find_next_occurrence(&now, false).ok().map(Timestamp::from);
+        }
+        let mut wall = now.naive_local().checked_sub_signed(LONGEST_GAP)?;
+        loop {
+            wall = self.cron.find_next_occurrence(&wall.and_utc(), false).ok()?.naive_utc();
+            let moment = self.moment(wall)?;
+            if moment > now {
+                return Some(Timestamp::from(moment));
+            }
+        }
+    }
+
+    /// The moment at which the clock on the wall first shows this time or a later one.
+    fn moment(&self, wall: NaiveDateTime) -> Option<DateTime<Tz>> {
+        match self.zone.from_local_datetime(&wall) {
+            MappedLocalTime::Single(moment) | MappedLocalTime::Ambiguous(moment, _) => Some(moment),
+            MappedLocalTime::None => {
+                // The clock jumps over it: halve the time around the jump.
+                let before_jump =
+                    |moment: DateTime<Utc>| moment.with_timezone(&self.zone).naive_local() < wall;
+                let (mut before, mut after) = (
+                    wall.checked_sub_signed(LONGEST_GAP)?.and_utc(),
+                    wall.checked_add_signed(LONGEST_GAP)?.and_utc(),
+                );
+                while after - before > TimeDelta::seconds(1) {
+                    let middle = before + (after - before) / 2;
+                    if before_jump(middle) { before = middle } else { after = middle }
+                }
+                let whole = after.timestamp();
+                Some(DateTime::from_timestamp(whole, 0)?.with_timezone(&self.zone))
+            }
+        }
+    }
+}
+
+fn parse_cron(expression: &str) -> Result<Cron, CronError> {
+    CronParser::builder().seconds(Seconds::Disallowed).build().parse(expression)
+}
+
+fn reason_of(error: &CronError) -> String {
+    let text = error.to_string();
+    let text = text.trim_start_matches("Component error: ").trim_start_matches("Invalid pattern: ");
+    text.trim_end_matches('.').to_owned()
+}
+
+/// The first field of five that is wrong by itself, and what is wrong with it.
+fn wrong_field(expression: &str) -> Option<String> {
+    const NAMES: [&str; 5] = ["minute", "hour", "day of the month", "month", "day of the week"];
+    let fields: Vec<&str> = expression.split_whitespace().collect();
+    let fields: [&str; 5] = fields.try_into().ok()?;
+    let wrong = |(name, (index, field)): (&str, (usize, &str))| {
+        let mut alone = ["*"; 5];
+        *alone.get_mut(index)? = field;
+        let error = parse_cron(&alone.join(" ")).err()?;
+        Some(format!("the {name} is `{field}`: {}", reason_of(&error)))
+    };
+    NAMES.into_iter().zip(fields.into_iter().enumerate()).find_map(wrong)
 }
 
 impl std::fmt::Display for Schedule {
@@ -153,7 +228,7 @@ impl TryFrom<ScheduleText> for Schedule {
     fn try_from(text: ScheduleText) -> Result<Self, Self::Error> {
         match text {
             ScheduleText::Interval { interval } => Self::interval(&interval),
-            ScheduleText::Cron { cron, timezone } => Self::cron(&cron, &timezone),
+            ScheduleText::Cron { cron, timezone } => Self::stored_cron(&cron, &timezone),
         }
     }
 }
@@ -197,6 +272,86 @@ mod tests {
             schedule.next_after(at("2026-03-28T00:00:00Z")),
             Some(at("2026-03-28T08:00:00Z"))
         );
+    }
+
+    /// The moments of a day and a half in Berlin, in UTC.
+    fn moments(expression: &str, from: &str) -> Vec<String> {
+        let schedule = Schedule::cron(expression, "Europe/Berlin").unwrap();
+        let start = at(from);
+        let end = start.after(Duration::from_secs(24 * 60 * 60));
+        let next = |now: &Timestamp| schedule.next_after(*now).filter(|next| *next < end);
+        let all = std::iter::successors(next(&start), next);
+        all.map(|moment| moment.to_utc().format("%H:%M").to_string()).collect()
+    }
+
+    #[test]
+    fn a_named_time_that_comes_twice_counts_once() {
+        // At 01:00 UTC the clocks in Berlin go back from 3 to 2.
+        let from = "2026-10-24T22:00:00Z";
+
+        assert_eq!(moments("30 2 * * *", from), ["00:30"]);
+        assert_eq!(moments("30 2,14 * * *", from), ["00:30", "13:30"]);
+        assert_eq!(moments("0 2-4 * * *", from), ["00:00", "02:00", "03:00"]);
+        assert_eq!(moments("15,45 2 * * *", from), ["00:15", "00:45"]);
+        assert_eq!(moments("0 1,13 * * *", from), ["23:00", "12:00"]);
+    }
+
+    #[test]
+    fn a_named_time_that_does_not_come_is_made_up_for_after_the_gap() {
+        // At 01:00 UTC the clocks in Berlin go forward from 2 to 3.
+        let from = "2026-03-28T23:00:00Z";
+
+        assert_eq!(moments("30 2 * * *", from), ["01:00"]);
+        assert_eq!(moments("30 2,14 * * *", from), ["01:00", "12:30"]);
+        assert_eq!(moments("0 2-4 * * *", from), ["01:00", "02:00"]);
+        assert_eq!(moments("15,45 2 * * *", from), ["01:00"]);
+    }
+
+    #[test]
+    fn an_hour_that_is_not_named_goes_by_real_time() {
+        for from in ["2026-03-28T23:00:00Z", "2026-10-24T22:00:00Z"] {
+            assert_eq!(moments("30 * * * *", from).len(), 24, "{from}");
+            assert_eq!(moments("*/20 * * * *", from).len(), 71, "{from}");
+        }
+    }
+
+    #[test]
+    fn a_day_that_a_country_left_out_is_made_up_for() {
+        let schedule = Schedule::cron("0 9 * * *", "Pacific/Apia").unwrap();
+
+        let made_up = schedule.next_after(at("2011-12-30T09:00:00Z")).unwrap();
+
+        assert_eq!(made_up, at("2011-12-30T10:00:00Z"));
+        assert_eq!(schedule.next_after(made_up), Some(at("2011-12-30T19:00:00Z")));
+    }
+
+    #[test]
+    fn a_date_that_never_comes_is_refused_and_read_where_it_is_stored() {
+        for never in ["0 0 31 2 *", "0 0 30 2 *", "0 0 31 4,6 *"] {
+            assert_eq!(Schedule::cron(never, "UTC"), Err(ScheduleError::Never(never.to_owned())));
+
+            let stored = format!(r#"{{"cron":"{never}","timezone":"UTC"}}"#);
+            let stored: Schedule = serde_json::from_str(&stored).unwrap();
+            assert_eq!(stored.next_after(at("2026-03-28T00:00:00Z")), None);
+        }
+        assert!(Schedule::cron("0 0 29 2 *", "UTC").is_ok());
+    }
+
+    #[test]
+    fn the_field_that_is_wrong_is_named() {
+        let cases = [
+            ("61 * * * *", "the minute is `61`"),
+            ("0 25 * * *", "the hour is `25`"),
+            ("0 9 0 * *", "the day of the month is `0`"),
+            ("0 9 * 13 *", "the month is `13`"),
+            ("0 9 * * monday-funday", "the day of the week is `monday-funday`"),
+        ];
+        for (expression, expected) in cases {
+            let error = Schedule::cron(expression, "UTC").unwrap_err().to_string();
+
+            assert!(error.contains(expected), "{error}");
+            assert!(!error.contains("Component error"), "{error}");
+        }
     }
 
     #[test]

@@ -410,7 +410,7 @@ async fn a_schedule_that_cannot_be() {
             interval: "5m" -> interval: "5 minutes"
               bad_schedule 6:19 `5 minutes` is no interval: write a whole number and s, m, h or d, for example `5m`
             interval: "5m" -> cron: "every morning"
-              bad_schedule 6:19 `every morning` is no cron expression: Invalid pattern: Pattern must have 5 fields when seconds are disallowed; write five fields, for example `0 9 * * 1-5`
+              bad_schedule 6:19 `every morning` is no cron expression: Pattern must have 5 fields when seconds are disallowed; write five fields, for example `0 9 * * 1-5`
             interval: "5m" -> cron: "0 9 * * *", timezone: "Berlin"
               bad_schedule 6:38 `Berlin` is no time zone: write an IANA name, for example `Europe/Berlin`
             interval: "5m" -> cron: "0 9 * * *", interval: "5m"
