@@ -13,7 +13,7 @@ use windlass_sandbox::{AcceptedCall, Host, HostCall, Reply};
 use windlass_store::{ClaimedRun, EventFilter, NewEvent, NewInput, Page, SharedStore, StoreError};
 
 use self::topics_input::{GetByIds, Peek, Publish, RegisterInput, parse};
-use crate::inputs::{check_id, check_input_kind};
+use crate::inputs::{check_id, check_kind_in_workflow};
 use crate::registry::{Registry, TopicsFunction};
 use crate::store_failure::store_failure;
 use crate::tool_request::{ResolvedCall, ToolRequest};
@@ -254,7 +254,8 @@ impl RunHost {
 
     fn register_input(&self, input: Value) -> Reply {
         let wanted = match parse::<RegisterInput>(input).and_then(|wanted| {
-            check_input_kind(&wanted.source, &wanted.input_type)?;
+            let declared = &self.manifest.inputs;
+            check_kind_in_workflow(declared, &wanted.source, &wanted.input_type)?;
             check_id("id", &wanted.id).map(|()| wanted)
         }) {
             Ok(wanted) => wanted,

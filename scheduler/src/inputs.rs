@@ -1,10 +1,10 @@
 //! The kinds of inputs: which things of the outside world may be registered.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use windlass_core::Failure;
 
-/// The known kinds: a source (the connector's namespace) and a type (what it yields).
-///
-/// Scripts cannot add kinds, because people see inputs first: a name that a script made up would tell them nothing.
+/// The known kinds: a source (the connector's namespace) and a type (what it yields). A workflow may declare others.
 pub const INPUT_KINDS: [(&str, &str); 11] = [
     ("Gmail", "email"),
     ("GoogleDrive", "file"),
@@ -30,9 +30,23 @@ pub fn check_input_kind(source: &str, kind: &str) -> Result<(), Failure> {
     let known: Vec<_> =
         INPUT_KINDS.iter().map(|(source, kind)| format!("{source}/{kind}")).collect();
     Err(Failure::logic(format!(
-        "`{source}/{kind}` is no kind of input (known: {}): where no connector fits, use System/time",
-        known.join(", ")
+        "`{source}/{kind}` is no kind of input (known: {}): declare it in the workflow, `inputs: {{ {}: [{}] }}`",
+        known.join(", "),
+        serde_json::Value::from(source),
+        serde_json::Value::from(kind)
     )))
+}
+
+/// The same in a workflow that declares kinds of its own: types by source.
+pub(crate) fn check_kind_in_workflow(
+    declared: &BTreeMap<String, BTreeSet<String>>,
+    source: &str,
+    kind: &str,
+) -> Result<(), Failure> {
+    match declared.get(source) {
+        Some(types) if types.contains(kind) => Ok(()),
+        Some(_) | None => check_input_kind(source, kind),
+    }
 }
 
 /// The longest id of an input or an event, in bytes: every database can index it.
@@ -71,6 +85,18 @@ mod tests {
         assert!(
             failure.message.contains("Gmail/email") && failure.message.contains("Mail/message")
         );
+    }
+
+    #[test]
+    fn a_kind_that_the_workflow_declares_is_accepted() {
+        let types = BTreeSet::from(["order".to_owned()]);
+        let declared = BTreeMap::from([("Shopify".to_owned(), types)]);
+        let check = |source, kind| check_kind_in_workflow(&declared, source, kind);
+
+        assert_eq!(check("Shopify", "order"), Ok(()));
+        assert_eq!(check("Mail", "message"), Ok(()));
+        let failure = check("Shopify", "refund").unwrap_err();
+        assert!(failure.message.contains(r#"`inputs: { "Shopify": ["refund"] }`"#), "{failure}");
     }
 
     #[test]

@@ -12,6 +12,9 @@ use crate::schedule::Schedule;
 pub struct Manifest {
     /// The topics.
     pub topics: BTreeSet<String>,
+    /// Kinds of inputs of its own: types by source.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub inputs: BTreeMap<String, BTreeSet<String>>,
     /// The producers by name.
     pub producers: BTreeMap<String, Producer>,
     /// The consumers by name.

@@ -3,7 +3,7 @@
 mod graph;
 mod words;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -19,7 +19,7 @@ use crate::text::UnknownText;
 /// Names longer than this are refused.
 const NAME_CHARS: usize = 200;
 
-const WORKFLOW_KEYS: &[&str] = &["topics", "producers", "consumers"];
+const WORKFLOW_KEYS: &[&str] = &["topics", "inputs", "producers", "consumers"];
 const PRODUCER_KEYS: &[&str] = &["publishes", "schedule", "handler"];
 const CONSUMER_KEYS: &[&str] =
     &["subscribe", "publishes", "onFailure", "prepare", "mutate", "next"];
@@ -60,6 +60,7 @@ impl Reader<'_> {
         };
         self.keys(workflow, WORKFLOW_KEYS, "a workflow");
         let topics = self.topics(workflow);
+        let inputs = self.inputs(workflow);
         let producers = self.handlers(workflow, "producers", |reader, producer| {
             reader.producer(producer, default_timezone)
         });
@@ -72,7 +73,7 @@ impl Reader<'_> {
                 Some("declare at least one under `producers`".into()),
             );
         }
-        let declared = Declared { topics, producers, consumers };
+        let declared = Declared { topics, inputs, producers, consumers };
         declared.check(self.problems);
         declared.into_manifest()
     }
@@ -93,6 +94,37 @@ impl Reader<'_> {
             }
             Some(topics.keys().cloned().collect())
         })
+    }
+
+    /// The kinds of inputs that the workflow adds: types by source.
+    fn inputs(&mut self, workflow: &Map<String, Value>) -> BTreeMap<String, BTreeSet<String>> {
+        const HINT: &str = "write `inputs: { Shopify: [\"order\"] }`";
+        let Some(inputs) = workflow.get("inputs") else { return BTreeMap::new() };
+        self.inside("inputs", |reader| {
+            let sources = reader.object(inputs, "`inputs`", HINT).into_iter().flatten();
+            let mut kinds = BTreeMap::new();
+            for (source, types) in sources {
+                let types = reader.inside(source, |reader| {
+                    reader.name(source, "source");
+                    reader.input_types(types, HINT)
+                });
+                kinds.insert(source.clone(), types);
+            }
+            kinds
+        })
+    }
+
+    fn input_types(&mut self, types: &Value, hint: &str) -> BTreeSet<String> {
+        let texts: Option<BTreeSet<String>> = types
+            .as_array()
+            .and_then(|types| types.iter().map(|it| as_text(it).map(str::to_owned)).collect());
+        let Some(texts) = texts.filter(|texts| !texts.is_empty()) else {
+            let message = "the types of a source are a list of texts".to_owned();
+            self.report("wrong_type", message, Some(hint.to_owned()));
+            return BTreeSet::new();
+        };
+        texts.iter().for_each(|text| self.name(text, "type"));
+        texts
     }
 
     /// The handlers under `group`, each as far as it can be read.
@@ -387,6 +419,27 @@ mod tests {
 
         let of = |consumer: &str| manifest.consumers[consumer].on_failure;
         assert_eq!((of("poll"), of("record")), (OnFailure::Stop, OnFailure::Park));
+    }
+
+    #[test]
+    fn a_workflow_may_add_kinds_of_inputs() {
+        let mut shop = right();
+        shop["inputs"] = json!({"Shopify": ["order", "refund"]});
+
+        let manifest = validate(&shop, "UTC").unwrap();
+
+        let types = BTreeSet::from(["order".to_owned(), "refund".to_owned()]);
+        assert_eq!(manifest.inputs, BTreeMap::from([("Shopify".to_owned(), types)]));
+        for wrong in [
+            json!(["Shopify"]),
+            json!({"Shopify": "order"}),
+            json!({"Shopify": []}),
+            json!({"Shopify": [1]}),
+            json!({" ": ["order"]}),
+        ] {
+            shop["inputs"] = wrong;
+            assert_eq!(validate(&shop, "UTC").unwrap_err().len(), 1, "{}", shop["inputs"]);
+        }
     }
 
     #[test]

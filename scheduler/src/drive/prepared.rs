@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::Value;
-use windlass_core::Failure;
+use windlass_core::{Failure, Timestamp, crop};
 use windlass_store::Reservation;
 
 /// A result of `prepare`, read.
@@ -19,7 +19,7 @@ pub(super) struct Prepared {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an object with `reservations`")]
 struct Shape {
     reservations: Vec<ReservationShape>,
     ui: Option<Ui>,
@@ -27,12 +27,14 @@ struct Shape {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "an object `{ topic, ids }`")]
 struct ReservationShape {
     topic: String,
     ids: Vec<String>,
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "an object `{ title }`")]
 struct Ui {
     title: Option<String>,
 }
@@ -55,7 +57,7 @@ impl Prepared {
             reservations: reservations
                 .map(|wanted| Reservation { topic: wanted.topic, ids: wanted.ids })
                 .collect(),
-            wake_at: shape.wake_at.and_then(|at| at.as_str().map(str::to_owned)),
+            wake_at: shape.wake_at.as_ref().map(instant).transpose()?,
             title: shape.ui.and_then(|ui| ui.title),
             value,
         })
@@ -66,6 +68,21 @@ impl Prepared {
         !self.reservations.is_empty()
     }
 }
+
+/// The text of an instant.
+fn instant(wake_at: &Value) -> Result<String, Failure> {
+    if let Some(text) = wake_at.as_str().filter(|text| Timestamp::parse(text).is_some()) {
+        return Ok(text.to_owned());
+    }
+    Err(Failure::logic(format!(
+        "`wakeAt` is {}, which is no instant: return a text such as \"2026-03-01T09:00:00Z\", for example \
+         `new Date(Date.now() + 3_600_000).toISOString()`",
+        crop(&wake_at.to_string(), WAKE_AT_CHARS)
+    )))
+}
+
+/// How much of a wrong `wakeAt` a message shows.
+const WAKE_AT_CHARS: usize = 60;
 
 #[cfg(test)]
 mod tests {
@@ -96,9 +113,37 @@ mod tests {
     }
 
     #[test]
-    fn a_wake_time_that_is_no_text_is_none() {
-        let prepared = Prepared::read(Some(json!({"reservations": [], "wakeAt": 17}))).unwrap();
+    fn a_wake_time_that_is_no_instant_is_a_failure() {
+        for wrong in [json!(17), json!("tomorrow"), json!("09:00"), json!(1.7e12), json!({"in": 5})]
+        {
+            let result = json!({"reservations": [], "wakeAt": wrong});
+            let failure = Prepared::read(Some(result)).unwrap_err();
 
-        assert_eq!(prepared.wake_at, None);
+            assert!(failure.message.contains("`wakeAt` is "), "{failure}");
+            assert!(failure.message.contains("toISOString()"), "{failure}");
+        }
+        for right in [json!("2026-03-01T09:00:00Z"), json!("2026-03-01T09:00:00.123+02:00")] {
+            let prepared =
+                Prepared::read(Some(json!({"reservations": [], "wakeAt": right}))).unwrap();
+
+            assert_eq!(prepared.wake_at.as_deref(), right.as_str());
+        }
+        let none = Prepared::read(Some(json!({"reservations": [], "wakeAt": null}))).unwrap();
+        assert_eq!(none.wake_at, None);
+    }
+
+    #[test]
+    fn a_result_of_another_shape_is_told_without_words_of_the_program() {
+        let wrong = [
+            json!(7),
+            json!({"reservations": ["mail"]}),
+            json!({"reservations": [], "ui": "title"}),
+        ];
+        for wrong in wrong {
+            let failure = Prepared::read(Some(wrong)).unwrap_err();
+
+            assert!(!failure.message.contains("struct"), "{failure}");
+            assert!(failure.message.contains("expected an object"), "{failure}");
+        }
     }
 }

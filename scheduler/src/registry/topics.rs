@@ -157,8 +157,8 @@ fn register_input() -> Value {
     json!({
         "type": "object",
         "properties": {
-            "source": {"type": "string", "description": format!("The connector: {}.", sources.join(", "))},
-            "type": {"type": "string", "description": format!("What the connector yields: {}.", types.join(", "))},
+            "source": {"type": "string", "description": format!("The connector: {}; or one that the workflow declares in `inputs`.", sources.join(", "))},
+            "type": {"type": "string", "description": format!("What the connector yields: {}; or what the workflow declares.", types.join(", "))},
             "id": {"type": "string", "minLength": 1, "description": "The thing's own id at the source."},
             "title": {"type": "string", "minLength": 1, "description": "What people see in lists."}
         },

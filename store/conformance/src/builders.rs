@@ -68,6 +68,7 @@ pub fn manifest(
     let set =
         |names: Topics<'_>| names.iter().map(|&name| name.to_owned()).collect::<BTreeSet<_>>();
     let mut all = Manifest {
+        inputs: BTreeMap::new(),
         topics: BTreeSet::new(),
         producers: BTreeMap::new(),
         consumers: BTreeMap::new(),

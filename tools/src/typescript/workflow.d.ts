@@ -11,6 +11,8 @@
 interface Workflow {
   /** The topics that events are published to, by name. */
   topics: { [name: string]: {} };
+  /** Kinds of inputs beside those of the tools: the types that a source yields, such as `{ Shopify: ["order"] }`. */
+  inputs?: { [source: string]: string[] };
   /** The handlers that read the outside world, by name. */
   producers?: { [name: string]: Producer };
   /** The handlers that process events, by name. */
@@ -59,7 +61,7 @@ interface PrepareResult<Data = any> {
   data?: Data;
   /** How the change is shown to people. */
   ui?: { title?: string };
-  /** When to run again without a new event: an ISO 8601 instant, from 30 seconds to a day ahead. */
+  /** When to run again without a new event: an ISO 8601 instant, from 30 seconds to a day ahead. Anything else is a failure. */
   wakeAt?: string;
 }
 

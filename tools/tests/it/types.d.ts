@@ -11,6 +11,8 @@
 interface Workflow {
   /** The topics that events are published to, by name. */
   topics: { [name: string]: {} };
+  /** Kinds of inputs beside those of the tools: the types that a source yields, such as `{ Shopify: ["order"] }`. */
+  inputs?: { [source: string]: string[] };
   /** The handlers that read the outside world, by name. */
   producers?: { [name: string]: Producer };
   /** The handlers that process events, by name. */
@@ -59,7 +61,7 @@ interface PrepareResult<Data = any> {
   data?: Data;
   /** How the change is shown to people. */
   ui?: { title?: string };
-  /** When to run again without a new event: an ISO 8601 instant, from 30 seconds to a day ahead. */
+  /** When to run again without a new event: an ISO 8601 instant, from 30 seconds to a day ahead. Anything else is a failure. */
   wakeAt?: string;
 }
 
@@ -538,9 +540,9 @@ declare const Topics: {
    * thing is, with something that tells it from its neighbours, for example the sender and the subject.
    */
   registerInput(input: {
-    /** The connector: Gmail, GoogleDrive, GoogleSheets, GoogleDocs, Notion, System, Web, Files, Http, Mail. */
+    /** The connector: Gmail, GoogleDrive, GoogleSheets, GoogleDocs, Notion, System, Web, Files, Http, Mail; or one that the workflow declares in `inputs`. */
     source: string;
-    /** What the connector yields: email, file, row, document, page, time, random, message. */
+    /** What the connector yields: email, file, row, document, page, time, random, message; or what the workflow declares. */
     type: string;
     /** The thing's own id at the source. */
     id: string;

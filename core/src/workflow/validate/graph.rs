@@ -12,6 +12,7 @@ use crate::workflow::problem::Problem;
 pub(super) struct Declared {
     /// None if the topics could not be read: then undeclared topics are not reported.
     pub(super) topics: Option<BTreeSet<String>>,
+    pub(super) inputs: BTreeMap<String, BTreeSet<String>>,
     pub(super) producers: Vec<(String, DeclaredProducer)>,
     pub(super) consumers: Vec<(String, DeclaredConsumer)>,
 }
@@ -124,6 +125,7 @@ impl Declared {
             (name, Consumer { subscribe, publishes, has_mutate, has_next, on_failure })
         });
         Some(Manifest {
+            inputs: self.inputs,
             topics: self.topics?,
             producers: producers.collect::<Option<BTreeMap<_, _>>>()?,
             consumers: consumers.collect(),

@@ -7,6 +7,7 @@ use windlass_core::{Consumer, Manifest, OnFailure, Producer, Schedule};
 /// One of three scripts: one producer and two consumers, one of each, two producers and one consumer.
 pub(crate) fn manifest(script: usize) -> Manifest {
     let mut manifest = Manifest {
+        inputs: BTreeMap::new(),
         topics: names(&["mail", "large"]),
         producers: BTreeMap::from([("poll".to_owned(), producer("30s"))]),
         consumers: BTreeMap::from([("book".to_owned(), consumer(&["mail"], &["large"]))]),
