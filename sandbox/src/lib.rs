@@ -123,5 +123,5 @@ mod watchdog;
 pub use api::{
     AcceptedCall, Call, Ending, Function, Host, HostCall, LogLine, Options, Reply, Report, Script,
 };
-pub use platform::{initialize, initialize_in_tests};
+pub use platform::{initialize, initialize_in_tests, use_time_zone};
 pub use sandbox::Sandbox;

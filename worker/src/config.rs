@@ -328,8 +328,16 @@ pub(crate) fn without_password(url: &str) -> String {
     Location::from(url).to_string()
 }
 
+/// The zone that `TZ` names, else that of the machine.
 fn host_zone() -> Tz {
-    iana_time_zone::get_timezone().ok().and_then(|name| name.parse().ok()).unwrap_or(Tz::UTC)
+    let named = std::env::var("TZ").ok().and_then(|name| zone_of(&name));
+    let machines = || iana_time_zone::get_timezone().ok().and_then(|name| zone_of(&name));
+    named.or_else(machines).unwrap_or(Tz::UTC)
+}
+
+/// The zone of a name as `TZ` has it, perhaps with a colon before it.
+fn zone_of(name: &str) -> Option<Tz> {
+    name.strip_prefix(':').unwrap_or(name).parse().ok()
 }
 
 #[cfg(test)]
@@ -346,6 +354,15 @@ mod tests {
             let text = format!("{error}{hint}");
             text.replace(&folder.path().display().to_string(), "DIR")
         })
+    }
+
+    #[test]
+    fn a_zone_is_read_as_the_system_does() {
+        use chrono_tz::Tz;
+
+        assert_eq!(zone_of("Europe/Berlin"), Some(Tz::Europe__Berlin));
+        assert_eq!(zone_of(":Asia/Tokyo"), Some(Tz::Asia__Tokyo));
+        assert_eq!(zone_of("CET-1CEST"), None);
     }
 
     #[test]

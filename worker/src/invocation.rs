@@ -159,6 +159,13 @@ fn new_context(invocation: &Invocation, configuration: Configuration, log: Log) 
     let Invocation { cli, hint } = invocation;
     let Configuration { folder, settings, secrets } = configuration;
     close_to_others(&settings);
+    let zone = settings.timezone.name();
+    if !windlass_sandbox::use_time_zone(zone) {
+        tracing::warn!(
+            zone,
+            "V8 does not know this time zone: the dates of scripts are in that of the machine"
+        );
+    }
     log.redact(&secrets);
     let actor = actor();
     let connectors = connectors(&settings, &secrets, &actor);

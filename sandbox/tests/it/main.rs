@@ -12,3 +12,4 @@ mod phases;
 mod support;
 mod typescript;
 mod unfinished;
+mod zone;

@@ -4,6 +4,9 @@
 // in three phases: `prepare` reads and decides, `mutate` makes at most one change to the outside world, and `next` publishes
 // events and saves state. Every call evaluates the script anew. Nothing is kept between calls but arguments and results.
 //
+// Dates are in the time zone of the configuration, `timezone`, as schedules are that name none. Texts of numbers and dates are
+// those of the locale en-US unless the script names another one.
+//
 // A function awaits every call that it makes. If a handler returns before one of its calls is answered, it fails and nothing
 // of it is kept; `forEach` awaits nothing. Only publications that are still on their way are waited for.
 
