@@ -13,18 +13,20 @@
 //! stays, and our line starts after it.
 
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 use windlass_core::Failure;
 use windlass_scheduler::{CommitPoint, Effect, MutationCall, Place, Refused, Subject, ToolError};
 
 use super::common::{NAMESPACE, run_mutation, subject};
 use super::disk::{Audience, open_exclusively, open_existing, require_one_name, sync_folder};
+use super::lines::Lines;
 use super::roots::{FileLocation, Roots};
 use crate::method::{Method, MethodDescription, off_thread};
 
@@ -114,13 +116,14 @@ without a key, or with one that the line does not contain, a person is asked whe
     async fn reconcile(
         &self,
         input: AppendInput,
-        _call: MutationCall,
+        call: MutationCall,
     ) -> Result<Option<AppendOutput>, Failure> {
         let location = self.roots.locate(&input.path).await?;
         let line = single_line(&input.line)?.to_owned();
+        let until = Instant::now() + call.call.time_limit;
         let Some(file) = open_existing("search", &location).await? else { return Ok(None) };
         off_thread(move || {
-            let size = find_line(&file, &location, &line)
+            let size = find_line(&file, &location, &line, until)
                 .map_err(|err| location.failure("search", &err))?;
             Ok(size.map(|size| AppendOutput {
                 path: location.path,
@@ -235,23 +238,24 @@ fn bytes_to_append(file: &mut impl AppendTarget, size: u64, line: &str) -> io::R
 
 /// The size of `file` up to the end of the line, if it contains the line. A line that is found is made durable first: it
 /// may be in the system's cache only, and could still be lost.
-fn find_line(file: &File, location: &FileLocation, line: &str) -> io::Result<Option<u64>> {
+fn find_line(
+    file: &File,
+    location: &FileLocation,
+    line: &str,
+    until: Instant,
+) -> io::Result<Option<u64>> {
     let mut size = 0;
-    let mut reader = BufReader::new(file);
-    let mut bytes = Vec::new();
-    loop {
-        bytes.clear();
-        size += reader.read_until(b'\n', &mut bytes)? as u64;
-        if bytes.is_empty() {
-            return Ok(None);
-        }
+    let mut lines = Lines::new(BufReader::new(file), line.len(), until);
+    while let Some(found) = lines.next()? {
+        size += found.size;
         // The last line may have no line break. It counts all the same, and the next append adds the line break.
-        if bytes.strip_suffix(b"\n").unwrap_or(&bytes) == line.as_bytes() {
+        if found.is_whole && found.text == line.as_bytes() {
             file.sync_all()?;
             sync_folder(location)?;
             return Ok(Some(size));
         }
     }
+    Ok(None)
 }
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ const REASONS: [(ErrorKind, FailureClass, &str); 9] = [
         FailureClass::Logic,
         "its name is too long, or it is no file to read or write",
     ),
+    (ErrorKind::TimedOut, FailureClass::Network, "it took too long"),
     (ErrorKind::StorageFull, FailureClass::Internal, DISK_FULL),
     (ErrorKind::QuotaExceeded, FailureClass::Internal, DISK_FULL),
     (

@@ -8,6 +8,7 @@ mod common;
 mod delete;
 mod disk;
 mod failure;
+mod lines;
 mod list;
 mod protected;
 mod read;

@@ -1,16 +1,18 @@
 //! `Files.search`.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::BufReader;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 use windlass_core::Failure;
 use windlass_scheduler::{Effect, Subject, ToolCall};
 
 use super::common::{INPUT_TYPES, NAMESPACE, subject};
 use super::disk::open_to_read;
+use super::lines::Lines;
 use super::list::each_file;
 use super::roots::{FileLocation, Roots};
 use crate::method::{Method, MethodDescription, off_thread};
@@ -57,7 +59,8 @@ impl Method for Search {
             docs: "\
 Finds the lines that contain a text: `Files.search({dir, text, pattern?})` → `[{path, line, text}]`.
 
-Looks into the same files as `Files.list`, in the same order. Capitals matter.",
+Looks into the same files as `Files.list`, in the same order. Capitals matter. A line that is longer than \
+`[tools.files] max_read_mib` is left out.",
             effect: Effect::Read,
             input_types: INPUT_TYPES,
         }
@@ -67,46 +70,58 @@ Looks into the same files as `Files.list`, in the same order. Capitals matter.",
         subject(&input.dir)
     }
 
-    async fn read(&self, input: SearchInput, _call: ToolCall) -> Result<Vec<FoundLine>, Failure> {
+    async fn read(&self, input: SearchInput, call: ToolCall) -> Result<Vec<FoundLine>, Failure> {
         let location = self.roots.locate(&input.dir).await?;
-        let max_bytes = self.max_result_bytes;
+        let mut search = Searching {
+            text: input.text,
+            max_line_bytes: usize::try_from(self.max_result_bytes).unwrap_or(usize::MAX),
+            remaining_bytes: self.max_result_bytes,
+            until: Instant::now() + call.time_limit,
+            found: Vec::new(),
+        };
         off_thread(move || {
-            let mut found = Vec::new();
-            let mut remaining_bytes = max_bytes;
-            each_file(&location, input.pattern.as_deref(), |file, _| {
-                search(&file, &input.text, &mut remaining_bytes, &mut found)
-            })?;
-            Ok(found)
+            each_file(&location, input.pattern.as_deref(), |file, _| search.file(&file))?;
+            Ok(search.found)
         })
         .await?
     }
 }
 
-/// Adds the lines of `file` that contain `text`. Fails if they are longer than `remaining_bytes`.
-fn search(
-    file: &FileLocation,
-    text: &str,
-    remaining_bytes: &mut u64,
-    found: &mut Vec<FoundLine>,
-) -> Result<(), Failure> {
-    let failure = |err| file.failure("search", &err);
-    let reader = BufReader::new(open_to_read(file).map_err(failure)?);
-    for (line_idx, line) in reader.split(b'\n').enumerate() {
-        let line = line.map_err(failure)?;
-        let line = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(&line));
-        if !line.contains(text) {
-            continue;
+/// A search, and what it has found.
+#[derive(Debug)]
+struct Searching {
+    text: String,
+    max_line_bytes: usize,
+    remaining_bytes: u64,
+    /// Afterwards nobody waits for it any more.
+    until: Instant,
+    found: Vec<FoundLine>,
+}
+
+impl Searching {
+    /// Adds the lines of `file` that contain the text. Fails if all lines found are too long together.
+    fn file(&mut self, file: &FileLocation) -> Result<(), Failure> {
+        let failure = |err| file.failure("search", &err);
+        let reader = BufReader::new(open_to_read(file).map_err(failure)?);
+        let mut lines = Lines::new(reader, self.max_line_bytes, self.until);
+        let mut number = 0;
+        while let Some(line) = lines.next().map_err(failure)? {
+            number += 1;
+            let text = line.text.strip_suffix(b"\r").unwrap_or(&line.text);
+            let text = String::from_utf8_lossy(text);
+            if !line.is_whole || !text.contains(&self.text) {
+                continue;
+            }
+            self.remaining_bytes =
+                self.remaining_bytes.checked_sub(text.len() as u64).ok_or_else(|| {
+                    Failure::logic(format!(
+                        "too many lines contain `{}`: search for something rarer, or give a `pattern`",
+                        self.text
+                    ))
+                })?;
+            let (path, text) = (file.path.clone(), text.into_owned());
+            self.found.push(FoundLine { path, line: number, text });
         }
-        *remaining_bytes = remaining_bytes.checked_sub(line.len() as u64).ok_or_else(|| {
-            Failure::logic(format!(
-                "too many lines contain `{text}`: search for something rarer, or give a `pattern`"
-            ))
-        })?;
-        found.push(FoundLine {
-            path: file.path.clone(),
-            line: line_idx as u64 + 1,
-            text: line.into_owned(),
-        });
+        Ok(())
     }
-    Ok(())
 }

@@ -702,3 +702,29 @@ async fn a_path_that_no_file_can_have_is_the_scripts_fault() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_line_that_is_too_long_is_left_out_and_harms_no_other() {
+    let world = World::with(&json!({"files": {"roots": ["inbox"], "max_read_mib": 1}}));
+    world.put("inbox/dump.bin", format!("needle {}", "x".repeat(2 * 1024 * 1024)));
+    world.put("inbox/list.txt", format!("{}\na needle\n", "needle ".repeat(200_000)));
+
+    let found = world.ok("Files.search", json!({"dir": "inbox", "text": "needle"})).await;
+
+    let expected = json!([{"path": "inbox/list.txt", "line": 2, "text": "a needle"}]);
+    assert_eq!(found, expected);
+}
+
+#[tokio::test]
+async fn a_line_is_found_behind_one_without_an_end() {
+    let world = World::new();
+    let long = "x".repeat(3 * 1024 * 1024);
+    world.put("out/list.txt", format!("{long}\nkey 1\nkey 1{long}"));
+
+    let input = json!({"path": "out/list.txt", "line": "key 1", "key": "key 1"});
+    let found = world.reconcile("Files.append", input).await;
+
+    let size = long.len() + 7;
+    let expected = json!({"path": "out/list.txt", "bytes": 6, "size": size});
+    assert_eq!(found, LookupResult::Applied(expected));
+}

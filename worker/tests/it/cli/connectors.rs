@@ -86,6 +86,7 @@ fn each_tool_is_shown_with_what_it_may_do_and_why() {
         add_thing    addThing     mutation  the server says so  find_things
         find_things  findThings   read      the server says so  -
         promised     promised     mutation  nobody says         -
+        answer       answer       mutation  nobody says         -
         look-around  lookAround   mutation  nobody says         -
         large        large        read      the server says so  -
         never        never        read      the server says so  -
