@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::io;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use secrecy::ExposeSecret as _;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
@@ -25,11 +26,17 @@ const EXIT_TIME: Duration = Duration::from_secs(2);
 /// The longest line of standard error that is logged. Of a longer one nothing is: where it would be cut, it could end in half a secret.
 const MAX_LINE_BYTES: usize = 64 * 1024;
 
-/// A running server. Dropping it kills the process.
+/// How often a process group is looked at while its end is waited for.
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+
+/// A running server with everything that it has started. Dropping it kills them all.
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
+    /// None after its end: another group may then have its number.
     group: Option<Pid>,
+    /// Kills the group when Windlass itself is killed.
+    _guard: Option<Child>,
 }
 
 /// What to start, and where.
@@ -61,7 +68,14 @@ impl Program<'_> {
             return Err(Failure::internal("a process was started without its pipes"));
         };
         tokio::spawn(log_lines(self.name.clone(), Arc::clone(self.secrets), stderr));
-        Ok((Process { child, group }, Pipes::new(stdout, stdin)))
+        let guard = group.and_then(|group| {
+            let guard = guard(group);
+            let warn = |error| {
+                tracing::warn!(connector = %self.name, %error, "if Windlass is killed, its process may live on");
+            };
+            guard.map_err(warn).ok()
+        });
+        Ok((Process { child, group, _guard: guard }, Pipes::new(stdout, stdin)))
     }
 
     fn command(self) -> Result<Command, Failure> {
@@ -79,23 +93,46 @@ impl Program<'_> {
     }
 }
 
+/// Starts a shell that kills the group as soon as its input ends, which Windlass alone holds open.
+fn guard(group: Pid) -> io::Result<Child> {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", r#"read _; kill -9 "-$1""#, "windlass-guard"]);
+    command.arg(group.as_raw_nonzero().to_string()).env_clear();
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.process_group(0).kill_on_drop(true).spawn()
+}
+
 /// The variables that every server inherits.
 fn inherited(environment: Environment) -> impl Iterator<Item = (&'static str, OsString)> {
     ["PATH", "HOME"].into_iter().filter_map(move |name| Some((name, environment(name)?)))
 }
 
 impl Process {
-    /// Waits until the server has exited after its input was closed. Stops it if it does not exit by itself.
+    /// Waits until the server has exited after its input was closed, and ends what is left: the server, or what it has started.
     pub(super) async fn end(mut self) {
-        for signal in [Signal::TERM, Signal::KILL] {
-            if tokio::time::timeout(EXIT_TIME, self.child.wait()).await.is_ok() {
-                return;
-            }
-            self.signal(signal);
+        let _late = tokio::time::timeout(EXIT_TIME, self.child.wait()).await;
+        if self.is_anyone_left() {
+            self.signal(Signal::TERM);
+            let _late = tokio::time::timeout(EXIT_TIME, self.group_ended()).await;
+        }
+        if self.is_anyone_left() {
+            self.signal(Signal::KILL);
         }
         if let Err(error) = self.child.wait().await {
             tracing::warn!(%error, "could not wait for the end of a connector's process");
         }
+        self.group = None;
+    }
+
+    async fn group_ended(&mut self) {
+        let _status = self.child.wait().await;
+        while self.is_anyone_left() {
+            tokio::time::sleep(LOOK_INTERVAL).await;
+        }
+    }
+
+    fn is_anyone_left(&self) -> bool {
+        self.group.is_some_and(|group| test_kill_process_group(group).is_ok())
     }
 
     /// Signals the whole group: some servers are started by a parent, for example `npx`.
@@ -103,6 +140,12 @@ impl Process {
         if let Some(error) = self.group.and_then(|it| kill_process_group(it, signal).err()) {
             tracing::debug!(%error, "could not signal a connector's process");
         }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.signal(Signal::KILL);
     }
 }
 
@@ -131,5 +174,23 @@ fn log_line(name: &ConnectorName, secrets: &Secrets, line: &[u8]) {
     };
     if !text.is_empty() {
         tracing::debug!(connector = %name, "{text}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_guard_kills_the_group_when_nobody_holds_its_input_open() {
+        let mut server = Command::new("sleep").arg("600").process_group(0).spawn().unwrap();
+        let group = Pid::from_raw(server.id().unwrap().cast_signed()).unwrap();
+        let mut guard = guard(group).unwrap();
+        assert!(test_kill_process_group(group).is_ok());
+
+        drop(guard.stdin.take());
+
+        let ended = tokio::time::timeout(Duration::from_secs(20), server.wait()).await;
+        assert!(!ended.unwrap().unwrap().success());
     }
 }

@@ -68,6 +68,46 @@ async fn a_server_that_does_not_listen_is_killed_with_what_it_started() {
     eventually(|| !pids.iter().any(|pid| is_alive(*pid))).await;
 }
 
+/// A server that starts a process of its own, and ends as soon as its input ends.
+async fn with_child(child: &str, config: &str) -> Result<Fixture, windlass_tools::mcp::ConnectorError> {
+    let world = World::new();
+    world.put("server.js", include_str!("server.js"));
+    world.put("tools.json", include_str!("tools.json"));
+    let start = format!(
+        r#"
+        const {{ pid }} = require("node:child_process").spawn("sh", ["-c", {child:?}], {{ stdio: "ignore" }});
+        require("node:fs").appendFileSync("pids", pid + "\n");
+        require("./server.js");
+        "#
+    );
+    world.put("parent.js", start);
+    Fixture::again(world, &format!("{}{config}", THINGS.replace("server.js", "parent.js"))).await
+}
+
+#[tokio::test]
+async fn nothing_that_a_server_started_outlives_it_if_it_ends_politely() {
+    for child in ["sleep 600", "trap '' TERM; sleep 600 & wait; sleep 600"] {
+        let fixture = with_child(child, "").await.unwrap();
+        let pids = Fixture::pids(&fixture.world);
+        assert_eq!(pids.len(), 2);
+
+        fixture.stop().await;
+
+        eventually(|| !pids.iter().any(|pid| is_alive(*pid))).await;
+    }
+}
+
+#[tokio::test]
+async fn nothing_that_a_server_started_outlives_it_if_it_dies() {
+    let fixture = with_child("sleep 600", "").await.unwrap();
+    let pids = Fixture::pids(&fixture.world);
+
+    fixture.add("lamp", "die").await.unwrap_err();
+
+    eventually(|| !pids.iter().any(|pid| is_alive(*pid))).await;
+    fixture.stop().await;
+}
+
 #[tokio::test]
 async fn a_server_is_given_nothing_of_the_surroundings_but_the_way() {
     let surroundings = "dir = \"inbox\"\nenv = { TOKEN = \"Bearer ${secret:TOKEN}\" }\n";
