@@ -12,7 +12,7 @@ pub(super) fn classify(attempted: &str, path: &str, err: &io::Error) -> Failure 
 }
 
 /// The class of each kind of error, and its meaning for people.
-const REASONS: [(ErrorKind, FailureClass, &str); 9] = [
+const REASONS: [(ErrorKind, FailureClass, &str); 10] = [
     (
         ErrorKind::PermissionDenied,
         FailureClass::Permission,

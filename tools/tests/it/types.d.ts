@@ -249,7 +249,8 @@ declare const Files: {
   /**
    * Finds the lines that contain a text: `Files.search({dir, text, pattern?})` → `[{path, line, text}]`.
    *
-   * Looks into the same files as `Files.list`, in the same order. Capitals matter.
+   * Looks into the same files as `Files.list`, in the same order. Capitals matter. A line that is longer than
+   * `[tools.files] max_read_mib` is left out.
    *
    * It reads: call it in a producer's handler or in `prepare`. What it finds is an input of source `Files` and
    * type `file`.
