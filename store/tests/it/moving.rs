@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use windlass_core::{
-    Action, Age, Clock, FailureClass, HandlerKind, ManualClock, Phase, RecordKind, ResolutionKind,
-    Retention,
+    Action, Age, Backoff, Clock, FailureClass, HandlerKind, ManualClock, Phase, RecordKind,
+    ResolutionKind, Retention,
 };
 use windlass_store::{
-    CheckpointPrepare, EndedLeases, EventFilter, LogFilter, MovedTable, Options, Page, Prune,
-    RecoverRuns, RunFilter, SharedStore, StoreError, migrate, move_instance, open,
+    CheckpointPrepare, ClaimDeliveries, EndedLeases, EventFilter, LogFilter, MovedTable, Options,
+    Page, Prune, RecoverRuns, RunFilter, SharedStore, StoreError, migrate, move_instance, open,
 };
 use windlass_store_conformance::world::{World, event, log, seconds};
 use windlass_store_conformance::{PostgresSchema, connect_sqlite};
@@ -85,6 +85,13 @@ async fn stopped(url: &str, clock: &Arc<ManualClock>) {
         actor: "ada".to_owned(),
     };
     world.store.set_limit(params).await.unwrap();
+    let deliveries = ClaimDeliveries {
+        channel: "mail".to_owned(),
+        group: Duration::ZERO,
+        retry: Backoff::default(),
+        limit: 100,
+    };
+    assert!(!world.store.claim_deliveries(deliveries).await.unwrap().is_empty());
 }
 
 async fn prune(store: &SharedStore) {
