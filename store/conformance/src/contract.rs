@@ -168,6 +168,7 @@ contract! { $
         a_late_refusal_contradicts_the_person_who_said_that_it_happened,
         late_evidence_that_agrees_stops_nothing,
         nothing_but_resuming_lets_a_contradicted_workflow_go_on,
+        the_events_of_a_contradicted_effect_are_put_back_together,
     }
     committing {
         a_producers_commit_is_one_thing,

@@ -5,7 +5,10 @@ use windlass_core::{
     Action, EventStatus, FailureClass, LookupResult, MutationId, MutationStatus, ResolutionKind,
     Status,
 };
-use windlass_store::{ClaimedRun, EventFilter, Notification, NotificationKind, Page, StoreError};
+use windlass_store::{
+    ClaimedRun, EventAction, EventFilter, EventSelection, Notification, NotificationKind, Page,
+    SettleEvents, StoreError,
+};
 
 use crate::world::{TestStore, World, seconds};
 
@@ -160,4 +163,32 @@ pub async fn nothing_but_resuming_lets_a_contradicted_workflow_go_on(test_store:
         page: Page::first(10),
     };
     assert_eq!(world.store.all_events(parked).await.unwrap().len(), 1);
+}
+
+async fn put_back(world: &World, selection: EventSelection) -> usize {
+    let params = SettleEvents {
+        workspace: world.workspace,
+        selection,
+        action: EventAction::PutBack,
+        actor: "ada".to_owned(),
+        reason: None,
+    };
+    world.store.settle_events(params).await.unwrap().settled
+}
+
+pub async fn the_events_of_a_contradicted_effect_are_put_back_together(test_store: TestStore) {
+    let world = World::with_mails(test_store, &["m1", "m2"]).await;
+    let (run, mutation) = world.mutating(&["m1", "m2"]).await;
+    world.crash().await;
+    world.resolve(mutation, ResolutionKind::DidNotHappen).await.unwrap();
+    answers_late(&world, &(run, mutation)).await;
+    let one = world.event("mail", "m1").await;
+    assert!(one.blamed_for.unwrap().contains("now it is known that it happened"));
+
+    let all = put_back(&world, EventSelection::Parked(world.workflow)).await;
+    let same = put_back(&world, EventSelection::SameReason(one.id)).await;
+
+    assert_eq!((all, same), (0, 2), "whoever puts them back names them");
+    let is_parked = |it: &Notification| it.kind == NotificationKind::EventParked;
+    assert!(!world.open_notifications().await.iter().any(is_parked), "nobody is told any more");
 }

@@ -13,8 +13,8 @@ use crate::error::{Result, StoreError};
 use crate::literals::IsParked;
 use crate::model::{Event, SettledEvents};
 use crate::params::{EventAction, EventSelection, SettleEvent, SettleEvents};
-use crate::rows::{At, Db, EventRow, InputRow, WorkflowRow};
-use crate::schema::{event_inputs, events, handler_state, inputs, topics};
+use crate::rows::{At, Db, EventRow, InputRow, Json, WorkflowRow};
+use crate::schema::{event_inputs, events, handler_state, inputs, mutations, topics};
 use crate::tenant::in_workspace;
 
 impl Operation for SettleEvent {
@@ -103,7 +103,11 @@ async fn chosen(
                 .select(event_inputs::event_id);
             of_workflow.filter(events::id.eq_any(caused)).load(tx.conn).await?
         }
-        EventSelection::Parked(_) => of_workflow.filter(IsParked).load(tx.conn).await?,
+        EventSelection::Parked(_) => {
+            let in_question = in_question(tx, workflow).await?;
+            let parked: Vec<EventRow> = of_workflow.filter(IsParked).load(tx.conn).await?;
+            parked.into_iter().filter(|event| !in_question.contains(&event.id.0)).collect()
+        }
         EventSelection::Topic(_, name) => {
             let topic = topics::table
                 .filter(topics::workflow_id.eq(workflow.id).and(topics::name.eq(name)))
@@ -116,6 +120,16 @@ async fn chosen(
         }
     };
     Ok(chosen.into_iter().filter(|event| params.action.fits(event.status.0)).collect())
+}
+
+/// The events of effects of which something was learned late.
+async fn in_question(tx: &Tx<'_>, workflow: &WorkflowRow) -> Result<Vec<EventId>> {
+    let of_effects = mutations::table
+        .filter(mutations::workflow_id.eq(workflow.id))
+        .filter(mutations::late_evidence.is_not_null())
+        .select(mutations::event_ids);
+    let of_effects: Vec<Json<Vec<EventId>>> = of_effects.load(tx.conn).await?;
+    Ok(of_effects.into_iter().flat_map(|Json(events)| events).collect())
 }
 
 /// The workflow whose events are chosen.

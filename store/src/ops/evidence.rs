@@ -5,7 +5,9 @@
 
 use diesel::prelude::*;
 use serde_json::{Value, json};
-use windlass_core::{EventId, EventStatus, LateEvidence, MutationId, MutationStatus, Phase, RunId};
+use windlass_core::{
+    EventId, EventStatus, LateEvidence, MutationId, MutationStatus, Phase, RunId, Trial, reason_of,
+};
 
 use super::advance::advance_workflow;
 use super::dialect::RunQueryDsl;
@@ -113,6 +115,8 @@ async fn park(tx: &Tx<'_>, Json(event_ids): &Json<Vec<EventId>>, is: &str) -> Re
         .set((
             events::status.eq(Db(EventStatus::Parked)),
             events::blamed_for.eq(Some(is)),
+            events::reason.eq(Some(reason_of(is))),
+            events::suspected_in.eq(None::<Db<Trial>>),
             events::updated_at.eq(At(tx.now)),
         ));
     parked.execute(tx.conn).await

@@ -128,7 +128,7 @@ pub(super) async fn events_parked(
         body: format!(
             "of their effect, {is}: skip them if it happened, or put them back to have it done once more"
         ),
-        reason: None,
+        reason: Some(reason_of(is)),
     };
     insert(tx, locked, notification).await
 }

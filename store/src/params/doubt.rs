@@ -110,7 +110,7 @@ pub enum EventSelection {
     SameReason(EventId),
     /// Those that this input caused.
     Input(InputId),
-    /// All that are parked.
+    /// All that are parked, but those of an effect of which something was learned late: it may have happened.
     Parked(WorkflowId),
     /// All of a topic.
     Topic(WorkflowId, String),
