@@ -132,7 +132,7 @@ pub(crate) enum Command {
     Notifications,
     /// List what was sent of them by mail, to an endpoint or to a command, or test these channels
     Notify(NotifyArgs),
-    /// Put a parked event back into its queue, or skip it
+    /// Skip events, or put parked ones back into their queue
     Event(EventArgs),
     /// Say whether an effect happened whose outcome is unknown
     Resolve(ResolveArgs),

@@ -76,6 +76,9 @@ impl CommandHint {
             NextStep::ListEvents { workflow, status } => {
                 format!("events {} --status {status}", quoted(workflow))
             }
+            NextStep::SkipTopic { workflow, topic } => {
+                format!("event --workflow {} --topic {} --skip", quoted(workflow), quoted(topic))
+            }
             NextStep::Resolve { mutation, resolution } => {
                 format!("resolve {mutation} {}", resolve_option(*resolution))
             }

@@ -113,6 +113,7 @@ const fn other_options(step: &NextStep) -> &'static str {
         | NextStep::ShowStatus { .. }
         | NextStep::StartWorker { .. }
         | NextStep::ListEvents { .. }
+        | NextStep::SkipTopic { .. }
         | NextStep::Resolve { .. } => "",
     }
 }

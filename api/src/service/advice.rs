@@ -80,6 +80,13 @@ pub enum NextStep {
         /// The status.
         status: EventStatus,
     },
+    /// Skip the events of a topic.
+    SkipTopic {
+        /// The workflow's name.
+        workflow: String,
+        /// The topic's name.
+        topic: String,
+    },
     /// Settle a mutation of which nobody knows whether it happened.
     Resolve {
         /// The mutation.

@@ -1,8 +1,8 @@
 //! Saves a script as a new version of a workflow, with what it may call.
 
 use serde::Serialize;
-use windlass_core::{Action, Capability, Grant, ScriptId, WorkflowId, WorkflowStatus};
-use windlass_store::{Bump, SaveScript, StoreError};
+use windlass_core::{Action, Capability, Grant, Manifest, ScriptId, WorkflowId, WorkflowStatus};
+use windlass_store::{Bump, EventCounts, SaveScript, StoreError, WorkflowOverview};
 
 use super::check::ValidScript;
 use super::error::{Result, ServiceError};
@@ -41,6 +41,19 @@ pub struct DeployReport {
     pub workflow: DeployedWorkflow,
     /// The version.
     pub script: DeployedScript,
+    /// Topics with events that no consumer of this version takes, if it is the one that runs.
+    pub unread: Vec<UnreadTopic>,
+    /// How many events are parked, if this version runs.
+    pub parked: u32,
+}
+
+/// A topic with events that no consumer takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UnreadTopic {
+    /// Its name.
+    pub topic: String,
+    /// How many events wait in it.
+    pub pending: u32,
 }
 
 /// A workflow after a deployment.
@@ -85,6 +98,7 @@ impl Service {
             self.require_activatable(&name).await?;
         }
         let refused = not_granted(&grant, &script.tools);
+        let manifest = script.manifest.clone();
         let params = SaveScript {
             workspace: self.workspace,
             name: name.clone(),
@@ -111,7 +125,17 @@ impl Service {
             refused,
         };
         let (id, name, status) = (workflow.id, workflow.name, workflow.status);
-        Ok(DeployReport { workflow: DeployedWorkflow { id, name, status }, script })
+        let (unread, parked) = if script.is_active {
+            let overview = self.store.overview(self.workspace, id).await?;
+            (
+                unread_topics(&overview, &manifest),
+                overview.events.values().map(|it| it.parked).sum(),
+            )
+        } else {
+            (Vec::new(), 0)
+        };
+        let workflow = DeployedWorkflow { id, name, status };
+        Ok(DeployReport { workflow, script, unread, parked })
     }
 
     /// Refuses a workflow that cannot be activated, before a version of it is saved.
@@ -140,6 +164,18 @@ impl Service {
         let active = versions.iter().find(|version| Some(version.id) == workflow.active_script_id);
         Ok(active.or(versions.first()).map(|version| version.grant.clone()))
     }
+}
+
+/// The topics with pending events to which no consumer subscribes: nothing happens with them.
+pub(crate) fn unread_topics(overview: &WorkflowOverview, manifest: &Manifest) -> Vec<UnreadTopic> {
+    let is_read = |topic: &str| {
+        manifest.consumers.values().any(|consumer| consumer.subscribe.contains(topic))
+    };
+    let pending = |(topic, counts): (&String, &EventCounts)| {
+        let (topic, pending) = (topic.clone(), counts.pending);
+        (pending > 0 && !is_read(&topic)).then_some(UnreadTopic { topic, pending })
+    };
+    overview.events.iter().filter_map(pending).collect()
 }
 
 /// Checks that a workflow can have this name: it has to be distinguishable from an id, a version and an option.

@@ -10,6 +10,7 @@ use windlass_core::{EventStatus, FailureClass, MutationStatus, Status, Timestamp
 use windlass_store::{HandlerState, Input, Mutation, WorkflowOverview};
 
 use super::advice::{Advice, Fact, NextStep};
+use super::deploy::UnreadTopic;
 use crate::text::{TimeFormat, duration};
 
 /// A workflow's health in one word.
@@ -69,6 +70,8 @@ pub struct HealthInputs<'a> {
     pub overview: &'a WorkflowOverview,
     /// Those of [`mutations_in_doubt`], each with what caused it.
     pub doubts: &'a [MutationInDoubt],
+    /// Topics with events that no consumer of the version that runs takes.
+    pub unread: &'a [UnreadTopic],
     /// How far the database knows of moments ahead of its clock; none if it does not.
     pub known_ahead: Option<Duration>,
     /// How instants are worded.
@@ -89,6 +92,9 @@ pub fn judge_health(inputs: HealthInputs<'_>) -> WorkflowHealth {
         .or_else(|| inputs.effects_paused())
         .unwrap_or_else(|| inputs.waiting());
     health.facts.extend(inputs.parked_events());
+    for topic in inputs.unread {
+        health = inputs.tell_unread(health, topic);
+    }
     health.facts.extend(inputs.clock_set_back());
     health
 }
@@ -287,6 +293,21 @@ impl HealthInputs<'_> {
         })
     }
 
+    /// Events that no consumer will ever take, because the version that runs does not subscribe to their topic.
+    fn tell_unread(&self, health: WorkflowHealth, unread: &UnreadTopic) -> WorkflowHealth {
+        let UnreadTopic { topic, pending } = unread;
+        let step = NextStep::SkipTopic { workflow: self.name(), topic: topic.clone() };
+        health
+            .fact(
+                "unread",
+                format!("{pending} event(s) of topic `{topic}`, to which no consumer subscribes"),
+            )
+            .advise_step(
+                step,
+                "skips them; or deploy a version with a consumer that subscribes to the topic",
+            )
+    }
+
     /// That the clock was set back, so that times may look wrong.
     fn clock_set_back(&self) -> Option<Fact> {
         let ahead = duration(self.known_ahead?);
@@ -298,6 +319,8 @@ impl HealthInputs<'_> {
 
     fn waiting(&self) -> WorkflowHealth {
         let pending: u32 = self.overview.events.values().map(|counts| counts.pending).sum();
+        let unread: u32 = self.unread.iter().map(|topic| topic.pending).sum();
+        let pending = pending.saturating_sub(unread);
         let pending = (pending > 0).then(|| {
             format!("{pending} event(s) that its consumers leave for a later event or a later time")
         });

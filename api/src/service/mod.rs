@@ -25,7 +25,7 @@ pub use self::check::{
 pub use self::control::{ControlledWorkflow, LabelChange};
 pub use self::deploy::{
     Activation, Confirmation, DeployReport, DeployedScript, DeployedWorkflow, Deployment,
-    GrantProposal, check_workflow_name,
+    GrantProposal, UnreadTopic, check_workflow_name,
 };
 pub use self::details::{
     EventDetails, InputDetails, OutputDetails, RecordDetails, RunDetails, ScriptDetails,
@@ -44,6 +44,6 @@ pub use self::health::{
 pub use self::instance::{PruneMode, PruneReport, PrunedKind, WorkerRow, WorkflowRow};
 pub use self::records::{EventQuery, EventRow, InputRow, RecordList, RecordRange, RunRow};
 pub use self::session::{SessionReport, SessionRun};
-pub use self::settle::check_result;
+pub use self::settle::{EventTarget, SettleReport, check_result};
 pub use self::status::WorkflowStatusReport;
 pub use self::versions::{VersionChange, VersionDifference, VersionRow};

@@ -1,11 +1,12 @@
 //! A person settles what stopped: a mutation in doubt, or a parked event.
 
+use serde::Serialize;
 use serde_json::Value;
-use windlass_core::{EventId, MutationId, RunId};
+use windlass_core::{EventId, MutationId, RunId, WorkflowId};
 use windlass_scheduler::Registry;
 use windlass_store::{
-    AnyId, Event, EventAction, LogFilter, Mutation, Page, Resolution, ResolveMutation, RunFilter,
-    SettleEvent,
+    AnyId, EventAction, EventSelection, LogFilter, Mutation, Page, Resolution, ResolveMutation,
+    RunFilter, SettleEvent, SettleEvents, SettledEvents, StoreError,
 };
 
 use super::error::{RecordName, Result, ServiceError};
@@ -14,6 +15,26 @@ use super::handle::Service;
 
 /// How many of a workflow's newest runs are looked through for one that logged something.
 const RUNS_WITH_LOGS: u32 = 50;
+
+/// Events that a person skips or puts back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EventTarget {
+    /// This one.
+    One(EventId),
+    /// Several of a workflow.
+    Several(EventSelection),
+}
+
+/// What became of the events that a person skipped or put back.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SettleReport {
+    /// How many were skipped or put back.
+    pub settled: usize,
+    /// How many of a selection were left, because their run had come to its effect.
+    pub left: usize,
+    /// Why single events were left, where others were named, too.
+    pub refused: Vec<String>,
+}
 
 impl Service {
     /// The mutation with this id or beginning of an id.
@@ -28,16 +49,33 @@ impl Service {
         }
     }
 
-    /// The event with this id or beginning of an id.
+    /// The event with this id or beginning of an id, or all events that the input with this id caused.
     ///
     /// # Errors
     /// [`ServiceError::WrongKind`] where it is the id of something else, and those of the store.
-    pub async fn find_event(&self, id: &str) -> Result<EventId> {
-        if let AnyId::Event(id) = self.store.resolve_id(self.workspace, id).await? {
-            Ok(id)
-        } else {
-            Err(wrong_kind(id, RecordName::Event))
+    pub async fn find_events(&self, id: &str) -> Result<EventTarget> {
+        match self.store.resolve_id(self.workspace, id).await? {
+            AnyId::Event(event) => Ok(EventTarget::One(event)),
+            AnyId::Input(input) => Ok(EventTarget::Several(EventSelection::Input(input))),
+            AnyId::Workflow(_)
+            | AnyId::Script(_)
+            | AnyId::Run(_)
+            | AnyId::Mutation(_)
+            | AnyId::Session(_)
+            | AnyId::Notification(_) => Err(wrong_kind(id, RecordName::Event)),
         }
+    }
+
+    /// The events of a topic of a workflow that are not over; without a topic those that are parked.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn events_of(&self, name_or_id: &str, topic: Option<&str>) -> Result<EventTarget> {
+        let workflow = self.store.find_workflow(self.workspace, name_or_id).await?.id;
+        Ok(EventTarget::Several(match topic {
+            Some(topic) => EventSelection::Topic(workflow, topic.to_owned()),
+            None => EventSelection::Parked(workflow),
+        }))
     }
 
     /// The run with this id or beginning of an id.
@@ -67,18 +105,64 @@ impl Service {
         Ok(self.store.resolve_mutation(params).await?)
     }
 
-    /// Puts a parked event back into its queue, or skips it.
+    /// Skips events, or puts parked ones back into their queue: each target by itself.
     ///
     /// # Errors
-    /// Those of the store, for example that the event is not parked.
-    pub async fn settle_event(
+    /// Those of the store. That the action does not fit an event is an error only if it is the only target; otherwise the others are
+    /// settled, and the report says why this one was left.
+    pub async fn settle_events(
         &self,
-        event: EventId,
+        targets: &[EventTarget],
         action: EventAction,
-        reason: Option<String>,
-    ) -> Result<Event> {
+        reason: Option<&str>,
+    ) -> Result<SettleReport> {
+        let mut report = SettleReport::default();
+        for target in targets {
+            match self.settle_target(target, action, reason).await {
+                Ok(SettledEvents { settled, left }) => {
+                    report.settled += settled;
+                    report.left += left;
+                }
+                Err(refused @ StoreError::NotNow { .. }) if targets.len() > 1 => {
+                    report.refused.push(refused.to_string());
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(report)
+    }
+
+    async fn settle_target(
+        &self,
+        target: &EventTarget,
+        action: EventAction,
+        reason: Option<&str>,
+    ) -> Result<SettledEvents, StoreError> {
         let (workspace, actor) = (self.workspace, self.actor.clone());
-        Ok(self.store.settle_event(SettleEvent { workspace, event, action, actor, reason }).await?)
+        let reason = reason.map(str::to_owned);
+        match target {
+            EventTarget::One(event) => {
+                let event = *event;
+                let params = SettleEvent { workspace, event, action, actor, reason };
+                self.store.settle_event(params).await?;
+                Ok(SettledEvents { settled: 1, left: 0 })
+            }
+            EventTarget::Several(selection) => {
+                let selection = selection.clone();
+                let params = SettleEvents { workspace, selection, action, actor, reason };
+                self.store.settle_events(params).await
+            }
+        }
+    }
+
+    /// Puts back what failures of earlier versions parked. Returns how many events that were.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn put_back_parked(&self, workflow: WorkflowId) -> Result<usize> {
+        let parked = [EventTarget::Several(EventSelection::Parked(workflow))];
+        let reason = Some("a repaired version is deployed");
+        Ok(self.settle_events(&parked, EventAction::PutBack, reason).await?.settled)
     }
 }
 

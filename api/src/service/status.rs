@@ -6,6 +6,7 @@ use serde::Serialize;
 use windlass_core::{WorkflowId, WorkflowStatus};
 use windlass_store::{Result, WorkflowOverview};
 
+use super::deploy::unread_topics;
 use super::handle::Service;
 use super::health::{
     HealthInputs, MutationInDoubt, WorkflowHealth, judge_health, mutations_in_doubt,
@@ -48,7 +49,19 @@ impl Service {
             let inputs = self.inputs_of(mutation).await?;
             doubts.push(MutationInDoubt { mutation: mutation.clone(), inputs });
         }
-        let inputs = HealthInputs { overview: &overview, doubts: &doubts, known_ahead, times };
+        let unread = match overview.workflow.active_script_id {
+            Some(script) => {
+                unread_topics(&overview, &self.store.script(self.workspace, script).await?.manifest)
+            }
+            None => Vec::new(),
+        };
+        let inputs = HealthInputs {
+            overview: &overview,
+            doubts: &doubts,
+            unread: &unread,
+            known_ahead,
+            times,
+        };
         let health = judge_health(inputs);
         Ok(WorkflowStatusReport { overview, health })
     }

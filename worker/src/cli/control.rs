@@ -80,10 +80,20 @@ pub(crate) struct ResolutionArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct EventArgs {
-    /// The id of the parked event
-    pub(crate) event: String,
+    /// Events by their ids; the id of an input stands for all events that it caused
+    #[arg(value_name = "ID", required_unless_present = "workflow")]
+    pub(crate) ids: Vec<String>,
+    /// Not only these events, but all that are parked for the same reason
+    #[arg(long, conflicts_with = "workflow")]
+    pub(crate) same_reason: bool,
+    /// All parked events of this workflow
+    #[arg(long, value_name = "NAME", conflicts_with = "ids")]
+    pub(crate) workflow: Option<String>,
+    /// Instead all events of this topic of the workflow that are not over
+    #[arg(long, requires = "workflow")]
+    pub(crate) topic: Option<String>,
     #[command(flatten)]
-    pub(crate) action: ParkedEventArgs,
+    pub(crate) action: EventActionArgs,
     /// Why, for the journal
     #[arg(long)]
     pub(crate) reason: Option<String>,
@@ -91,11 +101,11 @@ pub(crate) struct EventArgs {
 
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
-pub(crate) struct ParkedEventArgs {
-    /// It is pending again, as if nothing had gone wrong with it
+pub(crate) struct EventActionArgs {
+    /// Parked events are pending again, as if nothing had gone wrong with them
     #[arg(long)]
     pub(crate) put_back: bool,
-    /// It leaves the queue unprocessed, for good
+    /// Events that are pending, reserved or parked leave the queue unprocessed, for good
     #[arg(long)]
     pub(crate) skip: bool,
 }

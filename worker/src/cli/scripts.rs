@@ -44,6 +44,9 @@ pub(crate) struct DeployArgs {
     /// It is a repair: same topics, schedules and message ids
     #[arg(long)]
     pub(crate) fix: bool,
+    /// Put back the events that the version before it parked; on a terminal it asks
+    #[arg(long, requires_all = ["fix", "activate"])]
+    pub(crate) put_back: bool,
     /// What changed in this version
     #[arg(long, default_value = "", hide_default_value = true)]
     pub(crate) comment: String,

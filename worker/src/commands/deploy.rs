@@ -4,8 +4,8 @@ use std::io::{IsTerminal as _, stdin};
 
 use serde::Serialize;
 use windlass_api::service::{
-    Activation, Confirmation, DeployReport, Deployment, GrantProposal, check_workflow_name,
-    list_grant, require_known_tools,
+    Activation, Confirmation, DeployReport, Deployment, GrantProposal, UnreadTopic,
+    check_workflow_name, list_grant, require_known_tools,
 };
 use windlass_core::Grant;
 use windlass_store::Bump;
@@ -20,9 +20,13 @@ use crate::hint::quoted;
 use crate::output::{Printable, TextPage};
 
 #[derive(Debug, Serialize)]
-#[serde(transparent)]
 struct DeployOutput {
+    #[serde(flatten)]
     report: DeployReport,
+    /// How many parked events are pending again.
+    put_back: usize,
+    #[serde(skip)]
+    notes: Vec<String>,
     /// Whether the version is active and nothing stops it.
     #[serde(skip)]
     runs: bool,
@@ -48,6 +52,12 @@ pub(crate) async fn run(context: &Context, args: &DeployArgs) -> Result<ExitStat
         activation: if args.activate { Activation::Now } else { Activation::Later },
     };
     let report = service.deploy(deployment).await?;
+    let put_back = if wants_parked_back(context, args, &report)? {
+        service.put_back_parked(report.workflow.id).await?
+    } else {
+        0
+    };
+    let notes = notes(context, &report, put_back);
     let left = if report.script.is_active {
         control::what_is_left(context, &service, report.workflow.id).await?
     } else {
@@ -55,8 +65,37 @@ pub(crate) async fn run(context: &Context, args: &DeployArgs) -> Result<ExitStat
     };
     let runs = report.script.is_active && left.is_none();
     let next = left.unwrap_or_else(|| next_command(context, &report));
-    context.output.print(&DeployOutput { report, runs, next })?;
+    context.output.print(&DeployOutput { report, put_back, notes, runs, next })?;
     Ok(ExitStatus::Done)
+}
+
+/// Whether the events that the version before a repair parked are put back: as `--put-back` says, or the person at the terminal.
+fn wants_parked_back(context: &Context, args: &DeployArgs, report: &DeployReport) -> Result<bool> {
+    let is_repair = args.fix && report.script.is_active && report.parked > 0;
+    if !is_repair || args.put_back || !has_person(context) {
+        return Ok(is_repair && args.put_back);
+    }
+    confirm(context, &format!("{} event(s) are parked. Put them back?", report.parked))
+}
+
+/// What a person should know of the events that were there before.
+fn notes(context: &Context, report: &DeployReport, put_back: usize) -> Vec<String> {
+    let name = quoted(&report.workflow.name);
+    let mut notes = Vec::new();
+    for UnreadTopic { topic, pending } in &report.unread {
+        let skip = format!("event --workflow {name} --topic {} --skip", quoted(topic));
+        notes.push(format!(
+            "warning: {pending} event(s) of topic `{topic}` wait for ever, because no consumer subscribes to it any more: `{}` skips them.",
+            context.hint.command(&skip)
+        ));
+    }
+    if put_back > 0 {
+        notes.push(format!("{put_back} parked event(s) are pending again."));
+    } else if report.parked > 0 {
+        let command = context.hint.command(&format!("event --workflow {name} --put-back"));
+        notes.push(format!("{} event(s) are parked: `{command}` puts them back.", report.parked));
+    }
+    notes
 }
 
 fn next_command(context: &Context, report: &DeployReport) -> String {
@@ -82,7 +121,7 @@ fn choose_grant(context: &Context, args: &DeployArgs, proposal: GrantProposal) -
     if args.yes {
         return Ok(proposal.grant);
     }
-    if context.output.is_json() || !stdin().is_terminal() {
+    if !has_person(context) {
         return Ok(proposal.without_person()?);
     }
     let is_confirmed = match &proposal.confirmation {
@@ -101,7 +140,16 @@ fn choose_grant(context: &Context, args: &DeployArgs, proposal: GrantProposal) -
 }
 
 fn ask(context: &Context, what: &str, grant: &Grant) -> Result<bool> {
-    context.output.progress(format_args!("{what} {}. Allow that? [y/N]", list_grant(grant)));
+    confirm(context, &format!("{what} {}. Allow that?", list_grant(grant)))
+}
+
+/// Whether somebody can be asked.
+fn has_person(context: &Context) -> bool {
+    !context.output.is_json() && stdin().is_terminal()
+}
+
+fn confirm(context: &Context, question: &str) -> Result<bool> {
+    context.output.progress(format_args!("{question} [y/N]"));
     let mut answer = String::new();
     stdin()
         .read_line(&mut answer)
@@ -111,7 +159,7 @@ fn ask(context: &Context, what: &str, grant: &Grant) -> Result<bool> {
 
 impl Printable for DeployOutput {
     fn write(&self, page: &mut TextPage) {
-        let DeployReport { workflow, script } = &self.report;
+        let DeployReport { workflow, script, .. } = &self.report;
         let name = &workflow.name;
         if script.is_new {
             page.line(format_args!("Saved version {} of `{name}`.", script.version));
@@ -128,6 +176,9 @@ impl Printable for DeployOutput {
         if script.is_active {
             let state = if self.runs { "runs now" } else { "is active" };
             page.line(format_args!("Version {} {state}.", script.version));
+        }
+        for note in &self.notes {
+            page.line(note);
         }
         page.line(&self.next);
     }

@@ -155,8 +155,13 @@ fn judge(overview: &WorkflowOverview) -> HealthText {
     let doubt =
         |mutation: &Mutation| MutationInDoubt { mutation: mutation.clone(), inputs: vec![input()] };
     let doubts: Vec<_> = mutations_in_doubt(overview).map(doubt).collect();
-    let health =
-        judge_health(HealthInputs { overview, doubts: &doubts, known_ahead: None, times: TIMES });
+    let health = judge_health(HealthInputs {
+        overview,
+        doubts: &doubts,
+        unread: &[],
+        known_ahead: None,
+        times: TIMES,
+    });
     HealthText::new(health, &CommandHint::plain())
 }
 

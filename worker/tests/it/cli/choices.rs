@@ -251,3 +251,102 @@ fn a_parked_event_is_shown_with_its_reason_and_put_back() {
     assert_eq!(folder.read("out/lines.txt"), "b\na\n");
     assert_eq!(folder.call(&format!("event {id} --skip")).code, 1, "it is consumed");
 }
+
+/// A workflow of which every event is parked, and their ids.
+fn all_parked(folder: &TestFolder) -> Vec<String> {
+    lines(folder, &format!("throw new Error(`bad line \"${{data}}\"`);\n        {APPEND}"));
+    folder.call("deploy lines.js --name lines --activate --yes");
+    assert_eq!(folder.call("run lines").code, 0);
+    let events = folder.json("events lines --status parked");
+    let ids =
+        events.as_array().unwrap().iter().map(|event| event["id"].as_str().unwrap().to_owned());
+    ids.collect()
+}
+
+#[test]
+fn a_repair_puts_back_what_the_version_before_it_parked() {
+    let folder = TestFolder::with_starter();
+    assert_eq!(all_parked(&folder).len(), 2);
+    lines(&folder, APPEND);
+
+    assert_eq!(
+        folder.call("deploy lines.js --name lines --put-back").code,
+        2,
+        "only a repair does"
+    );
+    let silent = folder.call("deploy lines.js --name lines --fix --activate");
+    assert!(
+        silent
+            .stdout
+            .contains("2 event(s) are parked: `windlass event --workflow lines --put-back`"),
+        "{}",
+        silent.stdout
+    );
+    let asked = folder.json("deploy lines.js --name lines --fix --activate --put-back");
+    assert_eq!((&asked["parked"], &asked["put_back"]), (&json!(2), &json!(2)), "{asked}");
+    folder.call("run lines");
+
+    assert_eq!(folder.read("out/lines.txt"), "a\nb\n");
+    assert!(!folder.json("notifications")[0]["resolved_at"].is_null(), "nobody has to act");
+}
+
+#[test]
+fn events_are_named_one_by_one_by_their_reason_or_by_their_input() {
+    let folder = TestFolder::with_starter();
+    let ids = all_parked(&folder);
+    let [a, b] = &ids[..] else { panic!("{ids:?}") };
+
+    let both = folder.json(&format!("event {a} --same-reason --put-back"));
+    assert_eq!(both, json!({ "settled": 2, "left": 0, "refused": [] }));
+    let skipped = folder.call(&format!("event {a} --skip --reason known"));
+    assert_eq!(
+        (skipped.code, skipped.stdout.trim()),
+        (0, "1 event(s): skipped."),
+        "{}",
+        skipped.stderr
+    );
+    let again = folder.call(&format!("event {a} {b} --skip"));
+    assert_eq!(again.code, 1, "one of them is skipped already");
+    assert!(again.stdout.contains(&format!("left: `{a}` is skipped")), "{}", again.stdout);
+    assert!(
+        again.stdout.contains("1 event(s): skipped."),
+        "the other is skipped: {}",
+        again.stdout
+    );
+
+    let inputs = folder.json("inputs lines");
+    assert_eq!(inputs[0]["status"], "skipped", "{inputs}");
+    let input = inputs[0]["id"].as_str().unwrap();
+    assert_eq!(folder.json(&format!("event {input} --skip"))["settled"], 0, "all of it is over");
+    assert_eq!(folder.call("event --put-back").code, 2, "something has to be named");
+    assert_eq!(folder.call(&format!("event {a} --workflow lines --skip")).code, 2);
+}
+
+#[test]
+fn what_waits_in_a_topic_that_nobody_reads_any_more_is_told_and_skipped() {
+    let folder = TestFolder::with_starter();
+    let waiting = LINES.replace("if (!event)", "if (true)");
+    folder.write("lines.js", waiting.replace("$MUTATE", APPEND));
+    folder.call("deploy lines.js --name lines --activate --yes");
+    folder.call("run lines");
+    let renamed = waiting.replace("\"lines\"", "\"rows\"").replace("lines: {}", "rows: {}");
+    folder.write("lines.js", renamed.replace("$MUTATE", APPEND));
+
+    let deployed = folder.call("deploy lines.js --name lines --activate");
+
+    let skip = "windlass event --workflow lines --topic lines --skip";
+    assert!(
+        deployed.stdout.contains("2 event(s) of topic `lines` wait for ever"),
+        "{}",
+        deployed.stdout
+    );
+    assert!(deployed.stdout.contains(skip), "{}", deployed.stdout);
+    let status = folder.call("status lines").stdout;
+    assert!(status.contains("topic `lines`, to which no consumer subscribes"), "{status}");
+    assert!(status.contains(skip), "{status}");
+    assert_eq!(
+        folder.call("event --workflow lines --topic lines --skip").stdout.trim(),
+        "2 event(s): skipped."
+    );
+    assert!(!folder.call("status lines").stdout.contains("no consumer subscribes"));
+}
