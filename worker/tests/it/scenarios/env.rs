@@ -152,7 +152,7 @@ impl TestEnv {
         Ok(self.service().deploy(deployment).await.unwrap().workflow.id)
     }
 
-    fn service(&self) -> Service {
+    pub(crate) fn service(&self) -> Service {
         let (store, workspace) = (Arc::clone(&self.store), self.workspace);
         Service { store, workspace, actor: "test".to_owned() }
     }
@@ -221,6 +221,10 @@ impl TestEnv {
     }
 
     pub(crate) fn write(&self, path: &str, text: &str) {
+        self.write_bytes(path, text.as_bytes());
+    }
+
+    pub(crate) fn write_bytes(&self, path: &str, text: &[u8]) {
         std::fs::write(self.path(path), text).unwrap();
     }
 

@@ -8,6 +8,7 @@
 )]
 
 mod abuse;
+mod blame;
 mod classes;
 mod doubts;
 mod env;
