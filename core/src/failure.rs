@@ -39,6 +39,21 @@ text_enum! {
     }
 }
 
+text_enum! {
+    /// What is wrong with the thing that a call was about. A script may expect such a failure: it says nothing of the network, of
+    /// anybody's rights or of Windlass.
+    pub enum DataFault ("what is wrong with the data") {
+        /// It does not exist.
+        NotFound = "not_found",
+        /// It is not what the call expects, such as a text in another encoding.
+        Unreadable = "unreadable",
+        /// It is larger than the limits allow.
+        TooBig = "too_big",
+        /// The other side understood the request and refuses its content.
+        Refused = "refused",
+    }
+}
+
 /// How long the text of a failure may be, in bytes. It is stored and shown several times.
 const MAX_TEXT_BYTES: usize = 4 * 1024;
 
@@ -79,6 +94,9 @@ pub struct Failure {
     /// How long the other side asked to wait before the next attempt, up to a day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<Duration>,
+    /// What is wrong with the data, where the failure is about that and nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<DataFault>,
     /// Where the script was when it happened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Box<ScriptPosition>>,
@@ -97,12 +115,25 @@ pub struct Service {
 impl Failure {
     /// A failure of `class`.
     pub fn new(class: FailureClass, message: impl Into<String>) -> Self {
-        Self { class, message: message.into(), service: None, retry_after: None, at: None }
+        let (retry_after, data) = (None, None);
+        Self { class, message: message.into(), service: None, retry_after, data, at: None }
     }
 
     /// The script is wrong.
     pub fn logic(message: impl Into<String>) -> Self {
         Self::new(FailureClass::Logic, message)
+    }
+
+    /// The data is not what the script took it for. A script that expects this goes on; for another one it is a failure of its own.
+    pub fn about_data(fault: DataFault, message: impl Into<String>) -> Self {
+        Self { data: Some(fault), ..Self::logic(message) }
+    }
+
+    /// What is wrong with the data. None for a failure of another class, whatever the code that made it says of the data: then
+    /// somebody else has to act.
+    #[must_use]
+    pub fn data_fault(&self) -> Option<DataFault> {
+        self.data.filter(|_| self.class == FailureClass::Logic)
     }
 
     /// Windlass is wrong.

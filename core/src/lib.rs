@@ -57,7 +57,7 @@ pub use capability::{Capability, Grant, InvalidCapability};
 pub use display_text::{crop, escape_json, escape_line, escape_text};
 pub use error_text::{error_chain, panic_message};
 pub use event::EventStatus;
-pub use failure::{Failure, FailureClass, ScriptPosition, Sent, Service};
+pub use failure::{DataFault, Failure, FailureClass, ScriptPosition, Sent, Service};
 pub use id::{
     EventId, Id, IdSource, InputId, JournalId, MutationId, NotificationId, RunId, ScriptId,
     SessionId, TopicId, WorkerId, WorkflowId, WorkspaceId,

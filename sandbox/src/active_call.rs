@@ -73,6 +73,8 @@ pub(crate) struct CallSite {
     /// `namespace.method`.
     pub(crate) function: String,
     pub(crate) at: Option<ScriptPosition>,
+    /// Whether it goes through `attempt`: then the script is given a failure that is about the data.
+    pub(crate) is_attempt: bool,
 }
 
 /// A rejected promise, and where it was rejected.

@@ -55,14 +55,15 @@ fn define_builtins(scope: &mut v8::PinScope<'_, '_>) -> Option<()> {
     let global = scope.get_current_context().global(scope);
     let atob = v8::Function::new(scope, builtins::atob)?;
     let get_docs = v8::Function::new(scope, builtins::get_docs)?;
-    for (name, function) in [("atob", atob), ("getDocs", get_docs)] {
+    // A script may have a function of this name.
+    let attempt = v8::Function::new(scope, host::attempt)?;
+    for (name, function, is_reserved) in
+        [("atob", atob, true), ("getDocs", get_docs, true), ("attempt", attempt, false)]
+    {
         let key = v8::String::new(scope, name)?;
-        global.define_own_property(
-            scope,
-            key.into(),
-            function.into(),
-            FIXED | v8::PropertyAttribute::DONT_DELETE,
-        )?;
+        let attributes =
+            if is_reserved { FIXED | v8::PropertyAttribute::DONT_DELETE } else { FIXED };
+        global.define_own_property(scope, key.into(), function.into(), attributes)?;
     }
     Some(())
 }

@@ -6,8 +6,8 @@
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use serde_json::{Map, Value};
-use windlass_core::{Failure, Operation, ScriptLimits, ScriptPhase, ScriptPosition};
+use serde_json::{Map, Value, json};
+use windlass_core::{DataFault, Failure, Operation, ScriptLimits, ScriptPhase, ScriptPosition};
 
 use crate::active_call::{ActiveCall, CallSite, PendingReply, World};
 use crate::api::{AcceptedCall, HostCall, Reply};
@@ -16,21 +16,95 @@ use crate::json::{SizedJson, check_elements, check_size};
 use crate::value;
 use crate::{exception, halt};
 
+/// What a script asks for.
+struct Request<'s> {
+    /// The function, as its index in the list of functions.
+    function: u32,
+    input: v8::Local<'s, v8::Value>,
+    has_more_arguments: bool,
+    is_attempt: bool,
+}
+
 /// `Namespace.method(input)`. The function's data is its index in the list of functions.
 pub(crate) fn call<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,
     mut result: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some(current) = ActiveCall::of(scope) else { return };
+    let request = |scope: &mut v8::PinScope<'s, '_>, _: &ActiveCall| {
+        Ok(Request {
+            function: arguments.data().uint32_value(scope).unwrap_or(u32::MAX),
+            input: arguments.get(0),
+            has_more_arguments: arguments.length() > 1,
+            is_attempt: false,
+        })
+    };
+    if let Some(promise) = promise_of(scope, request) {
+        result.set(promise.into());
+    }
+}
+
+/// `attempt(Namespace.method, input)`: the script is given a failure that is about the data.
+pub(crate) fn attempt<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    arguments: v8::FunctionCallbackArguments<'s>,
+    mut result: v8::ReturnValue<'s, v8::Value>,
+) {
+    let request = |scope: &mut v8::PinScope<'s, '_>, current: &ActiveCall| {
+        let function = index_of(scope, current, arguments.get(0)).ok_or_else(|| {
+            let message = "`attempt` takes a function of a tool and its input: `await attempt(Files.read, { path })`";
+            Fault::logic("attempt_input", message)
+        })?;
+        Ok(Request {
+            function,
+            input: arguments.get(1),
+            has_more_arguments: arguments.length() > 2,
+            is_attempt: true,
+        })
+    };
+    if let Some(promise) = promise_of(scope, request) {
+        result.set(promise.into());
+    }
+}
+
+/// The index of a function in the list of functions.
+fn index_of(
+    scope: &mut v8::PinScope<'_, '_>,
+    current: &ActiveCall,
+    wanted: v8::Local<'_, v8::Value>,
+) -> Option<u32> {
+    let global = scope.get_current_context().global(scope);
+    let index = current.functions.iter().position(|function| {
+        let name = v8::String::new(scope, &function.namespace);
+        let namespace = name.and_then(|name| global.get(scope, name.into()));
+        let namespace = namespace.and_then(|it| it.try_cast::<v8::Object>().ok());
+        let method = v8::String::new(scope, &function.method);
+        let found = namespace.zip(method).and_then(|(it, name)| it.get(scope, name.into()));
+        found.is_some_and(|found| found.strict_equals(wanted))
+    });
+    u32::try_from(index?).ok()
+}
+
+/// Answers what a script asks for with a promise. `None`: that has ended the script.
+fn promise_of<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    request: impl FnOnce(&mut v8::PinScope<'s, '_>, &ActiveCall) -> Result<Request<'s>, Fault>,
+) -> Option<v8::Local<'s, v8::Promise>> {
+    let current = ActiveCall::of(scope)?;
     // A script that has ended runs on to its next stack check, and may get here.
     if current.is_over() {
-        return;
+        return None;
     }
     let at = exception::current_position(scope, &current).map(|at| current.source.position(at));
-    match answer(scope, &current, &arguments, at.clone()) {
-        Ok(promise) => result.set(promise.into()),
-        Err(halt) => current.finish(scope, halt.map(|fault| fault.at(at))),
+    let promise = request(scope, &current)
+        .map_err(Halt::from)
+        .and_then(|request| answer(scope, &current, &request, at.clone()));
+    match promise {
+        Ok(promise) => Some(promise),
+        Err(halt) => {
+            current.finish(scope, halt.map(|fault| fault.at(at)));
+            None
+        }
     }
 }
 
@@ -38,12 +112,19 @@ pub(crate) fn call<'s>(
 fn answer<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     current: &ActiveCall,
-    arguments: &v8::FunctionCallbackArguments<'s>,
+    request: &Request<'s>,
     at: Option<ScriptPosition>,
 ) -> Result<v8::Local<'s, v8::Promise>, Halt> {
-    let (call, world) = read_call(scope, current, arguments, at.clone())?;
-    let site = CallSite { function: name_of(&call), at };
+    let (call, world) = read_call(scope, current, request, at.clone())?;
+    let site = CallSite { function: name_of(&call), at, is_attempt: request.is_attempt };
     let accepted = accept(&world, call.clone())?;
+    if request.is_attempt && accepted.operation != Operation::Read {
+        let message = format!(
+            "`attempt` is for functions that read the outside world, and `{}` is none",
+            site.function
+        );
+        return Err(Fault::logic("attempt_input", message).into());
+    }
     if accepted.operation == Operation::Mutation {
         return Err(Halt::Mutation(Box::new(call)));
     }
@@ -55,11 +136,10 @@ fn answer<'s>(
 fn read_call<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     current: &ActiveCall,
-    arguments: &v8::FunctionCallbackArguments<'s>,
+    request: &Request<'s>,
     at: Option<ScriptPosition>,
 ) -> Result<(HostCall, World), Halt> {
-    let index = arguments.data().uint32_value(scope).unwrap_or(u32::MAX);
-    let Some(function) = current.functions.get(index as usize) else {
+    let Some(function) = current.functions.get(request.function as usize) else {
         return Err(Fault::internal("a function is not in the list of functions").into());
     };
     let mut call = HostCall {
@@ -80,7 +160,7 @@ fn read_call<'s>(
             Fault::limit("the script calls tools and topics too often", "host_calls", max).into()
         );
     }
-    if let Some(input) = read_input(scope, current, arguments, &name)? {
+    if let Some(input) = read_input(scope, current, request, &name)? {
         count_passed(current, &input)?;
         call.input = input.value;
     }
@@ -108,13 +188,13 @@ fn count_passed(current: &ActiveCall, input: &SizedJson) -> Result<(), Fault> {
 fn read_input<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     current: &ActiveCall,
-    arguments: &v8::FunctionCallbackArguments<'s>,
+    request: &Request<'s>,
     name: &str,
 ) -> Result<Option<SizedJson>, Halt> {
-    let input = value::from_script(scope, current, arguments.get(0))
+    let input = value::from_script(scope, current, request.input)
         .map_err(|halt| halt.context(&format!("the input of `{name}` cannot be passed")))?;
     let is_object = input.as_ref().is_none_or(|input| input.value.is_object());
-    if arguments.length() > 1 || !is_object {
+    if request.has_more_arguments || !is_object {
         let message = format!("`{name}` takes one object, for example `{name}({{…}})`");
         return Err(Fault::logic("tool_input", message).into());
     }
@@ -157,7 +237,8 @@ fn deliver<'s>(
     Ok(resolver.get_promise(scope))
 }
 
-/// Resolves a promise with the host's answer. A failure ends the script instead.
+/// Resolves a promise with the host's answer. A failure ends the script instead, unless the script attempts the call and the failure
+/// is about the data.
 pub(crate) fn settle(
     scope: &mut v8::PinScope<'_, '_>,
     current: &ActiveCall,
@@ -165,12 +246,25 @@ pub(crate) fn settle(
     site: &CallSite,
     result: Result<Value, Failure>,
 ) -> Result<(), Halt> {
-    let value = result.map_err(|failure| {
-        Halt::from(Fault { code: "tool_failed", failure }.at(site.at.clone()))
-    })?;
-    let json = value.to_string();
-    let size = check_size(&current.limits, json.len())
+    let value = match (result, site.is_attempt) {
+        (Ok(value), false) => value,
+        (Ok(value), true) => json!({ "ok": true, "value": value }),
+        (Err(failure), is_attempt) => match failure.data_fault().filter(|_| is_attempt) {
+            Some(fault) => failed_attempt(fault, failure),
+            None => {
+                return Err(Fault { code: "tool_failed", failure }.at(site.at.clone()).into());
+            }
+        },
+    };
+    let mut json = value.to_string();
+    let mut size = check_size(&current.limits, json.len())
         .and_then(|()| check_elements(&current.limits, &json).map(drop));
+    if site.is_attempt
+        && let Err(Fault { failure, .. }) = size
+    {
+        json = failed_attempt(DataFault::TooBig, failure).to_string();
+        size = Ok(());
+    }
     let value = size
         .map_err(Halt::from)
         .and_then(|()| value::to_script(scope, current, &json))
@@ -180,6 +274,12 @@ pub(crate) fn settle(
         })?;
     resolver.resolve(scope, value);
     Ok(())
+}
+
+/// What `attempt` hands over of a failure.
+fn failed_attempt(fault: DataFault, failure: Failure) -> Value {
+    let message = failure.cropped().message;
+    json!({ "ok": false, "error": { "code": fault.as_str(), "message": message } })
 }
 
 fn name_of(call: &HostCall) -> String {

@@ -1,7 +1,7 @@
 //! Runs one call of a workflow script in V8, without access to anything outside and under limits.
 //!
 //! A script is a file that declares a `workflow` of handlers. Each call evaluates the whole file in a fresh context and calls one
-//! handler. The script has JavaScript itself, `console`, `atob`, `getDocs`, what `extras` adds (`URL`, `sha256` and others), and the functions of the embedder. A call of such a
+//! handler. The script has JavaScript itself, `console`, `atob`, `getDocs`, `attempt`, what `extras` adds (`URL`, `sha256` and others), and the functions of the embedder. A call of such a
 //! function goes to the embedder's [`Host`]; the sandbox refuses it if the phase does not permit its operation.
 //!
 //! ```

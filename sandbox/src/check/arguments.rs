@@ -12,7 +12,7 @@ use oxc_span::{GetSpan, Span};
 use serde_json::{Map, Value};
 use windlass_core::{Problem, nearest};
 
-use super::calls::tool_of;
+use super::calls::{inputs_of, is_attempt, tool_of};
 use super::finding::Finding;
 use super::survey::Survey;
 use crate::api::Function;
@@ -27,7 +27,8 @@ pub(super) fn wrong(survey: &Survey<'_>, functions: &[Function]) -> Vec<Finding>
         let Some(name) = tool_of(site.what, functions) else { continue };
         let of_call = |it: &&Function| name == format!("{}.{}", it.namespace, it.method);
         let Some(function) = functions.iter().find(of_call) else { continue };
-        if !survey.binds(&function.namespace) {
+        let is_own = is_attempt(site.what) && survey.binds("attempt");
+        if !is_own && !survey.binds(&function.namespace) {
             let mut checker = Checker { name: &name, findings: &mut findings };
             checker.call(site.what, &function.input);
         }
@@ -43,12 +44,13 @@ struct Checker<'n> {
 impl Checker<'_> {
     fn call(&mut self, call: &CallExpression<'_>, schema: &Value) {
         let Some(schema) = schema.as_object() else { return };
-        if let Some(more) = call.arguments.get(1) {
+        let inputs = inputs_of(call);
+        if let Some(more) = inputs.get(1) {
             let message = format!("`{}` takes one object", self.name);
             let hint = "put everything into one object, for example `{ … }`";
             return self.report("wrong_argument", more.span(), message, hint.into());
         }
-        match call.arguments.first() {
+        match inputs.first() {
             None => self.missing(call.span, schema, &[], &[]),
             Some(Argument::SpreadElement(_)) => {}
             Some(input) => {

@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use oxc_ast::AstKind;
-use oxc_ast::ast::{BindingIdentifier, CallExpression, Expression, Program, TryStatement};
+use oxc_ast::ast::{
+    Argument, BindingIdentifier, CallExpression, Expression, Program, TryStatement,
+};
 use oxc_ast_visit::{Visit, walk};
 use oxc_span::{GetSpan, Span};
 use windlass_core::Problem;
@@ -29,8 +31,23 @@ pub(super) fn tool_call(expression: &Expression<'_>, functions: &[Function]) -> 
     }
 }
 
+/// Whether a call attempts what its first argument is.
+pub(super) fn is_attempt(call: &CallExpression<'_>) -> bool {
+    let callee = call.callee.get_inner_expression().get_identifier_reference();
+    callee.is_some_and(|it| it.name == "attempt")
+}
+
+/// What a call of a tool passes to it.
+pub(super) fn inputs_of<'c, 'a>(call: &'c CallExpression<'a>) -> &'c [Argument<'a>] {
+    call.arguments.get(usize::from(is_attempt(call))..).unwrap_or_default()
+}
+
+/// The tool that a call calls, by itself or through `attempt`.
 pub(super) fn tool_of(call: &CallExpression<'_>, functions: &[Function]) -> Option<String> {
-    let member = call.callee.get_inner_expression().as_member_expression()?;
+    let callee = call.callee.get_inner_expression();
+    let attempted = call.arguments.first().filter(|_| is_attempt(call));
+    let function = attempted.and_then(Argument::as_expression).unwrap_or(callee);
+    let member = function.get_inner_expression().as_member_expression()?;
     let object = member.object().get_identifier_reference()?.name.as_str();
     let is_known = functions.iter().any(|function| function.namespace == object);
     let method = member.static_property_name().filter(|_| is_known)?;

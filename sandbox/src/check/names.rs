@@ -63,6 +63,7 @@ const GLOBALS: &[&str] = &[
     "WeakSet",
     "arguments",
     "atob",
+    "attempt",
     "console",
     "decodeURI",
     "decodeURIComponent",

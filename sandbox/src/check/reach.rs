@@ -6,7 +6,7 @@ use std::rc::Rc;
 use oxc_ast::ast::CallExpression;
 use oxc_span::Span;
 
-use super::calls::tool_of;
+use super::calls::{is_attempt, tool_of};
 use super::survey::{Place, Survey};
 use super::tree::{Handler, Tree};
 use super::walk::Budget;
@@ -39,7 +39,8 @@ pub(super) fn calls<'t, 'a, 'f>(
         for Step { place, route, is_uncertain } in follow(handler, start, survey, budget) {
             for site in survey.bodies.get(&place).into_iter().flat_map(|body| &body.calls) {
                 let Some(name) = tool_of(site.what, functions) else { continue };
-                let is_own = name.split('.').next().is_some_and(|it| survey.binds(it));
+                let is_own = name.split('.').next().is_some_and(|it| survey.binds(it))
+                    || (is_attempt(site.what) && survey.binds("attempt"));
                 let Some(function) = known.get(&name).filter(|_| !is_own) else { continue };
                 reached.push(Reached {
                     handler,

@@ -1,6 +1,7 @@
 //! The sandbox through its public interface: one binary, so that V8 is linked once.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
+mod attempt;
 mod calls;
 mod check;
 mod errors;

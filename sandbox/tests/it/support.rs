@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use futures::FutureExt as _;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
-use windlass_core::{Failure, Operation, ScriptLimits, ScriptPhase};
+use windlass_core::{DataFault, Failure, Operation, ScriptLimits, ScriptPhase};
 use windlass_sandbox::{
     AcceptedCall, Call, Ending, Function, Host, HostCall, Options, Reply, Report, Sandbox, Script,
 };
@@ -176,6 +176,7 @@ fn answer(world: &Arc<World>, call: HostCall) -> Reply {
     let world = Arc::clone(world);
     match call.method.as_str() {
         "fail" => Reply::Now(Err(Failure::network("the service did not answer"))),
+        "read" if call.input.get("missing").is_some() => Reply::Now(Err(missing())),
         "read" if call.input.get("huge").is_some() => Reply::Now(Ok("x".repeat(200_000).into())),
         "read" if call.input.get("many").is_some() => Reply::Now(Ok(vec![0; 6_000].into())),
         "panic" => panic!("the host is broken"),
@@ -201,12 +202,19 @@ fn answer(world: &Arc<World>, call: HostCall) -> Reply {
         "failSlowly" => Reply::Later(
             async move {
                 tokio::task::yield_now().await;
+                if call.input.get("missing").is_some() {
+                    return Err(missing());
+                }
                 Err(Failure::network("the service did not answer in time"))
             }
             .boxed(),
         ),
         _ => Reply::Now(Ok(json!({"echo": call.input}))),
     }
+}
+
+fn missing() -> Failure {
+    Failure::about_data(DataFault::NotFound, "`a` does not exist")
 }
 
 pub(crate) async fn run(sandbox: &Sandbox, call: Call) -> Report {

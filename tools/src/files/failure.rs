@@ -3,12 +3,15 @@
 use std::io::{self, ErrorKind};
 
 use rustix::io::Errno;
-use windlass_core::{Failure, FailureClass};
+use windlass_core::{DataFault, Failure, FailureClass};
 
 /// `attempted` is a verb: what should have been done with the file at `path`.
 pub(super) fn classify(attempted: &str, path: &str, err: &io::Error) -> Failure {
     let (class, reason) = explain(err);
-    Failure::new(class, format!("could not {attempted} `{path}`: {reason}"))
+    let is_missing = err.kind() == ErrorKind::NotFound;
+    let fault = if is_missing { DataFault::NotFound } else { DataFault::Unreadable };
+    let message = format!("could not {attempted} `{path}`: {reason}");
+    Failure { class, ..Failure::about_data(fault, message) }
 }
 
 /// The class of each kind of error, and its meaning for people.
@@ -87,6 +90,20 @@ mod tests {
         }
         for errno in [Errno::NOSPC, Errno::DQUOT, Errno::FBIG, Errno::IO] {
             assert_eq!(class_of(errno), FailureClass::Internal, "{errno}");
+        }
+    }
+
+    #[test]
+    fn only_what_the_script_asked_for_is_wrong_with_the_data() {
+        let fault_of =
+            |errno: Errno| classify("read", "inbox/a", &io::Error::from(errno)).data_fault();
+
+        assert_eq!(fault_of(Errno::NOENT), Some(DataFault::NotFound));
+        for errno in [Errno::NOTDIR, Errno::ISDIR, Errno::NAMETOOLONG, Errno::LOOP] {
+            assert_eq!(fault_of(errno), Some(DataFault::Unreadable), "{errno}");
+        }
+        for errno in [Errno::ACCESS, Errno::ROFS, Errno::NOSPC, Errno::IO] {
+            assert_eq!(fault_of(errno), None, "{errno}");
         }
     }
 

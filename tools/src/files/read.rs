@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use windlass_core::Failure;
+use windlass_core::{DataFault, Failure};
 use windlass_scheduler::{Effect, Subject, ToolCall};
 
 use super::common::{INPUT_TYPES, NAMESPACE, subject};
@@ -71,12 +71,15 @@ The file must be UTF-8 and no larger than the setting `[tools.files] max_read_mi
 }
 
 fn not_utf8(location: &FileLocation, err: &std::string::FromUtf8Error) -> Failure {
-    Failure::logic(format!(
-        "`{}` is not a UTF-8 text: the byte at offset {} begins no character (an image, an archive, or a text in \
+    Failure::about_data(
+        DataFault::Unreadable,
+        format!(
+            "`{}` is not a UTF-8 text: the byte at offset {} begins no character (an image, an archive, or a text in \
          another encoding)",
-        location.path,
-        err.utf8_error().valid_up_to()
-    ))
+            location.path,
+            err.utf8_error().valid_up_to()
+        ),
+    )
 }
 
 /// Reads a whole file, unless it is larger than the configuration allows.
@@ -84,11 +87,14 @@ pub(crate) fn read_limited(location: &FileLocation, max_bytes: u64) -> Result<Ve
     let file = open_to_read(location).map_err(|err| location.failure("read", &err))?;
     let bytes = read_at_most(&file, max_bytes).map_err(|err| location.failure("read", &err))?;
     bytes.ok_or_else(|| {
-        Failure::logic(format!(
-            "`{}` is larger than the {} MiB that `[tools.files] max_read_mib` allows",
-            location.path,
-            max_bytes / (1024 * 1024)
-        ))
+        Failure::about_data(
+            DataFault::TooBig,
+            format!(
+                "`{}` is larger than the {} MiB that `[tools.files] max_read_mib` allows",
+                location.path,
+                max_bytes / (1024 * 1024)
+            ),
+        )
     })
 }
 

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
-use windlass_core::Failure;
+use windlass_core::{DataFault, Failure};
 use windlass_scheduler::{Effect, Subject, ToolCall};
 
 use super::common::{INPUT_TYPES, NAMESPACE, subject};
@@ -114,10 +114,11 @@ impl Searching {
             }
             self.remaining_bytes =
                 self.remaining_bytes.checked_sub(text.len() as u64).ok_or_else(|| {
-                    Failure::logic(format!(
+                    let message = format!(
                         "too many lines contain `{}`: search for something rarer, or give a `pattern`",
                         self.text
-                    ))
+                    );
+                    Failure::about_data(DataFault::TooBig, message)
                 })?;
             let (path, text) = (file.path.clone(), text.into_owned());
             self.found.push(FoundLine { path, line: number, text });

@@ -2,7 +2,7 @@
 
 use reqwest::StatusCode;
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
-use windlass_core::{Clock as _, Failure, FailureClass, SystemClock};
+use windlass_core::{Clock as _, DataFault, Failure, FailureClass, SystemClock};
 
 use super::request::{OutgoingRequest, without_query};
 use super::response::BodyError;
@@ -59,11 +59,13 @@ pub(super) fn with_asked_wait(failure: Failure, headers: &HeaderMap) -> Failure 
 }
 
 pub(super) fn body_failure(outgoing: &OutgoingRequest, err: &BodyError) -> Failure {
-    let class = match err {
-        BodyError::TooLarge { .. } | BodyError::Packed { .. } => FailureClass::Logic,
-        BodyError::TooLate | BodyError::Broken => FailureClass::Network,
+    let (class, data) = match err {
+        BodyError::TooLarge { .. } => (FailureClass::Logic, Some(DataFault::TooBig)),
+        BodyError::Packed { .. } => (FailureClass::Logic, Some(DataFault::Unreadable)),
+        BodyError::TooLate | BodyError::Broken => (FailureClass::Network, None),
     };
-    transport::server_failure(host(outgoing), class, format!("`{}`: {err}", outgoing.title()))
+    let message = format!("`{}`: {err}", outgoing.title());
+    Failure { data, ..transport::server_failure(host(outgoing), class, message) }
 }
 
 fn host(outgoing: &OutgoingRequest) -> &str {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use windlass_core::Failure;
+use windlass_core::{DataFault, Failure};
 use windlass_scheduler::{Effect, Subject, Tool, ToolCall};
 
 use self::message::MailError;
@@ -116,5 +116,5 @@ fn mails(bytes: &[u8], path: &str) -> Result<Vec<Mail>, Failure> {
 }
 
 fn refused(mail: &str, err: &MailError) -> Failure {
-    Failure::logic(format!("{mail} {err}"))
+    Failure::about_data(DataFault::Unreadable, format!("{mail} {err}"))
 }

@@ -80,6 +80,19 @@ declare const console: {
   error(...values: any[]): void;
 };
 
+/** What a call came to that a script attempts: its answer, or what is wrong with what it should read. */
+type Attempt<Value> =
+  | { ok: true; value: Value }
+  | { ok: false; error: { code: "not_found" | "unreadable" | "too_big" | "refused"; message: string } };
+
+/**
+ * Calls a function that reads, in a producer or in `prepare`, and hands over a failure that is about the data: it does not exist, it
+ * cannot be read as what the function expects, it is too big, or the other side refuses the request for what it says.
+ * Any other failure, of the network, of rights or of Windlass, ends the script as always.
+ * Example: `const file = await attempt(Files.read, { path }); if (!file.ok) return skip(file.error.message);`
+ */
+declare function attempt<Input, Value>(read: (input: Input) => Promise<Value>, input: Input): Promise<Attempt<Value>>;
+
 /** Decodes Base64: one character per byte. */
 declare function atob(text: string): string;
 

@@ -46,6 +46,11 @@ const workflow = {
 "#;
 
 const TEXT: &str = "lines.push((await Files.read({ path })).text);";
+/// Expects that a file cannot be read, and says why instead.
+const ATTEMPT: &str = "
+          const file = await attempt(Files.read, { path });
+          lines.push(file.ok ? file.value.text : file.error.code);
+";
 const MAIL: &str = r#"
           const [mail] = await Mail.parse({ path });
           if (!mail.messageId) throw new Error(`the mail "${path}" has no Message-ID`);
@@ -123,6 +128,21 @@ scenarios! {
 
         assert_eq!(parked.iter().map(|event| event.message_id.as_str()).collect::<Vec<_>>(), ["in/b.txt"]);
         assert_eq!(env.lines("out/lines.txt"), ["a+c"], "the others go in one run again");
+    }
+
+    async fn a_script_deals_itself_with_what_it_expects(env: TestEnv) {
+        env.write("in/a.txt", "a");
+        env.write_bytes("in/b.txt", b"\xff");
+        let gone = ATTEMPT.replace("{ path }", "{ path: path.replace('a.txt', 'gone.txt') }");
+        for (name, read) in [("as-it-is", ATTEMPT), ("gone", &gone)] {
+            env.deploy(name, &files(10, read, APPEND)).await;
+        }
+
+        env.run_until_idle().await;
+
+        let mut lines = env.lines("out/lines.txt");
+        lines.sort_unstable();
+        assert_eq!(lines, ["a+unreadable", "not_found+unreadable"]);
     }
 
     async fn an_empty_mail_and_one_without_an_id_stop_no_other(env: TestEnv) {
