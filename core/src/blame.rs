@@ -21,6 +21,18 @@ text_enum! {
 }
 
 text_enum! {
+    /// What becomes of a run whose request was definitely refused, as the consumer declares it in `refused`.
+    #[derive(Default)]
+    pub enum OnRefusal ("what a refusal leads to") {
+        /// It fails: its event is parked, or its workflow stops.
+        #[default]
+        Fail = "fail",
+        /// It goes on: `next` is told of the refusal, and the events are consumed.
+        Next = "next",
+    }
+}
+
+text_enum! {
     /// How far a run goes in which only one of several suspected events is visible.
     pub enum Trial ("a trial") {
         /// `prepare` only, because it was `prepare` that failed: nothing is reserved, and nothing is done outside.

@@ -52,7 +52,7 @@ mod text;
 mod time;
 mod workflow;
 
-pub use blame::{Blame, OnFailure, Suspects, Trial, reason_of};
+pub use blame::{Blame, OnFailure, OnRefusal, Suspects, Trial, reason_of};
 pub use capability::{Capability, Grant, InvalidCapability};
 pub use display_text::{crop, escape_json, escape_line, escape_text};
 pub use error_text::{error_chain, panic_message};

@@ -56,6 +56,8 @@ text_enum! {
         Failure = "failure",
         /// A person skipped it.
         Skipped = "skipped",
+        /// The other side refused it, and the consumer goes on with that. From then on the run may only continue.
+        Refused = "refused",
     }
 }
 

@@ -1,7 +1,7 @@
 //! Converts rows to the records that the store returns, and numbers between their stored and their public types: the databases
 //! have no unsigned numbers.
 
-use windlass_core::{InputId, MutationStatus};
+use windlass_core::{InputId, MutationStatus, Outcome};
 
 use crate::model::{
     Delivery, Event, HandlerState, Input, InputStatus, JournalEntry, LogEntry, Mutation,
@@ -107,6 +107,22 @@ impl From<HandlerRow> for HandlerState {
     }
 }
 
+/// The outcome of a mutation as it is stored, and whether it was refused and its run goes on. Older programs know such a run as one
+/// whose mutation was skipped, and continue it just the same.
+pub(crate) fn stored_outcome(outcome: Option<Outcome>) -> (Option<Db<Outcome>>, bool) {
+    match outcome {
+        Some(Outcome::Refused) => (Some(Db(Outcome::Skipped)), true),
+        other @ (Some(Outcome::Success | Outcome::Failure | Outcome::Skipped) | None) => {
+            (other.map(Db), false)
+        }
+    }
+}
+
+/// The outcome of a mutation, from what [`stored_outcome`] stored.
+pub(crate) fn outcome(stored: Option<Db<Outcome>>, refused: bool) -> Option<Outcome> {
+    if refused { Some(Outcome::Refused) } else { value(stored) }
+}
+
 impl RunRow {
     /// The run, with its values.
     pub(crate) fn into_run(self, values: RunValues) -> Run {
@@ -122,7 +138,7 @@ impl RunRow {
             status: row.status.0,
             retry_of: value(row.retry_of),
             mutation_id: value(row.mutation_id),
-            mutation_outcome: value(row.mutation_outcome),
+            mutation_outcome: outcome(row.mutation_outcome, row.refused),
             prepare_result: json(values.prepare_result),
             input_state: json(values.input_state),
             output_state: json(values.output_state),

@@ -166,7 +166,7 @@ pub struct ApplyMutation {
     pub resolved_by: Option<ResolvedBy>,
 }
 
-/// The effect definitely did not happen, and the run stops.
+/// The effect definitely did not happen. The run stops, unless its consumer goes on with a refusal.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FailMutation {
     /// The claim, which is the right to write.
@@ -177,6 +177,8 @@ pub struct FailMutation {
     pub failure: Failure,
     /// Who settled it, where the answer itself had been lost.
     pub resolved_by: Option<ResolvedBy>,
+    /// Whether the run goes on at `next`: the other side refused the request, and the consumer is to be told.
+    pub goes_on: bool,
 }
 
 /// Nobody knows whether the effect happened, and the run stops.

@@ -152,6 +152,7 @@ diesel::table! {
         trial -> Nullable<Text>,
         mutation_id -> Nullable<Text>,
         mutation_outcome -> Nullable<Text>,
+        refused -> Bool,
         error -> Nullable<Text>,
         error_class -> Nullable<Text>,
         error_at -> Nullable<Text>,

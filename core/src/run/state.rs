@@ -42,10 +42,11 @@ impl RunState {
         Self { kind, phase: Phase::Pending, status: Status::Queued, outcome: None, mutation: None }
     }
 
-    /// Whether the effect is known to have happened or was skipped. From then on the run may only continue.
+    /// Whether what became of the effect is settled, and the run may only continue: it happened, it was skipped, or it was refused and
+    /// the consumer goes on with that.
     #[must_use]
     pub const fn is_post_mutation(&self) -> bool {
-        matches!(self.outcome, Some(Outcome::Success | Outcome::Skipped))
+        matches!(self.outcome, Some(Outcome::Success | Outcome::Skipped | Outcome::Refused))
     }
 
     /// Whether it is unknown if the effect happened.

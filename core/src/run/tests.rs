@@ -122,8 +122,26 @@ fn only_a_run_that_stopped_after_its_effect_is_retried() {
     {
         let run = RunState { status, outcome, ..mutating(MutationStatus::Applied) };
         let has_stopped = !matches!(status, Status::Queued | Status::Active | Status::Committed);
-        let is_past = matches!(outcome, Some(Outcome::Success | Outcome::Skipped));
+        let is_past =
+            matches!(outcome, Some(Outcome::Success | Outcome::Skipped | Outcome::Refused));
 
         assert_eq!(run.retry().is_ok(), has_stopped && is_past, "{} {outcome:?}", status.to_text());
+    }
+}
+
+#[test]
+fn a_refusal_that_is_expected_goes_forward_and_consumes_its_events() {
+    let refused = mutating(MutationStatus::InFlight).refuse_mutation().unwrap();
+
+    assert_eq!(refused.run.outcome, Some(Outcome::Refused));
+    assert_eq!(refused.run.mutation, Some(MutationStatus::Failed));
+    assert_eq!((refused.run.status, refused.reservations), (Status::Active, Reservations::Keep));
+    assert_eq!((&refused.workflow, refused.session), (&WorkflowChange::Keep, None));
+    let crashed = refused.run.crash(Recourse::Ask).unwrap();
+    assert_eq!(crashed.pending_retry, PendingRetry::Set, "it is not sent again");
+    assert_eq!(crashed.run.retry().unwrap().phase, Phase::Emitting);
+    assert_eq!(refused.run.commit().unwrap().reservations, Reservations::Consume);
+    for status in [MutationStatus::Applied, MutationStatus::Indeterminate] {
+        assert!(mutating(status).refuse_mutation().is_err(), "{status}");
     }
 }

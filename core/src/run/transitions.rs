@@ -113,6 +113,16 @@ impl RunState {
         self.settled(MutationStatus::Failed, Outcome::Failure).stop(None, failure, context)
     }
 
+    /// The other side definitely refused the request, and the consumer goes on with that: the run continues at `next`.
+    ///
+    /// # Errors
+    /// [`IllegalTransition`] where no mutation of this run is open.
+    pub fn refuse_mutation(self) -> Result<Changes, IllegalTransition> {
+        let is_open = self.mutation == Some(MutationStatus::InFlight);
+        self.require_active(self.phase == Phase::Mutating && is_open, "have its mutation refused")?;
+        Ok(Changes::only(self.settled(MutationStatus::Failed, Outcome::Refused)))
+    }
+
     /// Nobody knows whether the effect happened. Everything is kept, and the effect is looked up or a person is asked.
     ///
     /// # Errors

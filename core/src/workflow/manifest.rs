@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::blame::OnFailure;
+use crate::blame::{OnFailure, OnRefusal};
 use crate::schedule::Schedule;
 
 /// A script's declaration, validated: every invariant that [`validate`](super::validate()) checks holds.
@@ -44,4 +44,7 @@ pub struct Consumer {
     /// What a failure about one of its events stops.
     #[serde(default)]
     pub on_failure: OnFailure,
+    /// What a definite refusal of its request leads to.
+    #[serde(default)]
+    pub on_refusal: OnRefusal,
 }

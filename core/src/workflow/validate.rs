@@ -12,7 +12,7 @@ pub use self::words::nearest;
 use self::words::{kind, listed};
 use super::manifest::Manifest;
 use super::problem::{FUNCTION, Problem};
-use crate::blame::OnFailure;
+use crate::blame::{OnFailure, OnRefusal};
 use crate::schedule::{Schedule, ScheduleError};
 use crate::text::UnknownText;
 
@@ -22,7 +22,7 @@ const NAME_CHARS: usize = 200;
 const WORKFLOW_KEYS: &[&str] = &["topics", "inputs", "producers", "consumers"];
 const PRODUCER_KEYS: &[&str] = &["publishes", "schedule", "handler"];
 const CONSUMER_KEYS: &[&str] =
-    &["subscribe", "publishes", "onFailure", "prepare", "mutate", "next"];
+    &["subscribe", "publishes", "onFailure", "refused", "prepare", "mutate", "next"];
 const SCHEDULE_KEYS: &[&str] = &["interval", "cron", "timezone"];
 
 /// Checks the description of a script's `workflow`: its JSON, with [`FUNCTION`] in the place of each function. A cron
@@ -181,7 +181,26 @@ impl Reader<'_> {
             });
         }
         let on_failure = self.on_failure(consumer);
-        DeclaredConsumer { subscribe, publishes, has_mutate, has_next, on_failure }
+        let on_refusal = self.on_refusal(consumer);
+        DeclaredConsumer { subscribe, publishes, has_mutate, has_next, on_failure, on_refusal }
+    }
+
+    fn on_refusal(&mut self, consumer: &Map<String, Value>) -> OnRefusal {
+        let Some(text) = self.text(consumer, "refused") else { return OnRefusal::default() };
+        let has_both = ["mutate", "next"].iter().all(|key| consumer.contains_key(*key));
+        self.inside("refused", |reader| {
+            let on_refusal = text.parse().map_err(|error: UnknownText| {
+                let hint = "leave it out, or write `\"next\"` where `next` goes on with a refused request";
+                reader.report("bad_value", error.to_string(), Some(hint.into()));
+            });
+            if on_refusal == Ok(OnRefusal::Next) && !has_both {
+                let message = "`refused: \"next\"` is declared, but there is no `mutate` whose request could be refused, or no `next` to be \
+                               told of it";
+                let hint = "add what is missing, or remove `refused`";
+                reader.report("refused_without_next", message.into(), Some(hint.into()));
+            }
+            on_refusal.unwrap_or_default()
+        })
     }
 
     fn on_failure(&mut self, consumer: &Map<String, Value>) -> OnFailure {
@@ -440,6 +459,20 @@ mod tests {
             shop["inputs"] = wrong;
             assert_eq!(validate(&shop, "UTC").unwrap_err().len(), 1, "{}", shop["inputs"]);
         }
+    }
+
+    #[test]
+    fn a_consumer_goes_on_with_a_refusal_only_if_next_is_told_of_it() {
+        let mut script = right();
+        script["consumers"]["poll"]["refused"] = json!("next");
+        let problems = validate(&script, "UTC").unwrap_err();
+        assert_eq!(problems[0].code, "refused_without_next");
+        script["consumers"]["poll"]["next"] = script["consumers"]["poll"]["mutate"].clone();
+
+        let manifest = validate(&script, "UTC").unwrap();
+
+        let of = |consumer: &str| manifest.consumers[consumer].on_refusal;
+        assert_eq!((of("poll"), of("record")), (OnRefusal::Next, OnRefusal::Fail));
     }
 
     #[test]

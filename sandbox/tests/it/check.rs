@@ -117,7 +117,8 @@ async fn a_right_workflow_gives_its_manifest() {
               "publishes": [],
               "has_mutate": false,
               "has_next": false,
-              "on_failure": "park"
+              "on_failure": "park",
+              "on_refusal": "fail"
             },
             "record": {
               "subscribe": [
@@ -128,7 +129,8 @@ async fn a_right_workflow_gives_its_manifest() {
               ],
               "has_mutate": true,
               "has_next": true,
-              "on_failure": "park"
+              "on_failure": "park",
+              "on_refusal": "fail"
             }
           }
         }"#]]
@@ -385,7 +387,7 @@ async fn something_of_the_wrong_type() {
             mutate: async (prepared) -> mutate: {}, unused: async (prepared)
               wrong_type 15:7 `mutate` is an object, not a function
               unknown_key 15:19 a consumer has no `unused`
-                a consumer has only `subscribe`, `publishes`, `onFailure`, `prepare`, `mutate`, `next`
+                a consumer has only `subscribe`, `publishes`, `onFailure`, `refused`, `prepare`, `mutate`, `next`
             notify: { -> other: 1, notify: {
               wrong_type 18:5 `other` is a number, not an object
                 write `{ … }`

@@ -1,11 +1,11 @@
 //! A consumer's run: prepare, mutate, next.
 
 use serde_json::{Value, json};
-use windlass_core::{Failure, Outcome, Phase, ScriptPhase, Trial};
+use windlass_core::{DataFault, Failure, Outcome, Phase, ScriptPhase, Trial};
 use windlass_sandbox::Ending;
 use windlass_store::{CheckpointPrepare, ClaimedRun, CommitConsumer, NewLog, StoreError};
 
-use super::mutation::Mutation;
+use super::mutation::{Mutation, MutationEnd};
 use super::prepared::Prepared;
 use super::stop::{Stop, call_failed, failed_in, missing_handler};
 use super::{FollowUpRun, RunDriver, commit};
@@ -71,11 +71,11 @@ impl RunDriver {
         script: &LoadedScript,
         prepared: Prepared,
     ) -> Result<NextInput, Stop> {
-        let has_mutate =
-            script.manifest.consumers.get(&run.handler).is_some_and(|consumer| consumer.has_mutate);
-        if !has_mutate || !prepared.has_reservations() {
+        let consumer = script.manifest.consumers.get(&run.handler);
+        let Some(consumer) = consumer.filter(|it| it.has_mutate && prepared.has_reservations())
+        else {
             return Ok(without_effect(prepared.value, Vec::new()));
-        }
+        };
         let entered = Phase::Mutating;
         self.reporter.report(run, ProgressStep::Entered(entered));
         let arguments = vec![prepared.value.clone()];
@@ -86,9 +86,13 @@ impl RunDriver {
             let title = prepared.title.clone().unwrap_or_else(|| name.clone());
             let step = ProgressStep::Mutating { tool: name, title: title.clone() };
             self.reporter.report(run, step);
-            let mutation = Mutation { request, title, logs: call.logs };
-            let (result, logs) = self.mutations.execute(run, mutation).await?;
-            let mutation_result = json!({"status": "applied", "result": result});
+            let on_refusal = consumer.on_refusal;
+            let mutation = Mutation { request, title, logs: call.logs, on_refusal };
+            let (end, logs) = self.mutations.execute(run, mutation).await?;
+            let mutation_result = match end {
+                MutationEnd::Applied(result) => json!({"status": "applied", "result": result}),
+                MutationEnd::Refused(failure) => refused(&failure.message),
+            };
             return Ok(NextInput { prepared: prepared.value, mutation_result, logs });
         }
         call.returned().map_err(|failure| failed_in(entered, failure, &call))?;
@@ -141,8 +145,14 @@ impl RunDriver {
 const fn status_without_effect(outcome: Option<Outcome>) -> &'static str {
     match outcome {
         Some(Outcome::Skipped) => "skipped",
-        Some(Outcome::Success | Outcome::Failure) | None => "none",
+        Some(Outcome::Success | Outcome::Failure | Outcome::Refused) | None => "none",
     }
+}
+
+/// What `next` is told of a refused mutation.
+fn refused(why: &str) -> Value {
+    let error = json!({"code": DataFault::Refused, "message": why});
+    json!({"status": "refused", "error": error})
 }
 
 fn without_effect(prepared: Value, logs: Vec<NewLog>) -> NextInput {
@@ -154,6 +164,7 @@ fn without_effect(prepared: Value, logs: Vec<NewLog>) -> NextInput {
 fn from_earlier_run(run: &ClaimedRun) -> NextInput {
     let mutation_result = match run.state.outcome {
         Some(Outcome::Success) => json!({"status": "applied", "result": run.mutation_result}),
+        Some(Outcome::Refused) => refused(run.refusal.as_deref().unwrap_or_default()),
         other => json!({"status": status_without_effect(other)}),
     };
     NextInput {

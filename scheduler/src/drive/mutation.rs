@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use windlass_core::{
-    Failure, LogLevel, LookupResult, Prices, ResolvedBy, ScriptPosition, Sent, Status,
+    DataFault, Failure, LogLevel, LookupResult, OnRefusal, Prices, ResolvedBy, ScriptPosition,
+    Sent, Status,
 };
 use windlass_store::{
     ApplyMutation, BeginMutation, BegunMutation, CaptureMutation, ClaimedRun, DoubtMutation,
@@ -45,6 +46,16 @@ pub(super) struct Mutation {
     pub(super) title: String,
     /// What `mutate` logged.
     pub(super) logs: Vec<NewLog>,
+    /// What a definite refusal leads to.
+    pub(super) on_refusal: OnRefusal,
+}
+
+/// How a mutation ended with which a run goes on.
+pub(super) enum MutationEnd {
+    /// It is applied, and this is its result.
+    Applied(Value),
+    /// The other side refused it, and the consumer goes on with that.
+    Refused(Failure),
 }
 
 /// The result of a request, as far as it is known.
@@ -65,13 +76,13 @@ enum RequestResult {
 }
 
 impl MutationExecutor {
-    /// Makes a mutation. Returns its result, and what has to be logged with the next checkpoint.
+    /// Makes a mutation. Returns how it ended, and what has to be logged with the next checkpoint.
     pub(super) async fn execute(
         &self,
         run: &ClaimedRun,
         mutation: Mutation,
-    ) -> Result<(Value, Vec<NewLog>), Stop> {
-        let Mutation { request, title, logs } = mutation;
+    ) -> Result<(MutationEnd, Vec<NewLog>), Stop> {
+        let Mutation { request, title, logs, on_refusal } = mutation;
         let tool = request.tool.as_ref();
         let place = place::identity(tool, &request.input, self.lookup_time_limit).await;
         let params = BeginMutation {
@@ -104,7 +115,8 @@ impl MutationExecutor {
         let may_commit = move || leases.is_safe(claim) && store.check_in_place().is_ok();
         let (result, was_passed) = attempt.make(may_commit).await;
         let logs = faults(&result, was_passed, &request.callable);
-        Ok((self.settle(run, &begun, result.at(request.at)).await?, logs))
+        let result = result.at(request.at);
+        Ok((self.settle(run, &begun, result, on_refusal).await?, logs))
     }
 
     /// Records the mutation without sending a request.
@@ -112,31 +124,39 @@ impl MutationExecutor {
         &self,
         run: &ClaimedRun,
         callable: &Callable,
-    ) -> Result<(Value, Vec<NewLog>), Stop> {
+    ) -> Result<(MutationEnd, Vec<NewLog>), Stop> {
         let result = sample(&callable.spec().output);
         let params = CaptureMutation { claim: run.claim, result: result.clone() };
         persist(|| self.store.capture_mutation(params.clone())).await?;
-        Ok((result, Vec::new()))
+        Ok((MutationEnd::Applied(result), Vec::new()))
     }
 
-    /// Writes the result of the request. Only an applied mutation lets the run continue.
+    /// Writes the result of the request. Only an applied mutation lets the run continue, or a refusal that its consumer expects.
     async fn settle(
         &self,
         run: &ClaimedRun,
         begun: &BegunMutation,
         result: RequestResult,
-    ) -> Result<Value, Stop> {
+        on_refusal: OnRefusal,
+    ) -> Result<MutationEnd, Stop> {
         let (claim, mutation) = (run.claim, begun.id);
         match result {
             RequestResult::Applied { result, resolved_by } => {
                 let params = ApplyMutation { claim, mutation, result: result.clone(), resolved_by };
                 persist(|| self.store.apply_mutation(params.clone())).await?;
-                Ok(result)
+                Ok(MutationEnd::Applied(result))
             }
             RequestResult::Failed { failure, resolved_by } => {
+                let is_refusal = failure.data_fault() == Some(DataFault::Refused);
+                let goes_on = is_refusal && on_refusal == OnRefusal::Next;
+                let failure = failure.cropped();
+                let failed = failure.clone();
                 let params =
-                    FailMutation { claim, mutation, failure: failure.clone(), resolved_by };
+                    FailMutation { claim, mutation, failure: failed, resolved_by, goes_on };
                 persist(|| self.store.fail_mutation(params.clone())).await?;
+                if goes_on {
+                    return Ok(MutationEnd::Refused(failure));
+                }
                 Err(Stop::Stopped { status: failure.class.stopped_status(), failure })
             }
             RequestResult::InDoubt { failure, looked_up } => {

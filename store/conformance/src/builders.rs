@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use windlass_core::{
-    Backoff, Consumer, EffectLimits, Failure, FailureClass, LogLevel, Manifest, OnFailure, Policy,
-    Producer, ResolutionKind, Schedule, SessionLimits, Timestamp, WorkerId,
+    Backoff, Consumer, EffectLimits, Failure, FailureClass, LogLevel, Manifest, OnFailure,
+    OnRefusal, Policy, Producer, ResolutionKind, Schedule, SessionLimits, Timestamp, WorkerId,
 };
 use windlass_store::{
     ClaimFilter, ClaimedRun, CommitConsumer, CommitProducer, NewEvent, NewLog, Reservation,
@@ -88,6 +88,7 @@ pub fn manifest(
             has_mutate: true,
             has_next: true,
             on_failure: OnFailure::Park,
+            on_refusal: OnRefusal::Fail,
         };
         all.consumers.insert((*name).to_owned(), consumer);
     }

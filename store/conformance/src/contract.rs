@@ -225,6 +225,8 @@ contract! { $
         giving_up_on_the_network_keeps_the_retry,
         before_its_effect_a_run_starts_over,
         after_a_skip_next_runs_once_and_the_consumer_looks_again,
+        a_refusal_that_the_consumer_expects_goes_forward_even_after_a_crash,
+        a_refusal_cannot_go_forward_once_the_effect_is_in_doubt,
     }
     recovering {
         a_lost_producer_polls_again,

@@ -175,7 +175,8 @@ async fn fail(world: &World, point: FailurePoint, failure: Failure) -> ClaimedRu
         FailurePoint::During => {
             let (run, mutation) = world.mutating(&["m1"]).await;
             let claim = run.claim;
-            let params = FailMutation { claim, mutation, failure, resolved_by: None };
+            let params =
+                FailMutation { claim, mutation, failure, resolved_by: None, goes_on: false };
             world.store.fail_mutation(params).await.unwrap();
             run
         }

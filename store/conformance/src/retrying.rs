@@ -1,7 +1,9 @@
 //! Retries: after its effect a run only goes forward.
 
 use serde_json::json;
-use windlass_core::{EventStatus, FailureClass, Outcome, Phase, ResolutionKind, Status};
+use windlass_core::{
+    EventStatus, FailureClass, MutationStatus, Outcome, Phase, ResolutionKind, Status,
+};
 use windlass_store::{ClaimedRun, StoreError};
 
 use crate::world::{TestStore, World, event, seconds};
@@ -140,4 +142,38 @@ pub async fn after_a_skip_next_runs_once_and_the_consumer_looks_again(test_store
     assert_eq!(skipped.reserved_by_run_id, Some(run.claim.run));
     let fresh = world.reserve(&["m2"]).await;
     assert_eq!(world.run(fresh.claim.run).await.retry_of, None);
+}
+
+pub async fn a_refusal_that_the_consumer_expects_goes_forward_even_after_a_crash(
+    test_store: TestStore,
+) {
+    let world = World::with_mails(test_store, &["m1"]).await;
+    let (run, mutation) = world.mutating(&["m1"]).await;
+
+    for _ in ["first", "again, because its answer was lost"] {
+        world.refused(run.claim, mutation, FailureClass::Logic, true).await.unwrap();
+    }
+
+    let seen = world.run(run.claim.run).await;
+    assert_eq!((seen.status, seen.mutation_outcome), (Status::Active, Some(Outcome::Refused)));
+    assert_eq!(seen.error, None, "the run has not failed");
+    assert_eq!(world.mutation(mutation).await.status, MutationStatus::Failed);
+    world.crash().await;
+    let retry = world.take("record").await;
+    assert_eq!((retry.state.phase, retry.state.outcome), (Phase::Emitting, Some(Outcome::Refused)));
+    assert_eq!(retry.refusal.as_deref(), Some("a failure of class logic"));
+    assert_eq!(retry.mutation_result, None);
+    world.commit(&retry, vec![event("row", "told")]).await.unwrap();
+    assert_eq!(world.event("mail", "m1").await.status, EventStatus::Consumed);
+    assert_eq!(world.open_notifications().await, []);
+}
+
+pub async fn a_refusal_cannot_go_forward_once_the_effect_is_in_doubt(test_store: TestStore) {
+    let world = World::with_mails(test_store, &["m1"]).await;
+    let (run, mutation) = world.doubtful(&["m1"]).await;
+
+    let late = world.refused(run.claim, mutation, FailureClass::Logic, true).await;
+
+    assert!(matches!(late, Err(StoreError::ClaimLost { .. })), "{late:?}");
+    assert_eq!(world.mutation(mutation).await.status, MutationStatus::Indeterminate);
 }

@@ -139,6 +139,8 @@ pub struct ClaimedRun {
     pub prepare_result: Option<Value>,
     /// For a retry: the settled mutation's answer, where it was applied.
     pub mutation_result: Option<Value>,
+    /// For a retry: why the mutation was refused, where the consumer goes on with that.
+    pub refusal: Option<String>,
 }
 
 /// A run that sees one suspected event only.

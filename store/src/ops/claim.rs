@@ -13,6 +13,7 @@ use super::queue::Enqueued;
 use super::reads::{self, Workspaces};
 use super::{Operation, Tx};
 use crate::cached::CacheStatement;
+use crate::convert::outcome;
 use crate::error::Result;
 use crate::model::{Claim, ClaimedRun, TrialRun};
 use crate::params::{ClaimFilter, ClaimRuns, ClaimScope};
@@ -82,7 +83,7 @@ async fn claim(
         kind: row.kind.0,
         phase: row.phase.0,
         status: row.status.0,
-        outcome: row.mutation_outcome.map(|Db(outcome)| outcome),
+        outcome: outcome(row.mutation_outcome, row.refused),
         mutation: mutation.map(|Db(status)| status),
     };
     let state = queued.claim()?.run;
@@ -111,7 +112,7 @@ pub(super) async fn claimed(
     Enqueued { run, state, values }: Enqueued,
     workflow_name: String,
 ) -> Result<ClaimedRun> {
-    let mutation_result = mutation_result(tx, &run).await?;
+    let (mutation_result, refusal) = mutation_end(tx, &run).await?;
     let trial = trial(tx, &run).await?;
     let (workspace, workflow) = (run.workspace_id.0, run.workflow_id.0);
     Ok(ClaimedRun {
@@ -125,6 +126,7 @@ pub(super) async fn claimed(
         input_state: values.input_state.map(|Json(value)| value),
         prepare_result: values.prepare_result.map(|Json(value)| value),
         mutation_result,
+        refusal,
     })
 }
 
@@ -139,13 +141,14 @@ async fn trial(tx: &Tx<'_>, run: &RunRow) -> Result<Option<TrialRun>> {
     Ok(Some(TrialRun { trial, topic, message_id }))
 }
 
-/// The result of the run's mutation, if it was applied.
-async fn mutation_result(tx: &Tx<'_>, run: &RunRow) -> Result<Option<Value>> {
-    let Some(mutation) = run.mutation_id else { return Ok(None) };
-    let applied = mutations::table
+/// The result of the run's mutation, if it was applied, and why it was refused, if the run goes on with that.
+async fn mutation_end(tx: &Tx<'_>, run: &RunRow) -> Result<(Option<Value>, Option<String>)> {
+    let Some(mutation) = run.mutation_id else { return Ok((None, None)) };
+    let settled = mutations::table
         .filter(mutations::id.eq(mutation))
-        .filter(mutations::status.eq(Db(MutationStatus::Applied)))
-        .select(mutations::result);
-    let result: Option<Option<Json>> = applied.optional(tx.conn).await?;
-    Ok(result.flatten().map(|Json(value)| value))
+        .filter(mutations::status.eq_any([MutationStatus::Applied, MutationStatus::Failed].map(Db)))
+        .select((mutations::result, mutations::error));
+    let settled: Option<(Option<Json>, Option<String>)> = settled.optional(tx.conn).await?;
+    let (result, error) = settled.unwrap_or_default();
+    Ok((result.map(|Json(value)| value), error.filter(|_| run.refused)))
 }

@@ -8,7 +8,7 @@ use windlass_core::{
 
 use super::Tx;
 use super::dialect::{self, Conn, RunQueryDsl};
-use crate::convert::to_u32;
+use crate::convert::{outcome, to_u32};
 use crate::error::Result;
 use crate::model::Claim;
 use crate::pipeline::pipeline;
@@ -151,7 +151,7 @@ impl From<HeadRow> for LoadedRun {
             kind: run.kind.0,
             phase: run.phase.0,
             status: run.status.0,
-            outcome: run.mutation_outcome.map(|Db(outcome)| outcome),
+            outcome: outcome(run.mutation_outcome, run.refused),
             mutation: mutation.map(|(Db(status), ..)| status),
         };
         let can_look_up = mutation.is_some_and(|(_, reconcilable, _)| reconcilable);

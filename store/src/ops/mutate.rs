@@ -215,6 +215,9 @@ impl Staged for FailMutation {
                 (LateEvidence::DidNotHappen, json!({ "failed": self.failure.message }));
             return keep_late(tx, self.claim, self.mutation, learned, evidence).await;
         };
+        if self.goes_on {
+            return go_on_refused(tx, locked, self).await;
+        }
         let about = About::of(tx, &locked, &self.failure, &[]).await?;
         let suspects = about.suspects(Phase::Mutating, &tx.policy.events);
         let context = locked.stop_context(tx.policy, suspects);
@@ -227,6 +230,23 @@ impl Staged for FailMutation {
         advance_workflow(tx, locked.workflow).await?;
         Ok(Recorded::InTime)
     }
+}
+
+/// The consumer goes on with the refusal of its request: only the ledger notes the failure.
+async fn go_on_refused(
+    tx: &Tx<'_>,
+    mut locked: LockedRun,
+    refused: FailMutation,
+) -> Result<Recorded> {
+    let FailMutation { claim, mutation, failure, resolved_by, .. } = refused;
+    if replay::has_failed(tx, claim, mutation, &[MutationStatus::Failed], &failure).await? {
+        return Ok(Recorded::InTime);
+    }
+    let changes = locked.state.refuse_mutation()?;
+    let context =
+        TransitionContext { resolved_by, ..TransitionContext::failed(&failure, About::default()) };
+    outcome::write(tx, &mut locked, changes, &context).await?;
+    Ok(Recorded::InTime)
 }
 
 impl Staged for DoubtMutation {

@@ -12,6 +12,7 @@ use super::cause::Cause;
 use super::locked_run::LockedRun;
 use super::{Tx, journal, notifications, reservations, sessions};
 use crate::cached::CacheStatement;
+use crate::convert::stored_outcome;
 use crate::effect_window;
 use crate::error::Result;
 use crate::pipeline::pipeline;
@@ -179,17 +180,21 @@ async fn write_run(
         (handler_runs::status.eq(Db(run.status)), handler_runs::ended_at.eq(ended_at))
     });
     let mutation = context.mutation.map(|mutation| handler_runs::mutation_id.eq(Some(mutation)));
-    let error = context.cause.as_ref().map(|cause| {
+    // A run that goes on has not failed, even if its request was refused.
+    let cause = context.cause.as_ref().filter(|_| !run.status.is_open());
+    let error = cause.map(|cause| {
         (
             handler_runs::error.eq(Some(&cause.message)),
             handler_runs::error_class.eq(cause.class.map(Db)),
             handler_runs::error_at.eq(cause.at.as_ref().map(Json)),
         )
     });
+    let (outcome, refused) = stored_outcome(run.outcome);
     diesel::update(handler_runs::table.filter(handler_runs::id.eq(locked.run.id)))
         .set((
             handler_runs::phase.eq(Db(run.phase)),
-            handler_runs::mutation_outcome.eq(run.outcome.map(Db)),
+            handler_runs::mutation_outcome.eq(outcome),
+            handler_runs::refused.eq(refused),
             status,
             mutation,
             error,

@@ -6,6 +6,7 @@ use windlass_core::{RunId, RunState, ScriptId, SessionId, Step, queue_rank};
 
 use super::dialect::RunQueryDsl;
 use super::{Tx, blame, locked_run, reservations};
+use crate::convert::stored_outcome;
 use crate::error::{Result, StoreError};
 use crate::params::FollowUp;
 use crate::pipeline::pipeline;
@@ -119,6 +120,7 @@ fn fresh(
         trial: None,
         mutation_id: None,
         mutation_outcome: None,
+        refused: false,
         error: None,
         error_class: None,
         error_at: None,
@@ -141,9 +143,9 @@ async fn retry(tx: &Tx<'_>, run: RunRow, stopped: RunId) -> Result<(RunState, Ru
     let found = locked_run::load(tx.conn, stopped).await?;
     let found = found.ok_or_else(|| StoreError::not_found("run", &stopped))?;
     let state = found.state.retry()?;
-    let mutation_outcome = state.outcome.map(Db);
+    let (mutation_outcome, refused) = stored_outcome(state.outcome);
     let mutation_id = found.run.mutation_id;
-    Ok((state, RunRow { mutation_id, mutation_outcome, ..run }))
+    Ok((state, RunRow { mutation_id, mutation_outcome, refused, ..run }))
 }
 
 /// Copies the inputs of one run to another.

@@ -20,7 +20,7 @@ use percent_encoding::{CONTROLS, percent_encode};
 use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, HeaderMap, LOCATION};
 use reqwest::{Method as HttpMethod, Response, StatusCode, Url};
 use tokio::time::Instant;
-use windlass_core::{Age, Capability, Failure, FailureClass, Sent};
+use windlass_core::{Age, Capability, DataFault, Failure, FailureClass, Sent};
 use windlass_scheduler::{
     CommitPoint, Effect, MutationCall, Place, Subject, Tool, ToolCall, ToolError,
 };
@@ -268,7 +268,10 @@ impl Http {
         let exchange = self.exchange(outgoing, Some(point), limits).await?;
         match outcome::of_mutation(exchange.status) {
             ResponseOutcome::Failure(class, sent) => {
-                Err(ToolError { failure: self.refused(&exchange, class), sent })
+                let failure = self.refused(&exchange, class);
+                let is_refusal = sent == Sent::No && exchange.status.is_client_error();
+                let data = is_refusal.then_some(DataFault::Refused);
+                Err(ToolError { failure: Failure { data, ..failure }, sent })
             }
             ResponseOutcome::Response => Ok(exchange.script_response()),
         }

@@ -44,6 +44,11 @@ interface Consumer<State = any, Data = any, Result = any> {
    * `"stop"`: the whole workflow, because the order of the events matters.
    */
   onFailure?: "park" | "stop";
+  /**
+   * What a definite refusal of the request of `mutate` leads to, such as a status 404 or 422. `"fail"`, the default: its event is parked.
+   * `"next"`: the run goes on, `next` is told of it, and the events are consumed.
+   */
+  refused?: "fail" | "next";
   /** Reads, chooses events and computes everything. It may run any number of times. */
   prepare(state: State | null): Promise<PrepareResult<Data>> | PrepareResult<Data>;
   /** Calls at most one tool that changes something. The script ends with that call. */
@@ -68,8 +73,12 @@ interface PrepareResult<Data = any> {
   wakeAt?: string;
 }
 
-/** How `mutate` ended: with its tool's answer, without a call, or skipped by a person. */
-type MutationResult<Result = any> = { status: "applied"; result: Result } | { status: "none" } | { status: "skipped" };
+/** How `mutate` ended: with its tool's answer, without a call, skipped by a person, or refused where the consumer expects that. */
+type MutationResult<Result = any> =
+  | { status: "applied"; result: Result }
+  | { status: "none" }
+  | { status: "skipped" }
+  | { status: "refused"; error: { code: "refused"; message: string } };
 
 /** Writes to the log of the run. */
 declare const console: {

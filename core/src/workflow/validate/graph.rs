@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::words::nearest;
-use crate::blame::OnFailure;
+use crate::blame::{OnFailure, OnRefusal};
 use crate::schedule::Schedule;
 use crate::workflow::manifest::{Consumer, Manifest, Producer};
 use crate::workflow::problem::Problem;
@@ -28,6 +28,7 @@ pub(super) struct DeclaredConsumer {
     pub(super) has_mutate: bool,
     pub(super) has_next: bool,
     pub(super) on_failure: OnFailure,
+    pub(super) on_refusal: OnRefusal,
 }
 
 /// A topic's name in a list, and its index there.
@@ -119,10 +120,15 @@ impl Declared {
             Some((name, Producer { publishes, schedule: producer.schedule? }))
         });
         let consumers = self.consumers.into_iter().map(|(name, consumer)| {
-            let DeclaredConsumer { subscribe, publishes, has_mutate, has_next, on_failure } =
-                consumer;
-            let (subscribe, publishes) = (names(subscribe), names(publishes));
-            (name, Consumer { subscribe, publishes, has_mutate, has_next, on_failure })
+            let declared = Consumer {
+                subscribe: names(consumer.subscribe),
+                publishes: names(consumer.publishes),
+                has_mutate: consumer.has_mutate,
+                has_next: consumer.has_next,
+                on_failure: consumer.on_failure,
+                on_refusal: consumer.on_refusal,
+            };
+            (name, declared)
         });
         Some(Manifest {
             inputs: self.inputs,

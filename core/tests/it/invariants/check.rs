@@ -25,6 +25,7 @@ pub(crate) fn all(before: &World, command: &Command, after: &World) -> Broken {
     an_idle_workflow_begins_nothing(before, command, after)?;
     only_the_person_moves_the_control(before, command, after)?;
     a_stop_keeps_or_releases_by_the_boundary(after)?;
+    a_refused_request_has_no_effect_and_is_sent_no_more(before, after)?;
     an_open_session_has_an_open_run(after)?;
     a_trial_touches_one_event(after)?;
     a_failure_parks_at_most_one_event(before, command, after)?;
@@ -176,7 +177,7 @@ fn a_stop_keeps_or_releases_by_the_boundary(world: &World) -> Broken {
             .iter()
             .filter(|e| e.owner == Some(run.id) && e.status == EventStatus::Reserved)
             .count();
-        let is_past_effect = matches!(run.state.outcome, Some(Outcome::Success | Outcome::Skipped));
+        let is_past_effect = run.state.outcome.is_some_and(|outcome| outcome != Outcome::Failure);
         if !is_past_effect && !run.state.is_uncertain() {
             holds(reserved == 0, || {
                 format!("stopped before its effect and keeps events: {run:?}")
@@ -187,6 +188,21 @@ fn a_stop_keeps_or_releases_by_the_boundary(world: &World) -> Broken {
             holds(is_marked != is_continued, || {
                 format!("past its effect, and nobody continues it: {run:?}")
             })?;
+        }
+    }
+    Ok(())
+}
+
+/// Its events go forward with the run: no other run is given them.
+fn a_refused_request_has_no_effect_and_is_sent_no_more(before: &World, after: &World) -> Broken {
+    for run in after.runs.iter().filter(|run| run.state.outcome == Some(Outcome::Refused)) {
+        let mut effects = after.effects.iter();
+        let happened = effects.any(|effect| effect.run == run.id);
+        holds(!happened, || format!("refused, and yet it happened: {run:?}"))?;
+        for (old, new) in before.events.iter().zip(&after.events) {
+            let was_its = old.owner == Some(run.id) && old.status == EventStatus::Reserved;
+            let goes_forward = matches!(new.status, EventStatus::Reserved | EventStatus::Consumed);
+            holds(!was_its || goes_forward, || format!("given back after a refusal: {new:?}"))?;
         }
     }
     Ok(())

@@ -20,6 +20,8 @@ pub(crate) enum Command {
     Apply,
     /// A definite refusal arrives, if it was not.
     Fail { class: FailureClass },
+    /// The same, of a consumer that goes on with it.
+    Refuse,
     /// No answer arrives.
     Doubt { recourse: Recourse },
     /// The run commits. A producer publishes new events, and again those that overlap with its last poll.
@@ -52,6 +54,7 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
         6 => any::<bool>().prop_map(|happens| Command::BeginMutation { happens }),
         4 => Just(Command::Apply),
         2 => class.clone().prop_map(|class| Command::Fail { class }),
+        2 => Just(Command::Refuse),
         2 => recourse.clone().prop_map(|recourse| Command::Doubt { recourse }),
         8 => (0_usize..3, 0_usize..3)
             .prop_map(|(publishes, repeats)| Command::Commit { publishes, repeats }),

@@ -195,6 +195,10 @@ impl World {
                 let facts = self.stop_facts()?;
                 self.transition(|run| run.fail_mutation(&failure, facts.context()))?;
             }
+            Command::Refuse => {
+                self.require(!self.happened(self.active()?), "it happened")?;
+                self.transition(RunState::refuse_mutation)?;
+            }
             Command::Doubt { recourse } => {
                 let failure = Failure::network("no answer");
                 self.transition(|run| run.doubt_mutation(&failure, *recourse))?;

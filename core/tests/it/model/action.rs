@@ -83,13 +83,15 @@ pub(crate) enum Report {
     Applied,
     /// The answer says that the effect did not and will not happen.
     Refused,
+    /// The same, of a consumer that goes on with it.
+    RefusedAndGoesOn,
     /// There was no answer.
     Unanswered,
     /// `next` returned.
     Done,
 }
 
-const STEPS: [Step; 15] = [
+const STEPS: [Step; 16] = [
     Step::Lease(LeaseStep::Request),
     Step::Lease(LeaseStep::Claim),
     Step::Lease(LeaseStep::Renew),
@@ -100,6 +102,7 @@ const STEPS: [Step; 15] = [
     Step::Report(Report::TooLate),
     Step::Report(Report::Applied),
     Step::Report(Report::Refused),
+    Step::Report(Report::RefusedAndGoesOn),
     Step::Report(Report::Unanswered),
     Step::Report(Report::Done),
     Step::HandBack,

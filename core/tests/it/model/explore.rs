@@ -13,7 +13,7 @@ pub(crate) enum Property {
     OneEffect,
     /// It is committed at most once.
     OneCommit,
-    /// The store records the effect, and commits, only if the effect happened.
+    /// The store records the effect, and commits, only if the effect happened, and goes on with a refusal only if it did not.
     NoEmptyCommit,
     /// A write under a lost claim changes nothing.
     LostClaimsWriteNothing,
@@ -40,7 +40,10 @@ impl Property {
         match self {
             Self::OneEffect => after.effects() > 1,
             Self::OneCommit => after.commits() > 1,
-            Self::NoEmptyCommit => after.is_known_to_have_happened() && after.effects() == 0,
+            Self::NoEmptyCommit => {
+                let is_empty = after.is_known_to_have_happened() && after.effects() == 0;
+                is_empty || (after.goes_on_refused() && after.effects() > 0)
+            }
             Self::LostClaimsWriteNothing => {
                 matches!(action, Action::By(by, _) if before.has_lost_its_run(by))
                     && !after.has_same_store(before)

@@ -1,8 +1,8 @@
 //! The world of the model: what it consists of, and what becomes of it.
 
 use windlass_core::{
-    Changes, Failure, HandlerKind, IllegalTransition, OnFailure, Phase, Policy, Recourse, RunState,
-    Status, StopContext, Suspects,
+    Changes, Failure, HandlerKind, IllegalTransition, OnFailure, Outcome, Phase, Policy, Recourse,
+    RunState, Status, StopContext, Suspects,
 };
 
 use crate::model::action::{Action, Guard, LeaseStep, Report, Step};
@@ -117,7 +117,12 @@ impl World {
 
     /// Whether the effect is known to the store to have happened.
     pub(crate) fn is_known_to_have_happened(&self) -> bool {
-        self.store.run.is_post_mutation()
+        self.store.run.outcome == Some(Outcome::Success)
+    }
+
+    /// Whether the store goes on with a refusal of the request.
+    pub(crate) fn goes_on_refused(&self) -> bool {
+        self.store.run.outcome == Some(Outcome::Refused)
     }
 
     /// How many workers have a safe lease and continue the run.
@@ -275,7 +280,9 @@ impl World {
             Report::MutationBegun => claimed.run.phase == Phase::Prepared,
             Report::TooLate => is_mutating && !claimed.has_sent && !worker.is_safe(),
             Report::Applied => is_mutating && claimed.has_sent && self.effects > 0,
-            Report::Refused => is_mutating && claimed.has_sent && self.take_request().is_some(),
+            Report::Refused | Report::RefusedAndGoesOn => {
+                is_mutating && claimed.has_sent && self.take_request().is_some()
+            }
             Report::Unanswered => is_mutating && claimed.has_sent,
             Report::Done => matches!(claimed.run.phase, Phase::Mutated | Phase::Emitting),
         })?;
@@ -312,6 +319,7 @@ fn decide(
         Report::Prepared => run.prepared(),
         Report::MutationBegun => run.begin_mutation(1),
         Report::Applied => run.apply_mutation(),
+        Report::RefusedAndGoesOn => run.refuse_mutation(),
         Report::Unanswered if removed == Some(Guard::Doubt) => run.apply_mutation(),
         Report::Unanswered => run.doubt_mutation(&failure, Recourse::LookUp),
         Report::Done => run.commit(),

@@ -78,7 +78,19 @@ impl World {
         mutation: MutationId,
         class: FailureClass,
     ) -> Result<()> {
-        let params = FailMutation { claim, mutation, failure: failure(class), resolved_by: None };
+        self.refused(claim, mutation, class, false).await
+    }
+
+    /// The request is refused, and the run stops or goes on with that.
+    pub async fn refused(
+        &self,
+        claim: Claim,
+        mutation: MutationId,
+        class: FailureClass,
+        goes_on: bool,
+    ) -> Result<()> {
+        let (failure, resolved_by) = (failure(class), None);
+        let params = FailMutation { claim, mutation, failure, resolved_by, goes_on };
         self.store.fail_mutation(params).await
     }
 

@@ -98,7 +98,7 @@ impl Side {
             }
             Write::Fail { mutation: nth } => {
                 let mutation = mutation(nth)?;
-                let params = FailMutation { claim, mutation, failure, resolved_by };
+                let params = FailMutation { claim, mutation, failure, resolved_by, goes_on: false };
                 said(self.store.fail_mutation(params).await)
             }
             Write::Doubt { mutation: nth } => {

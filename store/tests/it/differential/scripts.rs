@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use windlass_core::{Consumer, Manifest, OnFailure, Producer, Schedule};
+use windlass_core::{Consumer, Manifest, OnFailure, OnRefusal, Producer, Schedule};
 
 /// One of three scripts: one producer and two consumers, one of each, two producers and one consumer.
 pub(crate) fn manifest(script: usize) -> Manifest {
@@ -36,6 +36,7 @@ fn consumer(subscribe: &[&str], publishes: &[&str]) -> Consumer {
         has_mutate: true,
         has_next: true,
         on_failure: OnFailure::Park,
+        on_refusal: OnRefusal::Fail,
     }
 }
 

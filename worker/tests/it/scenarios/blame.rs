@@ -1,5 +1,8 @@
 //! One bad item never stops the others: it is parked with its reason, and one notification tells of all that have the same reason.
 
+use std::time::Duration;
+
+use serde_json::json;
 use windlass_api::text::TimeFormat;
 use windlass_core::{Clock, EventStatus, MutationStatus, WorkflowId};
 use windlass_store::{Event, NotificationKind};
@@ -128,6 +131,33 @@ scenarios! {
 
         assert_eq!(parked.iter().map(|event| event.message_id.as_str()).collect::<Vec<_>>(), ["in/b.txt"]);
         assert_eq!(env.lines("out/lines.txt"), ["a+c"], "the others go in one run again");
+    }
+
+    async fn a_refusal_that_a_consumer_expects_is_told_to_next(env: TestEnv) {
+        env.server.answer("records/b", 404, "no such record");
+        env.write("in/a", "a");
+        env.write("in/b", "b");
+        let next = "next: async (prepared, end) => ({ ends: end })";
+        let script = files(1, TEXT, POST);
+        let expects = script.replace(r#"subscribe: ["files"],"#, r#"subscribe: ["files"], refused: "next","#);
+        let expects = expects.replace("      mutate:", &format!("      {next},\n      mutate:"));
+        let workflow = env.deploy("items", &expects).await;
+
+        env.run_until_idle().await;
+
+        assert_eq!(env.statuses(workflow, "files").await, ["consumed"; 2]);
+        let ends = &env.state(workflow, "record").await["ends"];
+        assert_eq!((&ends["status"], &ends["error"]["code"]), (&json!("refused"), &json!("refused")));
+        assert!(ends["error"]["message"].as_str().unwrap().contains("404"), "{ends}");
+        assert_eq!(env.server.requests("records/b"), 1);
+        assert!(env.notices(workflow).await.is_empty());
+        assert_eq!(env.outputs(workflow).await[1].status, MutationStatus::Failed);
+
+        // What is no refusal of its content stops as always.
+        env.server.answer("records/c", 403, "not you");
+        env.write("in/c", "c");
+        env.run_after(Duration::from_secs(301)).await;
+        assert!(env.workflow(workflow).await.error.is_some());
     }
 
     async fn a_script_deals_itself_with_what_it_expects(env: TestEnv) {

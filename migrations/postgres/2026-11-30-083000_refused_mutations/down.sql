@@ -1,0 +1,1 @@
+ALTER TABLE handler_runs DROP COLUMN refused;
