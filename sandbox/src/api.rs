@@ -73,6 +73,8 @@ pub struct HostCall {
     pub method: String,
     /// The one argument; `{}` where the script gave none.
     pub input: Value,
+    /// Whether a text of the input had half of a character, which is replaced by U+FFFD: texts that differed may be equal now.
+    pub has_halves: bool,
     /// Where in the script the call is.
     pub at: Option<ScriptPosition>,
 }

@@ -146,6 +146,7 @@ fn read_call<'s>(
         namespace: function.namespace.clone(),
         method: function.method.clone(),
         input: Value::Object(Map::new()),
+        has_halves: false,
         at,
     };
     let name = name_of(&call);
@@ -162,6 +163,7 @@ fn read_call<'s>(
     }
     if let Some(input) = read_input(scope, current, request, &name)? {
         count_passed(current, &input)?;
+        call.has_halves = input.has_halves;
         call.input = input.value;
     }
     Ok((call, world))

@@ -12,6 +12,8 @@ pub(crate) struct SizedJson {
     pub(crate) bytes: usize,
     /// How many values are in it.
     pub(crate) elements: usize,
+    /// Whether a text in it had half of a character, which is replaced by U+FFFD.
+    pub(crate) has_halves: bool,
 }
 
 /// Calls a helper that writes a value as JSON. `None`: V8 has thrown.
@@ -38,7 +40,9 @@ pub(crate) fn read(
     let json = json.to_rust_string_lossy(scope);
     check_size(limits, json.len())?;
     let elements = check_elements(limits, &json)?;
-    Ok(SizedJson { value: parse(&json)?, bytes: json.len(), elements })
+    let whole = replace_lone_surrogates(&json);
+    let has_halves = *whole != *json;
+    Ok(SizedJson { value: parse(&whole)?, bytes: json.len(), elements, has_halves })
 }
 
 /// Refuses a value of too many elements, because many small ones need far more memory than their JSON. Returns how many it has.
@@ -75,9 +79,9 @@ pub(crate) fn check_size(limits: &ScriptLimits, bytes: usize) -> Result<(), Faul
     Ok(())
 }
 
-/// Parses the JSON that V8 wrote.
+/// Parses the JSON that V8 wrote, without lone surrogates.
 fn parse(json: &str) -> Result<Value, Fault> {
-    serde_json::from_str(&replace_lone_surrogates(json)).map_err(|error| {
+    serde_json::from_str(json).map_err(|error| {
         let message = if error.to_string().contains("recursion limit") {
             "the value is nested more than 127 levels deep".to_owned()
         } else {

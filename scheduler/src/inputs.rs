@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
 use windlass_core::Failure;
 
 /// The known kinds: a source (the connector's namespace) and a type (what it yields). A workflow may declare others.
@@ -63,6 +64,19 @@ pub(crate) fn check_id(property: &str, id: &str) -> Result<(), Failure> {
     )))
 }
 
+/// Checks the ids in the input of a function of `Topics` with half a character in it: two ids that differed may be equal now.
+pub(crate) fn check_whole_ids(input: &Value) -> Result<(), Failure> {
+    for (property, place) in [("messageId", "/event/messageId"), ("id", "/id")] {
+        let id = input.pointer(place).and_then(Value::as_str);
+        if let Some(id) = id.filter(|id| id.contains(char::REPLACEMENT_CHARACTER)) {
+            return Err(Failure::logic(format!(
+                "`{property}` contains half of a character (`{id}`): cut texts between characters, for example with `[...text]`"
+            )));
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use windlass_core::FailureClass;
@@ -97,6 +111,20 @@ mod tests {
         assert_eq!(check("Mail", "message"), Ok(()));
         let failure = check("Shopify", "refund").unwrap_err();
         assert!(failure.message.contains(r#"`inputs: { "Shopify": ["refund"] }`"#), "{failure}");
+    }
+
+    #[test]
+    fn an_id_that_has_lost_half_a_character_is_refused() {
+        for whole in [serde_json::json!({"id": "é"}), serde_json::json!({"title": "\u{fffd}"})] {
+            assert_eq!(check_whole_ids(&whole), Ok(()));
+        }
+        for (cut, property) in [
+            (serde_json::json!({"id": "a\u{fffd}"}), "`id`"),
+            (serde_json::json!({"event": {"messageId": "a\u{fffd}"}}), "`messageId`"),
+        ] {
+            let refused = check_whole_ids(&cut).unwrap_err();
+            assert!(refused.message.contains(property), "{refused}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use windlass_core::{Capability, Failure, Grant, Operation, ScriptPosition};
 use windlass_sandbox::HostCall;
 use windlass_store::ClaimedRun;
 
+use crate::inputs::check_whole_ids;
 use crate::registry::{Callable, Registry, Target, TopicsFunction};
 use crate::tool::{Effect, Tool, ToolCall, not_granted};
 
@@ -47,13 +48,18 @@ impl ResolvedCall {
         grant: &Arc<Grant>,
         call: HostCall,
     ) -> Result<Self, Failure> {
-        let HostCall { namespace, method, mut input, at } = call;
+        let HostCall { namespace, method, mut input, has_halves, at } = call;
         let callable = registry
             .find(&namespace, &method)
             .ok_or_else(|| Failure::logic(format!("there is no tool `{namespace}.{method}`")))?;
         callable.validate_input(&mut input)?;
         let tool = match callable.target() {
-            Target::Topics(function) => return Ok(Self::Topics(*function, input)),
+            Target::Topics(function) => {
+                if has_halves {
+                    check_whole_ids(&input)?;
+                }
+                return Ok(Self::Topics(*function, input));
+            }
             Target::Tool(tool) => Arc::clone(tool),
         };
         let capability = Capability::tool(namespace, method).on(tool.subject(&input).scope);
