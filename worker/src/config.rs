@@ -329,6 +329,7 @@ pub(crate) fn without_password(url: &str) -> String {
 }
 
 /// The zone that `TZ` names, else that of the machine.
+#[expect(clippy::disallowed_methods, reason = "it is read once, with the configuration")]
 fn host_zone() -> Tz {
     let named = std::env::var("TZ").ok().and_then(|name| zone_of(&name));
     let machines = || iana_time_zone::get_timezone().ok().and_then(|name| zone_of(&name));
