@@ -33,8 +33,8 @@ pub fn check_input_kind(source: &str, kind: &str) -> Result<(), Failure> {
     Err(Failure::logic(format!(
         "`{source}/{kind}` is no kind of input (known: {}): declare it in the workflow, `inputs: {{ {}: [{}] }}`",
         known.join(", "),
-        serde_json::Value::from(source),
-        serde_json::Value::from(kind)
+        Value::from(source),
+        Value::from(kind)
     )))
 }
 

@@ -96,7 +96,7 @@ fn what_may_be_a_mistake_is_a_warning_and_no_error() {
 fn every_problem_of_a_bad_script_is_listed() {
     let folder = TestFolder::new();
     folder.write("bad.js", BAD);
-    folder.expect(&["check bad.js", "check bad.js --json"], &expect![[r#"
+    folder.expect(&["check bad.js"], &expect![[r#"
         $ windlass check bad.js
         bad.js:5:25: the topic `b` is not declared in `topics` [undeclared_topic] (add `"b": {}` to `topics`)
         bad.js:5:43: `5 minutes` is no interval: write a whole number and s, m, h or d, for example `5m` [bad_schedule]
@@ -106,6 +106,14 @@ fn every_problem_of_a_bad_script_is_listed() {
         4 problem(s).
         exit code 1
 
+    "#]]);
+}
+
+#[test]
+fn programs_read_every_problem_of_a_bad_script() {
+    let folder = TestFolder::new();
+    folder.write("bad.js", BAD);
+    folder.expect(&["check bad.js --json"], &expect![[r#"
         $ windlass check bad.js --json
         {
           "ok": false,
