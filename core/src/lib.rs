@@ -25,10 +25,13 @@
 //! - [`RunState`] and its transitions: the life of a handler run.
 //! - [`next_step`]: which run a workflow begins next, and when.
 //! - [`Suspects`]: which event a failure is blamed on.
+//! - [`graph`]: plans, whose program is a graph of nodes.
 //! - [`validate`]: whether the declaration of a script makes sense.
 //! - [`Policy`]: every limit, with its default.
 //! - [`Backoff`] and [`ExponentialDelay`]: how long to wait after failures.
 
+mod actor;
+mod approval;
 mod blame;
 mod capability;
 mod display_text;
@@ -52,6 +55,11 @@ mod text;
 mod time;
 mod workflow;
 
+pub use actor::Actor;
+pub use approval::{
+    ApprovalAnswer, ApprovalKind, ApprovalRefused, ApprovalStatus, Asked, ChatMessage, ChatRole,
+    Settled, from_messages, from_text, settle,
+};
 pub use blame::{Blame, OnFailure, OnRefusal, Suspects, Trial, reason_of};
 pub use capability::{Capability, Grant, InvalidCapability};
 pub use display_text::{crop, escape_json, escape_line, escape_text};
