@@ -40,7 +40,7 @@ pub struct Draft {
     /// How many final failures in a row stop the run; 2 where nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure_budget: Option<u32>,
-    /// Whether ready nodes begin by themselves; yes where nothing is said. A recorded plan says no.
+    /// Whether the nodes of agents begin by themselves; yes where nothing is said. A recorded plan says no.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auto_start: Option<bool>,
     /// Fields that no draft has. They are reported and left out.

@@ -41,7 +41,7 @@ pub struct Graph {
     pub max_parallel: u32,
     /// How many final failures in a row stop a run; at least 1.
     pub failure_budget: u32,
-    /// Whether ready nodes begin by themselves.
+    /// Whether the nodes of agents begin by themselves. If not, their agents take them up.
     pub auto_start: bool,
     /// What the validator warned of.
     #[serde(default)]
