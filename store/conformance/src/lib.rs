@@ -43,6 +43,7 @@ pub mod fixtures;
 pub mod idempotency;
 pub mod identifying;
 mod isolation;
+mod listing;
 pub mod lookups;
 pub mod messages;
 pub mod mutating;
