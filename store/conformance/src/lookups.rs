@@ -363,6 +363,23 @@ pub async fn a_look_up_that_cannot_be_made_any_more_asks_a_person_at_once(test_s
     assert!(notices[0].body.contains("the service has forgotten it"), "{notices:?}");
 }
 
+pub async fn two_attempts_of_one_number_give_up_once(test_store: TestStore) {
+    let world = World::with_mails(test_store, &["m1"]).await;
+    let (_, mutation) = world.looked_up(&["m1"]).await;
+    let too_late = LookupResult::Impossible(Failure::network("the service has forgotten it"));
+    world.advance(seconds(3_600));
+    assert_eq!(world.due_lookups().await.len(), 1);
+    world.resolve(mutation, ResolutionKind::TryAgain).await.unwrap();
+    assert_eq!(world.due_lookups().await.len(), 1);
+
+    for finding in [too_late.clone(), too_late, LookupResult::Unknown(Failure::network("silent"))] {
+        let status = world.find(mutation, finding).await.unwrap();
+
+        assert_eq!(status, MutationStatus::Indeterminate);
+    }
+    assert_eq!(world.open_notifications().await.len(), 1);
+}
+
 pub async fn the_age_of_a_key_counts_from_the_first_request_that_had_it(test_store: TestStore) {
     let world = World::with_mails(test_store, &["m1"]).await;
     let (_, first) = world.looked_up(&["m1"]).await;

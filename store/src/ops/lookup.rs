@@ -86,6 +86,7 @@ impl Operation for SettleLookup {
         let locked = lock_run_in_doubt(tx, self.workspace, self.mutation).await?;
         let row = MutationRow::query().filter(mutations::id.eq(Db(self.mutation)));
         let row: MutationRow = row.first(tx.conn).await?;
+        let is_looked_up = row.status.0 == MutationStatus::NeedsReconcile;
         match self.finding {
             LookupResult::Applied(result) => {
                 reconciled(tx, locked, self.mutation, Some(&result)).await
@@ -103,9 +104,16 @@ impl Operation for SettleLookup {
                 if counts_at <= looked_at {
                     return reconciled(tx, locked, self.mutation, None).await;
                 }
+                if !is_looked_up {
+                    return Ok(row.status.0);
+                }
                 // It does not count as an attempt: it was too early.
                 let attempts = row.reconcile_attempts.saturating_sub(1);
                 end_attempt(tx, row.id, NextLookup { attempts, at: At(counts_at) }).await?;
+                Ok(row.status.0)
+            }
+            // Another attempt with the same number gave it up: a person who asked for more attempts began to count anew.
+            LookupResult::Unknown(_) | LookupResult::Impossible(_) if !is_looked_up => {
                 Ok(row.status.0)
             }
             LookupResult::Unknown(failure) => match tx.policy.lookup.delay(self.attempt) {
