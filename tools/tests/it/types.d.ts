@@ -566,9 +566,15 @@ declare const Topics: {
    * thing is, with something that tells it from its neighbours, for example the sender and the subject.
    */
   registerInput(input: {
-    /** The connector: Gmail, GoogleDrive, GoogleSheets, GoogleDocs, Notion, System, Web, Files, Http, Mail; or one that the workflow declares in `inputs`. */
+    /**
+     * The connector: Gmail, GoogleDrive, GoogleSheets, GoogleDocs, Notion, System, Web, Files, Http, Mail; or
+     * one that the workflow declares in `inputs`.
+     */
     source: string;
-    /** What the connector yields: email, file, row, document, page, time, random, message; or what the workflow declares. */
+    /**
+     * What the connector yields: email, file, row, document, page, time, random, message; or what the workflow
+     * declares.
+     */
     type: string;
     /** The thing's own id at the source. */
     id: string;

@@ -55,7 +55,8 @@ fn a_good_script_is_described() {
                     "publishes": [],
                     "has_mutate": true,
                     "has_next": false,
-                    "on_failure": "park"
+                    "on_failure": "park",
+                    "on_refusal": "fail"
                   }
                 }
               },

@@ -182,8 +182,9 @@ scenarios! {
 
         env.run_until_idle().await;
 
-        let stopped = env.workflow(workflow).await;
-        assert!(stopped.error.unwrap().contains("`messageId` contains half of a character"));
+        let failed = env.runs(workflow).await.into_iter().find(|run| run.handler == "poll").unwrap();
+        let error = failed.error.unwrap_or_default();
+        assert!(error.contains("`messageId` contains half of a character"), "{error}");
         assert!(env.events(workflow, "files").await.is_empty());
     }
 
