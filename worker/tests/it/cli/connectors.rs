@@ -179,6 +179,7 @@ fn a_changed_list_is_seen_and_accepted() {
             add_thing    addThing     mutation  the server says so  find_things
             find_things  findThings   read      the server says so  -
             promised     promised     mutation  nobody says         -
+            answer       answer       mutation  nobody says         -
             look-around  lookAround   mutation  nobody says         -
             large        large        read      the server says so  -
             never        never        read      the server says so  -
@@ -195,6 +196,7 @@ fn a_changed_list_is_seen_and_accepted() {
             add_thing    addThing     mutation  the server says so  find_things
             find_things  findThings   read      the server says so  -
             promised     promised     mutation  nobody says         -
+            answer       answer       mutation  nobody says         -
             look-away    lookAway     mutation  nobody says         -
             large        large        read      the server says so  -
             never        never        read      the server says so  -

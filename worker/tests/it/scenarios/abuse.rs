@@ -40,13 +40,18 @@ const workflow = {
 };
 "#;
 
+/// The check refuses most misuse that it sees in a text. It does not see everything, so the engine refuses it once more when it runs.
+fn without_places(script: &str) -> String {
+    ["$PRODUCER", "$PREPARE", "$MUTATE", "$NEXT"]
+        .iter()
+        .fold(script.to_owned(), |script, place| script.replace(place, ""))
+}
+
 /// Runs the script with `code` in the place named, and returns the message of the failed run.
 async fn failure_of(env: &TestEnv, place: &str, code: &str) -> String {
-    let mut script = SCRIPT.replace(place, code);
-    for other in ["$PRODUCER", "$PREPARE", "$MUTATE", "$NEXT"] {
-        script = script.replace(other, "");
-    }
-    let workflow = env.deploy(&format!("abuse{}", place.trim_start_matches('$')), &script).await;
+    let name = format!("abuse{}", place.trim_start_matches('$'));
+    let script = without_places(&SCRIPT.replace(place, code));
+    let workflow = env.deploy_unseen(&name, &without_places(SCRIPT), &script).await;
     env.run_until_idle().await;
 
     let failed = env.runs(workflow).await.into_iter().find(|run| run.status == Status::FailedLogic);
@@ -158,7 +163,7 @@ scenarios! {
         let script = SCRIPT
             .replace("$MUTATE", r#"await Http.post({ url: "$URL/never", colour: "red" });"#)
             .replace("$PRODUCER", "").replace("$PREPARE", "").replace("$NEXT", "");
-        let workflow = env.deploy("unfit", &script).await;
+        let workflow = env.deploy_unseen("unfit", &without_places(SCRIPT), &script).await;
 
         env.run_until_idle().await;
         env.run_until_idle().await;

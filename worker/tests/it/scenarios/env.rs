@@ -9,8 +9,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use windlass_api::service::{Activation, Deployment, Service, ValidScript};
 use windlass_core::{
-    Action, Backoff, Capability, Clock, Failure, Grant, Id, ManualClock, MutationId, Policy,
-    Problem, RunId, Timestamp, WorkerId, WorkflowId, WorkspaceId, digest_text,
+    Action, Backoff, Capability, Clock, Failure, Grant, Id, Manifest, ManualClock, MutationId,
+    Policy, Problem, RunId, Timestamp, WorkerId, WorkflowId, WorkspaceId, digest_text,
 };
 use windlass_sandbox::{Sandbox, Script};
 use windlass_scheduler::{Callable, Engine, EngineParts, MutationMode, Registry, Tool};
@@ -132,14 +132,29 @@ impl TestEnv {
         source: &str,
         bump: Bump,
     ) -> Result<WorkflowId, Vec<Problem>> {
+        let manifest = self.manifest_of(name, source).await?;
+        Ok(self.save(name, source, manifest, bump).await)
+    }
+
+    /// Deploys a script whose mistakes the check has not seen: it saw `seen`.
+    pub(crate) async fn deploy_unseen(&self, name: &str, seen: &str, source: &str) -> WorkflowId {
+        let manifest = self.manifest_of(name, seen).await.unwrap();
+        self.save(name, source, manifest, Bump::Major).await
+    }
+
+    async fn manifest_of(&self, name: &str, source: &str) -> Result<Manifest, Vec<Problem>> {
+        let source = source.replace("$URL", &self.url);
+        let script = Script {
+            name: format!("{name}.js").into(),
+            digest: digest_text(&source).into(),
+            source: source.into(),
+        };
+        self.sandbox.check(script, "UTC").await
+    }
+
+    async fn save(&self, name: &str, source: &str, manifest: Manifest, bump: Bump) -> WorkflowId {
         let source = source.replace("$URL", &self.url);
         let file_name = format!("{name}.js");
-        let script = Script {
-            name: file_name.as_str().into(),
-            digest: digest_text(&source).into(),
-            source: source.as_str().into(),
-        };
-        let manifest = self.sandbox.check(script, "UTC").await?;
         let (tools, warnings) = (Grant::default(), Vec::new());
         let deployment = Deployment {
             name: name.to_owned(),
@@ -149,7 +164,7 @@ impl TestEnv {
             grant: self.every_tool(),
             activation: Activation::Now,
         };
-        Ok(self.service().deploy(deployment).await.unwrap().workflow.id)
+        self.service().deploy(deployment).await.unwrap().workflow.id
     }
 
     pub(crate) fn service(&self) -> Service {
