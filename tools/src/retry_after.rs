@@ -15,7 +15,7 @@ pub(crate) fn asked_wait(
     const MAX_SECONDS: f64 = 1e9;
 
     let value = value.trim();
-    if let Ok(seconds) = value.parse::<f64>() {
+    if let Some(seconds) = value.parse().ok().filter(|seconds: &f64| seconds.is_finite()) {
         return Duration::try_from_secs_f64(seconds.min(MAX_SECONDS)).ok();
     }
     let until = date(value)?;
