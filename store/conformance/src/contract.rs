@@ -249,6 +249,8 @@ contract! { $
         a_person_may_answer_between_two_attempts,
         a_paused_workflow_is_looked_up_and_stays_paused,
         every_attempt_that_settles_is_in_the_journal,
+    }
+    forgotten_keys {
         a_look_up_that_cannot_be_made_any_more_asks_a_person_at_once,
         two_attempts_of_one_number_give_up_once,
         the_age_of_a_key_counts_from_the_first_request_that_had_it,

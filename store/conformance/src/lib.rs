@@ -40,6 +40,7 @@ pub mod controls;
 pub mod effect_limits;
 pub mod failing;
 pub mod fixtures;
+pub mod forgotten_keys;
 pub mod idempotency;
 pub mod identifying;
 mod isolation;
