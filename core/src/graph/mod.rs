@@ -1,10 +1,10 @@
 //! Graphs of nodes: the rules of plans, and of the recorded plans of a journal.
 //!
-//! A program of this kind is written as a [`Draft`]. [`normalise`] completes it, [`validate`] finds its mistakes, and [`compile`] makes
+//! A program of this kind is written as a [`Draft`]. [`normalise()`] completes it, [`validate()`] finds its mistakes, and [`compile()`] makes
 //! a graph of it that never changes.
 //!
 //! A run of a graph is a [`GraphState`]. The store loads it, calls one of the functions here, writes the [`NodeChange`]s, and lets
-//! [`advance`] work out what follows, all in one transaction. Nothing here reads a clock or a database.
+//! [`advance()`] work out what follows, all in one transaction. Nothing here reads a clock or a database.
 
 mod advance;
 mod answer;
