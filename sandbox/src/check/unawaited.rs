@@ -21,6 +21,7 @@ use windlass_core::{Operation, Problem};
 
 use super::calls::tool_of;
 use super::finding::Finding;
+use super::survey::{Place, function_at};
 use super::walk::{Budget, Depth, bounded_visits};
 use crate::api::Function;
 
@@ -50,9 +51,6 @@ pub(super) fn calls(
     let waiting = survey.waiting_functions();
     Judge { survey: &survey, waiting: &waiting, budget }.findings()
 }
-
-/// A function's place in the text, which no other function shares.
-type Place = u32;
 
 /// What is known of a function.
 #[derive(Default)]
@@ -207,15 +205,6 @@ impl<'a> Visit<'a> for Survey<'a, '_> {
         if matches!(kind, AstKind::Function(_) | AstKind::ArrowFunctionExpression(_)) {
             self.open.pop();
         }
-    }
-}
-
-/// Where the function is that an expression makes.
-fn function_at(expression: &Expression<'_>) -> Option<Place> {
-    match expression.get_inner_expression() {
-        Expression::FunctionExpression(function) => Some(function.span.start),
-        Expression::ArrowFunctionExpression(arrow) => Some(arrow.span.start),
-        _ => None,
     }
 }
 
