@@ -35,6 +35,7 @@ mod method;
 mod notify;
 mod pass_connected;
 mod place;
+pub mod private_file;
 mod retry_after;
 pub mod secrets;
 mod tls;

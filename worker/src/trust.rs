@@ -1,14 +1,13 @@
 //! Which programs of a configuration this user lets start.
 //!
-//! A configuration can name programs: the servers of connectors, and the command that gets notifications. Whoever looks at somebody else's folder with `windlass check` would
-//! start them. So they start only after `windlass trust`, as with the hooks of git and direnv. What is trusted is kept in the user's own
-//! state folder, by the path of the configuration. It stays trusted as long as the command lines, and the files of that folder that they
-//! name, stay the same.
+//! A configuration can name programs: the servers of connectors, and the command that gets notifications. Whoever looks at somebody
+//! else's folder with `windlass check` would start them. So they start only after `windlass trust`, as with the hooks of git and direnv.
+//! What is trusted is kept in the user's own state folder, by the path of the configuration. It stays trusted as long as the command
+//! lines, and the files of that folder that they name, stay the same.
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -16,6 +15,7 @@ use serde_json::{Value, json};
 use windlass_core::{digest, digest_text};
 use windlass_tools::channels::CommandChannel;
 use windlass_tools::mcp::Endpoint;
+use windlass_tools::private_file;
 
 use crate::config::Settings;
 use crate::context::{Context, environment};
@@ -83,7 +83,7 @@ pub(crate) fn trust(settings: &Settings) -> Result<Vec<Program>> {
         let mut trusted = load()?;
         trusted.insert(key(file)?, digest_of(&programs));
         let path = store_path()?;
-        save(&path, &trusted).map_err(CommandError::file("write", path))?;
+        private_file::replace_json(&path, &trusted).map_err(CommandError::file("write", path))?;
     }
     Ok(programs)
 }
@@ -141,17 +141,4 @@ fn load() -> Result<Trusted> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Trusted::new()),
         Err(error) => Err(CommandError::file("read", path)(error)),
     }
-}
-
-/// Replaces the file in one step, for this user alone.
-fn save(path: &Path, trusted: &Trusted) -> io::Result<()> {
-    if let Some(folder) = path.parent() {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    }
-    let unfinished = path.with_extension(format!("{}.tmp", std::process::id()));
-    let mut options = OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
-    file.write_all(&serde_json::to_vec_pretty(trusted)?)?;
-    file.sync_all()?;
-    fs::rename(&unfinished, path)
 }

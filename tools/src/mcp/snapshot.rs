@@ -1,8 +1,7 @@
 //! The accepted tools of a server, kept in a file. So they are known without starting the server.
 
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +10,7 @@ use windlass_core::Timestamp;
 use super::config::ConnectorName;
 use super::definition::Definition;
 use super::error::ConnectorError;
+use crate::private_file;
 
 /// The accepted tools of one server.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -87,21 +87,8 @@ impl SnapshotFile {
 
     /// Replaces the file in one step: readers see the old tools or the new ones.
     pub(super) fn save(&self, snapshot: &Snapshot) -> Result<(), ConnectorError> {
-        self.write(snapshot).map_err(|source| self.error("write", source))
-    }
-
-    fn write(&self, snapshot: &Snapshot) -> io::Result<()> {
-        if let Some(folder) = self.path.parent() {
-            DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        }
-        // Two processes that save at the same time must not write to the same file.
-        let unfinished = self.path.with_extension(format!("{}.tmp", std::process::id()));
-        let mut options = OpenOptions::new();
-        let mut file =
-            options.write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
-        file.write_all(&serde_json::to_vec_pretty(snapshot)?)?;
-        file.sync_all()?;
-        fs::rename(&unfinished, &self.path)
+        private_file::replace_json(&self.path, snapshot)
+            .map_err(|source| self.error("write", source))
     }
 
     fn error(&self, attempt: &'static str, source: io::Error) -> ConnectorError {
