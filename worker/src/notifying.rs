@@ -33,7 +33,9 @@ pub(crate) async fn keep_sending(context: &Context, store: SharedStore) -> Infal
         return std::future::pending().await;
     }
     loop {
-        if let Err(error) = send_due(context, &store, context.settings.notify.group).await {
+        if let Err(error) =
+            send_due(context, &channels, &store, context.settings.notify.group).await
+        {
             tracing::warn!(%error, "notifications could not be sent");
         }
         tokio::time::sleep(LOOK_INTERVAL).await;
@@ -46,6 +48,7 @@ pub(crate) async fn keep_sending(context: &Context, store: SharedStore) -> Infal
 /// Those of the store. What a channel refuses is recorded and tried again later.
 pub(crate) async fn send_due(
     context: &Context,
+    channels: &Channels,
     store: &SharedStore,
     group: Duration,
 ) -> Result<()> {
@@ -54,7 +57,6 @@ pub(crate) async fn send_due(
     if quiet.is_some_and(|quiet| quiet.covers(time)) {
         return Ok(());
     }
-    let channels = channels(context);
     for channel in channels.names() {
         let claim = ClaimDeliveries {
             channel: channel.to_owned(),

@@ -43,7 +43,8 @@ pub(crate) async fn run(context: &Context, args: &RunArgs) -> Result<ExitStatus>
     )
     .await?;
     let session = engine.run_session(service.workspace, workflow, &context.actor).await?;
-    notifying::send_due(context, &service.store, Duration::ZERO).await?;
+    let channels = notifying::channels(context);
+    notifying::send_due(context, &channels, &service.store, Duration::ZERO).await?;
 
     let afterwards = status::load(context, &service, workflow).await?;
     let ending = match session.result {
