@@ -61,8 +61,7 @@
 //! # Modules
 //! `engine` polls for work. `drive` executes one run: `script_runner` calls its script, `host` answers the script's calls, and
 //! `drive/mutation` makes its one effect. `lookup` looks up effects in doubt. `lease` renews and gives up leases, and `clock_watch`
-//! watches the clock that they end by. `liveness` and
-//! `recover` take over the runs of lost workers. `tool`, `registry` and `inputs` say what scripts may call. `commit_point` is the last
+//! watches the clock that they end by. `liveness` and `recover` take over the runs of lost workers. `tool`, `registry` and `inputs` say what scripts may call. `commit_point` is the last
 //! check before an effect, which the tool makes. `place` says whether a look-up looks where the effect was to happen.
 
 mod boot_instant;
@@ -71,6 +70,8 @@ mod commit_point;
 mod drive;
 mod engine;
 mod error;
+#[cfg(test)]
+mod fake_call;
 mod host;
 mod inputs;
 mod lease;

@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use tokio::time::Instant;
-use windlass_core::{Id, MutationId, RunId, Timestamp};
 
 use super::*;
+use crate::fake_call;
 use crate::tool::{Effect, ToolSpec};
 
 const KEPT: Age = Age::Span(Duration::from_secs(100));
@@ -47,26 +47,9 @@ impl Tool for Resending {
 
 /// What a look-up comes to, where the key is so old and the tool waits for so long before it sends the request again.
 async fn looked_up(keys_kept: Option<Age>, age: Option<u64>, waits: u64) -> LookupResult {
-    let spec = ToolSpec {
-        namespace: "Fake".to_owned(),
-        method: "change".to_owned(),
-        docs: String::new(),
-        input: json!({}),
-        output: json!({}),
-        input_types: Vec::new(),
-    };
+    let spec = fake_call::spec();
     let tool = Resending { spec, keys_kept, waits: Duration::from_secs(waits) };
-    let now = Timestamp::from_micros(0);
-    let call = ToolCall {
-        input: json!({}),
-        workspace: WorkspaceId::mint(now),
-        workflow: WorkflowId::mint(now),
-        workflow_name: "fake".to_owned(),
-        run: RunId::mint(now),
-        time_limit: Duration::from_secs(30),
-        grant: Arc::default(),
-    };
-    let key = MutationKey { id: MutationId::mint(now), idempotency_key: String::new() };
+    let (call, key) = (fake_call::call(Duration::from_secs(30)), fake_call::key());
     let age = KeyAge::new(age.map(Duration::from_secs), BootInstant::now());
     let sent = SentRequest { call, key, place: None, key_age: age };
     look_up(&tool, sent, || true).await.unwrap()

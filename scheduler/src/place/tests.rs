@@ -1,14 +1,15 @@
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use async_trait::async_trait;
 use serde_json::json;
-use windlass_core::{Id, LookupResult, MutationId, RunId, Timestamp, WorkflowId, WorkspaceId};
+use windlass_core::LookupResult;
 
 use super::*;
 use crate::boot_instant::BootInstant;
+use crate::fake_call;
 use crate::lookup::{KeyAge, SentRequest, look_up};
-use crate::tool::{Effect, MutationCall, MutationKey, ToolCall, ToolSpec};
+use crate::tool::{Effect, MutationCall, ToolSpec};
 
 /// A tool whose place changes, and that finds what it is told to find.
 #[derive(Debug)]
@@ -63,27 +64,10 @@ async fn looked_up(
     seen: impl IntoIterator<Item = Result<Option<Place>, Failure>>,
     found: LookupResult,
 ) -> (LookupResult, usize) {
-    let spec = ToolSpec {
-        namespace: "Fake".to_owned(),
-        method: "change".to_owned(),
-        docs: String::new(),
-        input: json!({}),
-        output: json!({}),
-        input_types: Vec::new(),
-    };
     let places = Mutex::new(seen.into_iter().collect());
+    let spec = fake_call::spec();
     let tool = Moving { spec, places, found, n_lookups: Mutex::default() };
-    let now = Timestamp::from_micros(0);
-    let call = ToolCall {
-        input: json!({}),
-        workspace: WorkspaceId::mint(now),
-        workflow: WorkflowId::mint(now),
-        workflow_name: "fake".to_owned(),
-        run: RunId::mint(now),
-        time_limit: Duration::from_secs(30),
-        grant: Arc::default(),
-    };
-    let key = MutationKey { id: MutationId::mint(now), idempotency_key: String::new() };
+    let (call, key) = (fake_call::call(Duration::from_secs(30)), fake_call::key());
     let recorded = recorded.map(|place| place.identity);
     let key_age = KeyAge::new(Some(Duration::ZERO), BootInstant::now());
     let sent = SentRequest { call, key, place: recorded, key_age };

@@ -1,9 +1,10 @@
 //! The result of a request, whatever its tool does.
 
 use async_trait::async_trait;
-use windlass_core::{Id, MutationId, RunId, Timestamp, WorkflowId, WorkspaceId};
+use windlass_core::Timestamp;
 
 use super::*;
+use crate::fake_call;
 use crate::tool::{Effect, ToolSpec};
 
 /// What the call does.
@@ -99,27 +100,10 @@ async fn make(
     lookup: Option<LookupBehaviour>,
     is_safe: bool,
 ) -> (String, bool) {
-    let spec = ToolSpec {
-        namespace: "Fake".to_owned(),
-        method: "change".to_owned(),
-        docs: String::new(),
-        input: json!({}),
-        output: json!({}),
-        input_types: Vec::new(),
-    };
-    let now = Timestamp::from_micros(0);
     let attempt = Attempt {
-        tool: &Fake { spec, call, passing, lookup },
-        call: ToolCall {
-            input: json!({}),
-            workspace: WorkspaceId::mint(now),
-            workflow: WorkflowId::mint(now),
-            workflow_name: "fake".to_owned(),
-            run: RunId::mint(now),
-            time_limit: Duration::from_secs(300),
-            grant: Arc::default(),
-        },
-        key: MutationKey { id: MutationId::mint(now), idempotency_key: String::new() },
+        tool: &Fake { spec: fake_call::spec(), call, passing, lookup },
+        call: fake_call::call(Duration::from_secs(300)),
+        key: fake_call::key(),
         place: None,
         key_age: KeyAge::new(Some(Duration::ZERO), BootInstant::now()),
         lookup_time_limit: Duration::from_secs(30),
