@@ -108,12 +108,10 @@ pub fn take_up(
 
 /// A person asserts that the causes of the stops are repaired.
 ///
-/// Blocked nodes are ready again, with all their attempts, and the failures in
-/// a row are forgotten. With `force`, back-offs end too.
+/// Blocked nodes are ready again, with all their attempts, and the failures in a row are forgotten. With `force`, back-offs end too.
 ///
-/// A node in doubt stays blocked until the doubt is settled, and one whose effect has happened until it is restarted, unless it only has to
-/// continue after it. A node whose input
-/// was wrong waits again, so that its input is made anew.
+/// A node in doubt stays blocked until the doubt is settled, and one whose effect has happened until it is restarted, unless it only has
+/// to continue after it. A node whose input was wrong waits again, so that its input is made anew.
 ///
 /// # Errors
 /// [`SteerRefused::Over`].
