@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal as _};
 use chrono_tz::Tz;
 use serde::Serialize;
 use serde_json::Value;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 use windlass_api::text::TimeFormat;
 use windlass_core::{
     Clock as _, Problem, SystemClock, Timestamp, crop, escape_json, escape_line, escape_text,
@@ -255,7 +256,8 @@ impl TextPage {
         for row in &rows {
             let mut line = String::new();
             for (cell, width) in row.iter().zip(widths) {
-                let _infallible = write!(line, "{cell:<width$}  ");
+                line += cell;
+                line.extend(std::iter::repeat_n(' ', width - cell.width() + 2));
             }
             self.text.push_str(line.trim_end());
             self.text.push('\n');
@@ -278,12 +280,12 @@ impl TextPage {
     }
 }
 
-/// The greatest number of characters of each column.
+/// How many columns of a terminal the widest cell of each column takes.
 fn widths<const N: usize>(rows: &[[String; N]]) -> [usize; N] {
     let mut widths = [0; N];
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
+            *width = (*width).max(cell.width());
         }
     }
     widths
@@ -311,9 +313,23 @@ fn fit<const N: usize>(rows: &mut [[String; N]], width: usize) {
     }
     for row in rows {
         for (cell, width) in row.iter_mut().zip(columns) {
-            *cell = crop(cell, width);
+            *cell = crop_to_width(cell, width);
         }
     }
+}
+
+/// The text, if it takes at most `width` columns of a terminal; else its beginning and `…`, together no more.
+fn crop_to_width(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut left = width.saturating_sub(1);
+    let fits = |char: &char| {
+        let is_left = left.checked_sub(char.width().unwrap_or(0));
+        left = is_left.unwrap_or(0);
+        is_left.is_some()
+    };
+    text.chars().take_while(fits).chain(['…']).collect()
 }
 
 /// The kind of an id and its last eight digits, which are its most random ones. Every command takes it for the id.
@@ -373,6 +389,30 @@ mod tests {
             paid\nreceipts: Done\u{1b}[2J
         "]]
         .assert_eq(&page.into_text());
+    }
+
+    #[test]
+    fn wide_characters_take_two_columns() {
+        let rows =
+            || vec![["請求書です".to_owned(), "x".to_owned()], ["bill".to_owned(), "y".to_owned()]];
+        let (mut piped, mut narrow) = (page(None), page(Some(10)));
+
+        for page in [&mut piped, &mut narrow] {
+            page.table(["TITLE", "N"], rows());
+        }
+
+        expect_test::expect![[r"
+            TITLE       N
+            請求書です  x
+            bill        y
+        "]]
+        .assert_eq(&piped.into_text());
+        expect_test::expect![[r"
+            TITLE    N
+            請求書…  x
+            bill     y
+        "]]
+        .assert_eq(&narrow.into_text());
     }
 
     fn page(width: Option<usize>) -> TextPage {
