@@ -269,10 +269,16 @@ pub(super) async fn forget(tx: &Tx<'_>, workflow: &mut WorkflowRow) -> Result<()
         .set((events::suspected_in.eq(None::<Db<Trial>>), events::passed.eq(None::<Db<Trial>>)))
         .execute(tx.conn)
         .await?;
-    diesel::update(handler_state::table.filter(handler_state::workflow_id.eq(workflow.id)))
+    end_every_row(tx, workflow.id).await?;
+    workflow.blaming = false;
+    Ok(())
+}
+
+/// Of no consumer of the workflow are events parked in a row any more.
+pub(super) async fn end_every_row(tx: &Tx<'_>, workflow: Db<WorkflowId>) -> Result<()> {
+    diesel::update(handler_state::table.filter(handler_state::workflow_id.eq(workflow)))
         .set(handler_state::parked_in_a_row.eq(0))
         .execute(tx.conn)
         .await?;
-    workflow.blaming = false;
     Ok(())
 }

@@ -5,6 +5,7 @@ use serde_json::json;
 use windlass_core::{EventId, EventStatus, RunId, TopicId, Trial, WorkflowId};
 
 use super::advance::advance_workflow;
+use super::blame;
 use super::dialect::RunQueryDsl;
 use super::journal::{self, Entry};
 use super::publish::mark_work;
@@ -14,7 +15,7 @@ use crate::literals::IsParked;
 use crate::model::{Event, SettledEvents};
 use crate::params::{EventAction, EventSelection, SettleEvent, SettleEvents};
 use crate::rows::{At, Db, EventRow, InputRow, Json, WorkflowRow};
-use crate::schema::{event_inputs, events, handler_state, inputs, mutations, topics};
+use crate::schema::{event_inputs, events, inputs, mutations, topics};
 use crate::tenant::in_workspace;
 
 impl Operation for SettleEvent {
@@ -211,9 +212,6 @@ async fn settle(
         }
     }
     // A person has looked: what is parked from now on is a new row.
-    diesel::update(handler_state::table.filter(handler_state::workflow_id.eq(workflow.id)))
-        .set(handler_state::parked_in_a_row.eq(0))
-        .execute(tx.conn)
-        .await?;
+    blame::end_every_row(tx, workflow.id).await?;
     notifications::resolve_parked(tx, workflow.id).await
 }
