@@ -53,6 +53,7 @@ mod script;
 mod session;
 mod text;
 mod time;
+mod whole_characters;
 mod workflow;
 
 pub use actor::Actor;
@@ -94,6 +95,7 @@ pub use script::{Operation, ScriptPhase};
 pub use session::{SessionResult, Trigger};
 pub use text::{Text, UnknownText};
 pub use time::{CLOCK_TOLERANCE, Clock, ManualClock, SystemClock, Timestamp};
+pub use whole_characters::with_whole_characters;
 pub use workflow::{
     Action, ActionRefused, Because, Consumer, ConsumerDue, DueView, Edit, FUNCTION, Fix, Manifest,
     NextStep, PendingRetryView, Problem, Producer, ProducerDue, Severity, Step, WorkflowStatus,

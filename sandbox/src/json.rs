@@ -1,7 +1,7 @@
 //! JSON as V8 writes it, and its limits.
 
 use serde_json::Value;
-use windlass_core::ScriptLimits;
+use windlass_core::{ScriptLimits, with_whole_characters};
 
 use crate::end::Fault;
 
@@ -40,9 +40,10 @@ pub(crate) fn read(
     let json = json.to_rust_string_lossy(scope);
     check_size(limits, json.len())?;
     let elements = check_elements(limits, &json)?;
-    let whole = replace_lone_surrogates(&json);
-    let has_halves = *whole != *json;
-    Ok(SizedJson { value: parse(&whole)?, bytes: json.len(), elements, has_halves })
+    // V8 writes only halves as such escapes. A script leaves one where it cuts a text within a character.
+    let whole = json.contains("\\ud").then(|| with_whole_characters(&json)).flatten();
+    let value = parse(whole.as_deref().unwrap_or(&json))?;
+    Ok(SizedJson { value, bytes: json.len(), elements, has_halves: whole.is_some() })
 }
 
 /// Refuses a value of too many elements, because many small ones need far more memory than their JSON. Returns how many it has.
@@ -89,31 +90,6 @@ fn parse(json: &str) -> Result<Value, Fault> {
         };
         Fault::logic("value", message)
     })
-}
-
-/// Replaces lone surrogates, the rest of a character that the script cut in two. V8 writes only those as escapes `\\ud…`, and
-/// every other character that is not ASCII as itself.
-fn replace_lone_surrogates(json: &str) -> std::borrow::Cow<'_, str> {
-    if !json.contains("\\ud") {
-        return json.into();
-    }
-    let mut replaced = String::with_capacity(json.len());
-    let mut rest = json;
-    while let Some(at) = rest.find('\\') {
-        let (before, escape) = rest.split_at(at);
-        replaced.push_str(before);
-        let is_surrogate = escape.starts_with("\\ud")
-            && escape
-                .as_bytes()
-                .get(3)
-                .is_some_and(|digit| matches!(digit, b'8'..=b'9' | b'a'..=b'f'));
-        let (length, replacement) =
-            if is_surrogate { (6, "\u{fffd}") } else { (2, escape.get(..2).unwrap_or("")) };
-        replaced.push_str(replacement);
-        rest = escape.get(length..).unwrap_or("");
-    }
-    replaced.push_str(rest);
-    replaced.into()
 }
 
 #[cfg(test)]

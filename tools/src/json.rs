@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use serde_json::Value;
+use windlass_core::with_whole_characters;
 
 /// How many levels are read. Values are wrapped before they are stored, and at 127 levels they could not be read again.
 const MAX_DEPTH: usize = 100;
@@ -213,37 +214,6 @@ fn string_len(rest: &[u8]) -> usize {
         is_end
     });
     end.map_or(rest.len(), |end| end + 2)
-}
-
-/// A JSON string with U+FFFD for each half of a surrogate pair; none if it has no half.
-fn with_whole_characters(token: &str) -> Option<String> {
-    let (mut whole, mut rest, mut is_changed) = (String::new(), token, false);
-    while let Some((before, escape)) = rest.find('\\').and_then(|at| rest.split_at_checked(at)) {
-        whole.push_str(before);
-        let after = |len| slice(escape, &(len..escape.len()));
-        let len = match (code_unit(escape), code_unit(after(6))) {
-            (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => 12,
-            (Some(0xD800..=0xDFFF), _) => {
-                whole.push_str("\\ufffd");
-                rest = after(6);
-                is_changed = true;
-                continue;
-            }
-            (Some(_), _) => 6,
-            (None, _) => escape.chars().take(2).map(char::len_utf8).sum(),
-        };
-        whole.push_str(slice(escape, &(0..len)));
-        rest = after(len);
-    }
-    whole.push_str(rest);
-    is_changed.then_some(whole)
-}
-
-/// The code unit of the escape `\uXXXX` that a text begins with.
-fn code_unit(text: &str) -> Option<u16> {
-    let digits = text.strip_prefix("\\u")?.get(..4)?;
-    let is_hex = digits.bytes().all(|it| it.is_ascii_hexdigit());
-    is_hex.then(|| u16::from_str_radix(digits, 16).ok()).flatten()
 }
 
 fn slice<'a>(text: &'a str, part: &Range<usize>) -> &'a str {
