@@ -177,9 +177,10 @@ impl BackgroundLookups {
         let (namespace, method) = (&mutation.tool_namespace, &mutation.tool_method);
         let callable = self.registry.find(namespace, method);
         let Some(Target::Tool(tool)) = callable.map(|callable| callable.target()) else {
-            return LookupResult::Unknown(Failure::internal(format!(
-                "this worker has no tool `{namespace}.{method}`"
-            )));
+            let missing = self.registry.missing().get(namespace).cloned();
+            return LookupResult::Unknown(missing.unwrap_or_else(|| {
+                Failure::internal(format!("this worker has no tool `{namespace}.{method}`"))
+            }));
         };
         let time_limit = self.time_limit;
         let call = ToolCall {

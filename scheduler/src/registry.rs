@@ -3,6 +3,7 @@
 mod problems;
 mod topics;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jsonschema::Validator;
@@ -21,6 +22,7 @@ pub use topics::TopicsFunction;
 #[derive(Debug)]
 pub struct Registry {
     callables: Vec<Arc<Callable>>,
+    missing: BTreeMap<String, Failure>,
 }
 
 /// Something that scripts may call as `namespace.method`.
@@ -107,7 +109,19 @@ impl Registry {
         }) {
             return Err(RegistryError::Duplicate { name: twin.name() });
         }
-        Ok(Self { callables })
+        Ok(Self { callables, missing: BTreeMap::new() })
+    }
+
+    /// The same, without the tools of some namespaces, which could not be had for these reasons.
+    #[must_use]
+    pub fn with_missing(self, missing: BTreeMap<String, Failure>) -> Self {
+        Self { missing, ..self }
+    }
+
+    /// The namespaces whose tools could not be had, and why.
+    #[must_use]
+    pub const fn missing(&self) -> &BTreeMap<String, Failure> {
+        &self.missing
     }
 
     /// Finds what a script calls as `namespace.method`.

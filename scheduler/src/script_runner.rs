@@ -70,6 +70,10 @@ impl ScriptRunner {
         phase: ScriptPhase,
         arguments: Vec<Value>,
     ) -> CallEnd {
+        if let Some(failure) = self.missing_tools(script) {
+            let ending = Ending::Failed(failure.clone());
+            return CallEnd { ending, logs: Vec::new(), buffered: Buffered::default() };
+        }
         let mut call = Call {
             script: script.script.clone(),
             workspace: Some(run.claim.workspace),
@@ -85,6 +89,11 @@ impl ScriptRunner {
         call.in_fresh_isolate = true;
         let (report, buffered) = self.attempt(run, script, call).await;
         self.end(run, report, buffered)
+    }
+
+    /// Why tools that the script may call are not there.
+    fn missing_tools(&self, script: &LoadedScript) -> Option<&Failure> {
+        script.grant.iter().find_map(|granted| self.registry.missing().get(granted.namespace()))
     }
 
     /// How a call ended. Of its log only as much is kept as its workflow may log within the hour.

@@ -1,6 +1,7 @@
 //! The TypeScript declarations of workflows and of everything that scripts can call, for editors and for models.
 
 use serde_json::{Map, Value};
+use windlass_core::escape_line;
 use windlass_scheduler::{Registry, ToolSpec};
 
 /// The declarations that do not depend on the tools.
@@ -24,6 +25,10 @@ pub fn declarations(registry: &Registry) -> String {
         text.push_str(&method(spec, &callable.docs()));
     }
     close(&mut text, namespace);
+    for (namespace, failure) in registry.missing() {
+        let why = escape_line(&failure.message);
+        text.push_str(&format!("\n// `{namespace}` is left out: {why}\n"));
+    }
     text
 }
 

@@ -161,7 +161,6 @@ impl CommandError {
             )
             | Self::Connector(
                 ConnectorError::Config { .. }
-                | ConnectorError::Clash { .. }
                 | ConnectorError::Namespace { .. }
                 | ConnectorError::Unknown { .. },
             ) => ExitStatus::WrongUsage,

@@ -87,11 +87,28 @@ impl ScriptChecker {
             digest: digest_text(&source).into(),
             source: source.as_str().into(),
         };
-        let manifest = self.sandbox.check(script.clone(), &self.timezone).await?;
+        let checked = self.sandbox.check(script.clone(), &self.timezone).await;
+        let manifest = checked.map_err(|problems| self.with_missing_tools(problems))?;
         let called = self.sandbox.tools_of(&script).await;
         let tools = called.iter().filter(|it| self.is_tool(it)).cloned().collect();
         let warnings = self.sandbox.advise(script).await;
         Ok(ValidScript { file_name: file_name.to_owned(), source, manifest, tools, warnings })
+    }
+
+    /// Names that nothing declares are those of connectors that could not be asked, where there are such.
+    fn with_missing_tools(&self, mut problems: Vec<Problem>) -> Vec<Problem> {
+        for (namespace, failure) in self.registry.missing() {
+            let unknown = format!("nothing is called `{namespace}`");
+            let named =
+                |it: &&mut Problem| it.code == "unknown_name" && it.message.starts_with(&unknown);
+            for problem in problems.iter_mut().filter(named) {
+                problem.code = "connector_missing".into();
+                problem.message = failure.message.clone();
+                problem.hint = Some("its tools are unknown until it answers".to_owned());
+                problem.fix = None;
+            }
+        }
+        problems
     }
 
     /// What the engine itself answers needs no permission.

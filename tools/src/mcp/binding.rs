@@ -1,6 +1,5 @@
 //! Turns the tools of a server into tools that scripts can call.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use windlass_core::error_chain;
@@ -56,7 +55,6 @@ pub(super) fn bind_all(
     definitions: &[Definition],
 ) -> Result<Vec<ToolBinding>, ConnectorError> {
     check_config(server, definitions)?;
-    check_methods(server, definitions)?;
     definitions.iter().map(|definition| bind(server, definition, definitions)).collect()
 }
 
@@ -82,9 +80,16 @@ fn bind(
         lookup,
     });
     // A registry with this tool alone shows whether it is usable. One unusable tool must not make the others unusable.
-    let tool = match Registry::new(vec![Arc::clone(&tool)]) {
-        Ok(_) => Ok(tool),
-        Err(error) => Err(error_chain(&error)),
+    let tool = match (twin(definition, all), Registry::new(vec![Arc::clone(&tool)])) {
+        (Some(twin), _) => Err(format!(
+            "scripts could not tell it from `{}`: both are `{method}` to them",
+            twin.name
+        )),
+        (None, _) if !definition.input.is_object() => {
+            Err("the server gives no schema of its input".to_owned())
+        }
+        (None, Ok(_)) => Ok(tool),
+        (None, Err(error)) => Err(error_chain(&error)),
     };
     Ok(ToolBinding { definition: definition.clone(), method, effect, effect_source, reader, tool })
 }
@@ -152,18 +157,8 @@ fn check_config(server: &Server, definitions: &[Definition]) -> Result<(), Conne
     Ok(())
 }
 
-fn check_methods(server: &Server, definitions: &[Definition]) -> Result<(), ConnectorError> {
-    let mut owners = BTreeMap::new();
-    for Definition { name, .. } in definitions {
-        let method = camel_case(name);
-        if let Some(first) = owners.insert(method.clone(), name) {
-            return Err(ConnectorError::Clash {
-                name: server.name.clone(),
-                first: first.clone(),
-                second: name.clone(),
-                method,
-            });
-        }
-    }
-    Ok(())
+/// The other tool that has the same name to scripts.
+fn twin<'a>(definition: &Definition, all: &'a [Definition]) -> Option<&'a Definition> {
+    let method = camel_case(&definition.name);
+    all.iter().find(|it| it.name != definition.name && camel_case(&it.name) == method)
 }

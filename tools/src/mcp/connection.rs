@@ -1,5 +1,6 @@
 //! One connection to a server.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -15,11 +16,13 @@ use rmcp::service::{
 };
 use rmcp::transport::IntoTransport;
 use rmcp::{ClientHandler, Peer, RoleClient, ServiceError};
+use serde_json::Value;
 use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 use windlass_scheduler::CommitPoint;
 
 use super::definition::Definition;
+use super::failure::message_line;
 use super::{output, result};
 use crate::secrets::Secrets;
 
@@ -69,6 +72,7 @@ pub(super) struct Connection {
 #[derive(Debug, Default)]
 struct ToolCache {
     tools: Option<Arc<[Definition]>>,
+    problem: Option<String>,
     version: u64,
 }
 
@@ -76,8 +80,17 @@ struct ToolCache {
 #[derive(Debug, Clone)]
 pub(super) struct ToolList {
     pub(super) tools: Arc<[Definition]>,
+    /// Why the list may lack tools.
+    pub(super) problem: Option<String>,
     /// Whether the server was asked just now.
     pub(super) is_new: bool,
+}
+
+/// A page of the list of tools.
+#[derive(Debug)]
+struct ToolPage {
+    tools: Vec<Definition>,
+    next: Option<String>,
 }
 
 /// Runs a connection. It ends when the connection is lost or closed, and closes the transport.
@@ -132,33 +145,59 @@ impl Connection {
         let mut cache = self.cache.lock().await;
         let version = self.list_version.number.load(Ordering::SeqCst);
         if let Some(tools) = cache.tools.as_ref().filter(|_| cache.version == version) {
-            return Ok(ToolList { tools: Arc::clone(tools), is_new: false });
+            let (tools, problem) = (Arc::clone(tools), cache.problem.clone());
+            return Ok(ToolList { tools, problem, is_new: false });
         }
-        let tools: Arc<[Definition]> = self.list().await?.into();
-        *cache = ToolCache { tools: Some(Arc::clone(&tools)), version };
-        Ok(ToolList { tools, is_new: true })
+        let (tools, problem) = self.list().await?;
+        let tools: Arc<[Definition]> = tools.into();
+        *cache = ToolCache { tools: Some(Arc::clone(&tools)), problem: problem.clone(), version };
+        Ok(ToolList { tools, problem, is_new: true })
     }
 
-    /// Asks for all pages. Not with the library's own method, which may answer from a cache.
-    async fn list(&self) -> Result<Vec<Definition>, ServiceError> {
-        let mut tools = Vec::new();
+    /// Asks for all pages, and says why some may be missing. Not with the library's own method, which may answer from a cache.
+    async fn list(&self) -> Result<(Vec<Definition>, Option<String>), ServiceError> {
+        let mut tools: Vec<Definition> = Vec::new();
+        let mut cursors = BTreeSet::new();
         let mut cursor = None;
         for _page in 0..MAX_PAGES {
-            let params = PaginatedRequestParams::default().with_cursor(cursor);
-            let request = ClientRequest::ListToolsRequest(ListToolsRequest::with_param(params));
-            let response = tokio::time::timeout(LIST_TIME, self.peer.send_request(request)).await;
-            let response = response.unwrap_or(Err(ServiceError::Timeout { timeout: LIST_TIME }))?;
-            let ServerResult::ListToolsResult(page) = response else {
-                return Err(ServiceError::UnexpectedResponse);
-            };
-            let definitions = page.tools.into_iter().map(Definition::from);
-            tools.extend(definitions.map(|definition| definition.redacted(&self.secrets)));
-            cursor = page.next_cursor;
-            if cursor.is_none() {
-                return Ok(tools);
+            let page = self.page(cursor).await?;
+            for tool in page.tools {
+                let tool = tool.redacted(&self.secrets);
+                if !tools.iter().any(|it| it.name == tool.name) {
+                    tools.push(tool);
+                }
             }
+            let Some(next) = page.next else { return Ok((tools, None)) };
+            if !cursors.insert(next.clone()) {
+                let next = message_line(&self.secrets, &next);
+                let problem =
+                    format!("its list of tools does not end: `nextCursor` is `{next}` again");
+                return Ok((tools, Some(problem)));
+            }
+            cursor = Some(next);
         }
-        Err(ServiceError::UnexpectedResponse)
+        let problem =
+            format!("its list of tools has more than {MAX_PAGES} pages: only those are read");
+        Ok((tools, Some(problem)))
+    }
+
+    async fn page(&self, cursor: Option<String>) -> Result<ToolPage, ServiceError> {
+        let params = PaginatedRequestParams::default().with_cursor(cursor);
+        let request = ClientRequest::ListToolsRequest(ListToolsRequest::with_param(params));
+        let response = tokio::time::timeout(LIST_TIME, self.peer.send_request(request)).await;
+        let response = response.unwrap_or(Err(ServiceError::Timeout { timeout: LIST_TIME }))?;
+        if let ServerResult::ListToolsResult(page) = response {
+            let tools = page.tools.into_iter().map(Definition::from).collect();
+            return Ok(ToolPage { tools, next: page.next_cursor });
+        }
+        // One tool that is not as it should be must not hide the others.
+        let ServerResult::CustomResult(CustomResult(page)) = response else {
+            return Err(ServiceError::UnexpectedResponse);
+        };
+        let tools = page.get("tools").and_then(Value::as_array);
+        let tools = tools.ok_or_else(|| output::unreadable("it lists no `tools`"))?;
+        let next = page.get("nextCursor").and_then(Value::as_str).map(str::to_owned);
+        Ok(ToolPage { tools: tools.iter().filter_map(Definition::from_json).collect(), next })
     }
 
     /// Calls a tool. If the future is dropped, the server is told that the call is cancelled.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures::future::{join_all, try_join_all};
-use windlass_core::{Clock as _, SystemClock};
+use windlass_core::{Clock as _, Failure, SystemClock};
 use windlass_scheduler::Tool;
 
 use super::binding::{self, ToolBinding};
@@ -37,6 +37,15 @@ pub struct Connectors {
     options: ConnectorOptions,
 }
 
+/// What the connectors offer to scripts.
+#[derive(Debug, Default)]
+pub struct OfferedTools {
+    /// The tools of the connectors that could be asked, or whose tools were accepted before.
+    pub tools: Vec<Arc<dyn Tool>>,
+    /// The namespaces of the others, and why they could not be asked.
+    pub missing: BTreeMap<String, Failure>,
+}
+
 /// The accepted tools of a server.
 #[derive(Debug)]
 struct Accepted {
@@ -57,22 +66,42 @@ impl Connectors {
         Self { servers: config.iter().map(server).collect(), options }
     }
 
-    /// The tools of all servers. No server may use a namespace in `taken`. Starts only servers without accepted tools.
+    /// The tools of all servers. No server may use a namespace in `taken`. Starts only servers without accepted tools. One that cannot
+    /// be asked is missing, and the others are offered.
     ///
     /// # Errors
     /// [`ConnectorError`], which names the connector.
     ///
     /// # Cancel safety
     /// Servers may have been started; [`stop`](Self::stop) ends them.
-    pub async fn tools(&self, taken: &[String]) -> Result<Vec<Arc<dyn Tool>>, ConnectorError> {
+    pub async fn tools(&self, taken: &[String]) -> Result<OfferedTools, ConnectorError> {
         self.check_namespaces(taken)?;
         let bindings = self.servers.iter().map(|server| async move {
-            let definitions = self.accepted(server).await?.snapshot.definitions();
+            let accepted = match self.accepted(server).await {
+                Err(ConnectorError::Listing { name, source }) => {
+                    let namespace = server.config.namespace(&server.name);
+                    let message =
+                        format!("could not ask the connector `{name}` for its tools: {source}");
+                    return Ok(Err((namespace, Failure { message, ..source })));
+                }
+                accepted => accepted?,
+            };
+            let definitions = accepted.snapshot.definitions();
             server.set_accepted(&definitions);
-            binding::bind_all(server, &definitions)
+            binding::bind_all(server, &definitions).map(Ok)
         });
-        let bindings = try_join_all(bindings).await?;
-        Ok(bindings.into_iter().flatten().filter_map(ToolBinding::into_tool).collect())
+        let mut offered = OfferedTools::default();
+        for bindings in try_join_all(bindings).await? {
+            match bindings {
+                Ok(bindings) => {
+                    offered.tools.extend(bindings.into_iter().filter_map(ToolBinding::into_tool));
+                }
+                Err((namespace, failure)) => {
+                    offered.missing.insert(namespace, failure);
+                }
+            }
+        }
+        Ok(offered)
     }
 
     /// Ends all running servers and waits until they have ended.

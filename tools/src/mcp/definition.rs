@@ -33,6 +33,24 @@ pub struct Hints {
 }
 
 impl Definition {
+    /// The definition of a tool that the library does not understand, as far as it has one. Without a schema of its input it cannot be
+    /// offered to scripts.
+    pub(super) fn from_json(tool: &Value) -> Option<Self> {
+        if let Ok(tool) = serde_json::from_value::<rmcp::model::Tool>(tool.clone()) {
+            return Some(tool.into());
+        }
+        let text = |key| tool.get(key).and_then(Value::as_str);
+        let hints = tool.get("annotations").cloned().unwrap_or_default();
+        let hints = serde_json::from_value::<ToolAnnotations>(hints).ok();
+        Some(Self {
+            name: text("name")?.to_owned(),
+            description: text("description").unwrap_or_default().trim().to_owned(),
+            input: tool.get("inputSchema").cloned().unwrap_or_default(),
+            output: tool.get("outputSchema").filter(|it| it.is_object()).cloned(),
+            hints: hints.as_ref().map(Hints::from).unwrap_or_default(),
+        })
+    }
+
     /// The definition without secrets. A server could put one into it that it was started with.
     pub(super) fn redacted(self, secrets: &Secrets) -> Self {
         Self {

@@ -20,20 +20,6 @@ pub enum ConnectorError {
         /// What is wrong, and what would be right.
         message: String,
     },
-    /// Two tools of one server would have the same name in scripts.
-    #[error(
-        "`{first}` and `{second}` of the connector `{name}` are both `{method}` to scripts: take the connector out of the configuration"
-    )]
-    Clash {
-        /// Which connector.
-        name: ConnectorName,
-        /// One tool, by the server's name for it.
-        first: String,
-        /// The other.
-        second: String,
-        /// What both would be called.
-        method: String,
-    },
     /// The namespace of a connector is already taken.
     #[error(
         "the connector `{name}` cannot be `{namespace}` to scripts, which {taken}: give it another `namespace`"

@@ -34,7 +34,7 @@ pub use config::{
     ConnectorName, Endpoint, ErrorMeaning, FoundCondition, McpConfig, ReconcileConfig,
     ServerConfig, ToolConfig,
 };
-pub use connectors::{ConnectorOptions, Connectors};
+pub use connectors::{ConnectorOptions, Connectors, OfferedTools};
 pub use definition::{Hints, ToolChange};
 pub use error::ConnectorError;
 pub use report::{ConnectorReport, ConnectorState, ToolReport};

@@ -91,6 +91,7 @@ impl ConnectorReport {
         }
         match server.tools().await {
             Ok(current) => {
+                report.problem = report.problem.or_else(|| server.list_problem());
                 report.changes = changes(&definitions, &current);
                 report.state = match report.changes.is_empty() {
                     true if is_new => ConnectorState::New,

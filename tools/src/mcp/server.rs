@@ -60,6 +60,8 @@ struct State {
     last_failure: Option<Failure>,
     /// The accepted tools.
     accepted: Option<Arc<[Definition]>>,
+    /// Why the last list of tools may lack some.
+    list_problem: Option<String>,
 }
 
 impl Server {
@@ -116,6 +118,11 @@ impl Server {
     /// Sets the accepted tools. From now on, changes of the server's tools are logged.
     pub(super) fn set_accepted(&self, tools: &[Definition]) {
         self.state().accepted = Some(tools.into());
+    }
+
+    /// Why the last list of its tools may lack some.
+    pub(super) fn list_problem(&self) -> Option<String> {
+        self.state().list_problem.clone()
     }
 
     /// The server's current tools. Starts the server if it is not running.
@@ -204,6 +211,10 @@ impl Server {
             Failure { message: format!("could not list the tools: {failure}"), ..failure }
         })?;
         let accepted = self.state().accepted.clone();
+        if let Some(problem) = list.problem.as_ref().filter(|_| list.is_new) {
+            tracing::warn!(connector = %self.name, "{problem}");
+        }
+        self.state().list_problem = list.problem;
         if let Some(accepted) = accepted.filter(|_| list.is_new) {
             let changes: Vec<_> = changes(&accepted, &list.tools)
                 .iter()

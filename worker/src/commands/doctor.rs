@@ -8,6 +8,7 @@ use windlass_api::service::{
 };
 use windlass_scheduler::Registry;
 use windlass_tools as tools;
+use windlass_tools::mcp::{ConnectorReport, ConnectorState};
 use windlass_tools::secrets::{SecretOrigin, SecretStatus, Secrets};
 
 use super::engine::{NoNotifier, described_builtin};
@@ -15,6 +16,7 @@ use crate::config::{ConfigError, without_password};
 use crate::context::Context;
 use crate::exit::{CommandError, ExitStatus, Result};
 use crate::output::{Output, OutputFormat, Printable, TextPage};
+use crate::trust;
 
 /// A check that ended with an error.
 fn failed(context: &Context, name: &'static str, error: &CommandError) -> Check {
@@ -28,6 +30,7 @@ pub(crate) async fn run(context: &Context) -> Result<ExitStatus> {
     let mut checks = vec![configuration(context)];
     checks.extend(secrets.statuses().map(|(name, origin, status)| secret(name, origin, status)));
     checks.push(tools(context, secrets));
+    checks.extend(connectors(context).await);
     let service = open(context).await;
     checks.push(database(context, &service));
     checks.push(check_disk(&disk_path(context)));
@@ -84,6 +87,41 @@ fn tools(context: &Context, secrets: &Arc<Secrets>) -> Check {
         Ok(_) => {
             let roots = config.files.roots.join(", ");
             Check::ok("tools", format!("scripts can use the folders {roots}"))
+        }
+    }
+}
+
+/// Starts every connector and asks it for its tools.
+async fn connectors(context: &Context) -> Vec<Check> {
+    if context.settings.mcp.is_empty() {
+        return Vec::new();
+    }
+    let inspected = match trust::require(context) {
+        Ok(()) => context.connectors.inspect().await.map_err(CommandError::from),
+        Err(error) => Err(error),
+    };
+    match inspected {
+        Ok(reports) => reports.iter().map(|it| connector(context, it)).collect(),
+        Err(error) => vec![failed(context, "connector", &error)],
+    }
+}
+
+fn connector(context: &Context, report: &ConnectorReport) -> Check {
+    let name = &report.name;
+    let hint = format!("`{}` shows more", context.hint.command("connectors"));
+    match (report.state, &report.problem) {
+        (ConnectorState::Unreachable, problem) => {
+            let problem = problem.as_deref().unwrap_or("it could not be asked");
+            Check::fail("connector", format!("`{name}`: {problem}"), None)
+        }
+        (ConnectorState::Changed, _) => {
+            Check::warn("connector", format!("`{name}` is not as it was accepted"), &hint)
+        }
+        (ConnectorState::New | ConnectorState::AsAccepted, Some(problem)) => {
+            Check::warn("connector", format!("`{name}`: {problem}"), &hint)
+        }
+        (ConnectorState::New | ConnectorState::AsAccepted, None) => {
+            Check::ok("connector", format!("`{name}` answers, with {} tool(s)", report.tools.len()))
         }
     }
 }

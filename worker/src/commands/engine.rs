@@ -9,6 +9,7 @@ use windlass_scheduler::{
     Engine, EngineParts, MutationMode, Observer, Registry, Tool, store_failure,
 };
 use windlass_store::{ClaimFilter, ScriptMessage, SharedStore, WorkerInfo};
+use windlass_tools::mcp::OfferedTools;
 use windlass_tools::secrets::{SecretStatus, Secrets};
 use windlass_tools::{self as tools, Notification, Notifier, ToolsConfig};
 
@@ -51,12 +52,17 @@ pub(crate) async fn assemble(
     let notifier = Arc::new(StoreNotifier { store: Arc::clone(&store) });
     let secrets = warn_of_missing_secrets(context);
     let builtin = tools::builtin(&settings.tools, &secrets, &settings.root, notifier)?;
-    let tools = with_connectors(context, builtin).await?;
+    let OfferedTools { tools, missing } = with_connectors(context, builtin).await?;
+    for failure in missing.values() {
+        tracing::warn!(
+            "{failure}; workflows that need it wait until this process is started again"
+        );
+    }
     let mut tools: Vec<_> = tools.into_iter().map(|tool| secrets.redact_tool(tool)).collect();
     if let Some(faults) = &context.faults {
         tools = tools.into_iter().map(|tool| faults.tool(tool)).collect();
     }
-    let registry = Arc::new(Registry::new(tools)?);
+    let registry = Arc::new(Registry::new(tools)?.with_missing(missing));
     let engine = Engine::new(EngineParts {
         store,
         sandbox: start_sandbox(&registry, &settings.policy.script, options.slots),
@@ -96,7 +102,8 @@ fn warn_of_missing_secrets(context: &Context) -> Arc<Secrets> {
 
 /// The tools that scripts can call, to check scripts and to describe the tools. They cannot be called.
 pub(crate) async fn described_registry(context: &Context) -> Result<Registry> {
-    Ok(Registry::new(with_connectors(context, described_builtin()?).await?)?)
+    let OfferedTools { tools, missing } = with_connectors(context, described_builtin()?).await?;
+    Ok(Registry::new(tools)?.with_missing(missing))
 }
 
 /// The built-in tools, to be described. They cannot be called.
@@ -106,14 +113,11 @@ pub(crate) fn described_builtin() -> Result<Vec<Arc<dyn Tool>>> {
 }
 
 /// The built-in tools and those of the connectors.
-async fn with_connectors(
-    context: &Context,
-    builtin: Vec<Arc<dyn Tool>>,
-) -> Result<Vec<Arc<dyn Tool>>> {
+async fn with_connectors(context: &Context, builtin: Vec<Arc<dyn Tool>>) -> Result<OfferedTools> {
     trust::require(context)?;
     let taken: Vec<_> = builtin.iter().map(|tool| tool.spec().namespace.clone()).collect();
-    let connected = context.connectors.tools(&taken).await?;
-    Ok(builtin.into_iter().chain(connected).collect())
+    let OfferedTools { tools, missing } = context.connectors.tools(&taken).await?;
+    Ok(OfferedTools { tools: builtin.into_iter().chain(tools).collect(), missing })
 }
 
 /// Stores the messages of scripts.

@@ -47,7 +47,7 @@ pub(crate) async fn run(context: &Context, args: &LimitArgs) -> Result<ExitStatu
 async fn require_namespace(context: &Context, namespace: &str) -> Result<()> {
     let registry = described_registry(context).await?;
     let known: BTreeSet<_> = registry.callables().map(|it| it.spec().namespace.as_str()).collect();
-    if known.contains(namespace) {
+    if known.contains(namespace) || registry.missing().contains_key(namespace) {
         return Ok(());
     }
     let known_names = known.iter().copied().collect::<Vec<_>>().join(", ");

@@ -139,7 +139,6 @@ fn of_connector(error: &ConnectorError, words: &CommandHint) -> Option<String> {
         }
         ConnectorError::Unknown { .. } => Some(format!("`{command}` shows those that exist")),
         ConnectorError::Config { .. }
-        | ConnectorError::Clash { .. }
         | ConnectorError::Namespace { .. }
         | ConnectorError::Snapshot { .. } => None,
     }

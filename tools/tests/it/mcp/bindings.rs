@@ -70,12 +70,7 @@ async fn a_property_that_the_server_does_not_name_is_refused() {
 
 #[tokio::test]
 async fn what_cannot_be_offered_is_said_with_both_names() {
-    let tool = |name: &str| serde_json::json!({"name": name, "inputSchema": {"type": "object"}});
-    let world = World::new();
-    world.put("server.js", include_str!("server.js"));
-    world.put("tools.json", serde_json::json!([tool("get_it"), tool("get-it")]).to_string());
-    let error = Fixture::again(world, THINGS).await.err().unwrap();
-    let mut errors = vec![error.to_string()];
+    let mut errors = Vec::new();
 
     for config in [
         format!("{THINGS}namespace = \"Files\"\n"),
@@ -93,7 +88,6 @@ async fn what_cannot_be_offered_is_said_with_both_names() {
     }
 
     expect![[r#"
-        `get_it` and `get-it` of the connector `things` are both `getIt` to scripts: take the connector out of the configuration
         the connector `things` cannot be `Files` to scripts, which are built-in tools: give it another `namespace`
         the connector `things` cannot be `Same` to scripts, which is the connector `same`: give it another `namespace`
         `[mcp.things.tools.add_thin]` is about a tool that is not there: it has add_thing, find_things, promised, answer, look-around, large, never, change_list, meet

@@ -97,14 +97,86 @@ async fn a_server_that_cannot_be_asked_is_named() {
     ];
     let mut told = Vec::new();
     for config in errors {
-        let error = connectors(&World::new().path(""), config).tools(&[]).await.unwrap_err();
-        let source = std::error::Error::source(&error).unwrap();
-        let failure: &windlass_core::Failure = source.downcast_ref().unwrap();
-        told.push(format!("{error}: {}: {failure}", failure.class));
+        let offered = connectors(&World::new().path(""), config).tools(&[]).await.unwrap();
+        assert!(offered.tools.is_empty());
+        let failure = &offered.missing["Gone"];
+        told.push(format!("{}: {failure}", failure.class));
     }
 
     expect_test::expect![[r#"
-        could not ask the connector `gone` for its tools: internal: could not start `./no-such-program` (No such file or directory (os error 2)): install it, or correct `[mcp.gone]`
-        could not ask the connector `gone` for its tools: network: `gone` ended before it was ready: a log at level debug shows what it said
-        could not ask the connector `gone` for its tools: network: `gone` ended before it was ready: a log at level debug shows what it said"#]].assert_eq(&told.join("\n"));
+        internal: could not ask the connector `gone` for its tools: could not start `./no-such-program` (No such file or directory (os error 2)): install it, or correct `[mcp.gone]`
+        network: could not ask the connector `gone` for its tools: `gone` ended before it was ready: a log at level debug shows what it said
+        network: could not ask the connector `gone` for its tools: `gone` ended before it was ready: a log at level debug shows what it said"#]].assert_eq(&told.join("\n"));
+}
+
+/// A server that answers a question for its tools with `page`, an expression of JavaScript.
+fn listing(page: &str) -> String {
+    let script = format!(
+        "require('node:readline').createInterface({{ input: process.stdin }}).on('line', (line) => {{
+           const {{ id, method, params }} = JSON.parse(line);
+           if (id === undefined) return;
+           const n = Number(params?.cursor ?? 0);
+           const tool = (name) => ({{ name, inputSchema: {{ type: 'object' }} }});
+           const result = method === 'initialize'
+             ? {{ protocolVersion: params.protocolVersion, capabilities: {{ tools: {{}} }}, serverInfo: {{ name: 'x', version: '1' }} }}
+             : {page};
+           console.log(JSON.stringify({{ jsonrpc: '2.0', id, result }}));
+         }})"
+    );
+    format!("[odd]\ncommand = \"node\"\nargs = [\"-e\", {}]\n", json!(script))
+}
+
+#[tokio::test]
+async fn good_tools_are_taken_and_what_is_wrong_is_named() {
+    let mut told = String::new();
+    for page in [
+        "{ tools: [tool('a')], nextCursor: '1' }",
+        "{ tools: [tool('a' + n)], nextCursor: String(n + 1) }",
+        "{ tools: [{ name: 'b', inputSchema: null }, { name: 'c' }, tool('a'), { inputSchema: {} }] }",
+        "{ tools: [tool('read_file'), tool('readFile'), tool('a')] }",
+        "{ tools: 7 }",
+    ] {
+        let world = World::new();
+        let connectors = connectors(&world.path(""), &listing(page));
+        let offered = connectors.tools(&[]).await.unwrap();
+        let report = connectors.inspect().await.unwrap().remove(0);
+        connectors.stop().await;
+        let problems = report
+            .tools
+            .iter()
+            .filter_map(|it| Some(format!("\n  {}: {}", it.tool, it.problem.as_ref()?)));
+        told.push_str(&format!(
+            "{} tool(s), {:?}{}\n",
+            offered.tools.len(),
+            report.problem,
+            problems.collect::<String>()
+        ));
+    }
+
+    expect_test::expect![[r#"
+        1 tool(s), Some("its list of tools does not end: `nextCursor` is `1` again")
+        100 tool(s), Some("its list of tools has more than 100 pages: only those are read")
+        1 tool(s), None
+          b: the server gives no schema of its input
+          c: the server gives no schema of its input
+        1 tool(s), None
+          read_file: scripts could not tell it from `readFile`: both are `readFile` to them
+          readFile: scripts could not tell it from `read_file`: both are `readFile` to them
+        0 tool(s), Some("could not list the tools: `odd`: it answered, and the answer cannot be read: it lists no `tools`")
+    "#]].assert_eq(&told);
+}
+
+#[tokio::test]
+async fn one_broken_connector_keeps_no_other_from_scripts() {
+    let world = World::new();
+    world.put("server.js", include_str!("server.js"));
+    world.put("tools.json", include_str!("tools.json"));
+    let config = format!("{THINGS}[gone]\ncommand = \"./no-such-program\"\n");
+    let connectors = connectors(&world.path(""), &config);
+
+    let offered = connectors.tools(&[]).await.unwrap();
+
+    assert!(offered.tools.iter().any(|it| it.spec().name() == "Things.addThing"));
+    assert_eq!(offered.missing.keys().collect::<Vec<_>>(), ["Gone"]);
+    connectors.stop().await;
 }

@@ -58,8 +58,9 @@ impl Fixture {
     /// As another process would see the same folder.
     pub(super) async fn again(mut world: World, config: &str) -> Result<Self, ConnectorError> {
         let connectors = connectors(&world.path(""), config);
-        let tools = connectors.tools(&["Files".to_owned()]).await?;
-        world.registry = Registry::new(tools).unwrap();
+        let offered = connectors.tools(&["Files".to_owned()]).await?;
+        assert!(offered.missing.is_empty(), "{offered:?}");
+        world.registry = Registry::new(offered.tools).unwrap();
         Ok(Self { world, connectors })
     }
 

@@ -101,6 +101,17 @@ async fn nothing_that_a_server_started_outlives_it_if_it_ends_politely() {
 }
 
 #[tokio::test]
+async fn nothing_that_a_server_started_outlives_it_if_it_dies() {
+    let fixture = with_child("sleep 600", FIND).await.unwrap();
+    let pids = Fixture::pids(&fixture.world);
+
+    fixture.add("lamp", "die").await.unwrap_err();
+
+    eventually(|| !pids.iter().any(|pid| is_alive(*pid))).await;
+    fixture.stop().await;
+}
+
+#[tokio::test]
 async fn a_server_is_given_nothing_of_the_surroundings_but_the_way() {
     let surroundings = "dir = \"inbox\"\nenv = { TOKEN = \"Bearer ${secret:TOKEN}\" }\n";
     let config = THINGS.replace("server.js", "../server.js") + surroundings + FIND;

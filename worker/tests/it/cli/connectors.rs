@@ -229,11 +229,15 @@ fn what_scripts_can_call_is_known_without_the_server() {
 }
 
 #[test]
-fn a_connector_that_cannot_be_asked_is_named() {
-    let folder = TestFolder::new();
-    folder.write("windlass.toml", "[mcp.gone]\ncommand = \"./gone\"\n");
+fn a_connector_that_cannot_be_asked_stops_only_those_who_need_it() {
+    let folder = TestFolder::with_starter();
+    folder.write(
+        "windlass.toml",
+        folder.read("windlass.toml") + "\n[mcp.gone]\ncommand = \"./gone\"\n",
+    );
     assert_eq!(folder.call("trust").code, 0);
-    folder.expect(&["connectors", "types"], &expect![[r#"
+    folder.write("needs.js", WORKFLOW.replace("Things.findThings", "Gone.findThings"));
+    folder.expect(&["connectors", "check needs.js"], &expect![[r#"
         $ windlass connectors
         gone: UNREACHABLE
           scripts say   Gone
@@ -241,14 +245,42 @@ fn a_connector_that_cannot_be_asked_is_named() {
           problem       could not start `./gone` (No such file or directory (os error 2)): install it, or correct `[mcp.gone]`
         exit code 1
 
-        $ windlass types
-        stderr:
-        error: could not ask the connector `gone` for its tools
-          caused by: could not start `./gone` (No such file or directory (os error 2)): install it, or correct `[mcp.gone]`
-        hint: repair it and run `windlass connectors`, or remove it from the configuration
+        $ windlass check needs.js
+        needs.js:9:34: could not ask the connector `gone` for its tools: could not start `./gone` (No such file or directory (os error 2)): install it, or correct `[mcp.gone]` [connector_missing] (its tools are unknown until it answers)
+        needs.js:25:15: nothing is called `Things`: no tool, and nothing in this file [unknown_name] (tools of that name come from a connector, which the configuration has to name)
+
+        2 problem(s).
         exit code 1
 
     "#]]);
+
+    let types = folder.call("types");
+    assert!(types.stdout.contains("\n// `Gone` is left out: could not ask"), "{}", types.stdout);
+    assert_eq!(folder.call("deploy workflow.js --name notes --activate --yes").code, 0);
+    let ran = folder.call("run notes");
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stderr.contains("`gone`"), "{}", ran.stderr);
+    assert_eq!(folder.call("limit connector:Gone --at-once 1").code, 0, "it will come");
+    let checks = folder.json("doctor")["checks"].clone();
+    let of_connectors: Vec<_> =
+        checks.as_array().unwrap().iter().filter(|it| it["name"] == "connector").collect();
+    assert_eq!(of_connectors.len(), 1, "{checks}");
+    assert_eq!(of_connectors[0]["verdict"], "fail", "{checks}");
+}
+
+#[test]
+fn a_workflow_whose_connector_is_gone_says_so() {
+    let folder = folder();
+    assert_eq!(folder.call("deploy workflow.js --name things --activate --yes").code, 0);
+    let moved = CONFIG.replace("\"node\"", "\"./gone\"");
+    folder.write("windlass.toml", moved);
+    assert_eq!(folder.call("trust").code, 0);
+
+    let ran = folder.call("run things");
+
+    assert_eq!(ran.code, 3, "{}{}", ran.stdout, ran.stderr);
+    let status = folder.call("status things").stdout;
+    assert!(status.contains("could not ask the connector `things` for its tools"), "{status}");
 }
 
 #[test]
