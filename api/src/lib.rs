@@ -1,8 +1,9 @@
 //! What can be asked of Windlass and done with it, without HTTP or terminal.
 //!
 //! [`service`] has the operations. A [`Service`](service::Service) is an open store, a workspace in it and the person who acts;
-//! its methods return typed values that serialise to JSON. A front end, such as the command line, parses what a person wants, calls
-//! one operation, and words the answer. Advice is data ([`service::NextStep`]): only the front end knows which command does it.
+//! its methods return typed values that serialise to JSON. A front end, such as the command line or the server for agents ([`mcp`]),
+//! parses what is wanted, calls one operation, and words the answer. Advice is data ([`service::NextStep`]): only the front end knows
+//! which command does it.
 //!
 //! # How the modules fit
 //! ```text
@@ -23,11 +24,13 @@
 //!   examination.rs  checks the disk, V8 and the clock
 //!   versions.rs     the versions of a script, and how two of them differ
 //!   error.rs        why an operation cannot be done
+//! mcp/              serves agents over the Model Context Protocol
 //! text.rs           instants, durations, cropped lines and the nearest known word, for a person
 //! ```
 //!
 //! # What it does not do
 //! It prints nothing, reads no configuration and no environment, and names no command.
 
+pub mod mcp;
 pub mod service;
 pub mod text;

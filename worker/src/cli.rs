@@ -1,5 +1,6 @@
 //! What may stand on the command line.
 
+mod agents;
 mod control;
 mod database;
 mod records;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use self::agents::McpArgs;
 pub(crate) use self::control::{
     ActivateArgs, ControlArgs, EventArgs, LimitArgs, ResolutionArgs, ResolveArgs, RouteArgs,
 };
@@ -142,6 +144,8 @@ pub(crate) enum Command {
     Move(MoveArgs),
     /// Bring the schema of the database up to date
     Migrate,
+    /// Serve an agent over the Model Context Protocol, on stdin and stdout
+    Mcp(McpArgs),
     /// Check configuration, database, disk, V8 and clock
     Doctor,
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde::Serialize;
+use windlass_api::mcp::ServeError;
 use windlass_api::service::ServiceError;
 use windlass_core::Problem;
 use windlass_scheduler::{EngineError, RegistryError};
@@ -77,6 +78,9 @@ pub(crate) enum CommandError {
     /// Connectors cannot be offered to scripts.
     #[error(transparent)]
     Connector(#[from] ConnectorError),
+    /// An agent cannot be served.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
     /// A script that must not be saved.
     #[error("`{file}` is no valid workflow: {} problem(s)", problems.len())]
     InvalidScript { file: String, problems: Vec<Problem> },
@@ -176,6 +180,7 @@ impl CommandError {
             | Self::Engine(_)
             | Self::Registry(_)
             | Self::Connector(_)
+            | Self::Serve(_)
             | Self::InvalidScript { .. }
             | Self::File { .. }
             | Self::Print(_)
@@ -227,6 +232,7 @@ impl CommandError {
             Self::Service(error) => service_code(error),
             Self::Engine(_) | Self::Registry(_) => "engine",
             Self::Connector(_) => "connector",
+            Self::Serve(_) => "mcp",
             Self::InvalidScript { .. } => "invalid_script",
             Self::File { .. } => "file",
             Self::Print(_) | Self::System { .. } => "system",

@@ -1,7 +1,9 @@
 //! Prints what commands answer: as one JSON document, or as text for a person. Nothing else in the program prints.
 
 use std::fmt::{Display, Write as _};
+use std::fs::File;
 use std::io::{self, IsTerminal as _};
+use std::os::fd::AsFd as _;
 
 use chrono_tz::Tz;
 use serde::Serialize;
@@ -14,6 +16,14 @@ use windlass_core::{
 
 use crate::exit::{CommandError, Result};
 use crate::hint::CommandHint;
+
+/// The streams of a protocol between programs: stdin and stdout. Nothing else may be printed then.
+pub(crate) fn protocol_streams() -> io::Result<(tokio::fs::File, tokio::fs::File)> {
+    let (input, output) = (io::stdin(), io::stdout());
+    let [input, output] =
+        [input.as_fd().try_clone_to_owned()?, output.as_fd().try_clone_to_owned()?].map(File::from);
+    Ok((tokio::fs::File::from_std(input), tokio::fs::File::from_std(output)))
+}
 
 /// The answer of a command. Its JSON and its text come from the same value.
 pub(crate) trait Printable: Serialize {

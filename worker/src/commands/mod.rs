@@ -13,6 +13,7 @@ mod init;
 mod limit;
 mod list;
 mod logs;
+mod mcp;
 mod migrate;
 mod moving;
 mod notifications;
@@ -80,6 +81,7 @@ async fn dispatch(context: Context, command: Command) -> Result<ExitStatus> {
         Command::Prune(args) => prune::run(&context, &args).await,
         Command::Move(args) => moving::run(&context, &args).await,
         Command::Migrate => migrate::run(&context).await,
+        Command::Mcp(args) => mcp::run(&context, &args).await,
         Command::Doctor => doctor::run(&context).await,
     }
 }

@@ -31,6 +31,7 @@ pub(super) fn of(error: &CommandError, words: &CommandHint) -> Option<String> {
         CommandError::Engine(_)
         | CommandError::Registry(_)
         | CommandError::Tools(_)
+        | CommandError::Serve(_)
         | CommandError::Print(_)
         | CommandError::System { .. } => None,
     }

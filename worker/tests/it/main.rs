@@ -2,6 +2,7 @@
 //!
 //! One test program holds all of it: each test program links V8.
 
+mod agents;
 mod cli;
 mod crash;
 mod scenarios;

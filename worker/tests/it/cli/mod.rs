@@ -8,7 +8,7 @@ mod connectors;
 mod disks;
 mod doubts;
 mod failing;
-mod folder;
+pub(crate) mod folder;
 mod json;
 mod lifecycle;
 mod moving;

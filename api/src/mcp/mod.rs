@@ -1,0 +1,23 @@
+//! The server of the Model Context Protocol (MCP): what agents can ask and do.
+//!
+//! ```text
+//! server.rs     answers what clients ask, and says who asks
+//! in_order.rs   the transport: one call after the other, in the order in which they came
+//! tool.rs       makes a tool of a typed function
+//! refusal.rs    words why a call cannot be done, for an agent
+//! ```
+//!
+//! A tool is a function of its caller and its input. [`tools`] is the one list of them.
+
+mod in_order;
+mod refusal;
+mod server;
+#[expect(dead_code, reason = "the tools that need it follow")]
+mod tool;
+
+pub use self::server::{AgentServer, ServeError, harmless_name};
+
+/// Every tool that the server offers, in the order in which clients see them.
+fn tools() -> Vec<tool::AgentTool> {
+    Vec::new()
+}

@@ -1,0 +1,6 @@
+//! The program as agents meet it: over the Model Context Protocol.
+
+#![expect(clippy::unwrap_used, reason = "a test says what it relies on by failing")]
+
+mod client;
+mod protocol;
