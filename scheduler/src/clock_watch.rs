@@ -79,19 +79,25 @@ impl ClockWatch {
     /// Takes a time that the store told.
     pub(crate) fn observe(&self, reading: Reading) {
         let mut state = self.lock();
-        let last = state.last.replace(reading);
-        let moved = last.map_or(Move::Even, |last| reading.moved_since(&last));
+        let Some(last) = state.last.filter(|last| self.is_sharp(last)) else {
+            // No step before this reading could be seen, so it is as if the worker had just started.
+            state.last = Some(reading);
+            state.pause = Some((reading.answered, self.lease));
+            return;
+        };
+        let moved = reading.moved_since(&last);
         if moved == Move::Even {
+            state.last = Some(if self.is_sharp(&reading) { reading } else { last });
             return;
         }
+        state.last = Some(reading);
         tracing::warn!(?moved, at = %reading.at, "the clock of the database has stepped");
         if moved == Move::Forward {
             state.pause = Some((reading.answered, self.lease));
             state.step.get_or_insert(ClockRun::Forward);
         } else {
             // Where it would be without the step. Of several steps the one back matters, from the latest time.
-            let expected =
-                last.map_or(reading.at, |it| it.at.after(reading.answered.since(&it.asked)));
+            let expected = last.at.after(reading.answered.since(&last.asked));
             let from = match state.step {
                 Some(ClockRun::Back { from }) => from.max(expected),
                 _ => expected,
@@ -100,6 +106,12 @@ impl ClockWatch {
         }
         drop(state);
         self.stepped.notify_one();
+    }
+
+    /// Whether the answer came so soon that no step hides in the time that it took: what is left of a lease beyond its safe part is
+    /// longer.
+    fn is_sharp(&self, reading: &Reading) -> bool {
+        reading.answered.since(&reading.asked) <= self.lease / 20
     }
 
     /// Takes that a worker saw the clock step at `stepped_at`, as the store told with `reading`.
@@ -182,6 +194,7 @@ mod tests {
     /// A watch that has reported a clock at 1,000 s.
     async fn watch() -> ClockWatch {
         let watch = ClockWatch::new(LEASE);
+        watch.observe(reading(940));
         tokio::time::advance(LEASE).await;
         assert_eq!(watch.report(), ClockRun::Unknown);
         watch.observe(reading(1_000));
@@ -283,5 +296,44 @@ mod tests {
         tokio::time::advance(LEASE).await;
 
         assert!(watch.latest().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_step_before_the_first_reading_ends_no_lease() {
+        let watch = ClockWatch::new(LEASE);
+        // The worker was frozen before the store answered for the first time, and the clock may have stepped meanwhile.
+        tokio::time::advance(LEASE * 2).await;
+
+        watch.observe(reading(1_000));
+        assert_eq!(watch.latest(), None);
+
+        tokio::time::advance(LEASE).await;
+        assert!(watch.latest().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_step_does_not_hide_in_the_time_of_a_slow_answer() {
+        let watch = watch().await;
+        let asked = BootInstant::now();
+        tokio::time::advance(seconds(40)).await;
+        watch.observe(Reading { asked, ..reading(1_040) });
+        assert!(watch.latest().is_some());
+
+        watch.observe(reading(1_040 + 35));
+
+        assert_eq!((watch.report(), watch.latest()), (ClockRun::Forward, None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_slow_first_answer_no_lease_counts_as_ended_for_the_length_of_one() {
+        let watch = ClockWatch::new(LEASE);
+        let asked = BootInstant::now();
+        tokio::time::advance(LEASE * 2).await;
+        watch.observe(Reading { asked, ..reading(1_000) });
+        tokio::time::advance(LEASE).await;
+
+        watch.observe(reading(1_060 + 100));
+
+        assert_eq!(watch.latest(), None, "the store may have told a time from long before");
     }
 }

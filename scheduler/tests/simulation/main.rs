@@ -25,6 +25,7 @@ mod simulation;
 mod store;
 mod tally;
 mod tools;
+mod witness;
 mod worker;
 
 use crate::database::Database;

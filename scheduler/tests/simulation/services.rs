@@ -118,8 +118,11 @@ struct World {
     refused: BTreeMap<String, FailureClass>,
     /// The place that each worker sees.
     places: [usize; WORKERS],
-    /// Requests whose tool was frozen between its last look at the lease and its step. Nothing can stop them.
+    /// Requests whose tool was frozen between its last look at the lease and its step, or that were missed before anybody saw the
+    /// clock step. Nothing can stop them.
     out_of_reach: BTreeSet<MutationId>,
+    /// Requests that were on their way when the clock was set forward, as long as no worker has reported it.
+    hidden_by_step: BTreeSet<MutationId>,
     tally: Tally,
 }
 
@@ -133,6 +136,7 @@ impl World {
             places,
             refused: BTreeMap::new(),
             out_of_reach: BTreeSet::new(),
+            hidden_by_step: BTreeSet::new(),
             is_faultless: false,
             applied: Vec::new(),
             coming: Vec::new(),
@@ -250,11 +254,27 @@ impl Services {
             }
             None => {
                 world.tally.count("lookup absent");
+                if world.hidden_by_step.contains(&request.mutation) {
+                    world.out_of_reach.insert(request.mutation);
+                    world.tally.count("missed before anybody saw the clock step");
+                }
                 let is_late = request.kind == ServiceKind::Delayed;
                 let counts_after = if is_late { LATEST } else { Duration::ZERO };
                 LookupResult::Absent { counts_after }
             }
         }
+    }
+
+    /// The clock that says how long ago a request was sent is set forward.
+    pub(crate) fn clock_stepped(&self) {
+        let mut world = self.lock();
+        let hidden: Vec<_> = world.coming.iter().map(|(_, request)| request.mutation).collect();
+        world.hidden_by_step.extend(hidden);
+    }
+
+    /// A worker has reported that the clock was set forward.
+    pub(crate) fn step_is_reported(&self) {
+        self.lock().hidden_by_step.clear();
     }
 
     /// Executes the delayed requests that are due.
@@ -278,7 +298,8 @@ impl Services {
         if is_coming { ActualOutcome::Coming } else { ActualOutcome::DidNotHappen }
     }
 
-    /// Whether the tool of a request was frozen between its last look at the lease and its step.
+    /// Whether nothing could stop a request: its tool was frozen between its last look at the lease and its step, or nobody had seen
+    /// the clock step.
     pub(crate) fn is_out_of_reach(&self, mutation: MutationId) -> bool {
         self.lock().out_of_reach.contains(&mutation)
     }
@@ -372,7 +393,7 @@ impl World {
         let is_out_of_reach = |it: &&Request| self.out_of_reach.contains(&it.mutation);
         if requests.len() > 1 {
             if requests.iter().any(is_out_of_reach) {
-                self.tally.count("done twice by a frozen tool");
+                self.tally.count("done twice, as nothing can prevent");
             } else {
                 self.repeated_effect.get_or_insert(format!("done twice: {requests:?}"));
             }

@@ -18,6 +18,7 @@ use crate::person::{self, PersonAction};
 use crate::plan::Plan;
 use crate::rng::Rng;
 use crate::tally::Tally;
+use crate::witness::Witnesses;
 use crate::worker::Worker;
 
 /// How many steps with faults there are.
@@ -68,6 +69,7 @@ pub(crate) struct Simulation<'a> {
     plan: Plan,
     oracle: Oracle,
     backup: Option<Backup>,
+    witnesses: Witnesses,
     trace: Vec<String>,
     tally: Tally,
 }
@@ -95,6 +97,7 @@ impl<'a> Simulation<'a> {
             plan,
             oracle,
             backup: None,
+            witnesses: Witnesses::default(),
             trace: Vec::new(),
             tally: Tally::default(),
         }
@@ -131,6 +134,7 @@ impl<'a> Simulation<'a> {
 
     fn start(&mut self, number: usize) {
         self.note(format!("start {number}"));
+        self.witnesses.started(number);
         if self.rng.chance(15) {
             self.environment.services.move_place(number);
         }
@@ -290,6 +294,9 @@ impl<'a> Simulation<'a> {
 
     fn release(&mut self, ticket: Ticket) {
         self.note(format!("{} continues {:?}", ticket.worker, ticket.point));
+        if self.witnesses.released(ticket) {
+            self.environment.services.step_is_reported();
+        }
         self.environment.gates.open(ticket, Release::Normal);
     }
 
@@ -303,8 +310,13 @@ impl<'a> Simulation<'a> {
     fn step_clock(&mut self) {
         let by = Duration::from_secs(5 + self.rng.below(180));
         let now = self.database_clock.now();
+        let is_forward = self.rng.chance(50);
         let (words, to) =
-            if self.rng.chance(50) { ("forward", now.after(by)) } else { ("back", now.before(by)) };
+            if is_forward { ("forward", now.after(by)) } else { ("back", now.before(by)) };
+        if is_forward {
+            self.witnesses.clock_stepped();
+            self.environment.services.clock_stepped();
+        }
         self.note(format!("the clock steps {words} by {} s", by.as_secs()));
         self.tally.count(format!("clock stepped {words}"));
         self.database_clock.set(to);
