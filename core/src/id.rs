@@ -152,6 +152,14 @@ ids! {
     WorkerId = "wrk";
     /// An entry of the journal.
     JournalId = "jnl";
+    /// A node of a graph in one run.
+    NodeRunId = "nod";
+    /// One attempt at a node.
+    AttemptId = "att";
+    /// One version of something that was made.
+    ArtifactId = "art";
+    /// Something that a person is asked.
+    ApprovalId = "apr";
 }
 
 #[cfg(test)]

@@ -68,8 +68,9 @@ pub use error_text::{error_chain, panic_message};
 pub use event::EventStatus;
 pub use failure::{DataFault, Failure, FailureClass, ScriptPosition, Sent, Service};
 pub use id::{
-    EventId, Id, IdSource, InputId, JournalId, MutationId, NotificationId, RunId, ScriptId,
-    SessionId, TopicId, WorkerId, WorkflowId, WorkspaceId,
+    ApprovalId, ArtifactId, AttemptId, EventId, Id, IdSource, InputId, JournalId, MutationId,
+    NodeRunId, NotificationId, RunId, ScriptId, SessionId, TopicId, WorkerId, WorkflowId,
+    WorkspaceId,
 };
 pub use limit::{
     LimitKey, LimitReached, LimitUsage, PRIORITY_HEAD_START, Rate, RunLimit, queue_rank,
@@ -77,7 +78,7 @@ pub use limit::{
 pub use log::LogLevel;
 pub use mutation::{
     EventName, LateEvidence, LookupResult, MutationStatus, OperationKey, Outcome, Recourse,
-    ResolutionKind, ResolvedBy, digest, digest_text, idempotency_key,
+    ResolutionKind, ResolvedBy, digest, digest_text, idempotency_key, operation_of_node,
 };
 pub use policy::{
     EffectLimits, EventPolicy, LeasePolicy, LookupPolicy, Policy, RunPolicy, ScriptLimits,
@@ -92,12 +93,12 @@ pub use run::{
 };
 pub use schedule::{CronSchedule, Interval, Schedule, ScheduleError, span};
 pub use script::{Operation, ScriptPhase};
-pub use session::{SessionResult, Trigger};
+pub use session::{SessionKind, SessionResult, Trigger};
 pub use text::{Text, UnknownText};
 pub use time::{CLOCK_TOLERANCE, Clock, ManualClock, SystemClock, Timestamp};
 pub use whole_characters::with_whole_characters;
 pub use workflow::{
     Action, ActionRefused, Because, Consumer, ConsumerDue, DueView, Edit, FUNCTION, Fix, Manifest,
-    NextStep, PendingRetryView, Problem, Producer, ProducerDue, Severity, Step, WorkflowStatus,
-    nearest, next_step, validate, wake_at,
+    NextStep, PendingRetryView, Problem, Producer, ProducerDue, Severity, Step, WorkflowKind,
+    WorkflowStatus, nearest, next_step, validate, wake_at,
 };

@@ -6,7 +6,8 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::failure::Failure;
-use crate::text::text_enum;
+use crate::id::NodeRunId;
+use crate::text::{Text, text_enum};
 
 text_enum! {
     /// What is known of a mutation. Applied, failed and captured are final.
@@ -209,6 +210,16 @@ impl OperationKey<'_> {
         }
         format!("op_{}", first_128_bits(hash))
     }
+}
+
+/// The id of the operation that a node of a graph asks for in a round: the same until it is to have its effect once more.
+///
+/// The parameters are no part of it. Whatever the input of the node becomes, its effect happens once in a round.
+#[must_use]
+pub fn operation_of_node(node_run: NodeRunId, effect_round: u32) -> String {
+    let hash =
+        Sha256::new().chain_update(node_run.to_text()).chain_update(effect_round.to_le_bytes());
+    format!("op_{}", first_128_bits(hash))
 }
 
 /// The key by which a provider recognises a repeated request.

@@ -1,6 +1,20 @@
-//! Sessions: a bounded number of handler runs that follow one another.
+//! Sessions: a bounded number of handler runs that follow one another, or one run of a graph.
 
 use crate::text::text_enum;
+
+text_enum! {
+    /// What a session is.
+    pub enum SessionKind ("a kind of session") {
+        /// Runs of a script's handlers.
+        Workflow = "workflow",
+        /// A run of a plan.
+        Plan = "plan",
+        /// A card's run in a stage.
+        Stage = "stage",
+        /// An execution that an agent records in the journal.
+        Journal = "journal",
+    }
+}
 
 text_enum! {
     /// Why a session began.
@@ -21,7 +35,9 @@ text_enum! {
     pub enum SessionResult ("a session result") {
         /// Its runs committed.
         Completed = "completed",
-        /// A run stopped, and the session with it.
+        /// A run stopped, or a node failed, and the session with it.
         Failed = "failed",
+        /// Somebody cancelled it or replaced it. Only a run of a graph ends so.
+        Cancelled = "cancelled",
     }
 }

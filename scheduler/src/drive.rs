@@ -117,7 +117,7 @@ impl RunDriver {
         match run.state.kind {
             HandlerKind::Producer => self.producer(run, &script).await,
             HandlerKind::Consumer => self.consumer(run, &script).await,
-            HandlerKind::Node | HandlerKind::Step => {
+            HandlerKind::Node => {
                 let failure = Failure::internal(format!(
                     "this worker does not know how to run a {}",
                     run.state.kind

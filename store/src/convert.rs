@@ -1,6 +1,8 @@
 //! Converts rows to the records that the store returns, and numbers between their stored and their public types: the databases
 //! have no unsigned numbers.
 
+mod graph;
+
 use windlass_core::{InputId, MutationStatus, Outcome};
 
 use crate::model::{
@@ -55,6 +57,7 @@ impl From<WorkflowRow> for Workflow {
             id: row.id.0,
             workspace_id: row.workspace_id.0,
             name: row.name,
+            kind: row.kind.0,
             title: row.title,
             status: row.status.0,
             error: row.error,
@@ -193,6 +196,8 @@ impl From<JournalRow> for JournalEntry {
             subject: row.subject,
             reason: row.reason,
             details: row.details.0,
+            session_id: value(row.session_id),
+            seq: row.seq.map(to_u32),
             created_at: row.created_at.0,
         }
     }

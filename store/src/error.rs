@@ -1,6 +1,7 @@
 //! What can go wrong with the store, split by who must act.
 
-use windlass_core::{Action, ActionRefused, IllegalTransition, MutationId, RunId};
+use windlass_core::graph::{AnswerInvalid, SteerRefused};
+use windlass_core::{Action, ActionRefused, ApprovalRefused, IllegalTransition, MutationId, RunId};
 
 /// The version of this program.
 const PROGRAM: &str = env!("CARGO_PKG_VERSION");
@@ -77,6 +78,15 @@ pub enum StoreError {
         /// Why not.
         reason: String,
     },
+    /// Somebody wants something of a run of a graph that it does not allow.
+    #[error(transparent)]
+    Steer(#[from] SteerRefused),
+    /// An answer does not count.
+    #[error(transparent)]
+    Answer(#[from] ApprovalRefused),
+    /// An answer breaks the schema of the node that asks.
+    #[error(transparent)]
+    AnswerInvalid(#[from] AnswerInvalid),
     /// The state machine does not have that transition.
     #[error(transparent)]
     Illegal(#[from] IllegalTransition),

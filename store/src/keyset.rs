@@ -11,7 +11,9 @@ use windlass_core::Text as _;
 
 use crate::page::{Position, VersionCursor};
 use crate::rows::At;
-use crate::schema::{events, handler_runs, inputs, journal, mutations, notifications, scripts};
+use crate::schema::{
+    approvals, events, handler_runs, inputs, journal, mutations, notifications, scripts,
+};
 
 macro_rules! conditions {
     ($( $(#[$meta:meta])* $name:ident($first:ty: $first_sql:ty, $second:ty: $second_sql:ty) on $table:ident = $sql:literal; )+) => { $(
@@ -49,6 +51,8 @@ macro_rules! conditions {
 }
 
 conditions! {
+    /// Approvals after one, oldest first.
+    ApprovalsAfter(At: BigInt, String: Text) on approvals = "(approvals.requested_at, approvals.id) >";
     /// Events after one, oldest first.
     EventsAfter(At: BigInt, String: Text) on events = "(events.created_at, events.id) >";
     /// Inputs after one, oldest first.
@@ -76,6 +80,7 @@ macro_rules! of_position {
 }
 
 of_position! {
+    ApprovalsAfter: ApprovalId,
     EventsAfter: EventId,
     InputsAfter: InputId,
     JournalAfter: JournalId,

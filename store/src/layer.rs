@@ -5,8 +5,9 @@ use windlass_core::{MutationStatus, SessionId, WorkspaceId};
 
 use crate::error::Result;
 use crate::model::{
-    BegunMutation, Committed, Event, HeartbeatAnswer, Mutation, SavedScript, SettledEvents,
-    Workflow,
+    BegunMutation, Committed, DeletedExecutions, Event, HeartbeatAnswer, JournalEntry, Mutation,
+    RecordedPlan, SavedScript, SettledApproval, SettledEvents, StartedGraph, SteeredGraph,
+    SubmittedNode, Workflow,
 };
 use crate::params::PruneStep;
 use crate::store::{InPlace, SharedStore, WakeUpSource, WakeUps};
@@ -84,13 +85,45 @@ impl WriteOutcome for usize {
     }
 }
 
+impl WriteOutcome for StartedGraph {
+    fn has_changed(&self) -> bool {
+        self.is_new
+    }
+}
+
+impl WriteOutcome for SteeredGraph {
+    fn has_changed(&self) -> bool {
+        self.has_changed
+    }
+}
+
+impl WriteOutcome for SubmittedNode {
+    fn has_changed(&self) -> bool {
+        !self.is_repeated
+    }
+}
+
+impl WriteOutcome for SettledApproval {
+    fn has_changed(&self) -> bool {
+        self.is_settled_now
+    }
+}
+
+impl WriteOutcome for DeletedExecutions {
+    fn has_changed(&self) -> bool {
+        !self.executions.is_empty() || !self.plans.is_empty()
+    }
+}
+
 impl WriteOutcome for () {}
 impl WriteOutcome for BegunMutation {}
 impl WriteOutcome for Committed {}
 impl WriteOutcome for Event {}
 impl WriteOutcome for HeartbeatAnswer {}
+impl WriteOutcome for JournalEntry {}
 impl WriteOutcome for Mutation {}
 impl WriteOutcome for MutationStatus {}
+impl WriteOutcome for RecordedPlan {}
 impl WriteOutcome for SavedScript {}
 impl WriteOutcome for SessionId {}
 impl WriteOutcome for SettledEvents {}

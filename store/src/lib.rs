@@ -50,6 +50,7 @@ mod cached;
 mod convert;
 mod effect_window;
 mod error;
+mod graph_cache;
 mod keyset;
 mod layer;
 mod literals;
@@ -84,27 +85,32 @@ pub use error::{DatabaseError, Result, StoreError};
 pub use layer::{Layer, LayeredStore, WriteOutcome};
 pub use location::{Location, PostgresEnvironment};
 pub use model::{
-    Agenda, BegunMutation, Claim, ClaimedRun, Committed, Delivery, DueDelivery, DueLookup, Event,
-    EventCounts, HandlerState, HeartbeatAnswer, Input, InputStatus, JournalEntry, LeaseRenewal,
-    Limit, LimitHolder, LogEntry, Mutation, Notification, NotificationKind, RecoveredRun, Run,
-    SavedScript, ScriptVersion, Session, SettledEvents, TrialRun, Worker, Workflow,
+    Agenda, Approval, Artifact, Attempt, BegunMutation, Claim, ClaimedRun, Committed,
+    DeletedExecutions, Delivery, DueDelivery, DueLookup, Event, EventCounts, GraphRun, GraphRuns,
+    GraphVersion, GraphView, HandlerState, HeartbeatAnswer, Input, InputStatus, JournalEntry,
+    LeaseRenewal, Limit, LimitHolder, LogEntry, Mutation, NodeRun, Notification, NotificationKind,
+    RecordedPlan, RecoveredRun, Run, SavedScript, ScriptVersion, Session, SettledApproval,
+    SettledEvents, StartedGraph, SteeredGraph, SubmittedNode, TrialRun, Worker, Workflow,
     WorkflowOverview, Workspace,
 };
 #[cfg(all(feature = "sqlite", feature = "postgres"))]
 pub use moving::{MovedTable, move_instance};
 pub use open::{Options, migrate, migrations, open, revert};
 pub use page::{
-    EventCursor, InputCursor, JournalCursor, Listed, MutationCursor, NotificationCursor, Page,
-    Position, RunCursor, VersionCursor,
+    ApprovalCursor, EventCursor, InputCursor, JournalCursor, Listed, MutationCursor,
+    NotificationCursor, Page, Position, RunCursor, VersionCursor,
 };
 pub use params::{
-    ActivateScript, ApplyMutation, BeginMutation, Bump, CaptureMutation, CheckpointPrepare,
-    ClaimDeliveries, ClaimFilter, ClaimLookups, ClaimRuns, ClaimScope, ClockRun, CommitConsumer,
-    CommitProducer, ControlWorkflow, DoubtMutation, EndedLeases, EndedRuns, EventAction,
-    EventFilter, EventSelection, FailMutation, FollowUp, Heartbeat, InputKey, LogFilter, NewEvent,
-    NewInput, NewLog, Prune, PruneCursor, PruneStep, RecordDelivery, RecoverRuns, Reservation,
-    Resolution, ResolveMutation, RouteWorkflow, RunFilter, SaveScript, ScriptMessage, SetLimit,
-    SettleEvent, SettleEvents, SettleLookup, StartSession, StopRun, WorkerInfo,
+    ActivateScript, AddNote, ApplyMutation, ApprovalFilter, BeginMutation, Bump, CaptureMutation,
+    CheckpointPrepare, ClaimDeliveries, ClaimFilter, ClaimLookups, ClaimRuns, ClaimScope, ClockRun,
+    CommitConsumer, CommitNode, CommitProducer, ControlWorkflow, DeleteExecutions, DoubtMutation,
+    EndedLeases, EndedRuns, EventAction, EventFilter, EventSelection, EventsAfter, FailMutation,
+    FollowUp, GraphFilter, GraphIncludes, GraphSelector, GraphText, Heartbeat, InputKey, LogFilter,
+    NewEvent, NewInput, NewLog, NoteKind, Prune, PruneCursor, PruneStep, RecordDelivery,
+    RecordPlan, RecoverRuns, Replaced, Reservation, Resolution, ResolveMutation, RouteWorkflow,
+    RunFilter, SaveScript, ScriptMessage, SetLimit, SetWorkspace, SettleApproval, SettleEvent,
+    SettleEvents, SettleLookup, StartExecution, StartPlan, StartSession, Steer, SteerGraph,
+    StopRun, Submission, SubmitNode, WorkerInfo,
 };
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;
@@ -112,6 +118,7 @@ pub use schema_check::{Migration, MigrationStatus};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
 pub use store::{
-    AnyId, EventStore, InPlace, JournalStore, LedgerStore, NotificationStore, PruningStore,
-    RunStore, SharedStore, Store, WakeUpSource, WakeUps, WorkerStore, WorkflowStore, method_names,
+    AnyId, EventStore, GraphStore, InPlace, JournalStore, LedgerStore, NotificationStore,
+    PruningStore, RunStore, SharedStore, Store, WakeUpSource, WakeUps, WorkerStore, WorkflowStore,
+    method_names,
 };

@@ -7,7 +7,7 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 use diesel::sql_types::Bool;
 
-use crate::schema::{events, handler_runs, mutations};
+use crate::schema::{approvals, attempts, events, handler_runs, mutations, sessions};
 
 macro_rules! literals {
     ($( $(#[$meta:meta])* $name:ident on $table:ident = $sql:literal; )+) => { $(
@@ -45,10 +45,20 @@ literals! {
     IsParked on events = "events.status = 'parked'";
     /// The run is queued or active.
     IsOpen on handler_runs = "handler_runs.status IN ('queued', 'active')";
+    /// The run of a script is queued or active.
+    IsOpenOfScript on handler_runs = "handler_runs.status IN ('queued', 'active') AND handler_runs.kind <> 'node'";
+    /// The run of a node is queued or active.
+    IsOpenOfNode on handler_runs = "handler_runs.status IN ('queued', 'active') AND handler_runs.kind = 'node'";
+    /// The session is open, and its workflow has no other one.
+    IsOpenSession on sessions = "sessions.result IS NULL AND sessions.kind <> 'journal'";
     /// The run is queued.
     IsQueued on handler_runs = "handler_runs.status = 'queued'";
     /// The run is active.
     IsActive on handler_runs = "handler_runs.status = 'active'";
+    /// Nobody has answered.
+    IsAsked on approvals = "approvals.status = 'pending'";
+    /// The attempt is under way.
+    IsRunningAttempt on attempts = "attempts.status = 'running'";
     /// The mutation waits for a lookup.
     IsLookedUp on mutations = "mutations.status = 'needs_reconcile'";
     /// It is known whether the mutation happened.

@@ -1,6 +1,7 @@
 //! What the store remembers, as plain records. They serialise to the JSON that the command line prints.
 
 mod agenda;
+mod graph;
 mod ledger;
 mod notification;
 mod run;
@@ -8,6 +9,10 @@ mod worker;
 mod workflow;
 
 pub use agenda::Agenda;
+pub use graph::{
+    Approval, Artifact, Attempt, DeletedExecutions, GraphRun, GraphRuns, GraphVersion, GraphView,
+    NodeRun, RecordedPlan, SettledApproval, StartedGraph, SteeredGraph, SubmittedNode,
+};
 pub use ledger::{BegunMutation, Event, Input, InputStatus, Mutation, SettledEvents};
 pub use notification::{Delivery, DueDelivery, JournalEntry, Notification, NotificationKind};
 pub use run::{

@@ -1,6 +1,8 @@
 //! How lists are read: a page at a time.
 
-use windlass_core::{EventId, InputId, JournalId, MutationId, NotificationId, RunId, Timestamp};
+use windlass_core::{
+    ApprovalId, EventId, InputId, JournalId, MutationId, NotificationId, RunId, Timestamp,
+};
 
 /// Which part of a list to read. Every page is read through an index, however long the list is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +52,8 @@ pub struct Position<I> {
 pub type EventCursor = Position<EventId>;
 /// A place among inputs.
 pub type InputCursor = Position<InputId>;
+/// A place among approvals.
+pub type ApprovalCursor = Position<ApprovalId>;
 /// A place in a journal.
 pub type JournalCursor = Position<JournalId>;
 /// A place among mutations.

@@ -2,6 +2,7 @@
 
 mod delivery;
 mod doubt;
+mod graph;
 mod prune;
 mod worker;
 
@@ -17,6 +18,11 @@ pub use self::delivery::{ClaimDeliveries, RecordDelivery};
 pub use self::doubt::{
     ClaimLookups, EventAction, EventSelection, Resolution, ResolveMutation, SettleEvent,
     SettleEvents, SettleLookup,
+};
+pub use self::graph::{
+    AddNote, ApprovalFilter, CommitNode, DeleteExecutions, EventsAfter, GraphFilter, GraphIncludes,
+    GraphSelector, GraphText, NoteKind, RecordPlan, Replaced, SetWorkspace, SettleApproval,
+    StartExecution, StartPlan, Steer, SteerGraph, Submission, SubmitNode,
 };
 pub use self::prune::{Prune, PruneCursor, PruneStep};
 pub use self::worker::{

@@ -46,6 +46,7 @@ use self::ops::{Operation, Query, Staged};
 use self::pool::Connections;
 use self::transaction::{Access, Transaction};
 use crate::error::{Result, StoreError};
+use crate::graph_cache::GraphCache;
 use crate::location::Location;
 use crate::schema_check::Migration;
 
@@ -71,6 +72,7 @@ pub struct PostgresStore {
     connections: Connections,
     listener: Listener,
     policy: Policy,
+    graphs: GraphCache,
     /// Replaces the server's clock.
     clock: Option<Arc<dyn Clock>>,
 }
@@ -92,7 +94,7 @@ impl PostgresStore {
         let mut conn = connections.get().await?;
         let listener = Listener::start(address, &mut conn).await?;
         drop(conn);
-        Ok(Self { connections, listener, policy, clock })
+        Ok(Self { connections, listener, policy, clock, graphs: GraphCache::default() })
     }
 
     /// Runs the pending migrations; returns their names.
@@ -188,7 +190,7 @@ impl PostgresStore {
     ) -> Result<O::Output> {
         let clock = self.clock.as_deref();
         let (transaction, preloaded) = Transaction::begin(conn, access, clock, &operation).await?;
-        let tx = transaction.tx(&self.policy, clock.and_then(Clock::ids));
+        let tx = transaction.tx((&self.policy, &self.graphs), clock.and_then(Clock::ids));
         let result = match preloaded {
             Ok(preloaded) => operation.execute(&tx, preloaded).await,
             Err(error) => Err(error),

@@ -1,17 +1,23 @@
 //! The rows of all tables, which the compiler checks against both databases, and the stored form of values.
 
+mod declare;
+mod graph;
+mod settings;
 mod values;
 
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 use windlass_core::{
-    EventId, EventStatus, FailureClass, Grant, HandlerKind, InputId, JournalId, LogLevel, Manifest,
-    MutationId, MutationStatus, NotificationId, Outcome, Phase, ResolvedBy, RunId, Schedule,
-    ScriptId, ScriptPosition, SessionId, SessionResult, Status, TopicId, Trial, Trigger, WorkerId,
-    WorkflowId, WorkflowStatus, WorkspaceId,
+    ApprovalId, EventId, EventStatus, FailureClass, Grant, HandlerKind, InputId, JournalId,
+    LogLevel, Manifest, MutationId, MutationStatus, NotificationId, Outcome, Phase, ResolvedBy,
+    RunId, Schedule, ScriptId, ScriptPosition, SessionId, SessionKind, SessionResult, Status,
+    TopicId, Trial, Trigger, WorkerId, WorkflowId, WorkflowKind, WorkflowStatus, WorkspaceId,
 };
 
+use self::declare::rows;
+pub(crate) use self::graph::{ApprovalRow, ArtifactRow, AttemptRow, GraphRunRow, NodeRunRow};
+pub(crate) use self::settings::WorkspaceSettings;
 pub(crate) use self::values::{At, Db, Json, storable};
 use crate::model::NotificationKind;
 use crate::schema::{
@@ -20,25 +26,12 @@ use crate::schema::{
     workers, workflow_keys, workflows, workspaces,
 };
 
-/// Declares row structs, which are read and inserted whole.
-macro_rules! rows {
-    ($( $(#[$meta:meta])* $table:ident: $name:ident { $( $(#[$of_field:meta])* $field:ident: $type:ty, )+ } )+) => { $(
-        $(#[$meta])*
-        #[derive(Debug, Clone, PartialEq, HasQuery, Insertable)]
-        #[diesel(
-            table_name = $table,
-            check_for_backend(Pg, Sqlite),
-            treat_none_as_default_value = false
-        )]
-        pub(crate) struct $name { $( $(#[$of_field])* pub(crate) $field: $type, )+ }
-    )+ };
-}
-
 rows! {
     /// A tenant.
     workspaces: WorkspaceRow {
         id: Db<WorkspaceId>,
         name: String,
+        settings: Json<WorkspaceSettings>,
         created_at: At,
     }
 
@@ -49,6 +42,8 @@ rows! {
         id: Db<WorkflowId>,
         #[diesel(skip_update)]
         workspace_id: Db<WorkspaceId>,
+        #[diesel(skip_update)]
+        kind: Db<WorkflowKind>,
         #[diesel(skip_update)]
         name: String,
         #[diesel(skip_update)]
@@ -147,7 +142,7 @@ rows! {
     sessions: SessionRow {
         id: Db<SessionId>,
         workflow_id: Db<WorkflowId>,
-        kind: String,
+        kind: Db<SessionKind>,
         trigger: Db<Trigger>,
         result: Option<Db<SessionResult>>,
         error: Option<String>,
@@ -318,6 +313,8 @@ rows! {
         title: String,
         body: String,
         reason: Option<String>,
+        session_id: Option<Db<SessionId>>,
+        approval_id: Option<Db<ApprovalId>>,
         created_at: At,
         resolved_at: Option<At>,
     }
@@ -332,6 +329,8 @@ rows! {
         subject: String,
         reason: Option<String>,
         details: Json,
+        session_id: Option<Db<SessionId>>,
+        seq: Option<i32>,
         created_at: At,
     }
 }

@@ -3,6 +3,12 @@
 //! Instants are [`BigInt`](diesel::sql_types::BigInt) microseconds, ids and states are [`Text`](diesel::sql_types::Text),
 //! payloads are JSON text.
 
+mod graphs;
+mod notices;
+
+pub(crate) use self::graphs::{approvals, artifacts, attempts, graph_runs, node_runs};
+pub(crate) use self::notices::{deliveries, journal, notifications};
+
 diesel::table! {
     instance (id) {
         id -> Text,
@@ -17,6 +23,7 @@ diesel::table! {
     workspaces (id) {
         id -> Text,
         name -> Text,
+        settings -> Text,
         created_at -> BigInt,
     }
 }
@@ -25,6 +32,7 @@ diesel::table! {
     workflows (id) {
         id -> Text,
         workspace_id -> Text,
+        kind -> Text,
         name -> Text,
         title -> Text,
         status -> Text,
@@ -309,69 +317,30 @@ diesel::table! {
     }
 }
 
-diesel::table! {
-    notifications (id) {
-        id -> Text,
-        workspace_id -> Text,
-        workflow_id -> Text,
-        kind -> Text,
-        run_id -> Nullable<Text>,
-        mutation_id -> Nullable<Text>,
-        title -> Text,
-        body -> Text,
-        reason -> Nullable<Text>,
-        created_at -> BigInt,
-        resolved_at -> Nullable<BigInt>,
-    }
-}
-
-diesel::table! {
-    deliveries (notification_id, channel) {
-        notification_id -> Text,
-        channel -> Text,
-        workspace_id -> Text,
-        attempts -> Integer,
-        next_attempt_at -> Nullable<BigInt>,
-        error -> Nullable<Text>,
-        created_at -> BigInt,
-        sent_at -> Nullable<BigInt>,
-    }
-}
-
-diesel::table! {
-    journal (id) {
-        id -> Text,
-        workspace_id -> Text,
-        workflow_id -> Nullable<Text>,
-        actor -> Text,
-        action -> Text,
-        subject -> Text,
-        reason -> Nullable<Text>,
-        details -> Text,
-        created_at -> BigInt,
-    }
-}
-
 diesel::joinable!(events -> topics (topic_id));
 diesel::joinable!(handler_runs -> sessions (session_id));
 diesel::joinable!(past_events -> topics (topic_id));
 diesel::joinable!(event_inputs -> events (event_id));
 diesel::joinable!(handler_runs -> mutations (mutation_id));
 diesel::joinable!(handler_runs -> workflows (workflow_id));
-diesel::joinable!(deliveries -> notifications (notification_id));
-diesel::joinable!(notifications -> workflows (workflow_id));
+diesel::joinable!(scripts -> workflows (workflow_id));
 diesel::joinable!(run_values -> handler_runs (run_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
+    approvals,
+    artifacts,
+    attempts,
     deliveries,
     event_inputs,
     events,
+    graph_runs,
     handler_runs,
     handler_state,
     inputs,
     journal,
     limits,
     mutations,
+    node_runs,
     notifications,
     past_events,
     run_inputs,

@@ -37,6 +37,7 @@ use self::query::Conn;
 use self::readers::Readers;
 use self::writer::Writer;
 use crate::error::{Result, StoreError};
+use crate::graph_cache::GraphCache;
 use crate::schema::instance;
 use crate::schema_check::Migration;
 
@@ -84,8 +85,13 @@ impl SqliteStore {
         };
         checked.map_err(|error| failure::classify(error, database))?;
         let (wake_ups, _) = channel::channel(0);
-        let context =
-            OperationContext { database: database.clone(), file, policy: Arc::new(policy), clock };
+        let context = OperationContext {
+            database: database.clone(),
+            file,
+            policy: Arc::new(policy),
+            clock,
+            graphs: GraphCache::default(),
+        };
         let file = context.file.clone();
         let writer = Writer::start(Conn::new(conn), context.clone(), wake_ups.clone())?;
         let (readers, file_watcher) = match database {
@@ -194,6 +200,7 @@ struct OperationContext {
     file: Option<OpenFile>,
     policy: Arc<Policy>,
     clock: Arc<dyn Clock>,
+    graphs: GraphCache,
 }
 
 /// The result of an operation, and whether it may have created work.
@@ -211,7 +218,8 @@ impl OperationContext {
     fn run<O: Staged>(&self, conn: &Conn, operation: O) -> OperationOutcome<O::Output> {
         let wakes = AtomicBool::new(false);
         let ids = self.clock.ids();
-        let tx = Tx { conn, now: self.clock.now(), ids, policy: &self.policy, wakes };
+        let (policy, graphs) = (&self.policy, &self.graphs);
+        let tx = Tx { conn, now: self.clock.now(), ids, policy, graphs, wakes };
         // Its futures never wait.
         let result = futures::executor::block_on(async {
             let preloaded = operation.preload(conn).await?;

@@ -12,6 +12,7 @@
 //! not found, as if it did not exist.
 
 mod event;
+mod graph;
 mod journal;
 mod ledger;
 mod notification;
@@ -25,10 +26,12 @@ mod workflow;
 use std::sync::Arc;
 
 use windlass_core::{
-    EventId, InputId, MutationId, NotificationId, RunId, ScriptId, SessionId, WorkflowId,
+    ApprovalId, EventId, InputId, MutationId, NotificationId, RunId, ScriptId, SessionId,
+    WorkflowId,
 };
 
 pub use self::event::EventStore;
+pub use self::graph::GraphStore;
 pub use self::journal::JournalStore;
 pub use self::ledger::LedgerStore;
 pub use self::notification::NotificationStore;
@@ -61,6 +64,7 @@ roles! {
     ledger: LedgerStore,
     event: EventStore,
     notification: NotificationStore,
+    graph: GraphStore,
     journal: JournalStore,
     pruning: PruningStore,
 }
@@ -104,6 +108,8 @@ pub enum AnyId {
     Session(SessionId),
     /// A notification.
     Notification(NotificationId),
+    /// Something that a person is asked.
+    Approval(ApprovalId),
 }
 
 impl std::fmt::Display for AnyId {
@@ -117,6 +123,7 @@ impl std::fmt::Display for AnyId {
             Self::Mutation(id) => id.fmt(f),
             Self::Session(id) => id.fmt(f),
             Self::Notification(id) => id.fmt(f),
+            Self::Approval(id) => id.fmt(f),
         }
     }
 }

@@ -15,24 +15,33 @@ use std::sync::{Arc, Mutex, PoisonError};
 use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
 use diesel::sql_types::Text;
 use diesel::{RunQueryDsl, sql_query};
+use serde_json::json;
 use windlass_core::{Clock, EventStatus, FailureClass, Id, ManualClock, ResolutionKind};
 use windlass_store::{
-    CommitConsumer, EventFilter, Listed, LogFilter, Options, Page, Position, Result, RunFilter,
-    VersionCursor, migrate, open,
+    ApprovalFilter, CommitConsumer, CommitNode, EventFilter, Listed, LogFilter, Options, Page,
+    Position, Result, RunFilter, Steer, VersionCursor, migrate, open,
+};
+use windlass_store_conformance::world::graphs::{
+    agent_node, chain, failed, human_node, success, tool_node, yes,
 };
 use windlass_store_conformance::world::{LEASE, World, commit_consumer_of, event, reservation};
 use windlass_store_conformance::{PostgresSchema, connect_sqlite};
 use windlass_store_conformance::{TestStore, policy, start};
 
 /// What is kept long after it is over.
-const GROWING: [&str; 14] = [
+const GROWING: [&str; 19] = [
+    "approvals",
+    "artifacts",
+    "attempts",
     "deliveries",
     "event_inputs",
     "events",
+    "graph_runs",
     "handler_runs",
     "inputs",
     "journal",
     "mutations",
+    "node_runs",
     "notifications",
     "past_events",
     "past_inputs",
@@ -43,12 +52,14 @@ const GROWING: [&str; 14] = [
 ];
 
 /// Indexes that hold only what is open, however much is over.
-const OPEN: [&str; 10] = [
+const OPEN: [&str; 12] = [
+    "approvals_open",
     "deliveries_due",
     "events_parked",
     "events_pending",
     "handler_runs_lease",
     "handler_runs_open",
+    "handler_runs_open_node",
     "handler_runs_queue",
     "mutations_lookup",
     "mutations_unsettled",
@@ -119,8 +130,43 @@ async fn live(url: &str) -> World {
     world.poll(&["m1", "m6"]).await;
     world.next_due().await;
     world.claim().await.unwrap();
+    plan(&world).await;
     world.store.deregister_worker(world.worker).await.unwrap();
     world
+}
+
+/// Everything that agents, people and workers do with a plan.
+async fn plan(world: &World) {
+    let draft = chain(&[
+        agent_node("draft", "planner"),
+        human_node("review", "human-approval"),
+        tool_node("write", "Files.append", &json!({ "n": 1 })),
+        agent_node("send", "planner"),
+    ]);
+    world.start_plan("site", &draft).await;
+    let run = world.store.start_plan(world.replacement("site", &draft)).await.unwrap().session;
+    let mut made = success(&json!({}));
+    let artifacts = json!([{ "name": "notes", "kind": "markdown", "content": "# a" }]);
+    made.artifacts = serde_json::from_value(artifacts).unwrap();
+    world.submit(run, "draft", made).await.unwrap();
+    let asked = world.asked().await.remove(0);
+    world.answer(asked.id, yes()).await.unwrap();
+    let world = World { workflow: world.workstream("site").await, ..world.clone() };
+    let claimed = world.take("write").await;
+    world.prepare(&claimed, Vec::new()).await.unwrap();
+    let mutation = world.begin_as(&claimed, true).await.unwrap();
+    world.apply(claimed.claim, mutation).await.unwrap();
+    let (claim, result) = (claimed.claim, success(&json!({})));
+    let commit = CommitNode { claim, result, leaves_traces: true, logs: Vec::new() };
+    world.store.commit_node(commit).await.unwrap();
+    world.submit(run, "send", failed("no paper")).await.unwrap();
+    world.steer(run, Steer::Resume { force: false }).await.unwrap();
+    let (node, downstream) = ("send".to_owned(), true);
+    world.begin_node(run, "send").await.unwrap();
+    world.submit(run, "send", failed("no ink")).await.unwrap();
+    let again = Steer::Restart { node, downstream, repeat_effects: false, discard_edits: false };
+    world.steer(run, again).await.unwrap();
+    world.cancel_graph(run).await;
 }
 
 /// Reads the first page of every list, and one that begins in its middle.
@@ -147,6 +193,10 @@ async fn list(world: &World) {
     read(async |page| store.logs(LogFilter { workspace, run, page }).await, 1).await;
     read(async |page| store.notifications(workspace, page).await, here()).await;
     store.deliveries(workspace, 10).await.unwrap();
+    for only_pending in [true, false] {
+        let filter = ApprovalFilter { workspace, session: None, only_pending };
+        read(async |page| store.approvals(filter, page).await, here()).await;
+    }
     read(async |page| store.journal(workspace, workflow, page).await, here()).await;
     let subject = workflow.to_string();
     read(async |page| store.journal_for(workspace, workflow, &subject, page).await, here()).await;

@@ -112,7 +112,10 @@ impl NextStep {
             NotificationKind::EventParked => {
                 Some(Self::ListEvents { workflow, status: EventStatus::Parked })
             }
-            NotificationKind::ScriptMessage => None,
+            NotificationKind::ScriptMessage
+            | NotificationKind::ApprovalRequested
+            | NotificationKind::RunCompleted
+            | NotificationKind::RunFailed => None,
         }
     }
 }

@@ -3,8 +3,8 @@
 use serde::Serialize;
 use windlass_core::{EventId, InputId, MutationId, RunId, ScriptId, SessionId};
 use windlass_store::{
-    AnyId, Event, EventFilter, Input, JournalEntry, LogEntry, LogFilter, Mutation, Notification,
-    Page, Result, Run, RunFilter, ScriptVersion, Session, StoreError,
+    AnyId, Approval, Event, EventFilter, Input, JournalEntry, LogEntry, LogFilter, Mutation,
+    Notification, Page, Result, Run, RunFilter, ScriptVersion, Session, StoreError,
 };
 
 use super::control::choose_version;
@@ -38,6 +38,8 @@ pub enum RecordDetails<W = WorkflowStatusReport> {
         /// The notification.
         notification: Box<Notification>,
     },
+    /// Something that a person is asked.
+    Approval(Box<Approval>),
 }
 
 /// A script version: where it came from, what it declares, and its text.
@@ -130,6 +132,7 @@ impl<W> RecordDetails<W> {
             Self::Output(output) => RecordDetails::Output(output),
             Self::Session(session) => RecordDetails::Session(session),
             Self::Notification { notification } => RecordDetails::Notification { notification },
+            Self::Approval(approval) => RecordDetails::Approval(approval),
         }
     }
 }
@@ -187,6 +190,10 @@ impl Service {
                 let missing = || StoreError::not_found("notification", &id);
                 let notification = Box::new(found.ok_or_else(missing)?);
                 RecordDetails::Notification { notification }
+            }
+            AnyId::Approval(id) => {
+                let approval = self.store.approval(self.workspace, id).await?;
+                RecordDetails::Approval(Box::new(approval))
             }
         })
     }

@@ -62,7 +62,8 @@ impl Service {
             | AnyId::Run(_)
             | AnyId::Mutation(_)
             | AnyId::Session(_)
-            | AnyId::Notification(_) => Err(wrong_kind(id, RecordName::Event)),
+            | AnyId::Notification(_)
+            | AnyId::Approval(_) => Err(wrong_kind(id, RecordName::Event)),
         }
     }
 

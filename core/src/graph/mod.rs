@@ -41,9 +41,12 @@ pub use normalise::normalise;
 pub use path::{InvalidPath, Root, SourcePath, SourceView};
 pub use schema::{Mismatch, Schemas, mismatches, unknown_fields};
 pub use state::{AttemptEnd, Budget, GraphState, NodeChange, NodeEffect, NodeState};
-pub use steer::{Carried, Restart, SteerRefused, carry_over, restart, resume, take_up};
+pub use steer::{
+    Carried, Restart, SteerRefused, carry_over, effect_of_earlier_run, restart, resume, take_up,
+};
 pub use validate::{Known, KnownTool, MAX_ATTEMPTS, MAX_NODES, MAX_PARALLEL, Roster, validate};
 pub use words::{
-    ArtifactKind, AttemptStatus, Cancellability, CheckType, FailureAction, FailureTrigger,
-    GraphStatus, JoinMode, NodeFailureClass, NodeStatus, NodeType, OwnerType, Severity, Word,
+    ArtifactKind, ArtifactStatus, AttemptStatus, Cancellability, CheckType, FailureAction,
+    FailureTrigger, GraphStatus, JoinMode, NodeFailureClass, NodeStatus, NodeType, OwnerType,
+    Severity, Word,
 };

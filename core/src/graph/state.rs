@@ -5,18 +5,19 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::words::{AttemptStatus, NodeFailureClass, NodeStatus};
+use crate::text::text_enum;
 use crate::time::Timestamp;
 
-/// What is known of the effect that a node had in its present round.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum NodeEffect {
-    /// It had none, or none that leaves traces.
-    #[default]
-    None,
-    /// It is not known whether it happened.
-    InDoubt,
-    /// It happened and left traces, or it was in doubt and a person skipped it: then it may have happened.
-    Happened,
+text_enum! {
+    /// What is known of the effect that a node had in its present round.
+    pub enum NodeEffect ("what is known of a node's effect") {
+        /// It had none, or none that leaves traces.
+        None = "none",
+        /// It is not known whether it happened.
+        InDoubt = "in-doubt",
+        /// It happened and left traces, or it was in doubt and a person skipped it: then it may have happened.
+        Happened = "happened",
+    }
 }
 
 /// What is known of one node in one run, without its input and its output.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::advance::{begun, has_place, may_begin};
-use super::graph_type::Graph;
+use super::graph_type::{Graph, Node};
 use super::state::{Budget, GraphState, NodeChange, NodeEffect, NodeState};
 use super::words::{NodeFailureClass, NodeStatus};
 use crate::actor::Actor;
@@ -262,16 +262,21 @@ pub fn carry_over(old: (&Graph, &GraphState), new: &Graph) -> Vec<Carried> {
             };
             carried.push(Carried { from, to, state: kept.with(state.status) });
         } else if state.effect != NodeEffect::None && node.is_run_by_workers() {
-            let reason = format!(
-                "an earlier run made the effect of node `{}`, or it is not known whether it did: restart it with `--repeat-effects`",
-                node.id
-            );
-            let fresh = NodeState { effect: NodeEffect::Happened, ..NodeState::default() };
-            let state = fresh.blocked(NodeFailureClass::EffectHappened, reason);
-            carried.push(Carried { from, to, state });
+            carried.push(Carried { from, to, state: effect_of_earlier_run(node) });
         }
     }
     carried
+}
+
+/// What a node begins with whose effect an earlier run made, or may have made: it is blocked until a person lets it be repeated.
+#[must_use]
+pub fn effect_of_earlier_run(node: &Node) -> NodeState {
+    let reason = format!(
+        "an earlier run made the effect of node `{}`, or it is not known whether it did: restart it with `--repeat-effects`",
+        node.id
+    );
+    let fresh = NodeState { effect: NodeEffect::Happened, ..NodeState::default() };
+    fresh.blocked(NodeFailureClass::EffectHappened, reason)
 }
 
 fn find(graph: &Graph, id: &str) -> Result<usize, SteerRefused> {

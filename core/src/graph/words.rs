@@ -189,6 +189,18 @@ text_enum! {
 }
 
 text_enum! {
+    /// Whether a version of an artifact counts.
+    pub enum ArtifactStatus ("a status of an artifact") {
+        /// It is the one that counts.
+        Current = "current",
+        /// A newer one counts, or its node is done anew.
+        Superseded = "superseded",
+        /// The result that it came with was rejected.
+        Rejected = "rejected",
+    }
+}
+
+text_enum! {
     /// What a completion check looks at.
     pub enum CheckType ("a type of completion check") {
         /// The output follows the node's output schema.

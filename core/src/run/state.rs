@@ -13,10 +13,8 @@ text_enum! {
         Producer = "producer",
         /// One batch of events.
         Consumer = "consumer",
-        /// One attempt at a plan node.
+        /// One attempt at a node of a graph.
         Node = "node",
-        /// One attempt at a step of a stage recipe.
-        Step = "step",
     }
 }
 

@@ -146,12 +146,10 @@ impl RunState {
     pub fn commit(self) -> Result<Changes, IllegalTransition> {
         let ready = match self.kind {
             HandlerKind::Producer => self.phase == Phase::Executing,
-            HandlerKind::Consumer | HandlerKind::Node | HandlerKind::Step
-                if self.is_post_mutation() =>
-            {
+            HandlerKind::Consumer | HandlerKind::Node if self.is_post_mutation() => {
                 matches!(self.phase, Phase::Mutated | Phase::Emitting)
             }
-            HandlerKind::Consumer | HandlerKind::Node | HandlerKind::Step => {
+            HandlerKind::Consumer | HandlerKind::Node => {
                 matches!(self.phase, Phase::Prepared | Phase::Emitting) && self.mutation.is_none()
             }
         };
@@ -160,7 +158,7 @@ impl RunState {
         let reservations = match self.kind {
             // It reserves nothing.
             HandlerKind::Producer => Reservations::Keep,
-            HandlerKind::Consumer | HandlerKind::Node | HandlerKind::Step => Reservations::Consume,
+            HandlerKind::Consumer | HandlerKind::Node => Reservations::Consume,
         };
         Ok(Changes { reservations, ..Changes::only(run) })
     }

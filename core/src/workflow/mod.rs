@@ -2,6 +2,7 @@
 
 mod controls;
 mod due;
+mod kind;
 mod manifest;
 mod problem;
 mod validate;
@@ -10,6 +11,7 @@ pub use controls::{Action, ActionRefused, WorkflowStatus};
 pub use due::{
     ConsumerDue, DueView, NextStep, PendingRetryView, ProducerDue, Step, next_step, wake_at,
 };
+pub use kind::WorkflowKind;
 pub use manifest::{Consumer, Manifest, Producer};
 pub use problem::{Because, Edit, FUNCTION, Fix, Problem, Severity};
 pub use validate::{nearest, validate};

@@ -366,6 +366,36 @@ contract! { $
         names_of_removed_records_are_kept_until_they_expire,
         one_of_many_workers_may_prune,
     }
+    recorded_plans {
+        an_execution_goes_step_by_step,
+        a_stop_is_written_down_before_it_stops,
+        a_step_that_fails_ends_its_execution,
+        notes_change_nothing_and_come_after_the_end_too,
+        a_recorded_plan_has_many_executions_and_is_not_listed_as_a_workflow,
+        another_agent_does_not_report_its_steps,
+        only_executions_that_are_over_are_deleted,
+    }
+    plans {
+        a_plan_begins_with_its_journal_and_a_checkpoint,
+        a_workstream_has_one_active_run,
+        a_replacement_takes_over_what_is_done,
+        a_repeated_key_returns_its_run,
+        a_result_is_judged_once_and_answered_the_same_again,
+        a_person_approves_what_was_shown,
+        a_refusal_with_edits_opens_the_work_before_it,
+        people_give_edit_and_choose_in_words,
+        a_plan_that_was_granted_nothing_waits_to_be_let_start,
+        a_cancelled_run_leaves_nothing_open,
+        a_blocked_node_is_told_and_resumed,
+        a_paused_workstream_begins_nothing,
+        a_question_expires_when_its_time_is_over,
+        a_name_belongs_to_a_script_or_to_plans,
+        a_tool_node_is_run_by_a_worker_with_its_effect_in_the_ledger,
+        a_lost_answer_blocks_its_node_until_it_is_settled,
+        a_node_backs_off_alone_and_a_lost_worker_leaves_it_ready,
+        a_replaced_run_whose_request_is_out_holds_the_new_one_back,
+        an_effect_of_an_earlier_run_is_not_repeated,
+    }
     workspace_isolation {
         nothing_is_seen_or_changed_from_another_workspace,
         a_late_answer_from_another_workspace_is_no_evidence,

@@ -1,5 +1,7 @@
 //! Workspaces do not see each other: nothing of one can be read or changed from another, even by someone who knows its ids.
 
+mod graphs;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -50,6 +52,7 @@ pub async fn nothing_is_seen_or_changed_from_another_workspace(test_store: TestS
     query(&both).await;
     settle(&both, "m4").await;
     change_same_names(&both).await;
+    graphs::nothing_of_graphs_is_seen_or_changed(&both).await;
 
     let tried = both.tried();
     let untried: BTreeSet<_> = method_names().filter(|name| !tried.contains(name)).collect();

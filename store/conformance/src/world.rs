@@ -1,6 +1,7 @@
 //! The setting of the tests: a store, a clock that stands still, and what a worker and a person do.
 
 mod effects;
+pub mod graphs;
 
 use std::sync::Arc;
 use std::time::Duration;

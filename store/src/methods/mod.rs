@@ -22,6 +22,7 @@ macro_rules! reads {
 }
 
 mod events;
+mod graph;
 mod journal;
 mod ledger;
 mod notifications;

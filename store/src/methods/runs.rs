@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::model::{BegunMutation, Committed, LogEntry, Run, Session};
 use crate::page::{Listed, RunCursor};
 use crate::params::{
-    ApplyMutation, BeginMutation, CaptureMutation, CheckpointPrepare, CommitConsumer,
+    ApplyMutation, BeginMutation, CaptureMutation, CheckpointPrepare, CommitConsumer, CommitNode,
     CommitProducer, DoubtMutation, FailMutation, LogFilter, RunFilter, StopRun,
 };
 use crate::store::RunStore;
@@ -54,6 +54,10 @@ impl RunStore for Backend {
     }
 
     async fn commit_consumer(&self, params: CommitConsumer) -> Result<Committed> {
+        self.write(params).await
+    }
+
+    async fn commit_node(&self, params: CommitNode) -> Result<()> {
         self.write(params).await
     }
 

@@ -3,7 +3,8 @@
 use serde::Serialize;
 use serde_json::Value;
 use windlass_core::{
-    JournalId, MutationId, NotificationId, RunId, Text, Timestamp, UnknownText, WorkflowId,
+    JournalId, MutationId, NotificationId, RunId, SessionId, Text, Timestamp, UnknownText,
+    WorkflowId,
 };
 
 /// Something a person should know.
@@ -47,6 +48,12 @@ pub enum NotificationKind {
     EffectContradicted,
     /// A script sent it.
     ScriptMessage,
+    /// A plan asks a person something.
+    ApprovalRequested,
+    /// A run of a plan is done.
+    RunCompleted,
+    /// A run of a plan failed.
+    RunFailed,
 }
 
 impl NotificationKind {
@@ -58,6 +65,9 @@ impl NotificationKind {
             Self::EventParked => "event_parked",
             Self::EffectContradicted => "effect_contradicted",
             Self::ScriptMessage => "script_message",
+            Self::ApprovalRequested => "approval_requested",
+            Self::RunCompleted => "run_completed",
+            Self::RunFailed => "run_failed",
         }
     }
 }
@@ -109,6 +119,12 @@ pub struct JournalEntry {
     pub reason: Option<String>,
     /// More.
     pub details: Value,
+    /// The run of a graph that it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<SessionId>,
+    /// Its place in the journal of that run, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u32>,
     /// When.
     pub created_at: Timestamp,
 }
@@ -126,6 +142,9 @@ impl Text for NotificationKind {
             "event_parked" => Ok(Self::EventParked),
             "effect_contradicted" => Ok(Self::EffectContradicted),
             "script_message" => Ok(Self::ScriptMessage),
+            "approval_requested" => Ok(Self::ApprovalRequested),
+            "run_completed" => Ok(Self::RunCompleted),
+            "run_failed" => Ok(Self::RunFailed),
             other => Err(UnknownText::new(other, "a kind of notification")),
         }
     }

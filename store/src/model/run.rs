@@ -1,9 +1,11 @@
 //! Runs and sessions, and the right to drive a run.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
+use windlass_core::graph::Graph;
 use windlass_core::{
     FailureClass, HandlerKind, LogLevel, MutationId, Outcome, Phase, RunId, RunState, ScriptId,
     ScriptPosition, SessionId, SessionResult, Status, Timestamp, Trial, Trigger, WorkflowId,
@@ -129,6 +131,8 @@ pub struct ClaimedRun {
     pub session: SessionId,
     /// The script version to run.
     pub script: ScriptId,
+    /// The graph of the run of a node.
+    pub graph: Option<Arc<Graph>>,
     /// The handler's name.
     pub handler: String,
     /// Where one of several events is suspected: the only one that the run may see.

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use windlass_core::{
     FailureClass, Grant, HandlerKind, Manifest, MutationId, RunId, Schedule, ScriptId, Timestamp,
-    WorkflowId, WorkflowStatus, WorkspaceId,
+    WorkflowId, WorkflowKind, WorkflowStatus, WorkspaceId,
 };
 
 use super::ledger::Mutation;
@@ -31,6 +31,8 @@ pub struct Workflow {
     pub workspace_id: WorkspaceId,
     /// Its name, unique in the workspace.
     pub name: String,
+    /// What kind of program it has.
+    pub kind: WorkflowKind,
     /// Its title.
     pub title: String,
     /// What a person wants.

@@ -9,9 +9,9 @@ use windlass_core::{
 use super::advance::advance_workflow;
 use super::dialect::RunQueryDsl;
 use super::journal::{self, Entry};
-use super::{BATCH, Operation, Tx, blame, control, limits, notifications, sessions};
+use super::{BATCH, Operation, Tx, blame, control, limits, notifications, script, sessions};
 use crate::error::{Result, StoreError};
-use crate::literals::{IsOpen, IsQueued};
+use crate::literals::{IsOpenOfScript, IsQueued};
 use crate::model::Workflow;
 use crate::params::ActivateScript;
 use crate::rows::{
@@ -24,6 +24,7 @@ impl Operation for ActivateScript {
 
     async fn run(self, tx: &Tx<'_>) -> Result<Workflow> {
         let mut workflow = tx.lock(self.workspace, self.workflow).await?;
+        script::require_script(&workflow)?;
         let version = ScriptRow::query()
             .filter(scripts::id.eq(Db(self.script)).and(scripts::workflow_id.eq(workflow.id)));
         let version = version.optional(tx.conn).await?;
@@ -189,10 +190,10 @@ async fn create_topics(tx: &Tx<'_>, workflow: &WorkflowRow, manifest: &Manifest)
 /// Moves a queued run to the new version: a retry gets the new script; any other run is deleted, and the workflow decides anew
 /// what is due.
 async fn revise_queued_run(tx: &Tx<'_>, workflow: &WorkflowRow) -> Result<()> {
-    // `IsOpen` adds nothing but the index to use.
+    // `IsOpenOfScript` adds nothing but the index to use.
     let queued = RunRow::query()
         .filter(handler_runs::workflow_id.eq(workflow.id))
-        .filter(IsOpen)
+        .filter(IsOpenOfScript)
         .filter(IsQueued);
     let Some(run) = queued.optional(tx.conn).await? else { return Ok(()) };
     // A worker may claim it at this moment: then it keeps its version.

@@ -13,12 +13,12 @@ use windlass_core::{
 use super::dialect::{self, RunQueryDsl};
 use super::queue::{self, Enqueued};
 use super::sessions::{self, SessionProgress};
-use super::{Operation, Tx, clock};
+use super::{Operation, Tx, clock, graph};
 use crate::cached::CacheStatement;
 use crate::convert::to_i32;
 use crate::effect_window;
 use crate::error::Result;
-use crate::literals::{IsOpen, IsPending};
+use crate::literals::{IsOpenOfScript, IsPending};
 use crate::params::FollowUp;
 use crate::pipeline::pipeline;
 use crate::rows::{At, Db, SessionHead, WorkflowRow};
@@ -63,6 +63,10 @@ struct CurrentWork {
 /// Saves the workflow and decides what it does next: either enqueues a run in a session, or completes the open session and sets
 /// when the workflow is due.
 pub(super) async fn advance_workflow(tx: &Tx<'_>, workflow: WorkflowRow) -> Result<Advanced> {
+    if workflow.kind.0.is_graph() {
+        let workflow = graph::advance::advance_workflow(tx, workflow).await?;
+        return Ok(Advanced { workflow, enqueued: None });
+    }
     let (has_open_run, session, handlers) = pipeline!(
         has_open_run(tx, workflow.id),
         sessions::find_open(tx, workflow.id),
@@ -268,7 +272,7 @@ async fn due_view(tx: &Tx<'_>, workflow: &WorkflowRow, work: &CurrentWork) -> Re
 async fn has_open_run(tx: &Tx<'_>, workflow: Db<WorkflowId>) -> Result<bool> {
     let open = handler_runs::table
         .filter(handler_runs::workflow_id.eq(workflow))
-        .filter(IsOpen)
+        .filter(IsOpenOfScript)
         .select(handler_runs::id);
     Ok(open.optional::<Db<RunId>>(tx.conn).await?.is_some())
 }

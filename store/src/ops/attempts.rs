@@ -28,6 +28,11 @@ impl Attempts {
         Ok(Self(attempts.load(tx.conn).await?))
     }
 
+    /// Whether it is known of each that it had no effect.
+    pub(super) fn have_all_failed(&self) -> bool {
+        self.0.iter().all(|(Db(status), ..)| *status == MutationStatus::Failed)
+    }
+
     /// How often the provider has refused the operation.
     pub(super) fn refusals(&self) -> usize {
         // A doubt that was resolved as "did not happen" is no answer of the provider.

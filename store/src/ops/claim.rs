@@ -5,13 +5,13 @@ use std::time::Duration;
 use diesel::prelude::*;
 use futures::future::try_join_all;
 use serde_json::Value;
-use windlass_core::{MutationStatus, RunState, WorkerId};
+use windlass_core::{HandlerKind, MutationStatus, RunState, WorkerId};
 
 use super::dialect::{self, RunQueryDsl};
 use super::limits::{AdmittedRun, LimitTable};
 use super::queue::Enqueued;
 use super::reads::{self, Workspaces};
-use super::{Operation, Tx};
+use super::{Operation, Tx, graph};
 use crate::cached::CacheStatement;
 use crate::convert::outcome;
 use crate::error::Result;
@@ -114,6 +114,10 @@ pub(super) async fn claimed(
 ) -> Result<ClaimedRun> {
     let (mutation_result, refusal) = mutation_end(tx, &run).await?;
     let trial = trial(tx, &run).await?;
+    let graph = match run.kind.0 {
+        HandlerKind::Node => Some(graph::load::graph(tx, run.script_id.0).await?),
+        HandlerKind::Producer | HandlerKind::Consumer => None,
+    };
     let (workspace, workflow) = (run.workspace_id.0, run.workflow_id.0);
     Ok(ClaimedRun {
         claim: Claim { workspace, workflow, run: run.id.0, fence: run.fence },
@@ -121,6 +125,7 @@ pub(super) async fn claimed(
         workflow_name,
         session: run.session_id.0,
         script: run.script_id.0,
+        graph,
         handler: run.handler_name,
         trial,
         input_state: values.input_state.map(|Json(value)| value),

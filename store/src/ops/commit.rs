@@ -132,7 +132,7 @@ async fn causes(conn: &Conn, run: RunId) -> Result<Vec<InputId>> {
     Ok(causes.into_iter().map(|Db(input)| input).collect())
 }
 
-fn require_kind(
+pub(super) fn require_kind(
     locked: &LockedRun,
     kind: HandlerKind,
     attempted: &'static str,

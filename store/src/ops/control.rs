@@ -9,7 +9,7 @@ use windlass_core::{
 use super::advance::advance_workflow;
 use super::dialect::RunQueryDsl;
 use super::journal::{self, Entry};
-use super::{Operation, Tx, blame, notifications, sessions};
+use super::{Operation, Tx, blame, notifications, script, sessions};
 use crate::effect_window;
 use crate::error::{Result, StoreError};
 use crate::literals::IsUnsettled;
@@ -23,6 +23,12 @@ impl Operation for ControlWorkflow {
 
     async fn run(self, tx: &Tx<'_>) -> Result<Workflow> {
         let mut workflow = tx.lock(self.workspace, self.workflow).await?;
+        if !workflow.kind.0.can_pause() {
+            return Err(StoreError::NotNow {
+                what: format!("`{}` is a recorded plan, which its agent does", workflow.name),
+                hint: "record the decision to stop an execution instead".to_owned(),
+            });
+        }
         let action = match self.action {
             Action::Activate => {
                 return Err(StoreError::NotNow {
@@ -48,7 +54,10 @@ impl Operation for ControlWorkflow {
 /// Clears what stopped the workflow: the person who resumes it asserts that the cause is fixed. A mutation in doubt has to be
 /// resolved separately.
 pub(super) async fn clear_stop(tx: &Tx<'_>, workflow: &mut WorkflowRow) -> Result<()> {
-    if let Some((mutation, _)) = in_doubt(tx, workflow).await? {
+    // In a graph the branches without a doubt go on.
+    if !workflow.kind.0.is_graph()
+        && let Some((mutation, _)) = in_doubt(tx, workflow).await?
+    {
         return Err(StoreError::InDoubt { mutation });
     }
     workflow.error = None;
@@ -84,6 +93,7 @@ impl Operation for StartSession {
 
     async fn run(self, tx: &Tx<'_>) -> Result<SessionId> {
         let mut workflow = tx.lock(self.workspace, self.workflow).await?;
+        script::require_script(&workflow)?;
         require_runnable(tx, &workflow).await?;
         workflow.transient_failures = 0;
         workflow.backoff_until = None;

@@ -1,7 +1,7 @@
 //! What lookups and people's decisions have in common: they settle a mutation in doubt.
 
 use diesel::prelude::*;
-use windlass_core::{Changes, MutationId, RunId, WorkspaceId};
+use windlass_core::{Changes, HandlerKind, MutationId, RunId, WorkspaceId};
 
 use super::advance::advance_workflow;
 use super::dialect::RunQueryDsl;
@@ -21,7 +21,13 @@ pub(super) async fn settle(
     changes: Changes,
     context: &TransitionContext<'_>,
 ) -> Result<()> {
-    notifications::resolve(tx, locked.workflow.id, &[NotificationKind::MutationInDoubt]).await?;
+    // Several nodes of a graph may be in doubt.
+    if locked.run.kind.0 == HandlerKind::Node {
+        notifications::resolve_run(tx, locked.run.id).await?;
+    } else {
+        notifications::resolve(tx, locked.workflow.id, &[NotificationKind::MutationInDoubt])
+            .await?;
+    }
     outcome::write(tx, &mut locked, changes, context).await?;
     advance_workflow(tx, locked.workflow).await?;
     Ok(())

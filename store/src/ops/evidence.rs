@@ -58,7 +58,7 @@ async fn stop(
     let entry = Entry::by_windlass("mutation.contradicted", &row.id.0)
         .with(json!({ "run": locked.run.id.0, "error": is }));
     journal::add(tx, &locked.workflow, entry).await?;
-    let workflow = hand_back_open_run(tx, locked.workflow).await?;
+    let workflow = hand_back_open_runs(tx, locked.workflow).await?;
     let locked = LockedRun { workflow, ..locked };
     let n_parked = park(tx, &row.event_ids, is).await?;
     if n_parked > 0 {
@@ -91,21 +91,22 @@ async fn contradiction(
     })
 }
 
-/// Hands back the workflow's active run if it has not begun an effect: it may be about to make this one again.
-async fn hand_back_open_run(tx: &Tx<'_>, workflow: WorkflowRow) -> Result<WorkflowRow> {
+/// Hands back the workflow's active runs that have not begun an effect: they may be about to make this one again.
+async fn hand_back_open_runs(tx: &Tx<'_>, mut workflow: WorkflowRow) -> Result<WorkflowRow> {
     let (workspace, id) = (workflow.workspace_id.0, workflow.id);
     let active = handler_runs::table
         .filter(handler_runs::workflow_id.eq(id))
         .filter(IsActive)
         .select(handler_runs::id);
-    let active: Option<Db<RunId>> = active.optional(tx.conn).await?;
-    let Some(Db(run)) = active else { return Ok(workflow) };
-    let Some(found) = locked_run::find(tx, workspace, run).await? else { return Ok(workflow) };
-    if !matches!(found.state.phase, Phase::Preparing | Phase::Prepared) {
-        return Ok(workflow);
+    let active: Vec<Db<RunId>> = active.load(tx.conn).await?;
+    for Db(run) in active {
+        let Some(found) = locked_run::find(tx, workspace, run).await? else { continue };
+        if matches!(found.state.phase, Phase::Preparing | Phase::Prepared) {
+            recover::hand_back(tx, LockedRun { workflow, ..found }).await?;
+            workflow = tx.lock(workspace, id.0).await?;
+        }
     }
-    recover::hand_back(tx, LockedRun { workflow, ..found }).await?;
-    tx.lock(workspace, id.0).await
+    Ok(workflow)
 }
 
 /// Parks the pending events among these. Returns how many there were.

@@ -78,6 +78,8 @@ async fn insert(
         subject: entry.subject,
         reason: entry.reason,
         details: Json(entry.details),
+        session_id: None,
+        seq: None,
         created_at: At(tx.now),
     };
     diesel::insert_into(journal::table).values(&row).execute(tx.conn).await?;

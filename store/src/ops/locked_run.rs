@@ -2,12 +2,12 @@
 
 use diesel::prelude::*;
 use windlass_core::{
-    Id, MutationStatus, Policy, Recourse, RunId, RunState, Status, StopContext, Suspects, WorkerId,
-    WorkflowId, WorkspaceId,
+    HandlerKind, Id, MutationStatus, Policy, Recourse, RunId, RunState, Status, StopContext,
+    Suspects, WorkerId, WorkflowId, WorkspaceId,
 };
 
-use super::Tx;
 use super::dialect::{self, Conn, RunQueryDsl};
+use super::{Tx, graph};
 use crate::convert::{outcome, to_u32};
 use crate::error::Result;
 use crate::model::Claim;
@@ -25,14 +25,25 @@ pub(in super::super) struct LockedRun {
     pub(super) recourse: Recourse,
     /// What its mutation costs if it is applied, in microdollars.
     pub(super) price: i64,
+    /// The network failures in a row: of the workflow, or of the node that the run has.
+    pub(super) transient_failures: i32,
 }
 
 impl LockedRun {
     /// The run, if it belongs to the workflow.
-    fn new(workflow: WorkflowRow, loaded: LoadedRun) -> Option<Self> {
+    pub(super) fn new(workflow: WorkflowRow, loaded: LoadedRun) -> Option<Self> {
         let LoadedRun { run, session, state, recourse, price } = loaded;
         let is_its_own = run.workflow_id == workflow.id;
-        is_its_own.then_some(Self { workflow, run, session, state, recourse, price })
+        let transient_failures = workflow.transient_failures;
+        is_its_own.then_some(Self {
+            workflow,
+            run,
+            session,
+            state,
+            recourse,
+            price,
+            transient_failures,
+        })
     }
 
     /// What the transition of a stop depends on.
@@ -42,7 +53,7 @@ impl LockedRun {
         suspects: Suspects<'a>,
     ) -> StopContext<'a> {
         StopContext {
-            transient_failures: to_u32(self.workflow.transient_failures),
+            transient_failures: to_u32(self.transient_failures),
             backoff: &policy.transient,
             jitter_seed: self.run.id.0.seed(),
             recourse: self.recourse,
@@ -82,7 +93,8 @@ pub(super) async fn lock_claimed_run(conn: &Conn, claim: Claim) -> Result<Option
     )?;
     let locked = workflow.zip(run).and_then(|(workflow, run)| LockedRun::new(workflow, run));
     let is_active = |locked: &LockedRun| locked.run.status.0 == Status::Active;
-    Ok(locked.filter(|locked| locked.run.fence == claim.fence && is_active(locked)))
+    let locked = locked.filter(|locked| locked.run.fence == claim.fence && is_active(locked));
+    with_failures_of_node(conn, locked).await
 }
 
 /// Locks the workflow of a run and reads the run.
@@ -127,7 +139,22 @@ async fn with_run(
 ) -> Result<Option<LockedRun>> {
     let Some(workflow) = locked else { return Ok(None) };
     // Read under the lock: the run may have changed before.
-    Ok(load(tx.conn, run).await?.and_then(|loaded| LockedRun::new(workflow, loaded)))
+    let locked = load(tx.conn, run).await?.and_then(|loaded| LockedRun::new(workflow, loaded));
+    with_failures_of_node(tx.conn, locked).await
+}
+
+/// The same, knowing the network failures of the node that the run has.
+async fn with_failures_of_node(
+    conn: &Conn,
+    locked: Option<LockedRun>,
+) -> Result<Option<LockedRun>> {
+    match locked {
+        Some(locked) if locked.run.kind.0 == HandlerKind::Node => {
+            let transient_failures = graph::commit::transient_failures(conn, &locked).await?;
+            Ok(Some(LockedRun { transient_failures, ..locked }))
+        }
+        other => Ok(other),
+    }
 }
 
 /// A run with its state.

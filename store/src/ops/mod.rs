@@ -34,6 +34,7 @@ mod deliveries;
 mod doubt;
 mod event;
 mod evidence;
+pub(super) mod graph;
 mod inputs;
 mod journal;
 pub(super) mod limits;
@@ -64,6 +65,7 @@ use windlass_core::{Id, IdSource, Policy, Timestamp, WorkflowId, WorkspaceId};
 
 use super::{dialect, reads};
 use crate::error::{Result, StoreError};
+use crate::graph_cache::GraphCache;
 use crate::rows::WorkflowRow;
 
 /// The most rows in one statement: both databases limit the number of bound values.
@@ -132,6 +134,8 @@ pub(super) struct Tx<'conn> {
     pub(super) ids: Option<&'conn IdSource>,
     /// The configured limits.
     pub(super) policy: &'conn Policy,
+    /// The graphs that were used lately.
+    pub(super) graphs: &'conn GraphCache,
     /// Whether the commit may give workers something to do: then it wakes them.
     pub(super) wakes: AtomicBool,
 }

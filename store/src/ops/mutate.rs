@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use windlass_core::{
-    EventId, EventName, LateEvidence, MutationId, MutationStatus, OperationKey, Phase, RunId,
-    digest, idempotency_key,
+    EventId, EventName, HandlerKind, LateEvidence, MutationId, MutationStatus, OperationKey, Phase,
+    RunId, digest, idempotency_key,
 };
 
 use super::advance::advance_workflow;
@@ -15,7 +15,7 @@ use super::dialect::{Conn, RunQueryDsl};
 use super::locked_run::{LockedRun, lock_claimed_run};
 use super::outcome::{NextLookup, TransitionContext};
 use super::{
-    Staged, Tx, evidence, locked_run, logs, lookup, outcome, replay, reservations, workspace,
+    Staged, Tx, evidence, graph, locked_run, logs, lookup, outcome, replay, reservations, workspace,
 };
 use crate::error::{Result, StoreError};
 use crate::model::{BegunMutation, Claim};
@@ -48,7 +48,9 @@ impl Staged for BeginMutation {
         if let Some(begun) = replay::begun(tx, &locked, &self).await? {
             return Ok(begun);
         }
-        let changes = locked.state.begin_mutation(events.len())?;
+        // A node reserves itself.
+        let n_reserved = if locked.run.kind.0 == HandlerKind::Node { 1 } else { events.len() };
+        let changes = locked.state.begin_mutation(n_reserved)?;
         let claim = self.claim;
         let (event_ids, events) = events.into_iter().unzip();
         let Named { operation_id, params_digest, idempotency_key, key_age } =
@@ -113,16 +115,26 @@ async fn named(
     events: Vec<EventName>,
 ) -> Result<Named> {
     let params_digest = digest(&call.params);
-    let key = OperationKey {
-        workspace,
-        workflow: &locked.workflow.name,
-        handler: &locked.run.handler_name,
-        tool: &format!("{}.{}", call.tool_namespace, call.tool_method),
-        digest: &params_digest,
-        events,
+    let operation_id = if locked.run.kind.0 == HandlerKind::Node {
+        graph::commit::operation(tx, locked).await?
+    } else {
+        let key = OperationKey {
+            workspace,
+            workflow: &locked.workflow.name,
+            handler: &locked.run.handler_name,
+            tool: &format!("{}.{}", call.tool_namespace, call.tool_method),
+            digest: &params_digest,
+            events,
+        };
+        key.operation_id()
     };
-    let operation_id = key.operation_id();
     let attempts = Attempts::load(tx, &operation_id).await?;
+    if locked.run.kind.0 == HandlerKind::Node && !attempts.have_all_failed() {
+        return Err(StoreError::NotNow {
+            what: format!("the effect of node `{}` may have happened", locked.run.handler_name),
+            hint: "restart the node with `--repeat-effects` to have it once more".to_owned(),
+        });
+    }
     let idempotency_key = idempotency_key(&operation_id, attempts.refusals());
     let key_age = attempts.key_age(tx, &idempotency_key).await?;
     Ok(Named { operation_id, params_digest, idempotency_key, key_age })

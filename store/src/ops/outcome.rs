@@ -3,14 +3,14 @@
 use diesel::prelude::*;
 use serde_json::Value;
 use windlass_core::{
-    Blame, Changes, Failure, MutationId, MutationStatus, PendingRetry, Reservations, ResolvedBy,
-    SessionResult, Status, WorkflowChange,
+    Blame, Changes, Failure, HandlerKind, MutationId, MutationStatus, PendingRetry, Reservations,
+    ResolvedBy, SessionResult, Status, WorkflowChange,
 };
 
 use super::blame::About;
 use super::cause::Cause;
 use super::locked_run::LockedRun;
-use super::{Tx, journal, notifications, reservations, sessions};
+use super::{Tx, graph, journal, notifications, reservations, sessions};
 use crate::cached::CacheStatement;
 use crate::convert::stored_outcome;
 use crate::effect_window;
@@ -82,21 +82,14 @@ pub(super) async fn write_rows(
     Ok(())
 }
 
-/// The second half of [`write()`]: the session, and in memory the workflow and the run's state.
+/// The second half of [`write()`]: the session, and in memory the workflow and the run's state. What a run of a script makes of its
+/// session and its workflow, the run of a node makes of its node.
 pub(super) async fn apply_workflow_changes(
     tx: &Tx<'_>,
     locked: &mut LockedRun,
     changes: Changes,
     context: &TransitionContext<'_>,
 ) -> Result<()> {
-    match changes.pending_retry {
-        PendingRetry::Keep => {}
-        PendingRetry::Set => locked.workflow.pending_retry_run_id = Some(locked.run.id),
-        PendingRetry::Clear => locked.workflow.pending_retry_run_id = None,
-    }
-    if changes.session == Some(SessionResult::Failed) {
-        sessions::fail(tx, locked.run.session_id, context.cause.as_ref()).await?;
-    }
     if locked.ends_with_mutation(&changes.run) {
         effect_window::count_mutation(&mut locked.workflow, tx.now, changes.run);
     }
@@ -105,10 +98,21 @@ pub(super) async fn apply_workflow_changes(
     if !changes.run.status.is_open() && changes.run.status != Status::Crashed {
         locked.workflow.lost_runs = 0;
     }
+    locked.state = changes.run;
+    if locked.run.kind.0 == HandlerKind::Node {
+        return graph::stopped::follow(tx, locked, &changes, context).await;
+    }
+    match changes.pending_retry {
+        PendingRetry::Keep => {}
+        PendingRetry::Set => locked.workflow.pending_retry_run_id = Some(locked.run.id),
+        PendingRetry::Clear => locked.workflow.pending_retry_run_id = None,
+    }
+    if changes.session == Some(SessionResult::Failed) {
+        sessions::fail(tx, locked.run.session_id, context.cause.as_ref()).await?;
+    }
     if let Reservations::Release { blame } = changes.reservations {
         locked.workflow.blaming |= blame.parks() || matches!(blame, Blame::OneOf(_));
     }
-    locked.state = changes.run;
     apply_workflow_change(tx, locked, changes.workflow).await
 }
 

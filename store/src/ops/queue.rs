@@ -50,6 +50,23 @@ pub(super) async fn next_run(
     Ok(Enqueued { run, state, values: StartValues::default() })
 }
 
+/// The run of a node in a session of its graph. One that retries another goes on with the node after its effect.
+pub(super) async fn of_node(
+    tx: &Tx<'_>,
+    workflow: &WorkflowRow,
+    (session, script): (Db<SessionId>, Db<ScriptId>),
+    step: &Step,
+) -> Result<Enqueued> {
+    let run = fresh(tx, workflow, session, script, step);
+    let (state, mut run) = match step.retry_of {
+        None => (RunState::queued(run.kind.0), run),
+        Some(stopped) => retry(tx, run, stopped).await?,
+    };
+    run.phase = Db(state.phase);
+    run.status = Db(state.status);
+    Ok(Enqueued { run, state, values: StartValues::default() })
+}
+
 /// Inserts the run and its values. A retry takes over the inputs and reservations of the stopped run.
 pub(super) async fn insert(tx: &Tx<'_>, Enqueued { run, values, .. }: &mut Enqueued) -> Result<()> {
     let insert = async {

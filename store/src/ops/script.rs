@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use serde_json::json;
-use windlass_core::{Grant, WorkflowId, WorkflowStatus, WorkspaceId, digest_text};
+use windlass_core::{Grant, WorkflowId, WorkflowKind, WorkflowStatus, WorkspaceId, digest_text};
 
 use super::dialect::RunQueryDsl;
 use super::journal::{self, Entry};
@@ -77,11 +77,36 @@ async fn find_or_create_workflow(
     workspace: WorkspaceId,
     name: &str,
 ) -> Result<WorkflowRow> {
-    let row = WorkflowRow {
+    let fresh = fresh_workflow(tx, workspace, WorkflowKind::Script, name.to_owned());
+    let workflow = insert_or_lock(tx, fresh).await?;
+    require_script(&workflow)?;
+    Ok(workflow)
+}
+
+/// Refuses a workflow whose program is a graph.
+pub(super) fn require_script(workflow: &WorkflowRow) -> Result<()> {
+    if workflow.kind.0 == WorkflowKind::Script {
+        return Ok(());
+    }
+    Err(StoreError::NotNow {
+        what: format!("`{}` is no script but a {}", workflow.name, workflow.kind.0),
+        hint: "use the commands of plans for it, or choose another name".to_owned(),
+    })
+}
+
+/// A workflow that nothing has happened to.
+pub(super) fn fresh_workflow(
+    tx: &Tx<'_>,
+    workspace: WorkspaceId,
+    kind: WorkflowKind,
+    name: String,
+) -> WorkflowRow {
+    WorkflowRow {
         id: Db(tx.mint()),
         workspace_id: Db(workspace),
-        name: name.to_owned(),
-        title: name.to_owned(),
+        kind: Db(kind),
+        title: name.clone(),
+        name,
         status: Db(WorkflowStatus::Draft),
         error: None,
         error_class: None,
@@ -102,18 +127,23 @@ async fn find_or_create_workflow(
         due_at: None,
         created_at: At(tx.now),
         updated_at: At(tx.now),
-    };
+    }
+}
+
+/// Inserts a workflow unless there is one of its name, and locks the one of that name.
+pub(super) async fn insert_or_lock(tx: &Tx<'_>, fresh: WorkflowRow) -> Result<WorkflowRow> {
     diesel::insert_into(workflows::table)
-        .values(&row)
+        .values(&fresh)
         .on_conflict((workflows::workspace_id, workflows::name))
         .do_nothing()
         .execute(tx.conn)
         .await?;
     let named = workflows::table
-        .filter(workflows::workspace_id.eq(row.workspace_id).and(workflows::name.eq(name)))
+        .filter(workflows::workspace_id.eq(fresh.workspace_id))
+        .filter(workflows::name.eq(&fresh.name))
         .select(workflows::id);
     let Db(id) = named.first(tx.conn).await?;
-    tx.lock(workspace, id).await
+    tx.lock(fresh.workspace_id.0, id).await
 }
 
 /// The newest version of a major version, or of all.

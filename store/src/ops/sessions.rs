@@ -1,13 +1,15 @@
-//! Sessions. A session is inserted with its first run and is never open without an open run.
+//! Sessions. A session of a script is inserted with its first run and is never open without an open run. One of a graph ends by its
+//! graph.
 
 use diesel::prelude::*;
-use windlass_core::{SessionId, SessionResult, Trigger, WorkflowId};
+use windlass_core::{SessionId, SessionKind, SessionResult, Trigger, WorkflowId};
 
 use super::Tx;
 use super::cause::Cause;
 use super::dialect::RunQueryDsl;
 use crate::cached::CacheStatement;
 use crate::error::Result;
+use crate::literals::IsOpenSession;
 use crate::rows::{At, Db, SessionHead, SessionRow};
 use crate::schema::sessions;
 
@@ -16,23 +18,32 @@ pub(super) async fn find_open(
     tx: &Tx<'_>,
     workflow: Db<WorkflowId>,
 ) -> Result<Option<SessionHead>> {
-    let open = SessionHead::query()
-        .filter(sessions::workflow_id.eq(workflow))
-        .filter(sessions::result.is_null());
+    let open =
+        SessionHead::query().filter(sessions::workflow_id.eq(workflow)).filter(IsOpenSession);
     open.optional(tx.conn).await
 }
 
-/// A new session in which `n_begun` runs begin.
+/// A new session of a script in which `n_begun` runs begin.
 pub(super) fn fresh(
     tx: &Tx<'_>,
     workflow: Db<WorkflowId>,
     trigger: Trigger,
     n_begun: i32,
 ) -> SessionRow {
+    of_kind(tx, workflow, (SessionKind::Workflow, trigger), n_begun)
+}
+
+/// A new session of a kind.
+pub(super) fn of_kind(
+    tx: &Tx<'_>,
+    workflow: Db<WorkflowId>,
+    (kind, trigger): (SessionKind, Trigger),
+    n_begun: i32,
+) -> SessionRow {
     SessionRow {
         id: Db(tx.mint()),
         workflow_id: workflow,
-        kind: "workflow".to_owned(),
+        kind: Db(kind),
         trigger: Db(trigger),
         result: None,
         error: None,

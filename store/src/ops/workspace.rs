@@ -6,7 +6,7 @@ use windlass_core::WorkspaceId;
 use super::dialect::{Conn, RunQueryDsl};
 use super::{Operation, Tx};
 use crate::error::Result;
-use crate::rows::{At, Db, WorkspaceRow};
+use crate::rows::{At, Db, Json, WorkspaceRow, WorkspaceSettings};
 use crate::schema::workspaces;
 
 /// Finds the workspace of a name, or creates it.
@@ -19,7 +19,12 @@ impl Operation for EnsureWorkspace {
     type Output = WorkspaceId;
 
     async fn run(self, tx: &Tx<'_>) -> Result<WorkspaceId> {
-        let row = WorkspaceRow { id: Db(tx.mint()), name: self.name, created_at: At(tx.now) };
+        let row = WorkspaceRow {
+            id: Db(tx.mint()),
+            name: self.name,
+            settings: Json(WorkspaceSettings::default()),
+            created_at: At(tx.now),
+        };
         diesel::insert_into(workspaces::table)
             .values(&row)
             .on_conflict(workspaces::name)

@@ -17,6 +17,7 @@ use super::query::RunQueryDsl;
 use super::{Closing, closing};
 use crate::cached::CacheStatement;
 use crate::error::{Result, StoreError};
+use crate::graph_cache::GraphCache;
 
 /// What a transaction may do.
 #[derive(Debug, Clone, Copy)]
@@ -69,8 +70,13 @@ impl Transaction {
     }
 
     /// The transaction as its operation sees it.
-    pub(super) fn tx<'tx>(&'tx self, policy: &'tx Policy, ids: Option<&'tx IdSource>) -> Tx<'tx> {
-        Tx { conn: &self.conn, now: self.now, ids, policy, wakes: AtomicBool::new(false) }
+    pub(super) fn tx<'tx>(
+        &'tx self,
+        (policy, graphs): (&'tx Policy, &'tx GraphCache),
+        ids: Option<&'tx IdSource>,
+    ) -> Tx<'tx> {
+        let wakes = AtomicBool::new(false);
+        Tx { conn: &self.conn, now: self.now, ids, policy, graphs, wakes }
     }
 
     /// Commits it; `wakes` notifies the workers.

@@ -2,8 +2,8 @@
 
 use diesel::prelude::*;
 use windlass_core::{
-    EventId, Id, InputId, MutationId, NotificationId, RunId, ScriptId, SessionId, WorkflowId,
-    WorkspaceId,
+    ApprovalId, EventId, Id, InputId, MutationId, NotificationId, RunId, ScriptId, SessionId,
+    WorkflowId, WorkspaceId,
 };
 
 use super::dialect::{Conn, RunQueryDsl};
@@ -11,7 +11,7 @@ use crate::error::{Result, StoreError};
 use crate::model::Workflow;
 use crate::rows::{Db, WorkflowRow};
 use crate::schema::{
-    events, handler_runs, inputs, mutations, notifications, scripts, sessions, workflows,
+    approvals, events, handler_runs, inputs, mutations, notifications, scripts, sessions, workflows,
 };
 use crate::store::AnyId;
 
@@ -120,6 +120,7 @@ async fn records(
     look_in!(mutations, MutationId, AnyId::Mutation);
     look_in!(sessions, SessionId, AnyId::Session);
     look_in!(notifications, NotificationId, AnyId::Notification);
+    look_in!(approvals, ApprovalId, AnyId::Approval);
     Ok(found)
 }
 
@@ -162,6 +163,7 @@ fn kind_of(written: &str) -> &'static str {
         Some(MutationId::PREFIX) => "mutation",
         Some(SessionId::PREFIX) => "session",
         Some(NotificationId::PREFIX) => "notification",
+        Some(ApprovalId::PREFIX) => "approval",
         _ => "id that begins or ends with",
     }
 }

@@ -3,8 +3,11 @@
 //!
 //! A list is read a page at a time, through an index that has its order. A read takes a few statements, however long the list is.
 
+pub(super) mod approvals;
 pub(super) mod due;
 pub(super) mod events;
+pub(super) mod graph;
+pub(super) mod graphs;
 pub(super) mod identify;
 pub(super) mod inputs;
 pub(super) mod limits;

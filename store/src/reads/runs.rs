@@ -8,7 +8,7 @@ use super::dialect::{Conn, RunQueryDsl};
 use crate::convert::to_u32;
 use crate::error::{Result, StoreError};
 use crate::keyset::RunsBefore;
-use crate::literals::IsOpen;
+use crate::literals::IsOpenOfScript;
 use crate::model::{LogEntry, Run, Session};
 use crate::page::{Listed, Position, RunCursor};
 use crate::params::{LogFilter, RunFilter};
@@ -72,8 +72,9 @@ pub(super) async fn find_run(
 
 /// A workflow's queued or active run.
 pub(super) async fn open_run(conn: &Conn, workflow: WorkflowId) -> Result<Option<Run>> {
-    let query =
-        runs_with_values!().filter(handler_runs::workflow_id.eq(Db(workflow))).filter(IsOpen);
+    let query = runs_with_values!()
+        .filter(handler_runs::workflow_id.eq(Db(workflow)))
+        .filter(IsOpenOfScript);
     let row: Option<(RunRow, RunValues)> = query.optional(conn).await?;
     Ok(row.map(|(row, values)| row.into_run(values)))
 }

@@ -2,7 +2,7 @@
 
 use diesel::dsl::max;
 use diesel::prelude::*;
-use windlass_core::{ScriptId, Timestamp, WorkflowId, WorkspaceId};
+use windlass_core::{ScriptId, Timestamp, WorkflowId, WorkflowKind, WorkspaceId};
 
 use super::dialect::{Conn, RunQueryDsl};
 use crate::convert::to_u32;
@@ -31,7 +31,7 @@ pub(in super::super) async fn latest_change(conn: &Conn) -> Result<Option<Timest
     Ok(latest.map(|At(at)| at))
 }
 
-/// The workflows of a workspace, by name.
+/// The workflows of a workspace, by name. Recorded plans are not among them: there is one for each plan that an agent recorded.
 pub(in super::super) async fn workflows(
     conn: &Conn,
     workspace: WorkspaceId,
@@ -40,6 +40,7 @@ pub(in super::super) async fn workflows(
     // Both databases compare names byte by byte: PostgreSQL's column has the collation "C".
     let mut query = WorkflowRow::query()
         .filter(workflows::workspace_id.eq(Db(workspace)))
+        .filter(workflows::kind.ne(Db(WorkflowKind::Journal)))
         .order(workflows::name)
         .limit(page.n_rows())
         .into_boxed();

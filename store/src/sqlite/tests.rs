@@ -52,7 +52,9 @@ async fn failure_of_opening(path: &Path) -> StoreError {
 
 /// Makes a workspace of that name and, in the same transaction, whatever `also` says.
 fn make(name: &str, also: &str) -> RunSql {
-    RunSql(format!("INSERT INTO workspaces VALUES ('ws_{name}', '{name}', 0); {also}"))
+    RunSql(format!(
+        "INSERT INTO workspaces (id, name, created_at) VALUES ('ws_{name}', '{name}', 0); {also}"
+    ))
 }
 
 fn names(folder: &TempDir) -> Vec<String> {
@@ -319,7 +321,7 @@ async fn a_connection_has_every_setting_for_durability() {
     {
         let check = format!(
             "CREATE TEMP TABLE t AS SELECT 1 AS x FROM pragma_{setting} WHERE CAST({setting} AS TEXT) = '{expected}'; \
-             INSERT INTO workspaces SELECT '{setting}', '{setting}', x FROM t; DROP TABLE t;"
+             INSERT INTO workspaces (id, name, created_at) SELECT '{setting}', '{setting}', x FROM t; DROP TABLE t;"
         );
         store.write(RunSql(check)).await.unwrap();
     }

@@ -6,7 +6,7 @@ use super::role;
 use crate::model::{BegunMutation, Committed, LogEntry, Run, Session};
 use crate::page::{Listed, RunCursor};
 use crate::params::{
-    ApplyMutation, BeginMutation, CaptureMutation, CheckpointPrepare, CommitConsumer,
+    ApplyMutation, BeginMutation, CaptureMutation, CheckpointPrepare, CommitConsumer, CommitNode,
     CommitProducer, DoubtMutation, FailMutation, LogFilter, RunFilter, StopRun,
 };
 
@@ -44,6 +44,10 @@ role! {
 
         /// Commits a consumer's run.
         write async fn commit_consumer(&self, params: CommitConsumer) -> Result<Committed>;
+
+        /// Commits the run of a node: its attempt is judged, and the run of its graph goes on. In a run that is over, only the
+        /// handler run changes.
+        write async fn commit_node(&self, params: CommitNode) -> Result<()>;
 
         /// Stops a run: its events, its session and its workflow follow the failure's class and the mutation boundary.
         write async fn stop_run(&self, params: StopRun) -> Result<()>;

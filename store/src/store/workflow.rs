@@ -23,7 +23,7 @@ role! {
         /// Which record of a workspace an id, or the beginning of one, belongs to.
         read async fn resolve_id(&self, workspace: WorkspaceId, prefix: &str) -> Result<AnyId>;
 
-        /// The workflows of a workspace, by name; a page begins after a name.
+        /// The workflows of a workspace but for recorded plans, by name; a page begins after a name.
         read async fn workflows(&self, workspace: WorkspaceId, page: Page<String>) -> Result<Listed<Workflow, String>>;
 
         /// The workflow of that name, or whose id begins so.

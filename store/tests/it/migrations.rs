@@ -315,7 +315,8 @@ fn checks_in(sql: &str) -> Vec<String> {
     };
     let domains: BTreeMap<_, _> = one_line.split("CREATE DOMAIN ").skip(1).map(domain).collect();
     let of_columns = sql.lines().filter_map(|line| {
-        let mut words = line.split_whitespace().map(|word| word.trim_end_matches(','));
+        let added = line.split_once(" ADD COLUMN ").map_or(line, |(_, column)| column);
+        let mut words = added.split_whitespace().map(|word| word.trim_end_matches([',', ';']));
         let (column, domain) = (words.next()?, words.next()?);
         Some(domains.get(domain)?.replacen("VALUE", column, 1))
     });

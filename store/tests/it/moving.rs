@@ -7,14 +7,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
 use windlass_core::{
     Action, Age, Backoff, Clock, FailureClass, HandlerKind, ManualClock, Phase, RecordKind,
-    ResolutionKind, Retention,
+    ResolutionKind, Retention, WorkflowKind,
 };
 use windlass_store::{
     CheckpointPrepare, ClaimDeliveries, EndedLeases, EventFilter, LogFilter, MovedTable, Options,
     Page, Prune, RecoverRuns, RunFilter, SharedStore, StoreError, migrate, move_instance, open,
 };
+use windlass_store_conformance::world::graphs::{agent_node, chain, human_node, success};
 use windlass_store_conformance::world::{World, event, log, seconds};
 use windlass_store_conformance::{PostgresSchema, connect_sqlite};
 use windlass_store_conformance::{TestStore, policy, start};
@@ -77,6 +79,7 @@ async fn stopped(url: &str, clock: &Arc<ManualClock>) {
     sending.mutating(&["m1"]).await;
     let paused = world.polled("h pauses", &["m1"]).await;
     paused.control(Action::Pause).await.unwrap();
+    graphs(&world).await;
     let limit = windlass_core::RunLimit { at_once: Some(1), rate: None };
     let params = windlass_store::SetLimit {
         workspace: world.workspace,
@@ -94,6 +97,20 @@ async fn stopped(url: &str, clock: &Arc<ManualClock>) {
     assert!(!world.store.claim_deliveries(deliveries).await.unwrap().is_empty());
 }
 
+/// A plan in the middle of its work, and an execution that an agent records.
+async fn graphs(world: &World) {
+    let execution = world.execute(world.record(&["hotel", "car"]).await).await;
+    world.submit(execution, "hotel", success(&json!({ "room": 7 }))).await.unwrap();
+    let nodes = [agent_node("draft", "planner"), human_node("review", "human-approval")];
+    let plan = world.start_plan("z plan", &chain(&nodes)).await;
+    let mut made = success(&json!({}));
+    made.artifacts = serde_json::from_value(
+        json!([{ "name": "notes", "kind": "markdown", "content": "# a\u{0}b" }]),
+    )
+    .unwrap();
+    world.submit(plan, "draft", made).await.unwrap();
+}
+
 async fn prune(store: &SharedStore) {
     let retention = Retention::all(Age::Span(Duration::ZERO));
     for kind in RecordKind::ALL.iter().copied() {
@@ -109,7 +126,8 @@ async fn worlds(url: &str, clock: &Arc<ManualClock>) -> BTreeMap<String, World> 
     let of = |workflow: windlass_store::Workflow| {
         (workflow.name, World { workflow: workflow.id, ..world.clone() })
     };
-    workflows.into_iter().map(of).collect()
+    let scripts = workflows.into_iter().filter(|it| it.kind == WorkflowKind::Script);
+    scripts.map(of).collect()
 }
 
 /// Everything that can be looked at.
@@ -295,7 +313,7 @@ async fn what_was_moved_away_is_opened_and_changed_no_more() {
             straggler.store.recover_runs(lost).await.unwrap_err();
         }
         let again = move_instance(&from.url, &to.url).await.unwrap_err().to_string();
-        assert!(again.contains("is not empty: it holds 1 workspaces, 8 workflows"), "{again}");
+        assert!(again.contains("is not empty: it holds 1 workspaces, 10 workflows"), "{again}");
         let third = file().await;
         let elsewhere = move_instance(&from.url, &third.url).await.unwrap_err();
         assert!(matches!(&elsewhere, StoreError::Moved { .. }), "{elsewhere}");

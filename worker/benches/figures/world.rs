@@ -139,7 +139,7 @@ impl World {
             match state.kind {
                 HandlerKind::Producer => return Ok(claim),
                 HandlerKind::Consumer => self.commit_without_events(claim).await?,
-                HandlerKind::Node | HandlerKind::Step => bail!("a run of an unknown kind"),
+                HandlerKind::Node => bail!("a run of an unknown kind"),
             }
         }
         bail!("the producer of `{workflow}` is not due")

@@ -69,5 +69,8 @@ const fn kind_word(kind: NotificationKind) -> &'static str {
         NotificationKind::EventParked => "parked",
         NotificationKind::EffectContradicted => "contradiction",
         NotificationKind::ScriptMessage => "message",
+        NotificationKind::ApprovalRequested => "question",
+        NotificationKind::RunCompleted => "plan done",
+        NotificationKind::RunFailed => "plan failed",
     }
 }

@@ -50,7 +50,7 @@ pub(crate) async fn run(context: &Context, args: &RunArgs) -> Result<ExitStatus>
     let ending = match session.result {
         _ if afterwards.health.waits_for_person => ExitStatus::WaitsForPerson,
         Some(SessionResult::Completed) => ExitStatus::Done,
-        Some(SessionResult::Failed) | None => ExitStatus::Failed,
+        Some(SessionResult::Failed | SessionResult::Cancelled) | None => ExitStatus::Failed,
     };
     let name = quoted(&afterwards.overview.workflow.name);
     context.output.print(&RunOutput {

@@ -11,7 +11,7 @@ use windlass_api::service::{HealthInputs, MutationInDoubt, judge_health, mutatio
 use windlass_api::text::TimeFormat;
 use windlass_core::{
     FailureClass, HandlerKind, Id, InputId, MutationId, MutationStatus, Phase, RunId, Schedule,
-    ScriptId, SessionId, Status, Timestamp, WorkflowId, WorkflowStatus, WorkspaceId,
+    ScriptId, SessionId, Status, Timestamp, WorkflowId, WorkflowKind, WorkflowStatus, WorkspaceId,
 };
 use windlass_store::{HandlerState, Input, InputStatus, Mutation, Run, Workflow, WorkflowOverview};
 
@@ -36,6 +36,7 @@ fn idle() -> WorkflowOverview {
         id: id(),
         workspace_id: id::<WorkspaceId>(),
         name: "receipts".to_owned(),
+        kind: WorkflowKind::Script,
         title: String::new(),
         status: WorkflowStatus::Active,
         error: None,

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use diesel::prelude::*;
-use windlass_core::{EventId, MutationId, RunId, SessionId, WorkflowId};
+use windlass_core::{EventId, MutationId, RunId, SessionId, SessionKind, WorkflowId};
 
 use super::super::dialect::RunQueryDsl;
 use super::super::{BATCH, Tx};
@@ -82,9 +82,9 @@ async fn remove_runs(tx: &Tx<'_>, ids: &[Db<RunId>]) -> Result<()> {
     Ok(())
 }
 
-/// Prunes ended sessions without kept runs.
+/// Prunes ended sessions of scripts without kept runs.
 pub(super) async fn sessions(tx: &Tx<'_>, step: &Step<'_>) -> Result<PruneStep> {
-    let found: Vec<(Db<SessionId>, Option<At>, Db<WorkflowId>)> = old_records!(tx, step, sessions.ended_at where sessions::result.is_not_null(), sessions::workflow_id);
+    let found: Vec<(Db<SessionId>, Option<At>, Db<WorkflowId>)> = old_records!(tx, step, sessions.ended_at where sessions::result.is_not_null().and(sessions::kind.eq(Db(SessionKind::Workflow))), sessions::workflow_id);
     let mut count = 0;
     for batch in found.chunks(BATCH) {
         let ids: Vec<_> = batch.iter().map(|(id, ..)| *id).collect();

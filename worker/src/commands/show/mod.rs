@@ -1,5 +1,6 @@
 //! `show`: everything about one record, given its id.
 
+mod approval;
 mod ledger;
 mod run;
 mod script;
@@ -32,6 +33,7 @@ impl Printable for RecordDetails<StatusPage> {
             Self::Run(run) => run::write_run(page, run),
             Self::Output(output) => ledger::write_output_details(page, output),
             Self::Session(session) => session::write_session(page, session),
+            Self::Approval(approval) => approval::write_approval(page, approval),
             Self::Notification { notification } => notifications::write_one(page, notification),
         }
     }

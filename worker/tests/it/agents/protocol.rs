@@ -12,7 +12,7 @@ async fn an_agent_connects_and_leaves() {
     let folder = TestFolder::new();
     let agent = Agent::connect(&folder, "").await;
 
-    let server = agent.peer().peer_info().unwrap().clone();
+    let server = agent.peer().peer_info().unwrap();
     let unknown = agent.try_call("no_such_tool", json!({})).await.unwrap_err();
 
     assert_eq!(server.server_info.clone().unwrap().name, "windlass");

@@ -1,0 +1,14 @@
+DROP VIEW execution_events;
+DROP VIEW execution_steps;
+DROP VIEW execution_instances;
+DROP VIEW plans;
+DROP VIEW plan_events;
+DROP VIEW plan_validation_issues;
+DROP VIEW plan_checkpoints;
+DROP VIEW plan_approvals;
+DROP VIEW plan_artifacts;
+DROP VIEW plan_node_attempts;
+DROP VIEW plan_node_runs;
+DROP VIEW plan_runs;
+DROP VIEW plan_node_specs;
+DROP VIEW plan_specs;

@@ -1,0 +1,31 @@
+-- Only an instance without graphs goes back: the older program cannot read them, and they must not be lost.
+CREATE TEMP TABLE graphs_are_left (workflows INTEGER CHECK (workflows = 0));
+INSERT INTO graphs_are_left SELECT count(*) FROM workflows WHERE kind <> 'script';
+DROP TABLE temp.graphs_are_left;
+
+DROP INDEX handler_runs_open_nodes;
+DROP INDEX handler_runs_open_node;
+DROP INDEX handler_runs_open;
+CREATE UNIQUE INDEX handler_runs_open ON handler_runs (workflow_id) WHERE status IN ('queued', 'active');
+DROP INDEX sessions_open;
+CREATE UNIQUE INDEX sessions_open ON sessions (workflow_id) WHERE result IS NULL;
+DROP INDEX notifications_approval;
+DROP INDEX notifications_session;
+ALTER TABLE notifications DROP COLUMN approval_id;
+ALTER TABLE notifications DROP COLUMN session_id;
+DROP INDEX journal_session;
+ALTER TABLE journal DROP COLUMN seq;
+ALTER TABLE journal DROP COLUMN session_id;
+ALTER TABLE workspaces DROP COLUMN settings;
+ALTER TABLE workflows DROP COLUMN kind;
+DROP TABLE approvals;
+DROP TABLE artifacts;
+DROP TABLE attempts;
+DROP TABLE node_runs;
+DROP TABLE graph_runs;
+PRAGMA writable_schema = ON;
+UPDATE sqlite_schema SET sql = replace(sql, '(''workflow'', ''plan'', ''stage'', ''journal'')', '(''workflow'', ''plan'', ''stage'')') WHERE type = 'table' AND name = 'sessions';
+UPDATE sqlite_schema SET sql = replace(sql, '(''completed'', ''failed'', ''cancelled'')', '(''completed'', ''failed'')') WHERE type = 'table' AND name = 'sessions';
+UPDATE sqlite_schema SET sql = replace(sql, '(''producer'', ''consumer'', ''node'')', '(''producer'', ''consumer'', ''node'', ''step'')') WHERE type = 'table' AND name = 'handler_runs';
+UPDATE sqlite_schema SET sql = replace(sql, '(''error'', ''script_failed'', ''mutation_in_doubt'', ''event_parked'', ''effect_contradicted'', ''script_message'', ''approval_requested'', ''run_completed'', ''run_failed'')', '(''error'', ''script_failed'', ''mutation_in_doubt'', ''event_parked'', ''effect_contradicted'', ''script_message'')') WHERE type = 'table' AND name = 'notifications';
+PRAGMA writable_schema = RESET;
