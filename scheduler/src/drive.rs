@@ -2,13 +2,15 @@
 
 mod consumer;
 mod mutation;
+mod node;
 mod prepared;
 mod stop;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use windlass_core::{Failure, HandlerKind, Phase, ScriptPhase, Status, WorkerId};
+use windlass_core::{HandlerKind, Phase, ScriptPhase, Status, WorkerId};
 use windlass_store::{
     ClaimedRun, CommitProducer, Committed, EndedRuns, FollowUp, SharedStore, StopRun, StoreError,
 };
@@ -19,6 +21,7 @@ use crate::boot_instant::BootInstant;
 use crate::panic::guarded;
 use crate::persist::persist;
 use crate::progress::{ProgressStep, Reporter};
+use crate::registry::Registry;
 use crate::script_cache::LoadedScript;
 use crate::script_runner::ScriptRunner;
 use crate::slots::RunSlots;
@@ -28,6 +31,8 @@ use crate::store_failure::store_failure;
 pub(crate) struct RunDriver {
     pub(crate) store: SharedStore,
     pub(crate) scripts: ScriptRunner,
+    /// What nodes of graphs may call.
+    pub(crate) registry: Arc<Registry>,
     pub(crate) mutations: MutationExecutor,
     pub(crate) follow_ups: FollowUps,
     pub(crate) reporter: Reporter,
@@ -113,17 +118,11 @@ impl RunDriver {
     }
 
     async fn phases(&self, run: &ClaimedRun) -> Result<Option<FollowUpRun>, Stop> {
-        let script = persist(|| self.scripts.load(run)).await?;
+        let script = async || persist(|| self.scripts.load(run)).await;
         match run.state.kind {
-            HandlerKind::Producer => self.producer(run, &script).await,
-            HandlerKind::Consumer => self.consumer(run, &script).await,
-            HandlerKind::Node => {
-                let failure = Failure::internal(format!(
-                    "this worker does not know how to run a {}",
-                    run.state.kind
-                ));
-                Err(Stop::Failed(FailedPhase::at(run.state.phase, failure)))
-            }
+            HandlerKind::Producer => self.producer(run, &script().await?).await,
+            HandlerKind::Consumer => self.consumer(run, &script().await?).await,
+            HandlerKind::Node => self.node(run).await,
         }
     }
 

@@ -357,6 +357,7 @@ fn driver(parts: &EngineParts, slots: &RunSlots, leases: &Arc<LeaseTable>) -> Ru
             policy.script.clone(),
             Reporter(parts.observer.clone()),
         ),
+        registry: Arc::clone(registry),
         mutations: MutationExecutor {
             store: Arc::clone(store),
             mode: parts.mutation_mode,

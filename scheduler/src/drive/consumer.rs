@@ -87,7 +87,8 @@ impl RunDriver {
             let step = ProgressStep::Mutating { tool: name, title: title.clone() };
             self.reporter.report(run, step);
             let on_refusal = consumer.on_refusal;
-            let mutation = Mutation { request, title, logs: call.logs, on_refusal };
+            let (logs, time_limit) = (call.logs, None);
+            let mutation = Mutation { request, title, logs, on_refusal, time_limit };
             let (end, logs) = self.mutations.execute(run, mutation).await?;
             let mutation_result = match end {
                 MutationEnd::Applied(result) => json!({"status": "applied", "result": result}),

@@ -48,6 +48,8 @@ pub(super) struct Mutation {
     pub(super) logs: Vec<NewLog>,
     /// What a definite refusal leads to.
     pub(super) on_refusal: OnRefusal,
+    /// How long the request may take, if not as long as usual.
+    pub(super) time_limit: Option<Duration>,
 }
 
 /// How a mutation ended with which a run goes on.
@@ -82,7 +84,8 @@ impl MutationExecutor {
         run: &ClaimedRun,
         mutation: Mutation,
     ) -> Result<(MutationEnd, Vec<NewLog>), Stop> {
-        let Mutation { request, title, logs, on_refusal } = mutation;
+        let Mutation { request, title, logs, on_refusal, time_limit } = mutation;
+        let time_limit = time_limit.unwrap_or(self.call_time_limit);
         let tool = request.tool.as_ref();
         let place = place::identity(tool, &request.input, self.lookup_time_limit).await;
         let params = BeginMutation {
@@ -104,7 +107,7 @@ impl MutationExecutor {
         }
         let attempt = Attempt {
             tool,
-            call: request.tool_call(run, self.call_time_limit),
+            call: request.tool_call(run, time_limit),
             key: MutationKey { id: begun.id, idempotency_key: begun.idempotency_key.clone() },
             place,
             key_age: KeyAge::new(begun.key_age, begun_after),
