@@ -3,6 +3,7 @@
 /// Queued runs of runnable workflows that match `$condition`, in the order of their ranks.
 macro_rules! queued_runs {
     ($condition:expr) => {{
+        use diesel::dsl::exists;
         use diesel::prelude::*;
         use windlass_core::WorkflowStatus;
 
@@ -20,15 +21,21 @@ macro_rules! queued_runs {
             .filter(mutations::id.nullable().eq(handler_runs::mutation_id))
             .select(mutations::status)
             .single_value();
+        // Not joined either: the lock on a workflow would keep its other runs from being claimed.
+        let workflow = || workflows::table.filter(workflows::id.eq(handler_runs::workflow_id));
+        let is_runnable = exists(
+            workflow()
+                .filter(workflows::status.eq(Db(WorkflowStatus::Active)))
+                .filter(workflows::error.is_null().and(workflows::maintenance.eq(false)))
+                .filter(workflows::contradicted_mutation_id.is_null()),
+        );
+        let name = workflow().select(workflows::name).single_value().assume_not_null();
         handler_runs::table
-            .inner_join(workflows::table)
             .filter(IsQueued)
-            .filter(workflows::status.eq(Db(WorkflowStatus::Active)))
-            .filter(workflows::error.is_null().and(workflows::maintenance.eq(false)))
-            .filter(workflows::contradicted_mutation_id.is_null())
+            .filter(is_runnable)
             .filter($condition)
             .order((handler_runs::rank, handler_runs::id))
-            .select((RunRow::as_select(), workflows::name, mutation, values))
+            .select((RunRow::as_select(), name, mutation, values))
     }};
 }
 

@@ -169,8 +169,8 @@ pub struct Restart<'a> {
 /// A person lets a node, and all after it where wanted, be done anew.
 ///
 /// # Errors
-/// [`SteerRefused`] where the run is over, one of the nodes is at work or in doubt, or an effect would be repeated without the person's
-/// word.
+/// [`SteerRefused`] where the run is over, one of the nodes is at work or in doubt, an earlier run may still make its effect, or an
+/// effect would be repeated without the person's word.
 pub fn restart(
     graph: &Graph,
     run: &GraphState,
@@ -195,6 +195,10 @@ pub fn restart(
             return Err(SteerRefused::AtWork(id()));
         }
         let has_happened = state.effect == NodeEffect::Happened;
+        // What an earlier run has under way may be this very effect.
+        if has_happened && run.is_behind_another {
+            return Err(SteerRefused::InDoubt(id()));
+        }
         if has_happened && !from.repeat_effects {
             return Err(SteerRefused::RepeatsEffect(id()));
         }

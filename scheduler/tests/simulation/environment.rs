@@ -11,6 +11,7 @@ use windlass_store::{ActivateScript, Bump, SaveScript, SharedStore, Store};
 
 use crate::database::{Database, FreshDatabase, WORKERS, policy};
 use crate::gate::{Gate, Gates};
+use crate::plans::{WORKSTREAMS, plan};
 use crate::rng::Rng;
 use crate::services::{ServiceKind, Services};
 use crate::shop::{SCRIPT, Shop, WORKFLOWS};
@@ -27,13 +28,15 @@ pub(crate) enum Scenario {
     /// The same, and older backups of the database are restored. Then only services that recognise keys can prevent that what came
     /// after the backup is done again, so there are no others.
     RestoredBackups,
+    /// The same faults, and the workflows are plans with people in them.
+    Plans,
 }
 
 impl Scenario {
     /// The services that the shop's messages are for.
     pub(crate) const fn services(self) -> &'static [ServiceKind] {
         match self {
-            Self::Faults => &ServiceKind::ALL,
+            Self::Faults | Self::Plans => &ServiceKind::ALL,
             Self::RestoredBackups => &[ServiceKind::Idempotent],
         }
     }
@@ -44,6 +47,7 @@ impl std::fmt::Display for Scenario {
         f.write_str(match self {
             Self::Faults => "faults",
             Self::RestoredBackups => "restored backups",
+            Self::Plans => "plans",
         })
     }
 }
@@ -112,10 +116,21 @@ impl Environment {
         self.database.stores(&self.database_clock).await
     }
 
-    /// Deploys and activates the script under each of its names.
-    pub(crate) async fn deploy(&self, store: &dyn Store) -> (WorkspaceId, Vec<WorkflowId>) {
+    /// Deploys and activates the script under each of its names, or starts the plans.
+    pub(crate) async fn deploy(
+        &self,
+        store: &dyn Store,
+        rng: &mut Rng,
+    ) -> (WorkspaceId, Vec<WorkflowId>) {
         let workspace = store.ensure_workspace("default").await.unwrap();
         let mut workflows = Vec::new();
+        if self.scenario == Scenario::Plans {
+            for name in WORKSTREAMS {
+                store.start_plan(plan(workspace, name, rng)).await.unwrap();
+                workflows.push(store.find_workflow(workspace, name).await.unwrap().id);
+            }
+            return (workspace, workflows);
+        }
         for name in WORKFLOWS {
             let params = SaveScript {
                 workspace,

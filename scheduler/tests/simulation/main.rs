@@ -18,6 +18,7 @@ mod histories;
 mod oracle;
 mod person;
 mod plan;
+mod plans;
 mod rng;
 mod services;
 mod shop;
@@ -52,6 +53,16 @@ fn histories_on_postgres() {
 #[test]
 fn histories_of_restored_backups() {
     histories::run(Database::Disk, Scenario::RestoredBackups, 30);
+}
+
+#[test]
+fn histories_of_plans_in_memory() {
+    histories::run(Database::Memory, Scenario::Plans, 60);
+}
+
+#[test]
+fn histories_of_plans_on_postgres() {
+    histories::run(Database::Postgres, Scenario::Plans, 12);
 }
 
 #[test]

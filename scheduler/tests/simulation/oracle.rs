@@ -6,13 +6,14 @@ use futures::future::join_all;
 use serde_json::Value;
 use windlass_core::{
     EventId, EventStatus, MutationId, MutationStatus, Phase, ResolvedBy, RunId, Status, WorkflowId,
-    WorkflowStatus, WorkspaceId,
+    WorkflowKind, WorkflowStatus, WorkspaceId,
 };
 use windlass_store::{
-    Event, EventFilter, HandlerState, Mutation, Notification, NotificationKind, Page, Run,
-    RunFilter, Store, Workflow,
+    Event, EventFilter, GraphView, HandlerState, Mutation, Notification, NotificationKind, Page,
+    Run, RunFilter, Store, Workflow,
 };
 
+use crate::plans;
 use crate::services::{Application, ServiceKind, Services};
 use crate::shop::Shop;
 use crate::tally::Tally;
@@ -29,6 +30,8 @@ macro_rules! require {
     };
 }
 
+pub(crate) use require;
+
 /// A workflow as it is stored.
 #[derive(Debug)]
 pub(crate) struct WorkflowView {
@@ -36,6 +39,8 @@ pub(crate) struct WorkflowView {
     pub(crate) runs: Vec<Run>,
     pub(crate) mutations: Vec<Mutation>,
     pub(crate) events: Vec<Event>,
+    /// The newest run, if it is a workstream of plans.
+    pub(crate) plan: Option<GraphView>,
     /// The open notifications.
     notices: Vec<Notification>,
 }
@@ -67,9 +72,14 @@ impl WorkflowView {
             store.all_mutations(workspace, id),
             store.all_events(of_events)
         );
+        let plan = match workflow.kind {
+            WorkflowKind::Plan => plans::read(store, &workflow).await,
+            WorkflowKind::Script | WorkflowKind::Card | WorkflowKind::Journal => None,
+        };
         let is_open =
             |notice: &&Notification| notice.workflow_id == id && notice.resolved_at.is_none();
         Self {
+            plan,
             workflow,
             runs: runs.unwrap(),
             mutations: mutations.unwrap(),
@@ -96,7 +106,7 @@ impl WorkflowView {
         self.runs.iter().find(|known| known.id == run).ok_or_else(|| format!("no run {run}"))
     }
 
-    fn is_notified(&self, kinds: &[NotificationKind]) -> bool {
+    pub(crate) fn is_notified(&self, kinds: &[NotificationKind]) -> bool {
         self.notices.iter().any(|notice| kinds.contains(&notice.kind))
     }
 }
@@ -127,6 +137,7 @@ impl Oracle {
         check_reservations(view)?;
         self.count(view);
         self.check_ledger(view, services)?;
+        plans::check(view)?;
         check_stops(view)
     }
 
@@ -138,7 +149,8 @@ impl Oracle {
 
     fn check_runs(&mut self, view: &WorkflowView) -> CheckResult {
         let open: Vec<_> = view.runs.iter().filter(|run| run.status.is_open()).collect();
-        require!(open.len() <= 1, "several runs are open: {open:#?}");
+        let is_script = view.plan.is_none();
+        require!(open.len() <= 1 || !is_script, "several runs are open: {open:#?}");
         for run in &view.runs {
             let order = run.phase.order();
             let before = self.phases.insert(run.id, order).unwrap_or(0);
@@ -264,7 +276,7 @@ fn check_stops(view: &WorkflowView) -> CheckResult {
         && !workflow.maintenance;
     // The producer is always due at some time.
     require!(
-        !is_runnable || view.has_open_run() || workflow.due_at.is_some(),
+        !is_runnable || view.plan.is_some() || view.has_open_run() || workflow.due_at.is_some(),
         "it runs, and is never due: {workflow:#?}"
     );
     Ok(())
@@ -272,6 +284,9 @@ fn check_stops(view: &WorkflowView) -> CheckResult {
 
 /// Why a workflow is not finished; none if it is.
 pub(crate) fn unfinished_reason(view: &WorkflowView, shop: &Shop) -> Option<String> {
+    if view.plan.is_some() {
+        return plans::unfinished_reason(view);
+    }
     let workflow = &view.workflow;
     let all = shop.all(&workflow.name);
     let has = |id: &str| view.events.iter().any(|event| event.message_id == id);
@@ -295,6 +310,9 @@ pub(crate) fn check_end(
     handlers: &[HandlerState],
     services: &Services,
 ) -> CheckResult {
+    if view.plan.is_some() {
+        return plans::check_end(view, services);
+    }
     let applied = services.applied();
     let orders = view.events.iter().filter(|event| event.topic == "orders");
     for order in orders {

@@ -11,6 +11,7 @@ use windlass_store::{
 };
 
 use crate::oracle::WorkflowView;
+use crate::plans::{self, PlanAction};
 use crate::rng::Rng;
 use crate::services::{ActualOutcome, Services};
 use crate::tools::messages_of;
@@ -25,6 +26,7 @@ pub(crate) enum PersonAction {
     /// Events that belong together.
     Settle(Vec<EventId>, EventAction),
     StartSession(WorkflowId),
+    Plan(PlanAction),
 }
 
 impl PersonAction {
@@ -36,6 +38,7 @@ impl PersonAction {
             Self::Settle(_, EventAction::PutBack) => "put_back".to_owned(),
             Self::Settle(_, EventAction::Skip) => "skip a parked event".to_owned(),
             Self::StartSession(_) => "start a session".to_owned(),
+            Self::Plan(action) => action.kind().to_owned(),
         };
         format!("person: {what}")
     }
@@ -70,6 +73,7 @@ impl PersonAction {
                 }
                 Ok(())
             }
+            Self::Plan(action) => action.perform(store, workspace).await,
             Self::StartSession(workflow) => {
                 store.start_session(StartSession { workspace, workflow, actor }).await.map(drop)
             }
@@ -84,6 +88,12 @@ pub(crate) fn required_actions(view: &WorkflowView, services: &Services) -> Vec<
         .filter_map(|doubt| Some(PersonAction::Resolve(doubt.mutation, doubt.actual?)))
         .collect();
     let workflow = &view.workflow;
+    if view.plan.is_some() {
+        let resume = plans::is_stopped(workflow);
+        acts.extend(resume.map(|action| PersonAction::Control(workflow.id, action)));
+        acts.extend(plans::required(view, services).into_iter().map(PersonAction::Plan));
+        return acts;
+    }
     let is_stopped = workflow.error.is_some()
         || workflow.maintenance
         || workflow.contradicted_mutation_id.is_some();
@@ -128,8 +138,9 @@ pub(crate) fn optional_actions(
     acts.extend(
         parked(view).into_iter().map(|events| PersonAction::Settle(events, EventAction::Skip)),
     );
+    acts.extend(plans::optional(view, rng).into_iter().map(PersonAction::Plan));
     let workflow = view.workflow.id;
-    if rng.chance(30) {
+    if view.plan.is_none() && rng.chance(30) {
         acts.push(PersonAction::StartSession(workflow));
     }
     if rng.chance(10) {

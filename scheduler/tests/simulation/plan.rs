@@ -1,5 +1,6 @@
 //! The planned faults of a history: random choices alone would seldom reach the rare points.
 
+use crate::environment::Scenario;
 use crate::gate::{Point, Ticket};
 use crate::rng::Rng;
 use crate::services::ServiceKind;
@@ -47,10 +48,13 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    pub(crate) fn draw(rng: &mut Rng) -> Self {
-        let mut some = |count| (0..count).map(|_| random_point(rng)).collect();
+    pub(crate) fn draw(rng: &mut Rng, scenario: Scenario) -> Self {
+        let mut some =
+            |count| (0..count).map(|_| in_scenario(random_point(rng), scenario)).collect();
         let (crashes, freezes, delays) = (some(3), some(3), some(2));
-        let losses = (0..3).map(|_| Point::After(rng.pick(&STEPS).unwrap())).collect();
+        let losses = (0..3)
+            .map(|_| in_scenario(Point::After(rng.pick(&STEPS).unwrap()), scenario))
+            .collect();
         Self { crashes, freezes, delays, losses, clock_steps: rng.chance(50) }
     }
 
@@ -78,6 +82,19 @@ impl Plan {
     /// The worker that freezes now.
     pub(crate) fn freeze_at(&mut self, tickets: &[Ticket]) -> Option<Ticket> {
         take_fault(&mut self.freezes, tickets)
+    }
+}
+
+/// Where plans are run, nodes are committed instead of handlers.
+fn in_scenario(point: Point, scenario: Scenario) -> Point {
+    match (scenario, point) {
+        (Scenario::Plans, Point::Before("commit_producer" | "commit_consumer")) => {
+            Point::Before("commit_node")
+        }
+        (Scenario::Plans, Point::After("commit_producer" | "commit_consumer")) => {
+            Point::After("commit_node")
+        }
+        _ => point,
     }
 }
 

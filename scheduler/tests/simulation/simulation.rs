@@ -80,9 +80,9 @@ impl<'a> Simulation<'a> {
         let mut rng = Rng::new(seed);
         let stores = environment.reset(&mut rng).await;
         let environment = &*environment;
-        let plan = Plan::draw(&mut rng);
+        let plan = Plan::draw(&mut rng, environment.scenario);
         let mut oracle = Oracle::default();
-        let (workspace, workflows) = environment.deploy(&*stores[0]).await;
+        let (workspace, workflows) = environment.deploy(&*stores[0], &mut rng).await;
         for workflow in workflows {
             oracle.wanted.insert(workflow, WorkflowStatus::Active);
         }

@@ -22,6 +22,22 @@ const COMMON: [&str; 14] = [
     "two workers at once",
 ];
 
+/// What some dozens of histories of plans meet.
+const PLANS: [&str; 12] = [
+    "answer lost after commit_node",
+    "crash after begin_mutation",
+    "crash after claim_runs",
+    "crash after commit_node",
+    "frozen beyond its lease",
+    "lookup found",
+    "person: agree",
+    "person: did_not_happen",
+    "person: refuse with edits",
+    "person: replace a plan",
+    "person: resume a plan",
+    "two workers at once",
+];
+
 /// What some hundreds meet.
 const RARE: [&str; 66] = [
     "a worker sees another place",
@@ -107,7 +123,8 @@ pub(crate) fn expected(scenario: Scenario, n_histories: u64) -> Vec<&'static str
     match scenario {
         Scenario::Faults => [often, seldom, rarest].concat(),
         Scenario::RestoredBackups if n_histories >= 30 => RESTORED.to_vec(),
-        Scenario::RestoredBackups => Vec::new(),
+        Scenario::Plans if n_histories >= 60 => PLANS.to_vec(),
+        Scenario::RestoredBackups | Scenario::Plans => Vec::new(),
     }
 }
 

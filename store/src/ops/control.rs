@@ -9,7 +9,7 @@ use windlass_core::{
 use super::advance::advance_workflow;
 use super::dialect::RunQueryDsl;
 use super::journal::{self, Entry};
-use super::{Operation, Tx, blame, notifications, script, sessions};
+use super::{Operation, Tx, blame, graph, notifications, script, sessions};
 use crate::effect_window;
 use crate::error::{Result, StoreError};
 use crate::literals::IsUnsettled;
@@ -70,6 +70,9 @@ pub(super) async fn clear_stop(tx: &Tx<'_>, workflow: &mut WorkflowRow) -> Resul
     workflow.lost_runs = 0;
     blame::forget(tx, workflow).await?;
     effect_window::reset(workflow);
+    if workflow.kind.0.is_graph() {
+        return graph::notices::resolve_stops_of_graph(tx, workflow.id).await;
+    }
     notifications::resolve(tx, workflow.id, notifications::OF_ANY_STOP).await
 }
 

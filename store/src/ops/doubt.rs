@@ -1,34 +1,36 @@
 //! What lookups and people's decisions have in common: they settle a mutation in doubt.
 
 use diesel::prelude::*;
-use windlass_core::{Changes, HandlerKind, MutationId, RunId, WorkspaceId};
+use windlass_core::{Changes, Failure, HandlerKind, MutationId, RunId, WorkspaceId};
 
 use super::advance::advance_workflow;
 use super::dialect::RunQueryDsl;
 use super::locked_run::{self, LockedRun};
 use super::outcome::{self, TransitionContext};
-use super::{Tx, notifications};
+use super::{Tx, graph, notifications};
 use crate::error::{Result, StoreError};
 use crate::model::NotificationKind;
 use crate::rows::Db;
 use crate::schema::mutations;
 use crate::tenant::in_workspace;
 
-/// Writes the outcome of a doubt, resolves its notifications and advances the workflow.
+/// Writes the outcome of a doubt, resolves its notifications and advances the workflow. `limit` is one that the workflow has reached.
 pub(super) async fn settle(
     tx: &Tx<'_>,
     mut locked: LockedRun,
-    changes: Changes,
+    (changes, limit): (Changes, Option<Failure>),
     context: &TransitionContext<'_>,
 ) -> Result<()> {
+    let changes = outcome::limited(&mut locked, changes, limit.as_ref());
     // Several nodes of a graph may be in doubt.
     if locked.run.kind.0 == HandlerKind::Node {
-        notifications::resolve_run(tx, locked.run.id).await?;
+        graph::notices::resolve_run(tx, locked.run.id).await?;
     } else {
         notifications::resolve(tx, locked.workflow.id, &[NotificationKind::MutationInDoubt])
             .await?;
     }
     outcome::write(tx, &mut locked, changes, context).await?;
+    outcome::tell_limit(tx, &locked, limit.as_ref()).await?;
     advance_workflow(tx, locked.workflow).await?;
     Ok(())
 }

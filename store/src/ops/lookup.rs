@@ -189,14 +189,14 @@ async fn reconciled(
     found: Option<&serde_json::Value>,
 ) -> Result<MutationStatus> {
     let too_many_doubts = tx.policy.effects.too_many_doubts(to_u32(locked.workflow.window_doubts));
-    let changes = locked.state.reconcile(found.is_some())?.blocked_by(too_many_doubts);
+    let changes = locked.state.reconcile(found.is_some())?;
     let settled = changes.run.mutation.unwrap_or(MutationStatus::Failed);
     let entry = Entry::by_windlass("mutation.reconciled", &mutation)
         .with(json!({ "happened": found.is_some(), "run": locked.run.id.0 }));
     journal::add(tx, &locked.workflow, entry).await?;
     let resolved_by = Some(ResolvedBy::Reconciliation);
     let context = TransitionContext { result: found, resolved_by, ..TransitionContext::default() };
-    settle(tx, locked, changes, &context).await?;
+    settle(tx, locked, (changes, too_many_doubts), &context).await?;
     Ok(settled)
 }
 
@@ -214,6 +214,7 @@ async fn give_up(
         "run": locked.run.id.0,
     }));
     journal::add(tx, &locked.workflow, entry).await?;
-    settle(tx, locked, changes, &TransitionContext::failed(&failure, About::default())).await?;
+    settle(tx, locked, (changes, None), &TransitionContext::failed(&failure, About::default()))
+        .await?;
     Ok(MutationStatus::Indeterminate)
 }

@@ -2,10 +2,9 @@
 
 use diesel::prelude::*;
 use serde_json::json;
-use windlass_core::{ApprovalId, Failure, RunId, SessionId, Status, WorkflowId, reason_of};
+use windlass_core::{Failure, RunId, Status, WorkflowId, reason_of};
 
 use super::dialect::RunQueryDsl;
-use super::graph::load::LockedGraph;
 use super::journal::{self, Entry};
 use super::locked_run::LockedRun;
 use super::{Operation, Tx};
@@ -59,6 +58,22 @@ pub(super) async fn workflow_stopped(
             body: format!("{} stopped: {}", subject(locked), explain(failure)),
             reason: None,
         },
+    };
+    insert(tx, locked, notification).await?;
+    journal::add_stop(tx, locked, failure).await
+}
+
+/// Notifies that a limit stopped a workflow, whatever became of the run.
+pub(super) async fn workflow_limited(
+    tx: &Tx<'_>,
+    locked: &LockedRun,
+    failure: &Failure,
+) -> Result<()> {
+    let notification = NewNotification {
+        kind: NotificationKind::Error,
+        title: format!("`{}` waits for you", locked.workflow.name),
+        body: explain(failure),
+        reason: None,
     };
     insert(tx, locked, notification).await?;
     journal::add_stop(tx, locked, failure).await
@@ -258,79 +273,6 @@ async fn insert(tx: &Tx<'_>, locked: &LockedRun, notification: NewNotification) 
         resolved_at: None,
     };
     diesel::insert_into(notifications::table).values(&row).execute(tx.conn).await?;
-    Ok(())
-}
-
-/// Notifies of something in a run of a graph; with a question, it is resolved when that is settled.
-pub(super) async fn of_graph(
-    tx: &Tx<'_>,
-    locked: &LockedGraph,
-    kind: NotificationKind,
-    (title, body): (String, String),
-    approval_id: Option<Db<ApprovalId>>,
-) -> Result<()> {
-    let row = NotificationRow {
-        id: Db(tx.mint()),
-        workspace_id: locked.run.workspace_id,
-        workflow_id: locked.run.workflow_id,
-        kind: Db(kind),
-        run_id: None,
-        mutation_id: None,
-        title: storable(title),
-        body: storable(body),
-        reason: None,
-        session_id: Some(locked.run.session_id),
-        approval_id,
-        created_at: At(tx.now),
-        resolved_at: None,
-    };
-    diesel::insert_into(notifications::table).values(&row).execute(tx.conn).await?;
-    Ok(())
-}
-
-/// Resolves the notifications about these questions.
-pub(super) async fn resolve_approvals(tx: &Tx<'_>, settled: &[Db<ApprovalId>]) -> Result<()> {
-    if settled.is_empty() {
-        return Ok(());
-    }
-    let open = notifications::approval_id.eq_any(settled).and(notifications::resolved_at.is_null());
-    diesel::update(notifications::table.filter(open))
-        .set(notifications::resolved_at.eq(Some(At(tx.now))))
-        .execute(tx.conn)
-        .await?;
-    Ok(())
-}
-
-/// Resolves the notifications about a run of a node.
-pub(super) async fn resolve_run(tx: &Tx<'_>, run: Db<RunId>) -> Result<()> {
-    let open = notifications::run_id.eq(run).and(notifications::resolved_at.is_null());
-    diesel::update(notifications::table.filter(open))
-        .set(notifications::resolved_at.eq(Some(At(tx.now))))
-        .execute(tx.conn)
-        .await?;
-    Ok(())
-}
-
-/// Resolves the notifications about blocked nodes of a run that a person resumes.
-pub(super) async fn resolve_blocks(tx: &Tx<'_>, session: Db<SessionId>) -> Result<()> {
-    let open = notifications::session_id
-        .eq(session)
-        .and(notifications::resolved_at.is_null())
-        .and(notifications::kind.eq(Db(NotificationKind::Error)));
-    diesel::update(notifications::table.filter(open))
-        .set(notifications::resolved_at.eq(Some(At(tx.now))))
-        .execute(tx.conn)
-        .await?;
-    Ok(())
-}
-
-/// Resolves the notifications about a run of a graph that ends.
-pub(super) async fn resolve_session(tx: &Tx<'_>, session: Db<SessionId>) -> Result<()> {
-    let open = notifications::session_id.eq(session).and(notifications::resolved_at.is_null());
-    diesel::update(notifications::table.filter(open))
-        .set(notifications::resolved_at.eq(Some(At(tx.now))))
-        .execute(tx.conn)
-        .await?;
     Ok(())
 }
 

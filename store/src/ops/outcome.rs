@@ -53,6 +53,36 @@ impl TransitionContext<'_> {
     }
 }
 
+/// Applies a limit that the workflow has reached. The workflow of a script is blocked instead of going on; that of a graph is stopped
+/// beside what becomes of the node.
+pub(super) fn limited(
+    locked: &mut LockedRun,
+    changes: Changes,
+    limit: Option<&Failure>,
+) -> Changes {
+    if locked.run.kind.0 != HandlerKind::Node {
+        return changes.blocked_by(limit.cloned());
+    }
+    if let Some(limit) = limit {
+        locked.workflow.error = Some(storable(limit.message.clone()));
+        locked.workflow.error_class = Some(Db(limit.class));
+        locked.workflow.stopped_by_run_id = Some(locked.run.id);
+    }
+    changes
+}
+
+/// Tells people that the workflow of a graph is stopped by a limit.
+pub(super) async fn tell_limit(
+    tx: &Tx<'_>,
+    locked: &LockedRun,
+    limit: Option<&Failure>,
+) -> Result<()> {
+    match limit.filter(|_| locked.run.kind.0 == HandlerKind::Node) {
+        Some(limit) => notifications::workflow_limited(tx, locked, limit).await,
+        None => Ok(()),
+    }
+}
+
 /// Writes `changes` to the run, its mutation, its reserved events and its session. The workflow is changed in memory;
 /// [`advance_workflow`](super::advance::advance_workflow) saves it.
 pub(super) async fn write(

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use serde_json::json;
-use windlass_core::{Changes, RunId, Status, WorkflowChange, WorkflowId, WorkspaceId};
+use windlass_core::{Changes, Failure, RunId, Status, WorkflowChange, WorkflowId, WorkspaceId};
 
 use super::advance::advance_workflow;
 use super::cause::Cause;
@@ -78,22 +78,24 @@ fn is_lost(tx: &Tx<'_>, locked: &LockedRun, params: &RecoverRuns) -> bool {
 async fn recover(tx: &Tx<'_>, mut locked: LockedRun) -> Result<RecoveredRun> {
     locked.workflow.lost_runs = locked.workflow.lost_runs.saturating_add(1);
     let limit = tx.policy.runs.lost_too_often(to_u32(locked.workflow.lost_runs));
-    let changes = locked.state.crash(locked.recourse)?.blocked_by(limit);
+    let changes = locked.state.crash(locked.recourse)?;
+    let changes = outcome::limited(&mut locked, changes, limit.as_ref());
     let lost = "the worker that had this run was lost";
-    write(tx, locked, changes, lost).await
+    write(tx, locked, changes, (lost, limit)).await
 }
 
 /// Hands back a run whose worker stops.
 pub(super) async fn hand_back(tx: &Tx<'_>, locked: LockedRun) -> Result<RecoveredRun> {
     let changes = locked.state.hand_back(locked.recourse)?;
-    write(tx, locked, changes, "the worker that had this run stopped before it ended").await
+    let stopped = "the worker that had this run stopped before it ended";
+    write(tx, locked, changes, (stopped, None)).await
 }
 
 async fn write(
     tx: &Tx<'_>,
     mut locked: LockedRun,
     changes: Changes,
-    why: &str,
+    (why, limit): (&str, Option<Failure>),
 ) -> Result<RecoveredRun> {
     let cause = match &changes.workflow {
         WorkflowChange::Block(failure)
@@ -105,6 +107,7 @@ async fn write(
     };
     let context = TransitionContext { cause: Some(cause), ..TransitionContext::default() };
     outcome::write(tx, &mut locked, changes, &context).await?;
+    outcome::tell_limit(tx, &locked, limit.as_ref()).await?;
     let entry = Entry::by_windlass("run.recovered", &locked.run.id.0).with(json!({
         "worker": locked.run.claimed_by.map(|Db(worker)| worker),
         "phase": locked.state.phase,

@@ -46,7 +46,7 @@ impl Operation for ResolveMutation {
                 TransitionContext::default()
             }
         };
-        settle(tx, locked, changes, &context).await?;
+        settle(tx, locked, (changes, None), &context).await?;
         mutation(tx.conn, self.workspace, self.mutation).await
     }
 }

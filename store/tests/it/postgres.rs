@@ -12,7 +12,8 @@ use std::time::Duration;
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 use serde_json::json;
 use windlass_core::{
-    Clock, EventStatus, HandlerKind, Id, RunId, SystemClock, WorkerId, WorkflowId, WorkspaceId,
+    Clock, EventStatus, HandlerKind, Id, ManualClock, RunId, SystemClock, WorkerId, WorkflowId,
+    WorkspaceId,
 };
 use windlass_store::{
     ActivateScript, ApplyMutation, BeginMutation, Bump, CheckpointPrepare, ClaimFilter, ClaimRuns,
@@ -20,9 +21,9 @@ use windlass_store::{
     Heartbeat, LeaseRenewal, Options, Page, RecoverRuns, Reservation, SaveScript, SharedStore,
     open,
 };
-use windlass_store_conformance::PostgresSchema;
-use windlass_store_conformance::worker_info;
-use windlass_store_conformance::world::{commit_consumer_of, commit_of, event, manifest};
+use windlass_store_conformance::world::graphs::{chain, tool_node};
+use windlass_store_conformance::world::{World, commit_consumer_of, commit_of, event, manifest};
+use windlass_store_conformance::{PostgresSchema, TestStore, start, worker_info};
 
 const WORKFLOWS: usize = 12;
 const MAILS: u32 = 5;
@@ -100,6 +101,28 @@ async fn a_run_that_somebody_keeps_locked_costs_no_other_its_lease_or_its_rescue
     somebody.batch_execute("COMMIT").await.unwrap();
     let recovered = store.recover_runs(recover()).await.unwrap();
     assert_eq!(recovered.iter().map(|it| it.run).collect::<Vec<_>>(), [locked]);
+}
+
+#[tokio::test]
+async fn the_other_nodes_of_a_plan_are_claimed_while_somebody_has_its_workflow_locked() {
+    let Some(schema) = PostgresSchema::migrated().await.unwrap() else { return };
+    let clock = Arc::new(ManualClock::new(start()));
+    let for_store: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
+    let options = Options { clock: Some(for_store), ..Options::default() };
+    let store = open(&schema.url(), options).await.unwrap();
+    let world = World::empty(TestStore { store, clock }).await;
+    let mut draft = chain(&[]);
+    let nodes = ["one", "two"].map(|id| tool_node(id, "Files.append", &json!({ "n": id })));
+    draft["nodes"] = json!(nodes);
+    draft["maxParallel"] = json!(2);
+    world.start_plan("site", &draft).await;
+    let mut somebody = AsyncPgConnection::establish(&schema.url()).await.unwrap();
+    somebody.batch_execute("BEGIN; SELECT 1 FROM workflows FOR NO KEY UPDATE").await.unwrap();
+
+    let claimed = world.claims(None, 5).await;
+
+    assert_eq!(claimed.len(), 2, "{claimed:?}");
+    somebody.batch_execute("COMMIT").await.unwrap();
 }
 
 async fn deploy(store: &SharedStore) -> (WorkspaceId, Vec<WorkflowId>) {

@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 use windlass_core::graph::{self, Begin, BeginHow, GraphEnd, GraphState, GraphStatus, NodeStatus};
 use windlass_core::{Actor, Failure, SessionResult, WorkflowKind};
 
+use super::super::Tx;
 use super::super::dialect::RunQueryDsl;
-use super::super::{Tx, notifications};
 use super::load::{self, LockedGraph};
-use super::{ask, enqueue, journal, withdraw, write};
+use super::notices::Notice;
+use super::{ask, enqueue, journal, notices, withdraw, write};
 use crate::cached::CacheStatement;
 use crate::convert::to_i32;
 use crate::error::Result;
@@ -157,7 +158,7 @@ async fn tell_end(
     how: &End,
     error: Option<String>,
 ) -> Result<()> {
-    notifications::resolve_session(tx, locked.run.session_id).await?;
+    notices::resolve_session(tx, locked.run.session_id).await?;
     let (kind, title) = match how {
         End::Completed => (NotificationKind::RunCompleted, "is done"),
         End::Failed(_) => (NotificationKind::RunFailed, "failed"),
@@ -168,7 +169,8 @@ async fn tell_end(
     }
     let title = format!("the plan `{}` {title}", locked.workflow.name);
     let body = error.unwrap_or_else(|| locked.graph.title.clone());
-    notifications::of_graph(tx, locked, kind, (title, body), None).await
+    let notice = Notice { kind, title, body, approval: None, node: None };
+    notices::add(tx, locked, notice).await
 }
 
 /// Writes the journal and the run as a whole, with a checkpoint where something changed.

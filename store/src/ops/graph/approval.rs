@@ -9,10 +9,10 @@ use windlass_core::{
 
 use super::super::dialect::RunQueryDsl;
 use super::super::reads::approvals as read;
-use super::super::{Operation, Tx, notifications};
+use super::super::{Operation, Tx};
 use super::advance::{self, End};
 use super::load::{self, LockedGraph};
-use super::{artifacts, journal, write};
+use super::{artifacts, journal, notices, write};
 use crate::error::{Result, StoreError};
 use crate::model::SettledApproval;
 use crate::params::SettleApproval;
@@ -73,7 +73,7 @@ async fn write_answer(
         ))
         .execute(tx.conn)
         .await?;
-    notifications::resolve_approvals(tx, &[row.id]).await
+    notices::resolve_approvals(tx, &[row.id]).await
 }
 
 /// Writes what the answer changes in its run.

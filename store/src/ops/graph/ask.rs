@@ -7,10 +7,11 @@ use windlass_core::{
     Actor, ApprovalKind, ApprovalStatus, ArtifactId, NodeRunId, Text as _, digest,
 };
 
+use super::super::Tx;
 use super::super::dialect::RunQueryDsl;
-use super::super::{Tx, notifications};
 use super::load::LockedGraph;
-use super::{journal, write};
+use super::notices::Notice;
+use super::{journal, notices, write};
 use crate::error::Result;
 use crate::model::NotificationKind;
 use crate::rows::{ApprovalRow, At, Db, Json, storable};
@@ -162,9 +163,14 @@ async fn ask(
         "message": row.prompt,
     });
     journal::add(tx, locked, ("approval.requested", &Actor::Windlass), None, details);
-    let title = format!("`{}` asks you something", locked.workflow.name);
-    let kind = NotificationKind::ApprovalRequested;
-    notifications::of_graph(tx, locked, kind, (title, row.prompt), Some(row.id)).await
+    let notice = Notice {
+        kind: NotificationKind::ApprovalRequested,
+        title: format!("`{}` asks you something", locked.workflow.name),
+        body: row.prompt,
+        approval: Some(row.id),
+        node: None,
+    };
+    notices::add(tx, locked, notice).await
 }
 
 /// Closes the question that is open for a node, because nobody has to answer it any more.
@@ -179,7 +185,7 @@ pub(super) async fn close(
         .set((approvals::status.eq(Db(status)), approvals::settled_at.eq(Some(At(tx.now)))))
         .returning(approvals::id);
     let closed = closed.load(tx.conn).await?;
-    notifications::resolve_approvals(tx, &closed).await
+    notices::resolve_approvals(tx, &closed).await
 }
 
 fn node_at(locked: &LockedGraph, position: usize) -> Option<(Node, Db<NodeRunId>)> {

@@ -15,6 +15,7 @@ mod enqueue;
 mod journal;
 pub(in super::super) mod load;
 mod note;
+pub(super) mod notices;
 mod record;
 mod start;
 mod steer;

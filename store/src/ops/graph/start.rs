@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use diesel::prelude::*;
 use serde_json::json;
-use windlass_core::graph::{Carried, Graph, GraphStatus, NodeState, carry_over};
+use windlass_core::graph::{Carried, Graph, GraphStatus, NodeState, NodeStatus, carry_over};
 use windlass_core::{
     LimitKey, NodeRunId, ScriptId, SessionId, Text as _, Timestamp, Trigger, WorkflowKind,
     WorkflowStatus,
@@ -15,7 +15,7 @@ use super::super::dialect::RunQueryDsl;
 use super::super::{Operation, Tx, limits, script, sessions};
 use super::advance::End;
 use super::load::{self, LockedGraph};
-use super::{advance, ask, effects, journal, versions};
+use super::{advance, ask, effects, journal, versions, write};
 use crate::convert::to_i32;
 use crate::error::{Result, StoreError};
 use crate::model::StartedGraph;
@@ -57,6 +57,7 @@ impl Operation for StartPlan {
             is_held: !ungranted.is_empty(),
         };
         let mut locked = begin(tx, workflow, run, carried).await?;
+        tell_blocks(tx, &locked).await?;
         if locked.run.held {
             ask::start(tx, &mut locked, ungranted).await?;
         }
@@ -65,6 +66,16 @@ impl Operation for StartPlan {
         advance::save(tx, &mut locked, reason).await?;
         Ok(StartedGraph { session: locked.session(), is_new: true })
     }
+}
+
+/// Tells people of nodes that begin blocked, because an earlier run had their effect.
+async fn tell_blocks(tx: &Tx<'_>, locked: &LockedGraph) -> Result<()> {
+    for (position, state) in locked.state.nodes.iter().enumerate() {
+        if state.status == NodeStatus::Blocked {
+            write::tell_block(tx, locked, (position, state)).await?;
+        }
+    }
+    Ok(())
 }
 
 fn add_entry(tx: &Tx<'_>, locked: &mut LockedGraph, params: &StartPlan) -> &'static str {

@@ -3,7 +3,7 @@
 use serde_json::json;
 use windlass_core::graph::{self, NodeChange, Restart};
 
-use super::super::{Operation, Tx, notifications};
+use super::super::{Operation, Tx};
 use super::advance::{self, End};
 use super::load::{self, LockedGraph};
 use super::{artifacts, journal, write};
@@ -41,7 +41,6 @@ async fn resume(
     let details = json!({ "nodes": ids(locked, &changes), "message": "the run goes on" });
     journal::add(tx, locked, ("run.resumed", &params.actor), None, details);
     write::apply(tx, locked, changes, &params.actor).await?;
-    notifications::resolve_blocks(tx, locked.run.session_id).await?;
     advance::advance(tx, locked).await?;
     advance::save(tx, locked, "resumed").await?;
     Ok(true)

@@ -1,12 +1,12 @@
 //! What the stop of a handler run makes of its node.
 
-use windlass_core::graph::{NodeAt, NodeFailureClass, NodeStatus, after_stop};
+use windlass_core::graph::{NodeAt, after_stop};
 use windlass_core::{Actor, Changes, Failure, FailureClass, Status, WorkflowChange};
 
 use super::super::locked_run::LockedRun;
 use super::super::outcome::TransitionContext;
 use super::super::{Tx, notifications};
-use super::{advance, load, write};
+use super::{advance, load, notices, write};
 use crate::error::Result;
 
 /// Changes the node of a run that has stopped, or whose doubt was settled. In a run of a graph that is over nothing changes.
@@ -21,28 +21,40 @@ pub(in super::super) async fn follow(
     if changes.run.status.is_open() || changes.run.status == Status::Committed {
         return Ok(());
     }
+    let failure = failure_of(changes, context);
+    tell_doubt(tx, locked, changes, &failure).await?;
     let workflow = locked.workflow.clone();
     let mut graph = load::load(tx, workflow, locked.run.session_id.0).await?;
     let position = graph.nodes.iter().position(|head| head.run_id == Some(locked.run.id));
     let Some(position) = position.filter(|_| !graph.is_over()) else { return Ok(()) };
     let (nodes, state) = (std::sync::Arc::clone(&graph.graph), graph.state.node(position));
     let Some(node) = nodes.nodes.get(position) else { return Ok(()) };
-    let failure = failure_of(changes, context);
-    let change =
-        after_stop(NodeAt { position, node, state: &state, now: tx.now }, changes, &failure);
-    let waits_for_person = matches!(changes.workflow, WorkflowChange::Block(_));
-    let is_in_doubt = change.state.status == NodeStatus::Blocked
-        && change.state.failure == Some(NodeFailureClass::InDoubt);
-    if !is_in_doubt {
-        notifications::resolve_run(tx, locked.run.id).await?;
-    }
+    let at = NodeAt { position, node, state: &state, now: tx.now };
+    let change = after_stop(at, changes, &failure);
     write::apply(tx, &mut graph, vec![change], &Actor::Windlass).await?;
-    if is_in_doubt && waits_for_person {
-        notifications::workflow_stopped(tx, locked, &failure).await?;
-    }
     advance::save(tx, &mut graph, "run-stopped").await?;
     locked.workflow = graph.workflow;
     Ok(())
+}
+
+/// Asks a person about a doubt that nothing looks up, also where the run of the graph is over.
+async fn tell_doubt(
+    tx: &Tx<'_>,
+    locked: &LockedRun,
+    changes: &Changes,
+    failure: &Failure,
+) -> Result<()> {
+    if !changes.run.is_uncertain() {
+        return notices::resolve_run(tx, locked.run.id).await;
+    }
+    match changes.workflow {
+        WorkflowChange::Block(_) => notifications::workflow_stopped(tx, locked, failure).await,
+        WorkflowChange::Keep
+        | WorkflowChange::Unblock
+        | WorkflowChange::BackOff(_)
+        | WorkflowChange::LookUp(_)
+        | WorkflowChange::Maintenance(_) => Ok(()),
+    }
 }
 
 /// Why the run stopped.

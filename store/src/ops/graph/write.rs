@@ -3,14 +3,15 @@
 use diesel::prelude::*;
 use serde_json::{Map, Value, json};
 use windlass_core::graph::{
-    AttemptEnd, AttemptStatus, Node, NodeChange, NodeFailureClass, NodeStatus, OwnerType,
+    AttemptEnd, AttemptStatus, Node, NodeChange, NodeFailureClass, NodeState, NodeStatus, OwnerType,
 };
 use windlass_core::{Actor, ApprovalStatus, AttemptId, NodeRunId, Text as _, WorkflowKind};
 
+use super::super::Tx;
 use super::super::dialect::RunQueryDsl;
-use super::super::{Tx, notifications};
 use super::load::LockedGraph;
-use super::{ask, journal};
+use super::notices::Notice;
+use super::{ask, journal, notices};
 use crate::convert::to_i32;
 use crate::error::Result;
 use crate::model::NotificationKind;
@@ -56,8 +57,10 @@ async fn apply_one(
         attempt = Some(begin_attempt(tx, node_run, node, change).await?);
     }
     journal::add_change(tx, locked, (&before, change), by);
-    if change.state.status == NodeStatus::Blocked && before.status != NodeStatus::Blocked {
-        tell_block(tx, locked, change).await?;
+    match (is_told(&before), is_told(&change.state)) {
+        (false, true) => tell_block(tx, locked, (change.position, &change.state)).await?,
+        (true, false) => resolve_block(tx, locked, change.position).await?,
+        (true, true) | (false, false) => {}
     }
     if let Some(head) = locked.nodes.get_mut(change.position) {
         head.attempt = attempt;
@@ -71,16 +74,35 @@ async fn apply_one(
     Ok(())
 }
 
-/// Tells people that a node is blocked. A doubt is told of with its mutation, or looked up.
-async fn tell_block(tx: &Tx<'_>, locked: &LockedGraph, change: &NodeChange) -> Result<()> {
-    let is_told = locked.workflow.kind.0 != WorkflowKind::Journal
-        && change.state.failure != Some(NodeFailureClass::InDoubt);
-    let Some(node) = locked.graph.nodes.get(change.position).filter(|_| is_told) else {
-        return Ok(());
+/// Whether people are told that the node is blocked. A doubt is told of with its mutation, or looked up.
+fn is_told(state: &NodeState) -> bool {
+    state.status == NodeStatus::Blocked && state.failure != Some(NodeFailureClass::InDoubt)
+}
+
+/// Tells people that a node is blocked.
+pub(super) async fn tell_block(
+    tx: &Tx<'_>,
+    locked: &LockedGraph,
+    (position, state): (usize, &NodeState),
+) -> Result<()> {
+    let is_of_agent = locked.workflow.kind.0 == WorkflowKind::Journal;
+    let node = locked.graph.nodes.get(position);
+    let Some(node) = node.filter(|_| !is_of_agent) else { return Ok(()) };
+    let notice = Notice {
+        kind: NotificationKind::Error,
+        title: format!("node `{}` of `{}` is blocked", node.id, locked.workflow.name),
+        body: state.blocked_reason.clone().unwrap_or_default(),
+        approval: None,
+        node: Some(node.id.clone()),
     };
-    let title = format!("node `{}` of `{}` is blocked", node.id, locked.workflow.name);
-    let body = change.state.blocked_reason.clone().unwrap_or_default();
-    notifications::of_graph(tx, locked, NotificationKind::Error, (title, body), None).await
+    notices::add(tx, locked, notice).await
+}
+
+async fn resolve_block(tx: &Tx<'_>, locked: &LockedGraph, position: usize) -> Result<()> {
+    match locked.graph.nodes.get(position) {
+        Some(node) => notices::resolve_block(tx, locked.run.session_id, &node.id).await,
+        None => Ok(()),
+    }
 }
 
 async fn end_attempt(tx: &Tx<'_>, attempt: Db<AttemptId>, end: &AttemptEnd) -> Result<()> {
