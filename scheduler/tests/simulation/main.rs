@@ -37,7 +37,7 @@ use crate::environment::Scenario;
 
 #[test]
 fn histories_in_memory() {
-    histories::run(Database::Memory, Scenario::Faults, 150);
+    histories::run(Database::Memory, Scenario::Faults, 200);
 }
 
 #[test]

@@ -395,6 +395,7 @@ contract! { $
         a_node_backs_off_alone_and_a_lost_worker_leaves_it_ready,
         a_replaced_run_whose_request_is_out_holds_the_new_one_back,
         an_effect_of_an_earlier_run_is_not_repeated,
+        a_plan_is_removed_with_all_of_it_once_its_time_is_over,
     }
     workspace_isolation {
         nothing_is_seen_or_changed_from_another_workspace,

@@ -12,8 +12,8 @@ use windlass_core::{
     SessionResult,
 };
 use windlass_store::{
-    CommitNode, GraphSelector, NotificationKind, Page, Replaced, SettleApproval, StartPlan, Steer,
-    StoreError,
+    CommitNode, GraphIncludes, GraphSelector, NotificationKind, Page, Replaced, SettleApproval,
+    StartPlan, Steer, StoreError,
 };
 
 use crate::world::graphs::{
@@ -604,4 +604,26 @@ pub async fn an_effect_of_an_earlier_run_is_not_repeated(test_store: TestStore) 
     assert!(world.steer(third, restart(false)).await.is_err());
     world.steer(third, restart(true)).await.unwrap();
     assert_eq!(world.progress(third).await.1, [Running, Pending], "a person may repeat it");
+}
+
+pub async fn a_plan_is_removed_with_all_of_it_once_its_time_is_over(test_store: TestStore) {
+    let world = World::empty(test_store).await;
+    let draft = chain(&[agent_node("draft", "planner")]);
+    let first = world.start_plan("site", &draft).await;
+    let second = world.store.start_plan(world.replacement("site", &draft)).await.unwrap().session;
+    let execution = world.execute(world.record(&["hotel"]).await).await;
+    world.submit(execution, "hotel", success(&json!({}))).await.unwrap();
+
+    crate::pruning::prune(&world).await;
+
+    assert_eq!(world.progress(first).await.0, GraphStatus::Aborted, "its successor may ask");
+    world.submit(second, "draft", with_artifact("# Notes")).await.unwrap();
+    crate::pruning::prune(&world).await;
+    crate::pruning::prune(&world).await;
+    let left = async |session| {
+        let which = GraphSelector::Session(session);
+        world.store.graph(world.workspace, which, GraphIncludes::default()).await.unwrap()
+    };
+    assert_eq!((left(first).await, left(second).await), (None, None));
+    assert!(left(execution).await.is_some(), "what an agent recorded is kept");
 }

@@ -49,7 +49,7 @@ async fn rest_and_prune(world: &World) -> Counts {
 }
 
 /// Removes whatever is over.
-async fn prune(world: &World) -> Counts {
+pub(crate) async fn prune(world: &World) -> Counts {
     walk(world, &AT_ONCE, 500, true).await
 }
 

@@ -13,7 +13,9 @@ use crate::error::Result;
 use crate::literals::IsSettled;
 use crate::params::PruneStep;
 use crate::rows::{At, Db, Json};
-use crate::schema::{handler_runs, inputs, mutations, run_inputs, run_logs, sessions};
+use crate::schema::{
+    artifacts, graph_runs, handler_runs, inputs, mutations, run_inputs, run_logs, sessions,
+};
 
 /// Id, time, workflow and events of a mutation.
 type OldMutation = (Db<MutationId>, At, Db<WorkflowId>, Json<Vec<EventId>>);
@@ -82,9 +84,10 @@ async fn remove_runs(tx: &Tx<'_>, ids: &[Db<RunId>]) -> Result<()> {
     Ok(())
 }
 
-/// Prunes ended sessions of scripts without kept runs.
+/// Prunes ended sessions without kept runs: of scripts, and of plans with their nodes, attempts, approvals and artifacts. What agents
+/// recorded is deleted only when somebody asks for it.
 pub(super) async fn sessions(tx: &Tx<'_>, step: &Step<'_>) -> Result<PruneStep> {
-    let found: Vec<(Db<SessionId>, Option<At>, Db<WorkflowId>)> = old_records!(tx, step, sessions.ended_at where sessions::result.is_not_null().and(sessions::kind.eq(Db(SessionKind::Workflow))), sessions::workflow_id);
+    let found: Vec<(Db<SessionId>, Option<At>, Db<WorkflowId>)> = old_records!(tx, step, sessions.ended_at where sessions::result.is_not_null().and(sessions::kind.ne(Db(SessionKind::Journal))), sessions::workflow_id);
     let mut count = 0;
     for batch in found.chunks(BATCH) {
         let ids: Vec<_> = batch.iter().map(|(id, ..)| *id).collect();
@@ -95,9 +98,12 @@ pub(super) async fn sessions(tx: &Tx<'_>, step: &Step<'_>) -> Result<PruneStep> 
         let all: Vec<_> = runs.iter().map(|(run, _)| *run).collect();
         let kept = references::kept_runs(tx, &step.removed, &all).await?;
         let kept = runs.into_iter().filter(|(run, _)| kept.contains(run));
-        let needed: HashSet<_> = kept.map(|(_, session)| session).collect();
+        let mut needed: HashSet<_> = kept.map(|(_, session)| session).collect();
+        needed.extend(replaced(tx, &ids).await?);
         let over: Vec<_> = ids.into_iter().filter(|id| !needed.contains(id)).collect();
         if step.mode == Mode::Remove {
+            let made = artifacts::table.filter(artifacts::session_id.eq_any(&over));
+            diesel::delete(made).execute(tx.conn).await?;
             diesel::delete(sessions::table.filter(sessions::id.eq_any(&over)))
                 .execute(tx.conn)
                 .await?;
@@ -106,4 +112,12 @@ pub(super) async fn sessions(tx: &Tx<'_>, step: &Step<'_>) -> Result<PruneStep> 
     }
     let last = found.last().and_then(|(id, at, _)| cursor_after(id, *at));
     Ok(step.pruned(count, found.len(), last))
+}
+
+/// The runs of plans among these that another run replaced, which still asks what they did.
+async fn replaced(tx: &Tx<'_>, ids: &[Db<SessionId>]) -> Result<Vec<Db<SessionId>>> {
+    let replaced =
+        graph_runs::table.filter(graph_runs::follows_id.eq_any(ids)).select(graph_runs::follows_id);
+    let replaced: Vec<Option<Db<SessionId>>> = replaced.load(tx.conn).await?;
+    Ok(replaced.into_iter().flatten().collect())
 }
