@@ -192,8 +192,7 @@ impl Work<'_> {
     fn input_problem(&self, node: &Node, input: &Value) -> Option<String> {
         let schema = self.graph.schemas.get(node.input_schema_ref.as_ref()?)?;
         let wrong = mismatches(schema, input);
-        let texts: Vec<String> =
-            wrong.iter().map(|it| format!("`{}` {}", it.path, it.message)).collect();
+        let texts: Vec<String> = wrong.iter().map(ToString::to_string).collect();
         (!wrong.is_empty()).then(|| {
             format!("the input of node `{}` breaks its schema: {}", node.id, texts.join("; "))
         })

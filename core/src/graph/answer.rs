@@ -52,8 +52,7 @@ pub fn after_answer(
             let wrong =
                 schema.map(|schema| mismatches(schema, &settled.response)).unwrap_or_default();
             if !wrong.is_empty() {
-                let problems =
-                    wrong.iter().map(|it| format!("`{}` {}", it.path, it.message)).collect();
+                let problems = wrong.iter().map(ToString::to_string).collect();
                 return Err(AnswerInvalid { node: node.id.clone(), problems });
             }
             let done = state.with(NodeStatus::Completed).without_attempt();

@@ -21,6 +21,16 @@ pub struct Mismatch {
     pub message: String,
 }
 
+impl std::fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.path.is_empty() {
+            f.write_str(&self.message)
+        } else {
+            write!(f, "`{}` {}", self.path, self.message)
+        }
+    }
+}
+
 /// The JSON Schema of a schema: `required: true` of fields becomes the list `required` of their object, and `any` becomes no type.
 /// A JSON Schema stays as it is.
 pub(super) fn to_json_schema(schema: &Value) -> Value {

@@ -142,6 +142,14 @@ text_enum! {
     }
 }
 
+impl GraphStatus {
+    /// Whether nothing of the run changes any more.
+    #[must_use]
+    pub const fn is_over(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Aborted)
+    }
+}
+
 text_enum! {
     /// What became of one attempt at a node.
     pub enum AttemptStatus ("an attempt status") {

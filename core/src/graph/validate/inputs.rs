@@ -2,13 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use super::{Findings, View};
+use super::{Findings, Known, View, tool_input};
 use crate::graph::draft::{DraftEdge, DraftNode};
 use crate::graph::finding::FindingCode;
 use crate::graph::path::{Root, SourcePath};
 use crate::graph::schema::{Place, may_fit, place, required};
 
-pub(super) fn check(view: &View<'_>, (position, node): (usize, &DraftNode), found: &mut Findings) {
+pub(super) fn check(
+    view: &View<'_>,
+    (position, node): (usize, &DraftNode),
+    known: &Known,
+    found: &mut Findings,
+) {
+    if let Some(tool) = known.tool_of(node) {
+        tool_input::check(view, (position, node), tool, found);
+    }
     for (number, edge) in view.incoming(position) {
         for (target, source) in &edge.map {
             mapping(view, (number, edge), (target, source), found);

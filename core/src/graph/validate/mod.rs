@@ -5,12 +5,17 @@ mod edges;
 mod inputs;
 mod nodes;
 mod reach;
+mod tool_input;
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
 
 use super::draft::{Draft, DraftEdge, DraftNode};
 use super::finding::{Finding, FindingCode};
 use super::schema;
+use super::words::OwnerType;
+use crate::capability::Capability;
 
 /// How many nodes a graph may have.
 pub const MAX_NODES: usize = 300;
@@ -44,10 +49,23 @@ pub struct Roster {
 }
 
 /// What the validator knows of a tool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownTool {
     /// Whether calling it again could have an effect again.
     pub leaves_traces: bool,
+    /// The JSON Schema of its input: it takes exactly the properties that are declared.
+    pub input: Value,
+}
+
+impl Known {
+    /// The tool that owns a node, where it is known.
+    fn tool_of(&self, node: &DraftNode) -> Option<&KnownTool> {
+        let owner = node.owner.as_ref()?;
+        let is_tool = owner.executor_type.known() == Some(&OwnerType::System)
+            && node.node_type.known().is_some_and(|it| it.is_work());
+        let tool = owner.reference.parse::<Capability>().ok().filter(|_tool| is_tool)?;
+        self.tools.as_ref()?.get(&format!("{}.{}", tool.namespace(), tool.method()))
+    }
 }
 
 /// All findings, ordered by the position of their node in the draft, by code and by path. Those of the whole graph come first.
@@ -62,7 +80,7 @@ pub fn validate(draft: &Draft, known: &Known) -> Vec<Finding> {
         for (position, node) in draft.nodes.iter().enumerate() {
             nodes::check(&view, (position, node), known, &mut found);
             contract::check(&view, (position, node), &mut found);
-            inputs::check(&view, (position, node), &mut found);
+            inputs::check(&view, (position, node), known, &mut found);
         }
         for (number, edge) in draft.edges.iter().enumerate() {
             edges::check(&view, (number, edge), &mut found);
@@ -168,7 +186,7 @@ impl<'a> View<'a> {
     }
 
     /// The schema of that name.
-    fn schema(&self, name: Option<&String>) -> Option<&'a serde_json::Value> {
+    fn schema(&self, name: Option<&String>) -> Option<&'a Value> {
         self.draft.schemas.get(name?)
     }
 }

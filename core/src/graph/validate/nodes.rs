@@ -261,13 +261,8 @@ fn tools((position, node): (usize, &DraftNode), found: &mut Findings) {
 
 /// A tool whose effect cannot be repeated is not retried after it had its effect.
 fn traces((position, node): (usize, &DraftNode), known: &Known, found: &mut Findings) {
-    let owner =
-        node.owner.as_ref().filter(|owner| owner.executor_type.known() == Some(&OwnerType::System));
-    let tool = owner.and_then(|owner| {
-        let (name, _scope) = owner.reference.split_once(':').unwrap_or((&owner.reference, ""));
-        known.tools.as_ref()?.get(name)
-    });
-    if tool.is_some_and(|tool| tool.leaves_traces) && node.retry_policy.max_attempts > 1 {
+    let leaves_traces = known.tool_of(node).is_some_and(|tool| tool.leaves_traces);
+    if leaves_traces && node.retry_policy.max_attempts > 1 {
         let message = format!(
             "node `{}` blocks instead of a retry once its effect has happened: only a person repeats it",
             node.id

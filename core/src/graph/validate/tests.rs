@@ -278,8 +278,12 @@ fn unicode_ids_are_ids_and_findings_name_them() {
 #[test]
 fn what_is_not_known_here_is_found_where_it_is_known_what_exists() {
     let roster = Roster { agents: BTreeSet::from(["eve".to_owned()]), ..Roster::default() };
-    let tools =
-        |name: &str| Some(BTreeMap::from([(name.to_owned(), KnownTool { leaves_traces: true })]));
+    let tools = |name: &str| {
+        Some(BTreeMap::from([(
+            name.to_owned(),
+            KnownTool { leaves_traces: true, input: json!({}) },
+        )]))
+    };
     let lax = Known { roster: Some(roster.clone()), tools: tools("Files.append") };
     let strict =
         Known { roster: Some(Roster { is_strict: true, ..roster }), tools: tools("Files.read") };
@@ -298,6 +302,47 @@ fn what_is_not_known_here_is_found_where_it_is_known_what_exists() {
     let mut retries = right();
     retries["nodes"][2]["retryPolicy"] = json!({"maxAttempts": 2, "retryOn": ["tool-error"]});
     assert!(findings_of(retries, &lax).iter().any(|it| it.code == FindingCode::RetryRepeatsEffect));
+}
+
+#[test]
+fn the_input_of_a_tool_is_checked_by_its_schema() {
+    let input = json!({
+        "type": "object", "additionalProperties": false, "required": ["path", "line"],
+        "properties": {"path": {"type": "string"}, "line": {"type": "string"}, "key": {"type": ["string", "null"]}},
+    });
+    let tool = KnownTool { leaves_traces: true, input };
+    let tools = Some(BTreeMap::from([("Files.append".to_owned(), tool)]));
+    let known = Known { roster: None, tools };
+    let found = |input: Value, map: Value| {
+        let mut draft = right();
+        draft["schemas"] = json!({});
+        draft["nodes"][0].as_object_mut().unwrap().remove("outputSchemaRef");
+        draft["nodes"][2].as_object_mut().unwrap().remove("inputSchemaRef");
+        draft["nodes"][2]["input"] = input;
+        draft["edges"] = json!([
+            {"from": "plan", "to": "ask"}, {"from": "plan", "to": "write", "map": map},
+        ]);
+        let found = findings_of(draft, &known);
+        found.iter().map(|it| format!("{} {}", it.code, it.path)).collect::<Vec<_>>()
+    };
+    let none = Vec::<String>::new();
+
+    assert_eq!(found(json!({"path": "out/a", "line": "x"}), json!({})), none);
+    assert_eq!(found(json!({"path": "out/a"}), json!({"line": "output.text"})), none);
+    // The whole output of the node before it becomes the input.
+    assert_eq!(found(json!({}), json!({})), none);
+    assert_eq!(
+        found(json!({"path": "out/a"}), json!({})),
+        ["input_required_unmapped nodes.2.input.line"]
+    );
+    assert_eq!(
+        found(json!({"path": 1, "line": "x", "text": "y"}), json!({"mode": "output.mode"})),
+        [
+            "input_mapping_unknown_target edges.1.map.mode",
+            "input_mapping_unknown_target nodes.2.input.text",
+            "input_type_mismatch nodes.2.input.path",
+        ]
+    );
 }
 
 #[test]
