@@ -18,6 +18,9 @@
 //!   session.rs      what a session did, and whether one may begin
 //!   settle.rs       settles a mutation in doubt or a parked event
 //!   control.rs      activates, pauses, resumes, archives, routes and limits
+//!   plans.rs        begins, replaces, reads and steers plans (plans/: drafts, views, answers, lists)
+//!   approvals.rs    what plans ask people, and their answers
+//!   workspaces.rs   what a person decides for a workspace
 //!   records.rs      lists events, inputs, outputs, runs and notifications
 //!   details.rs      everything about one thing, by its id
 //!   instance.rs     lists workflows and workers, removes old records

@@ -10,6 +10,7 @@ use serde::Serialize;
 use windlass_api::mcp::ServeError;
 use windlass_api::service::ServiceError;
 use windlass_core::Problem;
+use windlass_core::graph::Finding;
 use windlass_scheduler::{EngineError, RegistryError};
 use windlass_store::StoreError;
 use windlass_tools::ToolsConfigError;
@@ -116,6 +117,11 @@ impl From<ServiceError> for CommandError {
             | ServiceError::NoVersionBefore { .. }
             | ServiceError::UnknownTool { .. }
             | ServiceError::UnknownWorkflow { .. }
+            | ServiceError::InvalidPlan { .. }
+            | ServiceError::InvalidResult { .. }
+            | ServiceError::NoActivePlan { .. }
+            | ServiceError::OtherWorkstream { .. }
+            | ServiceError::PlanGrantNotConfirmed { .. }
             | ServiceError::WrongResult { .. }) => Self::Service(other),
         }
     }
@@ -136,6 +142,9 @@ pub(crate) struct ErrorReport<'a> {
     /// What is wrong with a script.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub(crate) problems: &'a [Problem],
+    /// What is wrong with a draft of a plan.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub(crate) findings: &'a [Finding],
     /// Which script.
     #[serde(skip)]
     pub(crate) file: &'a str,
@@ -161,6 +170,7 @@ impl CommandError {
                 ServiceError::WrongKind { .. }
                 | ServiceError::BadName { .. }
                 | ServiceError::UnknownTool { .. }
+                | ServiceError::InvalidResult { .. }
                 | ServiceError::WrongResult { .. },
             )
             | Self::Connector(
@@ -195,8 +205,12 @@ impl CommandError {
         } else {
             ("", &[][..])
         };
+        let findings = match self {
+            Self::Service(ServiceError::InvalidPlan { findings }) => findings.as_slice(),
+            _ => &[],
+        };
         let (code, message, hint) = (self.code(), self.message(), hints::of(self, words));
-        ErrorReport { code, message, hint, causes: causes(self), problems, file }
+        ErrorReport { code, message, hint, causes: causes(self), problems, findings, file }
     }
 
     /// The error of the store, where it is one.
@@ -254,7 +268,11 @@ const fn service_code(error: &ServiceError) -> &'static str {
         ServiceError::WrongKind { .. }
         | ServiceError::BadName { .. }
         | ServiceError::UnknownTool { .. }
+        | ServiceError::InvalidResult { .. }
         | ServiceError::WrongResult { .. } => "usage",
+        ServiceError::InvalidPlan { .. } => "invalid_plan",
+        ServiceError::NoActivePlan { .. } => "no_active_plan",
+        ServiceError::OtherWorkstream { .. } => "other_workstream",
         ServiceError::NoSuchVersion { .. }
         | ServiceError::NoVersionBefore { .. }
         | ServiceError::NoScript { .. }
@@ -262,7 +280,9 @@ const fn service_code(error: &ServiceError) -> &'static str {
         ServiceError::NeverRan { .. } => "never_ran",
         ServiceError::NotActive { .. } => "not_active",
         ServiceError::WaitsForPerson { .. } => "waits_for_person",
-        ServiceError::GrantNotConfirmed { .. } => "grant_not_confirmed",
+        ServiceError::GrantNotConfirmed { .. } | ServiceError::PlanGrantNotConfirmed { .. } => {
+            "grant_not_confirmed"
+        }
     }
 }
 
@@ -283,6 +303,8 @@ const fn store_code(error: &StoreError) -> &'static str {
         StoreError::DiskFull => "disk_full",
         StoreError::ReadOnly { .. } => "database_read_only",
         StoreError::Corrupt { .. } => "database_corrupt",
+        StoreError::Steer(_) => "plan_refused",
+        StoreError::Answer(_) | StoreError::AnswerInvalid(_) => "answer_refused",
         StoreError::ClaimLost { .. } => "claim_lost",
         StoreError::ReservationRefused { .. } => "reservation_refused",
         StoreError::Illegal(_) => "illegal_transition",

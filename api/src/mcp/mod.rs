@@ -4,12 +4,14 @@
 //! server.rs     answers what clients ask, and says who asks
 //! in_order.rs   the transport: one call after the other, in the order in which they came
 //! tool.rs       makes a tool of a typed function
+//! plans.rs      the tools for plans
 //! refusal.rs    words why a call cannot be done, for an agent
 //! ```
 //!
 //! A tool is a function of its caller and its input. [`tools`] is the one list of them.
 
 mod in_order;
+mod plans;
 mod refusal;
 mod server;
 #[expect(dead_code, reason = "the tools that need it follow")]
@@ -19,5 +21,5 @@ pub use self::server::{AgentServer, ServeError, harmless_name};
 
 /// Every tool that the server offers, in the order in which clients see them.
 fn tools() -> Vec<tool::AgentTool> {
-    Vec::new()
+    plans::tools().into()
 }

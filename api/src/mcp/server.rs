@@ -1,5 +1,7 @@
 //! Answers what clients ask.
 
+use std::sync::Arc;
+
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorData,
     Implementation, ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig,
@@ -12,7 +14,7 @@ use windlass_core::Actor;
 
 use super::in_order::InOrder;
 use super::tool::{AgentTool, Caller};
-use crate::service::Service;
+use crate::service::{PlanChecker, Service};
 use crate::text::nearest;
 
 /// What agents are told of the server as a whole.
@@ -31,6 +33,7 @@ pub struct AgentServer {
     service: Service,
     /// The name of the agent; none for the one that its client gives.
     agent: Option<String>,
+    plans: Arc<PlanChecker>,
     tools: Vec<AgentTool>,
 }
 
@@ -46,10 +49,10 @@ pub enum ServeError {
 }
 
 impl AgentServer {
-    /// A server whose agent is called `agent`, or as its client says.
+    /// A server whose agent is called `agent`, or as its client says. `plans` knows what plans may call.
     #[must_use]
-    pub fn new(service: Service, agent: Option<String>) -> Self {
-        Self { service, agent, tools: super::tools() }
+    pub fn new(service: Service, agent: Option<String>, plans: PlanChecker) -> Self {
+        Self { service, agent, plans: Arc::new(plans), tools: super::tools() }
     }
 
     /// Serves one client until it ends the input. Nothing but messages of the protocol goes to `output`.
@@ -76,7 +79,7 @@ impl AgentServer {
         let name = self.agent.clone().or_else(named).unwrap_or_else(|| NAMELESS.to_owned());
         let actor = Actor::Agent(name);
         let service = Service { actor: actor.to_string(), ..self.service.clone() };
-        Caller { service, actor }
+        Caller { service, actor, plans: Arc::clone(&self.plans) }
     }
 }
 

@@ -16,7 +16,7 @@ use windlass_core::Actor;
 use windlass_core::graph::mismatches;
 
 use super::refusal::Refusal;
-use crate::service::Service;
+use crate::service::{PlanChecker, Service};
 
 /// What a tool is given beside its input: whose call it is, and what it may use.
 #[derive(Debug, Clone)]
@@ -25,6 +25,8 @@ pub(super) struct Caller {
     pub(super) service: Service,
     /// The agent.
     pub(super) actor: Actor,
+    /// Checks the drafts of plans.
+    pub(super) plans: Arc<PlanChecker>,
 }
 
 /// What a client is told of a tool.
@@ -98,10 +100,7 @@ where
 {
     let input = schema::<I>(SchemaSettings::draft2020_12().for_deserialize());
     let output = schema::<O>(SchemaSettings::draft2020_12().for_serialize());
-    let listed = Tool::new(about.name, about.docs, as_object(&input))
-        .with_title(about.title)
-        .with_raw_output_schema(Arc::new(as_object(&output)))
-        .with_annotations(about.effect.hints());
+    let listed = listed(about, &input, &output);
     let call = move |caller: Caller, arguments: JsonObject| -> Answer {
         let arguments = Value::Object(unwrapped(arguments, about.wrapper));
         match parse::<I>(about.name, &input, arguments) {
@@ -113,6 +112,31 @@ where
         }
     };
     AgentTool { listed, call: Arc::new(call) }
+}
+
+/// A tool that calls a function which judges its input itself. Its schemas are given.
+pub(super) fn tool_of_schema<O, F>(
+    about: About,
+    (input, output): (Value, Value),
+    function: fn(Caller, JsonObject) -> F,
+) -> AgentTool
+where
+    O: Serialize,
+    F: Future<Output = Result<O, Refusal>> + Send + 'static,
+{
+    let listed = listed(about, &input, &output);
+    let call = move |caller: Caller, arguments: JsonObject| -> Answer {
+        let answer = function(caller, unwrapped(arguments, about.wrapper));
+        Box::pin(async move { to_json(&answer.await?) })
+    };
+    AgentTool { listed, call: Arc::new(call) }
+}
+
+fn listed(about: About, input: &Value, output: &Value) -> Tool {
+    Tool::new(about.name, about.docs, as_object(input))
+        .with_title(about.title)
+        .with_raw_output_schema(Arc::new(as_object(output)))
+        .with_annotations(about.effect.hints())
 }
 
 /// The schema of a type without references, which not every client follows.

@@ -1,7 +1,8 @@
 //! Why an operation cannot be done.
 
 use serde_json::Value;
-use windlass_core::{Grant, MutationId};
+use windlass_core::graph::{Finding, blocking_message};
+use windlass_core::{ApprovalId, Grant, MutationId};
 use windlass_scheduler::EngineError;
 use windlass_store::StoreError;
 
@@ -102,6 +103,40 @@ pub enum ServiceError {
         name: String,
         /// The known name that is nearest.
         nearest: Option<String>,
+    },
+    /// A draft is no plan that can be begun. Nothing was written.
+    #[error("plan draft failed validation: {}", blocking_message(.findings))]
+    InvalidPlan {
+        /// Everything that was found.
+        findings: Vec<Finding>,
+    },
+    /// What was submitted is no result of a node.
+    #[error("result_shape_invalid: the result cannot be read: {problem}")]
+    InvalidResult {
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// No plan is active in the workstream.
+    #[error("no plan run is active in workstream `{workstream}`")]
+    NoActivePlan {
+        /// The workstream.
+        workstream: String,
+    },
+    /// An answer in the messages of one workstream is to a question of another one.
+    #[error("approval `{approval}` is asked in workstream `{asked_in}`, not in `{answered_in}`")]
+    OtherWorkstream {
+        /// The approval.
+        approval: ApprovalId,
+        /// Where it is asked.
+        asked_in: String,
+        /// Where it was answered.
+        answered_in: String,
+    },
+    /// The plan calls what nobody has allowed.
+    #[error("the plan calls {}, and nobody has allowed that yet", list_grant(.calls))]
+    PlanGrantNotConfirmed {
+        /// What it calls.
+        calls: Grant,
     },
     /// No handler of the workflow has run yet.
     #[error("nothing of `{workflow}` ran yet")]

@@ -1,6 +1,7 @@
 //! The operations, each a method of [`Service`].
 
 mod advice;
+mod approvals;
 mod check;
 mod control;
 mod deploy;
@@ -12,13 +13,16 @@ mod example;
 mod handle;
 mod health;
 mod instance;
+mod plans;
 mod records;
 mod session;
 mod settle;
 mod status;
 mod versions;
+mod workspaces;
 
 pub use self::advice::{Advice, Fact, NextStep};
+pub use self::approvals::ApprovalView;
 pub use self::check::{
     CheckReport, ScriptChecker, ValidScript, require_known_tools, start_sandbox,
 };
@@ -42,8 +46,16 @@ pub use self::health::{
     mutations_in_doubt,
 };
 pub use self::instance::{PruneMode, PruneReport, PrunedKind, WorkerRow, WorkflowRow};
+pub use self::plans::{
+    CarriedNode, InboxRow, PlanAction, PlanAnswer, PlanArtifact, PlanCheck, PlanChecker,
+    PlanCheckpoint, PlanEvent, PlanIncludes, PlanIssue, PlanNode, PlanProgress, PlanRestart,
+    PlanRow, PlanRun, PlanSpec, PlanStart, PlanView, SubmittedAttempt, draft_schema, read_draft,
+    read_result,
+};
+pub(crate) use self::plans::{draft_properties, result_schema};
 pub use self::records::{EventQuery, EventRow, InputRow, RecordList, RecordRange, RunRow};
 pub use self::session::{SessionReport, SessionRun};
 pub use self::settle::{EventTarget, SettleReport, check_result};
 pub use self::status::WorkflowStatusReport;
 pub use self::versions::{VersionChange, VersionDifference, VersionRow};
+pub use self::workspaces::WorkspaceSettings;

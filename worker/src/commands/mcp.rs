@@ -1,7 +1,9 @@
 //! `windlass mcp`: serves an agent over the Model Context Protocol.
 
 use windlass_api::mcp::AgentServer;
+use windlass_api::service::PlanChecker;
 
+use super::engine::described_registry;
 use crate::cli::McpArgs;
 use crate::context::Context;
 use crate::exit::{CommandError, ExitStatus, Result};
@@ -14,6 +16,19 @@ pub(super) async fn run(context: &Context, args: &McpArgs) -> Result<ExitStatus>
         attempt: "read the input and write the output",
         source,
     })?;
-    AgentServer::new(service, args.agent.clone()).serve(input, output).await?;
+    let plans = plan_checker(context).await;
+    AgentServer::new(service, args.agent.clone(), plans).serve(input, output).await?;
     Ok(ExitStatus::Done)
+}
+
+/// Checks plans by the tools of the deployment. Where those are not known, an agent can still work on its plans, and a person has to let
+/// start what calls tools.
+async fn plan_checker(context: &Context) -> PlanChecker {
+    match described_registry(context).await {
+        Ok(registry) => PlanChecker::new(&registry),
+        Err(error) => {
+            tracing::warn!("the tools are not known, so plans are checked without them: {error}");
+            PlanChecker::default()
+        }
+    }
 }

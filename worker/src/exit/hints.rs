@@ -3,6 +3,8 @@
 use std::io;
 
 use windlass_api::service::{RecordName, ServiceError};
+use windlass_core::ApprovalRefused;
+use windlass_core::graph::SteerRefused;
 use windlass_scheduler::EngineError;
 use windlass_store::StoreError;
 use windlass_tools::mcp::ConnectorError;
@@ -90,6 +92,27 @@ fn of_service(error: &ServiceError, words: &CommandHint) -> Option<String> {
             let status = words.command(&format!("status {}", quoted(workflow)));
             format!("`{status}` says what to do")
         }
+        ServiceError::InvalidPlan { .. } => {
+            format!("repair it, then look again with `{}`", words.command("plan check FILE"))
+        }
+        ServiceError::InvalidResult { .. } => {
+            "write {\"status\": \"success\", \"output\": …}; the status may also be partial, blocked or failed, with a `reason`"
+                .to_owned()
+        }
+        ServiceError::NoActivePlan { workstream } => {
+            let create = words.command(&format!("plan create {} FILE", quoted(workstream)));
+            let list = words.command("plan list");
+            format!("`{list}` lists the plans that there are; `{create}` begins one")
+        }
+        ServiceError::OtherWorkstream { asked_in, .. } => {
+            format!("answer it in `{asked_in}`")
+        }
+        ServiceError::PlanGrantNotConfirmed { calls } => {
+            let tools = calls.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+            format!(
+                "look at what it does with it, then begin it with `--yes`, or say what it may call: `--allow {tools}`"
+            )
+        }
         ServiceError::GrantNotConfirmed { grant, .. } => {
             let tools = grant.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
             format!(
@@ -123,6 +146,17 @@ fn of_store(error: &StoreError, words: &CommandHint) -> Option<String> {
         format!("run `{}`", command("migrate"))
     } else if let StoreError::ActionRefused(refused) = error {
         refused.hint.to_owned()
+    } else if let StoreError::Steer(refused) = error {
+        of_steer(refused, words)
+    } else if let StoreError::Answer(refused) = error {
+        of_answer(refused, words)
+    } else if let StoreError::AnswerInvalid(_) = error {
+        let answer = command("approval answer ID --data '{…}'");
+        format!("give the fields that its schema asks for: `{answer}`")
+    } else if let StoreError::NotFound { what: "plan run", .. } = error {
+        format!("`{}` lists the runs of plans", command("plan list"))
+    } else if let StoreError::NotFound { what: "approval", .. } = error {
+        format!("`{}` lists them", command("approval list --all"))
     } else if let StoreError::NotFound { what: "workflow", .. } = error {
         format!("`{}` shows those that exist", command("list"))
     } else if let StoreError::NotFound { .. } = error {
@@ -130,6 +164,54 @@ fn of_store(error: &StoreError, words: &CommandHint) -> Option<String> {
     } else {
         return None;
     })
+}
+
+/// What to do about something that a run of a plan does not allow.
+fn of_steer(refused: &SteerRefused, words: &CommandHint) -> String {
+    match refused {
+        SteerRefused::Over => {
+            format!("`{}` begins another plan", words.command("plan create WORKSTREAM FILE"))
+        }
+        SteerRefused::Human(_) => {
+            format!("`{}` shows what is asked", words.command("approval list"))
+        }
+        SteerRefused::NotOwner { .. } => {
+            "submit it as its owner or as the lead, with `--as agent:NAME`".to_owned()
+        }
+        SteerRefused::InDoubt(_) => {
+            format!("`{}` says what is known of it", words.command("status WORKSTREAM"))
+        }
+        SteerRefused::RepeatsEffect(_) => {
+            "look at what happened first, then restart it with `--repeat-effects`".to_owned()
+        }
+        SteerRefused::UnknownNode(_)
+        | SteerRefused::NotAccepting { .. }
+        | SteerRefused::NothingBegins(_)
+        | SteerRefused::AtWork(_) => {
+            format!("`{}` shows how far each node is", words.command("plan show WORKSTREAM"))
+        }
+    }
+}
+
+/// What to do about an answer that does not count.
+fn of_answer(refused: &ApprovalRefused, words: &CommandHint) -> String {
+    match refused {
+        ApprovalRefused::NoPerson(_) => "let a person answer it".to_owned(),
+        ApprovalRefused::OtherPerson(_) => {
+            "let that person answer it; `--as user:NAME` says who answers".to_owned()
+        }
+        ApprovalRefused::Closed(_) | ApprovalRefused::Outdated => {
+            format!("`{}` shows it as it stands", words.command("approval show ID"))
+        }
+        ApprovalRefused::YesOrNo(_) => {
+            let [approve, reject] =
+                ["approve", "reject"].map(|verb| words.command(&format!("approval {verb} ID")));
+            format!("agree with `{approve}`, or refuse with `{reject}`")
+        }
+        ApprovalRefused::Empty(_) => {
+            format!("answer with `{}`", words.command("approval answer ID TEXT"))
+        }
+    }
 }
 
 fn of_connector(error: &ConnectorError, words: &CommandHint) -> Option<String> {
