@@ -3,6 +3,7 @@
 mod agents;
 mod control;
 mod database;
+mod plans;
 mod records;
 mod running;
 mod scripts;
@@ -16,6 +17,10 @@ pub(crate) use self::control::{
     ActivateArgs, ControlArgs, EventArgs, LimitArgs, ResolutionArgs, ResolveArgs, RouteArgs,
 };
 pub(crate) use self::database::{MoveArgs, PruneArgs};
+pub(crate) use self::plans::{
+    ApprovalArgs, ApprovalCommand, BeginArgs, GrantArgs, PlanArgs, PlanCommand, PlanCreate,
+    PlanReplace, PlanShow, PlanSubmit, WorkspaceArgs, WorkspaceCommand,
+};
 pub(crate) use self::records::{
     EventsArgs, ListArgs, LogsArgs, NotifyArgs, RangeArgs, RunsArgs, ShowArgs, Since, StatusArgs,
     VersionsArgs, WorkflowArgs,
@@ -138,6 +143,12 @@ pub(crate) enum Command {
     Event(EventArgs),
     /// Say whether an effect happened whose outcome is unknown
     Resolve(ResolveArgs),
+    /// Begin, show and steer plans of agents, people and tools
+    Plan(PlanArgs),
+    /// List and answer what plans ask people
+    Approval(ApprovalArgs),
+    /// Show or decide what holds for a workspace
+    Workspace(WorkspaceArgs),
     /// Remove finished records that are older than `[retention]` says; a running worker does this by itself
     Prune(PruneArgs),
     /// Copy a stopped instance to an empty database, and seal the old one

@@ -1,11 +1,9 @@
 //! `deploy`: saves a script as a new version of a workflow.
 
-use std::io::{IsTerminal as _, stdin};
-
 use serde::Serialize;
 use windlass_api::service::{
     Activation, Confirmation, DeployReport, Deployment, GrantProposal, UnreadTopic,
-    check_workflow_name, list_grant, require_known_tools,
+    check_workflow_name, require_known_tools,
 };
 use windlass_core::Grant;
 use windlass_store::Bump;
@@ -13,9 +11,10 @@ use windlass_store::Bump;
 use super::check::{self, write_grant};
 use super::control;
 use super::engine::described_registry;
+use super::granting::{confirm, has_person, require_allowed};
 use crate::cli::DeployArgs;
 use crate::context::Context;
-use crate::exit::{CommandError, ExitStatus, Result};
+use crate::exit::{ExitStatus, Result};
 use crate::hint::quoted;
 use crate::output::{Printable, TextPage};
 
@@ -124,37 +123,12 @@ fn choose_grant(context: &Context, args: &DeployArgs, proposal: GrantProposal) -
     if !has_person(context) {
         return Ok(proposal.without_person()?);
     }
-    let is_confirmed = match &proposal.confirmation {
-        Confirmation::Nothing => true,
-        Confirmation::FirstVersion(grant) => ask(context, "It calls", grant)?,
-        Confirmation::Wider(beyond) => ask(context, "It newly calls", beyond)?,
-    };
-    if is_confirmed {
-        return Ok(proposal.grant);
+    match &proposal.confirmation {
+        Confirmation::Nothing => {}
+        Confirmation::FirstVersion(grant) => require_allowed(context, "It calls", grant)?,
+        Confirmation::Wider(beyond) => require_allowed(context, "It newly calls", beyond)?,
     }
-    Err(CommandError::Refused {
-        code: "not_allowed",
-        message: "nothing was deployed".to_owned(),
-        hint: "say with `--allow` what it may call".to_owned(),
-    })
-}
-
-fn ask(context: &Context, what: &str, grant: &Grant) -> Result<bool> {
-    confirm(context, &format!("{what} {}. Allow that?", list_grant(grant)))
-}
-
-/// Whether somebody can be asked.
-fn has_person(context: &Context) -> bool {
-    !context.output.is_json() && stdin().is_terminal()
-}
-
-fn confirm(context: &Context, question: &str) -> Result<bool> {
-    context.output.progress(format_args!("{question} [y/N]"));
-    let mut answer = String::new();
-    stdin()
-        .read_line(&mut answer)
-        .map_err(|source| CommandError::System { attempt: "read your answer", source })?;
-    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    Ok(proposal.grant)
 }
 
 impl Printable for DeployOutput {

@@ -1,5 +1,6 @@
 //! The commands, one file for each or for a small family.
 
+mod approval;
 mod check;
 mod connectors;
 mod control;
@@ -9,6 +10,7 @@ pub(crate) mod doctor;
 mod dry_run;
 mod engine;
 mod event;
+mod granting;
 mod init;
 mod limit;
 mod list;
@@ -18,6 +20,7 @@ mod migrate;
 mod moving;
 mod notifications;
 mod notify;
+mod plan;
 mod progress;
 mod prune;
 mod records;
@@ -31,6 +34,7 @@ mod types;
 mod up;
 mod versions;
 mod workers;
+mod workspace;
 
 use windlass_core::Action;
 
@@ -78,6 +82,9 @@ async fn dispatch(context: Context, command: Command) -> Result<ExitStatus> {
         Command::Notify(args) => notify::run(&context, &args).await,
         Command::Event(args) => event::run(&context, &args).await,
         Command::Resolve(args) => resolve::run(&context, &args).await,
+        Command::Plan(args) => Box::pin(plan::run(&context, &args)).await,
+        Command::Approval(args) => approval::run(&context, &args).await,
+        Command::Workspace(args) => workspace::run(&context, &args).await,
         Command::Prune(args) => prune::run(&context, &args).await,
         Command::Move(args) => moving::run(&context, &args).await,
         Command::Migrate => migrate::run(&context).await,

@@ -5,4 +5,5 @@
 mod agents;
 mod cli;
 mod crash;
+mod plans;
 mod scenarios;

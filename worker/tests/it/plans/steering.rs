@@ -1,0 +1,118 @@
+//! Resume, restart, cancel, the failure budget.
+
+use serde_json::json;
+
+use super::{chain, draft, nodes, text, work};
+use crate::cli::folder::TestFolder;
+
+fn blocked() -> serde_json::Value {
+    json!({"status": "blocked", "reason": "no key"})
+}
+
+#[test]
+fn what_is_blocked_goes_on_after_resume_and_what_is_finished_stays() {
+    let folder = TestFolder::new();
+    let wanted = json!([{"name": "notes", "kind": "text"}]);
+    let mut plan = chain(&["a", "b"]);
+    plan["nodes"][0]["deliverables"] = wanted;
+    folder.create(&plan);
+    let made = json!([{"name": "notes", "kind": "text", "content": "x"}]);
+    folder.submit("a", &json!({"status": "success", "output": {"n": 1}, "artifacts": made})).done();
+    let stopped = folder.submit("b", &blocked()).done();
+    assert_eq!(
+        (&stopped["status"], &stopped["plan"]["run"]["failureCount"]),
+        (&json!("blocked"), &json!(1))
+    );
+    let before = folder.show();
+
+    let resumed = folder.said(&["plan", "resume", "w"]).done();
+
+    assert_eq!(
+        (&resumed["action"], nodes(&resumed)),
+        (&json!("run-resumed"), vec!["a completed".to_owned(), "b running".to_owned()])
+    );
+    assert_eq!(resumed["plan"]["run"]["failureCount"], 0);
+    let after = folder.show();
+    assert_eq!(after["plan"]["nodes"][0], before["plan"]["nodes"][0]);
+    assert_eq!(after["plan"]["artifacts"], before["plan"]["artifacts"]);
+    let last = |shown: &serde_json::Value| {
+        shown["plan"]["checkpoints"].as_array().unwrap().last().unwrap().clone()
+    };
+    assert_eq!(last(&after)["sequence"], json!(last(&before)["sequence"].as_u64().unwrap() + 1));
+    assert_eq!(last(&after)["reason"], "resumed");
+    // Once more changes nothing.
+    let again = folder.said(&["plan", "resume", "w"]).done();
+    assert!(text(&again["message"]).starts_with("Nothing changes"), "{again:#}");
+    assert_eq!(last(&folder.show()), last(&after));
+}
+
+#[test]
+fn a_run_that_waits_for_a_person_is_not_resumed_past_them() {
+    let folder = TestFolder::new();
+    folder.create(&draft(vec![super::question("ask", "human-approval")], vec![]));
+
+    let answer = folder.said(&["plan", "resume", "w"]).done();
+
+    assert_eq!(answer["status"], "awaiting-human");
+    assert!(text(&answer["message"]).contains("the run waits for a person"), "{answer:#}");
+    assert!(text(&answer["message"]).contains("`ask`"), "{answer:#}");
+}
+
+#[test]
+fn a_node_is_done_anew_and_with_it_what_follows() {
+    let folder = TestFolder::new();
+    folder.create(&chain(&["a", "b", "c"]));
+    folder.succeed("a", json!({"n": 1}));
+    folder.succeed("b", json!({"n": 2}));
+
+    let one = folder.said(&["plan", "restart", "w", "a"]);
+    // `c` is at work, and keeps its place.
+    let one = one.done();
+    assert_eq!(nodes(&one), ["a ready", "b completed", "c running"]);
+    let at_work = folder.said(&["plan", "restart", "w", "b", "--downstream"]).refused();
+    assert!(at_work.contains("node `c` is at work"), "{at_work}");
+    folder.submit("c", &blocked()).done();
+    let all = folder.said(&["plan", "restart", "w", "b", "--downstream"]).done();
+    assert_eq!((&all["action"], &all["changedNodeId"]), (&json!("node-restarted"), &json!("b")));
+    assert_eq!(nodes(&all)[1..], ["b pending", "c pending"]);
+    let unknown = folder.said(&["plan", "restart", "w", "z"]).refused();
+    assert!(unknown.contains("the plan has no node `z`"), "{unknown}");
+}
+
+#[test]
+fn a_used_up_failure_budget_stops_the_run_until_somebody_acts() {
+    let folder = TestFolder::new();
+    let nodes_of = ["a", "b", "c"].map(work);
+    folder.create(&draft(nodes_of.to_vec(), vec![]));
+    folder.submit("a", &blocked()).done();
+
+    let stopped = folder.submit("b", &blocked()).done();
+
+    assert_eq!(
+        (&stopped["status"], &stopped["plan"]["run"]["failureCount"]),
+        (&json!("blocked"), &json!(2))
+    );
+    assert_eq!(nodes(&stopped)[2], "c ready");
+    let resumed = folder.said(&["plan", "resume", "w"]).done();
+    assert_eq!((&resumed["status"], nodes(&resumed)[0].as_str()), (&json!("running"), "a running"));
+}
+
+#[test]
+fn a_cancelled_run_is_over() {
+    let folder = TestFolder::new();
+    folder.create(&chain(&["a", "b"]));
+
+    let over = folder.said(&["plan", "cancel", "w", "--reason", "no money"]).done();
+
+    assert_eq!((&over["action"], &over["status"]), (&json!("run-cancelled"), &json!("aborted")));
+    assert_eq!(nodes(&over), ["a cancelled", "b cancelled"]);
+    assert!(text(&over["plan"]["run"]["error"]).contains("no money"), "{over:#}");
+    for words in [
+        &["plan", "cancel", "w", "--reason", "again"][..],
+        &["plan", "resume", "w"],
+        &["plan", "restart", "w", "a"],
+    ] {
+        let refused = folder.said(words).refused();
+        assert!(refused.contains("no plan run is active in workstream `w`"), "{refused}");
+    }
+}
