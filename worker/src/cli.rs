@@ -26,7 +26,9 @@ pub(crate) use self::records::{
     VersionsArgs, WorkflowArgs,
 };
 pub(crate) use self::running::{RunArgs, UpArgs};
-pub(crate) use self::scripts::{CheckArgs, ConnectorsArgs, DemoArgs, DeployArgs, InitArgs};
+pub(crate) use self::scripts::{
+    CheckArgs, ConnectorsArgs, DemoArgs, DemoExample, DeployArgs, InitArgs,
+};
 
 use crate::config::SettingsSource;
 

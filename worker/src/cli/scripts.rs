@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use windlass_core::Capability;
 
 #[derive(Debug, Args)]
@@ -14,9 +14,21 @@ pub(crate) struct InitArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
-    /// The folder; it is created if it does not exist
-    #[arg(long, default_value = "windlass-demo")]
-    pub(crate) dir: PathBuf,
+    /// Which example
+    #[arg(value_enum, default_value_t = DemoExample::Receipts)]
+    pub(crate) example: DemoExample,
+    /// The folder, which is created if it does not exist; without it `windlass-demo` or `windlass-demo-plan`
+    #[arg(long)]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+/// An example that can be run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DemoExample {
+    /// A script that reads mails and keeps a ledger of payments
+    Receipts,
+    /// A plan of tools and people that publishes release notes
+    Plan,
 }
 
 #[derive(Debug, Args)]

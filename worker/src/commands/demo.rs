@@ -1,5 +1,7 @@
 //! `demo`: sets up a folder with an example, runs it to its end, and shows what came of it.
 
+mod plan;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,17 +17,23 @@ use super::engine::EngineOptions;
 use super::records::mutation_mark;
 use super::status::{self, StatusPage};
 use super::{check, engine, progress, run};
-use crate::cli::DemoArgs;
+use crate::cli::{DemoArgs, DemoExample};
 use crate::config::{FILE_NAME, without_password};
 use crate::context::Context;
 use crate::exit::{CommandError, ExitStatus, Result};
 use crate::output::{Printable, TextPage};
 use crate::wording::NextCommand;
 
-static EXAMPLE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../examples/receipts");
+static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../examples/receipts");
 
-/// What of the example a person's folder is given.
-const PARTS: [&str; 4] = [FILE_NAME, "workflow.js", "README.md", "inbox"];
+const EXAMPLE: Example =
+    Example { files: &FILES, parts: &[FILE_NAME, "workflow.js", "README.md", "inbox"] };
+
+/// An example, and what of it a person's folder is given.
+struct Example {
+    files: &'static Dir<'static>,
+    parts: &'static [&'static str],
+}
 
 /// The example's name as a workflow.
 const NAME: &str = "receipts";
@@ -47,34 +55,48 @@ struct DemoOutput {
 }
 
 pub(crate) async fn run(outer: &Context, args: &DemoArgs) -> Result<ExitStatus> {
+    match args.example {
+        DemoExample::Receipts => receipts(outer, args).await,
+        DemoExample::Plan => plan::run(outer, args).await,
+    }
+}
+
+/// Writes an example into its folder, and what is done there.
+fn enter(outer: &Context, dir: &Path, example: &Example) -> Result<Context> {
     if outer.global.config.is_some() {
         return Err(CommandError::Usage {
             message: "`demo` brings a configuration of its own".to_owned(),
             hint: Some("leave out `--config`; `--dir` says where to put the example".to_owned()),
         });
     }
-    write_example(&outer.folder.join(&args.dir))?;
-    let context = &outer.within(&args.dir)?;
+    write_example(&outer.folder.join(dir), example)?;
+    let context = outer.within(dir)?;
     ensure_roots(&context.settings.tools.files.roots, &context.settings.root)?;
+    Ok(context)
+}
+
+async fn receipts(outer: &Context, args: &DemoArgs) -> Result<ExitStatus> {
+    let dir = args.dir.clone().unwrap_or_else(|| PathBuf::from("windlass-demo"));
+    let context = &enter(outer, &dir, &EXAMPLE)?;
     let service = context.open_or_create().await?;
     let workflow = deploy_example(context, &service).await?;
 
     let inputs_before = service.store.all_inputs(service.workspace, workflow).await?.len();
     let outputs_before = service.store.all_mutations(service.workspace, workflow).await?.len();
-    greet(context, &args.dir, inputs_before);
+    greet(context, &dir, inputs_before);
     run_to_the_end(context, &service, workflow).await?;
 
     let afterwards = status::load(context, &service, workflow).await?;
     let inputs = service.store.all_inputs(service.workspace, workflow).await?;
     let outputs = service.store.all_mutations(service.workspace, workflow).await?;
-    let file = args.dir.join("out/receipts.csv");
+    let file = dir.join("out/receipts.csv");
     let waits = afterwards.health.waits_for_person;
     context.output.print(&DemoOutput {
         new_inputs: inputs.len().saturating_sub(inputs_before),
         new_outputs: outputs.len().saturating_sub(outputs_before),
         lines: lines_of(&outer.folder.join(&file)),
         file,
-        folder: args.dir.clone(),
+        folder: dir,
         database: shown_database(outer, context),
         next: next_commands(context, &outputs),
         inputs,
@@ -85,7 +107,7 @@ pub(crate) async fn run(outer: &Context, args: &DemoArgs) -> Result<ExitStatus> 
 }
 
 /// Writes what is missing of the example; what is there stays as it is.
-fn write_example(folder: &Path) -> Result<()> {
+fn write_example(folder: &Path, example: &Example) -> Result<()> {
     let is_foreign = !folder.join(FILE_NAME).exists()
         && folder.read_dir().is_ok_and(|mut entries| entries.next().is_some());
     if is_foreign {
@@ -96,11 +118,11 @@ fn write_example(folder: &Path) -> Result<()> {
         });
     }
     // The configuration comes first: by it the folder is known again if this is interrupted.
-    for part in PARTS {
-        if let Some(file) = EXAMPLE.get_file(part) {
+    for part in example.parts {
+        if let Some(file) = example.files.get_file(part) {
             write_missing(folder, file)?;
         }
-        for file in EXAMPLE.get_dir(part).into_iter().flat_map(Dir::files) {
+        for file in example.files.get_dir(part).into_iter().flat_map(Dir::files) {
             write_missing(folder, file)?;
         }
     }
