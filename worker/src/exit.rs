@@ -120,6 +120,7 @@ impl From<ServiceError> for CommandError {
             | ServiceError::InvalidPlan { .. }
             | ServiceError::InvalidResult { .. }
             | ServiceError::NoActivePlan { .. }
+            | ServiceError::NotAScript { .. }
             | ServiceError::OtherWorkstream { .. }
             | ServiceError::PlanGrantNotConfirmed { .. }
             | ServiceError::WrongResult { .. }) => Self::Service(other),
@@ -205,9 +206,10 @@ impl CommandError {
         } else {
             ("", &[][..])
         };
-        let findings = match self {
-            Self::Service(ServiceError::InvalidPlan { findings }) => findings.as_slice(),
-            _ => &[],
+        let findings = if let Self::Service(ServiceError::InvalidPlan { findings }) = self {
+            findings.as_slice()
+        } else {
+            &[]
         };
         let (code, message, hint) = (self.code(), self.message(), hints::of(self, words));
         ErrorReport { code, message, hint, causes: causes(self), problems, findings, file }
@@ -272,6 +274,7 @@ const fn service_code(error: &ServiceError) -> &'static str {
         | ServiceError::WrongResult { .. } => "usage",
         ServiceError::InvalidPlan { .. } => "invalid_plan",
         ServiceError::NoActivePlan { .. } => "no_active_plan",
+        ServiceError::NotAScript { .. } => "not_a_script",
         ServiceError::OtherWorkstream { .. } => "other_workstream",
         ServiceError::NoSuchVersion { .. }
         | ServiceError::NoVersionBefore { .. }

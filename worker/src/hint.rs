@@ -68,6 +68,7 @@ impl CommandHint {
             NextStep::Unarchive { workflow } => format!("unarchive {}", quoted(workflow)),
             NextStep::RunOnce { workflow } => format!("run {}", quoted(workflow)),
             NextStep::ShowStatus { workflow } => format!("status {}", quoted(workflow)),
+            NextStep::ShowPlan { workflow } => format!("plan show {}", quoted(workflow)),
             NextStep::StartWorker { label: None } => "up".to_owned(),
             NextStep::StartWorker { label: Some(label) } => {
                 format!("up --labels {}", quoted(label))

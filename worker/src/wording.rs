@@ -111,6 +111,7 @@ const fn other_options(step: &NextStep) -> &'static str {
         | NextStep::Unarchive { .. }
         | NextStep::RunOnce { .. }
         | NextStep::ShowStatus { .. }
+        | NextStep::ShowPlan { .. }
         | NextStep::StartWorker { .. }
         | NextStep::ListEvents { .. }
         | NextStep::SkipTopic { .. }

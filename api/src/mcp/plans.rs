@@ -73,7 +73,7 @@ still waits.",
     wrapper: None,
 };
 
-fn object(required: &[&str], properties: Value) -> Value {
+fn object(required: &[&str], properties: &Value) -> Value {
     json!({
         "type": "object", "required": required, "properties": properties, "additionalProperties": false,
     })
@@ -101,7 +101,7 @@ fn create_schema() -> Value {
         "workstream": workstream(),
         "idempotencyKey": {"type": "string", "description": "A repeated call with the same key returns the run of the first one."},
     });
-    object(&["title", "objective", "nodes"], with_draft(others))
+    object(&["title", "objective", "nodes"], &with_draft(others))
 }
 
 fn replace_schema() -> Value {
@@ -110,20 +110,20 @@ fn replace_schema() -> Value {
         "reason": {"type": "string", "description": "Why the plan is replaced."},
         "fresh": {"type": "boolean", "description": "Whether nothing is taken over.", "default": false},
     });
-    object(&["runId", "reason", "title", "objective", "nodes"], with_draft(others))
+    object(&["runId", "reason", "title", "objective", "nodes"], &with_draft(others))
 }
 
 fn submit_schema() -> Value {
     let node = json!({"type": "string", "description": "The id of the node."});
     let properties = json!({"runId": run_id(), "nodeId": node, "result": result_schema()});
-    object(&["runId", "nodeId", "result"], properties)
+    object(&["runId", "nodeId", "result"], &properties)
 }
 
 fn active_schema() -> Value {
     let include = |what: &str| json!({"type": "boolean", "default": false, "description": what});
     object(
         &[],
-        json!({
+        &json!({
             "workstream": workstream(),
             "includeEvents": include("Also what happened."),
             "includeArtifacts": include("Also what was made."),
@@ -136,7 +136,7 @@ fn active_schema() -> Value {
 
 fn resume_schema() -> Value {
     let force = json!({"type": "boolean", "default": false, "description": "End back-offs too."});
-    object(&["runId"], json!({"runId": run_id(), "force": force}))
+    object(&["runId"], &json!({"runId": run_id(), "force": force}))
 }
 
 /// What every tool answers.

@@ -63,6 +63,11 @@ pub enum NextStep {
         /// The workflow's name.
         workflow: String,
     },
+    /// Show a plan.
+    ShowPlan {
+        /// The workstream.
+        workflow: String,
+    },
     /// Start a worker, with this label where one is asked for.
     StartWorker {
         /// The label.

@@ -35,7 +35,7 @@ pub struct ApprovalView {
     pub kind: ApprovalKind,
     /// What became of it.
     pub status: ApprovalStatus,
-    /// The person who is asked; none where every person may answer.
+    /// Who is asked. Another person may answer for them.
     pub owner: Option<String>,
     /// The question.
     pub prompt: String,
@@ -111,9 +111,10 @@ impl Service {
     /// # Errors
     /// Those of the store.
     pub async fn approval(&self, id: &str) -> Result<ApprovalView> {
-        match self.store.resolve_id(self.workspace, id).await? {
-            AnyId::Approval(id) => Ok(self.store.approval(self.workspace, id).await?.into()),
-            _ => Err(StoreError::not_found("approval", id).into()),
+        if let AnyId::Approval(id) = self.store.resolve_id(self.workspace, id).await? {
+            Ok(self.store.approval(self.workspace, id).await?.into())
+        } else {
+            Err(StoreError::not_found("approval", id).into())
         }
     }
 

@@ -42,10 +42,19 @@ impl Service {
         version: Option<&str>,
     ) -> Result<ControlledWorkflow> {
         let workflow = self.store.find_workflow(self.workspace, name_or_id).await?;
-        let scripts = self.store.all_scripts(self.workspace, workflow.id).await?;
+        let scripts = self.scripts_of(&workflow).await?;
         let script = choose_version(&workflow, &scripts, version)?;
         let workflow = self.activate_script(workflow.id, script.id).await?;
         Ok(ControlledWorkflow { workflow, version: Some(script.version()) })
+    }
+
+    /// The versions of a workflow's script, newest first.
+    pub(super) async fn scripts_of(&self, workflow: &Workflow) -> Result<Vec<ScriptVersion>> {
+        if workflow.kind.is_graph() {
+            let (kind, workflow) = (workflow.kind, workflow.name.clone());
+            return Err(ServiceError::NotAScript { workflow, kind });
+        }
+        Ok(self.store.all_scripts(self.workspace, workflow.id).await?)
     }
 
     /// Makes a script version the one that runs.
@@ -75,7 +84,8 @@ impl Service {
             actor: self.actor.clone(),
         };
         let workflow = self.store.control_workflow(params).await?;
-        let version = match workflow.active_script_id {
+        let script = workflow.active_script_id.filter(|_script| !workflow.kind.is_graph());
+        let version = match script {
             Some(script) => Some(self.store.script(self.workspace, script).await?.version()),
             None => None,
         };

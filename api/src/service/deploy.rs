@@ -160,7 +160,7 @@ impl Service {
             Err(StoreError::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let versions = self.store.all_scripts(self.workspace, workflow.id).await?;
+        let versions = self.scripts_of(&workflow).await?;
         let active = versions.iter().find(|version| Some(version.id) == workflow.active_script_id);
         Ok(active.or(versions.first()).map(|version| version.grant.clone()))
     }

@@ -169,7 +169,7 @@ impl Service {
         if version.is_none() {
             return Ok(AnyId::Workflow(workflow.id));
         }
-        let scripts = self.store.all_scripts(self.workspace, workflow.id).await?;
+        let scripts = self.scripts_of(&workflow).await?;
         Ok(AnyId::Script(choose_version(&workflow, &scripts, version)?.id))
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use windlass_core::graph::{Finding, blocking_message};
-use windlass_core::{ApprovalId, Grant, MutationId};
+use windlass_core::{ApprovalId, Grant, MutationId, WorkflowKind};
 use windlass_scheduler::EngineError;
 use windlass_store::StoreError;
 
@@ -115,6 +115,14 @@ pub enum ServiceError {
     InvalidResult {
         /// What is wrong with it.
         problem: String,
+    },
+    /// The workflow has the graph of a plan, and so no script.
+    #[error("`{workflow}` is a {kind}, and has no script")]
+    NotAScript {
+        /// The workflow's name.
+        workflow: String,
+        /// What it is.
+        kind: WorkflowKind,
     },
     /// No plan is active in the workstream.
     #[error("no plan run is active in workstream `{workstream}`")]

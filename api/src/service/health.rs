@@ -324,6 +324,11 @@ impl HealthInputs<'_> {
         let pending = (pending > 0).then(|| {
             format!("{pending} event(s) that its consumers leave for a later event or a later time")
         });
+        if self.overview.workflow.kind.is_graph() {
+            let step = NextStep::ShowPlan { workflow: self.name() };
+            return WorkflowHealth::new(Badge::Idle, "its nodes decide what comes next")
+                .advise_step(step, "shows how far each node is, and who has to act");
+        }
         let Some(due) = self.overview.workflow.due_at else {
             let why = "nothing is due, and nothing is scheduled any more";
             return WorkflowHealth::new(Badge::Idle, why).fact_if("pending", pending);

@@ -102,7 +102,12 @@ impl Service {
         let known_ahead = self.known_ahead().await?;
         for workflow in self.store.all_workflows(self.workspace).await? {
             let badge = self.status_with(workflow.id, times, known_ahead).await?.health.badge;
-            let scripts = self.store.all_scripts(self.workspace, workflow.id).await?;
+            // A plan has no script: its versions are those of its drafts.
+            let scripts = if workflow.kind.is_graph() {
+                Vec::new()
+            } else {
+                self.store.all_scripts(self.workspace, workflow.id).await?
+            };
             let active = scripts.iter().find(|script| Some(script.id) == workflow.active_script_id);
             rows.push(WorkflowRow {
                 id: workflow.id,

@@ -47,10 +47,10 @@ pub use self::health::{
 };
 pub use self::instance::{PruneMode, PruneReport, PrunedKind, WorkerRow, WorkflowRow};
 pub use self::plans::{
-    CarriedNode, InboxRow, PlanAction, PlanAnswer, PlanArtifact, PlanCheck, PlanChecker,
-    PlanCheckpoint, PlanEvent, PlanIncludes, PlanIssue, PlanNode, PlanProgress, PlanRestart,
-    PlanRow, PlanRun, PlanSpec, PlanStart, PlanView, SubmittedAttempt, draft_schema, read_draft,
-    read_result,
+    CarriedNode, InboxRow, NodeContract, PlanAction, PlanAnswer, PlanArtifact, PlanCheck,
+    PlanChecker, PlanCheckpoint, PlanEvent, PlanIncludes, PlanIssue, PlanNode, PlanProgress,
+    PlanRestart, PlanRow, PlanRun, PlanSpec, PlanStart, PlanView, SubmittedAttempt, draft_schema,
+    read_draft, read_result,
 };
 pub(crate) use self::plans::{draft_properties, result_schema};
 pub use self::records::{EventQuery, EventRow, InputRow, RecordList, RecordRange, RunRow};

@@ -3,6 +3,7 @@
 mod answer;
 mod draft;
 mod lists;
+mod node;
 mod parts;
 mod schema;
 mod view;
@@ -17,12 +18,11 @@ use windlass_store::{
 pub use self::answer::{PlanAction, PlanAnswer, SubmittedAttempt};
 pub use self::draft::{PlanCheck, PlanChecker, read_draft, read_result};
 pub use self::lists::{InboxRow, PlanRow};
+pub use self::node::{NodeContract, PlanNode};
 pub use self::parts::{PlanArtifact, PlanCheckpoint, PlanEvent, PlanIssue};
 pub use self::schema::draft_schema;
 pub(crate) use self::schema::{draft_properties, result_schema};
-pub use self::view::{
-    CarriedNode, PlanIncludes, PlanNode, PlanProgress, PlanRun, PlanSpec, PlanView,
-};
+pub use self::view::{CarriedNode, PlanIncludes, PlanProgress, PlanRun, PlanSpec, PlanView};
 
 use super::deploy::check_workflow_name;
 use super::error::{Result, ServiceError};

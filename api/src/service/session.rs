@@ -60,6 +60,7 @@ impl Service {
     /// [`ServiceError::WaitsForPerson`], and those of the store.
     pub async fn require_runnable(&self, workflow: WorkflowId, times: TimeFormat) -> Result<()> {
         let report = self.status(workflow, times).await?;
+        self.scripts_of(&report.overview.workflow).await?;
         if !report.health.waits_for_person() {
             return Ok(());
         }

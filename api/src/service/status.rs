@@ -49,7 +49,8 @@ impl Service {
             let inputs = self.inputs_of(mutation).await?;
             doubts.push(MutationInDoubt { mutation: mutation.clone(), inputs });
         }
-        let unread = match overview.workflow.active_script_id {
+        let workflow = &overview.workflow;
+        let unread = match workflow.active_script_id.filter(|_script| !workflow.kind.is_graph()) {
             Some(script) => {
                 unread_topics(&overview, &self.store.script(self.workspace, script).await?.manifest)
             }

@@ -66,7 +66,7 @@ impl Service {
     /// Those of the store.
     pub async fn versions(&self, workflow: &str) -> Result<Vec<VersionRow>> {
         let workflow = self.store.find_workflow(self.workspace, workflow).await?;
-        let versions = self.store.all_scripts(self.workspace, workflow.id).await?;
+        let versions = self.scripts_of(&workflow).await?;
         let before = versions.iter().skip(1).map(Some).chain(std::iter::once(None));
         let row = |(version, before): (&ScriptVersion, Option<&ScriptVersion>)| VersionRow {
             id: version.id,
@@ -92,7 +92,7 @@ impl Service {
         to: Option<&str>,
     ) -> Result<VersionDifference> {
         let workflow = self.store.find_workflow(self.workspace, workflow).await?;
-        let versions = self.store.all_scripts(self.workspace, workflow.id).await?;
+        let versions = self.scripts_of(&workflow).await?;
         let to = choose_version(&workflow, &versions, to)?;
         let from = match from {
             Some(from) => choose_version(&workflow, &versions, Some(from))?,

@@ -57,7 +57,7 @@ struct DemoOutput {
 pub(crate) async fn run(outer: &Context, args: &DemoArgs) -> Result<ExitStatus> {
     match args.example {
         DemoExample::Receipts => receipts(outer, args).await,
-        DemoExample::Plan => plan::run(outer, args).await,
+        DemoExample::Plan => Box::pin(plan::run(outer, args)).await,
     }
 }
 

@@ -99,6 +99,10 @@ fn of_service(error: &ServiceError, words: &CommandHint) -> Option<String> {
             "write {\"status\": \"success\", \"output\": …}; the status may also be partial, blocked or failed, with a `reason`"
                 .to_owned()
         }
+        ServiceError::NotAScript { workflow, .. } => {
+            let show = words.command(&format!("plan show {}", quoted(workflow)));
+            format!("`{show}` shows a plan, and `{}` runs it", words.command("up"))
+        }
         ServiceError::NoActivePlan { workstream } => {
             let create = words.command(&format!("plan create {} FILE", quoted(workstream)));
             let list = words.command("plan list");

@@ -31,6 +31,9 @@ pub struct PlanAnswer {
     /// What the checks of the draft warned of.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Finding>,
+    /// What was done, without what comes next.
+    #[serde(skip)]
+    pub(crate) done: String,
     /// The plan. Where none is active, it is the last one, if it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanView>,
@@ -80,6 +83,7 @@ impl PlanAnswer {
         Self {
             action,
             message: format!("{}. {}", capitalised(done), next(&plan)),
+            done: capitalised(done),
             changed_node_id: None,
             has_plan: true,
             status: Some(plan.run.status),
@@ -93,7 +97,7 @@ impl PlanAnswer {
     /// The same answer with the plan as it stands later.
     #[must_use]
     pub fn with_plan(self, plan: PlanView) -> Self {
-        let message = format!("{} {}", self.message, next(&plan));
+        let message = format!("{}. {}", self.done, next(&plan));
         Self { message, status: Some(plan.run.status), plan: Some(plan), ..self }
     }
 
@@ -102,6 +106,7 @@ impl PlanAnswer {
         Self {
             action: PlanAction::None,
             message: format!("No plan is active in workstream `{workstream}`."),
+            done: format!("No plan is active in workstream `{workstream}`"),
             changed_node_id: None,
             has_plan: false,
             status: None,

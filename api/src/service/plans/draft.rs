@@ -87,14 +87,11 @@ fn known_tool(callable: &Callable) -> Option<KnownTool> {
 /// # Errors
 /// A finding where it is too long or no text; or the error of the reader.
 pub fn read_draft(from: impl Read) -> io::Result<Result<String, Finding>> {
-    let bytes = match read_at_most(from, MAX_DRAFT_BYTES)? {
-        Some(bytes) => bytes,
-        None => {
-            let message = format!(
-                "the draft has more than {MAX_DRAFT_BYTES} bytes: keep large texts in files, and name them"
-            );
-            return Ok(Err(Finding::new(FindingCode::PlanTooLarge, "", message)));
-        }
+    let Some(bytes) = read_at_most(from, MAX_DRAFT_BYTES)? else {
+        let message = format!(
+            "the draft has more than {MAX_DRAFT_BYTES} bytes: keep large texts in files, and name them"
+        );
+        return Ok(Err(Finding::new(FindingCode::PlanTooLarge, "", message)));
     };
     Ok(String::from_utf8(bytes).map_err(|_error| {
         Finding::new(FindingCode::PlanUnreadable, "", "the draft is not UTF-8 text")

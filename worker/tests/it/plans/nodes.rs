@@ -205,7 +205,7 @@ fn only_the_owner_or_the_lead_submits_and_no_agent_for_a_tool_or_a_person() {
     let foreign = submit("a", "agent:eve").refused();
     assert!(foreign.contains("node `a` belongs to `ada`: only its owner or the lead"), "{foreign}");
     let unknown = submit("z", "agent:ada").refused();
-    assert!(unknown.contains("the plan has no node `z`"), "{unknown}");
+    assert!(unknown.contains("there is no node `z`"), "{unknown}");
     let human = submit("ask", "agent:boss").refused();
     assert!(human.contains("node `ask` asks a person: answer its approval instead"), "{human}");
     let tool = submit("write", "agent:boss").refused();

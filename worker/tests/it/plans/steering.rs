@@ -116,3 +116,25 @@ fn a_cancelled_run_is_over() {
         assert!(refused.contains("no plan run is active in workstream `w`"), "{refused}");
     }
 }
+
+#[test]
+fn commands_for_scripts_list_plans_and_refuse_to_run_them() {
+    let folder = TestFolder::with_starter();
+    folder.create(&chain(&["a"]));
+
+    let list = folder.said(&["list"]).done();
+    assert_eq!((&list[0]["name"], &list[0]["badge"]), (&json!("w"), &json!("idle")));
+    let status = folder.call("status w");
+    assert!(status.stdout.contains("windlass plan show w"), "{}{}", status.stdout, status.stderr);
+    assert_eq!(folder.said(&["pause", "w"]).done()["status"], "paused");
+    assert_eq!(folder.said(&["resume", "w"]).done()["status"], "active");
+    for words in [
+        &["run", "w"][..],
+        &["activate", "w"],
+        &["versions", "w"],
+        &["deploy", "workflow.js", "--name", "w", "--yes"],
+    ] {
+        let refused = folder.said(words).refused();
+        assert!(refused.starts_with("not_a_script: `w` is a plan"), "{words:?}: {refused}");
+    }
+}
