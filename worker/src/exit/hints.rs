@@ -92,37 +92,44 @@ fn of_service(error: &ServiceError, words: &CommandHint) -> Option<String> {
             let status = words.command(&format!("status {}", quoted(workflow)));
             format!("`{status}` says what to do")
         }
-        ServiceError::InvalidPlan { .. } => {
-            format!("repair it, then look again with `{}`", words.command("plan check FILE"))
-        }
-        ServiceError::InvalidResult { .. } => {
-            "write {\"status\": \"success\", \"output\": …}; the status may also be partial, blocked or failed, with a `reason`"
-                .to_owned()
-        }
-        ServiceError::NotAScript { workflow, .. } => {
-            let show = words.command(&format!("plan show {}", quoted(workflow)));
-            format!("`{show}` shows a plan, and `{}` runs it", words.command("up"))
-        }
-        ServiceError::NoActivePlan { workstream } => {
-            let create = words.command(&format!("plan create {} FILE", quoted(workstream)));
-            let list = words.command("plan list");
-            format!("`{list}` lists the plans that there are; `{create}` begins one")
-        }
-        ServiceError::OtherWorkstream { asked_in, .. } => {
-            format!("answer it in `{asked_in}`")
-        }
-        ServiceError::PlanGrantNotConfirmed { calls } => {
-            let tools = calls.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-            format!(
-                "look at what it does with it, then begin it with `--yes`, or say what it may call: `--allow {tools}`"
-            )
-        }
+        ServiceError::InvalidPlan { .. }
+        | ServiceError::InvalidResult { .. }
+        | ServiceError::NotAScript { .. }
+        | ServiceError::NoActivePlan { .. }
+        | ServiceError::OtherWorkstream { .. }
+        | ServiceError::PlanGrantNotConfirmed { .. } => return of_plan(error, words),
         ServiceError::GrantNotConfirmed { grant, .. } => {
             let tools = grant.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
             format!(
                 "look at what it does with it, then deploy it with `--yes`, or say what it may call: `--allow {tools}`"
             )
         }
+    })
+}
+
+/// What to do about an operation on a plan that cannot be done.
+fn of_plan(error: &ServiceError, words: &CommandHint) -> Option<String> {
+    Some(if let ServiceError::InvalidPlan { .. } = error {
+        format!("repair it, then look again with `{}`", words.command("plan check FILE"))
+    } else if let ServiceError::InvalidResult { .. } = error {
+        "write {\"status\": \"success\", \"output\": …}; the status may also be partial, blocked or failed, with a `reason`"
+            .to_owned()
+    } else if let ServiceError::NotAScript { workflow, .. } = error {
+        let show = words.command(&format!("plan show {}", quoted(workflow)));
+        format!("`{show}` shows a plan, and `{}` runs it", words.command("up"))
+    } else if let ServiceError::NoActivePlan { workstream } = error {
+        let create = words.command(&format!("plan create {} FILE", quoted(workstream)));
+        let list = words.command("plan list");
+        format!("`{list}` lists the plans that there are; `{create}` begins one")
+    } else if let ServiceError::OtherWorkstream { asked_in, .. } = error {
+        format!("answer it in `{asked_in}`")
+    } else if let ServiceError::PlanGrantNotConfirmed { calls } = error {
+        let tools = calls.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        format!(
+            "look at what it does with it, then begin it with `--yes`, or say what it may call: `--allow {tools}`"
+        )
+    } else {
+        return None;
     })
 }
 
