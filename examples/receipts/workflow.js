@@ -24,7 +24,9 @@ const workflow = {
         const seen = state?.seen ?? {};
         for (const { path, modified } of files) {
           if (seen[path] === modified) continue;
-          for (const mail of await Mail.parse({ path })) {
+          // A file that cannot be read stops no other; one that is still being written has no mail yet.
+          const read = await attempt(Mail.parse, { path });
+          for (const mail of read.value ?? []) {
             // Every event names the outside thing that caused it, and uses that thing's own id. The same mail under
             // another file name, or read again after a crash, is therefore the same event and adds nothing.
             const id = idOf(mail, path);

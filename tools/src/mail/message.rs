@@ -17,6 +17,7 @@ use mail_parser::{
 use windlass_core::Timestamp;
 
 use super::addresses::addresses;
+use super::file_name;
 use super::headers;
 use super::html::html_to_text;
 use super::{Attachment, Mail};
@@ -142,7 +143,7 @@ fn content<'x>(part: &MessagePart<'_>, bytes: &'x [u8]) -> Cow<'x, [u8]> {
     decoded.map_or(Cow::Borrowed(raw), Cow::Owned)
 }
 
-fn slice(bytes: &[u8], from: u32, to: u32) -> &[u8] {
+pub(super) fn slice(bytes: &[u8], from: u32, to: u32) -> &[u8] {
     bytes.get(from as usize..to as usize).unwrap_or_default()
 }
 
@@ -152,7 +153,8 @@ fn attachment(part: &MessagePart<'_>, bytes: &[u8]) -> Attachment {
         None => it.c_type.to_ascii_lowercase(),
     });
     Attachment {
-        name: part.attachment_name().map(str::to_owned),
+        name: file_name::in_pieces(part, bytes)
+            .or_else(|| part.attachment_name().map(str::to_owned)),
         media_type: media_type.unwrap_or_else(|| "application/octet-stream".to_owned()),
         size: content(part, bytes).len() as u64,
     }

@@ -1,6 +1,7 @@
 //! `Mail.parse`: reads a mail file (`.eml`) or a mailbox (mbox).
 
 mod addresses;
+mod file_name;
 mod headers;
 mod html;
 mod mailbox;
@@ -82,7 +83,8 @@ impl Method for Parse {
             docs: "\
 Reads the mails of a file: `Mail.parse({path})` → `[{messageId, from, to, subject, date, text, html, attachments}]`.
 
-An `.eml` file gives one mail, an mbox all of its mails in their order. The file is one that `Files` may use, and no \
+An `.eml` file gives one mail, an mbox all of its mails in their order, and an empty file none: most likely it is still \
+being written. The file is one that `Files` may use, and no \
 larger than the setting `[tools.files] max_read_mib`.",
             effect: Effect::Read,
             input_types: &[("Mail", "message")],
@@ -102,6 +104,9 @@ larger than the setting `[tools.files] max_read_mib`.",
 
 /// An `.eml` file is one mail. Any other file that begins with an envelope line is a mailbox.
 fn mails(bytes: &[u8], path: &str) -> Result<Vec<Mail>, Failure> {
+    if bytes.trim_ascii().is_empty() {
+        return Ok(Vec::new());
+    }
     let bytes = headers::with_line_feeds(bytes);
     let is_one = path.to_ascii_lowercase().ends_with(".eml");
     if is_one || !mailbox::begins_with_envelope(&bytes) {

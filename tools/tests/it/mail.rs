@@ -252,8 +252,7 @@ async fn odd_headers_are_read_as_mail_programs_do() {
 async fn what_is_no_mail_is_refused() {
     let world = World::new();
     for text in [
-        &b""[..],
-        b"just a text\n",
+        &b"just a text\n"[..],
         b"key: value\n\nbody",
         b"\x89PNG\r\n\x1a\n\0\0\0",
         b"From nowhere\nno headers",
@@ -278,4 +277,25 @@ async fn a_mail_that_is_too_large_is_refused() {
     let failure = world.refusal("Mail.parse", json!({"path": "inbox/a.eml"})).await;
 
     assert!(failure.message.contains("[tools.files] max_read_mib"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_still_being_written_gives_no_mail_yet() {
+    for path in ["inbox/a.eml", "inbox/a.mbox"] {
+        for text in ["", "\n", "\r\n \n"] {
+            assert_eq!(parsed_as(path, text).await, json!([]), "{path} {text:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_file_name_in_pieces_is_read_to_its_end() {
+    let mails = parsed(
+        "From: a@b.example\nContent-Type: multipart/mixed; boundary=x\n\n--x\nContent-Type: application/pdf\n\
+         Content-Disposition: attachment; filename*0*=UTF-8''Rechnung%20(M%C3%A4rz;\n filename*1*=%202026).pdf\n\n\
+         a\n--x--\n",
+    )
+    .await;
+
+    assert_eq!(mails[0]["attachments"][0]["name"], "Rechnung (März 2026).pdf");
 }

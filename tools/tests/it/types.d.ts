@@ -460,8 +460,9 @@ declare const Mail: {
    * Reads the mails of a file: `Mail.parse({path})` → `[{messageId, from, to, subject, date, text, html,
    * attachments}]`.
    *
-   * An `.eml` file gives one mail, an mbox all of its mails in their order. The file is one that `Files` may
-   * use, and no larger than the setting `[tools.files] max_read_mib`.
+   * An `.eml` file gives one mail, an mbox all of its mails in their order, and an empty file none: most likely
+   * it is still being written. The file is one that `Files` may use, and no larger than the setting
+   * `[tools.files] max_read_mib`.
    *
    * It reads: call it in a producer's handler or in `prepare`. What it finds is an input of source `Mail` and
    * type `message`.
