@@ -91,6 +91,8 @@ impl SecretOrigin {
             Self::Env(name) => read_variable(name, environment)?,
             Self::File(path) => read_file(&base_dir.join(path))?,
         };
+        // Editors and shells end a text with line ends, and no secret does.
+        let value = value.trim_end_matches(['\n', '\r']).to_owned();
         if value.is_empty() {
             return Err(format!("{self} is empty: put the secret there and start Windlass again"));
         }
@@ -133,10 +135,5 @@ fn read_file(path: &Path) -> Result<String, String> {
     }
     let mut text = String::new();
     file.take(MAX_FILE_BYTES).read_to_string(&mut text).map_err(unreadable)?;
-    for end in ['\n', '\r'] {
-        if text.ends_with(end) {
-            text.pop();
-        }
-    }
     Ok(text)
 }

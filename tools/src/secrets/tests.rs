@@ -69,14 +69,14 @@ fn every_reference_is_filled_and_nothing_that_a_secret_contains() {
 }
 
 #[test]
-fn only_the_end_of_the_last_line_is_cut() {
+fn only_the_ends_of_the_last_lines_are_cut() {
     let files: [(&str, &[u8]); 4] =
-        [("a", b"v"), ("b", b"v\n"), ("c", b"v\r\n"), ("d", b" v \n\n")];
+        [("a", b"v"), ("b", b"v\n"), ("c", b"v\r\n"), ("d", b" v \r\n\n")];
     let (secrets, _dir) = load(&files, 0o600);
 
     let values =
         ["a", "b", "c", "d"].map(|it| filled(&secrets, &format!("${{secret:{it}}}")).unwrap());
-    assert_eq!(values, ["v", "v", "v", " v \n"]);
+    assert_eq!(values, ["v", "v", "v", " v "]);
 }
 
 #[test]
