@@ -110,7 +110,7 @@ pub(crate) enum Command {
     Unarchive(ControlArgs),
     /// List the workflows
     List(ListArgs),
-    /// Run a workflow now: one session, to its end
+    /// Run a workflow now: one session, to its end. Limits set with `limit` do not hold it back
     Run(RunArgs),
     /// Run all active workflows until SIGINT or SIGTERM; several workers share the work
     #[command(visible_alias = "worker")]

@@ -5,13 +5,14 @@ use windlass_api::service::{
     Activation, Confirmation, DeployReport, Deployment, GrantProposal, UnreadTopic,
     check_workflow_name, require_known_tools,
 };
-use windlass_core::Grant;
+use windlass_core::{Capability, Grant};
 use windlass_store::Bump;
 
 use super::check::{self, write_grant};
 use super::control;
 use super::engine::described_registry;
 use super::granting::{confirm, has_person, require_allowed};
+use super::limit::require_no_port;
 use crate::cli::DeployArgs;
 use crate::context::Context;
 use crate::exit::{ExitStatus, Result};
@@ -37,6 +38,8 @@ pub(crate) async fn run(context: &Context, args: &DeployArgs) -> Result<ExitStat
     check_workflow_name(&args.name)?;
     if !args.allow.is_empty() {
         require_known_tools(&described_registry(context).await?, &args.allow)?;
+        let of_http = args.allow.iter().filter(|it| it.namespace() == "Http");
+        of_http.filter_map(Capability::scope).try_for_each(require_no_port)?;
     }
     let script = check::load(context, &args.file).await?;
     let service = context.open_or_create().await?;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
+use windlass_api::service::Service;
 use windlass_api::text::nearest;
 use windlass_core::{LimitKey, RunLimit};
 use windlass_store::{Limit, LimitHolder};
@@ -30,6 +31,9 @@ pub(crate) async fn run(context: &Context, args: &LimitArgs) -> Result<ExitStatu
     if let (true, Some(LimitKey::Connector(namespace))) = (is_set, &args.key) {
         require_namespace(context, namespace).await?;
     }
+    if let (true, Some(LimitKey::Host(server))) = (is_set, &args.key) {
+        require_no_port(server)?;
+    }
     if let Some(key) = args.key.clone().filter(|_| is_set || args.none) {
         service.set_limit(key, is_set.then_some(limit)).await?;
     }
@@ -41,6 +45,37 @@ pub(crate) async fn run(context: &Context, args: &LimitArgs) -> Result<ExitStatu
     };
     context.output.print(&Limits { rows, if_none })?;
     Ok(ExitStatus::Done)
+}
+
+/// Names the limits of a workflow that a session passes by which a person starts: nobody is made to wait who asks for it now.
+pub(super) async fn warn_of_limits(service: &Service, workflow: &str) -> Result<()> {
+    let limits = service.limits(None).await?;
+    if limits.is_empty() {
+        return Ok(());
+    }
+    let grant = service.current_grant(workflow).await?.unwrap_or_default();
+    let keys: BTreeSet<_> =
+        LimitKey::of(workflow, &grant).iter().map(LimitKey::to_string).collect();
+    for limit in limits.iter().filter(|limit| keys.contains(&limit.key)) {
+        tracing::warn!(
+            "the limit of `{}` does not hold back what a person runs; `up` obeys it",
+            limit.key
+        );
+    }
+    Ok(())
+}
+
+/// Refuses a server with a port: servers are granted and limited by their names, with all their ports.
+pub(super) fn require_no_port(server: &str) -> Result<()> {
+    let Some((name, port)) = server.rsplit_once(':') else { return Ok(()) };
+    let is_port = !port.is_empty() && port.bytes().all(|it| it.is_ascii_digit());
+    if !is_port || name.contains(':') && !name.ends_with(']') {
+        return Ok(());
+    }
+    Err(CommandError::Usage {
+        message: format!("`{server}` names a port: it would match no request"),
+        hint: Some(format!("write `{name}`, which stands for all of its ports")),
+    })
 }
 
 /// Refuses a namespace of which scripts can call nothing.

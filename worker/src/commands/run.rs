@@ -8,6 +8,7 @@ use windlass_api::service::{Service, ServiceError, SessionReport};
 use windlass_core::{SessionResult, Status, WorkflowId};
 
 use super::engine::EngineOptions;
+use super::limit::warn_of_limits;
 use super::progress::observer;
 use super::status::{self, StatusPage};
 use super::{dry_run, engine};
@@ -30,11 +31,13 @@ struct RunOutput {
 
 pub(crate) async fn run(context: &Context, args: &RunArgs) -> Result<ExitStatus> {
     let service = context.open_or_create().await?;
-    let workflow = service.store.find_workflow(service.workspace, &args.workflow).await?.id;
+    let found = service.store.find_workflow(service.workspace, &args.workflow).await?;
+    let workflow = found.id;
     if args.dry_run {
         return Box::pin(dry_run::run(context, &service, workflow)).await;
     }
     require_runnable(context, &service, workflow).await?;
+    warn_of_limits(&service, &found.name).await?;
     let engine = engine::assemble(
         context,
         Arc::clone(&service.store),

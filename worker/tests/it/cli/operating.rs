@@ -98,6 +98,40 @@ fn a_mistyped_tool_or_workflow_is_refused_with_the_nearest_one() {
 }
 
 #[test]
+fn a_server_with_a_port_is_neither_limited_nor_granted() {
+    let folder = talker();
+    for line in [
+        "limit host:127.0.0.1:8080 --rate 10/20s",
+        "limit host:[::1]:8080 --at-once 1",
+        "deploy talker.js --name other --allow Http.get:api.example.com:8443",
+    ] {
+        let refused = folder.call(line);
+        assert_eq!(refused.code, 2, "{line}: {}", refused.stdout);
+        assert!(refused.stderr.contains("names a port"), "{line}: {}", refused.stderr);
+    }
+    assert_eq!(folder.json("limit"), json!([]));
+    assert_eq!(folder.call("limit host:[::1] --at-once 1").code, 0);
+}
+
+#[test]
+fn a_session_of_a_person_says_which_limits_it_passes_by() {
+    let folder = talker();
+    folder.call("limit workflow:talker --rate 1/1h");
+    folder.call("limit workflow:other --rate 1/1h");
+    folder.call("limit connector:Http --at-once 1");
+
+    let ran = folder.call("run talker");
+
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("the limit of `workflow:talker` does not hold back"),
+        "{}",
+        ran.stderr
+    );
+    assert!(!ran.stderr.contains("other") && !ran.stderr.contains("Http"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_removed_limit_is_said_to_be_removed() {
     let folder = talker();
     folder.call("limit workflow:talker --at-once 1");
