@@ -72,11 +72,96 @@ impl StoreBackoff {
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::Instant;
-    use windlass_core::LimitKey;
-    use windlass_store::{Options, SetLimit};
+    use std::future::pending;
+    use std::num::NonZeroUsize;
+    use std::sync::Arc;
 
+    use async_trait::async_trait;
+    use tokio::time::Instant;
+    use windlass_core::{Clock as _, Id as _, LimitKey, Policy, Prices, SystemClock, WorkerId};
+    use windlass_sandbox::Sandbox;
+    use windlass_store::{
+        ClaimFilter, Layer, LayeredStore, Options, SetLimit, SharedStore, WorkerInfo, WriteOutcome,
+    };
+
+    use super::super::{DEREGISTER_TIME, Engine};
     use super::*;
+    use crate::parts::{EngineParts, MutationMode};
+    use crate::registry::Registry;
+
+    /// A store that answers nothing: its connections are open and dead.
+    #[derive(Debug)]
+    struct Silent;
+
+    #[async_trait]
+    impl Layer for Silent {
+        async fn write<T: WriteOutcome>(
+            &self,
+            _method: &'static str,
+            _call: impl Future<Output = windlass_store::Result<T>> + Send,
+        ) -> windlass_store::Result<T> {
+            pending().await
+        }
+
+        async fn read<T: Send>(
+            &self,
+            _method: &'static str,
+            _call: impl Future<Output = windlass_store::Result<T>> + Send,
+        ) -> windlass_store::Result<T> {
+            pending().await
+        }
+    }
+
+    /// A worker whose store answers nothing.
+    fn deaf_engine(inner: SharedStore) -> Engine {
+        windlass_sandbox::initialize_in_tests();
+        let policy = Policy::default();
+        let sandbox = Sandbox::start(windlass_sandbox::Options {
+            limits: policy.script.clone(),
+            functions: Vec::new(),
+            max_threads: 1,
+            cores: NonZeroUsize::MIN.get(),
+        });
+        let worker = WorkerInfo {
+            id: WorkerId::mint(SystemClock.now()),
+            host: "here".to_owned(),
+            pid: 1,
+            version: "0".to_owned(),
+            slots: 1,
+            filter: ClaimFilter::default(),
+        };
+        Engine::new(EngineParts {
+            store: Arc::new(LayeredStore { inner, layer: Silent }),
+            sandbox,
+            registry: Arc::new(Registry::new(Vec::new()).unwrap()),
+            policy,
+            prices: Prices::default(),
+            worker,
+            mutation_mode: MutationMode::Execute,
+            workers_dir: None,
+            observer: None,
+        })
+        .unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_worker_stops_although_its_store_does_not_answer() {
+        let store = windlass_store::open("sqlite::memory:", Options::default()).await.unwrap();
+        let engine = deaf_engine(store);
+        let shutdown = CancellationToken::new();
+        tokio::time::pause();
+        let began = Instant::now();
+        let told = async {
+            tokio::time::sleep(Duration::from_secs(300)).await;
+            shutdown.cancel();
+        };
+
+        let (served, ()) = tokio::join!(engine.serve(shutdown.clone()), told);
+
+        served.unwrap();
+        let took = began.elapsed() - Duration::from_secs(300);
+        assert!(took <= STOP_POLL_TIME + DEREGISTER_TIME + FULL_DELAY, "{took:?}");
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_worker_without_wake_ups_polls_long_before_a_lease_ends() {

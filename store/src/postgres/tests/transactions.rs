@@ -61,7 +61,8 @@ async fn two_transactions_that_deadlock_both_succeed() {
 
     assert!(matches!(done, (Ok(()), Ok(()))), "{done:?}");
     let tries: u32 = tries.iter().map(|n| AtomicU32::load(n, Ordering::SeqCst)).sum();
-    assert_eq!(tries, 3, "one of the two was undone and tried again");
+    // The one that was undone may lock its row again before the other has noticed, and then they wait for each other once more.
+    assert!(tries >= 3, "one of the two was undone and tried again: {tries}");
 }
 
 #[tokio::test]

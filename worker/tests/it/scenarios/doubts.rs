@@ -111,6 +111,24 @@ scenarios! {
         assert_eq!(env.fake_tool.n_calls("it"), 1);
     }
 
+    async fn lost_answers_that_are_found_out_at_once_stop_nothing(env: TestEnv) {
+        let ids = ["m1", "m2", "m3", "m4", "m5", "m6"];
+        let lost = || Behavior::Fail(Failure::network("the answer was lost"), Sent::Maybe);
+        for id in ids {
+            env.fake_tool.set_behavior(id, lost());
+            env.fake_tool.set_lookups(id, [LookupResult::Applied(json!({"done": true}))]);
+        }
+        let each = format!("for (const messageId of {ids:?}) await Topics.publish({{ topic: \"mails\", event: {{ messageId,");
+        let script = row("", r#"await FakeTool.change({ name: prepared.data.id });"#, PUBLISH)
+            .replace(r#"await Topics.publish({ topic: "mails", event: { messageId: "m1","#, &each);
+        let workflow = env.deploy("lossy", &script).await;
+
+        env.run_until_idle().await;
+
+        assert_eq!(env.statuses(workflow, "mails").await, ["consumed"; 6]);
+        assert_eq!(env.workflow(workflow).await.error, None);
+    }
+
     async fn an_effect_in_doubt_is_looked_up_across_restarts_until_it_is_found(env: TestEnv) {
         let in_vain = || LookupResult::Unknown(Failure::network("the line is down"));
         env.fake_tool.set_behavior("it", Behavior::Fail(Failure::network("the answer was lost"), Sent::Maybe));
