@@ -18,8 +18,8 @@ use windlass_core::{
 use windlass_store::{
     ActivateScript, ApplyMutation, BeginMutation, Bump, CheckpointPrepare, ClaimFilter, ClaimRuns,
     ClaimScope, ClaimedRun, ClockRun, CommitProducer, EndedLeases, EndedRuns, EventFilter,
-    Heartbeat, LeaseRenewal, Options, Page, RecoverRuns, Reservation, SaveScript, SharedStore,
-    open,
+    Heartbeat, LeaseRenewal, Options, Page, PostgresStore, RecoverRuns, Reservation, SaveScript,
+    SharedStore, open,
 };
 use windlass_store_conformance::world::graphs::{chain, tool_node};
 use windlass_store_conformance::world::{World, commit_consumer_of, commit_of, event, manifest};
@@ -61,6 +61,30 @@ async fn eight_workers_on_two_machines_do_everything_once() {
         let overview = machines[1].overview(workspace, workflow).await.unwrap();
         assert_eq!(overview.events["mail"].consumed, MAILS, "{overview:?}");
         assert_eq!((overview.pending_inputs, overview.open_run), (0, None));
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_hold_every_text_is_refused_with_what_to_do() {
+    let Some(schema) = PostgresSchema::migrated().await.unwrap() else { return };
+    let mut server = AsyncPgConnection::establish(&schema.url()).await.unwrap();
+    let name =
+        diesel::select(diesel::dsl::sql::<diesel::sql_types::Text>("current_database()::text"));
+    let name: String = diesel_async::RunQueryDsl::get_result(name, &mut server).await.unwrap();
+    let made = format!(
+        "CREATE DATABASE \"{name}_latin1\" ENCODING 'LATIN1' TEMPLATE template0 LOCALE 'C'"
+    );
+    server.batch_execute(&made).await.unwrap();
+    let url = schema.url().replace(&name, &format!("{name}_latin1"));
+
+    let migrated = PostgresStore::migrate(&url).await.unwrap_err().to_string();
+    let opened = open(&url, Options::default()).await.unwrap_err().to_string();
+
+    let drop = format!("DROP DATABASE \"{name}_latin1\" WITH (FORCE)");
+    server.batch_execute(&drop).await.unwrap();
+    for refused in [migrated, opened] {
+        assert!(refused.contains("its encoding is LATIN1"), "{refused}");
+        assert!(refused.contains("ENCODING 'UTF8'"), "{refused}");
     }
 }
 
