@@ -71,8 +71,12 @@ fn require_lookup(locked: &LockedRun, mutation: MutationId) -> Result<()> {
     match locked.recourse {
         Recourse::LookUp => Ok(()),
         Recourse::Ask => Err(StoreError::NotNow {
-            what: format!("the tool of `{mutation}` cannot look its effect up"),
-            hint: "look for it yourself, then say whether it happened".to_owned(),
+            what: format!(
+                "the tool of `{mutation}` could not look its effect up when the request was made"
+            ),
+            hint: "look for it yourself, then say whether it happened; what the configuration says of look-ups since then counts for \
+                   later requests"
+                .to_owned(),
         }),
     }
 }

@@ -218,7 +218,11 @@ fn what_no_tool_can_look_up_is_not_tried_again() {
     let refused = folder.call(&format!("resolve {id} --try-again"));
 
     assert_eq!(refused.code, 1);
-    assert!(refused.stderr.contains("cannot look its effect up"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("could not look its effect up when the request was made"),
+        "{}",
+        refused.stderr
+    );
     assert_eq!(folder.json("outputs lines")[0]["status"], "indeterminate");
 }
 
