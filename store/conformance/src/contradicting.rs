@@ -2,8 +2,8 @@
 
 use serde_json::json;
 use windlass_core::{
-    Action, EventStatus, FailureClass, LookupResult, MutationId, MutationStatus, ResolutionKind,
-    Status,
+    Action, EventStatus, Failure, FailureClass, LookupResult, MutationId, MutationStatus,
+    ResolutionKind, Status,
 };
 use windlass_store::{
     ClaimedRun, EventAction, EventFilter, EventSelection, Notification, NotificationKind, Page,
@@ -107,6 +107,62 @@ pub async fn a_late_look_up_counts_like_a_late_answer(test_store: TestStore) {
     assert_eq!(contradictions(&world).await.len(), 1);
     assert_eq!(status_of(&world, "m1").await, EventStatus::Parked);
     assert!(world.mutation(mutation).await.late_evidence.unwrap().contains("found"));
+}
+
+/// What a mutation is settled as whose worker answers while it is looked up, if the look-up then comes to `finding`.
+async fn answered_during_a_look_up(world: &World, finding: LookupResult) -> MutationStatus {
+    let run = world.reserve(&["m1"]).await;
+    let mutation = world.begin_as(&run, true).await.unwrap();
+    world.crash().await;
+    assert_eq!(world.due_lookups().await.len(), 1);
+    answers_late(world, &(run, mutation)).await;
+    world.find(mutation, finding).await.unwrap()
+}
+
+pub async fn a_late_success_outweighs_a_look_up_that_began_before_it(test_store: TestStore) {
+    let world = World::with_mails(test_store, &["m1"]).await;
+    let absent = LookupResult::Absent { counts_after: seconds(0) };
+
+    assert_eq!(answered_during_a_look_up(&world, absent).await, MutationStatus::Applied);
+
+    assert_eq!(contradictions(&world).await, []);
+}
+
+pub async fn a_late_success_saves_a_person_the_question(test_store: TestStore) {
+    let world = World::with_mails(test_store, &["m1"]).await;
+    let in_vain = LookupResult::Impossible(Failure::network("the key is forgotten"));
+
+    assert_eq!(answered_during_a_look_up(&world, in_vain).await, MutationStatus::Applied);
+}
+
+pub async fn a_person_who_answers_against_what_the_worker_said_stops_the_workflow(
+    test_store: TestStore,
+) {
+    let world = World::with_mails(test_store, &["m1"]).await;
+    let (run, mutation) = world.mutating(&["m1"]).await;
+    world.crash().await;
+    answers_late(&world, &(run, mutation)).await;
+    assert_eq!(contradictions(&world).await, []);
+
+    world.resolve(mutation, ResolutionKind::DidNotHappen).await.unwrap();
+
+    assert_eq!(contradictions(&world).await.len(), 1);
+    assert_eq!(status_of(&world, "m1").await, EventStatus::Parked);
+    assert_eq!(world.claim().await, None);
+}
+
+pub async fn a_person_who_says_that_a_request_happened_that_was_not_sent_stops_the_workflow(
+    test_store: TestStore,
+) {
+    let world = World::with_mails(test_store, &["m1"]).await;
+    let (run, mutation) = world.mutating(&["m1"]).await;
+    world.crash().await;
+    world.fail(run.claim, mutation, FailureClass::Network).await.unwrap_err();
+
+    world.resolve(mutation, ResolutionKind::Happened).await.unwrap();
+
+    let [told] = contradictions(&world).await.try_into().unwrap();
+    assert!(told.body.contains("the request had no effect"), "{}", told.body);
 }
 
 pub async fn a_late_refusal_contradicts_the_person_who_said_that_it_happened(

@@ -7,7 +7,7 @@ use super::advance::advance_workflow;
 use super::dialect::RunQueryDsl;
 use super::locked_run::{self, LockedRun};
 use super::outcome::{self, TransitionContext};
-use super::{Tx, graph, notifications};
+use super::{Tx, evidence, graph, notifications};
 use crate::error::{Result, StoreError};
 use crate::model::NotificationKind;
 use crate::rows::Db;
@@ -21,6 +21,7 @@ pub(super) async fn settle(
     (changes, limit): (Changes, Option<Failure>),
     context: &TransitionContext<'_>,
 ) -> Result<()> {
+    let (workspace, run) = (locked.workflow.workspace_id.0, locked.run.id.0);
     let changes = outcome::limited(&mut locked, changes, limit.as_ref());
     // Several nodes of a graph may be in doubt.
     if locked.run.kind.0 == HandlerKind::Node {
@@ -32,7 +33,10 @@ pub(super) async fn settle(
     outcome::write(tx, &mut locked, changes, context).await?;
     outcome::tell_limit(tx, &locked, limit.as_ref()).await?;
     advance_workflow(tx, locked.workflow).await?;
-    Ok(())
+    match locked_run::find(tx, workspace, run).await? {
+        Some(settled) => evidence::check_settled(tx, settled).await,
+        None => Ok(()),
+    }
 }
 
 /// Locks the workflow of a mutation and reads its run.

@@ -37,9 +37,45 @@ pub(super) async fn keep(
     journal::add(tx, &locked.workflow, entry).await?;
     let row: MutationRow =
         MutationRow::query().filter(mutations::id.eq(Db(mutation))).first(tx.conn).await?;
+    stop_if_contradicted(tx, locked, &row, learned).await
+}
+
+/// Stops the workflow if what was learned while the mutation was in doubt contradicts what it was settled as just now.
+pub(super) async fn check_settled(tx: &Tx<'_>, locked: LockedRun) -> Result<()> {
+    let row = MutationRow::query().filter(mutations::id.nullable().eq(locked.run.mutation_id));
+    let row: MutationRow = row.first(tx.conn).await?;
+    match learned_before(&row) {
+        Some((learned, _)) => stop_if_contradicted(tx, locked, &row, learned).await,
+        None => Ok(()),
+    }
+}
+
+/// The result of the effect, if its worker has answered late that it happened.
+pub(super) fn result_known(row: &MutationRow) -> Option<Value> {
+    match learned_before(row)? {
+        (LateEvidence::Happened, result) => Some(result),
+        (LateEvidence::DidNotHappen | LateEvidence::Unknown, _) => None,
+    }
+}
+
+/// What was learned late of the mutation, and how it was said.
+fn learned_before(row: &MutationRow) -> Option<(LateEvidence, Value)> {
+    let mut evidence: Value = serde_json::from_str(row.late_evidence.as_deref()?).ok()?;
+    let mut said = |key| evidence.get_mut(key).map(Value::take);
+    let happened = said("applied").or_else(|| said("found"));
+    let happened = happened.map(|result| (LateEvidence::Happened, result));
+    happened.or_else(|| Some((LateEvidence::DidNotHappen, said("failed")?)))
+}
+
+async fn stop_if_contradicted(
+    tx: &Tx<'_>,
+    locked: LockedRun,
+    row: &MutationRow,
+    learned: LateEvidence,
+) -> Result<()> {
     let settled_by = row.resolved_by.map(|Db(by)| by);
     if learned.contradicts(row.status.0, settled_by, locked.recourse) {
-        stop(tx, locked, &row, learned).await?;
+        stop(tx, locked, row, learned).await?;
     }
     Ok(())
 }

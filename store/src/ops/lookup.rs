@@ -87,7 +87,9 @@ impl Operation for SettleLookup {
         let row = MutationRow::query().filter(mutations::id.eq(Db(self.mutation)));
         let row: MutationRow = row.first(tx.conn).await?;
         let is_looked_up = row.status.0 == MutationStatus::NeedsReconcile;
-        match self.finding {
+        // Its worker may have answered since the attempt began, and knows more than a look from outside.
+        let known = evidence::result_known(&row).map(LookupResult::Applied);
+        match known.unwrap_or(self.finding) {
             LookupResult::Applied(result) => {
                 reconciled(tx, locked, self.mutation, Some(&result)).await
             }
