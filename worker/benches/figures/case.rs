@@ -7,9 +7,10 @@ use anyhow::ensure;
 
 use crate::database::{Database, DatabaseKind};
 use crate::measure::Repetition;
+use crate::plans::Shape;
 use crate::scripts::ScriptParts;
 use crate::throughput::Load;
-use crate::{cross_process, growth, idle, latency, recovery, sandbox, startup, throughput};
+use crate::{cross_process, growth, idle, latency, plans, recovery, sandbox, startup, throughput};
 
 /// One benchmark.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +44,8 @@ pub(crate) enum Work {
     /// With this many finished runs; none for the number given by `--finished`.
     Growth(Option<u32>),
     Recovery,
+    /// A plan of so many nodes.
+    Plan(Shape, usize),
 }
 
 /// What all cases share.
@@ -220,6 +223,18 @@ pub(crate) const CASES: &[Case] = &[
         ),
     ),
     case(
+        "plan-chain",
+        ALL,
+        Work::Plan(Shape::Chain, 300),
+        "a plan of 300 nodes that follow one another, each with an effect; from a node's end to the next one's start",
+    ),
+    case(
+        "plan-wide",
+        ALL,
+        Work::Plan(Shape::Wide, 300),
+        "a plan of 300 nodes that are ready at once, sixteen beside each other, each with an effect; from a node's claim to its end",
+    ),
+    case(
         "recovery",
         DURABLE,
         Work::Recovery,
@@ -269,6 +284,7 @@ impl Case {
             Work::StartUp => startup::measure(context, kind).await,
             Work::Growth(n_finished) => growth::measure(context, kind, n_finished).await,
             Work::Recovery => recovery::measure(context, kind).await,
+            Work::Plan(shape, n_nodes) => plans::measure(context, kind, (shape, n_nodes)).await,
         }
     }
 }

@@ -20,6 +20,7 @@ mod growth;
 mod idle;
 mod latency;
 mod measure;
+mod plans;
 mod recovery;
 mod running_engine;
 mod sandbox;

@@ -38,11 +38,11 @@ const ALL: u32 = 1_000_000;
 /// A store, and what an engine over it needs.
 #[derive(Debug)]
 pub(crate) struct World {
-    store: SharedStore,
+    pub(crate) store: SharedStore,
     sandbox: Sandbox,
     registry: Arc<Registry>,
     policy: Policy,
-    workspace: WorkspaceId,
+    pub(crate) workspace: WorkspaceId,
     pub(crate) calls: Arc<Calls>,
 }
 
