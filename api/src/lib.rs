@@ -21,6 +21,7 @@
 //!   plans.rs        begins, replaces, reads and steers plans (plans/: drafts, views, answers, lists)
 //!   approvals.rs    what plans ask people, and their answers
 //!   workspaces.rs   what a person decides for a workspace
+//!   journal/        records what agents plan and do with tools of their own
 //!   records.rs      lists events, inputs, outputs, runs and notifications
 //!   details.rs      everything about one thing, by its id
 //!   instance.rs     lists workflows and workers, removes old records

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub(crate) use self::agents::McpArgs;
+pub(crate) use self::agents::{ActArgs, JournalArgs, JournalCommand, McpArgs, StepArgs};
 pub(crate) use self::control::{
     ActivateArgs, ControlArgs, EventArgs, LimitArgs, ResolutionArgs, ResolveArgs, RouteArgs,
 };
@@ -157,6 +157,8 @@ pub(crate) enum Command {
     Move(MoveArgs),
     /// Bring the schema of the database up to date
     Migrate,
+    /// Record and show what agents plan and do with tools of their own
+    Journal(JournalArgs),
     /// Serve an agent over the Model Context Protocol, on stdin and stdout
     Mcp(McpArgs),
     /// Check configuration, database, disk, V8 and clock

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 use windlass_api::mcp::ServeError;
 use windlass_api::service::ServiceError;
+use windlass_api::service::journal::JournalError;
 use windlass_core::Problem;
 use windlass_core::graph::Finding;
 use windlass_scheduler::{EngineError, RegistryError};
@@ -106,7 +107,8 @@ impl From<ServiceError> for CommandError {
         match error {
             ServiceError::Store(error) => Self::Store(error),
             ServiceError::Engine(error) => Self::Engine(error),
-            other @ (ServiceError::WrongKind { .. }
+            other @ (ServiceError::Journal(_)
+            | ServiceError::WrongKind { .. }
             | ServiceError::BadName { .. }
             | ServiceError::NoSuchVersion { .. }
             | ServiceError::NoScript { .. }
@@ -172,7 +174,13 @@ impl CommandError {
                 | ServiceError::BadName { .. }
                 | ServiceError::UnknownTool { .. }
                 | ServiceError::InvalidResult { .. }
-                | ServiceError::WrongResult { .. },
+                | ServiceError::WrongResult { .. }
+                | ServiceError::Journal(
+                    JournalError::PlanRefused { .. }
+                    | JournalError::Contradiction { .. }
+                    | JournalError::ResultTooLarge { .. }
+                    | JournalError::OutOfRange { .. },
+                ),
             )
             | Self::Connector(
                 ConnectorError::Config { .. }
@@ -267,6 +275,7 @@ const fn service_code(error: &ServiceError) -> &'static str {
             store_code(error)
         }
         ServiceError::Engine(_) => "engine",
+        ServiceError::Journal(error) => journal_code(error),
         ServiceError::WrongKind { .. }
         | ServiceError::BadName { .. }
         | ServiceError::UnknownTool { .. }
@@ -286,6 +295,22 @@ const fn service_code(error: &ServiceError) -> &'static str {
         ServiceError::GrantNotConfirmed { .. } | ServiceError::PlanGrantNotConfirmed { .. } => {
             "grant_not_confirmed"
         }
+    }
+}
+
+const fn journal_code(error: &JournalError) -> &'static str {
+    match error {
+        JournalError::PlanRefused { .. } => "invalid_plan",
+        JournalError::PlanNotFound { .. }
+        | JournalError::ExecutionNotFound { .. }
+        | JournalError::StepNotFound { .. } => "not_found",
+        JournalError::OutOfOrder { .. }
+        | JournalError::StepOver { .. }
+        | JournalError::Over { .. } => "not_now",
+        JournalError::NotLed { .. } => "not_led",
+        JournalError::Contradiction { .. }
+        | JournalError::ResultTooLarge { .. }
+        | JournalError::OutOfRange { .. } => "usage",
     }
 }
 

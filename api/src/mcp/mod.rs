@@ -6,20 +6,25 @@
 //! tool.rs       makes a tool of a typed function
 //! plans.rs      the tools for plans
 //! refusal.rs    words why a call cannot be done, for an agent
+//! journal.rs    the tools of the journal of executions
+//! prompt.rs     the prompt that helps an agent to plan
+//! resources.rs  the documentation, plans and executions
 //! ```
 //!
-//! A tool is a function of its caller and its input. [`tools`] is the one list of them.
+//! A tool is a function of its caller and its input. `tools` is the one list of them.
 
 mod in_order;
+mod journal;
 mod plans;
+mod prompt;
 mod refusal;
+mod resources;
 mod server;
-#[expect(dead_code, reason = "the tools that need it follow")]
 mod tool;
 
 pub use self::server::{AgentServer, ServeError, harmless_name};
 
 /// Every tool that the server offers, in the order in which clients see them.
 fn tools() -> Vec<tool::AgentTool> {
-    plans::tools().into()
+    plans::tools().into_iter().chain(journal::tools()).collect()
 }

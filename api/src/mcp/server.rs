@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorData,
-    Implementation, ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig,
-    Tool,
+    GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+    ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, Tool,
 };
 use rmcp::service::{RequestContext, ServerInitializeError, serve_server};
 use rmcp::{RoleServer, ServerHandler};
@@ -14,12 +15,13 @@ use windlass_core::Actor;
 
 use super::in_order::InOrder;
 use super::tool::{AgentTool, Caller};
+use super::{prompt, resources};
 use crate::service::{PlanChecker, Service};
 use crate::text::nearest;
 
 /// What agents are told of the server as a whole.
-const INSTRUCTIONS: &str = "Windlass keeps what you do in a database that survives you. It never carries anything out by itself here: you call your tools, and you \
-tell Windlass what became of them.";
+const INSTRUCTIONS: &str = "Windlass keeps what you do in a database that outlives you. With the tools `record_…` you keep a journal of calls that \
+you make yourself: nothing of it is carried out, undone or decided for you. Read `resource://execution-journal/documentation` first.";
 
 /// The name of an agent that does not say its name.
 const NAMELESS: &str = "agent";
@@ -95,7 +97,11 @@ pub fn harmless_name(name: &str) -> Option<String> {
 
 impl ServerHandler for AgentServer {
     fn get_info(&self) -> ServerConfig {
-        let capabilities = ServerCapabilities::builder().enable_tools().build();
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_prompts()
+            .enable_resources()
+            .build();
         let server =
             Implementation::new("windlass", env!("CARGO_PKG_VERSION")).with_title("Windlass");
         ServerConfig::new(capabilities).with_server_info(server).with_instructions(INSTRUCTIONS)
@@ -112,6 +118,47 @@ impl ServerHandler for AgentServer {
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
         self.tools.iter().find(|tool| tool.listed.name == name).map(|tool| tool.listed.clone())
+    }
+
+    async fn list_prompts(
+        &self,
+        _page: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        Ok(ListPromptsResult::with_all_items(prompt::prompts()))
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        Ok(prompt::prompt(&request)?.into())
+    }
+
+    async fn list_resources(
+        &self,
+        _page: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        Ok(ListResourcesResult::with_all_items(resources::resources()))
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _page: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        Ok(ListResourceTemplatesResult::with_all_items(resources::templates()))
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let caller = self.caller(&context);
+        Ok(Box::pin(resources::read(caller, &request.uri)).await?.into())
     }
 
     /// What cannot be done is a result that says so: clients show an error of the protocol to nobody.

@@ -145,14 +145,32 @@ fn schema<T: JsonSchema>(settings: SchemaSettings) -> Value {
     let mut schema = inline.into_generator().into_root_schema_for::<T>();
     schema.remove("title");
     schema.remove("description");
-    // The widths of numbers are no formats of JSON Schema.
     RecursiveTransform(|inner: &mut Schema| {
+        // The widths of numbers are no formats of JSON Schema.
         if inner.get("type").is_some_and(|it| it != "string") {
             inner.remove("format");
         }
+        list_words(inner);
     })
     .transform(&mut schema);
     schema.to_value()
+}
+
+/// Makes one list of words of alternatives that are one word each. Their documentation goes into that of the whole.
+fn list_words(schema: &mut Schema) {
+    let Some(alternatives) = schema.get("oneOf").and_then(Value::as_array) else { return };
+    let word = |it: &Value| Some((it.get("const")?.clone(), it.get("description").cloned()));
+    let Some(words) = alternatives.iter().map(word).collect::<Option<Vec<_>>>() else { return };
+    let lines = words.iter().map(|(word, docs)| {
+        let docs = docs.as_ref().and_then(Value::as_str).unwrap_or_default();
+        format!("\n{word}: {docs}")
+    });
+    let before = schema.get("description").and_then(Value::as_str).unwrap_or_default();
+    let description = lines.fold(before.to_owned(), |text, line| text + &line);
+    schema.remove("oneOf");
+    schema.insert("description".to_owned(), description.into());
+    schema.insert("type".to_owned(), "string".into());
+    schema.insert("enum".to_owned(), words.into_iter().map(|(word, _)| word).collect());
 }
 
 fn as_object(schema: &Value) -> JsonObject {
@@ -172,13 +190,25 @@ fn parse<I: DeserializeOwned>(name: &str, schema: &Value, input: Value) -> Resul
     let wrong = mismatches(schema, &input);
     if !wrong.is_empty() {
         let problems = wrong.into_iter().map(|it| {
-            if it.path.is_empty() { it.message } else { format!("`{}`: {}", it.path, it.message) }
+            let words = words_at(schema, &it.path).unwrap_or_default();
+            let place = if it.path.is_empty() { String::new() } else { format!("`{}`: ", it.path) };
+            format!("{place}{}{words}", it.message)
         });
         let what = format!("`{name}` cannot take these arguments");
         return Err(Refusal::listing(&what, problems));
     }
     serde_json::from_value(input)
         .map_err(|error| Refusal::new(format!("`{name}` cannot take these arguments: {error}")))
+}
+
+/// The words that a field may have, where it may have only some.
+fn words_at(schema: &Value, path: &str) -> Option<String> {
+    let field = path.split('.').try_fold(schema, |at, name| {
+        at.get("properties").and_then(|fields| fields.get(name)).or_else(|| at.get("items"))
+    })?;
+    let words: Vec<&str> =
+        field.get("enum")?.as_array()?.iter().filter_map(Value::as_str).collect();
+    Some(format!("; it may be {}", words.join(", ")))
 }
 
 fn to_json(output: &impl Serialize) -> Result<Value, Refusal> {

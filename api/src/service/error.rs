@@ -6,6 +6,8 @@ use windlass_core::{ApprovalId, Grant, MutationId, WorkflowKind};
 use windlass_scheduler::EngineError;
 use windlass_store::StoreError;
 
+use super::journal::JournalError;
+
 /// The result of an operation.
 pub type Result<T, E = ServiceError> = std::result::Result<T, E>;
 
@@ -18,6 +20,9 @@ pub enum ServiceError {
     /// The engine ended.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// The journal of executions does not take something.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     /// An id belongs to another kind of record.
     #[error("`{id}` is no {expected}")]
     WrongKind {

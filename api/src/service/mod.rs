@@ -13,6 +13,7 @@ mod example;
 mod handle;
 mod health;
 mod instance;
+pub mod journal;
 mod plans;
 mod records;
 mod session;

@@ -15,7 +15,7 @@ use super::words::{ArtifactKind, CheckType, FailureTrigger, NodeFailureClass, Se
 use crate::text::text_enum;
 
 /// How large an output may be, in bytes of JSON.
-const MAX_OUTPUT_BYTES: usize = 1024 * 1024;
+pub const MAX_OUTPUT_BYTES: usize = 1024 * 1024;
 
 text_enum! {
     /// What whoever did a node says of its result.

@@ -36,7 +36,9 @@ pub use failure::{NodeAt, NodeFailure, after_failure, after_result, after_stop};
 pub use finding::{Finding, FindingCode, blocking_message, has_blocking};
 pub use graph_type::{Edge, Graph, Node};
 pub use input::outputs_needed;
-pub use judge::{Attestation, Judged, MadeArtifact, NodeResult, ResultStatus, Verdict, judge};
+pub use judge::{
+    Attestation, Judged, MAX_OUTPUT_BYTES, MadeArtifact, NodeResult, ResultStatus, Verdict, judge,
+};
 pub use normalise::normalise;
 pub use path::{InvalidPath, Root, SourcePath, SourceView};
 pub use schema::{Mismatch, Schemas, mismatches, unknown_fields};

@@ -12,6 +12,7 @@ mod engine;
 mod event;
 mod granting;
 mod init;
+mod journal;
 mod limit;
 mod list;
 mod logs;
@@ -88,6 +89,7 @@ async fn dispatch(context: Context, command: Command) -> Result<ExitStatus> {
         Command::Prune(args) => prune::run(&context, &args).await,
         Command::Move(args) => moving::run(&context, &args).await,
         Command::Migrate => migrate::run(&context).await,
+        Command::Journal(args) => Box::pin(journal::run(&context, args)).await,
         Command::Mcp(args) => mcp::run(&context, &args).await,
         Command::Doctor => doctor::run(&context).await,
     }

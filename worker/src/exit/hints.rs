@@ -2,6 +2,7 @@
 
 use std::io;
 
+use windlass_api::service::journal::JournalError;
 use windlass_api::service::{RecordName, ServiceError};
 use windlass_core::ApprovalRefused;
 use windlass_core::graph::SteerRefused;
@@ -46,6 +47,7 @@ fn of_service(error: &ServiceError, words: &CommandHint) -> Option<String> {
             return of_store(error, words);
         }
         ServiceError::Engine(_) => return None,
+        ServiceError::Journal(error) => return of_journal(error, words),
         ServiceError::WrongKind { expected, .. } => {
             let (prefix, command, verb) = match expected {
                 RecordName::Output => ("mut_", "status", "names it"),
@@ -223,6 +225,34 @@ fn of_answer(refused: &ApprovalRefused, words: &CommandHint) -> String {
             format!("answer with `{}`", words.command("approval answer ID TEXT"))
         }
     }
+}
+
+/// What to do about something that the journal of executions does not take.
+fn of_journal(error: &JournalError, words: &CommandHint) -> Option<String> {
+    Some(match error {
+        JournalError::PlanNotFound { .. } => {
+            format!("`{}` records one and prints its id", words.command("journal record FILE"))
+        }
+        JournalError::ExecutionNotFound { .. } => {
+            format!("`{}` lists those that there are", words.command("journal history"))
+        }
+        JournalError::OutOfOrder { .. } => {
+            "record that step first, or decide to stop the execution".to_owned()
+        }
+        JournalError::Over { execution, .. } => format!(
+            "`{}` records what you do now",
+            words.command(&format!("journal act {execution} --type other --description TEXT"))
+        ),
+        JournalError::StepOver { .. } => {
+            format!("`{}` shows each step", words.command("journal show EXECUTION --steps"))
+        }
+        JournalError::NotLed { lead, .. } => format!("record as its lead: `--as {}`", quoted(lead)),
+        JournalError::PlanRefused { .. }
+        | JournalError::StepNotFound { .. }
+        | JournalError::Contradiction { .. }
+        | JournalError::ResultTooLarge { .. }
+        | JournalError::OutOfRange { .. } => return None,
+    })
 }
 
 fn of_connector(error: &ConnectorError, words: &CommandHint) -> Option<String> {

@@ -3,4 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test says what it relies on by failing")]
 
 mod client;
+mod foreign;
+mod history;
+mod journal;
 mod protocol;
+mod shell;
