@@ -48,15 +48,7 @@ fn of_service(error: &ServiceError, words: &CommandHint) -> Option<String> {
         }
         ServiceError::Engine(_) => return None,
         ServiceError::Journal(error) => return of_journal(error, words),
-        ServiceError::WrongKind { expected, .. } => {
-            let (prefix, command, verb) = match expected {
-                RecordName::Output => ("mut_", "status", "names it"),
-                RecordName::Event => ("evt_", "status", "names it"),
-                RecordName::Run => ("run_", "runs NAME", "lists them"),
-            };
-            let command = words.command(command);
-            format!("give an id that begins with `{prefix}`; `{command}` {verb}")
-        }
+        ServiceError::WrongKind { expected, .. } => of_wrong_kind(*expected, words),
         ServiceError::BadName { .. } => {
             "take up to 200 characters without `@`, and no name that begins with `wf_`".to_owned()
         }
@@ -107,6 +99,17 @@ fn of_service(error: &ServiceError, words: &CommandHint) -> Option<String> {
             )
         }
     })
+}
+
+/// What to do about an id of another kind of record.
+fn of_wrong_kind(expected: RecordName, words: &CommandHint) -> String {
+    let (prefix, command, verb) = match expected {
+        RecordName::Output => ("mut_", "status", "names it"),
+        RecordName::Event => ("evt_", "status", "names it"),
+        RecordName::Run => ("run_", "runs NAME", "lists them"),
+    };
+    let command = words.command(command);
+    format!("give an id that begins with `{prefix}`; `{command}` {verb}")
 }
 
 /// What to do about an operation on a plan that cannot be done.
