@@ -198,7 +198,7 @@ fn a_failure_while_a_plan_is_written_leaves_nothing() {
     let folder = TestFolder::new();
     folder.create(&chain(&["a"]));
     folder.said(&["plan", "cancel", "w", "--reason", "again"]).done();
-    let database = folder.path(".windlass/windlass.db").display().to_string();
+    let database = folder.path(".windlass/windlass.db");
     let refuse_checkpoints = "CREATE TRIGGER full BEFORE INSERT ON journal WHEN NEW.action = 'checkpoint.saved' \
          BEGIN SELECT RAISE(ABORT, 'no room'); END;";
     execute(&database, refuse_checkpoints);
@@ -210,11 +210,11 @@ fn a_failure_while_a_plan_is_written_leaves_nothing() {
     assert_eq!(folder.create(&chain(&["a"]))["plan"]["spec"]["version"], 1);
 }
 
-fn execute(database: &str, sql: &str) {
+fn execute(database: &std::path::Path, sql: &str) {
     use diesel::connection::SimpleConnection as _;
-    use diesel::{Connection as _, SqliteConnection};
 
-    SqliteConnection::establish(database).unwrap().batch_execute(sql).unwrap();
+    let mut conn = windlass_store_conformance::connect_sqlite(database).unwrap();
+    conn.batch_execute(sql).unwrap();
 }
 
 #[test]
