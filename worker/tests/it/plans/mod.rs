@@ -7,6 +7,7 @@
 mod agents;
 mod bad_input;
 mod drafts;
+mod example;
 mod grants;
 mod graphs;
 mod messages;
