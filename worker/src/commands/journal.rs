@@ -25,17 +25,17 @@ pub(super) async fn run(context: &Context, args: JournalArgs) -> Result<ExitStat
     let journal = service.journal(actor.unwrap_or_else(|| Actor::User(context.actor.clone())));
     match command {
         JournalCommand::Record { file } => {
-            print(context, journal.record_plan(read_plan(&file)?).await?)
+            print(context, &journal.record_plan(read_plan(&file)?).await?)
         }
         JournalCommand::Start { plan, notes } => {
-            print(context, journal.start(StartInput { plan_id: plan, notes }).await?)
+            print(context, &journal.start(StartInput { plan_id: plan, notes }).await?)
         }
-        JournalCommand::Step(args) => print(context, step(&journal, args).await?),
+        JournalCommand::Step(args) => print(context, &step(&journal, args).await?),
         JournalCommand::Decide { execution, action, reason } => {
             let input = DecisionInput { execution_id: execution, action, reason, details: None };
-            print(context, journal.decide(input).await?)
+            print(context, &journal.decide(input).await?)
         }
-        JournalCommand::Act(args) => print(context, act(&journal, args).await?),
+        JournalCommand::Act(args) => print(context, &act(&journal, args).await?),
         JournalCommand::Show { execution, steps, events } => {
             let input = LedgerInput {
                 execution_id: execution,
@@ -43,7 +43,7 @@ pub(super) async fn run(context: &Context, args: JournalArgs) -> Result<ExitStat
                 include_events: events,
                 ..LedgerInput::default()
             };
-            print(context, journal.ledger(&input).await?)
+            print(context, &journal.ledger(&input).await?)
         }
         JournalCommand::History { status, limit } => {
             let input = HistoryInput {
@@ -54,18 +54,18 @@ pub(super) async fn run(context: &Context, args: JournalArgs) -> Result<ExitStat
                 include_plans: false,
                 include_step_details: false,
             };
-            print(context, journal.history(&input).await?)
+            print(context, &journal.history(&input).await?)
         }
         JournalCommand::Clean { what, older_than_days, yes } => {
             let older_than_days = Some(older_than_days);
             let input = CleanupInput { cleanup_type: what, older_than_days, dry_run: !yes };
-            print(context, journal.clean(&input).await?)
+            print(context, &journal.clean(&input).await?)
         }
     }
 }
 
-fn print(context: &Context, answer: impl Printable) -> Result<ExitStatus> {
-    context.output.print(&answer)?;
+fn print(context: &Context, answer: &impl Printable) -> Result<ExitStatus> {
+    context.output.print(answer)?;
     Ok(ExitStatus::Done)
 }
 

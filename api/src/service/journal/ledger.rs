@@ -254,7 +254,7 @@ pub(super) fn steps(view: &GraphView) -> Vec<StepRow> {
     rows.map(|(position, (node, run))| {
         let status = step_status(view, run);
         let is_begun = status != StepStatus::Pending;
-        let attempts = view.attempts.iter().filter(|attempt| attempt.node_id == node.id);
+        let mut attempts = view.attempts.iter().filter(|attempt| attempt.node_id == node.id);
         StepRow {
             step_id: node.id.clone(),
             position: position + 1,
@@ -266,7 +266,7 @@ pub(super) fn steps(view: &GraphView) -> Vec<StepRow> {
             started_at: run.started_at.filter(|_| is_begun),
             completed_at: run.completed_at.filter(|_| is_begun),
             result: run.output.clone(),
-            error: attempts.last().and_then(|attempt| attempt.failure_message.clone()),
+            error: attempts.next_back().and_then(|attempt| attempt.failure_message.clone()),
             failure_policy: policy_of(node),
         }
     })
@@ -297,10 +297,7 @@ fn event_type(action: &str) -> String {
 
 /// The data of an entry in the words of the journal, with the reason and the instant.
 fn data_of(entry: &JournalEntry) -> Value {
-    let mut data = match &entry.details {
-        Value::Object(fields) => fields.clone(),
-        other => serde_json::Map::from_iter([("details".to_owned(), other.clone())]),
-    };
+    let mut data = entry.details.as_object().cloned().unwrap_or_default();
     if let Some(step) = data.remove("nodeId") {
         data.insert("step_id".to_owned(), step);
     }

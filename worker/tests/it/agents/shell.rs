@@ -9,13 +9,18 @@ use serde_json::json;
 use super::client::trip;
 use crate::cli::folder::TestFolder;
 
-#[test]
-fn a_person_records_and_reads_what_an_agent_does() {
-    let folder = TestFolder::new();
+/// An execution of a trip that an agent began. Returns its id.
+fn begun(folder: &TestFolder) -> String {
     folder.write("trip.json", trip().to_string());
     let plan = folder.json("journal record trip.json")["plan_id"].as_str().unwrap().to_owned();
     let started = folder.json(&format!("journal start {plan} --notes quickly --as agent:ada"));
-    let execution = started["execution_id"].as_str().unwrap().to_owned();
+    started["execution_id"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_person_records_what_an_agent_does() {
+    let folder = TestFolder::new();
+    let execution = begun(&folder);
     let step = format!("journal step {execution}");
 
     folder.expect(
@@ -28,11 +33,6 @@ fn a_person_records_and_reads_what_an_agent_does() {
             &format!(
                 "journal act {execution} --type rolled_back --description cancelled --step flight"
             ),
-            &format!("journal show {execution} --steps --events"),
-            "journal history --status failed",
-            "journal clean",
-            "journal show exec_00000000000000000000000000000000",
-            "journal start plan_x",
         ],
         &expect![[r#"
             $ windlass journal step exec_[ID] flight completed --result {"booking":"X7"} --as agent:ada
@@ -66,6 +66,32 @@ fn a_person_records_and_reads_what_an_agent_does() {
             jnl_[ID]: The action is recorded. Nothing else changed.
             exit code 0
 
+        "#]],
+    );
+}
+
+#[test]
+fn a_person_reads_what_an_agent_did() {
+    let folder = TestFolder::new();
+    let execution = begun(&folder);
+    for line in [
+        &format!(
+            "step {execution} flight completed --result {{\"booking\":\"X7\"}} --as agent:ada"
+        ),
+        &format!("step {execution} hotel failed --error full --as agent:ada"),
+        &format!("decide {execution} stop --reason full --as agent:ada"),
+        &format!("act {execution} --type rolled_back --description cancelled --step flight"),
+    ] {
+        assert_eq!(folder.call(&format!("journal {line}")).code, 0, "{line}");
+    }
+
+    folder.expect(
+        &[
+            &format!("journal show {execution} --steps --events"),
+            "journal history --status failed",
+            "journal clean",
+        ],
+        &expect![[r#"
             $ windlass journal show exec_[ID] --steps --events
             exec_[ID]: 1/3 steps of `A trip`: failed
               plan          plan_[ID]
@@ -103,6 +129,17 @@ fn a_person_records_and_reads_what_an_agent_does() {
             0 execution(s) and 0 plan(s) would be removed.
             exit code 0
 
+        "#]],
+    );
+}
+
+#[test]
+fn an_unknown_id_is_told_with_what_to_do() {
+    let folder = TestFolder::new();
+
+    folder.expect(
+        &["journal show exec_00000000000000000000000000000000", "journal start plan_x"],
+        &expect![[r#"
             $ windlass journal show exec_[ID]
             stderr:
             error: execution not found: there is no execution `exec_[ID]`
