@@ -241,11 +241,16 @@ impl Side {
         Some(said(self.store.settle_event(params).await))
     }
 
+    /// A message about a mutation. `Prune` may have removed it; the error would name an id, and
+    /// ids differ between the two sides.
     async fn message(&self, mutation: MutationId) -> String {
+        let Ok(mutation) = self.store.mutation(self.workspace, mutation).await else {
+            return "there is no such mutation any more".to_owned();
+        };
         let params = ScriptMessage {
             workspace: self.workspace,
-            workflow: self.store.mutation(self.workspace, mutation).await.unwrap().workflow_id,
-            mutation,
+            workflow: mutation.workflow_id,
+            mutation: mutation.id,
             title: "A large sum".to_owned(),
             body: String::new(),
         };
