@@ -35,9 +35,10 @@ pub(crate) fn run(database: Database, scenario: Scenario, count: u64) {
 /// What the history of one seed comes to. None where there is no such database.
 pub(crate) fn digest(database: Database, seed: u64) -> Option<u64> {
     in_simulated_time(async {
-        let mut environment = Environment::make(database, Scenario::Faults).await?;
+        let scenario = Scenario::Faults;
+        let mut environment = Environment::make(database, scenario).await?;
         let history = Simulation::begin(&mut environment, seed).await.run().await;
-        require(&history, database, seed);
+        require(&history, database, scenario, seed);
         Some(history.digest())
     })
 }
@@ -68,7 +69,10 @@ fn run_some(database: Database, scenario: Scenario, progress: &Mutex<Progress>) 
         let mut tally = Tally::default();
         while let Some(seed) = next_seed(progress) {
             let history = Simulation::begin(&mut environment, seed).await.run().await;
-            require(&history, database, seed);
+            if history.verdict.is_err() {
+                progress.lock().unwrap().end();
+            }
+            require(&history, database, scenario, seed);
             tally = tally.and(history.tally);
         }
         Some(tally)
@@ -91,6 +95,7 @@ impl Progress {
     /// The seed of the next history; none where all are begun, or another has failed.
     fn next(&mut self) -> Option<u64> {
         let Self { database, seeds, next, began } = self;
+        let seed = Some(*next).filter(|seed| *seed < seeds.end)?;
         let (n_begun, n_all) = (*next - seeds.start, seeds.end - seeds.start);
         if n_begun > 0 && n_begun.is_multiple_of(REPORT) {
             let elapsed = began.elapsed().as_secs();
@@ -99,17 +104,21 @@ impl Progress {
                 "{n_begun} of {n_all} histories on {database} in {elapsed} s, about {left} s to go"
             );
         }
-        let seed = Some(*next).filter(|seed| *seed < seeds.end);
         *next += 1;
-        seed
+        Some(seed)
+    }
+
+    /// Lets no history begin any more.
+    const fn end(&mut self) {
+        self.next = self.seeds.end;
     }
 }
 
-fn require(history: &History, database: Database, seed: u64) {
+fn require(history: &History, database: Database, scenario: Scenario, seed: u64) {
     let Err(broken) = &history.verdict else { return };
     let last = history.trace.len().saturating_sub(150);
     panic!(
-        "{}\nseed {seed} on {database}: {broken}\nRepeat it with `WINDLASS_SIM_SEED={seed} cargo nextest run -p windlass-scheduler \
+        "{}\nseed {seed} on {database} with {scenario}: {broken}\nRepeat it with `WINDLASS_SIM_SEED={seed} cargo nextest run -p windlass-scheduler \
          --test simulation`",
         history.trace[last..].join("\n")
     );

@@ -223,6 +223,17 @@ impl Oracle {
     }
 }
 
+/// What must hold when tools have just passed their commit points: nobody else has decided anything about their requests.
+pub(crate) fn check_passed(view: &WorkflowView, passed: &BTreeSet<MutationId>) -> CheckResult {
+    for mutation in view.mutations.iter().filter(|it| passed.contains(&it.id)) {
+        require!(
+            mutation.status == MutationStatus::InFlight,
+            "a tool passed its commit point for a run that its worker had lost: {mutation:#?}"
+        );
+    }
+    Ok(())
+}
+
 fn check_reservations(view: &WorkflowView) -> CheckResult {
     for event in view.events.iter().filter(|event| event.status == EventStatus::Reserved) {
         let owner = event.reserved_by_run_id.ok_or("a reserved event without a run")?;

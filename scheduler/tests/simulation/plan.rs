@@ -51,7 +51,10 @@ impl Plan {
     pub(crate) fn draw(rng: &mut Rng, scenario: Scenario) -> Self {
         let mut some =
             |count| (0..count).map(|_| in_scenario(random_point(rng), scenario)).collect();
-        let (crashes, freezes, delays) = (some(3), some(3), some(2));
+        let (crashes, mut freezes, delays): (_, Vec<Point>, _) = (some(3), some(3), some(2));
+        if rng.chance(40) {
+            freezes.push(Point::Commit(*rng.pick(&ServiceKind::ALL).unwrap()));
+        }
         let losses = (0..3)
             .map(|_| in_scenario(Point::After(rng.pick(&STEPS).unwrap()), scenario))
             .collect();

@@ -121,6 +121,8 @@ struct World {
     /// Requests whose tool was frozen between its last look at the lease and its step, or that were missed before anybody saw the
     /// clock step. Nothing can stop them.
     out_of_reach: BTreeSet<MutationId>,
+    /// Requests whose tool has passed its commit point since the oracle looked last.
+    just_passed: BTreeSet<MutationId>,
     /// Requests that were on their way when the clock was set forward, as long as no worker has reported it.
     hidden_by_step: BTreeSet<MutationId>,
     tally: Tally,
@@ -136,6 +138,7 @@ impl World {
             places,
             refused: BTreeMap::new(),
             out_of_reach: BTreeSet::new(),
+            just_passed: BTreeSet::new(),
             hidden_by_step: BTreeSet::new(),
             is_faultless: false,
             applied: Vec::new(),
@@ -173,6 +176,21 @@ impl Services {
             world.tally.count("read failed");
         }
         fails
+    }
+
+    /// A tool has passed its commit point: its worker says that the run is still its own.
+    pub(crate) fn passed(&self, mutation: MutationId) {
+        self.lock().just_passed.insert(mutation);
+    }
+
+    /// A tool was refused at its commit point, so nothing was sent.
+    pub(crate) fn refused_at_commit_point(&self) {
+        self.lock().tally.count("refused at the commit point");
+    }
+
+    /// The requests whose tools have passed their commit points since this was asked last.
+    pub(crate) fn take_passed(&self) -> BTreeSet<MutationId> {
+        std::mem::take(&mut self.lock().just_passed)
     }
 
     /// A request arrives, or is lost on its way.

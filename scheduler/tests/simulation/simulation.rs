@@ -174,6 +174,11 @@ impl<'a> Simulation<'a> {
                 return Err(format!("worker {number} ended: {}", worker.end().await));
             }
         }
+        let passed = self.environment.services.take_passed();
+        if !passed.is_empty() {
+            let views = self.views().await;
+            check_each(&views, |view| oracle::check_passed(view, &passed))?;
+        }
         if self.environment.gates.has_written() {
             self.check_all().await?;
         }
@@ -181,13 +186,8 @@ impl<'a> Simulation<'a> {
     }
 
     async fn check_all(&mut self) -> CheckResult {
-        for view in self.views().await {
-            let name = &view.workflow.name;
-            self.oracle
-                .check(&view, &self.environment.services)
-                .map_err(|broken| format!("{name}: {broken}"))?;
-        }
-        Ok(())
+        let views = self.views().await;
+        check_each(&views, |view| self.oracle.check(view, &self.environment.services))
     }
 
     async fn views(&self) -> Vec<WorkflowView> {
@@ -342,7 +342,10 @@ impl<'a> Simulation<'a> {
 
     fn freeze(&mut self, ticket: Ticket) {
         let lease = policy().lease.duration_ms / 1_000;
-        let seconds = self.rng.below(lease * 3);
+        // A tool that waits at its commit point is frozen so long that others can make its effect.
+        let is_at_point = matches!(ticket.point, Point::Commit(_));
+        let least = if is_at_point { lease + 10 } else { 0 };
+        let seconds = least + self.rng.below(lease * 3 - least);
         self.note(format!("{} freezes {} for {seconds} s", ticket.worker, ticket.point));
         let length = if seconds > lease { "beyond its lease" } else { "for a while" };
         self.tally.count(format!("frozen {length}"));
@@ -354,12 +357,20 @@ impl<'a> Simulation<'a> {
 
     fn thaw(&mut self, now: Timestamp) {
         for number in 0..WORKERS {
-            if let Some(worker) = &mut self.workers[number]
-                && worker.frozen_until.is_some_and(|until| until <= now)
-            {
-                worker.thaw();
-                self.trace.push(format!("{number} thaws"));
+            let is_due = |worker: &Worker| worker.frozen_until.is_some_and(|until| until <= now);
+            if !self.workers[number].as_ref().is_some_and(is_due) {
+                continue;
             }
+            self.note(format!("{number} thaws"));
+            // Its tool goes on first, before the worker knows how late it is.
+            let is_tool = |ticket: &Ticket| {
+                ticket.worker == number && matches!(ticket.point, Point::Commit(_))
+            };
+            if let Some(tool) = self.environment.gates.waiting().into_iter().find(is_tool) {
+                self.tally.count("commit point reached after a freeze");
+                self.release(tool);
+            }
+            self.workers[number].iter_mut().for_each(Worker::thaw);
         }
     }
 
@@ -505,6 +516,15 @@ impl<'a> Simulation<'a> {
 }
 
 /// Whether a worker does anything but wait for work.
+fn check_each(
+    views: &[WorkflowView],
+    mut check: impl FnMut(&WorkflowView) -> CheckResult,
+) -> CheckResult {
+    views.iter().try_for_each(|view| {
+        check(view).map_err(|broken| format!("{}: {broken}", view.workflow.name))
+    })
+}
+
 fn is_at_work(tickets: &[Ticket], worker: usize) -> bool {
     tickets.iter().any(|ticket| ticket.worker == worker && ticket.point != Point::Poll)
 }

@@ -43,6 +43,7 @@ const RARE: [&str; 65] = [
     "a worker sees another place",
     "clock stepped back",
     "clock stepped forward",
+    "commit point reached after a freeze",
     "crash before the commit point",
     "frozen between its look and its step",
     "answer lost after apply_mutation",
@@ -96,20 +97,24 @@ const RARE: [&str; 65] = [
     "request refused: api_key",
     "request refused: auth",
     "request refused: balance",
-    "request refused: internal",
     "request refused: logic",
     "request refused: network",
+    "refused at the commit point",
     "request refused: permission",
     "sent again: applied",
     "sent again: known",
-    "zombie refused: apply_mutation",
     "zombie refused: begin_mutation",
     "zombie refused: checkpoint_prepare",
 ];
 
 /// What some thousands meet. A run seldom stops, since a failure parks its event, and a crash right after it is one of many. Evidence
 /// seldom contradicts the ledger, since a late success outweighs a look-up that began before it.
-const RAREST: [&str; 2] = ["crash after stop_run", "late evidence contradicts the ledger"];
+const RAREST: [&str; 4] = [
+    "crash after stop_run",
+    "late evidence contradicts the ledger",
+    "request refused: internal",
+    "zombie refused: apply_mutation",
+];
 
 /// What some dozens of histories with restored backups meet.
 const RESTORED: [&str; 3] =

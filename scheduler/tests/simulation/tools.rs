@@ -104,7 +104,8 @@ impl Tool for Service {
     async fn mutate(&self, call: MutationCall) -> Result<Value, ToolError> {
         let request = self.request(&call);
         self.gate.pass(Point::Commit(self.kind)).await;
-        call.point.pass()?;
+        call.point.pass().inspect_err(|_refused| self.services.refused_at_commit_point())?;
+        self.services.passed(request.mutation);
         let looked_at = self.services.now();
         self.gate.pass(Point::SendRequest(self.kind)).await;
         let answer = self.services.receive(&request, looked_at);
