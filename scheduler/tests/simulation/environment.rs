@@ -30,6 +30,9 @@ pub(crate) enum Scenario {
     RestoredBackups,
     /// The same faults, and the workflows are plans with people in them.
     Plans,
+    /// Plans, and older backups of the database are restored. A run that began after the backup is lost with all its keys, so no run
+    /// replaces another one.
+    RestoredPlans,
 }
 
 impl Scenario {
@@ -37,8 +40,18 @@ impl Scenario {
     pub(crate) const fn services(self) -> &'static [ServiceKind] {
         match self {
             Self::Faults | Self::Plans => &ServiceKind::ALL,
-            Self::RestoredBackups => &[ServiceKind::Idempotent],
+            Self::RestoredBackups | Self::RestoredPlans => &[ServiceKind::Idempotent],
         }
+    }
+
+    /// Whether the workflows are plans.
+    pub(crate) const fn has_plans(self) -> bool {
+        matches!(self, Self::Plans | Self::RestoredPlans)
+    }
+
+    /// Whether backups of the database are restored.
+    pub(crate) const fn has_backups(self) -> bool {
+        matches!(self, Self::RestoredBackups | Self::RestoredPlans)
     }
 }
 
@@ -48,6 +61,7 @@ impl std::fmt::Display for Scenario {
             Self::Faults => "faults",
             Self::RestoredBackups => "restored backups",
             Self::Plans => "plans",
+            Self::RestoredPlans => "plans and restored backups",
         })
     }
 }
@@ -124,9 +138,10 @@ impl Environment {
     ) -> (WorkspaceId, Vec<WorkflowId>) {
         let workspace = store.ensure_workspace("default").await.unwrap();
         let mut workflows = Vec::new();
-        if self.scenario == Scenario::Plans {
+        if self.scenario.has_plans() {
             for name in WORKSTREAMS {
-                store.start_plan(plan(workspace, name, rng)).await.unwrap();
+                let plan = plan(workspace, name, self.scenario.services(), rng);
+                store.start_plan(plan).await.unwrap();
                 workflows.push(store.find_workflow(workspace, name).await.unwrap().id);
             }
             return (workspace, workflows);

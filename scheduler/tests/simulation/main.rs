@@ -61,6 +61,16 @@ fn histories_of_plans_in_memory() {
 }
 
 #[test]
+fn histories_of_plans_on_disk() {
+    histories::run(Database::Disk, Scenario::Plans, 10);
+}
+
+#[test]
+fn histories_of_plans_with_restored_backups() {
+    histories::run(Database::Disk, Scenario::RestoredPlans, 20);
+}
+
+#[test]
 fn histories_of_plans_on_postgres() {
     histories::run(Database::Postgres, Scenario::Plans, 12);
 }

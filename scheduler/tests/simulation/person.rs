@@ -10,6 +10,7 @@ use windlass_store::{
     Store, StoreError,
 };
 
+use crate::environment::Scenario;
 use crate::oracle::WorkflowView;
 use crate::plans::{self, PlanAction};
 use crate::rng::Rng;
@@ -122,6 +123,7 @@ fn settled(view: &WorkflowView, events: Vec<EventId>, services: &Services) -> Op
 /// What a person may do without need.
 pub(crate) fn optional_actions(
     view: &WorkflowView,
+    scenario: Scenario,
     services: &Services,
     rng: &mut Rng,
 ) -> Vec<PersonAction> {
@@ -138,7 +140,7 @@ pub(crate) fn optional_actions(
     acts.extend(
         parked(view).into_iter().map(|events| PersonAction::Settle(events, EventAction::Skip)),
     );
-    acts.extend(plans::optional(view, rng).into_iter().map(PersonAction::Plan));
+    acts.extend(plans::optional(view, scenario, rng).into_iter().map(PersonAction::Plan));
     let workflow = view.workflow.id;
     if view.plan.is_none() && rng.chance(30) {
         acts.push(PersonAction::StartSession(workflow));

@@ -89,16 +89,14 @@ impl Plan {
 }
 
 /// Where plans are run, nodes are committed instead of handlers.
-fn in_scenario(point: Point, scenario: Scenario) -> Point {
-    match (scenario, point) {
-        (Scenario::Plans, Point::Before("commit_producer" | "commit_consumer")) => {
-            Point::Before("commit_node")
-        }
-        (Scenario::Plans, Point::After("commit_producer" | "commit_consumer")) => {
-            Point::After("commit_node")
-        }
-        _ => point,
+fn in_scenario(mut point: Point, scenario: Scenario) -> Point {
+    if let Point::Before(operation) | Point::After(operation) = &mut point
+        && scenario.has_plans()
+        && matches!(*operation, "commit_producer" | "commit_consumer")
+    {
+        *operation = "commit_node";
     }
+    point
 }
 
 fn random_point(rng: &mut Rng) -> Point {

@@ -13,6 +13,7 @@ use windlass_store::{
     StartPlan, Steer, SteerGraph, Store, StoreError, Workflow,
 };
 
+use crate::environment::Scenario;
 use crate::oracle::{CheckResult, WorkflowView, require};
 use crate::rng::Rng;
 use crate::services::{ActualOutcome, ServiceKind, Services};
@@ -67,8 +68,13 @@ fn person() -> Actor {
 
 /// A plan: services beside each other, a person, and services after that. Its nodes are the same whenever it is replaced, but for what
 /// only the person notices.
-pub(crate) fn plan(workspace: WorkspaceId, workstream: &str, rng: &mut Rng) -> StartPlan {
-    let kinds: Vec<ServiceKind> = (0..4).map(|_| *rng.pick(&ServiceKind::ALL).unwrap()).collect();
+pub(crate) fn plan(
+    workspace: WorkspaceId,
+    workstream: &str,
+    services: &[ServiceKind],
+    rng: &mut Rng,
+) -> StartPlan {
+    let kinds: Vec<ServiceKind> = (0..4).map(|_| *rng.pick(services).unwrap()).collect();
     plan_of(workspace, workstream, &kinds, rng.below(3) + 1)
 }
 
@@ -158,7 +164,7 @@ fn agree() -> ApprovalAnswer {
 }
 
 /// What a person may do with the plan without need.
-pub(crate) fn optional(view: &WorkflowView, rng: &mut Rng) -> Vec<PlanAction> {
+pub(crate) fn optional(view: &WorkflowView, scenario: Scenario, rng: &mut Rng) -> Vec<PlanAction> {
     let Some(graph) = &view.plan else { return Vec::new() };
     let mut actions = Vec::new();
     // Late, or a second time, too.
@@ -172,7 +178,7 @@ pub(crate) fn optional(view: &WorkflowView, rng: &mut Rng) -> Vec<PlanAction> {
         actions.push(PlanAction::Answer(asked.id, answer));
     }
     actions.push(PlanAction::Steer(graph.run.id, Steer::Resume { force: true }));
-    if rng.chance(30) {
+    if !scenario.has_backups() && rng.chance(30) {
         let same =
             graph.graph.nodes.iter().filter(|node| node.owner.executor_type == OwnerType::System);
         let kinds: Vec<ServiceKind> = same

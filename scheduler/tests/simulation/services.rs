@@ -157,7 +157,7 @@ impl Services {
     /// Begins a history.
     pub(crate) fn reset(&self, rng: Rng, scenario: Scenario) {
         let mut world = World::new(rng);
-        if scenario == Scenario::RestoredBackups {
+        if scenario.has_backups() {
             world.keys_kept = None;
         }
         *self.lock() = world;

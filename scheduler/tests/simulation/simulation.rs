@@ -11,7 +11,7 @@ use windlass_scheduler::{EngineParts, MutationMode};
 use windlass_store::{ClaimFilter, LayeredStore, SharedStore, WorkerInfo};
 
 use crate::database::{Backup, WORKERS, policy};
-use crate::environment::{Environment, Scenario};
+use crate::environment::Environment;
 use crate::gate::{Gate, Point, Release, Ticket};
 use crate::oracle::{self, CheckResult, Oracle, WorkflowView};
 use crate::person::{self, PersonAction};
@@ -200,7 +200,7 @@ impl<'a> Simulation<'a> {
             self.step_clock();
             return Ok(());
         }
-        if self.environment.scenario == Scenario::RestoredBackups && self.rng.chance(3) {
+        if self.environment.scenario.has_backups() && self.rng.chance(3) {
             return self.back_up_or_restore().await;
         }
         let tickets = self.awake();
@@ -429,7 +429,8 @@ impl<'a> Simulation<'a> {
         let view = self.rng.pick(&views).unwrap();
         let mut acts = person::required_actions(view, &self.environment.services);
         if acts.is_empty() || self.rng.chance(30) {
-            acts = person::optional_actions(view, &self.environment.services, &mut self.rng);
+            let Environment { scenario, services, .. } = self.environment;
+            acts = person::optional_actions(view, *scenario, services, &mut self.rng);
         }
         match self.rng.pick(&acts).cloned() {
             Some(act) => self.perform(act).await,
@@ -515,7 +516,6 @@ impl<'a> Simulation<'a> {
     }
 }
 
-/// Whether a worker does anything but wait for work.
 fn check_each(
     views: &[WorkflowView],
     mut check: impl FnMut(&WorkflowView) -> CheckResult,
@@ -525,6 +525,7 @@ fn check_each(
     })
 }
 
+/// Whether a worker does anything but wait for work.
 fn is_at_work(tickets: &[Ticket], worker: usize) -> bool {
     tickets.iter().any(|ticket| ticket.worker == worker && ticket.point != Point::Poll)
 }

@@ -120,6 +120,9 @@ const RAREST: [&str; 4] = [
 const RESTORED: [&str; 3] =
     ["backup restored", "key recognised", "request refused like the first time"];
 
+/// What a few histories of plans with restored backups meet.
+const RESTORED_PLANS: [&str; 2] = ["backup restored", "key recognised"];
+
 /// What so many histories have to meet; otherwise they prove less than they seem to.
 pub(crate) fn expected(scenario: Scenario, n_histories: u64) -> Vec<&'static str> {
     let often = if n_histories >= 30 { &COMMON[..] } else { &[] };
@@ -129,7 +132,8 @@ pub(crate) fn expected(scenario: Scenario, n_histories: u64) -> Vec<&'static str
         Scenario::Faults => [often, seldom, rarest].concat(),
         Scenario::RestoredBackups if n_histories >= 30 => RESTORED.to_vec(),
         Scenario::Plans if n_histories >= 60 => PLANS.to_vec(),
-        Scenario::RestoredBackups | Scenario::Plans => Vec::new(),
+        Scenario::RestoredPlans if n_histories >= 20 => RESTORED_PLANS.to_vec(),
+        Scenario::RestoredBackups | Scenario::Plans | Scenario::RestoredPlans => Vec::new(),
     }
 }
 
