@@ -181,7 +181,16 @@ pub struct OperationKey<'a> {
     /// The canonical digest of the call's input.
     pub digest: &'a str,
     /// The events that it is for.
-    pub events: Vec<EventName>,
+    pub events: Vec<EventInRound>,
+}
+
+/// An event, and which time it is processed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EventInRound {
+    /// What it is called.
+    pub name: EventName,
+    /// 1 until a person replays the event; each replay begins another round.
+    pub round: u32,
 }
 
 /// What an event is called in its workflow. No two events of a workflow have the same name.
@@ -196,15 +205,22 @@ pub struct EventName {
 impl OperationKey<'_> {
     /// The operation's id. It is the same whenever the same consumer makes the same call for the same events, so that a call that
     /// is repeated after a doubt is recognised. A script can neither choose nor see it.
+    ///
+    /// In another round of an event it is another operation. As long as no event was replayed, the rounds are no part of it: it is
+    /// then what programs made of it that knew no rounds.
     #[must_use]
     pub fn operation_id(&self) -> String {
-        let mut events: Vec<&EventName> = self.events.iter().collect();
+        let mut events: Vec<&EventInRound> = self.events.iter().collect();
         events.sort_unstable();
         let call = [self.workspace, self.workflow, self.handler, self.tool, self.digest];
-        let events = events.iter().flat_map(|event| [&*event.topic, &*event.message_id]);
+        let rounds: Vec<_> = events.iter().map(|event| event.round.to_string()).collect();
+        let was_replayed = events.iter().any(|event| event.round > 1);
+        // One more part makes their number even, which it is in no first round.
+        let rounds = was_replayed.then(|| rounds.join(","));
+        let names = events.iter().flat_map(|event| [&*event.name.topic, &*event.name.message_id]);
         let mut hash = Sha256::new();
         // With its length before it, no part can be taken for the end of another.
-        for part in call.into_iter().chain(events) {
+        for part in call.into_iter().chain(names).chain(rounds.as_deref()) {
             hash.update(part.len().to_le_bytes());
             hash.update(part);
         }
@@ -253,15 +269,18 @@ fn canonical(value: &Value) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
 
     #[test]
     fn the_same_call_is_the_same_operation_and_any_other_is_another() {
-        let name = |topic: &str, message_id: &str| EventName {
-            topic: topic.to_owned(),
-            message_id: message_id.to_owned(),
+        let name = |topic: &str, message_id: &str| EventInRound {
+            name: EventName { topic: topic.to_owned(), message_id: message_id.to_owned() },
+            round: 1,
         };
         let (one, other) = (name("mail", "m1"), name("mail", "m2"));
         let call = OperationKey {
@@ -290,7 +309,8 @@ mod tests {
 
     #[test]
     fn an_operation_never_changes_its_id() {
-        let events = vec![EventName { topic: "mail".to_owned(), message_id: "m1".to_owned() }];
+        let name = EventName { topic: "mail".to_owned(), message_id: "m1".to_owned() };
+        let events = vec![EventInRound { name, round: 1 }];
         let call = OperationKey {
             workspace: "default",
             workflow: "receipts",
@@ -302,6 +322,48 @@ mod tests {
 
         // A service that has seen the key of this operation has to recognise it for years, whichever version of the program asks.
         expect_test::expect!["op_c3f6578a23f4b2a7ddac5392f11bf640"].assert_eq(&call.operation_id());
+    }
+
+    /// What programs that knew no rounds made of a call.
+    fn id_without_rounds(events: &[EventInRound]) -> String {
+        let mut names: Vec<_> = events.iter().map(|event| &event.name).collect();
+        names.sort_unstable();
+        let names = names.iter().flat_map(|name| [&*name.topic, &*name.message_id]);
+        let mut hash = Sha256::new();
+        for part in ["w", "f", "c", "t", "d"].into_iter().chain(names) {
+            hash.update(part.len().to_le_bytes());
+            hash.update(part);
+        }
+        format!("op_{}", first_128_bits(hash))
+    }
+
+    /// Up to three events of few names, each with its round.
+    fn events_in_rounds() -> impl Strategy<Value = BTreeMap<EventName, u32>> {
+        let name = ("[ab1,]{1,2}", "[ab1,]{0,2}")
+            .prop_map(|(topic, message_id)| EventName { topic, message_id });
+        proptest::collection::btree_map(name, 1..12_u32, 0..4)
+    }
+
+    proptest! {
+        #[test]
+        fn another_round_of_an_event_is_another_operation(
+            [one, other] in [events_in_rounds(), events_in_rounds()],
+        ) {
+            let with = |events: &BTreeMap<EventName, u32>| -> Vec<EventInRound> {
+                let events = events.iter().map(|(name, round)| (name.clone(), *round));
+                events.map(|(name, round)| EventInRound { name, round }).collect()
+            };
+            let id = |events: &BTreeMap<EventName, u32>| {
+                let (workspace, workflow, handler, tool, digest) = ("w", "f", "c", "t", "d");
+                let events = with(events);
+                OperationKey { workspace, workflow, handler, tool, digest, events }.operation_id()
+            };
+            let first: BTreeMap<_, _> = one.keys().map(|name| (name.clone(), 1)).collect();
+
+            prop_assert_eq!(id(&one) == id(&other), one == other);
+            prop_assert_eq!(id(&one) == id(&first), one == first);
+            prop_assert_eq!(id(&first), id_without_rounds(&with(&one)));
+        }
     }
 
     #[test]

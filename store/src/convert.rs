@@ -3,11 +3,11 @@
 
 mod graph;
 
-use windlass_core::{InputId, MutationStatus, Outcome};
+use windlass_core::{InputId, MutationId, MutationStatus, Outcome, RunId};
 
 use crate::model::{
     Delivery, Event, HandlerState, Input, InputStatus, JournalEntry, LogEntry, Mutation,
-    Notification, Run, ScriptVersion, Session, Worker, Workflow,
+    Notification, Round, Run, ScriptVersion, Session, Worker, Workflow,
 };
 use crate::rows::{
     At, Db, DeliveryRow, EventRow, HandlerRow, InputRow, JournalRow, Json, LogRow, MutationRow,
@@ -212,6 +212,7 @@ impl EventRow {
             message_id: self.message_id,
             status: self.status.0,
             attempt_number: to_u32(self.attempt_number),
+            round: to_u32(self.round),
             blamed: to_u32(self.blamed),
             blamed_for: self.blamed_for,
             payload: self.payload.0,
@@ -219,6 +220,13 @@ impl EventRow {
             created_by_run_id: self.created_by_run_id.0,
             created_at: self.created_at.0,
         }
+    }
+}
+
+impl Round {
+    /// A round, as the database has it.
+    pub(crate) fn new(number: i32, run: RunId, mutation: Option<Db<MutationId>>) -> Self {
+        Self { number: to_u32(number), run_id: run, mutation_id: value(mutation) }
     }
 }
 

@@ -86,12 +86,12 @@ pub use layer::{Layer, LayeredStore, WriteOutcome};
 pub use location::{Location, PostgresEnvironment};
 pub use model::{
     Agenda, Approval, Artifact, Attempt, BegunMutation, Claim, ClaimedRun, Committed,
-    DeletedExecutions, Delivery, DueDelivery, DueLookup, Event, EventCounts, GraphRun, GraphRuns,
-    GraphVersion, GraphView, HandlerState, HeartbeatAnswer, Input, InputStatus, JournalEntry,
-    LeaseRenewal, Limit, LimitHolder, LogEntry, Mutation, NodeRun, Notification, NotificationKind,
-    RecordedPlan, RecoveredRun, Run, SavedScript, ScriptVersion, Session, SettledApproval,
-    SettledEvents, StartedGraph, SteeredGraph, SubmittedNode, TrialRun, Worker, Workflow,
-    WorkflowOverview, Workspace,
+    DeletedExecutions, Delivery, DueDelivery, DueLookup, Event, EventCounts, EventRounds, GraphRun,
+    GraphRuns, GraphVersion, GraphView, HandlerState, HeartbeatAnswer, Input, InputStatus,
+    JournalEntry, LeaseRenewal, Limit, LimitHolder, LogEntry, Mutation, NodeRun, Notification,
+    NotificationKind, RecordedPlan, RecoveredRun, Round, Run, SavedScript, ScriptVersion, Session,
+    SettledApproval, SettledEvents, StartedGraph, SteeredGraph, SubmittedNode, TrialRun, Worker,
+    Workflow, WorkflowOverview, Workspace,
 };
 #[cfg(all(feature = "sqlite", feature = "postgres"))]
 pub use moving::{MovedTable, move_instance};
@@ -107,10 +107,10 @@ pub use params::{
     EndedLeases, EndedRuns, EventAction, EventFilter, EventSelection, EventsAfter, FailMutation,
     FollowUp, GraphFilter, GraphIncludes, GraphSelector, GraphText, Heartbeat, InputKey, LogFilter,
     NewEvent, NewInput, NewLog, NoteKind, Prune, PruneCursor, PruneStep, RecordDelivery,
-    RecordPlan, RecoverRuns, Replaced, Reservation, Resolution, ResolveMutation, RouteWorkflow,
-    RunFilter, SaveScript, ScriptMessage, SetLimit, SetWorkspace, SettleApproval, SettleEvent,
-    SettleEvents, SettleLookup, StartExecution, StartPlan, StartSession, Steer, SteerGraph,
-    StopRun, Submission, SubmitNode, WorkerInfo,
+    RecordPlan, RecoverRuns, Replaced, ReplayEvents, ReplaySelection, Reservation, Resolution,
+    ResolveMutation, RouteWorkflow, RunFilter, SaveScript, ScriptMessage, SetLimit, SetWorkspace,
+    SettleApproval, SettleEvent, SettleEvents, SettleLookup, StartExecution, StartPlan,
+    StartSession, Steer, SteerGraph, StopRun, Submission, SubmitNode, WorkerInfo,
 };
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;

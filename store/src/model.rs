@@ -13,7 +13,9 @@ pub use graph::{
     Approval, Artifact, Attempt, DeletedExecutions, GraphRun, GraphRuns, GraphVersion, GraphView,
     NodeRun, RecordedPlan, SettledApproval, StartedGraph, SteeredGraph, SubmittedNode,
 };
-pub use ledger::{BegunMutation, Event, Input, InputStatus, Mutation, SettledEvents};
+pub use ledger::{
+    BegunMutation, Event, EventRounds, Input, InputStatus, Mutation, Round, SettledEvents,
+};
 pub use notification::{Delivery, DueDelivery, JournalEntry, Notification, NotificationKind};
 pub use run::{
     Claim, ClaimedRun, Committed, DueLookup, LogEntry, RecoveredRun, Run, Session, TrialRun,

@@ -37,6 +37,7 @@ pub(crate) const MOVED_TABLES: &[&str] = &[
     "events",
     "past_events",
     "event_inputs",
+    "event_rounds",
     "run_inputs",
     "handler_state",
     "run_logs",

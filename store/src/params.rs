@@ -4,6 +4,7 @@ mod delivery;
 mod doubt;
 mod graph;
 mod prune;
+mod replay;
 mod worker;
 
 use std::time::Duration;
@@ -25,6 +26,7 @@ pub use self::graph::{
     StartExecution, StartPlan, Steer, SteerGraph, Submission, SubmitNode,
 };
 pub use self::prune::{Prune, PruneCursor, PruneStep};
+pub use self::replay::{ReplayEvents, ReplaySelection};
 pub use self::worker::{
     ClaimFilter, ClaimRuns, ClaimScope, ClockRun, EndedLeases, EndedRuns, Heartbeat, RecoverRuns,
     RouteWorkflow, SetLimit, WorkerInfo,

@@ -21,9 +21,9 @@ pub(crate) use self::settings::WorkspaceSettings;
 pub(crate) use self::values::{At, Db, Json, storable};
 use crate::model::NotificationKind;
 use crate::schema::{
-    deliveries, event_inputs, events, handler_runs, handler_state, inputs, journal, limits,
-    mutations, notifications, run_inputs, run_logs, scripts, sessions, subscriptions, topics,
-    workers, workflow_keys, workflows, workspaces,
+    deliveries, event_inputs, event_rounds, events, handler_runs, handler_state, inputs, journal,
+    limits, mutations, notifications, run_inputs, run_logs, scripts, sessions, subscriptions,
+    topics, workers, workflow_keys, workflows, workspaces,
 };
 
 rows! {
@@ -211,6 +211,7 @@ rows! {
         reserved_by_run_id: Option<Db<RunId>>,
         created_by_run_id: Db<RunId>,
         attempt_number: i32,
+        round: i32,
         blamed: i32,
         blamed_for: Option<String>,
         reason: Option<String>,
@@ -218,6 +219,14 @@ rows! {
         passed: Option<Db<Trial>>,
         created_at: At,
         updated_at: At,
+    }
+
+    /// A round of an event that a replay has ended.
+    event_rounds: EventRoundRow {
+        event_id: Db<EventId>,
+        round: i32,
+        run_id: Db<RunId>,
+        ended_at: At,
     }
 
     /// An input that caused an event.

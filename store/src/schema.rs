@@ -232,6 +232,7 @@ diesel::table! {
         reserved_by_run_id -> Nullable<Text>,
         created_by_run_id -> Text,
         attempt_number -> Integer,
+        round -> Integer,
         blamed -> Integer,
         blamed_for -> Nullable<Text>,
         reason -> Nullable<Text>,
@@ -239,6 +240,15 @@ diesel::table! {
         passed -> Nullable<Text>,
         created_at -> BigInt,
         updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    event_rounds (event_id, round) {
+        event_id -> Text,
+        round -> Integer,
+        run_id -> Text,
+        ended_at -> BigInt,
     }
 }
 
@@ -321,6 +331,8 @@ diesel::joinable!(events -> topics (topic_id));
 diesel::joinable!(handler_runs -> sessions (session_id));
 diesel::joinable!(past_events -> topics (topic_id));
 diesel::joinable!(event_inputs -> events (event_id));
+diesel::joinable!(event_rounds -> events (event_id));
+diesel::joinable!(event_rounds -> handler_runs (run_id));
 diesel::joinable!(handler_runs -> mutations (mutation_id));
 diesel::joinable!(handler_runs -> workflows (workflow_id));
 diesel::joinable!(scripts -> workflows (workflow_id));
@@ -332,6 +344,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     attempts,
     deliveries,
     event_inputs,
+    event_rounds,
     events,
     graph_runs,
     handler_runs,

@@ -141,7 +141,7 @@ pub(crate) enum Command {
     Notifications,
     /// List what was sent of them by mail, to an endpoint or to a command, or test these channels
     Notify(NotifyArgs),
-    /// Skip events, or put parked ones back into their queue
+    /// Skip events, put parked ones back into their queue, or replay consumed ones
     Event(EventArgs),
     /// Say whether an effect happened whose outcome is unknown
     Resolve(ResolveArgs),

@@ -3,8 +3,9 @@
 use serde::Serialize;
 use windlass_core::{EventId, InputId, MutationId, RunId, ScriptId, SessionId};
 use windlass_store::{
-    AnyId, Approval, Event, EventFilter, Input, JournalEntry, LogEntry, LogFilter, Mutation,
-    Notification, Page, Result, Run, RunFilter, ScriptVersion, Session, StoreError,
+    AnyId, Approval, Event, EventFilter, EventRounds, Input, JournalEntry, LogEntry, LogFilter,
+    Mutation, Notification, Page, ReplaySelection, Result, Round, Run, RunFilter, ScriptVersion,
+    Session, StoreError,
 };
 
 use super::control::choose_version;
@@ -62,6 +63,30 @@ pub struct EventDetails {
     pub published_by: Run,
     /// The run that has it, or had it last.
     pub taken_by: Option<Run>,
+    /// Every time that it is or was processed, oldest first.
+    pub rounds: Vec<RoundDetails>,
+    /// What was done about it, by whom and why.
+    pub journal: Vec<JournalEntry>,
+}
+
+/// One time that an event is or was processed.
+#[derive(Debug, Serialize)]
+pub struct RoundDetails {
+    /// Which one: 1 until a person replays the event.
+    pub round: u32,
+    /// The run that has the event, or that consumed or skipped it.
+    pub run: RunId,
+    /// The mutation of that run. It may have failed.
+    pub mutation: Option<Mutation>,
+}
+
+/// An event with every time that it is or was processed.
+#[derive(Debug, Serialize)]
+pub struct EventHistory {
+    /// The event.
+    pub event: Event,
+    /// Its rounds, oldest first. One that no run has begun is missing.
+    pub rounds: Vec<RoundDetails>,
 }
 
 /// An input and its effects.
@@ -71,6 +96,8 @@ pub struct InputDetails {
     pub input: Input,
     /// The run that registered it.
     pub registered_by: Option<Run>,
+    /// The events that it caused, and what was decided about each.
+    pub events: Vec<EventHistory>,
     /// What happened because of it.
     pub outputs: Vec<Mutation>,
 }
@@ -209,15 +236,41 @@ impl Service {
         let event = self.store.event(self.workspace, id).await?;
         let published_by = self.store.run(self.workspace, event.created_by_run_id).await?;
         let taken_by = self.run_if(event.reserved_by_run_id).await?;
-        Ok(EventDetails { event, published_by, taken_by })
+        let mut rounds = Vec::new();
+        for EventRounds { rounds: all, .. } in self.rounds_of(ReplaySelection::Event(id)).await? {
+            for Round { number, run_id, mutation_id } in all {
+                let mutation = match mutation_id {
+                    Some(mutation) => Some(self.store.mutation(self.workspace, mutation).await?),
+                    None => None,
+                };
+                rounds.push(RoundDetails { round: number, run: run_id, mutation });
+            }
+        }
+        let (workflow, about) = (published_by.workflow_id, id.to_string());
+        let journal = self.store.all_journal_for(self.workspace, workflow, &about).await?;
+        Ok(EventDetails { event, published_by, taken_by, rounds, journal })
+    }
+
+    async fn rounds_of(&self, selection: ReplaySelection) -> Result<Vec<EventRounds>> {
+        self.store.event_rounds(self.workspace, selection).await
     }
 
     async fn input_details(&self, id: InputId) -> Result<InputDetails> {
         let input = self.store.input(self.workspace, id).await?;
         let mut outputs = self.store.all_mutations(self.workspace, input.workflow_id).await?;
+        let found = self.rounds_of(ReplaySelection::Input(id)).await?;
+        let details = |Round { number, run_id, mutation_id }: &Round| {
+            let mutation = outputs.iter().find(|mutation| Some(mutation.id) == *mutation_id);
+            RoundDetails { round: *number, run: *run_id, mutation: mutation.cloned() }
+        };
+        let history = |EventRounds { event, rounds }| EventHistory {
+            event,
+            rounds: rounds.iter().map(details).collect(),
+        };
+        let events = found.into_iter().map(history).collect();
         outputs.retain(|mutation| mutation.inputs.contains(&id));
         let registered_by = self.run_if(input.created_by_run_id).await?;
-        Ok(InputDetails { input, registered_by, outputs })
+        Ok(InputDetails { input, registered_by, events, outputs })
     }
 
     async fn output_details(&self, id: MutationId) -> Result<OutputDetails> {
@@ -262,7 +315,7 @@ impl Service {
         let later = runs.into_iter().filter(|later| later.retry_of == Some(id));
         Ok(RunDetails {
             session: self.store.session(self.workspace, run.session_id).await?,
-            took: filtered(&events, |event| event.reserved_by_run_id == Some(id)),
+            took: self.taken_by(id, &events).await?,
             published: filtered(&events, |event| event.created_by_run_id == id),
             mutation,
             continues,
@@ -270,6 +323,18 @@ impl Service {
             logs: self.logs(id, 0).await?,
             run,
         })
+    }
+
+    /// The events that the run has reserved, or that it consumed or skipped, also before they were replayed.
+    async fn taken_by(&self, run: RunId, events: &[Event]) -> Result<Vec<Event>> {
+        let mut taken = filtered(events, |event| event.reserved_by_run_id == Some(run));
+        for event in events.iter().filter(|it| it.round > 1 && it.reserved_by_run_id != Some(run)) {
+            let found = self.rounds_of(ReplaySelection::Event(event.id)).await?;
+            if found.iter().flat_map(|it| &it.rounds).any(|round| round.run_id == run) {
+                taken.push(event.clone());
+            }
+        }
+        Ok(taken)
     }
 
     async fn session_details(&self, id: SessionId) -> Result<SessionDetails> {

@@ -16,6 +16,7 @@ mod instance;
 pub mod journal;
 mod plans;
 mod records;
+mod replay;
 mod session;
 mod settle;
 mod status;
@@ -33,8 +34,8 @@ pub use self::deploy::{
     GrantProposal, UnreadTopic, check_workflow_name,
 };
 pub use self::details::{
-    EventDetails, InputDetails, OutputDetails, RecordDetails, RunDetails, ScriptDetails,
-    SessionDetails,
+    EventDetails, EventHistory, InputDetails, OutputDetails, RecordDetails, RoundDetails,
+    RunDetails, ScriptDetails, SessionDetails,
 };
 pub use self::dry_run::{
     CapturedMutation, DryRunLog, DryRunReport, OutputDifference, WorkflowCopy,
@@ -55,6 +56,7 @@ pub use self::plans::{
 };
 pub(crate) use self::plans::{draft_properties, result_schema};
 pub use self::records::{EventQuery, EventRow, InputRow, RecordList, RecordRange, RunRow};
+pub use self::replay::Replay;
 pub use self::session::{SessionReport, SessionRun};
 pub use self::settle::{EventTarget, SettleReport, check_result};
 pub use self::status::WorkflowStatusReport;

@@ -25,12 +25,12 @@ pub enum EventTarget {
     Several(EventSelection),
 }
 
-/// What became of the events that a person skipped or put back.
+/// What became of the events that a person skipped, put back or replayed.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub struct SettleReport {
-    /// How many were skipped or put back.
+    /// How many were skipped, put back or replayed.
     pub settled: usize,
-    /// How many of a selection were left, because their run had come to its effect.
+    /// How many of a selection were left: their run had come to its effect, or they were not consumed and so not replayed.
     pub left: usize,
     /// Why single events were left, where others were named, too.
     pub refused: Vec<String>,
@@ -208,6 +208,6 @@ pub fn check_result(registry: &Registry, mutation: &Mutation, result: &Value) ->
     })
 }
 
-fn wrong_kind(id: &str, expected: RecordName) -> ServiceError {
+pub(super) fn wrong_kind(id: &str, expected: RecordName) -> ServiceError {
     ServiceError::WrongKind { id: id.to_owned(), expected }
 }

@@ -290,6 +290,13 @@ contract! { $
         skipping_leaves_a_run_that_has_come_to_its_effect,
         what_an_input_caused_is_skipped,
     }
+    replaying {
+        a_consumed_event_is_processed_once_more_as_another_operation,
+        an_effect_that_a_replay_repeats_is_one_that_the_person_knows_of,
+        only_consumed_events_are_replayed,
+        a_repetition_within_a_round_is_recognised,
+        what_an_input_caused_is_replayed_as_far_as_it_is_consumed,
+    }
     run_limits {
         a_workflow_knows_the_limits_that_hold_it_back_and_no_others,
         a_limit_bounds_the_runs_at_once_of_all_workers,
@@ -363,6 +370,7 @@ contract! { $
         a_pending_retry_keeps_what_it_continues,
         a_refused_effect_is_kept_until_its_events_are_over,
         parked_and_waiting_events_are_kept,
+        the_runs_of_earlier_rounds_are_kept_with_their_event,
         the_run_that_stopped_a_workflow_is_kept,
         a_message_is_removed_by_its_age,
         a_preview_removes_nothing_and_counts_what_would_go,

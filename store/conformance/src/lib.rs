@@ -58,6 +58,7 @@ pub mod publishing;
 pub mod queries;
 pub mod recorded_plans;
 pub mod recovering;
+pub mod replaying;
 pub mod resolving;
 pub mod retrying;
 pub mod run_limits;

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 use windlass_core::{
-    EventName, EventStatus, FailureClass, MutationStatus, OperationKey, Outcome, Phase,
-    ResolutionKind, ResolvedBy, Status, digest, idempotency_key,
+    EventInRound, EventName, EventStatus, FailureClass, MutationStatus, OperationKey, Outcome,
+    Phase, ResolutionKind, ResolvedBy, Status, digest, idempotency_key,
 };
 use windlass_store::{ApplyMutation, BeginMutation, CaptureMutation, NotificationKind, StoreError};
 
@@ -80,9 +80,9 @@ pub async fn an_operation_is_known_by_names_that_a_restored_backup_still_has(
     let (_, mutation) = world.mutating(&["m1", "m2"]).await;
 
     let row = world.mutation(mutation).await;
-    let event = |message_id: &str| EventName {
-        topic: "mail".to_owned(),
-        message_id: message_id.to_owned(),
+    let event = |message_id: &str| EventInRound {
+        name: EventName { topic: "mail".to_owned(), message_id: message_id.to_owned() },
+        round: 1,
     };
     let key = OperationKey {
         workspace: "default",

@@ -1,6 +1,6 @@
 //! What the tests read of a store.
 
-use windlass_core::{MutationId, RunId};
+use windlass_core::{InputId, MutationId, RunId};
 use windlass_store::{
     Event, EventFilter, HandlerState, InputKey, Mutation, Notification, Page, Run, RunFilter,
     Session, Workflow,
@@ -72,6 +72,12 @@ impl World {
         let events = self.events(topic).await;
         let event = events.into_iter().find(|event| event.message_id == message_id);
         event.unwrap_or_else(|| panic!("there is no event `{message_id}` in `{topic}`"))
+    }
+
+    /// The input with that external id.
+    pub async fn input_named(&self, external_id: &str) -> InputId {
+        let inputs = self.store.all_inputs(self.workspace, self.workflow).await.unwrap();
+        inputs.iter().find(|input| input.external_id == external_id).unwrap().id
     }
 
     pub async fn mutation(&self, mutation: MutationId) -> Mutation {

@@ -9,7 +9,7 @@ use windlass_core::{
 };
 use windlass_store::{
     ApplyMutation, CommitConsumer, InputStatus, LogFilter, NewEvent, Page, Prune, PruneCursor,
-    ScriptMessage, StoreError,
+    ReplaySelection, ScriptMessage, StoreError,
 };
 
 use crate::world::{
@@ -281,6 +281,29 @@ pub async fn parked_and_waiting_events_are_kept(test_store: TestStore) {
     assert_eq!(left, [EventStatus::Parked, EventStatus::Pending]);
     assert_eq!(world.open_notifications().await.len(), 1);
     assert!(world.journal_actions().await.contains(&"event.parked".to_owned()));
+}
+
+pub async fn the_runs_of_earlier_rounds_are_kept_with_their_event(test_store: TestStore) {
+    let world = World::with_mails(test_store, &["m1"]).await;
+    let (run, mutation) = world.mutated(&["m1"]).await;
+    world.commit(&run, Vec::new()).await.unwrap();
+    let selection = ReplaySelection::Event(world.event("mail", "m1").await.id);
+    world.replay(selection, &[mutation]).await.unwrap();
+
+    walk(&world, &AT_ONCE, 10, true).await;
+    let rounds = world.store.event_rounds(world.workspace, selection).await.unwrap();
+    let kept = world.mutation(mutation).await;
+    let (run, _) = world.mutated(&["m1"]).await;
+    world.commit(&run, Vec::new()).await.unwrap();
+    world.drain().await;
+    walk(&world, &AT_ONCE, 10, true).await;
+
+    assert_eq!(rounds[0].rounds.len(), 1);
+    assert_eq!(kept.status, MutationStatus::Applied);
+    let gone = world.store.event_rounds(world.workspace, selection).await.unwrap_err();
+    assert!(matches!(gone, StoreError::NotFound { .. }), "{gone}");
+    let mutations = world.store.all_mutations(world.workspace, world.workflow).await.unwrap();
+    assert_eq!(mutations, [], "nothing refers to it any more");
 }
 
 pub async fn the_run_that_stopped_a_workflow_is_kept(test_store: TestStore) {

@@ -13,8 +13,8 @@ use windlass_core::{
 use windlass_store::{
     AnyId, Bump, CaptureMutation, Claim, ClaimDeliveries, ClaimFilter, ClaimLookups, ClaimScope,
     ClockRun, DoubtMutation, EndedRuns, EventAction, EventSelection, Heartbeat, LeaseRenewal,
-    NewEvent, Page, Result, RouteWorkflow, RunFilter, ScriptMessage, SetLimit, SettleEvent,
-    SettleEvents, SettleLookup, StoreError, method_names,
+    NewEvent, Page, ReplaySelection, Result, RouteWorkflow, RunFilter, ScriptMessage, SetLimit,
+    SettleEvent, SettleEvents, SettleLookup, StoreError, method_names,
 };
 
 use crate::isolation::{
@@ -51,6 +51,7 @@ pub async fn nothing_is_seen_or_changed_from_another_workspace(test_store: TestS
     doubt(&both, "m5").await;
     query(&both).await;
     settle(&both, "m4").await;
+    replay(&both, "m1").await;
     change_same_names(&both).await;
     graphs::nothing_of_graphs_is_seen_or_changed(&both).await;
 
@@ -227,6 +228,20 @@ async fn settle(both: &TwoWorkspaces, mail: &str) {
         world.store.settle_events(params).await
     };
     both.refused_outside(settle_several).await;
+}
+
+/// A person has the consumed event processed once more.
+async fn replay(both: &TwoWorkspaces, mail: &str) {
+    let selection = ReplaySelection::Event(both.inside.event("mail", mail).await.id);
+    let look = async |world: &World| world.store.event_rounds(world.workspace, selection).await;
+    let of_input = ReplaySelection::Input(both.inside.input_named(mail).await);
+    let look_at_input =
+        async |world: &World| world.store.event_rounds(world.workspace, of_input).await;
+    both.refused_outside(look).await;
+    both.refused_outside(look_at_input).await;
+    let rounds = both.inside.store.event_rounds(both.inside.workspace, selection).await.unwrap();
+    let known: Vec<_> = rounds[0].rounds.iter().filter_map(|round| round.mutation_id).collect();
+    both.refused_outside(async |world| world.replay(selection, &known).await).await;
 }
 
 /// Scripts and limits of the same name are separate in each workspace.

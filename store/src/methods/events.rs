@@ -6,11 +6,13 @@ use windlass_core::{EventId, InputId, WorkflowId, WorkspaceId};
 use super::Backend;
 use super::dialect::Conn;
 use super::ops::{Operation, Query, Tx};
-use super::reads::{events, inputs};
+use super::reads::{events, inputs, rounds};
 use crate::error::Result;
-use crate::model::{Event, Input, SettledEvents};
+use crate::model::{Event, EventRounds, Input, SettledEvents};
 use crate::page::{EventCursor, InputCursor, Listed, Page};
-use crate::params::{EventFilter, InputKey, SettleEvent, SettleEvents};
+use crate::params::{
+    EventFilter, InputKey, ReplayEvents, ReplaySelection, SettleEvent, SettleEvents,
+};
 use crate::rows::storable;
 use crate::store::EventStore;
 
@@ -25,6 +27,8 @@ reads! {
     OneEvent { workspace: WorkspaceId, event: EventId } -> Event: |tx| events::event(tx.conn, workspace, event);
     Inputs { workspace: WorkspaceId, workflow: WorkflowId, page: Page<InputCursor> } -> Listed<Input, InputCursor>:
         |tx| inputs::inputs(tx.conn, (workspace, workflow), page);
+    Rounds { workspace: WorkspaceId, selection: ReplaySelection } -> (WorkflowId, Vec<EventRounds>):
+        |tx| rounds::rounds(tx.conn, workspace, selection);
     OneInput { workspace: WorkspaceId, input: InputId } -> Input: |tx| inputs::input(tx.conn, workspace, input);
 }
 
@@ -49,6 +53,19 @@ impl EventStore for Backend {
 
     async fn settle_events(&self, params: SettleEvents) -> Result<SettledEvents> {
         self.write(params).await
+    }
+
+    async fn replay_events(&self, params: ReplayEvents) -> Result<SettledEvents> {
+        self.write(params).await
+    }
+
+    async fn event_rounds(
+        &self,
+        workspace: WorkspaceId,
+        selection: ReplaySelection,
+    ) -> Result<Vec<EventRounds>> {
+        let (_, found) = self.read(Rounds { workspace, selection }).await?;
+        Ok(found)
     }
 
     async fn inputs(

@@ -23,6 +23,8 @@ pub struct Event {
     /// Counts the times it became pending.
     #[serde(rename = "attempt")]
     pub attempt_number: u32,
+    /// Which time it is processed: 1 until a person replays it. Effects of another round are other operations.
+    pub round: u32,
     /// How often a run that had reserved it was lost or failed.
     pub blamed: u32,
     /// How the last of them was lost or failed.
@@ -37,12 +39,32 @@ pub struct Event {
     pub created_at: Timestamp,
 }
 
+/// An event with every round in which a run had it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EventRounds {
+    /// The event.
+    pub event: Event,
+    /// Its rounds, oldest first. A round that no run has begun is missing.
+    pub rounds: Vec<Round>,
+}
+
+/// One time that an event is or was processed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Round {
+    /// Which one, from 1.
+    pub number: u32,
+    /// The run that has it, or that consumed or skipped it.
+    pub run_id: RunId,
+    /// The mutation of that run. It may have failed.
+    pub mutation_id: Option<MutationId>,
+}
+
 /// What became of the events that a person settled together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct SettledEvents {
-    /// How many were put back or skipped.
+    /// How many were put back, skipped or replayed.
     pub settled: usize,
-    /// How many were left, because their run had come to its effect.
+    /// How many were left: their run had come to its effect, or they were not consumed and so not replayed.
     pub left: usize,
 }
 

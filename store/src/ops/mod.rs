@@ -50,6 +50,7 @@ mod publish;
 mod queue;
 mod recover;
 mod replay;
+mod replay_events;
 mod reservations;
 mod resolve;
 mod route;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use windlass_core::{
-    EventId, EventName, HandlerKind, LateEvidence, MutationId, MutationStatus, OperationKey, Phase,
-    RunId, digest, idempotency_key,
+    EventId, EventInRound, HandlerKind, LateEvidence, MutationId, MutationStatus, OperationKey,
+    Phase, RunId, digest, idempotency_key,
 };
 
 use super::advance::advance_workflow;
@@ -27,7 +27,7 @@ use crate::schema::mutations;
 impl Staged for BeginMutation {
     type Output = BegunMutation;
     /// The run, its events, and the name of its workspace.
-    type Preloaded = (Option<LockedRun>, Vec<(EventId, EventName)>, Option<String>);
+    type Preloaded = (Option<LockedRun>, Vec<(EventId, EventInRound)>, Option<String>);
 
     async fn preload(&self, conn: &Conn) -> Result<Self::Preloaded> {
         pipeline!(
@@ -112,7 +112,7 @@ async fn named(
     workspace: &str,
     locked: &LockedRun,
     call: &BeginMutation,
-    events: Vec<EventName>,
+    events: Vec<EventInRound>,
 ) -> Result<Named> {
     let params_digest = digest(&call.params);
     let operation_id = if locked.run.kind.0 == HandlerKind::Node {

@@ -252,6 +252,7 @@ fn event(
         reserved_by_run_id: None,
         created_by_run_id: locked.run.id,
         attempt_number: 1,
+        round: 1,
         blamed: 0,
         blamed_for: None,
         reason: None,

@@ -1,7 +1,9 @@
 //! The events that a run has reserved.
 
 use diesel::prelude::*;
-use windlass_core::{EventId, EventName, EventStatus, Reservations, RunId, WorkflowId};
+use windlass_core::{
+    EventId, EventInRound, EventName, EventStatus, Reservations, RunId, WorkflowId,
+};
 
 use super::blame::About;
 use super::dialect::{Conn, RunQueryDsl};
@@ -34,17 +36,18 @@ pub(super) async fn settle(
     }
 }
 
-/// The events that the run has reserved, with their names.
-pub(super) async fn reserved(conn: &Conn, run: RunId) -> Result<Vec<(EventId, EventName)>> {
+/// The events that the run has reserved, with their names and rounds.
+pub(super) async fn reserved(conn: &Conn, run: RunId) -> Result<Vec<(EventId, EventInRound)>> {
     let reserved = events::table
         .inner_join(topics::table)
         .filter(events::reserved_by_run_id.eq(Db(run)))
         .filter(IsReserved)
-        .select((events::id, topics::name, events::message_id));
-    let reserved: Vec<(Db<EventId>, String, String)> = reserved.load(conn).await?;
-    let named = reserved
-        .into_iter()
-        .map(|(Db(event), topic, message_id)| (event, EventName { topic, message_id }));
+        .select((events::id, topics::name, events::message_id, events::round));
+    let reserved: Vec<(Db<EventId>, String, String, i32)> = reserved.load(conn).await?;
+    let named = reserved.into_iter().map(|(Db(event), topic, message_id, round)| {
+        let name = EventName { topic, message_id };
+        (event, EventInRound { name, round: u32::try_from(round).unwrap_or(1) })
+    });
     Ok(named.collect())
 }
 

@@ -14,6 +14,7 @@ pub(super) mod limits;
 pub(super) mod mutations;
 pub(super) mod notifications;
 pub(super) mod overview;
+pub(super) mod rounds;
 pub(super) mod runs;
 pub(super) mod workers;
 pub(super) mod workflows;

@@ -3,9 +3,11 @@
 use windlass_core::{EventId, InputId, WorkflowId, WorkspaceId};
 
 use super::role;
-use crate::model::{Event, Input, SettledEvents};
+use crate::model::{Event, EventRounds, Input, SettledEvents};
 use crate::page::{EventCursor, InputCursor, Listed, Page};
-use crate::params::{EventFilter, InputKey, SettleEvent, SettleEvents};
+use crate::params::{
+    EventFilter, InputKey, ReplayEvents, ReplaySelection, SettleEvent, SettleEvents,
+};
 
 role! {
     /// Events, and the inputs that caused them.
@@ -25,6 +27,18 @@ role! {
 
         /// A person does the same with several events of a workflow. Those whose run has come to its effect are left.
         write async fn settle_events(&self, params: SettleEvents) -> Result<SettledEvents>;
+
+        /// A person has consumed events processed once more: they are pending in their next round, and what is done for them then
+        /// is another operation. Refused if none of them is consumed, or if an earlier round has had an effect that the person does
+        /// not know of.
+        write async fn replay_events(&self, params: ReplayEvents) -> Result<SettledEvents>;
+
+        /// Events, oldest first, with every round in which a run had them.
+        read async fn event_rounds(
+            &self,
+            workspace: WorkspaceId,
+            selection: ReplaySelection,
+        ) -> Result<Vec<EventRounds>>;
 
         /// A workflow's inputs, oldest first.
         read async fn inputs(

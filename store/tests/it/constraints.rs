@@ -73,6 +73,12 @@ const REFUSED: &[(&str, Guard, &str)] = &[
         "UPDATE events SET status = 'pending', reserved_by_run_id = NULL WHERE status = 'consumed';",
     ),
     (
+        "a consumed event that is pending in its next round, of which the last one is not kept",
+        Final,
+        "UPDATE events SET status = 'pending', round = round + 1, reserved_by_run_id = NULL WHERE status = 'consumed';",
+    ),
+    ("an event in another round without a replay", Final, "UPDATE events SET round = 2;"),
+    (
         "a skipped event that is reserved",
         Final,
         "UPDATE events SET status = 'reserved' WHERE status = 'skipped';",

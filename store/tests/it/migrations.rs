@@ -6,6 +6,7 @@
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use diesel::connection::SimpleConnection as _;
 use diesel::migration::MigrationSource;
@@ -16,9 +17,10 @@ use diesel_async::{
     AsyncConnection, AsyncPgConnection, RunQueryDsl as AsyncRunQueryDsl, SimpleAsyncConnection as _,
 };
 use diesel_migrations::{FileBasedMigrations, MigrationHarness};
-use windlass_core::Policy;
-use windlass_store::{Migration, MigrationStatus, PostgresStore, SqliteStore, StoreError};
-use windlass_store_conformance::{PostgresSchema, connect_sqlite};
+use windlass_core::{Clock, ManualClock, Policy, ResolutionKind};
+use windlass_store::{Migration, MigrationStatus, Options, PostgresStore, SqliteStore, StoreError};
+use windlass_store_conformance::world::World;
+use windlass_store_conformance::{PostgresSchema, TestStore, connect_sqlite, policy, start};
 
 fn folder(database: &str) -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations").join(database)
@@ -153,6 +155,51 @@ async fn the_values_of_postgres_runs_move_to_their_table_and_back() {
 
     assert_eq!(moved, BTreeSet::from(["run_1 {\"n\":1}".to_owned()]));
     assert_eq!(back, BTreeSet::from(["run_1 {\"n\":1}".to_owned(), "run_2 none".to_owned()]));
+}
+
+/// The migration that lets events be replayed.
+const REPLAY_EVENTS: &str = "20261130135239";
+
+async fn world(url: &str) -> World {
+    let clock = Arc::new(ManualClock::new(start()));
+    let for_store: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
+    let options = Options { policy: policy(), clock: Some(for_store), connections: 2 };
+    let store = windlass_store::open(url, options).await.unwrap();
+    World::empty(TestStore { store, clock }).await
+}
+
+/// An effect that a person said did not happen is begun again by a program that knows rounds, after one that knew none.
+async fn an_operation_outlives_the_migration(url: &str) {
+    let before = world(url).await.polled("mail", &["m1"]).await;
+    let workflow = before.workflow;
+    let (_, first) = before.doubtful(&["m1"]).await;
+    before.resolve(first, ResolutionKind::DidNotHappen).await.unwrap();
+    drop(before);
+    while windlass_store::revert(url).await.unwrap().unwrap() != REPLAY_EVENTS {}
+    windlass_store::migrate(url).await.unwrap();
+
+    let after = World { workflow, ..world(url).await };
+    let (_, second) = after.mutating(&["m1"]).await;
+
+    let [first, second] = [after.mutation(first).await, after.mutation(second).await];
+    assert_eq!(first.operation_id, second.operation_id);
+    assert_eq!(first.idempotency_key, second.idempotency_key);
+}
+
+#[tokio::test]
+async fn an_sqlite_file_that_knew_no_rounds_repeats_no_effect() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("windlass.db").display());
+    SqliteStore::migrate(&url).await.unwrap();
+
+    an_operation_outlives_the_migration(&url).await;
+}
+
+#[tokio::test]
+async fn a_postgres_schema_that_knew_no_rounds_repeats_no_effect() {
+    let Some(schema) = PostgresSchema::migrated().await.unwrap() else { return };
+
+    an_operation_outlives_the_migration(&schema.url()).await;
 }
 
 #[tokio::test]

@@ -94,6 +94,9 @@ pub(crate) struct EventArgs {
     pub(crate) topic: Option<String>,
     #[command(flatten)]
     pub(crate) action: EventActionArgs,
+    /// With `--replay`: what was done for these events before may be done again
+    #[arg(long, requires = "replay")]
+    pub(crate) repeat_effects: bool,
     /// Why, for the journal
     #[arg(long)]
     pub(crate) reason: Option<String>,
@@ -105,6 +108,9 @@ pub(crate) struct EventActionArgs {
     /// Parked events are pending again, as if nothing had gone wrong with them
     #[arg(long)]
     pub(crate) put_back: bool,
+    /// Consumed events are processed once more, for example by a repaired version; what is done for them then is done anew
+    #[arg(long, requires = "reason", conflicts_with_all = ["same_reason", "workflow"])]
+    pub(crate) replay: bool,
     /// Events that are pending, reserved or parked leave the queue unprocessed, for good
     #[arg(long)]
     pub(crate) skip: bool,

@@ -109,7 +109,11 @@ fn events_change_as_the_core_allows(before: &World, after: &World) -> Broken {
         holds(legal, || format!("{:?} became {:?}", old.status, new.status))?;
         let is_release = old.status == EventStatus::Reserved
             && matches!(new.status, EventStatus::Pending | EventStatus::Parked);
-        holds(new.attempt == old.attempt + u32::from(is_release), || {
+        let is_replay = old.status == EventStatus::Consumed && new.status == EventStatus::Pending;
+        holds(new.round() == old.round() + usize::from(is_replay), || {
+            "rounds are miscounted".to_owned()
+        })?;
+        holds(new.attempt == old.attempt + u32::from(is_release || is_replay), || {
             "attempts are miscounted".to_owned()
         })?;
     }
@@ -138,8 +142,7 @@ fn what_a_run_publishes_is_caused_by_all_it_reserved(world: &World) -> Broken {
     for event in world.events.iter().filter(|event| event.topic == 1) {
         let publisher = world.run(event.published_by).ok_or("nobody published an event")?;
         let chain = world.chain(publisher.id);
-        let reserved =
-            world.events.iter().filter(|it| it.owner.is_some_and(|owner| chain.contains(&owner)));
+        let reserved = world.events.iter().filter(|it| it.was_of(&chain));
         let causes: BTreeSet<u32> = reserved.flat_map(|it| it.caused_by.iter().copied()).collect();
         holds(event.caused_by == causes, || {
             format!("caused by {:?}, but its run reserved {causes:?}", event.caused_by)

@@ -38,6 +38,8 @@ pub(crate) enum Command {
     GiveUpLookup,
     /// A person requeues a parked event, or skips it.
     Unpark { skip: bool },
+    /// A person has the first consumed event processed once more.
+    Replay,
     /// A person changes the workflow's status.
     Control { action: Action },
 }
@@ -64,6 +66,7 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
         1 => Just(Command::Reconcile),
         1 => Just(Command::GiveUpLookup),
         1 => any::<bool>().prop_map(|skip| Command::Unpark { skip }),
+        1 => Just(Command::Replay),
         2 => prop::sample::select(Action::ALL).prop_map(|action| Command::Control { action }),
     ]
 }

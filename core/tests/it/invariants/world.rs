@@ -26,11 +26,14 @@ pub(crate) struct Event {
     pub(crate) message_id: u32,
     pub(crate) status: EventStatus,
     pub(crate) owner: Option<RunId>,
+    /// The runs that consumed it before it was replayed.
+    pub(crate) past_owners: Vec<RunId>,
     pub(crate) attempt: u32,
     pub(crate) blamed: u32,
     pub(crate) suspected_in: Option<Trial>,
     pub(crate) passed: Option<Trial>,
     pub(crate) caused_by: BTreeSet<u32>,
+    /// The run whose payload it has.
     pub(crate) published_by: RunId,
     pub(crate) created_at: Timestamp,
 }
@@ -53,6 +56,16 @@ pub(crate) struct Run {
 impl Event {
     pub(crate) const fn key(&self) -> (usize, u32) {
         (self.topic, self.message_id)
+    }
+
+    /// Which time it is processed.
+    pub(crate) const fn round(&self) -> usize {
+        self.past_owners.len() + 1
+    }
+
+    /// Whether one of the runs has it, or had it in an earlier round.
+    pub(crate) fn was_of(&self, runs: &[RunId]) -> bool {
+        self.owner.iter().chain(&self.past_owners).any(|owner| runs.contains(owner))
     }
 }
 
@@ -77,7 +90,8 @@ impl Run {
 pub(crate) struct Effect {
     pub(crate) run: RunId,
     pub(crate) consumer: usize,
-    pub(crate) events: Vec<(usize, u32)>,
+    /// Topic, message id and round.
+    pub(crate) events: Vec<(usize, u32, usize)>,
     /// A person said, wrongly, that it did not happen, or skipped it.
     pub(crate) disowned: bool,
 }
@@ -218,6 +232,7 @@ impl World {
                 self.change(run, |state| state.give_up_lookup(&Failure::network("no answer")))?;
             }
             Command::Unpark { skip } => self.unpark(*skip)?,
+            Command::Replay => self.replay()?,
             Command::Control { action } => self.control(*action)?,
         }
         Ok(())
@@ -256,7 +271,7 @@ impl World {
             .events
             .iter()
             .filter(|e| e.owner == Some(run.id))
-            .map(|e| (e.topic, e.message_id))
+            .map(|e| (e.topic, e.message_id, e.round()))
             .collect();
         self.transition(|state| state.begin_mutation(reserved.len()))?;
         self.run_mut(run.id).ledger_rows += 1;
@@ -320,6 +335,7 @@ impl World {
         if let Some(known) = known.find(|it| (it.topic, it.message_id) == (topic, message_id)) {
             if known.status.accepts_new_payload() {
                 known.caused_by = caused_by;
+                known.published_by = by;
             }
             return;
         }
@@ -329,6 +345,7 @@ impl World {
             message_id,
             status,
             owner: None,
+            past_owners: Vec::new(),
             attempt: 1,
             blamed: 0,
             suspected_in: None,
@@ -367,6 +384,20 @@ impl World {
         event.blamed = 0;
         (event.suspected_in, event.passed) = (None, None);
         self.consumers[event.topic].has_work |= !skip;
+        self.schedule_next();
+        Ok(())
+    }
+
+    fn replay(&mut self) -> Result<(), Refused> {
+        let mut events = self.events.iter_mut();
+        let event = events.find(|event| event.status.instead_of_replay().is_none());
+        let event = event.ok_or("nothing is consumed")?;
+        event.status = EventStatus::Pending;
+        event.past_owners.extend(event.owner.take());
+        event.attempt += 1;
+        event.blamed = 0;
+        (event.suspected_in, event.passed) = (None, None);
+        self.consumers[event.topic].has_work = true;
         self.schedule_next();
         Ok(())
     }
@@ -690,12 +721,12 @@ impl World {
             .find_map(|event| Some((event.key(), event.suspected_in?)))
     }
 
-    /// Applied effects per consumer and event, without those that a person denied.
-    pub(crate) fn effects_per_event(&self) -> BTreeMap<(usize, usize, u32), usize> {
+    /// Applied effects per consumer, event and round, without those that a person denied.
+    pub(crate) fn effects_per_event(&self) -> BTreeMap<(usize, (usize, u32, usize)), usize> {
         let mut counts = BTreeMap::new();
         for effect in self.effects.iter().filter(|effect| !effect.disowned) {
-            for (topic, message_id) in &effect.events {
-                *counts.entry((effect.consumer, *topic, *message_id)).or_default() += 1;
+            for event in &effect.events {
+                *counts.entry((effect.consumer, *event)).or_default() += 1;
             }
         }
         counts

@@ -8,7 +8,8 @@ use windlass_core::{
 };
 use windlass_store::{
     ApplyMutation, BeginMutation, BegunMutation, Claim, ClaimLookups, ClaimedRun, DoubtMutation,
-    DueLookup, FailMutation, Mutation, ResolveMutation, Result, SettleLookup,
+    DueLookup, FailMutation, Mutation, ReplayEvents, ReplaySelection, ResolveMutation, Result,
+    SettleLookup, SettledEvents,
 };
 
 use super::World;
@@ -109,6 +110,22 @@ impl World {
         let params = DoubtMutation { claim: run.claim, mutation, failure, looked_up };
         self.store.doubt_mutation(params).await.unwrap();
         (run, mutation)
+    }
+
+    /// A person who knows of these effects has events processed once more.
+    pub async fn replay(
+        &self,
+        selection: ReplaySelection,
+        known_effects: &[MutationId],
+    ) -> Result<SettledEvents> {
+        let params = ReplayEvents {
+            workspace: self.workspace,
+            selection,
+            known_effects: known_effects.to_vec(),
+            actor: "ada".to_owned(),
+            reason: "the filter is mended".to_owned(),
+        };
+        self.store.replay_events(params).await
     }
 
     /// Takes what is due to be looked up.

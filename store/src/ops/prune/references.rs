@@ -15,7 +15,8 @@ use crate::literals::{IsOver, IsSettled};
 use crate::model::NotificationKind;
 use crate::rows::{At, Db, Json};
 use crate::schema::{
-    events, handler_runs, handler_state, mutations, notifications, sessions, workflows,
+    event_rounds, events, handler_runs, handler_state, mutations, notifications, sessions,
+    workflows,
 };
 
 /// Id, stopped run, and time of end of a retry.
@@ -54,6 +55,10 @@ pub(super) async fn needed_runs(
         add_referred!(handler_state::updated_by_run_id, handler_state::table);
         add_referred!(events::created_by_run_id.nullable(), events::table.filter(kept_event()));
         add_referred!(events::reserved_by_run_id, events::table.filter(kept_event()));
+        add_referred!(
+            event_rounds::run_id.nullable(),
+            event_rounds::table.inner_join(events::table).filter(kept_event())
+        );
         add_referred!(
             notifications::run_id,
             notifications::table.filter(kept_notification!(removed))

@@ -37,6 +37,8 @@ pub(crate) enum Command {
     LookUp { found: Option<bool> },
     /// A person decides about a parked event.
     SettleEvent { workflow: usize, action: EventAction },
+    /// A person who knows of its effects, or of none, has a consumed event processed once more.
+    Replay { workflow: usize, knows: bool },
     /// What has been over for so long is removed.
     Prune { seconds: u64 },
     /// A script's message to a person is entered.
@@ -110,6 +112,8 @@ fn command() -> impl Strategy<Value = Command> {
         4 => proptest::option::of(any::<bool>()).prop_map(|found| Command::LookUp { found }),
         1 => (workflow(), prop_oneof![Just(EventAction::PutBack), Just(EventAction::Skip)])
             .prop_map(|(workflow, action)| Command::SettleEvent { workflow, action }),
+        1 => (workflow(), any::<bool>())
+            .prop_map(|(workflow, knows)| Command::Replay { workflow, knows }),
         1 => prop_oneof![Just(0), Just(600_u64)].prop_map(|seconds| Command::Prune { seconds }),
         1 => mutation().prop_map(|mutation| Command::Message { mutation }),
     ]

@@ -13,8 +13,8 @@ use windlass_core::{
 use windlass_store::{
     ActivateScript, Bump, Claim, ClaimFilter, ClaimLookups, ClaimRuns, ClaimScope, ClockRun,
     ControlWorkflow, EndedLeases, EndedRuns, EventAction, Heartbeat, Prune, RecoverRuns,
-    ResolveMutation, Result, SaveScript, ScriptMessage, SettleEvent, SettleLookup, StartSession,
-    Store, StoreError,
+    ReplayEvents, ReplaySelection, ResolveMutation, Result, SaveScript, ScriptMessage, SettleEvent,
+    SettleLookup, StartSession, Store, StoreError,
 };
 use windlass_store_conformance::{resolution, worker_info};
 
@@ -116,6 +116,9 @@ impl Side {
             Command::LookUp { found } => self.look_up(*found).await,
             Command::SettleEvent { workflow, action } => {
                 self.settle_event(self.workflow(*workflow).await?, *action).await?
+            }
+            Command::Replay { workflow, knows } => {
+                self.replay(self.workflow(*workflow).await?, *knows).await?
             }
             Command::Prune { seconds } => self.prune(*seconds).await,
             Command::Message { mutation } => {
@@ -239,6 +242,24 @@ impl Side {
             reason: None,
         };
         Some(said(self.store.settle_event(params).await))
+    }
+
+    /// Has the newest consumed event processed once more, by a person who knows of its effects or of none.
+    async fn replay(&self, workflow: WorkflowId, knows: bool) -> Option<String> {
+        let events = self.events(workflow).await;
+        let event = events.iter().rfind(|event| event.status == EventStatus::Consumed)?.id;
+        let selection = ReplaySelection::Event(event);
+        let found = self.store.event_rounds(self.workspace, selection).await.unwrap();
+        let rounds = found.iter().flat_map(|it| &it.rounds).filter(|_| knows);
+        let params = ReplayEvents {
+            workspace: self.workspace,
+            selection,
+            known_effects: rounds.filter_map(|round| round.mutation_id).collect(),
+            actor: ACTOR.to_owned(),
+            reason: "repaired".to_owned(),
+        };
+        let answer = self.store.replay_events(params).await;
+        Some(format!("{found:?} {}", said(answer)))
     }
 
     /// A message about a mutation. `Prune` may have removed it; the error would name an id, and

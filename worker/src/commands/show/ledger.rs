@@ -1,6 +1,8 @@
 //! What came in and what went out: events, inputs and outputs.
 
-use windlass_api::service::{EventDetails, InputDetails, OutputDetails, mutation_title};
+use windlass_api::service::{
+    EventDetails, EventHistory, InputDetails, OutputDetails, RoundDetails, mutation_title,
+};
 use windlass_store::{JournalEntry, Mutation, Run};
 
 use crate::commands::records::{input_word, mutation_mark};
@@ -16,10 +18,38 @@ pub(super) fn write_event(page: &mut TextPage, details: &EventDetails) {
     page.field("published by", run_line(&details.published_by));
     page.field_if("taken by", details.taken_by.as_ref().map(run_line));
     page.json("payload", &event.payload);
+    write_rounds(page, &details.rounds);
+    write_journal(page, &details.journal);
 }
 
 fn run_line(run: &Run) -> String {
     format!("{} ({} {}, {})", run.id, run.kind, run.handler, run.status)
+}
+
+/// Writes what was done for an event, each time that it was processed.
+fn write_rounds(page: &mut TextPage, rounds: &[RoundDetails]) {
+    for RoundDetails { round, run, mutation } in rounds {
+        let effect = match mutation {
+            Some(mutation) => effect_line(mutation),
+            None => "no external change".to_owned(),
+        };
+        page.field(&format!("round {round}"), format_args!("{run}: {effect}"));
+    }
+}
+
+fn effect_line(mutation: &Mutation) -> String {
+    let mark = mutation_mark(mutation.status);
+    format!("{mark} {} ({}, {})", mutation_title(mutation), mutation.status, mutation.id)
+}
+
+fn write_journal(page: &mut TextPage, journal: &[JournalEntry]) {
+    if !journal.is_empty() {
+        page.heading("What was done about it");
+    }
+    for JournalEntry { actor, action, reason, created_at, .. } in journal {
+        let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        page.line(format_args!("  {} {action}, by {actor}{reason}", page.time(*created_at)));
+    }
 }
 
 /// Writes an input.
@@ -31,14 +61,17 @@ pub(super) fn write_input(page: &mut TextPage, details: &InputDetails) {
     page.field("external id", &input.external_id);
     page.moment("since", Some(input.created_at));
     page.field_if("found by", details.registered_by.as_ref().map(run_line));
+    for EventHistory { event, rounds } in &details.events {
+        let (id, status) = (event.id, event.status);
+        page.heading(format_args!("{id}: {} of {}, {status}", event.message_id, event.topic));
+        write_rounds(page, rounds);
+    }
     page.heading("What happened");
     if details.outputs.is_empty() {
         page.line("  No external changes.");
     }
     for mutation in &details.outputs {
-        let mark = mutation_mark(mutation.status);
-        let title = mutation_title(mutation);
-        page.line(format_args!("  {mark} {title} ({}, {})", mutation.status, mutation.id));
+        page.line(format_args!("  {}", effect_line(mutation)));
     }
 }
 
@@ -50,13 +83,7 @@ pub(super) fn write_output_details(page: &mut TextPage, details: &OutputDetails)
     for input in &details.inputs {
         page.field("because of", format_args!("{} ({})", input.title, input.id));
     }
-    if !details.journal.is_empty() {
-        page.heading("What was done about it");
-    }
-    for JournalEntry { actor, action, reason, created_at, .. } in &details.journal {
-        let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-        page.line(format_args!("  {} {action}, by {actor}{reason}", page.time(*created_at)));
-    }
+    write_journal(page, &details.journal);
 }
 
 /// Writes what is known of an effect.

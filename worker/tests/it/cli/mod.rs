@@ -17,6 +17,7 @@ mod operating;
 mod permissions;
 mod processes;
 mod prune;
+mod replaying;
 mod scripts;
 mod secrets;
 mod terminal;
