@@ -5,7 +5,9 @@ use std::sync::Arc;
 use criterion::{BenchmarkId, Criterion, Throughput};
 use serde_json::{Value, json};
 use windlass_core::{Failure, ScriptLimits, ScriptPhase, digest_text};
-use windlass_sandbox::{AcceptedCall, Call, Ending, Host, HostCall, Options, Sandbox, Script};
+use windlass_sandbox::{
+    AcceptedCall, Call, CallLog, Ending, Host, HostCall, Options, Sandbox, Script,
+};
 
 const SOURCE: &str = r#"
 const workflow = {
@@ -56,6 +58,7 @@ fn values(criterion: &mut Criterion) {
                     handler: "echo".to_owned(),
                     arguments: vec![value.clone()],
                     in_fresh_isolate: false,
+                    log: CallLog::default(),
                 };
                 let ending = sandbox.call(call, Arc::new(NoHost)).await.ending;
                 assert!(matches!(ending, Ending::Returned(Some(_))), "{ending:?}");

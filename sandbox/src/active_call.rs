@@ -12,7 +12,7 @@ use windlass_core::{Failure, Operation, ScriptLimits, ScriptPhase, ScriptPositio
 
 use crate::api::{Function, Host, Script};
 use crate::end::{End, Halt};
-use crate::log::Log;
+use crate::log::CallLog;
 use crate::source::{LineColumn, Source};
 
 /// The call that an isolate runs.
@@ -38,7 +38,7 @@ pub(crate) struct ActiveCall {
     pub(crate) passed_elements: Cell<usize>,
     /// The rejected promises that have no handler.
     pub(crate) rejections: RefCell<Vec<Rejection>>,
-    pub(crate) logs: RefCell<Log>,
+    pub(crate) log: CallLog,
     /// Set once, by what ended the script. What the script does afterwards does not count.
     pub(crate) end: RefCell<Option<End>>,
 }
@@ -99,6 +99,7 @@ impl ActiveCall {
         written: Arc<str>,
         functions: Arc<[Function]>,
         limits: ScriptLimits,
+        log: CallLog,
     ) -> Rc<Self> {
         Rc::new(Self {
             source: Source::new(script, written),
@@ -114,7 +115,7 @@ impl ActiveCall {
             passed_bytes: Cell::new(0),
             passed_elements: Cell::new(0),
             rejections: RefCell::default(),
-            logs: RefCell::default(),
+            log,
             end: RefCell::default(),
         })
     }

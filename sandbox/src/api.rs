@@ -8,6 +8,8 @@ use windlass_core::{
     Failure, LogLevel, Operation, ScriptLimits, ScriptPhase, ScriptPosition, WorkspaceId,
 };
 
+use crate::log::CallLog;
+
 /// The options of a sandbox.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -47,6 +49,8 @@ pub struct Call {
     pub arguments: Vec<Value>,
     /// Whether no script may have run in its isolate before. That takes a few milliseconds longer.
     pub in_fresh_isolate: bool,
+    /// Where its lines go while it runs. What nobody takes from there is in the [`Report`].
+    pub log: CallLog,
 }
 
 /// A function that scripts find as `namespace.method`.
@@ -146,7 +150,7 @@ pub enum Ending {
 pub struct Report {
     /// How it ended.
     pub ending: Ending,
-    /// What it wrote with `console`, in order, cut to the limits.
+    /// What it wrote with `console`, in order, cut to the limits, as far as nobody took it from its [`CallLog`] before.
     pub logs: Vec<LogLine>,
     /// Whether it found too little memory in an isolate that other scripts had used. In a fresh one it may find enough.
     pub is_worth_repeating: bool,
@@ -155,7 +159,7 @@ pub struct Report {
 /// A line written with `console`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
-    /// `log`, `warn` or `error`.
+    /// How loud it is.
     pub level: LogLevel,
     /// The text.
     pub message: String,

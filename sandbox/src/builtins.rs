@@ -25,18 +25,19 @@ pub(crate) fn write<'s>(
 ) {
     let Some(current) = ActiveCall::of(scope).filter(|current| !current.is_over()) else { return };
     let max = current.limits.log_lines;
-    if current.logs.borrow().is_full(&current.limits) {
+    if current.log.is_full(&current.limits) {
         let fault = Fault::limit("the script logs too much", "log_lines", max);
         return current.finish(scope, fault.into());
     }
     let level = match arguments.get(0).to_rust_string_lossy(scope).as_str() {
+        "debug" => LogLevel::Debug,
         "warn" => LogLevel::Warn,
         "error" => LogLevel::Error,
         _ => LogLevel::Log,
     };
     let Ok(text) = arguments.get(1).try_cast::<v8::String>() else { return };
     let message = cropped(scope, text, current.limits.log_line_chars as usize);
-    current.logs.borrow_mut().add(LogLine { level, message }, &current.limits);
+    current.log.add(LogLine { level, message }, &current.limits);
 }
 
 /// The beginning of `text`, without copying the rest of it.

@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 use crate::active_call::World;
 use crate::api::Script;
 use crate::call_control::CallControl;
+use crate::log::CallLog;
 
 /// What to do with a script.
 pub(crate) enum Work {
@@ -29,4 +30,5 @@ pub(crate) struct Job {
     pub(crate) control: Arc<CallControl>,
     /// Whether no script may have run in its isolate before.
     pub(crate) in_fresh_isolate: bool,
+    pub(crate) log: CallLog,
 }

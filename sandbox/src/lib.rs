@@ -8,6 +8,7 @@
 //! use std::sync::Arc;
 //! use windlass_core::{Failure, Operation, ScriptLimits, ScriptPhase};
 //! use windlass_sandbox::{
+//!     CallLog,
 //!     AcceptedCall, Call, Ending, Function, Host, HostCall, Options, Reply, Sandbox, Script,
 //! };
 //!
@@ -50,6 +51,7 @@
 //!             handler: "poll".into(),
 //!             arguments: vec![],
 //!             in_fresh_isolate: false,
+//!             log: CallLog::default(),
 //!         };
 //!
 //!         let report = sandbox.call(call, Arc::new(Inbox)).await;
@@ -123,5 +125,6 @@ mod watchdog;
 pub use api::{
     AcceptedCall, Call, Ending, Function, Host, HostCall, LogLine, Options, Reply, Report, Script,
 };
+pub use log::CallLog;
 pub use platform::{initialize, initialize_in_tests, use_time_zone};
 pub use sandbox::Sandbox;

@@ -13,6 +13,7 @@ use crate::call_control::{CallControl, CallLimits, CallSlot, StopReason};
 use crate::check::{Budget, on_thread};
 use crate::end::{CallResult, End, Fault};
 use crate::job::{Job, Work};
+use crate::log::CallLog;
 use crate::platform;
 use crate::pool::Pool;
 use crate::source::{LineColumn, Source};
@@ -38,13 +39,14 @@ impl Drop for Owner {
     }
 }
 
-/// On which core and in which isolate a call runs.
+/// On which core and in which isolate a call runs, and where it logs.
 #[derive(Default)]
 pub(crate) struct Placement {
     /// Whose turn it takes where calls wait for a core.
     workspace: Option<WorkspaceId>,
     /// Whether no script may have run in its isolate before.
     in_fresh_isolate: bool,
+    log: CallLog,
 }
 
 /// A TypeScript file that has problems.
@@ -94,9 +96,9 @@ impl Sandbox {
     /// # Cancel safety
     /// Dropping the future terminates the script. Calls that the host has received before are not undone.
     pub async fn call(&self, call: Call, host: Arc<dyn Host>) -> Report {
-        let Call { script, workspace, phase, handler, arguments, in_fresh_isolate } = call;
+        let Call { script, workspace, phase, handler, arguments, in_fresh_isolate, log } = call;
         let work = Work::Handle { world: World { phase, host }, handler, arguments };
-        let result = self.run(script, work, Placement { workspace, in_fresh_isolate }).await;
+        let result = self.run(script, work, Placement { workspace, in_fresh_isolate, log }).await;
         let ending = match result.end {
             None => Ending::Cancelled,
             Some(End::Returned(value)) => Ending::Returned(value),
@@ -124,7 +126,7 @@ impl Sandbox {
     }
 
     pub(crate) async fn run(&self, script: Script, work: Work, placement: Placement) -> CallResult {
-        let Placement { workspace, in_fresh_isolate } = placement;
+        let Placement { workspace, in_fresh_isolate, log } = placement;
         let written = Arc::clone(&script.source);
         let pool = &self.0.0;
         let max = pool.options.limits.source_bytes;
@@ -148,14 +150,16 @@ impl Sandbox {
         let slot = CallSlot { reply, permit, core: Some(core), thread: None };
         let control = Arc::new(CallControl::new(self.call_limits(&work), workspace, slot));
         let cancel = CancelOnDrop { pool, call: Arc::clone(&control) };
-        let result =
-            match submit(pool, Job { script, written, work, tokio, control, in_fresh_isolate }) {
-                Err(error) => no_thread(&error),
-                Ok(false) => CallResult::cancelled(),
-                Ok(true) => done.await.unwrap_or_else(|_gone| {
-                    Fault::internal("the script's thread ended unexpectedly").into()
-                }),
-            };
+        let result = match submit(
+            pool,
+            Job { script, written, work, tokio, control, in_fresh_isolate, log },
+        ) {
+            Err(error) => no_thread(&error),
+            Ok(false) => CallResult::cancelled(),
+            Ok(true) => done.await.unwrap_or_else(|_gone| {
+                Fault::internal("the script's thread ended unexpectedly").into()
+            }),
+        };
         drop(cancel);
         result
     }

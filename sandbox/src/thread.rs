@@ -91,7 +91,7 @@ fn wait_for_job(pool: &Pool, listing: &FreeListing) -> Option<Job> {
 }
 
 fn run(pool: &Pool, isolate_slot: &mut Option<ScriptIsolate>, job: Job) -> CallResult {
-    let Job { script, written, work, tokio, control, in_fresh_isolate } = job;
+    let Job { script, written, work, tokio, control, in_fresh_isolate, log } = job;
     control.attach_thread(ThreadId::current());
     let shared = match pool.shared() {
         Ok(shared) => shared,
@@ -111,7 +111,8 @@ fn run(pool: &Pool, isolate_slot: &mut Option<ScriptIsolate>, job: Job) -> CallR
     else {
         return CallResult::cancelled();
     };
-    let current = ActiveCall::new(script, written, Arc::clone(&pool.functions), limits.clone());
+    let current =
+        ActiveCall::new(script, written, Arc::clone(&pool.functions), limits.clone(), log);
     let mut end = isolate.run(&current, &work, &mut runtime);
     let is_worth_repeating = is_used && isolate.is_full();
     let stopped = control.end();
@@ -125,5 +126,5 @@ fn run(pool: &Pool, isolate_slot: &mut Option<ScriptIsolate>, job: Job) -> CallR
     if end.is_none() {
         end = stopped.and_then(|reason| control.stop_fault(reason)).map(End::Failed);
     }
-    CallResult { end, logs: current.logs.take().into_lines(limits), is_worth_repeating }
+    CallResult { end, logs: current.log.finish(limits), is_worth_repeating }
 }

@@ -291,9 +291,11 @@ impl Engine {
     ) -> Result<T, EngineError> {
         let heartbeats =
             self.leases.send_heartbeats(|claims| self.heartbeat(claims), self.lease, &self.clock);
+        let watch = self.leases.watch_long_runs(|claims| self.store.lost_claims(claims));
         let result = tokio::select! {
             result = work => result,
             never = heartbeats => match never {},
+            never = watch => match never {},
         };
         self.deregister().await;
         result

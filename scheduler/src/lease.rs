@@ -5,12 +5,16 @@
 //! more effects, and if it is still here at the next heartbeat, it is given up. If the store does not answer at all, each run is
 //! given up before its lease could have ended, because from then on other workers may take it. Local time decides only when a
 //! lease is no longer safe, never that it still holds.
+//!
+//! A run may also be taken away on purpose: somebody cancelled its plan. So that its call ends soon, the claims of runs that take long
+//! are compared with the store every second.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use windlass_core::RunId;
 use windlass_store::{Claim, LeaseRenewal, StoreError};
@@ -22,11 +26,15 @@ use crate::clock_watch::ClockWatch;
 #[derive(Debug, Default)]
 pub(crate) struct LeaseTable {
     leases: Mutex<HashMap<RunId, Lease>>,
+    /// A lease was added.
+    added: Notify,
 }
 
 #[derive(Debug)]
 struct Lease {
     claim: Claim,
+    /// When it was added.
+    added_at: BootInstant,
     /// An instant before the claim or the last renewal.
     began_after: BootInstant,
     length: Duration,
@@ -39,6 +47,15 @@ impl Lease {
     /// Whether the run is certainly still this worker's after `time` without a renewal.
     fn is_safe_for(&self, time: Duration) -> bool {
         self.began_after.elapsed() + time < safe_part(self.length)
+    }
+
+    /// The store does not have the claim any more. The first time the run may just have ended, and the answer be under way. The second
+    /// time its lease would have been removed.
+    fn refuse(&mut self) {
+        if self.is_refused {
+            self.lost.cancel();
+        }
+        self.is_refused = true;
     }
 }
 
@@ -66,8 +83,10 @@ impl LeaseTable {
         length: Duration,
     ) -> LeaseGuard {
         let lost = CancellationToken::new();
-        let lease = Lease { claim, began_after, length, is_refused: false, lost: lost.clone() };
+        let (added_at, is_refused) = (BootInstant::now(), false);
+        let lease = Lease { claim, added_at, began_after, length, is_refused, lost: lost.clone() };
         self.lock().insert(claim.run, lease);
+        self.added.notify_one();
         LeaseGuard { table: Arc::clone(self), run: claim.run, lost }
     }
 
@@ -139,11 +158,43 @@ impl LeaseTable {
             if renewal.renewed.contains(&claim.run) {
                 lease.began_after = sent_at;
             } else if !renewal.busy.contains(&claim.run) {
-                // If the run had ended, its lease would have been removed since the first refusal.
-                if lease.is_refused {
-                    lease.lost.cancel();
+                lease.refuse();
+            }
+        }
+    }
+
+    /// Compares the claims of runs that take long with the store, for ever. `lost_claims` answers which of them it does not have any more.
+    /// It does nothing while no run takes long.
+    pub(crate) async fn watch_long_runs<A>(
+        &self,
+        lost_claims: impl Fn(Vec<Claim>) -> A,
+    ) -> Infallible
+    where
+        A: Future<Output = Result<Vec<RunId>, StoreError>>,
+    {
+        loop {
+            if self.lock().is_empty() {
+                self.added.notified().await;
+            }
+            tokio::time::sleep(LONG).await;
+            let long: Vec<Claim> = {
+                let leases = self.lock();
+                let long = leases.values().filter(|lease| lease.added_at.elapsed() >= LONG);
+                long.map(|lease| lease.claim).collect()
+            };
+            if long.is_empty() {
+                continue;
+            }
+            // An error is seen by the heartbeats as well, which decide what it means.
+            let Ok(Ok(lost)) = tokio::time::timeout(LONG * 5, lost_claims(long.clone())).await
+            else {
+                continue;
+            };
+            let mut leases = self.lock();
+            for claim in long.iter().filter(|claim| lost.contains(&claim.run)) {
+                if let Some(lease) = leases.get_mut(&claim.run).filter(|it| it.claim == *claim) {
+                    lease.refuse();
                 }
-                lease.is_refused = true;
             }
         }
     }
@@ -152,6 +203,9 @@ impl LeaseTable {
         self.leases.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// How long a run takes that counts as long, and how often the claims of such runs are compared with the store.
+const LONG: Duration = Duration::from_secs(1);
 
 /// The longest time between two heartbeats.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -346,5 +400,51 @@ mod tests {
 
         assert_eq!(given_up_after(&lost, began).await, Some(HEARTBEAT));
         assert_eq!(given_up_after(&kept, began).await, None);
+    }
+
+    /// The claims that a watch is told to be gone; how often it asked.
+    fn watched(
+        table: &Arc<LeaseTable>,
+        gone: impl Fn(Claim) -> bool + Send + Sync + 'static,
+    ) -> Arc<Mutex<usize>> {
+        let (table, asked) = (Arc::clone(table), Arc::new(Mutex::new(0)));
+        let counted = Arc::clone(&asked);
+        tokio::spawn(async move {
+            let lost = |claims: Vec<Claim>| {
+                *counted.lock().unwrap() += 1;
+                let lost = claims.into_iter().filter(|claim| gone(*claim));
+                std::future::ready(Ok(lost.map(|claim| claim.run).collect()))
+            };
+            table.watch_long_runs(lost).await
+        });
+        asked
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_long_run_that_was_taken_away_is_given_up_soon_and_no_other() {
+        let table = Arc::new(LeaseTable::default());
+        let [kept, lost] = [0, 1].map(|at| claim(RunId::mint(Timestamp::from_micros(at))));
+        let guards = [kept, lost].map(|claim| table.add(claim, BootInstant::now(), LEASE));
+        watched(&table, move |claim| claim == lost);
+
+        tokio::time::timeout(LONG * 3, guards[1].lost.cancelled()).await.unwrap();
+
+        assert!(!guards[0].lost.is_cancelled());
+        assert!(table.is_safe(kept) && !table.is_safe(lost));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_store_is_not_asked_about_runs_that_end_soon_or_while_there_are_none() {
+        let table = Arc::new(LeaseTable::default());
+        let asked = watched(&table, |_| false);
+        for at in 0..100 {
+            let claim = claim(RunId::mint(Timestamp::from_micros(at)));
+            let _guard = table.add(claim, BootInstant::now(), LEASE);
+            tokio::time::sleep(LONG / 3).await;
+        }
+
+        tokio::time::sleep(LONG * 100).await;
+
+        assert_eq!(*asked.lock().unwrap(), 0);
     }
 }

@@ -1,17 +1,22 @@
 //! Calls the parts of a script.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde_json::Value;
 use windlass_core::{Failure, ScriptLimits, ScriptPhase};
-use windlass_sandbox::{Call, Ending, LogLine, Report, Sandbox};
-use windlass_store::{ClaimedRun, NewLog, Result, SharedStore};
+use windlass_sandbox::{Call, CallLog, Ending, LogLine, Report, Sandbox};
+use windlass_store::{AppendLogs, ClaimedRun, NewLog, Result, SharedStore};
 
 use crate::host::{Buffered, RunHost};
 use crate::log_quota::LogQuota;
 use crate::progress::{ProgressStep, Reporter};
 use crate::registry::Registry;
 use crate::script_cache::{LoadedScript, ScriptCache};
+
+/// How often the lines of a call are stored while it runs. Those of a shorter call are stored with its checkpoint.
+const APPEND_EVERY: Duration = Duration::from_millis(300);
 
 /// Loads scripts and calls their parts in the sandbox.
 pub(crate) struct ScriptRunner {
@@ -62,7 +67,7 @@ impl ScriptRunner {
     /// Calls one part of the script. What it publishes is only buffered.
     ///
     /// A call that found too little memory in a used isolate is made once more in a fresh one, before the script is blamed. Nothing of
-    /// the first attempt is kept; its reads may be repeated.
+    /// the first attempt is kept but lines that were already stored; its reads may be repeated.
     pub(crate) async fn call(
         &self,
         run: &ClaimedRun,
@@ -81,14 +86,15 @@ impl ScriptRunner {
             handler: run.handler.clone(),
             arguments,
             in_fresh_isolate: false,
+            log: CallLog::default(),
         };
-        let (report, buffered) = self.attempt(run, script, call.clone()).await;
-        if !report.is_worth_repeating {
-            return self.end(run, report, buffered);
+        let (is_worth_repeating, end) = self.attempt(run, script, call.clone()).await;
+        if !is_worth_repeating {
+            return end;
         }
         call.in_fresh_isolate = true;
-        let (report, buffered) = self.attempt(run, script, call).await;
-        self.end(run, report, buffered)
+        call.log = CallLog::default();
+        self.attempt(run, script, call).await.1
     }
 
     /// Why tools that the script may call are not there.
@@ -96,24 +102,61 @@ impl ScriptRunner {
         script.grant.iter().find_map(|granted| self.registry.missing().get(granted.namespace()))
     }
 
-    /// How a call ended. Of its log only as much is kept as its workflow may log within the hour.
-    fn end(&self, run: &ClaimedRun, report: Report, buffered: Buffered) -> CallEnd {
-        let Report { ending, logs, is_worth_repeating: _ } = report;
-        let logs = logs.into_iter().map(new_log).collect();
-        let logs = self.log_quota.take(run.claim.workflow, logs, self.limits.log_bytes_per_hour);
-        for NewLog { level, message } in &logs {
+    /// Reports lines, and returns as many of them as their workflow may log within the hour.
+    fn allowed(&self, run: &ClaimedRun, lines: Vec<LogLine>) -> Vec<NewLog> {
+        let lines = lines.into_iter().map(new_log).collect();
+        let lines = self.log_quota.take(run.claim.workflow, lines, self.limits.log_bytes_per_hour);
+        for NewLog { level, message } in &lines {
             let step = ProgressStep::Logged { level: *level, message: message.clone() };
             self.reporter.report(run, step);
         }
-        CallEnd { ending, logs, buffered }
+        lines
     }
 
+    /// Stores lines of a call that goes on. Returns them if the store did not take them.
+    async fn append(&self, run: &ClaimedRun, lines: Vec<NewLog>) -> Vec<NewLog> {
+        if lines.is_empty() {
+            return lines;
+        }
+        let params = AppendLogs { claim: run.claim, lines: lines.clone() };
+        match self.store.append_logs(params).await {
+            Ok(()) => Vec::new(),
+            Err(error) => {
+                tracing::debug!(run = %run.claim.run, %error, "the log of a running call was not stored, and waits for its checkpoint");
+                lines
+            }
+        }
+    }
+
+    /// Waits for the end of a call and stores meanwhile what it logs. Also returns the lines that are left to its checkpoint.
+    async fn follow(
+        &self,
+        run: &ClaimedRun,
+        log: &CallLog,
+        call: impl Future<Output = Report>,
+    ) -> (Report, Vec<NewLog>) {
+        let (mut call, mut left) = (pin!(call), Vec::new());
+        loop {
+            tokio::select! {
+                mut report = &mut call => {
+                    left.extend(self.allowed(run, std::mem::take(&mut report.logs)));
+                    return (report, left);
+                }
+                () = tokio::time::sleep(APPEND_EVERY) => {
+                    left.extend(self.allowed(run, log.take()));
+                    left = self.append(run, left).await;
+                }
+            }
+        }
+    }
+
+    /// Makes a call. Also says whether it is worth repeating in a fresh isolate.
     async fn attempt(
         &self,
         run: &ClaimedRun,
         script: &LoadedScript,
         call: Call,
-    ) -> (Report, Buffered) {
+    ) -> (bool, CallEnd) {
         let buffered = Arc::new(Mutex::new(Buffered::default()));
         let host = RunHost {
             store: Arc::clone(&self.store),
@@ -125,9 +168,11 @@ impl ScriptRunner {
             limits: self.limits.clone(),
             buffered: Arc::clone(&buffered),
         };
-        let report = self.sandbox.call(call, Arc::new(host)).await;
+        let log = call.log.clone();
+        let (report, logs) = self.follow(run, &log, self.sandbox.call(call, Arc::new(host))).await;
         let mut buffered = buffered.lock().unwrap_or_else(PoisonError::into_inner);
-        (report, std::mem::take(&mut *buffered))
+        let buffered = std::mem::take(&mut *buffered);
+        (report.is_worth_repeating, CallEnd { ending: report.ending, logs, buffered })
     }
 }
 

@@ -175,10 +175,12 @@ impl From<SessionRow> for Session {
     }
 }
 
-impl From<LogRow> for LogEntry {
-    fn from(row: LogRow) -> Self {
+impl From<(LogRow, Option<String>)> for LogEntry {
+    fn from((row, handler): (LogRow, Option<String>)) -> Self {
         Self {
             seq: to_u32(row.seq),
+            handler_run_id: value(row.handler_run_id),
+            handler,
             level: row.level.0,
             message: row.message,
             created_at: row.created_at.0,

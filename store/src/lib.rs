@@ -101,16 +101,17 @@ pub use page::{
     NotificationCursor, Page, Position, RunCursor, VersionCursor,
 };
 pub use params::{
-    ActivateScript, AddNote, ApplyMutation, ApprovalFilter, BeginMutation, Bump, CaptureMutation,
-    CheckpointPrepare, ClaimDeliveries, ClaimFilter, ClaimLookups, ClaimRuns, ClaimScope, ClockRun,
-    CommitConsumer, CommitNode, CommitProducer, ControlWorkflow, DeleteExecutions, DoubtMutation,
-    EndedLeases, EndedRuns, EventAction, EventFilter, EventSelection, EventsAfter, FailMutation,
-    FollowUp, GraphFilter, GraphIncludes, GraphSelector, GraphText, Heartbeat, InputKey, LogFilter,
-    NewEvent, NewInput, NewLog, NoteKind, Prune, PruneCursor, PruneStep, RecordDelivery,
-    RecordPlan, RecoverRuns, Replaced, ReplayEvents, ReplaySelection, Reservation, Resolution,
-    ResolveMutation, RouteWorkflow, RunFilter, SaveScript, ScriptMessage, SetLimit, SetWorkspace,
-    SettleApproval, SettleEvent, SettleEvents, SettleLookup, StartExecution, StartPlan,
-    StartSession, Steer, SteerGraph, StopRun, Submission, SubmitNode, WorkerInfo,
+    ActivateScript, AddNote, AppendLogs, ApplyMutation, ApprovalFilter, BeginMutation, Bump,
+    CaptureMutation, CheckpointPrepare, ClaimDeliveries, ClaimFilter, ClaimLookups, ClaimRuns,
+    ClaimScope, ClockRun, CommitConsumer, CommitNode, CommitProducer, ControlWorkflow,
+    DeleteExecutions, DoubtMutation, EndedLeases, EndedRuns, EventAction, EventFilter,
+    EventSelection, EventsAfter, FailMutation, FollowUp, GraphFilter, GraphIncludes, GraphSelector,
+    GraphText, Heartbeat, InputKey, LogFilter, LogSource, NewEvent, NewInput, NewLog, NoteKind,
+    Prune, PruneCursor, PruneStep, RecordDelivery, RecordPlan, RecoverRuns, Replaced, ReplayEvents,
+    ReplaySelection, Reservation, Resolution, ResolveMutation, RouteWorkflow, RunFilter,
+    SaveScript, ScriptMessage, SetLimit, SetWorkspace, SettleApproval, SettleEvent, SettleEvents,
+    SettleLookup, StartExecution, StartPlan, StartSession, Steer, SteerGraph, StopRun, Submission,
+    SubmitNode, WorkerInfo,
 };
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde_json::Value;
 use windlass_core::{
     Action, EventId, EventStatus, Failure, Grant, LogLevel, Manifest, MutationId, Phase,
-    ResolvedBy, RunId, ScriptId, WorkerId, WorkflowId, WorkspaceId,
+    ResolvedBy, RunId, ScriptId, SessionId, WorkerId, WorkflowId, WorkspaceId,
 };
 
 pub use self::delivery::{ClaimDeliveries, RecordDelivery};
@@ -110,6 +110,15 @@ pub struct NewLog {
     pub level: LogLevel,
     /// The text.
     pub message: String,
+}
+
+/// Appends lines to the log while the run goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppendLogs {
+    /// The claim, which is the right to write.
+    pub claim: Claim,
+    /// The lines, in order.
+    pub lines: Vec<NewLog>,
 }
 
 /// Events of one topic that a run reserves.
@@ -350,9 +359,18 @@ pub struct RunFilter {
     /// The workflow.
     pub workflow: WorkflowId,
     /// Of this session only.
-    pub session: Option<windlass_core::SessionId>,
+    pub session: Option<SessionId>,
     /// Which part of the list, newest first.
     pub page: Page<RunCursor>,
+}
+
+/// Whose log lines to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogSource {
+    /// Those of a run.
+    Run(RunId),
+    /// Those of a session: of all its runs, in order.
+    Session(SessionId),
 }
 
 /// Which log lines to list.
@@ -360,8 +378,8 @@ pub struct RunFilter {
 pub struct LogFilter {
     /// The workspace.
     pub workspace: WorkspaceId,
-    /// The run.
-    pub run: RunId,
-    /// Which part of the log, by the lines' numbers in it.
+    /// Whose lines.
+    pub of: LogSource,
+    /// Which part of the log, by the lines' numbers in their session.
     pub page: Page<u32>,
 }

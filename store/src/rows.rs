@@ -292,8 +292,9 @@ rows! {
 
     /// A log line.
     run_logs: LogRow {
-        run_id: Db<RunId>,
+        session_id: Db<SessionId>,
         seq: i32,
+        handler_run_id: Option<Db<RunId>>,
         level: Db<LogLevel>,
         message: String,
         created_at: At,

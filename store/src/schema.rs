@@ -139,6 +139,7 @@ diesel::table! {
         begun_run_count -> Integer,
         handler_run_count -> Integer,
         cost -> BigInt,
+        log_seq -> Integer,
         created_at -> BigInt,
         ended_at -> Nullable<BigInt>,
     }
@@ -318,9 +319,10 @@ diesel::table! {
 }
 
 diesel::table! {
-    run_logs (run_id, seq) {
-        run_id -> Text,
+    run_logs (session_id, seq) {
+        session_id -> Text,
         seq -> Integer,
+        handler_run_id -> Nullable<Text>,
         level -> Text,
         message -> Text,
         created_at -> BigInt,
@@ -337,6 +339,7 @@ diesel::joinable!(handler_runs -> mutations (mutation_id));
 diesel::joinable!(handler_runs -> workflows (workflow_id));
 diesel::joinable!(scripts -> workflows (workflow_id));
 diesel::joinable!(run_values -> handler_runs (run_id));
+diesel::joinable!(run_logs -> handler_runs (handler_run_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     approvals,

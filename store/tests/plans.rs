@@ -18,8 +18,8 @@ use diesel::{RunQueryDsl, sql_query};
 use serde_json::json;
 use windlass_core::{Clock, EventStatus, FailureClass, Id, ManualClock, ResolutionKind};
 use windlass_store::{
-    ApprovalFilter, CommitConsumer, CommitNode, EventFilter, Listed, LogFilter, Options, Page,
-    Position, Result, RunFilter, Steer, VersionCursor, migrate, open,
+    ApprovalFilter, CommitConsumer, CommitNode, EventFilter, Listed, LogFilter, LogSource, Options,
+    Page, Position, Result, RunFilter, Steer, VersionCursor, migrate, open,
 };
 use windlass_store_conformance::world::graphs::{
     agent_node, chain, failed, human_node, success, tool_node, yes,
@@ -191,7 +191,10 @@ async fn list(world: &World) {
     read(async |page| store.mutations(workspace, workflow, page).await, here()).await;
     let runs = |page| RunFilter { workspace, workflow, session: None, page };
     read(async |page| store.runs(runs(page)).await, here()).await;
-    read(async |page| store.logs(LogFilter { workspace, run, page }).await, 1).await;
+    let session = world.runs().await[0].session_id;
+    for of in [LogSource::Run(run), LogSource::Session(session)] {
+        read(async |page| store.logs(LogFilter { workspace, of, page }).await, 1).await;
+    }
     read(async |page| store.notifications(workspace, page).await, here()).await;
     store.deliveries(workspace, 10).await.unwrap();
     for only_pending in [true, false] {

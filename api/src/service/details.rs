@@ -4,8 +4,8 @@ use serde::Serialize;
 use windlass_core::{EventId, InputId, MutationId, RunId, ScriptId, SessionId};
 use windlass_store::{
     AnyId, Approval, Event, EventFilter, EventRounds, Input, JournalEntry, LogEntry, LogFilter,
-    Mutation, Notification, Page, ReplaySelection, Result, Round, Run, RunFilter, ScriptVersion,
-    Session, StoreError,
+    LogSource, Mutation, Notification, Page, ReplaySelection, Result, Round, Run, RunFilter,
+    ScriptVersion, Session, StoreError,
 };
 
 use super::control::choose_version;
@@ -320,7 +320,7 @@ impl Service {
             mutation,
             continues,
             continued_by: later.map(|run| run.id).collect(),
-            logs: self.logs(id, 0).await?,
+            logs: self.logs(LogSource::Run(id), 0).await?,
             run,
         })
     }
@@ -372,13 +372,13 @@ impl Service {
         }
     }
 
-    /// What a run's script logged after the line with this number.
+    /// What a run or a session logged after the line with this number.
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn logs(&self, run: RunId, after_seq: u32) -> Result<Vec<LogEntry>> {
+    pub async fn logs(&self, of: LogSource, after_seq: u32) -> Result<Vec<LogEntry>> {
         let page = Page { limit: u32::MAX, after: Some(after_seq) };
-        self.store.all_logs(LogFilter { workspace: self.workspace, run, page }).await
+        self.store.all_logs(LogFilter { workspace: self.workspace, of, page }).await
     }
 }
 

@@ -14,7 +14,7 @@ use windlass_core::{
     LogLevel, MutationId, MutationStatus, Policy, RunId, SessionResult, WorkflowId,
 };
 use windlass_scheduler::Engine;
-use windlass_store::{LogEntry, Mutation, Page, RunFilter};
+use windlass_store::{LogEntry, LogSource, Mutation, Page, RunFilter};
 
 pub use self::copy::WorkflowCopy;
 use super::error::{Result, ServiceError};
@@ -105,18 +105,14 @@ impl Service {
         let session = engine.run_session(service.workspace, *workflow, &self.actor).await?;
         let captured = service.store.all_mutations(service.workspace, *workflow).await?;
         let earlier = self.outputs_of_last_session(*original).await?;
-        let mut logs = Vec::new();
-        for run in service.runs_of_session(&session).await? {
-            let handler = &run.handler;
-            let logged = service.logs(run.id, 0).await?.into_iter();
-            logs.extend(logged.map(|LogEntry { level, message, .. }| DryRunLog {
-                handler: handler.clone(),
-                level,
-                message,
-            }));
-        }
+        let logged = service.logs(LogSource::Session(session.id), 0).await?.into_iter();
+        let logs = logged.map(|LogEntry { handler, level, message, .. }| DryRunLog {
+            handler: handler.unwrap_or_default(),
+            level,
+            message,
+        });
         Ok(DryRunReport {
-            logs,
+            logs: logs.collect(),
             result: session.result,
             error: session.error,
             difference: compare(&captured, &earlier),

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 use serde_json::Value;
-use windlass_core::{EventId, MutationId, RunId, WorkflowId};
+use windlass_core::{EventId, MutationId, WorkflowId, WorkflowKind};
 use windlass_scheduler::Registry;
 use windlass_store::{
-    AnyId, EventAction, EventSelection, LogFilter, Mutation, Page, Resolution, ResolveMutation,
-    RunFilter, SettleEvent, SettleEvents, SettledEvents, StoreError,
+    AnyId, EventAction, EventSelection, LogFilter, LogSource, Mutation, Page, Resolution,
+    ResolveMutation, RunFilter, SettleEvent, SettleEvents, SettledEvents, StoreError, Workflow,
 };
 
 use super::error::{RecordName, Result, ServiceError};
@@ -77,18 +77,6 @@ impl Service {
             Some(topic) => EventSelection::Topic(workflow, topic.to_owned()),
             None => EventSelection::Parked(workflow),
         }))
-    }
-
-    /// The run with this id or beginning of an id.
-    ///
-    /// # Errors
-    /// [`ServiceError::WrongKind`] where it is the id of something else, and those of the store.
-    pub async fn find_run(&self, id: &str) -> Result<RunId> {
-        if let AnyId::Run(id) = self.store.resolve_id(self.workspace, id).await? {
-            Ok(id)
-        } else {
-            Err(wrong_kind(id, RecordName::Run))
-        }
     }
 
     /// Settles a mutation in doubt. The result that a person gives is to be checked with [`check_result`] first.
@@ -168,12 +156,37 @@ impl Service {
 }
 
 impl Service {
-    /// The newest run of a workflow that logged anything, or else its newest run.
+    /// The log with this id or part of an id: of a run or a session. With the name of a workflow it is that of its newest run that
+    /// logged anything, or else of its newest run; with the name of a plan, of the plan's newest run.
     ///
     /// # Errors
-    /// [`ServiceError::NeverRan`], and those of the store.
-    pub async fn newest_run(&self, workflow: &str) -> Result<RunId> {
-        let workflow = self.store.find_workflow(self.workspace, workflow).await?;
+    /// [`ServiceError::WrongKind`] where it is the id of something else, [`ServiceError::NeverRan`], and those of the store.
+    pub async fn find_log(&self, name_or_id: &str) -> Result<LogSource> {
+        match self.store.find_workflow(self.workspace, name_or_id).await {
+            Ok(workflow) => self.newest_log(workflow).await,
+            Err(StoreError::NotFound { .. }) => {
+                match self.store.resolve_id(self.workspace, name_or_id).await? {
+                    AnyId::Run(run) => Ok(LogSource::Run(run)),
+                    AnyId::Session(session) => Ok(LogSource::Session(session)),
+                    AnyId::Workflow(_)
+                    | AnyId::Script(_)
+                    | AnyId::Event(_)
+                    | AnyId::Input(_)
+                    | AnyId::Mutation(_)
+                    | AnyId::Notification(_)
+                    | AnyId::Approval(_) => Err(wrong_kind(name_or_id, RecordName::Run)),
+                }
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn newest_log(&self, workflow: Workflow) -> Result<LogSource> {
+        if workflow.kind != WorkflowKind::Script {
+            let last = self.store.overview(self.workspace, workflow.id).await?.last_session;
+            let last = last.map(|session| LogSource::Session(session.id));
+            return last.ok_or(ServiceError::NeverRan { workflow: workflow.name });
+        }
         let filter = RunFilter {
             workspace: self.workspace,
             workflow: workflow.id,
@@ -183,12 +196,12 @@ impl Service {
         let runs = self.store.runs(filter).await?.items;
         for run in &runs {
             let page = Page { limit: 1, after: None };
-            let filter = LogFilter { workspace: self.workspace, run: run.id, page };
+            let filter = LogFilter { workspace: self.workspace, of: LogSource::Run(run.id), page };
             if !self.store.logs(filter).await?.items.is_empty() {
-                return Ok(run.id);
+                return Ok(LogSource::Run(run.id));
             }
         }
-        let newest = runs.first().map(|run| run.id);
+        let newest = runs.first().map(|run| LogSource::Run(run.id));
         newest.ok_or(ServiceError::NeverRan { workflow: workflow.name })
     }
 }

@@ -241,7 +241,7 @@ async fn what_is_logged_is_kept_in_order_and_cropped() {
             (LogLevel::Warn, "careful"),
             (LogLevel::Error, "bad"),
             (LogLevel::Log, "i"),
-            (LogLevel::Log, "d"),
+            (LogLevel::Debug, "d"),
         ]
     );
     assert!(lines[5].1.starts_with("[TypeError: Converting circular structure"), "{}", lines[5].1);

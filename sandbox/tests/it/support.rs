@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use windlass_core::{DataFault, Failure, Operation, ScriptLimits, ScriptPhase};
 use windlass_sandbox::{
-    AcceptedCall, Call, Ending, Function, Host, HostCall, Options, Reply, Report, Sandbox, Script,
+    AcceptedCall, Call, CallLog, Ending, Function, Host, HostCall, Options, Reply, Report, Sandbox,
+    Script,
 };
 
 /// Limits that a hostile script hits soon.
@@ -99,6 +100,7 @@ pub(crate) fn call_in(phase: ScriptPhase, source: &str) -> Call {
         handler: "record".into(),
         arguments: vec![json!({"n": 1})],
         in_fresh_isolate: false,
+        log: CallLog::default(),
     }
 }
 

@@ -345,6 +345,13 @@ contract! { $
         an_event_says_which_run_has_it,
         a_text_that_cannot_be_stored_is_found_as_it_was_stored,
     }
+    logs {
+        the_lines_of_all_runs_of_a_session_are_numbered_in_one_order,
+        lines_are_there_while_the_run_goes_on_and_refused_once_it_is_lost,
+        runs_beside_each_other_leave_no_gap_in_the_log_of_their_session,
+        claims_that_are_gone_are_named,
+        the_log_of_a_session_outlives_its_runs_and_goes_with_it,
+    }
     paging {
         the_pages_of_every_list_are_the_list,
         a_page_of_nothing_is_empty,

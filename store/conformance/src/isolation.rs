@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use windlass_core::{MutationId, RunId};
 use windlass_store::{
-    CheckpointPrepare, Claim, ClaimedRun, EventFilter, Layer, LayeredStore, LogFilter, Page,
-    Result, StoreError, WriteOutcome,
+    CheckpointPrepare, Claim, ClaimedRun, EventFilter, Layer, LayeredStore, LogFilter, LogSource,
+    Page, Result, StoreError, WriteOutcome,
 };
 
 use crate::world::{World, log, reservation};
@@ -154,7 +154,7 @@ pub(crate) fn all_events(world: &World) -> EventFilter {
 }
 
 pub(crate) fn logs_of(world: &World, run: RunId) -> LogFilter {
-    LogFilter { workspace: world.workspace, run, page: Page::first(u32::MAX) }
+    LogFilter { workspace: world.workspace, of: LogSource::Run(run), page: Page::first(u32::MAX) }
 }
 
 /// Everything that can be read of a workspace and its workflow.

@@ -45,6 +45,7 @@ pub mod idempotency;
 pub mod identifying;
 mod isolation;
 mod listing;
+pub mod logs;
 pub mod lookups;
 pub mod messages;
 pub mod mutating;

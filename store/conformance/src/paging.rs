@@ -4,8 +4,8 @@ use std::fmt::Debug;
 
 use windlass_core::Action;
 use windlass_store::{
-    CommitConsumer, Event, EventCursor, EventFilter, Listed, LogFilter, Page, Result, RunFilter,
-    ScriptMessage,
+    CommitConsumer, Event, EventCursor, EventFilter, Listed, LogFilter, LogSource, Page, Result,
+    RunFilter, ScriptMessage,
 };
 
 use crate::world::{TestStore, World, commit_consumer_of, log, pipeline};
@@ -83,7 +83,8 @@ pub async fn the_pages_of_every_list_are_the_list(test_store: TestStore) {
     check(async |page| store.mutations(workspace, workflow, page).await).await;
     let runs = |page| RunFilter { workspace, workflow, session: None, page };
     check(async |page| store.runs(runs(page)).await).await;
-    check(async |page| store.logs(LogFilter { workspace, run, page }).await).await;
+    check(async |page| store.logs(LogFilter { workspace, of: LogSource::Run(run), page }).await)
+        .await;
     check(async |page| store.notifications(workspace, page).await).await;
     check(async |page| store.journal(workspace, workflow, page).await).await;
     check(async |page| store.journal_for(workspace, workflow, &subject, page).await).await;

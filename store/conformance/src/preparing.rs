@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use windlass_core::{EventStatus, FailureClass, Phase};
-use windlass_store::{CheckpointPrepare, LogFilter, Page, Reservation, StoreError};
+use windlass_store::{CheckpointPrepare, LogFilter, LogSource, Page, Reservation, StoreError};
 
 use crate::world::{TestStore, World, event, log, reservation};
 
@@ -164,8 +164,11 @@ pub async fn log_lines_are_counted_through_all_phases(test_store: TestStore) {
 
     world.store.commit_consumer(params).await.unwrap();
 
-    let filter =
-        LogFilter { workspace: world.workspace, run: run.claim.run, page: Page::first(u32::MAX) };
+    let filter = LogFilter {
+        workspace: world.workspace,
+        of: LogSource::Run(run.claim.run),
+        page: Page::first(u32::MAX),
+    };
     let lines = world.store.all_logs(filter).await.unwrap();
     let lines: Vec<_> = lines.iter().map(|line| (line.seq, line.message.as_str())).collect();
     assert_eq!(lines, [(1, "one"), (2, "two"), (3, "three")]);

@@ -8,20 +8,25 @@ use windlass_core::{
     Retention, Status,
 };
 use windlass_store::{
-    ApplyMutation, CommitConsumer, InputStatus, LogFilter, NewEvent, Page, Prune, PruneCursor,
-    ReplaySelection, ScriptMessage, StoreError,
+    ApplyMutation, CommitConsumer, InputStatus, LogFilter, LogSource, NewEvent, Page, Prune,
+    PruneCursor, ReplaySelection, ScriptMessage, StoreError,
 };
 
 use crate::world::{
     TestStore, World, commit_consumer_of, event, event_with, log, policy, seconds, start,
 };
 
-const AT_ONCE: Retention = Retention::all(Age::Span(Duration::ZERO));
+pub(crate) const AT_ONCE: Retention = Retention::all(Age::Span(Duration::ZERO));
 
-type Counts = BTreeMap<RecordKind, u64>;
+pub(crate) type Counts = BTreeMap<RecordKind, u64>;
 
 /// How much of each kind is removed, or would be, in steps of `limit`.
-async fn walk(world: &World, retention: &Retention, limit: u32, removes: bool) -> Counts {
+pub(crate) async fn walk(
+    world: &World,
+    retention: &Retention,
+    limit: u32,
+    removes: bool,
+) -> Counts {
     let mut counts = Counts::new();
     for kind in RecordKind::ALL.iter().copied() {
         let mut after: Option<PruneCursor> = None;
@@ -82,7 +87,7 @@ pub async fn finished_records_are_removed_with_all_that_belongs_to_them(test_sto
     let left = world.runs().await.len() as u64;
     assert_eq!(left + removed[&RecordKind::Runs] + removed[&RecordKind::Mutations], n_runs as u64);
     let page = Page::first(u32::MAX);
-    let logs = LogFilter { workspace: world.workspace, run: run.claim.run, page };
+    let logs = LogFilter { workspace: world.workspace, of: LogSource::Run(run.claim.run), page };
     assert_eq!(world.store.all_logs(logs).await.unwrap(), []);
     let overview = world.store.overview(world.workspace, world.workflow).await.unwrap();
     assert_eq!(overview.pending_inputs, 0);

@@ -6,8 +6,8 @@ use windlass_core::{
     Action, EventStatus, FailureClass, HandlerKind, MutationStatus, ResolutionKind, Status,
 };
 use windlass_store::{
-    Bump, CommitProducer, EventAction, EventCounts, EventFilter, InputStatus, LogFilter, NewInput,
-    Page, RunFilter, SettleEvent, StoreError, Workspace,
+    Bump, CommitProducer, EventAction, EventCounts, EventFilter, InputStatus, LogFilter, LogSource,
+    NewInput, Page, RunFilter, SettleEvent, StoreError, Workspace,
 };
 
 use crate::world::{TestStore, World, commit_of, event, pipeline, reservation, seconds};
@@ -263,7 +263,8 @@ pub async fn logs_come_in_order_after_a_given_line(test_store: TestStore) {
     committed.unwrap();
     let read = async |after| {
         let page = Page { limit: u32::MAX, after };
-        let filter = LogFilter { workspace: world.workspace, run: run.claim.run, page };
+        let filter =
+            LogFilter { workspace: world.workspace, of: LogSource::Run(run.claim.run), page };
         let lines = world.store.all_logs(filter).await.unwrap();
         lines.into_iter().map(|line| (line.seq, line.message)).collect::<Vec<_>>()
     };

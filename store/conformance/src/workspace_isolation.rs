@@ -11,16 +11,17 @@ use windlass_core::{
     RunLimit,
 };
 use windlass_store::{
-    AnyId, Bump, CaptureMutation, Claim, ClaimDeliveries, ClaimFilter, ClaimLookups, ClaimScope,
-    ClockRun, DoubtMutation, EndedRuns, EventAction, EventSelection, Heartbeat, LeaseRenewal,
-    NewEvent, Page, ReplaySelection, Result, RouteWorkflow, RunFilter, ScriptMessage, SetLimit,
-    SettleEvent, SettleEvents, SettleLookup, StoreError, method_names,
+    AnyId, AppendLogs, Bump, CaptureMutation, Claim, ClaimDeliveries, ClaimFilter, ClaimLookups,
+    ClaimScope, ClockRun, DoubtMutation, EndedRuns, EventAction, EventSelection, Heartbeat,
+    LeaseRenewal, LogFilter, LogSource, NewEvent, Page, ReplaySelection, Result, RouteWorkflow,
+    RunFilter, ScriptMessage, SetLimit, SettleEvent, SettleEvents, SettleLookup, StoreError,
+    method_names,
 };
 
 use crate::isolation::{
     TwoWorkspaces, all_events, as_named_by, claim_as_named_by, everything_visible, logs_of,
 };
-use crate::world::{LEASE, TestStore, World, event, pipeline, seconds, worker_info};
+use crate::world::{LEASE, TestStore, World, event, log, pipeline, seconds, worker_info};
 
 /// The methods that concern all workspaces, and why. `wake_ups` is one too: it tells that something happened, and not what.
 const OF_THE_WHOLE_INSTANCE: &[(&str, &str)] = &[
@@ -110,6 +111,20 @@ async fn poll(both: &TwoWorkspaces, mails: &[&str]) {
     };
     assert_eq!(both.inside.store.heartbeat(known).await.unwrap().leases, LeaseRenewal::default());
     both.empty_outside(heartbeat).await;
+    for (world, lost) in [(&both.outside, vec![run.claim.run]), (&both.inside, Vec::new())] {
+        let claims = vec![claim_as_named_by(world, &run)];
+        assert_eq!(world.store.lost_claims(claims).await.unwrap(), lost);
+    }
+    let append = async |world: &World| {
+        let (claim, lines) = (claim_as_named_by(world, &run), vec![log("polling")]);
+        world.store.append_logs(AppendLogs { claim, lines }).await
+    };
+    both.refused_outside(append).await;
+    let of_session = async |world: &World| {
+        let (workspace, of) = (world.workspace, LogSource::Session(run.session));
+        world.store.all_logs(LogFilter { workspace, of, page: Page::first(10) }).await
+    };
+    both.empty_outside(of_session).await;
     let inputs: Vec<_> = mails.iter().map(|mail| both.inside.input(mail)).collect();
     let events: Vec<_> = mails
         .iter()

@@ -10,8 +10,8 @@ use crate::error::Result;
 use crate::model::{BegunMutation, Committed, LogEntry, Run, Session};
 use crate::page::{Listed, RunCursor};
 use crate::params::{
-    ApplyMutation, BeginMutation, CaptureMutation, CheckpointPrepare, CommitConsumer, CommitNode,
-    CommitProducer, DoubtMutation, FailMutation, LogFilter, RunFilter, StopRun,
+    AppendLogs, ApplyMutation, BeginMutation, CaptureMutation, CheckpointPrepare, CommitConsumer,
+    CommitNode, CommitProducer, DoubtMutation, FailMutation, LogFilter, RunFilter, StopRun,
 };
 use crate::store::RunStore;
 
@@ -62,6 +62,10 @@ impl RunStore for Backend {
     }
 
     async fn stop_run(&self, params: StopRun) -> Result<()> {
+        self.write(params).await
+    }
+
+    async fn append_logs(&self, params: AppendLogs) -> Result<()> {
         self.write(params).await
     }
 

@@ -1,7 +1,7 @@
 //! How workers get runs and keep them.
 
 use async_trait::async_trait;
-use windlass_core::{Timestamp, WorkerId, WorkspaceId};
+use windlass_core::{RunId, Timestamp, WorkerId, WorkspaceId};
 
 use super::Backend;
 use super::ops::advance::EnqueueDue;
@@ -9,7 +9,7 @@ use super::ops::worker::DeregisterWorker;
 use super::ops::{Operation, Tx};
 use super::reads::{due, workers, workflows};
 use crate::error::Result;
-use crate::model::{Agenda, ClaimedRun, HeartbeatAnswer, RecoveredRun, Worker};
+use crate::model::{Agenda, Claim, ClaimedRun, HeartbeatAnswer, RecoveredRun, Worker};
 use crate::params::{ClaimFilter, ClaimRuns, Heartbeat, RecoverRuns};
 use crate::store::WorkerStore;
 
@@ -18,6 +18,7 @@ reads! {
     Now {} -> Timestamp: |tx| std::future::ready(Ok(tx.now));
     LatestChange {} -> Option<Timestamp>: |tx| workflows::latest_change(tx.conn);
     ReadAgenda { filter: ClaimFilter } -> Agenda: |tx| due::agenda(tx.conn, tx.now, &filter);
+    LostClaims { claims: Vec<Claim> } -> Vec<RunId>: |tx| workers::lost_claims(tx.conn, &claims);
     Workers { workspace: Option<WorkspaceId> } -> Vec<Worker>: |tx| workers::workers(tx.conn, workspace);
 }
 
@@ -45,6 +46,10 @@ impl WorkerStore for Backend {
 
     async fn heartbeat(&self, params: Heartbeat) -> Result<HeartbeatAnswer> {
         self.write(params).await
+    }
+
+    async fn lost_claims(&self, claims: Vec<Claim>) -> Result<Vec<RunId>> {
+        self.read(LostClaims { claims }).await
     }
 
     async fn deregister_worker(&self, worker: WorkerId) -> Result<Vec<RecoveredRun>> {

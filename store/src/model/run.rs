@@ -92,16 +92,20 @@ pub struct Session {
     pub ended_at: Option<Timestamp>,
 }
 
-/// A log line of a run.
+/// A log line of a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LogEntry {
-    /// Its place in the run's log, from 1.
+    /// Its number in the log of its session, from 1.
     pub seq: u32,
+    /// The run that logged it, as long as that is kept.
+    pub handler_run_id: Option<RunId>,
+    /// The handler or node of that run.
+    pub handler: Option<String>,
     /// The level.
     pub level: LogLevel,
     /// The text.
     pub message: String,
-    /// When it was checkpointed.
+    /// When it was stored.
     pub created_at: Timestamp,
 }
 

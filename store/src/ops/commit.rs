@@ -184,7 +184,7 @@ async fn commit(
         mark_work(tx, locked.workflow.id.0, &published.changed),
         advance::handlers(tx, locked.workflow.id),
         published.write(tx),
-        logs::append(tx, locked.run.id, logs),
+        logs::append(tx, &locked.run, logs),
         outcome::write_rows(tx, &locked, &changes, &context),
     )?;
     outcome::apply_workflow_changes(tx, &mut locked, changes, &context).await?;

@@ -90,7 +90,7 @@ impl Staged for BeginMutation {
         let context = TransitionContext { mutation: Some(row.id), ..TransitionContext::default() };
         pipeline!(
             insert(tx, &row),
-            logs::append(tx, locked.run.id, self.logs),
+            logs::append(tx, &locked.run, self.logs),
             outcome::write_rows(tx, &locked, &changes, &context),
         )?;
         outcome::apply_workflow_changes(tx, &mut locked, changes, &context).await?;

@@ -39,13 +39,13 @@ impl Staged for CheckpointPrepare {
             TransitionContext { prepared: Some(&self.result), ..TransitionContext::default() };
         if locked.run.trial == Some(Db(Trial::Prepare)) {
             pass_trial(tx, &locked, &self.reservations).await?;
-            logs::append(tx, locked.run.id, self.logs).await?;
+            logs::append(tx, &locked.run, self.logs).await?;
             return outcome::write(tx, &mut locked, changes, &context).await;
         }
         pipeline!(
             reserve(tx, &locked, self.reservations),
             update_wake_at(tx, &locked, self.wake_at.as_deref()),
-            logs::append(tx, locked.run.id, self.logs),
+            logs::append(tx, &locked.run, self.logs),
             outcome::write_rows(tx, &locked, &changes, &context),
         )?;
         outcome::apply_workflow_changes(tx, &mut locked, changes, &context).await

@@ -27,7 +27,7 @@ impl Staged for StopRun {
         let suspects = about.suspects(failed_in, &tx.policy.events);
         let context = locked.stop_context(tx.policy, suspects);
         let changes = locked.state.stop(self.entered, &self.failure, context)?;
-        logs::append(tx, locked.run.id, self.logs).await?;
+        logs::append(tx, &locked.run, self.logs).await?;
         let context = TransitionContext::failed(&self.failure, about);
         outcome::write(tx, &mut locked, changes, &context).await?;
         advance_workflow(tx, locked.workflow).await?;

@@ -11,7 +11,7 @@ use crate::keyset::RunsBefore;
 use crate::literals::IsOpenOfScript;
 use crate::model::{LogEntry, Run, Session};
 use crate::page::{Listed, Position, RunCursor};
-use crate::params::{LogFilter, RunFilter};
+use crate::params::{LogFilter, LogSource, RunFilter};
 use crate::rows::{Db, LogRow, RunRow, RunValues, SessionRow};
 use crate::schema::{handler_runs, run_logs, run_values, sessions};
 use crate::tenant::in_workspace;
@@ -101,20 +101,31 @@ pub(super) async fn last_session(conn: &Conn, workflow: WorkflowId) -> Result<Op
     Ok(row.map(Session::from))
 }
 
-/// Log lines of a run, in order.
+/// Log lines of a run or a session, in order.
 pub(in super::super) async fn logs(
     conn: &Conn,
     filter: LogFilter,
 ) -> Result<Listed<LogEntry, u32>> {
     let after = i32::try_from(filter.page.after.unwrap_or(0)).unwrap_or(i32::MAX);
-    let its_run = handler_runs::table
-        .filter(handler_runs::id.eq(Db(filter.run)))
-        .filter(handler_runs::workspace_id.eq(Db(filter.workspace)));
-    let query = LogRow::query()
-        .filter(run_logs::run_id.eq(Db(filter.run)).and(run_logs::seq.gt(after)))
-        .filter(exists(its_run))
+    let lines = run_logs::table
+        .left_join(handler_runs::table)
+        .select((LogRow::as_select(), handler_runs::handler_name.nullable()))
+        .filter(run_logs::seq.gt(after))
         .order(run_logs::seq)
         .limit(filter.page.n_rows());
-    let rows: Vec<LogRow> = query.load(conn).await?;
-    Ok(filter.page.of(rows, |row| to_u32(row.seq), LogEntry::from))
+    let rows: Vec<(LogRow, Option<String>)> = match filter.of {
+        LogSource::Run(run) => {
+            let of_run = run_logs::handler_run_id.eq(Some(Db(run)));
+            let is_own = handler_runs::workspace_id.eq(Db(filter.workspace));
+            lines.filter(of_run).filter(is_own).load(conn).await?
+        }
+        LogSource::Session(session) => {
+            let its_session = sessions::table
+                .filter(sessions::id.eq(Db(session)))
+                .filter(in_workspace!(filter.workspace, sessions::workflow_id));
+            let of_session = run_logs::session_id.eq(Db(session));
+            lines.filter(of_session).filter(exists(its_session)).load(conn).await?
+        }
+    };
+    Ok(filter.page.of(rows, |(row, _)| to_u32(row.seq), LogEntry::from))
 }

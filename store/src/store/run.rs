@@ -6,8 +6,8 @@ use super::role;
 use crate::model::{BegunMutation, Committed, LogEntry, Run, Session};
 use crate::page::{Listed, RunCursor};
 use crate::params::{
-    ApplyMutation, BeginMutation, CaptureMutation, CheckpointPrepare, CommitConsumer, CommitNode,
-    CommitProducer, DoubtMutation, FailMutation, LogFilter, RunFilter, StopRun,
+    AppendLogs, ApplyMutation, BeginMutation, CaptureMutation, CheckpointPrepare, CommitConsumer,
+    CommitNode, CommitProducer, DoubtMutation, FailMutation, LogFilter, RunFilter, StopRun,
 };
 
 role! {
@@ -52,6 +52,10 @@ role! {
         /// Stops a run: its events, its session and its workflow follow the failure's class and the mutation boundary.
         write async fn stop_run(&self, params: StopRun) -> Result<()>;
 
+        /// Appends lines to the log of the run's session while the run goes on. After an error of the connection it is unknown whether
+        /// they are there: appended again, they are there twice.
+        write async fn append_logs(&self, params: AppendLogs) -> Result<()>;
+
         /// Runs, newest first.
         read async fn runs(&self, filter: RunFilter) -> Result<Listed<Run, RunCursor>>;
 
@@ -61,7 +65,7 @@ role! {
         /// One session.
         read async fn session(&self, workspace: WorkspaceId, session: SessionId) -> Result<Session>;
 
-        /// Log lines of a run, in order.
+        /// Log lines of a run or a session, in order.
         read async fn logs(&self, filter: LogFilter) -> Result<Listed<LogEntry, u32>>;
     }
 }

@@ -1,9 +1,9 @@
 //! How workers get runs and keep them.
 
-use windlass_core::{Timestamp, WorkerId, WorkspaceId};
+use windlass_core::{RunId, Timestamp, WorkerId, WorkspaceId};
 
 use super::role;
-use crate::model::{Agenda, ClaimedRun, HeartbeatAnswer, RecoveredRun, Worker};
+use crate::model::{Agenda, Claim, ClaimedRun, HeartbeatAnswer, RecoveredRun, Worker};
 use crate::params::{ClaimFilter, ClaimRuns, Heartbeat, RecoverRuns};
 
 role! {
@@ -29,6 +29,9 @@ role! {
 
         /// A worker is alive and renews its leases; returns the runs that it still has. A run that is missing was lost.
         write async fn heartbeat(&self, params: Heartbeat) -> Result<HeartbeatAnswer>;
+
+        /// Which of these runs are not claimed like this any more: they have ended, or were taken away.
+        read async fn lost_claims(&self, claims: Vec<Claim>) -> Result<Vec<RunId>>;
 
         /// A worker stops: its runs are handed back, as [`recover_runs`](Self::recover_runs) would take them but blaming nothing,
         /// and the worker is no longer listed. A run whose request may just be leaving is not handed back: it is taken over when

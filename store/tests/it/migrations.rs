@@ -5,6 +5,8 @@
     reason = "helpers of tests: what cannot be unwrapped fails the test"
 )]
 
+mod rows;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -96,65 +98,6 @@ fn an_sqlite_schema_goes_up_down_and_up_again() {
 
     assert_eq!(left, BTreeSet::new());
     assert_eq!(sqlite_facts(&mut conn), first);
-}
-
-/// The migration that moves the values of runs.
-const MOVE_RUN_VALUES: &str = "20261130030000";
-
-/// A run with a value and a run without, as they were stored before.
-const RUNS: &str = "
-    INSERT INTO handler_runs (id, workspace_id, workflow_id, session_id, script_id, kind, handler_name, phase, status, rank,
-                              created_at, ended_at, prepare_result)
-    VALUES ('run_1', 'ws', 'wf', 'ses', 'scr', 'consumer', 'act', 'prepared', 'crashed', 0, 0, 0, '{\"n\":1}'),
-           ('run_2', 'ws', 'wf', 'ses', 'scr', 'consumer', 'act', 'preparing', 'crashed', 0, 0, 0, NULL);";
-
-const MOVED_VALUES: &str =
-    "SELECT run_id || ' ' || prepare_result AS fact, TRUE AS counts FROM run_values";
-const VALUES_MOVED_BACK: &str = "SELECT id || ' ' || coalesce(prepare_result, 'none') AS fact, TRUE AS counts FROM handler_runs";
-
-#[tokio::test]
-async fn the_values_of_sqlites_runs_move_to_their_table_and_back() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("windlass.db");
-    let url = format!("sqlite:{}", path.display());
-    SqliteStore::migrate(&url).await.unwrap();
-    while SqliteStore::revert(&url).await.unwrap().unwrap() != MOVE_RUN_VALUES {}
-    let mut conn = connect_sqlite(&path).unwrap();
-    conn.batch_execute(&format!("PRAGMA foreign_keys = OFF; {RUNS}")).unwrap();
-    let mut facts =
-        |query| counting(RunQueryDsl::load(diesel::sql_query(query), &mut conn).unwrap());
-
-    SqliteStore::migrate(&url).await.unwrap();
-    let moved = facts(MOVED_VALUES);
-    while SqliteStore::revert(&url).await.unwrap().unwrap() != MOVE_RUN_VALUES {}
-    let back = facts(VALUES_MOVED_BACK);
-
-    assert_eq!(moved, BTreeSet::from(["run_1 {\"n\":1}".to_owned()]));
-    assert_eq!(back, BTreeSet::from(["run_1 {\"n\":1}".to_owned(), "run_2 none".to_owned()]));
-}
-
-#[tokio::test]
-async fn the_values_of_postgres_runs_move_to_their_table_and_back() {
-    let Some(schema) = PostgresSchema::migrated().await.unwrap() else { return };
-    let url = schema.url();
-    let revert =
-        async || while PostgresStore::revert(&url).await.unwrap().unwrap() != MOVE_RUN_VALUES {};
-    let facts = async |query| {
-        let mut conn = AsyncPgConnection::establish(&url).await.unwrap();
-        counting(AsyncRunQueryDsl::load(diesel::sql_query(query), &mut conn).await.unwrap())
-    };
-    revert().await;
-    let mut conn = AsyncPgConnection::establish(&url).await.unwrap();
-    let without_references = format!("SET session_replication_role = replica; {RUNS}");
-    conn.batch_execute(&without_references).await.unwrap();
-
-    PostgresStore::migrate(&url).await.unwrap();
-    let moved = facts(MOVED_VALUES).await;
-    revert().await;
-    let back = facts(VALUES_MOVED_BACK).await;
-
-    assert_eq!(moved, BTreeSet::from(["run_1 {\"n\":1}".to_owned()]));
-    assert_eq!(back, BTreeSet::from(["run_1 {\"n\":1}".to_owned(), "run_2 none".to_owned()]));
 }
 
 /// The migration that lets events be replayed.

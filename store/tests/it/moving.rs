@@ -13,9 +13,9 @@ use windlass_core::{
     ResolutionKind, Retention, WorkflowKind,
 };
 use windlass_store::{
-    CheckpointPrepare, ClaimDeliveries, EndedLeases, EventFilter, LogFilter, MovedTable, Options,
-    Page, Prune, RecoverRuns, ReplaySelection, RunFilter, SharedStore, StoreError, migrate,
-    move_instance, open,
+    CheckpointPrepare, ClaimDeliveries, EndedLeases, EventFilter, LogFilter, LogSource, MovedTable,
+    Options, Page, Prune, RecoverRuns, ReplaySelection, RunFilter, SharedStore, StoreError,
+    migrate, move_instance, open,
 };
 use windlass_store_conformance::world::graphs::{agent_node, chain, human_node, success};
 use windlass_store_conformance::world::{World, event, log, seconds};
@@ -152,7 +152,11 @@ async fn seen(worlds: &BTreeMap<String, World>) -> Vec<String> {
             .unwrap();
         for run in &runs {
             let logs = store
-                .all_logs(LogFilter { workspace, run: run.id, page: Page::first(u32::MAX) })
+                .all_logs(LogFilter {
+                    workspace,
+                    of: LogSource::Run(run.id),
+                    page: Page::first(u32::MAX),
+                })
                 .await
                 .unwrap();
             seen.push(format!(

@@ -12,7 +12,7 @@ use tokio::sync::Barrier;
 use tokio::time::Instant;
 use windlass_core::{Failure, Operation, ScriptLimits, ScriptPhase, digest_text};
 use windlass_sandbox::{
-    AcceptedCall, Call, Ending, Function, Host, HostCall, Options, Reply, Sandbox, Script,
+    AcceptedCall, Call, CallLog, Ending, Function, Host, HostCall, Options, Reply, Sandbox, Script,
 };
 
 use crate::case::BenchContext;
@@ -79,6 +79,7 @@ fn call_of(source: &str) -> Call {
         handler: "act".to_owned(),
         arguments: vec![Value::Null],
         in_fresh_isolate: false,
+        log: CallLog::default(),
     }
 }
 

@@ -115,10 +115,10 @@ pub(crate) struct ShowArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct LogsArgs {
-    /// The id of the run; with a workflow's name the newest run that logged something
-    #[arg(value_name = "RUN|NAME")]
-    pub(crate) run: String,
-    /// Wait for more until the run has ended
+    /// The id of a run or a session; with a workflow's name its newest run that logged something, with a plan's name its newest run
+    #[arg(value_name = "RUN|SESSION|NAME")]
+    pub(crate) of: String,
+    /// Wait for more until it has ended
     #[arg(long)]
     pub(crate) follow: bool,
 }

@@ -1,11 +1,10 @@
-//! `logs`: what a run's script logged.
+//! `logs`: what a run, or all runs of a session, logged.
 
 use std::time::Duration;
 
 use serde::Serialize;
-use windlass_api::service::{Service, ServiceError};
-use windlass_core::RunId;
-use windlass_store::{LogEntry, StoreError};
+use windlass_api::service::Service;
+use windlass_store::{LogEntry, LogSource};
 
 use crate::cli::LogsArgs;
 use crate::context::Context;
@@ -17,43 +16,44 @@ const READ_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
-struct Logs(Vec<LogEntry>);
+struct Logs {
+    lines: Vec<LogEntry>,
+    /// Whether they are of several handlers, which are then named.
+    #[serde(skip)]
+    names_handlers: bool,
+}
+
+impl Logs {
+    const fn new(of: LogSource, lines: Vec<LogEntry>) -> Self {
+        Self { lines, names_handlers: matches!(of, LogSource::Session(_)) }
+    }
+}
 
 pub(crate) async fn run(context: &Context, args: &LogsArgs) -> Result<ExitStatus> {
     let service = context.open_existing().await?;
-    let run = find_run(&service, &args.run).await?;
+    let of = service.find_log(&args.of).await?;
     if args.follow {
-        follow(context, &service, run).await?;
+        follow(context, &service, of).await?;
     } else {
-        context.output.print(&Logs(service.logs(run, 0).await?))?;
+        context.output.print(&Logs::new(of, service.logs(of, 0).await?))?;
     }
     Ok(ExitStatus::Done)
 }
 
-/// The run with this id or part of an id, or else the newest one of the workflow of this name.
-async fn find_run(service: &Service, name_or_id: &str) -> Result<RunId> {
-    match service.newest_run(name_or_id).await {
-        Err(ServiceError::Store(StoreError::NotFound { .. })) => {
-            Ok(service.find_run(name_or_id).await?)
-        }
-        found => Ok(found?),
-    }
-}
-
-/// Prints lines as they are checkpointed; for a program all of them at the end, as one document.
-async fn follow(context: &Context, service: &Service, run: RunId) -> Result<()> {
+/// Prints lines as they are stored; for a program all of them at the end, as one document.
+async fn follow(context: &Context, service: &Service, of: LogSource) -> Result<()> {
     let mut all = Vec::new();
     let mut after_seq = 0;
     let mut wake_ups = service.store.wake_ups();
     loop {
-        // Read before the lines: once the run has ended, all its lines are there.
-        let is_open = service.store.run(service.workspace, run).await?.status.is_open();
-        let fresh = service.logs(run, after_seq).await?;
+        // Read before the lines: once it has ended, all its lines are there.
+        let is_open = is_open(service, of).await?;
+        let fresh = service.logs(of, after_seq).await?;
         after_seq = fresh.last().map_or(after_seq, |entry| entry.seq);
         if context.output.is_json() {
             all.extend(fresh);
         } else if !fresh.is_empty() {
-            context.output.print(&Logs(fresh))?;
+            context.output.print(&Logs::new(of, fresh))?;
         }
         if !is_open {
             break;
@@ -61,22 +61,36 @@ async fn follow(context: &Context, service: &Service, run: RunId) -> Result<()> 
         // A commit without new work, such as log lines or a run's end, sends no wake-up on either database.
         let _woken_or_not = tokio::time::timeout(READ_AGAIN_AFTER, wake_ups.wait()).await;
     }
-    if context.output.is_json() { context.output.print(&Logs(all)) } else { Ok(()) }
+    if context.output.is_json() { context.output.print(&Logs::new(of, all)) } else { Ok(()) }
+}
+
+async fn is_open(service: &Service, of: LogSource) -> Result<bool> {
+    let (store, workspace) = (&service.store, service.workspace);
+    Ok(match of {
+        LogSource::Run(run) => store.run(workspace, run).await?.status.is_open(),
+        LogSource::Session(session) => store.session(workspace, session).await?.result.is_none(),
+    })
 }
 
 impl Printable for Logs {
     fn write(&self, page: &mut TextPage) {
-        if self.0.is_empty() {
+        if self.lines.is_empty() {
             page.line("It logged nothing.");
         }
-        for entry in &self.0 {
-            write_entry(page, entry);
+        for entry in &self.lines {
+            let handler = entry.handler.as_deref().filter(|_| self.names_handlers);
+            write_entry(page, entry, handler);
         }
     }
 }
 
-/// Writes one line of a log.
-pub(crate) fn write_entry(page: &mut TextPage, entry: &LogEntry) {
-    let time = page.time(entry.created_at);
-    page.line_with_text(format_args!("{time} {:<5} ", entry.level), &entry.message, 4);
+/// Writes one line of a log, with the name of its handler where there is one.
+pub(crate) fn write_entry(page: &mut TextPage, entry: &LogEntry, handler: Option<&str>) {
+    let (time, level) = (page.time(entry.created_at), entry.level);
+    match handler {
+        Some(handler) => {
+            page.line_with_text(format_args!("{time} {level:<5} {handler}: "), &entry.message, 4);
+        }
+        None => page.line_with_text(format_args!("{time} {level:<5} "), &entry.message, 4),
+    }
 }

@@ -35,7 +35,7 @@ impl Staged for CommitNode {
         let has_happened =
             self.leaves_traces && locked.state.mutation == Some(MutationStatus::Applied);
         let context = TransitionContext::default();
-        logs::append(tx, locked.run.id, self.logs.clone()).await?;
+        logs::append(tx, &locked.run, self.logs.clone()).await?;
         outcome::write(tx, &mut locked, changes, &context).await?;
         let progress = SessionProgress { n_committed: 1, ..SessionProgress::default() };
         sessions::record_progress(tx, locked.run.session_id, progress).await?;

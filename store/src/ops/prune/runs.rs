@@ -13,9 +13,7 @@ use crate::error::Result;
 use crate::literals::IsSettled;
 use crate::params::PruneStep;
 use crate::rows::{At, Db, Json};
-use crate::schema::{
-    artifacts, graph_runs, handler_runs, inputs, mutations, run_inputs, run_logs, sessions,
-};
+use crate::schema::{artifacts, graph_runs, handler_runs, inputs, mutations, run_inputs, sessions};
 
 /// Id, time, workflow and events of a mutation.
 type OldMutation = (Db<MutationId>, At, Db<WorkflowId>, Json<Vec<EventId>>);
@@ -68,8 +66,6 @@ pub(super) async fn runs(tx: &Tx<'_>, step: &Step<'_>) -> Result<PruneStep> {
 
 async fn remove_runs(tx: &Tx<'_>, ids: &[Db<RunId>]) -> Result<()> {
     for batch in ids.chunks(BATCH) {
-        let logs = run_logs::table.filter(run_logs::run_id.eq_any(batch));
-        diesel::delete(logs).execute(tx.conn).await?;
         let causes = run_inputs::table.filter(run_inputs::run_id.eq_any(batch));
         diesel::delete(causes).execute(tx.conn).await?;
         diesel::update(inputs::table.filter(inputs::created_by_run_id.eq_any(batch)))

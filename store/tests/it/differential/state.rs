@@ -5,7 +5,7 @@ use std::fmt::Debug;
 
 use serde::Serialize;
 use windlass_core::{WorkflowId, WorkspaceId};
-use windlass_store::{ClaimFilter, EventFilter, LogFilter, Page, RunFilter, Store};
+use windlass_store::{ClaimFilter, EventFilter, LogFilter, LogSource, Page, RunFilter, Store};
 
 /// The whole content of a store, part by part, in an order that does not depend on ids.
 pub(crate) async fn read(store: &dyn Store, workspace: WorkspaceId) -> BTreeMap<String, String> {
@@ -51,7 +51,11 @@ async fn of_workflow(
     // What ended earlier was compared when it was new.
     for run in runs.iter().take(3) {
         let logs = store
-            .all_logs(LogFilter { workspace, run: run.id, page: Page::first(u32::MAX) })
+            .all_logs(LogFilter {
+                workspace,
+                of: LogSource::Run(run.id),
+                page: Page::first(u32::MAX),
+            })
             .await
             .unwrap();
         parts.push((format!("logs {:?}", run.id), json(&logs)));

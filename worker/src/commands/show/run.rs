@@ -38,7 +38,7 @@ pub(super) fn write_run(page: &mut TextPage, details: &RunDetails) {
     if !details.logs.is_empty() {
         page.heading("Logs");
         for entry in &details.logs {
-            write_entry(page, entry);
+            write_entry(page, entry, None);
         }
     }
 }

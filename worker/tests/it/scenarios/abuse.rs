@@ -207,7 +207,7 @@ scenarios! {
         assert_eq!((env.server.requests("first"), env.server.requests("second")), (1, 0));
         assert_eq!(env.state(workflow, "row").await["status"], json!("applied"));
         let logs = futures::future::join_all(env.runs(workflow).await.into_iter().map(|run| {
-            let filter = windlass_store::LogFilter { workspace: env.workspace, run: run.id, page: windlass_store::Page::first(u32::MAX) };
+            let filter = windlass_store::LogFilter { workspace: env.workspace, of: windlass_store::LogSource::Run(run.id), page: windlass_store::Page::first(u32::MAX) };
             let store = std::sync::Arc::clone(&env.store);
             async move { store.all_logs(filter).await.unwrap() }
         }));

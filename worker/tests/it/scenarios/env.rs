@@ -15,8 +15,8 @@ use windlass_core::{
 use windlass_sandbox::{Sandbox, Script};
 use windlass_scheduler::{Callable, Engine, EngineParts, MutationMode, Registry, Tool};
 use windlass_store::{
-    Bump, ClaimFilter, Event, EventFilter, Input, Layer, LayeredStore, LogFilter, Mutation, Page,
-    Run, RunFilter, Session, SharedStore, WorkerInfo, Workflow,
+    Bump, ClaimFilter, Event, EventFilter, Input, Layer, LayeredStore, LogFilter, LogSource,
+    Mutation, Page, Run, RunFilter, Session, SharedStore, WorkerInfo, Workflow,
 };
 use windlass_store_conformance::PostgresSchema;
 use windlass_tools::{self as tools, FilesConfig, HttpConfig, Notification, Notifier, ToolsConfig};
@@ -167,12 +167,16 @@ impl TestEnv {
         self.service().deploy(deployment).await.unwrap().workflow.id
     }
 
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
     pub(crate) fn service(&self) -> Service {
         let (store, workspace) = (Arc::clone(&self.store), self.workspace);
         Service { store, workspace, actor: "test".to_owned() }
     }
 
-    fn every_tool(&self) -> Grant {
+    pub(crate) fn every_tool(&self) -> Grant {
         let specs = self.registry.callables().map(Callable::spec);
         specs.map(|spec| Capability::tool(&*spec.namespace, &*spec.method)).collect()
     }
@@ -310,7 +314,11 @@ impl TestEnv {
     pub(crate) async fn log(&self, run: RunId) -> Vec<String> {
         let lines = self
             .store
-            .all_logs(LogFilter { workspace: self.workspace, run, page: Page::first(u32::MAX) })
+            .all_logs(LogFilter {
+                workspace: self.workspace,
+                of: LogSource::Run(run),
+                page: Page::first(u32::MAX),
+            })
             .await
             .unwrap();
         lines.into_iter().map(|line| line.message).collect()

@@ -15,6 +15,7 @@ mod env;
 mod failures;
 mod fake_tool;
 mod intake;
+mod long_calls;
 mod server;
 mod timing;
 mod versions;
