@@ -74,7 +74,7 @@ scenarios! {
                 let all = RunFilter { workspace: env.workspace, workflow, session: None, page: Page::first(1) };
                 if let Some(run) = env.store.runs(all).await.unwrap().items.pop() {
                     let so_far = lines(&env, run.session_id).await;
-                    if !so_far.is_empty() {
+                    if so_far.len() >= 2 {
                         return (run, so_far);
                     }
                 }
