@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::rows::{At, Db, JournalRow, Json, storable};
 use crate::schema::journal;
 
-/// Adds an entry, which [`write`] writes at the end of the transaction.
+/// Adds an entry, which [`write()`] writes at the end of the transaction.
 pub(super) fn add(
     tx: &Tx<'_>,
     locked: &mut LockedGraph,
