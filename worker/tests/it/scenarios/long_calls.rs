@@ -45,10 +45,10 @@ async fn lines(env: &TestEnv, session: SessionId) -> Vec<(u32, String)> {
 /// Starts a plan of one node that reads what never answers.
 async fn start_waiting_plan(env: &TestEnv) -> SessionId {
     let node = json!({
-        "id": "ask", "type": "task", "label": "Ask", "owner": { "type": "system", "ref": "FakeTool.read" },
-        "input": { "name": "slow" }, "deliverables": [],
+        "id": "ask", "type": "tool", "label": "Ask", "objective": "An answer", "instructions": "Ask once.",
+        "owner": { "executorType": "system", "ref": "FakeTool.read" }, "input": { "name": "slow" },
     });
-    let draft = json!({ "goal": "Ask once", "nodes": [node], "edges": [] });
+    let draft = json!({ "title": "Ask", "objective": "An answer", "nodes": [node], "edges": [] });
     let checker = PlanChecker::new(env.registry());
     let text = checker
         .check("plan.json", draft.to_string(), None)
