@@ -160,6 +160,9 @@ impl Services {
         if scenario.has_backups() {
             world.keys_kept = None;
         }
+        if world.keys_kept.is_some() {
+            world.tally.count("history with services that forget keys");
+        }
         *self.lock() = world;
     }
 
