@@ -26,17 +26,21 @@ pub(crate) fn run(sh: &Shell, flags: &flags::Soak) -> anyhow::Result<()> {
     let mut steps = Steps::default();
     steps.run("histories", || {
         println!("It says every 500 histories how long the rest may take; Ctrl-C ends it.");
-        let test = cmd!(sh, "cargo test --workspace --test simulation -- histories_")
-            .args(["--test-threads=1", "--nocapture"])
-            .envs(environment)
-            .env(POSTGRES_URL, postgres.url());
+        let test =
+            cmd!(sh, "cargo test --profile soak --workspace --test simulation -- histories_")
+                .args(["--test-threads=1", "--nocapture"])
+                .envs(environment)
+                .env(POSTGRES_URL, postgres.url());
         run_command(test)
     });
     steps.run("properties", || {
         let cases = flags.cases.unwrap_or(CASES);
-        let test = cmd!(sh, "cargo test --workspace --test it -- invariants:: differential::")
-            .env(PROPERTY_CASES, cases.to_string())
-            .env(POSTGRES_URL, postgres.url());
+        let test = cmd!(
+            sh,
+            "cargo test --profile soak --workspace --test it -- invariants:: differential::"
+        )
+        .env(PROPERTY_CASES, cases.to_string())
+        .env(POSTGRES_URL, postgres.url());
         run_command(test)
     });
     steps.summarize()
