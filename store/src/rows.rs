@@ -18,7 +18,7 @@ use windlass_core::{
 use self::declare::rows;
 pub(crate) use self::graph::{ApprovalRow, ArtifactRow, AttemptRow, GraphRunRow, NodeRunRow};
 pub(crate) use self::settings::WorkspaceSettings;
-pub(crate) use self::values::{At, Db, Json, storable};
+pub(crate) use self::values::{At, Db, Json, storable, storable_json};
 use crate::model::NotificationKind;
 use crate::schema::{
     deliveries, event_inputs, event_rounds, events, handler_runs, handler_state, inputs, journal,

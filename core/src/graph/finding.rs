@@ -18,6 +18,8 @@ text_enum! {
         PlanObjectiveMissing = "plan_objective_missing",
         /// It has more text or nodes than the engine takes.
         PlanTooLarge = "plan_too_large",
+        /// A text has a character that cannot be stored.
+        CharacterInvalid = "character_invalid",
         /// `maxParallel` is not between 1 and its cap.
         MaxParallelInvalid = "max_parallel_invalid",
         /// A field is unknown and left out.

@@ -416,6 +416,9 @@ contract! { $
         an_effect_of_an_earlier_run_is_not_repeated,
         a_plan_is_removed_with_all_of_it_once_its_time_is_over,
     }
+    graph_records {
+        texts_with_nul_are_kept_alike,
+    }
     workspace_isolation {
         nothing_is_seen_or_changed_from_another_workspace,
         a_late_answer_from_another_workspace_is_no_evidence,

@@ -41,6 +41,7 @@ pub mod effect_limits;
 pub mod failing;
 pub mod fixtures;
 pub mod forgotten_keys;
+pub mod graph_records;
 pub mod idempotency;
 pub mod identifying;
 mod isolation;

@@ -1,5 +1,6 @@
 //! Finds everything that is wrong with a normalised draft.
 
+mod characters;
 mod contract;
 mod edges;
 mod inputs;
@@ -73,6 +74,7 @@ impl Known {
 pub fn validate(draft: &Draft, known: &Known) -> Vec<Finding> {
     let mut found = Findings::default();
     plan(draft, &mut found);
+    characters::check(draft, &mut found);
     // A graph that is far too large is not looked at further: its findings would be too.
     if draft.nodes.len() <= MAX_NODES && draft.edges.len() <= MAX_NODES * MAX_NODES {
         let view = View::of(draft);

@@ -68,7 +68,7 @@ async fn write_answer(
             approvals::required_edits.eq(Json(&settled.required_edits)),
             approvals::comments.eq(settled.comments.clone().map(storable)),
             approvals::responded_by.eq(Some(settled.by.clone())),
-            approvals::message_id.eq(message_id),
+            approvals::message_id.eq(message_id.map(storable)),
             approvals::settled_at.eq(Some(At(tx.now))),
         ))
         .execute(tx.conn)

@@ -44,7 +44,8 @@ async fn keep_one(
     status: ArtifactStatus,
 ) -> Result<()> {
     let node = maker.node;
-    let slot = format!("{}/{}/{}", locked.run.session_id.0, node.id, made.name);
+    let name = storable(made.name.clone());
+    let slot = format!("{}/{}/{name}", locked.run.session_id.0, node.id);
     let in_slot =
         || artifacts::workflow_id.eq(locked.run.workflow_id).and(artifacts::slot.eq(slot.clone()));
     let newest = artifacts::table.filter(in_slot()).select(max(artifacts::version));
@@ -65,14 +66,14 @@ async fn keep_one(
         session_id: Some(locked.run.session_id),
         attempt_id: maker.attempt,
         node_id: Some(node.id.clone()),
-        name: storable(made.name.clone()),
+        name,
         kind: Db(kind),
         slot,
         version: newest.unwrap_or(0).saturating_add(1),
         status: Db(status),
         content: made.content.clone().filter(|content| !content.is_null()).map(Json),
         uri: made.pointer.clone().map(storable),
-        meta: Json(json!({ "description": made.description })),
+        meta: Json(json!({ "description": made.description.clone().map(storable) })),
         schema_ref: schema.flatten(),
         created_by: maker.by.to_text(),
         created_at: At(tx.now),

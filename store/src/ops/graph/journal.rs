@@ -8,7 +8,7 @@ use super::super::Tx;
 use super::super::dialect::RunQueryDsl;
 use super::load::LockedGraph;
 use crate::error::Result;
-use crate::rows::{At, Db, JournalRow, Json, storable};
+use crate::rows::{At, Db, JournalRow, Json, storable, storable_json};
 use crate::schema::journal;
 
 /// Adds an entry, which [`write()`] writes at the end of the transaction.
@@ -28,7 +28,7 @@ pub(super) fn add(
         action: action.to_owned(),
         subject: locked.run.session_id.0.to_text(),
         reason: reason.map(storable),
-        details: Json(details),
+        details: Json(storable_json(details)),
         session_id: Some(locked.run.session_id),
         seq: Some(locked.run.journal_seq),
         created_at: At(tx.now),

@@ -126,7 +126,7 @@ async fn started_before(tx: &Tx<'_>, params: &StartPlan) -> Result<Option<Sessio
     let Some(key) = &params.idempotency_key else { return Ok(None) };
     let same = graph_runs::table
         .filter(graph_runs::workspace_id.eq(Db(params.workspace)))
-        .filter(graph_runs::idempotency_key.eq(key))
+        .filter(graph_runs::idempotency_key.eq(storable(key.clone())))
         .select(graph_runs::session_id);
     let same: Option<Db<SessionId>> = same.optional(tx.conn).await?;
     Ok(same.map(|Db(session)| session))
@@ -273,7 +273,7 @@ pub(super) async fn begin(
         lead: storable(run.lead),
         notes: run.notes.map(storable),
         follows_id: run.follows.map(Db),
-        idempotency_key: run.idempotency_key,
+        idempotency_key: run.idempotency_key.map(storable),
         failure_count: 0,
         deadline_at: run.deadline_at.map(At),
         journal_seq: 0,

@@ -2,8 +2,8 @@
 
 use diesel::prelude::*;
 use windlass_core::graph::{
-    AttemptStatus, Judged, Node, NodeAt, NodeChange, NodeResult, NodeStatus, Verdict, after_result,
-    judge, take_up,
+    AttemptStatus, Finding, Judged, Node, NodeAt, NodeChange, NodeResult, NodeStatus, Verdict,
+    after_result, judge, take_up,
 };
 use windlass_core::{Actor, Text as _, digest};
 
@@ -120,7 +120,7 @@ pub(super) async fn settle_result(
                 attempts::submitted_by.eq(actor.to_text()),
                 attempts::output.eq(result.output.clone().map(Json)),
                 attempts::notes.eq(result.notes.clone().map(storable)),
-                attempts::findings.eq(Json(&judged.findings)),
+                attempts::findings.eq(Json(storable_findings(&judged.findings))),
                 attempts::digest.eq(Some(digest)),
             ))
             .execute(tx.conn)
@@ -134,6 +134,16 @@ pub(super) async fn settle_result(
     }
     write::apply(tx, locked, vec![change], actor).await?;
     Ok(status)
+}
+
+/// Findings name what was submitted.
+fn storable_findings(findings: &[Finding]) -> Vec<Finding> {
+    let storable = |finding: &Finding| Finding {
+        path: storable(finding.path.clone()),
+        message: storable(finding.message.clone()),
+        ..finding.clone()
+    };
+    findings.iter().map(storable).collect()
 }
 
 fn note_rejection(
@@ -164,7 +174,7 @@ fn answer(
     locked: &LockedGraph,
     position: usize,
     attempt: AttemptStatus,
-    findings: Vec<windlass_core::graph::Finding>,
+    findings: Vec<Finding>,
 ) -> SubmittedNode {
     let state = locked.state.node(position);
     SubmittedNode {

@@ -135,6 +135,27 @@ fn a_draft_and_a_result_may_come_from_stdin() {
 }
 
 #[test]
+fn the_character_nul_is_refused_in_a_draft_and_replaced_in_what_is_reported() {
+    let folder = TestFolder::new();
+    let mut plan = chain(&["a"]);
+    plan["nodes"][0]["label"] = json!("a\0b");
+
+    let found = check(&folder, &plan.to_string());
+
+    assert_eq!(each(&found["findings"], "code"), ["character_invalid"]);
+    let said = text(&found["findings"][0]["message"]);
+    assert!(said.contains("`nodes.0.label` has the character NUL"), "{said}");
+    let refused = folder.said(&["plan", "create", "w", "plan.json"]).refused();
+    assert!(refused.contains("character_invalid: "), "{refused}");
+    folder.create(&chain(&["a"]));
+    let made = json!([{"name": "c\0d", "kind": "text", "content": "x"}]);
+    folder.submit("a", &json!({"status": "success", "artifacts": made})).done();
+    let shown = folder.show();
+    assert_eq!(each(&shown["plan"]["artifacts"], "name"), ["c\u{FFFD}d"]);
+    assert!(!shown.to_string().contains("\\u0000"), "{shown}");
+}
+
+#[test]
 fn names_of_workstreams_are_checked() {
     let folder = TestFolder::new();
     folder.write_json("plan.json", &chain(&["a"]));
