@@ -105,13 +105,13 @@ pub use params::{
     CaptureMutation, CheckpointPrepare, ClaimDeliveries, ClaimFilter, ClaimLookups, ClaimRuns,
     ClaimScope, ClockRun, CommitConsumer, CommitNode, CommitProducer, ControlWorkflow,
     DeleteExecutions, DoubtMutation, EndedLeases, EndedRuns, EventAction, EventFilter,
-    EventSelection, EventsAfter, FailMutation, FollowUp, GraphFilter, GraphIncludes, GraphSelector,
-    GraphText, Heartbeat, InputKey, LogFilter, LogSource, NewEvent, NewInput, NewLog, NoteKind,
-    Prune, PruneCursor, PruneStep, RecordDelivery, RecordPlan, RecoverRuns, Replaced, ReplayEvents,
-    ReplaySelection, Reservation, Resolution, ResolveMutation, RouteWorkflow, RunFilter,
-    SaveScript, ScriptMessage, SetLimit, SetWorkspace, SettleApproval, SettleEvent, SettleEvents,
-    SettleLookup, StartExecution, StartPlan, StartSession, Steer, SteerGraph, StopRun, Submission,
-    SubmitNode, WorkerInfo,
+    EventSelection, EventsAfter, FailMutation, FollowUp, GraphFilter, GraphIncludes, GraphOrder,
+    GraphSelector, GraphText, Heartbeat, InputKey, LogFilter, LogSource, NewEvent, NewInput,
+    NewLog, NoteKind, Prune, PruneCursor, PruneStep, RecordDelivery, RecordPlan, RecoverRuns,
+    Replaced, ReplayEvents, ReplaySelection, Reservation, Resolution, ResolveMutation,
+    RouteWorkflow, RunFilter, SaveScript, ScriptMessage, SetLimit, SetWorkspace, SettleApproval,
+    SettleEvent, SettleEvents, SettleLookup, StartExecution, StartPlan, StartSession, Steer,
+    SteerGraph, StopRun, Submission, SubmitNode, WorkerInfo,
 };
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;

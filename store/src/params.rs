@@ -22,8 +22,8 @@ pub use self::doubt::{
 };
 pub use self::graph::{
     AddNote, ApprovalFilter, CommitNode, DeleteExecutions, EventsAfter, GraphFilter, GraphIncludes,
-    GraphSelector, GraphText, NoteKind, RecordPlan, Replaced, SetWorkspace, SettleApproval,
-    StartExecution, StartPlan, Steer, SteerGraph, Submission, SubmitNode,
+    GraphOrder, GraphSelector, GraphText, NoteKind, RecordPlan, Replaced, SetWorkspace,
+    SettleApproval, StartExecution, StartPlan, Steer, SteerGraph, Submission, SubmitNode,
 };
 pub use self::prune::{Prune, PruneCursor, PruneStep};
 pub use self::replay::{ReplayEvents, ReplaySelection};

@@ -391,8 +391,10 @@ contract! { $
         a_step_that_fails_ends_its_execution,
         notes_change_nothing_and_come_after_the_end_too,
         a_recorded_plan_has_many_executions_and_is_not_listed_as_a_workflow,
+        a_recorded_plan_is_not_paused,
         another_agent_does_not_report_its_steps,
         only_executions_that_are_over_are_deleted,
+        executions_are_listed_by_their_beginning_their_last_change_or_their_end,
     }
     plans {
         a_plan_begins_with_its_journal_and_a_checkpoint,

@@ -1,11 +1,12 @@
 //! Plans that agents record and do by themselves.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use windlass_core::graph::NodeStatus::{Cancelled, Completed, Failed, Pending, Ready, Running};
 use windlass_core::graph::{AttemptStatus, GraphStatus};
-use windlass_core::{Clock as _, SessionId, SessionResult, WorkflowKind};
+use windlass_core::{Action, Clock as _, SessionId, SessionResult, WorkflowKind};
 use windlass_store::{
-    AddNote, DeleteExecutions, GraphFilter, NoteKind, Steer, StoreError, Submission,
+    AddNote, ControlWorkflow, DeleteExecutions, GraphFilter, GraphOrder, NoteKind, Steer,
+    StoreError, Submission,
 };
 
 use crate::world::graphs::{agent, failed, success};
@@ -132,6 +133,7 @@ pub async fn a_recorded_plan_has_many_executions_and_is_not_listed_as_a_workflow
         kind: WorkflowKind::Journal,
         workflow: None,
         statuses: Vec::new(),
+        order: GraphOrder::Begun,
         limit: 1,
         offset: 0,
     };
@@ -147,6 +149,22 @@ pub async fn a_recorded_plan_has_many_executions_and_is_not_listed_as_a_workflow
     assert_eq!(world.store.all_workflows(world.workspace).await.unwrap(), []);
     let version = world.store.graph_version(world.workspace, plan).await.unwrap();
     assert_eq!((version.title.as_str(), version.graph.nodes.len()), ("a plan", 1));
+}
+
+pub async fn a_recorded_plan_is_not_paused(test_store: TestStore) {
+    let world = World::empty(test_store).await;
+    let execution = world.execute(world.record(&["hotel"]).await).await;
+    let workflow = world.graph(execution).await.run.workflow_id;
+
+    for action in Action::ALL.iter().copied() {
+        let actor = "ann".to_owned();
+        let params = ControlWorkflow { workspace: world.workspace, workflow, action, actor };
+        let refused = world.store.control_workflow(params).await.unwrap_err();
+        assert!(matches!(refused, StoreError::NotNow { .. }), "{action}: {refused}");
+    }
+    let resumed = world.steer(execution, Steer::Resume { force: true }).await.unwrap();
+    assert!(!resumed.has_changed);
+    assert_eq!(world.progress(execution).await.1, [Ready]);
 }
 
 pub async fn another_agent_does_not_report_its_steps(test_store: TestStore) {
@@ -195,4 +213,63 @@ pub async fn only_executions_that_are_over_are_deleted(test_store: TestStore) {
         world.store.graph_version(world.workspace, done).await.is_ok(),
         "its execution is open"
     );
+}
+
+pub async fn executions_are_listed_by_their_beginning_their_last_change_or_their_end(
+    test_store: TestStore,
+) {
+    let world = World::empty(test_store).await;
+    let plan = world.record(&["hotel", "flight"]).await;
+    let mut executions = Vec::new();
+    for _ in 0..4 {
+        executions.push(world.execute(plan).await);
+        world.advance(seconds(1));
+    }
+    // The second ends before the first, and the third changes after both. The last one is left alone.
+    for nth in [1, 0] {
+        for step in ["hotel", "flight"] {
+            world.submit(executions[nth], step, success(&json!({}))).await.unwrap();
+        }
+        world.advance(seconds(1));
+    }
+    world.begin_node(executions[2], "hotel").await.unwrap();
+
+    let listed = async |order, statuses: &[GraphStatus], offset| {
+        let filter = GraphFilter {
+            workspace: world.workspace,
+            kind: WorkflowKind::Journal,
+            workflow: None,
+            statuses: statuses.to_vec(),
+            order,
+            limit: 2,
+            offset,
+        };
+        let listed = world.store.graphs(filter).await.unwrap();
+        let place = |id| executions.iter().position(|it| *it == id).unwrap();
+        let places: Vec<usize> = listed.runs.iter().map(|run| place(run.id)).collect();
+        (listed.total, places)
+    };
+
+    assert_eq!(listed(GraphOrder::Begun, &[], 0).await, (4, vec![3, 2]));
+    assert_eq!(listed(GraphOrder::Begun, &[], 2).await, (4, vec![1, 0]));
+    assert_eq!(listed(GraphOrder::Changed, &[], 0).await, (4, vec![2, 0]));
+    assert_eq!(listed(GraphOrder::Changed, &[], 2).await, (4, vec![1, 3]));
+    assert_eq!(listed(GraphOrder::Ended, &[], 0).await, (4, vec![0, 1]));
+    assert_eq!(listed(GraphOrder::Ended, &[], 2).await, (4, vec![3, 2]), "they are under way");
+    let completed = [GraphStatus::Completed];
+    assert_eq!(listed(GraphOrder::Ended, &completed, 0).await, (2, vec![0, 1]));
+    assert_eq!(listed(GraphOrder::Ended, &completed, 1).await, (2, vec![1]));
+    // What is noted later changes an execution, and ends it no later.
+    let note = AddNote {
+        workspace: world.workspace,
+        session: executions[1],
+        node: None,
+        kind: NoteKind::Decision,
+        reason: "go on".to_owned(),
+        details: Value::Null,
+        actor: agent("planner"),
+    };
+    world.store.add_note(note).await.unwrap();
+    assert_eq!(listed(GraphOrder::Ended, &completed, 0).await.1, [0, 1]);
+    assert_eq!(listed(GraphOrder::Changed, &completed, 0).await.1, [1, 0]);
 }

@@ -230,10 +230,23 @@ pub struct GraphFilter {
     pub workflow: Option<WorkflowId>,
     /// Their statuses; empty for all.
     pub statuses: Vec<GraphStatus>,
+    /// Which come first.
+    pub order: GraphOrder,
     /// How many at the most.
     pub limit: u32,
-    /// How many of the newest are left out.
+    /// How many of the first are left out.
     pub offset: u32,
+}
+
+/// Which runs of graphs come first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GraphOrder {
+    /// Those that began last.
+    Begun,
+    /// Those that changed last.
+    Changed,
+    /// Those that ended last. Those that are under way come at the end.
+    Ended,
 }
 
 /// Which questions to people.

@@ -8,7 +8,7 @@ use super::dialect::{Conn, RunQueryDsl};
 use crate::convert::{to_u32, to_u64};
 use crate::error::{Result, StoreError};
 use crate::model::{GraphRun, GraphRuns};
-use crate::params::GraphFilter;
+use crate::params::{GraphFilter, GraphOrder};
 use crate::rows::{At, Db, GraphRunRow, Json, SessionRow, WorkspaceSettings};
 use crate::schema::{graph_runs, scripts, sessions, workflows, workspaces};
 
@@ -61,7 +61,7 @@ pub(super) fn into_run((run, session, workflow, version): HeadRow) -> GraphRun {
     }
 }
 
-/// Runs of graphs, newest first, and how many fit.
+/// Runs of graphs in the order that is asked for, and how many fit.
 pub(in super::super) async fn graphs(conn: &Conn, filter: &GraphFilter) -> Result<GraphRuns> {
     macro_rules! filtered {
         ($query:expr) => {{
@@ -80,10 +80,21 @@ pub(in super::super) async fn graphs(conn: &Conn, filter: &GraphFilter) -> Resul
     }
     let all = graph_runs::table.filter(graph_runs::workspace_id.eq(Db(filter.workspace))).count();
     let total: i64 = filtered!(all).get_result(conn).await?;
-    let page = filtered!(heads!(filter.workspace))
-        .order(graph_runs::session_id.desc())
-        .limit(i64::from(filter.limit))
-        .offset(i64::from(filter.offset));
+    let all = filtered!(heads!(filter.workspace));
+    // Runs of one moment are told apart by their ids, so that pages neither repeat nor leave out any.
+    let ordered = match filter.order {
+        GraphOrder::Begun => all.order(graph_runs::session_id.desc()),
+        GraphOrder::Changed => {
+            all.order((graph_runs::updated_at.desc(), graph_runs::session_id.desc()))
+        }
+        // The databases sort what has no value at different ends.
+        GraphOrder::Ended => all.order((
+            sessions::ended_at.is_null(),
+            sessions::ended_at.desc(),
+            graph_runs::session_id.desc(),
+        )),
+    };
+    let page = ordered.limit(i64::from(filter.limit)).offset(i64::from(filter.offset));
     let runs: Vec<HeadRow> = page.load(conn).await?;
     Ok(GraphRuns { runs: runs.into_iter().map(into_run).collect(), total: to_u64(total) })
 }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use windlass_core::WorkflowKind;
 use windlass_core::graph::GraphStatus;
-use windlass_store::{GraphFilter, GraphIncludes, GraphRun};
+use windlass_store::{GraphFilter, GraphIncludes, GraphOrder, GraphRun};
 
 use super::ExecutionJournal;
 use super::ids::execution_id;
@@ -30,7 +30,7 @@ pub struct HistoryInput {
     #[serde(default)]
     #[schemars(range(min = 1, max = 100))]
     pub limit: Option<u32>,
-    /// How many of the newest are left out.
+    /// How many of the first are left out.
     #[serde(default)]
     pub offset: u32,
     /// Whether each comes with its plan.
@@ -45,19 +45,26 @@ pub struct HistoryInput {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum QueryType {
-    /// All, those that began last first.
+    /// All, those that changed last first.
     Recent,
     /// Those that are under way.
     Incomplete,
     /// Those that failed or were cancelled.
     Failed,
-    /// Those whose steps are all done.
+    /// Those whose steps are all done, those that ended last first.
     Completed,
     /// All.
     All,
 }
 
 impl QueryType {
+    const fn order(self) -> GraphOrder {
+        match self {
+            Self::Recent | Self::All | Self::Incomplete | Self::Failed => GraphOrder::Changed,
+            Self::Completed => GraphOrder::Ended,
+        }
+    }
+
     const fn statuses(self) -> &'static [ExecutionStatus] {
         match self {
             Self::Recent | Self::All => &[
@@ -73,7 +80,7 @@ impl QueryType {
     }
 }
 
-/// Executions, those that began last first.
+/// Executions, in the order that the query asks for.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct History {
     /// In one line.
@@ -102,7 +109,7 @@ pub struct HistoryRow {
 }
 
 impl ExecutionJournal {
-    /// Executions, those that began last first.
+    /// Executions, those that changed last first; those that are completed, those that ended last first.
     ///
     /// # Errors
     /// [`JournalError::OutOfRange`](super::JournalError::OutOfRange), or those of the store.
@@ -125,6 +132,7 @@ impl ExecutionJournal {
                 kind: WorkflowKind::Journal,
                 workflow: None,
                 statuses,
+                order: input.query_type.order(),
                 limit,
                 offset: input.offset,
             };

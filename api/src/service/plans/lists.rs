@@ -3,7 +3,7 @@
 use serde::Serialize;
 use windlass_core::graph::{GraphStatus, Node, NodeStatus, NodeType, OwnerType};
 use windlass_core::{Actor, ApprovalId, ApprovalStatus, SessionId, Timestamp, WorkflowKind};
-use windlass_store::{GraphFilter, GraphIncludes, GraphRun, GraphSelector, GraphView};
+use windlass_store::{GraphFilter, GraphIncludes, GraphOrder, GraphRun, GraphSelector, GraphView};
 
 use super::view::spec_version;
 use crate::service::error::Result;
@@ -115,6 +115,7 @@ impl Service {
             kind: WorkflowKind::Plan,
             workflow: None,
             statuses,
+            order: GraphOrder::Begun,
             limit,
             offset: 0,
         };

@@ -5,7 +5,8 @@ use serde_json::{Map, Value};
 use windlass_core::graph::{Edge, Graph, GraphStatus, NodeStatus, Schemas};
 use windlass_core::{JournalId, ScriptId, SessionId, Timestamp, WorkflowKind};
 use windlass_store::{
-    EventsAfter, GraphFilter, GraphIncludes, GraphRun, GraphSelector, GraphView, NodeRun,
+    EventsAfter, GraphFilter, GraphIncludes, GraphOrder, GraphRun, GraphSelector, GraphView,
+    NodeRun,
 };
 
 use super::node::{PlanNode, node};
@@ -250,6 +251,7 @@ impl Service {
             kind: WorkflowKind::Plan,
             workflow: Some(run.workflow_id),
             statuses: Vec::new(),
+            order: GraphOrder::Begun,
             limit: MAX_RUNS,
             offset: 0,
         };

@@ -4,7 +4,7 @@ use serde_json::json;
 use windlass_core::graph::GraphStatus;
 use windlass_core::{Clock as _, Grant, ScriptId, WorkflowKind};
 use windlass_store::{
-    AddNote, ApprovalFilter, CommitNode, DeleteExecutions, GraphFilter, GraphIncludes,
+    AddNote, ApprovalFilter, CommitNode, DeleteExecutions, GraphFilter, GraphIncludes, GraphOrder,
     GraphSelector, NoteKind, Page, RecordPlan, SetWorkspace, SettleApproval, StartExecution, Steer,
     SteerGraph,
 };
@@ -59,6 +59,7 @@ async fn recorded(both: &TwoWorkspaces) {
             kind: WorkflowKind::Journal,
             workflow: None,
             statuses: Vec::new(),
+            order: GraphOrder::Begun,
             limit: 10,
             offset: 0,
         };

@@ -121,6 +121,19 @@ async fn executions_are_listed_newest_first_a_page_at_a_time() {
         json!({ "include_plans": true, "include_step_details": true, "offset": 1, "limit": 1 });
     let whole = agent.call("query_history", query("recent", whole)).await;
 
+    // What changed last comes first. What is completed comes by its end, whatever is noted of it later.
+    for step in ["flight", "hotel", "mail"] {
+        agent.step(&first, step, "completed").await;
+    }
+    let (_, fourth) = agent.begin(trip()).await;
+    for step in ["flight", "hotel", "mail"] {
+        agent.step(&fourth, step, "completed").await;
+    }
+    let note = json!({ "execution_id": first, "action_type": "notified", "description": "told" });
+    agent.call("record_action", note).await;
+    let completed = agent.call("query_history", query("completed", json!({}))).await;
+    let changed = agent.call("query_history", query("recent", json!({ "limit": 2 }))).await;
+
     let ids = |history: &Value| -> Vec<String> {
         each(&history["executions"], "execution_id").into_iter().map(str::to_owned).collect()
     };
@@ -133,6 +146,8 @@ async fn executions_are_listed_newest_first_a_page_at_a_time() {
     assert_eq!((ids(&neither).len(), &neither["total_results"]), (0, &json!(0)));
     assert_eq!(whole["executions"][0]["plan"]["plan_id"], plan);
     assert_eq!(each(&whole["executions"][0]["steps"], "status"), ["failed", "pending", "pending"]);
+    assert_eq!(ids(&completed), [&*fourth, &*first]);
+    assert_eq!((ids(&changed), &changed["total_results"]), (vec![first, fourth], &json!(4)));
     let wrong = agent.refused("query_history", query("recent", json!({ "limit": 101 }))).await;
     assert!(wrong.contains("limit"), "{wrong}");
 }
