@@ -26,8 +26,8 @@ mod workflow;
 use std::sync::Arc;
 
 use windlass_core::{
-    ApprovalId, EventId, InputId, MutationId, NotificationId, RunId, ScriptId, SessionId,
-    WorkflowId,
+    ApprovalId, ArtifactId, EventId, InputId, MutationId, NotificationId, RunId, ScriptId,
+    SessionId, WorkflowId,
 };
 
 pub use self::event::EventStore;
@@ -110,6 +110,8 @@ pub enum AnyId {
     Notification(NotificationId),
     /// Something that a person is asked.
     Approval(ApprovalId),
+    /// A version of something that a node made.
+    Artifact(ArtifactId),
 }
 
 impl std::fmt::Display for AnyId {
@@ -124,6 +126,7 @@ impl std::fmt::Display for AnyId {
             Self::Session(id) => id.fmt(f),
             Self::Notification(id) => id.fmt(f),
             Self::Approval(id) => id.fmt(f),
+            Self::Artifact(id) => id.fmt(f),
         }
     }
 }

@@ -10,6 +10,7 @@ use windlass_store::{
 
 use super::control::choose_version;
 use super::handle::Service;
+use super::plans::PlanArtifact;
 use super::status::WorkflowStatusReport;
 use crate::text::TimeFormat;
 
@@ -41,6 +42,8 @@ pub enum RecordDetails<W = WorkflowStatusReport> {
     },
     /// Something that a person is asked.
     Approval(Box<Approval>),
+    /// A version of something that a node made.
+    Artifact(Box<PlanArtifact>),
 }
 
 /// A script version: where it came from, what it declares, and its text.
@@ -160,6 +163,7 @@ impl<W> RecordDetails<W> {
             Self::Session(session) => RecordDetails::Session(session),
             Self::Notification { notification } => RecordDetails::Notification { notification },
             Self::Approval(approval) => RecordDetails::Approval(approval),
+            Self::Artifact(artifact) => RecordDetails::Artifact(artifact),
         }
     }
 }
@@ -221,6 +225,10 @@ impl Service {
             AnyId::Approval(id) => {
                 let approval = self.store.approval(self.workspace, id).await?;
                 RecordDetails::Approval(Box::new(approval))
+            }
+            AnyId::Artifact(id) => {
+                let artifact = self.store.artifact(self.workspace, id).await?;
+                RecordDetails::Artifact(Box::new(artifact.into()))
             }
         })
     }

@@ -33,7 +33,8 @@ impl Service {
                 | AnyId::Mutation(_)
                 | AnyId::Session(_)
                 | AnyId::Notification(_)
-                | AnyId::Approval(_) => return Err(wrong_kind(id, RecordName::Event)),
+                | AnyId::Approval(_)
+                | AnyId::Artifact(_) => return Err(wrong_kind(id, RecordName::Event)),
             });
         }
         let mut effects: Vec<Mutation> = Vec::new();

@@ -63,7 +63,8 @@ impl Service {
             | AnyId::Mutation(_)
             | AnyId::Session(_)
             | AnyId::Notification(_)
-            | AnyId::Approval(_) => Err(wrong_kind(id, RecordName::Event)),
+            | AnyId::Approval(_)
+            | AnyId::Artifact(_) => Err(wrong_kind(id, RecordName::Event)),
         }
     }
 
@@ -174,7 +175,8 @@ impl Service {
                     | AnyId::Input(_)
                     | AnyId::Mutation(_)
                     | AnyId::Notification(_)
-                    | AnyId::Approval(_) => Err(wrong_kind(name_or_id, RecordName::Run)),
+                    | AnyId::Approval(_)
+                    | AnyId::Artifact(_) => Err(wrong_kind(name_or_id, RecordName::Run)),
                 }
             }
             Err(error) => Err(error.into()),

@@ -419,6 +419,7 @@ contract! { $
         a_plan_is_removed_with_all_of_it_once_its_time_is_over,
     }
     graph_records {
+        what_a_node_made_is_found_by_its_id,
         texts_with_nul_are_kept_alike,
     }
     workspace_isolation {

@@ -1,11 +1,11 @@
 //! What is kept of plans: under which ids it is found, and which texts it may have.
 
 use serde_json::{Value, json};
-use windlass_core::ApprovalAnswer;
-use windlass_core::graph::{NodeResult, NodeStatus};
-use windlass_store::{AddNote, NoteKind, StartPlan, Steer};
+use windlass_core::graph::{ArtifactStatus, NodeResult, NodeStatus};
+use windlass_core::{ApprovalAnswer, Id as _};
+use windlass_store::{AddNote, AnyId, NoteKind, StartPlan, Steer, StoreError};
 
-use crate::world::graphs::{agent, agent_node, chain, human_node, success, words};
+use crate::world::graphs::{agent, agent_node, chain, failed, human_node, success, words};
 use crate::world::{TestStore, World};
 
 /// A result with an artifact of that name.
@@ -15,6 +15,36 @@ fn made(name: &str, content: &str) -> NodeResult {
     result["artifacts"] =
         json!([{ "name": name, "kind": "text", "content": content, "description": content }]);
     serde_json::from_value(result).unwrap()
+}
+
+pub async fn what_a_node_made_is_found_by_its_id(test_store: TestStore) {
+    let world = World::empty(test_store).await;
+    let draft = chain(&[agent_node("write", "planner"), agent_node("send", "planner")]);
+    let run = world.start_plan("site", &draft).await;
+    world.submit(run, "write", made("notes", "first")).await.unwrap();
+    world.submit(run, "send", failed("no")).await.unwrap();
+    let restart = Steer::Restart {
+        node: "write".to_owned(),
+        downstream: false,
+        repeat_effects: false,
+        discard_edits: false,
+    };
+    world.steer(run, restart).await.unwrap();
+    world.submit(run, "write", made("notes", "second")).await.unwrap();
+
+    let artifacts = world.graph(run).await.artifacts;
+
+    let seen: Vec<_> = artifacts.iter().map(|it| (it.version, it.status)).collect();
+    assert_eq!(seen, [(1, ArtifactStatus::Superseded), (2, ArtifactStatus::Current)]);
+    for artifact in artifacts {
+        let found = world.store.resolve_id(world.workspace, &artifact.id.to_string()).await;
+        assert_eq!(found.unwrap(), AnyId::Artifact(artifact.id));
+        let read = world.store.artifact(world.workspace, artifact.id).await.unwrap();
+        assert_eq!(read, artifact);
+    }
+    let unknown = windlass_core::ArtifactId::mint(crate::start());
+    let unknown = world.store.artifact(world.workspace, unknown).await.unwrap_err();
+    assert!(matches!(unknown, StoreError::NotFound { what: "artifact", .. }), "{unknown}");
 }
 
 /// PostgreSQL has no texts with NUL. What an agent, a tool or a person says is kept all the same, and the same on both databases.

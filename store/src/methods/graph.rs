@@ -1,15 +1,15 @@
 //! Runs of graphs.
 
 use async_trait::async_trait;
-use windlass_core::{ApprovalId, Grant, ScriptId, WorkspaceId};
+use windlass_core::{ApprovalId, ArtifactId, Grant, ScriptId, WorkspaceId};
 
 use super::Backend;
 use super::ops::{Operation, Tx};
 use super::reads::{approvals, graph, graphs};
 use crate::error::Result;
 use crate::model::{
-    Approval, DeletedExecutions, GraphRuns, GraphVersion, GraphView, JournalEntry, RecordedPlan,
-    SettledApproval, StartedGraph, SteeredGraph, SubmittedNode,
+    Approval, Artifact, DeletedExecutions, GraphRuns, GraphVersion, GraphView, JournalEntry,
+    RecordedPlan, SettledApproval, StartedGraph, SteeredGraph, SubmittedNode,
 };
 use crate::page::{ApprovalCursor, Listed, Page};
 use crate::params::{
@@ -25,6 +25,8 @@ reads! {
         |tx| graph::view(tx, workspace, which, includes);
     ReadGraphVersion { workspace: WorkspaceId, script: ScriptId } -> GraphVersion: |tx| graph::version(tx, workspace, script);
     Graphs { filter: GraphFilter } -> GraphRuns: |tx| graphs::graphs(tx.conn, &filter);
+    ReadArtifact { workspace: WorkspaceId, artifact: ArtifactId } -> Artifact:
+        |tx| graph::artifact(tx, workspace, artifact);
     Approvals { filter: ApprovalFilter, page: Page<ApprovalCursor> } -> Listed<Approval, ApprovalCursor>:
         |tx| approvals::approvals(tx.conn, filter, page);
     ReadApproval { workspace: WorkspaceId, approval: ApprovalId } -> Approval:
@@ -92,6 +94,10 @@ impl GraphStore for Backend {
 
     async fn graphs(&self, filter: GraphFilter) -> Result<GraphRuns> {
         self.read(Graphs { filter }).await
+    }
+
+    async fn artifact(&self, workspace: WorkspaceId, artifact: ArtifactId) -> Result<Artifact> {
+        self.read(ReadArtifact { workspace, artifact }).await
     }
 
     async fn approvals(

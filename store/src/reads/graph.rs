@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use diesel::prelude::*;
 use windlass_core::graph::Graph;
-use windlass_core::{ScriptId, SessionId, Timestamp, WorkflowId, WorkflowKind, WorkspaceId};
+use windlass_core::{
+    ArtifactId, ScriptId, SessionId, Timestamp, WorkflowId, WorkflowKind, WorkspaceId,
+};
 
 use super::super::ops::{Tx, graph::load};
 use super::approvals;
@@ -105,6 +107,19 @@ async fn artifacts_of(tx: &Tx<'_>, session: SessionId) -> Result<Vec<Artifact>> 
         .order((artifacts::created_at, artifacts::id));
     let rows: Vec<ArtifactRow> = rows.load(tx.conn).await?;
     Ok(rows.into_iter().map(Artifact::from).collect())
+}
+
+/// A version of something that a node made.
+pub(in super::super) async fn artifact(
+    tx: &Tx<'_>,
+    workspace: WorkspaceId,
+    artifact: ArtifactId,
+) -> Result<Artifact> {
+    let row = ArtifactRow::query()
+        .filter(artifacts::id.eq(Db(artifact)))
+        .filter(artifacts::workspace_id.eq(Db(workspace)));
+    let row: Option<ArtifactRow> = row.optional(tx.conn).await?;
+    row.map(Artifact::from).ok_or_else(|| StoreError::not_found("artifact", &artifact))
 }
 
 async fn checkpoints(tx: &Tx<'_>, session: SessionId) -> Result<Vec<JournalEntry>> {

@@ -2,8 +2,8 @@
 
 use diesel::prelude::*;
 use windlass_core::{
-    ApprovalId, EventId, Id, InputId, MutationId, NotificationId, RunId, ScriptId, SessionId,
-    WorkflowId, WorkspaceId,
+    ApprovalId, ArtifactId, EventId, Id, InputId, MutationId, NotificationId, RunId, ScriptId,
+    SessionId, WorkflowId, WorkspaceId,
 };
 
 use super::dialect::{Conn, RunQueryDsl};
@@ -11,7 +11,8 @@ use crate::error::{Result, StoreError};
 use crate::model::Workflow;
 use crate::rows::{Db, WorkflowRow};
 use crate::schema::{
-    approvals, events, handler_runs, inputs, mutations, notifications, scripts, sessions, workflows,
+    approvals, artifacts, events, handler_runs, inputs, mutations, notifications, scripts,
+    sessions, workflows,
 };
 use crate::store::AnyId;
 
@@ -121,6 +122,7 @@ async fn records(
     look_in!(sessions, SessionId, AnyId::Session);
     look_in!(notifications, NotificationId, AnyId::Notification);
     look_in!(approvals, ApprovalId, AnyId::Approval);
+    look_in!(artifacts, ArtifactId, AnyId::Artifact);
     Ok(found)
 }
 
@@ -164,6 +166,7 @@ fn kind_of(written: &str) -> &'static str {
         Some(SessionId::PREFIX) => "session",
         Some(NotificationId::PREFIX) => "notification",
         Some(ApprovalId::PREFIX) => "approval",
+        Some(ArtifactId::PREFIX) => "artifact",
         _ => "id that begins or ends with",
     }
 }

@@ -1,11 +1,11 @@
 //! Runs of graphs: plans, and executions that agents record.
 
-use windlass_core::{ApprovalId, Grant, ScriptId, WorkspaceId};
+use windlass_core::{ApprovalId, ArtifactId, Grant, ScriptId, WorkspaceId};
 
 use super::role;
 use crate::model::{
-    Approval, DeletedExecutions, GraphRuns, GraphVersion, GraphView, JournalEntry, RecordedPlan,
-    SettledApproval, StartedGraph, SteeredGraph, SubmittedNode,
+    Approval, Artifact, DeletedExecutions, GraphRuns, GraphVersion, GraphView, JournalEntry,
+    RecordedPlan, SettledApproval, StartedGraph, SteeredGraph, SubmittedNode,
 };
 use crate::page::{ApprovalCursor, Listed, Page};
 use crate::params::{
@@ -60,8 +60,11 @@ role! {
         /// A version of a graph: of a plan, or a recorded plan.
         read async fn graph_version(&self, workspace: WorkspaceId, script: ScriptId) -> Result<GraphVersion>;
 
-        /// Runs of graphs, newest first, and how many there are.
+        /// Runs of graphs in the order that is asked for, and how many there are.
         read async fn graphs(&self, filter: GraphFilter) -> Result<GraphRuns>;
+
+        /// A version of something that a node made.
+        read async fn artifact(&self, workspace: WorkspaceId, artifact: ArtifactId) -> Result<Artifact>;
 
         /// What people were asked: first what was asked first.
         read async fn approvals(

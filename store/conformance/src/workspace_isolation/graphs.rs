@@ -127,6 +127,18 @@ async fn plan(both: &TwoWorkspaces) {
         world.store.steer_graph(params).await
     };
     both.refused_outside(cancel).await;
+    made(both).await;
+}
+
+async fn made(both: &TwoWorkspaces) {
+    let (inside, draft) = (&both.inside, chain(&[agent_node("write", "planner")]));
+    let run = inside.start_plan("made", &draft).await;
+    let mut result = success(&json!({}));
+    let notes = json!([{ "name": "notes", "kind": "text", "content": "x" }]);
+    result.artifacts = serde_json::from_value(notes).unwrap();
+    inside.submit(run, "write", result).await.unwrap();
+    let artifact = inside.graph(run).await.artifacts.remove(0).id;
+    both.refused_outside(async |world| world.store.artifact(world.workspace, artifact).await).await;
 }
 
 async fn tool(both: &TwoWorkspaces) {

@@ -1,6 +1,7 @@
 //! `show`: everything about one record, given its id.
 
 mod approval;
+mod artifact;
 mod ledger;
 mod run;
 mod script;
@@ -34,6 +35,7 @@ impl Printable for RecordDetails<StatusPage> {
             Self::Output(output) => ledger::write_output_details(page, output),
             Self::Session(session) => session::write_session(page, session),
             Self::Approval(approval) => approval::write_approval(page, approval),
+            Self::Artifact(artifact) => artifact::write_artifact(page, artifact),
             Self::Notification { notification } => notifications::write_one(page, notification),
         }
     }

@@ -191,6 +191,31 @@ fn what_a_person_edits_becomes_a_new_version() {
 }
 
 #[test]
+fn each_version_of_what_was_made_is_shown_by_its_id() {
+    let folder = TestFolder::new();
+    let mut plan = reviewed();
+    plan["nodes"][1]["type"] = json!("human-review-edit");
+    folder.create(&plan);
+    make_notes(&folder, "# First");
+    let id = folder.asked()["id"].clone();
+    let answer = folder.said(&["approval", "answer", text(&id), "# Better"]).done();
+
+    let artifacts = answer["plan"]["artifacts"].as_array().unwrap();
+    assert_eq!(artifacts.len(), 2);
+    for artifact in artifacts {
+        let id = text(&artifact["id"]);
+        let shown = folder.said(&["show", id]).done();
+        assert_eq!((&shown["kind"], &shown["version"]), (&artifact["kind"], &artifact["version"]));
+        assert_eq!(shown["content"], artifact["content"]);
+    }
+    let page = folder.call(&format!("show {}", text(&artifacts[1]["id"]))).stdout;
+    assert!(page.contains(": notes, version 2, current"), "{page}");
+    assert!(page.contains("user:tester") && page.contains("# Better"), "{page}");
+    let unknown = folder.said(&["show", "art_0123"]).refused();
+    assert!(unknown.contains("there is no artifact `art_0123`"), "{unknown}");
+}
+
+#[test]
 fn an_answer_for_a_run_that_is_over_changes_nothing() {
     let folder = TestFolder::new();
     let question = asked(&folder);
