@@ -421,6 +421,8 @@ contract! { $
     graph_records {
         what_a_node_made_is_found_by_its_id,
         texts_with_nul_are_kept_alike,
+        notes_with_nul_are_kept_alike,
+        an_open_plan_keeps_its_effects_and_its_journal,
     }
     workspace_isolation {
         nothing_is_seen_or_changed_from_another_workspace,

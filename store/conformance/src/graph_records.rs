@@ -3,10 +3,16 @@
 use serde_json::{Value, json};
 use windlass_core::graph::{ArtifactStatus, NodeResult, NodeStatus};
 use windlass_core::{ApprovalAnswer, Id as _};
-use windlass_store::{AddNote, AnyId, NoteKind, StartPlan, Steer, StoreError};
+use windlass_store::{AddNote, AnyId, CommitNode, NoteKind, StartPlan, Steer, StoreError};
 
-use crate::world::graphs::{agent, agent_node, chain, failed, human_node, success, words};
+use crate::pruning::prune;
+use crate::world::graphs::{
+    agent, agent_node, chain, failed, human_node, success, tool_node, words,
+};
 use crate::world::{TestStore, World};
+
+const NUL: &str = "a\0b";
+const KEPT: &str = "a\u{FFFD}b";
 
 /// A result with an artifact of that name.
 fn made(name: &str, content: &str) -> NodeResult {
@@ -49,8 +55,6 @@ pub async fn what_a_node_made_is_found_by_its_id(test_store: TestStore) {
 
 /// PostgreSQL has no texts with NUL. What an agent, a tool or a person says is kept all the same, and the same on both databases.
 pub async fn texts_with_nul_are_kept_alike(test_store: TestStore) {
-    const NUL: &str = "a\0b";
-    const KEPT: &str = "a\u{FFFD}b";
     let world = World::empty(test_store).await;
     let mut draft = chain(&[
         agent_node("write", "planner"),
@@ -101,7 +105,10 @@ pub async fn texts_with_nul_are_kept_alike(test_store: TestStore) {
     );
     let details: Vec<&Value> = view.events.iter().map(|entry| &entry.details).collect();
     assert!(!json!(details).to_string().contains("\\u0000"), "the views read it: {details:?}");
+}
 
+pub async fn notes_with_nul_are_kept_alike(test_store: TestStore) {
+    let world = World::empty(test_store).await;
     let execution = world.execute(world.record(&["hotel"]).await).await;
     let note = AddNote {
         workspace: world.workspace,
@@ -114,4 +121,32 @@ pub async fn texts_with_nul_are_kept_alike(test_store: TestStore) {
     };
     let entry = world.store.add_note(note).await.unwrap();
     assert_eq!((entry.reason.as_deref(), &entry.details[KEPT]), (Some(KEPT), &json!([KEPT])));
+}
+
+pub async fn an_open_plan_keeps_its_effects_and_its_journal(test_store: TestStore) {
+    let world = World::empty(test_store).await;
+    let append = tool_node("write", "Files.append", &json!({ "n": 1 }));
+    let run = world.start_plan("site", &chain(&[append, agent_node("send", "planner")])).await;
+    let world = World { workflow: world.workstream("site").await, ..world };
+    let claimed = world.take("write").await;
+    world.prepare(&claimed, Vec::new()).await.unwrap();
+    let mutation = world.begin_as(&claimed, true).await.unwrap();
+    world.apply(claimed.claim, mutation).await.unwrap();
+    let commit = CommitNode {
+        claim: claimed.claim,
+        result: success(&json!({})),
+        leaves_traces: true,
+        logs: Vec::new(),
+    };
+    world.store.commit_node(commit).await.unwrap();
+    let before = world.graph(run).await;
+    let ledger = || world.store.all_mutations(world.workspace, world.workflow);
+
+    prune(&world).await;
+
+    assert_eq!(world.graph(run).await, before, "nothing of it is gone");
+    assert_eq!(ledger().await.unwrap().len(), 1, "the node may be restarted");
+    world.submit(run, "send", success(&json!({}))).await.unwrap();
+    prune(&world).await;
+    assert_eq!(ledger().await.unwrap(), [], "nobody asks any more");
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use diesel::dsl::min;
 use diesel::prelude::*;
-use windlass_core::{JournalId, RunId, ScriptId, WorkflowId};
+use windlass_core::{JournalId, RunId, ScriptId, SessionId, WorkflowId};
 
 use super::super::dialect::RunQueryDsl;
 use super::super::{BATCH, Tx};
@@ -13,24 +13,27 @@ use crate::error::Result;
 use crate::literals::{IsOpen, IsUnsettled};
 use crate::params::PruneStep;
 use crate::rows::{At, Db};
-use crate::schema::{handler_runs, journal, mutations, workflows};
+use crate::schema::{handler_runs, journal, mutations, sessions, workflows};
 
-/// Id, time, workflow and subject of an entry.
-type OldEntry = (Db<JournalId>, At, Option<Db<WorkflowId>>, String);
+/// Id, time, workflow, subject and session of an entry.
+type OldEntry = (Db<JournalId>, At, Option<Db<WorkflowId>>, String, Option<Db<SessionId>>);
 
-/// Prunes entries, except those about something open, and those since the oldest unsettled mutation of their workflow.
+/// Prunes entries, except those about something open, those of runs of graphs that are not over, and those since the oldest unsettled mutation of their workflow.
 pub(super) async fn journal(tx: &Tx<'_>, step: &Step<'_>) -> Result<PruneStep> {
     let found: Vec<OldEntry> = old_records!(tx, step, journal.created_at where journal::id.is_not_null(),
-                                    journal::workflow_id, journal::subject);
+                                    journal::workflow_id, journal::subject, journal::session_id);
     let mut ids = Vec::new();
     for batch in found.chunks(BATCH) {
         let unsettled =
-            oldest_unsettled(tx, batch.iter().filter_map(|(_, _, workflow, _)| *workflow)).await?;
-        let subjects: Vec<String> = batch.iter().map(|(.., subject)| subject.clone()).collect();
+            oldest_unsettled(tx, batch.iter().filter_map(|(_, _, workflow, ..)| *workflow)).await?;
+        let subjects: Vec<String> = batch.iter().map(|(.., subject, _)| subject.clone()).collect();
         let open = open_subjects(tx, &subjects).await?;
-        let over = batch.iter().filter(|(_, at, workflow, subject)| {
+        let under_way =
+            open_sessions(tx, batch.iter().filter_map(|(.., session)| *session)).await?;
+        let over = batch.iter().filter(|(_, at, workflow, subject, session)| {
             let since = workflow.and_then(|workflow| unsettled.get(&workflow));
-            since.is_none_or(|since| at < since) && !open.contains(subject)
+            let is_open = session.is_some_and(|session| under_way.contains(&session));
+            since.is_none_or(|since| at < since) && !open.contains(subject) && !is_open
         });
         let over: Vec<_> = over.map(|(id, ..)| *id).collect();
         if step.mode == Mode::Remove {
@@ -56,6 +59,20 @@ async fn oldest_unsettled(
         .select((mutations::workflow_id, min(mutations::created_at)));
     let unsettled: Vec<(Db<WorkflowId>, Option<At>)> = unsettled.load(tx.conn).await?;
     Ok(unsettled.into_iter().filter_map(|(workflow, since)| Some((workflow, since?))).collect())
+}
+
+/// The runs of graphs that are not over. Their journals have no gaps, and a checkpoint is part of the journal.
+async fn open_sessions(
+    tx: &Tx<'_>,
+    of: impl Iterator<Item = Db<SessionId>>,
+) -> Result<HashSet<Db<SessionId>>> {
+    let of: Vec<_> = of.collect::<HashSet<_>>().into_iter().collect();
+    let open = sessions::table
+        .filter(sessions::id.eq_any(of))
+        .filter(sessions::result.is_null())
+        .select(sessions::id);
+    let open: Vec<Db<SessionId>> = open.load(tx.conn).await?;
+    Ok(open.into_iter().collect())
 }
 
 /// The subjects that are open: events, runs that are open or that their workflow refers to, and active script versions.
