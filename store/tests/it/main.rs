@@ -5,6 +5,7 @@
 mod conformance;
 mod constraints;
 mod differential;
+mod graph_views;
 mod migrations;
 mod moving;
 mod pooler;
