@@ -6,6 +6,8 @@ use proptest::prelude::*;
 use windlass_core::{Action, FailureClass, ResolutionKind};
 use windlass_store::{Bump, EventAction};
 
+use crate::differential::graphs::{GraphCommand, graph_command};
+
 /// One step of a history.
 #[derive(Debug, Clone)]
 pub(crate) enum Command {
@@ -43,6 +45,8 @@ pub(crate) enum Command {
     Prune { seconds: u64 },
     /// A script's message to a person is entered.
     Message { mutation: usize },
+    /// Something is done with a plan or a recorded plan.
+    Graph(GraphCommand),
 }
 
 /// Everything that a worker can write to a run.
@@ -55,6 +59,7 @@ pub(crate) enum Write {
     Doubt { mutation: usize },
     CommitProducer,
     CommitConsumer,
+    CommitNode,
     Stop,
 }
 
@@ -116,6 +121,7 @@ fn command() -> impl Strategy<Value = Command> {
             .prop_map(|(workflow, knows)| Command::Replay { workflow, knows }),
         1 => prop_oneof![Just(0), Just(600_u64)].prop_map(|seconds| Command::Prune { seconds }),
         1 => mutation().prop_map(|mutation| Command::Message { mutation }),
+        30 => graph_command().prop_map(Command::Graph),
     ]
 }
 
@@ -132,6 +138,7 @@ fn write() -> impl Strategy<Value = Write> {
         (0..2_usize).prop_map(|mutation| Write::Doubt { mutation }),
         Just(Write::CommitProducer),
         Just(Write::CommitConsumer),
+        Just(Write::CommitNode),
         Just(Write::Stop),
     ]
 }

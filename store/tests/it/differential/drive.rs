@@ -8,10 +8,11 @@ use windlass_core::{
     RunId, Status, Timestamp, WorkflowId, WorkflowStatus,
 };
 use windlass_store::{
-    ApplyMutation, BeginMutation, CheckpointPrepare, Claim, CommitConsumer, CommitProducer,
-    Committed, DoubtMutation, Event, EventFilter, FailMutation, FollowUp, NewEvent, NewInput,
-    NewLog, Page, Reservation, Result, Run, StopRun,
+    ApplyMutation, BeginMutation, CheckpointPrepare, Claim, CommitConsumer, CommitNode,
+    CommitProducer, Committed, DoubtMutation, Event, EventFilter, FailMutation, FollowUp, NewEvent,
+    NewInput, NewLog, Page, Reservation, Result, Run, StopRun,
 };
+use windlass_store_conformance::world::graphs::{failed, success};
 
 use crate::differential::command::{How, Write};
 use crate::differential::scripts;
@@ -68,9 +69,11 @@ impl Side {
     async fn next_write(&self, run: &Run, how: &How) -> Write {
         let newest = self.mutations.iter().rev().position(|id| Some(*id) == run.mutation_id);
         let mutation = newest.unwrap_or_default();
-        let has_reserved = self.events(run.workflow_id).await.iter().any(|event| {
-            event.status == EventStatus::Reserved && event.reserved_by_run_id == Some(run.id)
-        });
+        let is_node = run.kind == HandlerKind::Node;
+        let has_reserved = is_node
+            || self.events(run.workflow_id).await.iter().any(|event| {
+                event.status == EventStatus::Reserved && event.reserved_by_run_id == Some(run.id)
+            });
         match (run.phase, how.choice % 8) {
             (_, 0) => Write::Stop,
             (Phase::Preparing, _) => Write::Prepare,
@@ -79,6 +82,7 @@ impl Side {
             (Phase::Mutating, 5) => Write::Fail { mutation },
             (Phase::Mutating, _) => Write::Doubt { mutation },
             (_, _) if run.kind == HandlerKind::Producer => Write::CommitProducer,
+            (_, _) if is_node => Write::CommitNode,
             (_, _) => Write::CommitConsumer,
         }
     }
@@ -109,6 +113,15 @@ impl Side {
             }
             Write::CommitProducer => self.commit_producer(claim, how).await,
             Write::CommitConsumer => self.commit_consumer(claim, how).await,
+            Write::CommitNode => {
+                let result = match how.choice % 5 {
+                    0 => failed("it answered with an error"),
+                    _ => success(&json!({ "n": how.items.len() })),
+                };
+                let params =
+                    CommitNode { claim, result, leaves_traces: how.goes_on, logs: logs(how) };
+                said(self.store.commit_node(params).await)
+            }
             Write::Stop => {
                 let entered = (how.choice > 128).then_some(Phase::Emitting);
                 let params = StopRun { claim, entered, failure, seen: Vec::new(), logs: logs(how) };

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 const KINDS: &[&str] = &[
     "ws_", "wf_", "scr_", "top_", "evt_", "inp_", "run_", "mut_", "ses_", "ntf_", "wrk_", "jnl_",
-    "op_", "key_",
+    "op_", "key_", "nod_", "att_", "art_", "apr_",
 ];
 const DIGITS: usize = 32;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::json;
 use windlass_core::{
     Action, Age, Clock, EventStatus, Failure, Grant, Id, LookupResult, ManualClock, MutationId,
-    RecordKind, ResolutionKind, Retention, WorkerId, WorkflowId, WorkspaceId,
+    RecordKind, ResolutionKind, Retention, ScriptId, SessionId, WorkerId, WorkflowId, WorkspaceId,
 };
 use windlass_store::{
     ActivateScript, Bump, Claim, ClaimFilter, ClaimLookups, ClaimRuns, ClaimScope, ClockRun,
@@ -34,6 +34,10 @@ pub(crate) struct Side {
     pub(crate) claims: Vec<Claim>,
     /// Every mutation that was begun, oldest first.
     pub(crate) mutations: Vec<MutationId>,
+    /// Every run of a graph that was ever begun, oldest first.
+    pub(crate) graphs: Vec<SessionId>,
+    /// Every recorded plan, oldest first.
+    pub(crate) plans: Vec<ScriptId>,
     pub(crate) workspace: WorkspaceId,
     workers: Vec<WorkerId>,
     names: Names,
@@ -43,8 +47,17 @@ impl Side {
     pub(crate) async fn new(store: Arc<dyn Store>, clock: Arc<ManualClock>) -> Self {
         let workspace = store.ensure_workspace("main").await.unwrap();
         let workers = (0..2).map(|_| WorkerId::mint(clock.now())).collect();
-        let (claims, mutations, names) = (Vec::new(), Vec::new(), Names::default());
-        Self { store, clock, claims, mutations, workspace, workers, names }
+        Self {
+            store,
+            clock,
+            claims: Vec::new(),
+            mutations: Vec::new(),
+            graphs: Vec::new(),
+            plans: Vec::new(),
+            workspace,
+            workers,
+            names: Names::default(),
+        }
     }
 
     /// Takes one step; what the store answered.
@@ -66,7 +79,8 @@ impl Side {
 
     /// Everything that the store holds.
     pub(crate) async fn state(&mut self) -> BTreeMap<String, String> {
-        let parts = state::read(self.store.as_ref(), self.workspace).await;
+        let mut parts = state::read(self.store.as_ref(), self.workspace).await;
+        parts.extend(self.graphs_state().await);
         let normal = |(part, text): (String, String)| {
             (self.names.normalise(&part), self.names.normalise(&text))
         };
@@ -124,6 +138,7 @@ impl Side {
             Command::Message { mutation } => {
                 self.message(nth_newest(&self.mutations, *mutation)?).await
             }
+            Command::Graph(command) => self.graph(command).await?,
         })
     }
 

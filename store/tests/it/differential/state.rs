@@ -12,6 +12,10 @@ pub(crate) async fn read(store: &dyn Store, workspace: WorkspaceId) -> BTreeMap<
     let mut parts = BTreeMap::new();
     let workflows = store.all_workflows(workspace).await.unwrap();
     for workflow in &workflows {
+        if !workflow.kind.is_graph() {
+            let scripts = store.all_scripts(workspace, workflow.id).await.unwrap();
+            parts.insert(format!("{} 1 scripts", workflow.name), json(&scripts));
+        }
         for (part, text) in of_workflow(store, workspace, workflow.id).await {
             parts.insert(format!("{} {part}", workflow.name), text);
         }
@@ -39,7 +43,6 @@ async fn of_workflow(
         page: Page::first(1_000),
     };
     let mut parts = vec![
-        ("1 scripts".to_owned(), json(&store.all_scripts(workspace, workflow).await.unwrap())),
         ("2 runs".to_owned(), json(&runs)),
         ("3 events".to_owned(), json(&store.all_events(events).await.unwrap())),
         ("4 inputs".to_owned(), json(&store.all_inputs(workspace, workflow).await.unwrap())),
