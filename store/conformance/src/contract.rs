@@ -410,6 +410,7 @@ contract! { $
         a_blocked_node_is_told_and_resumed,
         a_paused_workstream_begins_nothing,
         a_question_expires_when_its_time_is_over,
+        a_run_whose_time_is_over_has_failed,
         a_name_belongs_to_a_script_or_to_plans,
         a_tool_node_is_run_by_a_worker_with_its_effect_in_the_ledger,
         a_lost_answer_blocks_its_node_until_it_is_settled,

@@ -8,8 +8,8 @@ use windlass_core::graph::{
     ArtifactStatus, AttemptStatus, FindingCode, GraphStatus, NodeFailureClass, NodeResult,
 };
 use windlass_core::{
-    Action, ApprovalKind, ApprovalStatus, FailureClass, HandlerKind, Phase, ResolutionKind,
-    SessionResult,
+    Action, ApprovalKind, ApprovalStatus, Clock as _, FailureClass, HandlerKind, Phase,
+    ResolutionKind, SessionResult,
 };
 use windlass_store::{
     CommitNode, GraphIncludes, GraphSelector, NotificationKind, Page, Replaced, SettleApproval,
@@ -407,6 +407,23 @@ pub async fn a_question_expires_when_its_time_is_over(test_store: TestStore) {
     assert_eq!(world.progress(run).await, (GraphStatus::Completed, vec![Skipped, Skipped]));
     let approval = world.store.approval(world.workspace, asked.id).await.unwrap();
     assert_eq!(approval.status, ApprovalStatus::Expired);
+}
+
+pub async fn a_run_whose_time_is_over_has_failed(test_store: TestStore) {
+    let world = World::empty(test_store).await;
+    let deadline_at = Some(world.clock.now().after(seconds(60)));
+    let plan = StartPlan { deadline_at, ..world.plan("site", &two_steps()) };
+    let run = world.store.start_plan(plan).await.unwrap().session;
+    world.advance(seconds(59));
+    world.store.enqueue_due(10).await.unwrap();
+    assert_eq!(world.progress(run).await, (GraphStatus::Running, vec![Running, Pending]));
+
+    world.advance(seconds(1));
+    world.store.enqueue_due(10).await.unwrap();
+
+    assert_eq!(world.progress(run).await, (GraphStatus::Failed, vec![Cancelled, Cancelled]));
+    assert!(world.graph(run).await.run.error.is_some());
+    assert!(world.submit(run, "draft", success(&json!({}))).await.is_err(), "it is over");
 }
 
 pub async fn a_name_belongs_to_a_script_or_to_plans(test_store: TestStore) {
