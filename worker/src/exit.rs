@@ -306,7 +306,8 @@ const fn journal_code(error: &JournalError) -> &'static str {
         | JournalError::StepNotFound { .. } => "not_found",
         JournalError::OutOfOrder { .. }
         | JournalError::StepOver { .. }
-        | JournalError::Over { .. } => "not_now",
+        | JournalError::Over { .. }
+        | JournalError::NotControlled { .. } => "not_now",
         JournalError::NotLed { .. } => "not_led",
         JournalError::Contradiction { .. }
         | JournalError::ResultTooLarge { .. }

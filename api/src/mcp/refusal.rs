@@ -76,6 +76,7 @@ const fn advice(error: &JournalError) -> Option<&'static str> {
         ),
         JournalError::PlanRefused { .. }
         | JournalError::StepNotFound { .. }
+        | JournalError::NotControlled { .. }
         | JournalError::Contradiction { .. }
         | JournalError::ResultTooLarge { .. }
         | JournalError::OutOfRange { .. } => None,

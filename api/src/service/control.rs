@@ -3,11 +3,13 @@
 use serde::Serialize;
 use windlass_core::{Action, LimitKey, RunLimit, ScriptId, WorkflowId};
 use windlass_store::{
-    ActivateScript, ControlWorkflow, Limit, RouteWorkflow, ScriptVersion, SetLimit, Workflow,
+    ActivateScript, ControlWorkflow, Limit, RouteWorkflow, ScriptVersion, SetLimit, StoreError,
+    Workflow,
 };
 
 use super::error::{Result, ServiceError};
 use super::handle::Service;
+use super::journal::{JournalError, is_recorded};
 use crate::text::nearest;
 
 /// A workflow after it was controlled, and the version that runs.
@@ -74,9 +76,14 @@ impl Service {
     /// Pauses, resumes, archives or unarchives a workflow.
     ///
     /// # Errors
-    /// Those of the store, for example that the action does not fit the workflow's state.
+    /// [`JournalError::NotControlled`], and those of the store, for example that the action does not fit the workflow's state.
     pub async fn control(&self, name_or_id: &str, action: Action) -> Result<ControlledWorkflow> {
-        let found = self.store.find_workflow(self.workspace, name_or_id).await?;
+        let found = match self.store.find_workflow(self.workspace, name_or_id).await {
+            Err(StoreError::NotFound { .. }) if is_recorded(name_or_id) => {
+                return Err(JournalError::NotControlled { id: name_or_id.to_owned() }.into());
+            }
+            found => found?,
+        };
         let params = ControlWorkflow {
             workspace: self.workspace,
             workflow: found.id,

@@ -250,6 +250,10 @@ fn of_journal(error: &JournalError, words: &CommandHint) -> Option<String> {
             format!("`{}` shows each step", words.command("journal show EXECUTION --steps"))
         }
         JournalError::NotLed { lead, .. } => format!("record as its lead: `--as {}`", quoted(lead)),
+        JournalError::NotControlled { .. } => {
+            let decide = words.command("journal decide EXECUTION stop --reason WHY");
+            format!("`{decide}` records that an execution is stopped")
+        }
         JournalError::PlanRefused { .. }
         | JournalError::StepNotFound { .. }
         | JournalError::Contradiction { .. }

@@ -73,6 +73,12 @@ pub enum JournalError {
         /// Who wants to record.
         actor: String,
     },
+    /// What an agent does is not paused, resumed or archived from here.
+    #[error("`{id}` is of the journal: its agent carries it out, and nothing pauses or resumes it")]
+    NotControlled {
+        /// The id, as it was given.
+        id: String,
+    },
     /// What is said of a step does not go with its status.
     #[error("`{field}` is for a step that {goes_with}, and step `{step}` is said to be {status}")]
     Contradiction {

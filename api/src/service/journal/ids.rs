@@ -34,6 +34,13 @@ fn as_stored<I: Id>(prefix: &str, text: &str) -> String {
     rest.map_or_else(|| text.to_owned(), |rest| format!("{}_{rest}", I::PREFIX))
 }
 
+/// Whether an id is written as those of recorded plans and executions are.
+pub(in super::super) fn is_recorded(id: &str) -> bool {
+    let is_digits = |rest: &str| !rest.is_empty() && rest.bytes().all(|it| it.is_ascii_hexdigit());
+    id.split_once('_')
+        .is_some_and(|(kind, rest)| [PLAN, EXECUTION].contains(&kind) && is_digits(rest))
+}
+
 impl ExecutionJournal {
     /// The plan of an id, of which a part is enough if no other id has it.
     pub(super) async fn find_plan(&self, text: &str) -> Result<ScriptId> {

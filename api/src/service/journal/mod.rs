@@ -24,6 +24,7 @@ pub use self::decide::{
 };
 pub use self::error::JournalError;
 pub use self::history::{History, HistoryInput, HistoryRow, QueryType};
+pub(super) use self::ids::is_recorded;
 pub use self::ledger::{EventRow, Ledger, LedgerInput, StepCounts, StepRow};
 pub use self::plan::{
     FailurePolicy, PlanInput, PlanView, PolicyAction, RecordedPlanReport, StepInput,

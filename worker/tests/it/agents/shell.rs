@@ -157,6 +157,25 @@ fn an_unknown_id_is_told_with_what_to_do() {
 }
 
 #[test]
+fn nothing_pauses_what_an_agent_does() {
+    let folder = TestFolder::new();
+    let execution = begun(&folder);
+    let plan = folder.json("journal history")["executions"][0]["plan_id"].clone();
+    let plan = plan.as_str().unwrap().to_owned();
+
+    for id in [&execution, &plan] {
+        for verb in ["pause", "resume", "archive"] {
+            let refused = folder.call(&format!("{verb} {id}"));
+            assert_eq!(refused.code, 1, "{}", refused.stdout);
+            let said = format!("error: `{id}` is of the journal: its agent carries it out");
+            assert!(refused.stderr.contains(&said), "{}", refused.stderr);
+            assert!(refused.stderr.contains("windlass journal decide"), "{}", refused.stderr);
+        }
+    }
+    assert_eq!(folder.json(&format!("journal show {execution}"))["status"], "running");
+}
+
+#[test]
 fn a_plan_comes_from_stdin_and_a_bad_one_is_refused() {
     let folder = TestFolder::new();
     let record = |plan: &str| {
