@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{chain, draft, nodes, text, work};
+use super::{append, chain, draft, each, edge, nodes, question, text, work};
 use crate::cli::folder::TestFolder;
 
 fn blocked() -> serde_json::Value {
@@ -49,7 +49,7 @@ fn what_is_blocked_goes_on_after_resume_and_what_is_finished_stays() {
 #[test]
 fn a_run_that_waits_for_a_person_is_not_resumed_past_them() {
     let folder = TestFolder::new();
-    folder.create(&draft(vec![super::question("ask", "human-approval")], vec![]));
+    folder.create(&draft(vec![question("ask", "human-approval")], vec![]));
 
     let answer = folder.said(&["plan", "resume", "w"]).done();
 
@@ -77,6 +77,59 @@ fn a_node_is_done_anew_and_with_it_what_follows() {
     assert_eq!(nodes(&all)[1..], ["b pending", "c pending"]);
     let unknown = folder.said(&["plan", "restart", "w", "z"]).refused();
     assert!(unknown.contains("the plan has no node `z`"), "{unknown}");
+}
+
+#[test]
+fn an_effect_is_repeated_only_where_a_person_says_so() {
+    let folder = TestFolder::new();
+    folder.write("windlass.toml", "[tools.files]\nroots = [\"out\"]\n");
+    std::fs::create_dir(folder.path("out")).unwrap();
+    let plan = draft(vec![append("a"), question("ok", "human-approval")], vec![edge("a", "ok")]);
+    folder.write_json("plan.json", &plan);
+    // A worker calls the tool, up to the question.
+    let work_on = || folder.said(&["demo", "plan", "--dir", "."]).json;
+    assert_eq!(nodes(&work_on()), ["a completed", "ok awaiting-human"]);
+
+    for more in [&[][..], &["--downstream"]] {
+        let words = [&["plan", "restart", "release", "a"][..], more].concat();
+        let refused = folder.said(&words).refused();
+        let wanted =
+            "the effect of node `a` has happened: only `--repeat-effects` lets it happen again";
+        assert!(refused.contains(wanted), "{refused}");
+    }
+    assert_eq!(nodes(&work_on()), ["a completed", "ok awaiting-human"]);
+    assert_eq!(folder.read("out/log.txt"), "a\n");
+    let words = ["plan", "restart", "release", "a", "--downstream", "--repeat-effects"];
+    let restarted = folder.said(&words).done();
+
+    assert_eq!(nodes(&restarted)[1], "ok pending");
+    assert_eq!(nodes(&work_on()), ["a completed", "ok awaiting-human"]);
+    assert_eq!(folder.read("out/log.txt"), "a\na\n");
+    let outputs = folder.said(&["outputs", "release"]).done();
+    assert_eq!(each(&outputs, "status"), ["applied"; 2]);
+}
+
+#[test]
+fn what_a_person_edited_is_given_up_only_where_a_person_says_so() {
+    let folder = TestFolder::new();
+    let all = vec![work("a"), question("edit", "human-review-edit"), work("b")];
+    let mut plan = draft(all, vec![edge("a", "edit"), edge("edit", "b")]);
+    plan["nodes"][0]["deliverables"] = json!([{"name": "notes", "kind": "text"}]);
+    folder.create(&plan);
+    let made = json!([{"name": "notes", "kind": "text", "content": "first"}]);
+    folder.submit("a", &json!({"status": "success", "artifacts": made})).done();
+    let id = folder.asked()["id"].clone();
+    folder.said(&["approval", "answer", text(&id), "better"]).done();
+
+    let refused = folder.said(&["plan", "restart", "w", "a"]).refused();
+    assert!(refused.contains("people edited what is made anew"), "{refused}");
+    assert!(refused.contains("notes"), "{refused}");
+    let kept = folder.show()["plan"]["artifacts"].clone();
+    assert_eq!(each(&kept, "status"), ["superseded", "current"]);
+    let restarted = folder.said(&["plan", "restart", "w", "a", "--discard-edits"]).done();
+
+    assert_eq!(nodes(&restarted), ["a ready", "edit completed", "b running"]);
+    assert_eq!(each(&restarted["plan"]["artifacts"], "status"), ["superseded"; 2]);
 }
 
 #[test]
