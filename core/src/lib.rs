@@ -53,6 +53,7 @@ mod script;
 mod session;
 mod text;
 mod time;
+mod turn;
 mod whole_characters;
 mod workflow;
 
@@ -96,6 +97,7 @@ pub use script::{Operation, ScriptPhase};
 pub use session::{SessionKind, SessionResult, Trigger};
 pub use text::{Text, UnknownText};
 pub use time::{CLOCK_TOLERANCE, Clock, ManualClock, SystemClock, Timestamp};
+pub use turn::slot_shares;
 pub use whole_characters::with_whole_characters;
 pub use workflow::{
     Action, ActionRefused, Because, Consumer, ConsumerDue, DueView, Edit, FUNCTION, Fix, Manifest,

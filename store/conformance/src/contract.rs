@@ -269,6 +269,7 @@ contract! { $
         a_worker_that_names_a_workflow_takes_its_run_whatever_its_label,
         a_priority_is_worth_minutes_of_waiting_and_no_more,
         a_workspace_that_has_much_to_do_leaves_the_others_their_turn,
+        a_slot_goes_to_the_workspace_that_has_the_fewest,
         a_worker_that_stops_hands_back_what_it_holds_and_blames_nothing,
         a_request_that_may_be_leaving_is_not_handed_back,
         another_workers_runs_are_not_handed_back,

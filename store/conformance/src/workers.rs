@@ -1,10 +1,13 @@
 //! What workers say of themselves, which runs they take, and how they stop.
 
+use std::time::Duration;
+
 use windlass_core::{EventStatus, Id, MutationStatus, Status, WorkerId};
 use windlass_store::{
     ClaimFilter, ClaimScope, ClockRun, EndedRuns, Heartbeat, RouteWorkflow, Worker,
 };
 
+use crate::start;
 use crate::world::{LEASE, TestStore, World, event, pipeline, seconds, worker_info};
 
 /// A worker with those labels.
@@ -155,6 +158,36 @@ pub async fn a_workspace_that_has_much_to_do_leaves_the_others_their_turn(test_s
 
     assert_eq!((taken.len(), of_small), (4, 1), "all it has, though it was last");
     assert_eq!(small.claims_from(ClaimScope::Matching(ClaimFilter::default()), 30).await.len(), 17);
+}
+
+pub async fn a_slot_goes_to_the_workspace_that_has_the_fewest(test_store: TestStore) {
+    let world = World::empty(test_store).await;
+    for number in 0..8 {
+        world.deploy(&format!("busy-{number}"), pipeline()).await;
+    }
+    let any = || ClaimScope::Matching(ClaimFilter::default());
+    assert_eq!(world.claims_from(any(), 3).await.len(), 3, "alone, it may have all slots");
+    let workspace = world.store.ensure_workspace("small").await.unwrap();
+    let small = World { workspace, ..world.clone() };
+    let other_worker = WorkerId::mint(start());
+    for number in 0..5 {
+        let deployed = small.deploy(&format!("small-{number}"), pipeline()).await;
+        if number < 2 {
+            let of_other = World { worker: other_worker, ..deployed };
+            // Its slots are its own.
+            of_other.claim().await.unwrap();
+        }
+    }
+
+    // Whichever workspace is first at an instant.
+    let mut taken_of = Vec::new();
+    for _ in 0..3 {
+        let taken = world.claims_from(any(), 1).await;
+        taken_of.extend(taken.iter().map(|run| run.claim.workspace));
+        world.advance(Duration::from_micros(1));
+    }
+
+    assert_eq!(taken_of, [workspace; 3], "until both have three");
 }
 
 pub async fn a_worker_that_stops_hands_back_what_it_holds_and_blames_nothing(

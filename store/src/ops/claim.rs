@@ -5,7 +5,7 @@ use std::time::Duration;
 use diesel::prelude::*;
 use futures::future::try_join_all;
 use serde_json::Value;
-use windlass_core::{HandlerKind, MutationStatus, RunState, WorkerId};
+use windlass_core::{HandlerKind, MutationStatus, RunState, WorkerId, slot_shares};
 
 use super::dialect::{self, RunQueryDsl};
 use super::limits::{AdmittedRun, LimitTable};
@@ -17,7 +17,7 @@ use crate::convert::outcome;
 use crate::error::Result;
 use crate::model::{Claim, ClaimedRun, TrialRun};
 use crate::params::{ClaimFilter, ClaimRuns, ClaimScope};
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Pipeline, pipeline};
 use crate::queue::QueueFilter;
 use crate::rows::{At, Db, Json, RunRow};
 use crate::schema::{events, handler_runs, mutations, topics};
@@ -31,7 +31,9 @@ impl Operation for ClaimRuns {
                 let queued = dialect::lock_queued_run(tx.conn, *workspace, *workflow).await?;
                 queued.into_iter().map(AdmittedRun::unlimited).collect()
             }
-            ClaimScope::Matching(filter) => admit_fairly(tx, filter, self.limit).await?,
+            ClaimScope::Matching(filter) => {
+                admit_fairly(tx, self.worker, filter, self.limit).await?
+            }
         };
         let pipeline = Pipeline::default();
         let claimed =
@@ -40,37 +42,55 @@ impl Operation for ClaimRuns {
     }
 }
 
-/// Queued runs of all workspaces in turn, so that a busy workspace gets no more than its share while others wait.
-async fn admit_fairly(tx: &Tx<'_>, filter: &ClaimFilter, limit: u32) -> Result<Vec<AdmittedRun>> {
-    let Workspaces { all: mut workspaces, limited } = reads::workspaces(tx.conn, filter).await?;
+/// Queued runs of all workspaces in turn. While others wait, a busy workspace gets no more than its share of the worker's slots,
+/// counting those in which its runs are executed already.
+async fn admit_fairly(
+    tx: &Tx<'_>,
+    worker: WorkerId,
+    filter: &ClaimFilter,
+    limit: u32,
+) -> Result<Vec<AdmittedRun>> {
+    let (Workspaces { all, limited }, held) =
+        pipeline!(reads::workspaces(tx.conn, filter), reads::slots_by_workspace(tx.conn, worker))?;
+    let mut waiting: Vec<_> =
+        all.into_iter().map(|it| (it, held.get(&it).copied().unwrap_or(0))).collect();
     // The first workspace changes with the time, so that a single free slot does not always go to the same one.
-    let n_workspaces = i64::try_from(workspaces.len()).unwrap_or(i64::MAX).max(1);
-    let first = usize::try_from(tx.now.as_micros().rem_euclid(n_workspaces)).unwrap_or(0);
-    workspaces.rotate_left(first);
+    let n_waiting = i64::try_from(waiting.len()).unwrap_or(i64::MAX).max(1);
+    let first = usize::try_from(tx.now.as_micros().rem_euclid(n_waiting)).unwrap_or(0);
+    waiting.rotate_left(first);
     let mut limits = LimitTable::lock(tx, &limited).await?;
     let (mut found, mut admitted) = (Vec::new(), Vec::new());
     let mut left = limit;
-    while left > 0 && !workspaces.is_empty() {
-        let share = left.div_ceil(u32::try_from(workspaces.len()).unwrap_or(u32::MAX));
+    while left > 0 && !waiting.is_empty() {
+        let held: Vec<_> = waiting.iter().map(|(_, held)| *held).collect();
         let mut with_more = Vec::new();
-        for workspace in workspaces {
-            let wanted = share.min(left);
+        for ((workspace, held), share) in waiting.into_iter().zip(slot_shares(&held, left)) {
+            if share == 0 {
+                with_more.push((workspace, held));
+                continue;
+            }
             let full_keys = limits.full_keys(tx, workspace);
             let labels = &filter.labels;
             let queue = QueueFilter { workspace, labels, except: &found, full_keys: &full_keys };
-            let runs = dialect::lock_queued_runs(tx.conn, &queue, wanted).await?;
-            if runs.len() == usize::try_from(wanted).unwrap_or(usize::MAX) {
-                with_more.push(workspace);
-            }
+            let runs = dialect::lock_queued_runs(tx.conn, &queue, share).await?;
+            let has_more = to_count(runs.len()) == share;
             found.extend(runs.iter().map(|(run, ..)| run.id));
             let may_begin = limits.admit(tx, workspace, runs).await?;
-            left = left.saturating_sub(u32::try_from(may_begin.len()).unwrap_or(left));
+            let n_begun = to_count(may_begin.len());
+            left = left.saturating_sub(n_begun);
+            if has_more {
+                with_more.push((workspace, held.saturating_add(n_begun)));
+            }
             admitted.extend(may_begin);
         }
-        workspaces = with_more;
+        waiting = with_more;
     }
     limits.save(tx).await?;
     Ok(admitted)
+}
+
+fn to_count(n_runs: usize) -> u32 {
+    u32::try_from(n_runs).unwrap_or(u32::MAX)
 }
 
 async fn claim(

@@ -1,12 +1,13 @@
 //! When there is work to do.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use diesel::dsl::{exists, min, select};
+use diesel::dsl::{count_star, exists, min, select};
 use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{Bool, Text};
-use windlass_core::{LimitReached, Timestamp, WorkspaceId};
+use windlass_core::{LimitReached, Timestamp, WorkerId, WorkspaceId};
 
 use super::dialect::{Conn, RunQueryDsl};
 use super::limits::{limit_usages, limits_of};
@@ -113,4 +114,19 @@ pub(in super::super) async fn workspaces(conn: &Conn, filter: &ClaimFilter) -> R
     let found: Vec<WithWork> = skipping.cached().load(conn).await?;
     let limited = found.iter().filter(|it| it.limited).map(|it| it.id.0).collect();
     Ok(Workspaces { all: found.into_iter().map(|it| it.id.0).collect(), limited })
+}
+
+/// How many runs of each workspace the worker executes.
+pub(in super::super) async fn slots_by_workspace(
+    conn: &Conn,
+    worker: WorkerId,
+) -> Result<HashMap<WorkspaceId, u32>> {
+    let counts = handler_runs::table
+        .filter(IsActive)
+        .filter(handler_runs::claimed_by.eq(Some(Db(worker))))
+        .group_by(handler_runs::workspace_id)
+        .select((handler_runs::workspace_id, count_star()));
+    let counts: Vec<(Db<WorkspaceId>, i64)> = counts.cached().load(conn).await?;
+    let count = |(Db(of), count)| (of, u32::try_from(count).unwrap_or(u32::MAX));
+    Ok(counts.into_iter().map(count).collect())
 }

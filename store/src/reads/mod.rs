@@ -19,7 +19,7 @@ pub(super) mod runs;
 pub(super) mod workers;
 pub(super) mod workflows;
 
-pub(super) use due::{Workspaces, workspaces};
+pub(super) use due::{Workspaces, slots_by_workspace, workspaces};
 pub(super) use events::event;
 pub(super) use limits::limit_usages;
 pub(super) use mutations::mutation;
