@@ -77,6 +77,8 @@ pub(crate) struct CallControl {
     /// Whether its thread is to be halted.
     pub(crate) halt: HaltState,
     isolate: OnceLock<IsolateNote>,
+    /// What its caller says of it in the log.
+    span: tracing::Span,
     state: Mutex<State>,
     slot: Mutex<Option<CallSlot>>,
 }
@@ -114,6 +116,7 @@ impl CallControl {
             faults_before: AtomicU64::new(0),
             halt: HaltState::default(),
             isolate: OnceLock::new(),
+            span: tracing::Span::current(),
             state,
             slot,
         }
@@ -240,6 +243,7 @@ impl CallControl {
     fn abandon(&self, fault: Option<Fault>, is_worth_repeating: bool) -> Option<ThreadId> {
         let slot = self.take_slot()?;
         tracing::error!(
+            parent: &self.span,
             reason = fault.as_ref().map_or("cancelled", |fault| &fault.failure.message),
             "abandoned a script's thread: V8 does not return control to it"
         );

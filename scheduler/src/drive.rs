@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tracing::Instrument as _;
 use windlass_core::{HandlerKind, Phase, ScriptPhase, Status, WorkerId};
 use windlass_store::{
     ClaimedRun, CommitProducer, Committed, EndedRuns, FollowUp, SharedStore, StopRun, StoreError,
@@ -79,8 +80,15 @@ pub(crate) struct FollowUpRun {
 }
 
 impl RunDriver {
-    /// Executes a run to its end. Returns the workflow's next run if this worker claimed it with the commit.
+    /// Executes a run to its end. Returns the workflow's next run if this worker claimed it with the commit. What is logged meanwhile
+    /// has the names of workflow and handler.
     pub(crate) async fn drive(&self, run: ClaimedRun) -> Result<Option<FollowUpRun>, StoreError> {
+        // As important as the most important entry, so that no level leaves the names out.
+        let span = tracing::error_span!("run", workflow = %run.workflow_name, handler = %run.handler, id = %run.claim.run);
+        Box::pin(self.execute(run)).instrument(span).await
+    }
+
+    async fn execute(&self, run: ClaimedRun) -> Result<Option<FollowUpRun>, StoreError> {
         let ended = match guarded("the worker", self.phases(&run)).await {
             Ok(Err(Stop::Failed(failed))) => self.stop(&run, failed).await,
             Ok(other) => other,
@@ -108,12 +116,15 @@ impl RunDriver {
                 self.reporter.report(&run, step);
                 Ok(None)
             }
-            Err(Stop::Store(StoreError::ClaimLost { run })) => {
-                tracing::warn!(%run, "another worker has taken the run over: this worker drops it");
+            Err(Stop::Store(StoreError::ClaimLost { .. })) => {
+                tracing::warn!("another worker has taken the run over: this worker drops it");
                 Ok(None)
             }
             Err(Stop::Failed(_) | Stop::Abandoned) => Ok(None),
-            Err(Stop::Store(error)) => Err(error),
+            Err(Stop::Store(error)) => {
+                tracing::error!(%error, "the run was given up");
+                Err(error)
+            }
         }
     }
 

@@ -13,8 +13,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use windlass_core::{Retention, Status, WorkerId, WorkflowId, WorkflowStatus, WorkspaceId};
 use windlass_store::{
-    Claim, ClaimScope, EndedLeases, Heartbeat, HeartbeatAnswer, LeaseRenewal, Page, RunFilter,
-    Session, SharedStore, StartSession, StoreError, WorkerInfo,
+    Claim, ClaimScope, EndedLeases, Heartbeat, HeartbeatAnswer, LeaseRenewal, Page, RecoveredRun,
+    RunFilter, Session, SharedStore, StartSession, StoreError, WorkerInfo,
 };
 
 use self::busy_period::BusyPeriod;
@@ -327,8 +327,8 @@ impl Engine {
         let deregister = self.store.deregister_worker(self.worker.id);
         match tokio::time::timeout(DEREGISTER_TIME, deregister).await {
             Ok(Ok(handed_back)) => {
-                for run in handed_back {
-                    tracing::warn!(run = %run.run, status = %run.status, "handed a run back that had not ended");
+                for RecoveredRun { run, workflow_name, handler, status } in handed_back {
+                    tracing::warn!(workflow = %workflow_name, %handler, %run, %status, "handed a run back that had not ended");
                 }
             }
             Ok(Err(error)) => tracing::warn!(%error, "could not deregister this worker"),
@@ -380,11 +380,8 @@ fn driver(parts: &EngineParts, slots: &RunSlots, leases: &Arc<LeaseTable>) -> Ru
 
 fn check(ended: Result<Result<(), EngineError>, JoinError>) -> Result<(), EngineError> {
     match ended {
-        Ok(Err(EngineError::Store(error))) => {
-            // It stays as it is until its lease or its time is over, and is then taken over.
-            tracing::error!(%error, "a handler run or a look-up was given up");
-            Ok(())
-        }
+        // It stays as it is until its lease or its time is over, and is then taken over. The task has logged it with its name.
+        Ok(Err(EngineError::Store(_))) => Ok(()),
         Ok(result) => result,
         Err(error) => Err(EngineError::Panicked { message: error.to_string() }),
     }

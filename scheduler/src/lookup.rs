@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::Instrument as _;
 use windlass_core::{Age, Failure, LookupResult, WorkflowId, WorkspaceId};
-use windlass_store::{ClaimLookups, DueLookup, SettleLookup, SharedStore, StoreError};
+use windlass_store::{ClaimLookups, DueLookup, Mutation, SettleLookup, SharedStore, StoreError};
 
 use crate::boot_instant::BootInstant;
 use crate::commit_point::CommitPoint;
@@ -150,24 +151,35 @@ impl BackgroundLookups {
         Ok(claimed.collect())
     }
 
-    /// Looks one effect up and writes the result.
+    /// Looks one effect up and writes the result. What is logged meanwhile has the names of workflow and tool.
     pub(crate) async fn settle(&self, claimed: ClaimedLookup) -> Result<(), StoreError> {
+        let DueLookup { mutation, workflow_name, .. } = &claimed.due;
+        let Mutation { id, tool_namespace, tool_method, .. } = mutation;
+        // As important as the most important entry, so that no level leaves the names out.
+        let span = tracing::error_span!("lookup", workflow = %workflow_name, tool = %format_args!("{tool_namespace}.{tool_method}"), %id);
+        self.look_up_and_settle(claimed).instrument(span).await
+    }
+
+    async fn look_up_and_settle(&self, claimed: ClaimedLookup) -> Result<(), StoreError> {
         let ClaimedLookup { due, claimed_after, _permit } = claimed;
         let (mutation, attempt) = (due.mutation.id, due.mutation.reconcile_attempts);
         let workspace = due.workspace;
         let finding = self.look_up_due(due, claimed_after).await;
         if let LookupResult::Unknown(failure) | LookupResult::Impossible(failure) = &finding {
-            tracing::warn!(%mutation, attempt, %failure, "the effect could not be looked up");
+            tracing::warn!(attempt, %failure, "the effect could not be looked up");
         }
         let params = SettleLookup { workspace, mutation, attempt, finding };
         let settled = self.store.settle_lookup(params).await;
         match settled {
-            Ok(status) => tracing::info!(%mutation, attempt, %status, "looked an effect up"),
+            Ok(status) => tracing::info!(attempt, %status, "looked an effect up"),
             // A person or another worker was faster.
             Err(StoreError::NotNow { .. }) => {
-                tracing::debug!(%mutation, attempt, "the effect was settled in the meantime");
+                tracing::debug!(attempt, "the effect was settled in the meantime");
             }
-            Err(error) => return Err(error),
+            Err(error) => {
+                tracing::error!(%error, "the look-up was given up");
+                return Err(error);
+            }
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Recovering the runs of lost workers.
 
 use windlass_core::WorkerId;
-use windlass_store::{EndedLeases, RecoverRuns, Store, StoreError};
+use windlass_store::{EndedLeases, RecoverRuns, RecoveredRun, Store, StoreError};
 
 /// How many runs are recovered in one transaction.
 const BATCH: u32 = 100;
@@ -21,8 +21,8 @@ pub(crate) async fn recover(
             limit: BATCH,
         };
         let recovered = store.recover_runs(params).await?;
-        for run in &recovered {
-            tracing::warn!(run = %run.run, workflow = %run.workflow, status = %run.status, "recovered a run of a lost worker");
+        for RecoveredRun { run, workflow_name, handler, status } in &recovered {
+            tracing::warn!(workflow = %workflow_name, %handler, %run, %status, "recovered a run of a lost worker");
         }
         n_recovered += recovered.len();
         if recovered.len() < usize::try_from(BATCH).unwrap_or(usize::MAX) {

@@ -237,7 +237,7 @@ pub async fn two_workers_have_two_claims(test_store: TestStore) {
     let recovered = world.recover_from(vec![second.worker]).await;
 
     assert_eq!(recovered.len(), 1);
-    assert_eq!(recovered[0].workflow, second.workflow);
+    assert_eq!(recovered[0].workflow_name, "b");
     first.find_nothing(&held).await;
 }
 

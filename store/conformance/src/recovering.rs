@@ -18,7 +18,7 @@ pub async fn a_lost_producer_polls_again(test_store: TestStore) {
 
     assert_eq!(recovered.len(), 1);
     assert_eq!((recovered[0].run, recovered[0].status), (run.claim.run, Status::Crashed));
-    assert_eq!(recovered[0].workflow, world.workflow);
+    assert_eq!((&*recovered[0].workflow_name, &*recovered[0].handler), ("mail", "poll"));
     let seen = world.run(run.claim.run).await;
     assert_eq!((seen.phase, seen.status), (Phase::Executing, Status::Crashed));
     assert_eq!(world.session_of(run.claim.run).await.result, Some(SessionResult::Failed));

@@ -199,8 +199,10 @@ pub struct DueLookup {
 pub struct RecoveredRun {
     /// The run.
     pub run: RunId,
-    /// Its workflow.
-    pub workflow: WorkflowId,
+    /// Its workflow's name.
+    pub workflow_name: String,
+    /// Its handler's name.
+    pub handler: String,
     /// What it became.
     pub status: Status,
 }

@@ -116,7 +116,8 @@ async fn write(
     journal::add(tx, &locked.workflow, entry).await?;
     let recovered = RecoveredRun {
         run: locked.run.id.0,
-        workflow: locked.workflow.id.0,
+        workflow_name: locked.workflow.name.clone(),
+        handler: locked.run.handler_name.clone(),
         status: locked.state.status,
     };
     advance_workflow(tx, locked.workflow).await?;

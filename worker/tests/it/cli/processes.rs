@@ -1,6 +1,6 @@
 //! The program among other processes: signals and pipes.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::process::Stdio;
 
@@ -74,4 +74,45 @@ fn a_reader_that_goes_away_is_no_error() {
     let output = types.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+}
+
+/// Asks a server that takes the request and never answers.
+const WAITER: &str = r#"const workflow = {
+  topics: { found: {} },
+  producers: {
+    ask: {
+      publishes: ["found"],
+      schedule: { interval: "1h" },
+      handler: async () => { await Http.get({ url: "http://$ADDRESS/" }); },
+    },
+  },
+  consumers: { hear: { subscribe: ["found"], prepare: async () => ({ reservations: [] }) } },
+};
+"#;
+
+#[test]
+fn a_log_line_names_the_workflow_and_the_handler_of_its_run() {
+    let folder = TestFolder::with_starter();
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = server.local_addr().unwrap().to_string();
+    folder.write("windlass.toml", format!("[tools.http]\nallow = [\"{address}\"]\n"));
+    folder.write("waiter.js", WAITER.replace("$ADDRESS", &address));
+    assert_eq!(folder.call("deploy waiter.js --name waiter --activate --yes").code, 0);
+    let mut killed = folder.command("run waiter").spawn().unwrap();
+    let (_asked, _) = server.accept().unwrap();
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    std::thread::spawn(move || {
+        for stream in server.incoming().map(Result::unwrap) {
+            BufReader::new(&stream).lines().map_while(Result::ok).find(String::is_empty);
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok";
+            (&stream).write_all(answer).unwrap();
+        }
+    });
+
+    let after = folder.call("run waiter");
+
+    let line = after.stderr.lines().find(|line| line.contains("recovered a run")).unwrap();
+    assert!(line.contains("workflow=waiter handler=ask"), "{line}");
+    assert!(line.contains("WARN") && !line.contains("windlass_scheduler"), "{line}");
 }
