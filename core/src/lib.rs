@@ -101,6 +101,6 @@ pub use turn::slot_shares;
 pub use whole_characters::with_whole_characters;
 pub use workflow::{
     Action, ActionRefused, Because, Consumer, ConsumerDue, DueView, Edit, FUNCTION, Fix, Manifest,
-    NextStep, PendingRetryView, Problem, Producer, ProducerDue, Severity, Step, WorkflowKind,
-    WorkflowStatus, nearest, next_step, validate, wake_at,
+    NextStep, PendingRetryView, Problem, ProblemCode, Producer, ProducerDue, RULE_URI, RULES, Rule,
+    Severity, Step, WorkflowKind, WorkflowStatus, nearest, next_step, validate, wake_at,
 };

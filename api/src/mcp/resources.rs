@@ -1,7 +1,8 @@
-//! What clients can read: the documentation, and plans and executions by their ids.
+//! What clients can read: the documentation, plans and executions by their ids, and the rules of scripts by their codes.
 
 use rmcp::model::{ErrorData, ReadResourceResult, Resource, ResourceContents, ResourceTemplate};
 use serde::Serialize;
+use windlass_core::{RULE_URI, Rule};
 
 use super::refusal::Refusal;
 use super::tool::Caller;
@@ -61,6 +62,10 @@ pub(super) fn templates() -> Vec<ResourceTemplate> {
     vec![
         template(EXECUTION, "execution", "An execution", "An execution with its steps and events."),
         template(PLAN, "plan", "A plan", "A plan as it was recorded."),
+        ResourceTemplate::new(format!("{RULE_URI}{{code}}"), "rule")
+            .with_title("A rule of scripts")
+            .with_description("Why `windlass check` reports a problem with this code.")
+            .with_mime_type(MARKDOWN),
     ]
 }
 
@@ -68,6 +73,10 @@ pub(super) fn templates() -> Vec<ResourceTemplate> {
 pub(super) async fn read(caller: Caller, uri: &str) -> Result<ReadResourceResult, ErrorData> {
     if let Some(page) = PAGES.iter().find(|page| page.uri == uri) {
         let contents = ResourceContents::text(page.text, uri).with_mime_type(MARKDOWN);
+        return Ok(ReadResourceResult::new(vec![contents]));
+    }
+    if let Some(rule) = uri.strip_prefix(RULE_URI).and_then(Rule::find) {
+        let contents = ResourceContents::text(rule.text, uri).with_mime_type(MARKDOWN);
         return Ok(ReadResourceResult::new(vec![contents]));
     }
     let journal = caller.service.journal(caller.actor);

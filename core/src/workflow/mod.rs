@@ -5,6 +5,7 @@ mod due;
 mod kind;
 mod manifest;
 mod problem;
+mod rule;
 mod validate;
 
 pub use controls::{Action, ActionRefused, WorkflowStatus};
@@ -14,4 +15,5 @@ pub use due::{
 pub use kind::WorkflowKind;
 pub use manifest::{Consumer, Manifest, Producer};
 pub use problem::{Because, Edit, FUNCTION, Fix, Problem, Severity};
+pub use rule::{ProblemCode, RULE_URI, RULES, Rule};
 pub use validate::{nearest, validate};

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::rule::ProblemCode;
+
 /// Stands for a function in the description of a workflow. No author writes this text.
 pub const FUNCTION: &str = "\u{0}function";
 
@@ -9,8 +11,9 @@ pub const FUNCTION: &str = "\u{0}function";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Problem {
-    /// A stable code for the kind of problem, for example `undeclared_topic`.
-    pub code: String,
+    /// A stable code for the kind of problem, for example `undeclared_topic`, and the address of its rule.
+    #[serde(flatten)]
+    pub code: ProblemCode,
     /// Whether the script is refused because of it.
     pub severity: Severity,
     /// What is wrong, for a person.
@@ -82,7 +85,7 @@ impl Problem {
     /// An error without a position.
     pub fn new(code: &str, message: impl Into<String>) -> Self {
         Self {
-            code: code.to_owned(),
+            code: code.into(),
             severity: Severity::Error,
             message: message.into(),
             path: Vec::new(),

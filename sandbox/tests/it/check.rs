@@ -1,7 +1,7 @@
 //! What `check` finds: a script in, one line per problem out.
 
 use expect_test::{Expect, expect};
-use windlass_core::ScriptLimits;
+use windlass_core::{Rule, ScriptLimits};
 
 use crate::support::{limits, sandbox, sandbox_with, script};
 
@@ -35,6 +35,7 @@ async fn problems(source: &str) -> String {
     let lines = problems.iter().map(|problem| {
         let hint = problem.hint.as_ref().map(|hint| format!("  {hint}\n")).unwrap_or_default();
         let (line, column) = (number(problem.line), number(problem.column));
+        assert!(Rule::find(&problem.code).is_some(), "no rule explains `{}`", problem.code);
         format!("{} {line}:{column} {}\n{hint}", problem.code, problem.message)
     });
     lines.collect()

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use expect_test::{Expect, expect};
 use serde_json::{Value, json};
-use windlass_core::{Operation, Problem, Severity};
+use windlass_core::{Operation, Problem, Rule, Severity};
 use windlass_sandbox::{Function, Options, Sandbox};
 
 use crate::support::{limits, script};
@@ -106,6 +106,7 @@ async fn check(rows: impl IntoIterator<Item = (&str, String)>, expected: Expect)
         let _infallible = writeln!(table, "{title}");
         for problem in problems_of(&source).await {
             let shown = problem.source.as_deref().unwrap_or_default().trim();
+            assert!(Rule::find(&problem.code).is_some(), "no rule explains `{}`", problem.code);
             let _infallible = writeln!(table, "  {} {}", problem.code, problem.message);
             let _infallible = writeln!(table, "    at {shown}");
             for because in &problem.because {

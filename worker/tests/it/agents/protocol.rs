@@ -249,6 +249,24 @@ async fn the_documentation_names_every_tool_and_its_examples_can_be_recorded() {
 }
 
 #[tokio::test]
+async fn the_rule_that_a_problem_names_can_be_read() {
+    let folder = TestFolder::new();
+    folder.write("bad.js", "const workflow = { topics: {}, producers: {} };");
+    let checked = folder.call("check bad.js --json");
+    let report: Value = serde_json::from_str(&checked.stdout).unwrap();
+    let uri = report["errors"][0]["rule"].as_str().unwrap();
+    let agent = Agent::connect(&folder, "").await;
+
+    let (kind, text) = read(&agent, uri).await;
+    let unknown = ReadResourceRequestParams::new("windlass://rules/nonsense");
+    let unknown = protocol_error(agent.peer().read_resource(unknown).await.unwrap_err());
+
+    assert_eq!((uri, &*kind), ("windlass://rules/no_handlers", "text/markdown"));
+    assert!(text.contains("under `producers`"), "{text}");
+    assert!(unknown.message.contains("windlass://rules/nonsense"), "{unknown}");
+}
+
+#[tokio::test]
 async fn executions_can_be_read_by_their_ids() {
     let folder = TestFolder::new();
     let agent = Agent::connect(&folder, "").await;

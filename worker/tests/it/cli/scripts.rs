@@ -121,6 +121,7 @@ fn programs_read_every_problem_of_a_bad_script() {
           "errors": [
             {
               "code": "undeclared_topic",
+              "rule": "windlass://rules/undeclared_topic",
               "severity": "error",
               "message": "the topic `b` is not declared in `topics`",
               "line": 5,
@@ -132,6 +133,7 @@ fn programs_read_every_problem_of_a_bad_script() {
             },
             {
               "code": "bad_schedule",
+              "rule": "windlass://rules/bad_schedule",
               "severity": "error",
               "message": "`5 minutes` is no interval: write a whole number and s, m, h or d, for example `5m`",
               "line": 5,
@@ -143,6 +145,7 @@ fn programs_read_every_problem_of_a_bad_script() {
             },
             {
               "code": "missing",
+              "rule": "windlass://rules/missing",
               "severity": "error",
               "message": "`prepare` is missing",
               "line": 8,
@@ -154,6 +157,7 @@ fn programs_read_every_problem_of_a_bad_script() {
             },
             {
               "code": "topic_without_publisher",
+              "rule": "windlass://rules/topic_without_publisher",
               "severity": "error",
               "message": "nothing publishes to the topic `a`",
               "line": 8,
