@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Write as _};
 use std::fs::File;
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::os::fd::AsFd as _;
 
 use chrono_tz::Tz;
@@ -78,7 +78,22 @@ impl Output {
 
     /// Prints the answer on stdout.
     pub(crate) fn print(&self, answer: &impl Printable) -> Result<()> {
-        let text = match self.format {
+        print(io::stdout(), &self.text(answer)).map_err(CommandError::Print)
+    }
+
+    /// Prints the answer on stdout in the place of what a terminal shows. Returns whether there is still a reader.
+    pub(crate) fn print_anew(&self, answer: &impl Printable) -> Result<bool> {
+        let clear = if self.is_terminal() { "\u{1b}[H\u{1b}[2J" } else { "" };
+        let text = format!("{clear}{}\n", self.text(answer));
+        match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => Err(CommandError::Print(error)),
+        }
+    }
+
+    fn text(&self, answer: &impl Printable) -> String {
+        match self.format {
             OutputFormat::Json => json_text(answer),
             OutputFormat::Text => {
                 let mut page = TextPage::new(self.times());
@@ -86,8 +101,7 @@ impl Output {
                 answer.write(&mut page);
                 page.text
             }
-        };
-        print(io::stdout(), &text).map_err(CommandError::Print)
+        }
     }
 
     /// Prints a line of progress: on stdout for a person, on stderr where stdout is for the JSON document.

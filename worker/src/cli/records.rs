@@ -21,6 +21,9 @@ pub(crate) struct StatusArgs {
     /// End with exit code 3 where a workflow waits for a person
     #[arg(long)]
     pub(crate) check: bool,
+    /// Show it again whenever it changes, until the program is interrupted
+    #[arg(long, conflicts_with_all = ["check", "json"])]
+    pub(crate) watch: bool,
 }
 
 /// Which records of a list are shown.

@@ -1,6 +1,7 @@
 //! `status`: the health of workflows, and for each that does not move why, and what to do.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Serialize;
 use windlass_api::service::{Service, WorkflowStatusReport};
@@ -16,6 +17,9 @@ use crate::hint::CommandHint;
 use crate::output::{Printable, TextPage};
 use crate::wording::HealthText;
 
+/// How long to wait for a wake-up before a watched state is read again.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
 /// A workflow with its health.
 #[derive(Debug, Serialize)]
 pub(crate) struct StatusPage {
@@ -29,19 +33,67 @@ pub(crate) struct StatusPage {
 #[serde(transparent)]
 struct AllPages(Vec<StatusPage>);
 
+/// What is asked for: one workflow, or all.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Answer {
+    One(Box<StatusPage>),
+    All(AllPages),
+}
+
 pub(crate) async fn run(context: &Context, args: &StatusArgs) -> Result<ExitStatus> {
     let service = context.open_existing().await?;
+    if args.watch {
+        return watch(context, &service, args).await;
+    }
+    let answer = answer(context, &service, args).await?;
+    context.output.print(&answer)?;
+    Ok(ending(args, answer.waits_for_person()))
+}
+
+/// Prints the state again and again: on a terminal in its place, elsewhere only where it has changed.
+async fn watch(context: &Context, service: &Service, args: &StatusArgs) -> Result<ExitStatus> {
+    let mut wake_ups = service.store.wake_ups();
+    let mut printed = None;
+    loop {
+        let answer = answer(context, service, args).await?;
+        let state = serde_json::to_value(&answer).ok();
+        let is_new = context.output.is_terminal() || state != printed;
+        if is_new && !context.output.print_anew(&answer)? {
+            return Ok(ExitStatus::Done);
+        }
+        printed = state;
+        // Not every commit sends a wake-up.
+        let _woken_or_not = tokio::time::timeout(LOOK_AGAIN_AFTER, wake_ups.wait()).await;
+    }
+}
+
+async fn answer(context: &Context, service: &Service, args: &StatusArgs) -> Result<Answer> {
     let Some(name) = &args.workflow else {
         let reports = service.status_of_all(context.output.times()).await?;
         let pages = reports.into_iter().map(|report| StatusPage::new(report, &context.hint));
-        let pages = AllPages(pages.collect());
-        context.output.print(&pages)?;
-        return Ok(ending(args, pages.0.iter().any(|page| page.health.waits_for_person)));
+        return Ok(Answer::All(AllPages(pages.collect())));
     };
     let workflow = service.store.find_workflow(service.workspace, name).await?;
-    let page = load(context, &service, workflow.id).await?;
-    context.output.print(&page)?;
-    Ok(ending(args, page.health.waits_for_person))
+    Ok(Answer::One(Box::new(load(context, service, workflow.id).await?)))
+}
+
+impl Answer {
+    fn waits_for_person(&self) -> bool {
+        match self {
+            Self::One(page) => page.health.waits_for_person,
+            Self::All(AllPages(pages)) => pages.iter().any(|page| page.health.waits_for_person),
+        }
+    }
+}
+
+impl Printable for Answer {
+    fn write(&self, page: &mut TextPage) {
+        match self {
+            Self::One(one) => one.write(page),
+            Self::All(all) => all.write(page),
+        }
+    }
 }
 
 /// A check ends with the code of what waits for a person.

@@ -76,6 +76,26 @@ fn a_reader_that_goes_away_is_no_error() {
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
 }
 
+#[test]
+fn a_watched_state_is_shown_again_when_it_has_changed() {
+    let folder = TestFolder::with_starter();
+    folder.call("deploy workflow.js --name notes --activate --yes");
+    let watching = folder.command("status notes --watch").stdout(Stdio::piped()).spawn();
+    let mut watching = watching.unwrap();
+    let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let first = lines.next().unwrap();
+    assert_eq!(folder.call("pause notes").code, 0);
+    let paused = lines.find(|line| line == "notes: Stopped");
+    drop(lines);
+    assert_eq!(folder.call("resume notes").code, 0);
+
+    assert!(first.starts_with("notes: ") && first != "notes: Stopped", "{first}");
+    assert!(paused.is_some(), "it ended before");
+    assert_eq!(watching.wait().unwrap().code(), Some(0), "it ends when nobody reads any more");
+    assert_eq!(folder.call("status --watch --check").code, 2);
+    assert_eq!(folder.call("status --watch --json").code, 2);
+}
+
 /// Asks a server that takes the request and never answers.
 const WAITER: &str = r#"const workflow = {
   topics: { found: {} },
