@@ -670,6 +670,7 @@ async fn a_problem_in_the_form_that_programs_read() {
         [
           {
             "code": "unawaited_call",
+            "rule": "windlass://rules/unawaited_call",
             "severity": "error",
             "message": "nobody awaits this, which calls `Http.get`: the handler may return before the answer is there, and then fails",
             "line": 19,
@@ -690,6 +691,7 @@ async fn a_problem_in_the_form_that_programs_read() {
           },
           {
             "code": "wrong_argument",
+            "rule": "windlass://rules/wrong_argument",
             "severity": "error",
             "message": "`Http.get` takes one object, not a string",
             "line": 19,
