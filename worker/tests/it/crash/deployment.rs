@@ -143,27 +143,31 @@ impl Deployment {
 
     /// Runs the workflow undisturbed; returns the points it passed.
     pub(crate) fn run_traced(&self) -> Vec<String> {
-        let trace = self.path("trace");
-        let run = self
-            .command(&["run", self.workflow])
-            .env("WINDLASS_FAULT_TRACE", &trace)
-            .output()
-            .unwrap();
-        assert!(run.status.success(), "{run:#?}");
-        let points = std::fs::read_to_string(trace).unwrap();
+        self.traced(&["run", self.workflow])
+    }
+
+    /// Calls the program undisturbed; returns the points it passed. Those of calls before are not among them.
+    pub(crate) fn traced(&self, words: &[&str]) -> Vec<String> {
+        let trace = tempfile::NamedTempFile::new().unwrap();
+        let run = self.command(words).env("WINDLASS_FAULT_TRACE", trace.path()).output().unwrap();
+        assert!(matches!(run.status.code(), Some(0 | 3)), "{words:?}: {run:#?}");
+        let points = std::fs::read_to_string(trace.path()).unwrap();
         points.lines().map(str::to_owned).collect()
     }
 
     /// Runs the workflow until it dies at that point; `false` where it came to its end before: how often a process looks for work
     /// depends on how busy the machine is.
     pub(crate) fn run_killed_at(&self, point: usize) -> bool {
-        let run = self
-            .command(&["run", self.workflow])
-            .env("WINDLASS_FAULT_KILL", point.to_string())
-            .output()
-            .unwrap();
+        self.killed_at(&["run", self.workflow], point)
+    }
+
+    /// The same for any call of the program.
+    pub(crate) fn killed_at(&self, words: &[&str], point: usize) -> bool {
+        let run =
+            self.command(words).env("WINDLASS_FAULT_KILL", point.to_string()).output().unwrap();
         let is_killed = run.status.signal() == Some(9);
-        assert!(is_killed || run.status.success(), "not killed at point {point}: {run:#?}");
+        let has_ended = matches!(run.status.code(), Some(0 | 3));
+        assert!(is_killed || has_ended, "not killed at point {point} of {words:?}: {run:#?}");
         is_killed
     }
 
@@ -258,13 +262,22 @@ impl Deployment {
             .collect()
     }
 
+    /// Makes the database of a folder in which nothing was called yet.
+    pub(crate) fn make_database(&self) {
+        self.make_folder(".windlass");
+        Runtime::new().unwrap().block_on(windlass_store::migrate(&self.database_url())).unwrap();
+    }
+
     /// The database, opened by this process.
     pub(crate) async fn open(&self) -> SharedStore {
         open(&self.database_url(), Options::default()).await.unwrap()
     }
 
     /// Reads from the database what the workflow left there. Without a process, of which each point would need another three.
-    fn read<T>(&self, read: impl AsyncFnOnce(&SharedStore, &Workflow) -> Result<T>) -> T {
+    pub(crate) fn read<T>(
+        &self,
+        read: impl AsyncFnOnce(&SharedStore, &Workflow) -> Result<T>,
+    ) -> T {
         let runtime = Runtime::new().unwrap();
         runtime.block_on(async {
             let store = self.open().await;

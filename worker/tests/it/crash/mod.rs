@@ -13,7 +13,9 @@
 mod counting_server;
 mod deployment;
 mod lost;
+mod plans;
 mod request;
+mod steering;
 mod tools;
 mod unreliable_server;
 
