@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use windlass_core::graph::{GraphStatus, NodeResult};
 use windlass_core::{ApprovalAnswer, Clock, Grant, SessionId, WorkflowKind};
 use windlass_store::{
-    AddNote, ApprovalFilter, DeleteExecutions, EventsAfter, GraphFilter, GraphIncludes, GraphOrder,
-    GraphSelector, NoteKind, Page, RecordPlan, Replaced, SetWorkspace, SettleApproval,
-    StartExecution, StartPlan, Steer, SteerGraph, Submission, SubmitNode,
+    AddNote, Approval, ApprovalFilter, DeleteExecutions, EventsAfter, GraphFilter, GraphIncludes,
+    GraphOrder, GraphSelector, NoteKind, Page, RecordPlan, Replaced, SetWorkspace, SettleApproval,
+    SettledApproval, StartExecution, StartPlan, Steer, SteerGraph, Submission, SubmitNode,
 };
 use windlass_store_conformance::world::graphs::{
     ada, agent, agent_node, chain, failed, graph_text, human_node, no, success, tool_node, words,
@@ -300,11 +300,12 @@ impl Side {
             answer: answer(nth),
             actor: ada(),
         };
-        let settled = said(self.store.settle_approval(params.clone()).await);
+        let settle = async |params| said(self.store.settle_approval(params).await.map(settled));
+        let settled = settle(params.clone()).await;
         // Once more changes nothing, and an agent never answers.
-        let again = said(self.store.settle_approval(params.clone()).await);
+        let again = settle(params.clone()).await;
         let by_agent = SettleApproval { actor: agent("planner"), ..params };
-        let by_agent = said(self.store.settle_approval(by_agent).await);
+        let by_agent = settle(by_agent).await;
         Some(format!("{settled}; again: {again}; by an agent: {by_agent}"))
     }
 
@@ -387,6 +388,14 @@ impl Side {
         for session in self.graphs.iter().rev().take(2) {
             let which = GraphSelector::Session(*session);
             let view = self.store.graph(self.workspace, which, includes).await.unwrap();
+            let view = view.map(|mut view| {
+                view.approvals = view.approvals.into_iter().map(comparable).collect();
+                if view.run.kind == WorkflowKind::Journal {
+                    // The name of a recorded plan has the end of its id.
+                    view.run.workflow.clear();
+                }
+                view
+            });
             parts.push((format!("graph {session}"), format!("{view:?}")));
         }
         for (kind, order) in [
@@ -409,10 +418,20 @@ impl Side {
         }
         let filter =
             ApprovalFilter { workspace: self.workspace, session: None, only_pending: false };
-        let asked = self.store.approvals(filter, Page::first(5)).await.unwrap();
-        parts.push(("graphs approvals".to_owned(), format!("{:?}", asked.items)));
+        let asked = self.store.approvals(filter, Page::first(5)).await.unwrap().items;
+        let asked: Vec<_> = asked.into_iter().map(comparable).collect();
+        parts.push(("graphs approvals".to_owned(), format!("{asked:?}")));
         parts
     }
+}
+
+/// The question without its digest, which covers ids of artifacts, and those differ.
+fn comparable(asked: Approval) -> Approval {
+    Approval { presented_digest: String::new(), ..asked }
+}
+
+fn settled(settled: SettledApproval) -> SettledApproval {
+    SettledApproval { approval: comparable(settled.approval), ..settled }
 }
 
 fn stream_name(stream: usize) -> String {
