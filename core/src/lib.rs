@@ -78,8 +78,9 @@ pub use limit::{
 };
 pub use log::LogLevel;
 pub use mutation::{
-    EventInRound, EventName, LateEvidence, LookupResult, MutationStatus, OperationKey, Outcome,
-    Recourse, ResolutionKind, ResolvedBy, digest, digest_text, idempotency_key, operation_of_node,
+    EventInRound, EventName, LateEvidence, LookupResult, MutationStatus, NoEffect, OperationKey,
+    Outcome, Recourse, ResolutionKind, ResolvedBy, digest, digest_text, idempotency_key,
+    operation_of_node,
 };
 pub use policy::{
     EffectLimits, EventPolicy, LeasePolicy, LookupPolicy, Policy, RunPolicy, ScriptLimits,

@@ -76,6 +76,28 @@ text_enum! {
     }
 }
 
+/// How a worker knows that a request had no effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoEffect {
+    /// It did not leave, so the other side does not know its key.
+    Unsent,
+    /// The other side refused it.
+    Refused,
+    /// Its answer was lost, and its tool looked the effect up and did not find it.
+    LookedUp,
+}
+
+impl NoEffect {
+    /// Who settled the mutation; none where it was never in doubt.
+    #[must_use]
+    pub const fn resolved_by(self) -> Option<ResolvedBy> {
+        match self {
+            Self::Unsent | Self::Refused => None,
+            Self::LookedUp => Some(ResolvedBy::Reconciliation),
+        }
+    }
+}
+
 text_enum! {
     /// How a person settles a mutation in doubt.
     pub enum ResolutionKind ("a resolution") {
@@ -241,7 +263,8 @@ pub fn operation_of_node(node_run: NodeRunId, effect_round: u32) -> String {
 /// The key by which a provider recognises a repeated request.
 ///
 /// It stays the same for one operation until the provider has definitely refused the request, because some providers answer a
-/// refused key with the same refusal for ever.
+/// refused key with the same refusal for ever. A request that did not leave is not refused: were its key changed, a restored backup
+/// would bring back the key before it, which the provider would not recognise.
 #[must_use]
 pub fn idempotency_key(operation_id: &str, n_refusals: usize) -> String {
     let hash = Sha256::new().chain_update(operation_id).chain_update(n_refusals.to_le_bytes());

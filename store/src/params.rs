@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use windlass_core::{
-    Action, EventId, EventStatus, Failure, Grant, LogLevel, Manifest, MutationId, Phase,
+    Action, EventId, EventStatus, Failure, Grant, LogLevel, Manifest, MutationId, NoEffect, Phase,
     ResolvedBy, RunId, ScriptId, SessionId, WorkerId, WorkflowId, WorkspaceId,
 };
 
@@ -192,8 +192,8 @@ pub struct FailMutation {
     pub mutation: MutationId,
     /// Why.
     pub failure: Failure,
-    /// Who settled it, where the answer itself had been lost.
-    pub resolved_by: Option<ResolvedBy>,
+    /// How the worker knows that nothing happened.
+    pub no_effect: NoEffect,
     /// Whether the run goes on at `next`: the other side refused the request, and the consumer is to be told.
     pub goes_on: bool,
 }

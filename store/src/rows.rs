@@ -266,6 +266,7 @@ rows! {
         looked_up_until: Option<At>,
         resolved_by: Option<Db<ResolvedBy>>,
         resolved_at: Option<At>,
+        unsent: bool,
         ui_title: String,
         late_evidence: Option<String>,
         cost: i64,

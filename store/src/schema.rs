@@ -292,6 +292,7 @@ diesel::table! {
         looked_up_until -> Nullable<BigInt>,
         resolved_by -> Nullable<Text>,
         resolved_at -> Nullable<BigInt>,
+        unsent -> Bool,
         ui_title -> Text,
         late_evidence -> Nullable<Text>,
         cost -> BigInt,

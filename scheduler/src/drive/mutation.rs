@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use windlass_core::{
-    DataFault, Failure, LogLevel, LookupResult, OnRefusal, Prices, ResolvedBy, ScriptPosition,
-    Sent, Status,
+    DataFault, Failure, LogLevel, LookupResult, NoEffect, OnRefusal, Prices, ResolvedBy,
+    ScriptPosition, Sent, Status,
 };
 use windlass_store::{
     ApplyMutation, BeginMutation, BegunMutation, CaptureMutation, ClaimedRun, DoubtMutation,
@@ -68,7 +68,7 @@ enum RequestResult {
     },
     Failed {
         failure: Failure,
-        resolved_by: Option<ResolvedBy>,
+        no_effect: NoEffect,
     },
     InDoubt {
         failure: Failure,
@@ -149,13 +149,12 @@ impl MutationExecutor {
                 persist(|| self.store.apply_mutation(params.clone())).await?;
                 Ok(MutationEnd::Applied(result))
             }
-            RequestResult::Failed { failure, resolved_by } => {
+            RequestResult::Failed { failure, no_effect } => {
                 let is_refusal = failure.data_fault() == Some(DataFault::Refused);
                 let goes_on = is_refusal && on_refusal == OnRefusal::Next;
                 let failure = failure.cropped();
                 let failed = failure.clone();
-                let params =
-                    FailMutation { claim, mutation, failure: failed, resolved_by, goes_on };
+                let params = FailMutation { claim, mutation, failure: failed, no_effect, goes_on };
                 persist(|| self.store.fail_mutation(params.clone())).await?;
                 if goes_on {
                     return Ok(MutationEnd::Refused(failure));
@@ -175,8 +174,8 @@ impl RequestResult {
     /// Adds where in the script the call is, and makes failures ready to be stored.
     fn at(self, position: Option<ScriptPosition>) -> Self {
         match self {
-            Self::Failed { failure, resolved_by } => {
-                Self::Failed { failure: failure.at(position).cropped(), resolved_by }
+            Self::Failed { failure, no_effect } => {
+                Self::Failed { failure: failure.at(position).cropped(), no_effect }
             }
             Self::InDoubt { failure, looked_up } => {
                 Self::InDoubt { failure: failure.at(position).cropped(), looked_up }
@@ -240,7 +239,9 @@ impl Attempt<'_> {
             }
             Sent::Maybe if was_passed => self.look_up_once(error.failure, may_commit).await,
             Sent::Maybe | Sent::No => {
-                RequestResult::Failed { failure: error.failure, resolved_by: None }
+                // A tool says alike that it was refused and that it sent nothing. Before its commit point it cannot have sent anything.
+                let no_effect = if was_passed { NoEffect::Refused } else { NoEffect::Unsent };
+                RequestResult::Failed { failure: error.failure, no_effect }
             }
         };
         (result, was_passed)
@@ -259,7 +260,7 @@ impl Attempt<'_> {
             None => RequestResult::InDoubt { failure, looked_up: None },
             Some(LookupResult::Applied(result)) => RequestResult::Applied { result, resolved_by },
             Some(LookupResult::Absent { counts_after: Duration::ZERO }) => {
-                RequestResult::Failed { failure, resolved_by }
+                RequestResult::Failed { failure, no_effect: NoEffect::LookedUp }
             }
             Some(LookupResult::Absent { counts_after }) => {
                 RequestResult::InDoubt { failure, looked_up: Some(counts_after) }

@@ -122,6 +122,7 @@ contract! { $
     mutating {
         the_row_is_there_before_the_request_leaves,
         a_refused_call_that_is_made_again_has_another_key,
+        a_request_that_did_not_leave_keeps_its_key,
         the_same_operation_after_a_doubt_has_the_same_key,
         an_operation_is_known_by_names_that_a_restored_backup_still_has,
         workflows_of_one_name_in_two_workspaces_make_two_operations,

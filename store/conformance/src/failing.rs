@@ -1,7 +1,7 @@
 //! Every class of failure, before the effect, during it and after it: what is written together, and what follows.
 
 use windlass_core::{
-    Action, EventStatus, Failure, FailureClass, MutationStatus, Outcome, Phase, Service,
+    Action, EventStatus, Failure, FailureClass, MutationStatus, NoEffect, Outcome, Phase, Service,
     SessionResult, Status, WorkflowStatus,
 };
 use windlass_store::{Bump, ClaimedRun, FailMutation, NotificationKind, StopRun};
@@ -175,8 +175,13 @@ async fn fail(world: &World, point: FailurePoint, failure: Failure) -> ClaimedRu
         FailurePoint::During => {
             let (run, mutation) = world.mutating(&["m1"]).await;
             let claim = run.claim;
-            let params =
-                FailMutation { claim, mutation, failure, resolved_by: None, goes_on: false };
+            let params = FailMutation {
+                claim,
+                mutation,
+                failure,
+                no_effect: NoEffect::Refused,
+                goes_on: false,
+            };
             world.store.fail_mutation(params).await.unwrap();
             run
         }

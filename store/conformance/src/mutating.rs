@@ -2,8 +2,8 @@
 
 use serde_json::json;
 use windlass_core::{
-    EventInRound, EventName, EventStatus, FailureClass, MutationStatus, OperationKey, Outcome,
-    Phase, ResolutionKind, ResolvedBy, Status, digest, idempotency_key,
+    EventInRound, EventName, EventStatus, FailureClass, MutationStatus, NoEffect, OperationKey,
+    Outcome, Phase, ResolutionKind, ResolvedBy, Status, digest, idempotency_key,
 };
 use windlass_store::{ApplyMutation, BeginMutation, CaptureMutation, NotificationKind, StoreError};
 
@@ -52,6 +52,24 @@ pub async fn a_refused_call_that_is_made_again_has_another_key(test_store: TestS
     assert_eq!(first.operation_id, second.operation_id);
     assert_ne!(first.idempotency_key, second.idempotency_key);
     assert!(first.idempotency_key.len() >= 32, "{}", first.idempotency_key);
+}
+
+/// A restored backup may bring the key of an earlier attempt back: the provider must know it.
+pub async fn a_request_that_did_not_leave_keeps_its_key(test_store: TestStore) {
+    let world = World::with_mails(test_store, &["m1"]).await;
+    let (run, first) = world.mutating(&["m1"]).await;
+    world.fail_because(run.claim, first, NoEffect::Unsent).await.unwrap();
+    world.advance(crate::world::seconds(10));
+
+    let (run, second) = world.mutating(&["m1"]).await;
+    world.fail_because(run.claim, second, NoEffect::Refused).await.unwrap();
+    world.advance(crate::world::seconds(20));
+    let (_, third) = world.mutating(&["m1"]).await;
+
+    let [first, second, third] =
+        [world.mutation(first).await, world.mutation(second).await, world.mutation(third).await];
+    assert_eq!(first.idempotency_key, second.idempotency_key, "nobody has seen it");
+    assert_ne!(second.idempotency_key, third.idempotency_key, "it was refused");
 }
 
 pub async fn the_same_operation_after_a_doubt_has_the_same_key(test_store: TestStore) {

@@ -11,8 +11,15 @@ use crate::error::Result;
 use crate::rows::{At, Db};
 use crate::schema::mutations;
 
-/// Status, who settled it, key, and the time before the request was sent.
-type Attempt = (Db<MutationStatus>, Option<Db<ResolvedBy>>, String, At);
+#[derive(Queryable)]
+struct Attempt {
+    status: Db<MutationStatus>,
+    resolved_by: Option<Db<ResolvedBy>>,
+    unsent: bool,
+    key: String,
+    /// A time before the request was sent.
+    created_at: At,
+}
 
 /// The attempts at an operation.
 pub(super) struct Attempts(Vec<Attempt>);
@@ -22,6 +29,7 @@ impl Attempts {
         let attempts = mutations::table.filter(mutations::operation_id.eq(operation_id)).select((
             mutations::status,
             mutations::resolved_by,
+            mutations::unsent,
             mutations::idempotency_key,
             mutations::created_at,
         ));
@@ -30,22 +38,24 @@ impl Attempts {
 
     /// Whether it is known of each that it had no effect.
     pub(super) fn have_all_failed(&self) -> bool {
-        self.0.iter().all(|(Db(status), ..)| *status == MutationStatus::Failed)
+        self.0.iter().all(|attempt| attempt.status.0 == MutationStatus::Failed)
     }
 
     /// How often the provider has refused the operation.
     pub(super) fn refusals(&self) -> usize {
-        // A doubt that was resolved as "did not happen" is no answer of the provider.
-        let is_refused = |(Db(status), resolved_by, ..): &&Attempt| {
-            *status == MutationStatus::Failed && resolved_by.is_none()
+        // A doubt that was resolved as "did not happen" is no answer of the provider, and neither is a request that did not leave.
+        let is_refused = |attempt: &&Attempt| {
+            attempt.status.0 == MutationStatus::Failed
+                && attempt.resolved_by.is_none()
+                && !attempt.unsent
         };
         self.0.iter().filter(is_refused).count()
     }
 
     /// How long ago a key was first sent: not at all if no attempt has it. None if the clock was set back since, which hides it.
     pub(super) async fn key_age(&self, tx: &Tx<'_>, key: &str) -> Result<Option<Duration>> {
-        let with_key = self.0.iter().filter(|(_, _, used, _)| used == key);
-        let first = with_key.map(|(.., At(sent_at))| *sent_at).min();
+        let sent = self.0.iter().filter(|attempt| attempt.key == key && !attempt.unsent);
+        let first = sent.map(|attempt| attempt.created_at.0).min();
         Ok(match first {
             None => Some(Duration::ZERO),
             Some(first) if clock::is_reliable(tx, first).await? => Some(tx.now.since(first)),

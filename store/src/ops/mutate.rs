@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use windlass_core::{
-    EventId, EventInRound, HandlerKind, LateEvidence, MutationId, MutationStatus, OperationKey,
-    Phase, RunId, digest, idempotency_key,
+    EventId, EventInRound, HandlerKind, LateEvidence, MutationId, MutationStatus, NoEffect,
+    OperationKey, Phase, RunId, digest, idempotency_key,
 };
 
 use super::advance::advance_workflow;
@@ -79,6 +79,7 @@ impl Staged for BeginMutation {
             looked_up_until: None,
             resolved_by: None,
             resolved_at: None,
+            unsent: false,
             ui_title: storable(self.ui_title),
             late_evidence: None,
             cost: self.price,
@@ -235,7 +236,8 @@ impl Staged for FailMutation {
         let context = locked.stop_context(tx.policy, suspects);
         let changes = locked.state.fail_mutation(&self.failure, context)?;
         let context = TransitionContext {
-            resolved_by: self.resolved_by,
+            resolved_by: self.no_effect.resolved_by(),
+            is_unsent: self.no_effect == NoEffect::Unsent,
             ..TransitionContext::failed(&self.failure, about)
         };
         outcome::write(tx, &mut locked, changes, &context).await?;
@@ -250,11 +252,12 @@ async fn go_on_refused(
     mut locked: LockedRun,
     refused: FailMutation,
 ) -> Result<Recorded> {
-    let FailMutation { claim, mutation, failure, resolved_by, .. } = refused;
+    let FailMutation { claim, mutation, failure, no_effect, .. } = refused;
     if replay::has_failed(tx, claim, mutation, &[MutationStatus::Failed], &failure).await? {
         return Ok(Recorded::InTime);
     }
     let changes = locked.state.refuse_mutation()?;
+    let resolved_by = no_effect.resolved_by();
     let context =
         TransitionContext { resolved_by, ..TransitionContext::failed(&failure, About::default()) };
     outcome::write(tx, &mut locked, changes, &context).await?;

@@ -34,6 +34,8 @@ pub(super) struct TransitionContext<'a> {
     pub(super) result: Option<&'a Value>,
     /// Who resolved a mutation in doubt.
     pub(super) resolved_by: Option<ResolvedBy>,
+    /// Whether the request of a failed mutation did not leave.
+    pub(super) is_unsent: bool,
     /// When a mutation in doubt is looked up; none for now.
     pub(super) next_lookup: Option<NextLookup>,
     /// The events that a failure is about.
@@ -175,6 +177,7 @@ async fn write_mutation(
             answer,
             cause,
             resolved,
+            context.is_unsent.then(|| mutations::unsent.eq(true)),
             mutations::updated_at.eq(At(tx.now)),
         ))
         .cached()

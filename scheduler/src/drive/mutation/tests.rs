@@ -113,8 +113,8 @@ async fn make(
         RequestResult::Applied { result, resolved_by } => {
             format!("applied {result} {resolved_by:?}")
         }
-        RequestResult::Failed { failure, resolved_by } => {
-            format!("failed: {failure} {resolved_by:?}")
+        RequestResult::Failed { failure, no_effect } => {
+            format!("failed: {failure} {no_effect:?}")
         }
         RequestResult::InDoubt { failure, looked_up } => {
             format!("in doubt: {failure} {looked_up:?}")
@@ -128,7 +128,7 @@ async fn an_answer_settles_it_and_a_definite_failure_does_too() {
     let looked_up = Some(LookupBehaviour::Unknown);
 
     assert_eq!(result_of(CallBehaviour::Answer, looked_up).await, r#"applied "done" None"#);
-    assert_eq!(result_of(CallBehaviour::Fail(Sent::No), looked_up).await, "failed: lost None");
+    assert_eq!(result_of(CallBehaviour::Fail(Sent::No), looked_up).await, "failed: lost Refused");
     assert_eq!(
         result_of(CallBehaviour::Fail(Sent::Yes), looked_up).await,
         r#"applied {"unreadable":"lost"} None"#
@@ -153,7 +153,7 @@ async fn a_lost_answer_a_time_limit_and_a_panic_are_doubts_until_they_are_looked
         let table = [
             (None, format!("in doubt: {why} None")),
             (Some(LookupBehaviour::Applied), r#"applied "found" Some(Reconciliation)"#.to_owned()),
-            (Some(LookupBehaviour::AbsentAfter(0)), format!("failed: {why} Some(Reconciliation)")),
+            (Some(LookupBehaviour::AbsentAfter(0)), format!("failed: {why} LookedUp")),
             (Some(LookupBehaviour::AbsentAfter(60)), format!("in doubt: {why} Some(60s)")),
             (Some(LookupBehaviour::Unknown), format!("in doubt: {why} Some(0ns)")),
             (Some(LookupBehaviour::Hang), format!("in doubt: {why} Some(0ns)")),
@@ -177,7 +177,7 @@ async fn what_ends_before_its_commit_point_was_certainly_not_sent() {
 
         let (result, was_passed) = make(call, Passing::StopsBefore, lookup, true).await;
 
-        assert_eq!((result, was_passed), (format!("failed: {why} None"), false), "{call:?}");
+        assert_eq!((result, was_passed), (format!("failed: {why} Unsent"), false), "{call:?}");
     }
 }
 
@@ -187,7 +187,7 @@ async fn a_call_that_its_commit_point_refuses_was_not_sent() {
 
     let (result, _) = make(CallBehaviour::Answer, Passing::Passes, lookup, false).await;
 
-    assert_eq!(result, format!("failed: {} None", crate::commit_point::Refused));
+    assert_eq!(result, format!("failed: {} Unsent", crate::commit_point::Refused));
 }
 
 #[tokio::test(start_paused = true)]

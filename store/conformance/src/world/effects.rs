@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use windlass_core::{
-    Failure, FailureClass, LookupResult, MutationId, MutationStatus, ResolutionKind,
+    Failure, FailureClass, LookupResult, MutationId, MutationStatus, NoEffect, ResolutionKind,
 };
 use windlass_store::{
     ApplyMutation, BeginMutation, BegunMutation, Claim, ClaimLookups, ClaimedRun, DoubtMutation,
@@ -90,8 +90,20 @@ impl World {
         class: FailureClass,
         goes_on: bool,
     ) -> Result<()> {
-        let (failure, resolved_by) = (failure(class), None);
-        let params = FailMutation { claim, mutation, failure, resolved_by, goes_on };
+        let (failure, no_effect) = (failure(class), NoEffect::Refused);
+        let params = FailMutation { claim, mutation, failure, no_effect, goes_on };
+        self.store.fail_mutation(params).await
+    }
+
+    /// The run stops because of the network, and its worker knows why nothing happened.
+    pub async fn fail_because(
+        &self,
+        claim: Claim,
+        mutation: MutationId,
+        no_effect: NoEffect,
+    ) -> Result<()> {
+        let failure = failure(FailureClass::Network);
+        let params = FailMutation { claim, mutation, failure, no_effect, goes_on: false };
         self.store.fail_mutation(params).await
     }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use windlass_core::{
-    Action, Clock, EventStatus, Failure, HandlerKind, Id, InputId, LogLevel, Phase, ResolutionKind,
-    RunId, Status, Timestamp, WorkflowId, WorkflowStatus,
+    Action, Clock, EventStatus, Failure, HandlerKind, Id, InputId, LogLevel, NoEffect, Phase,
+    ResolutionKind, RunId, Status, Timestamp, WorkflowId, WorkflowStatus,
 };
 use windlass_store::{
     ApplyMutation, BeginMutation, CheckpointPrepare, Claim, CommitConsumer, CommitNode,
@@ -102,7 +102,8 @@ impl Side {
             }
             Write::Fail { mutation: nth } => {
                 let mutation = mutation(nth)?;
-                let params = FailMutation { claim, mutation, failure, resolved_by, goes_on: false };
+                let no_effect = if how.goes_on { NoEffect::Unsent } else { NoEffect::Refused };
+                let params = FailMutation { claim, mutation, failure, no_effect, goes_on: false };
                 said(self.store.fail_mutation(params).await)
             }
             Write::Doubt { mutation: nth } => {
