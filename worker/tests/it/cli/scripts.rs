@@ -111,6 +111,7 @@ fn every_problem_of_a_bad_script_is_listed() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "the lines are what is printed")]
 fn programs_read_every_problem_of_a_bad_script() {
     let folder = TestFolder::new();
     folder.write("bad.js", BAD);
