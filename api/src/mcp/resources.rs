@@ -64,7 +64,7 @@ pub(super) fn templates() -> Vec<ResourceTemplate> {
         template(PLAN, "plan", "A plan", "A plan as it was recorded."),
         ResourceTemplate::new(format!("{RULE_URI}{{code}}"), "rule")
             .with_title("A rule of scripts")
-            .with_description("Why `windlass check` reports a problem with this code.")
+            .with_description("Why the check of a script reports a problem with this code.")
             .with_mime_type(MARKDOWN),
     ]
 }
