@@ -1,11 +1,11 @@
 //! A person has consumed events processed once more.
 
 use windlass_core::{EventStatus, MutationId, MutationStatus};
-use windlass_store::{AnyId, Mutation, ReplayEvents, ReplaySelection, SettledEvents, StoreError};
+use windlass_store::{Mutation, ReplayEvents, ReplaySelection, SettledEvents, StoreError};
 
-use super::error::{RecordName, Result};
+use super::error::Result;
 use super::handle::Service;
-use super::settle::{SettleReport, wrong_kind};
+use super::settle::SettleReport;
 
 /// Events that a person wants to have processed once more, and what was done for them before.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,18 +24,7 @@ impl Service {
     pub async fn replay_of(&self, ids: &[String]) -> Result<Replay> {
         let mut targets = Vec::new();
         for id in ids {
-            targets.push(match self.store.resolve_id(self.workspace, id).await? {
-                AnyId::Event(event) => ReplaySelection::Event(event),
-                AnyId::Input(input) => ReplaySelection::Input(input),
-                AnyId::Workflow(_)
-                | AnyId::Script(_)
-                | AnyId::Run(_)
-                | AnyId::Mutation(_)
-                | AnyId::Session(_)
-                | AnyId::Notification(_)
-                | AnyId::Approval(_)
-                | AnyId::Artifact(_) => return Err(wrong_kind(id, RecordName::Event)),
-            });
+            targets.push(self.find_replayed(id).await?);
         }
         let mut effects: Vec<Mutation> = Vec::new();
         for target in &targets {

@@ -5,8 +5,9 @@ use serde_json::Value;
 use windlass_core::{EventId, MutationId, WorkflowId, WorkflowKind};
 use windlass_scheduler::Registry;
 use windlass_store::{
-    AnyId, EventAction, EventSelection, LogFilter, LogSource, Mutation, Page, Resolution,
-    ResolveMutation, RunFilter, SettleEvent, SettleEvents, SettledEvents, StoreError, Workflow,
+    AnyId, EventAction, EventSelection, LogFilter, LogSource, Mutation, Page, ReplaySelection,
+    Resolution, ResolveMutation, RunFilter, SettleEvent, SettleEvents, SettledEvents, StoreError,
+    Workflow,
 };
 
 use super::error::{RecordName, Result, ServiceError};
@@ -54,9 +55,17 @@ impl Service {
     /// # Errors
     /// [`ServiceError::WrongKind`] where it is the id of something else, and those of the store.
     pub async fn find_events(&self, id: &str) -> Result<EventTarget> {
+        Ok(match self.find_replayed(id).await? {
+            ReplaySelection::Event(event) => EventTarget::One(event),
+            ReplaySelection::Input(input) => EventTarget::Several(EventSelection::Input(input)),
+        })
+    }
+
+    /// The same, as what a replay takes.
+    pub(super) async fn find_replayed(&self, id: &str) -> Result<ReplaySelection> {
         match self.store.resolve_id(self.workspace, id).await? {
-            AnyId::Event(event) => Ok(EventTarget::One(event)),
-            AnyId::Input(input) => Ok(EventTarget::Several(EventSelection::Input(input))),
+            AnyId::Event(event) => Ok(ReplaySelection::Event(event)),
+            AnyId::Input(input) => Ok(ReplaySelection::Input(input)),
             AnyId::Workflow(_)
             | AnyId::Script(_)
             | AnyId::Run(_)
@@ -223,6 +232,6 @@ pub fn check_result(registry: &Registry, mutation: &Mutation, result: &Value) ->
     })
 }
 
-pub(super) fn wrong_kind(id: &str, expected: RecordName) -> ServiceError {
+fn wrong_kind(id: &str, expected: RecordName) -> ServiceError {
     ServiceError::WrongKind { id: id.to_owned(), expected }
 }
