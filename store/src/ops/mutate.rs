@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use windlass_core::{
-    EventId, EventInRound, HandlerKind, LateEvidence, MutationId, MutationStatus, NoEffect,
-    OperationKey, Phase, RunId, digest, idempotency_key,
+    EventId, EventInRound, HandlerKind, LateEvidence, MutationId, MutationStatus, OperationKey,
+    Phase, RunId, digest, idempotency_key,
 };
 
 use super::advance::advance_workflow;
@@ -235,11 +235,7 @@ impl Staged for FailMutation {
         let suspects = about.suspects(Phase::Mutating, &tx.policy.events);
         let context = locked.stop_context(tx.policy, suspects);
         let changes = locked.state.fail_mutation(&self.failure, context)?;
-        let context = TransitionContext {
-            resolved_by: self.no_effect.resolved_by(),
-            is_unsent: self.no_effect == NoEffect::Unsent,
-            ..TransitionContext::failed(&self.failure, about)
-        };
+        let context = TransitionContext::had_no_effect(&self.failure, about, self.no_effect);
         outcome::write(tx, &mut locked, changes, &context).await?;
         advance_workflow(tx, locked.workflow).await?;
         Ok(Recorded::InTime)
@@ -257,9 +253,7 @@ async fn go_on_refused(
         return Ok(Recorded::InTime);
     }
     let changes = locked.state.refuse_mutation()?;
-    let resolved_by = no_effect.resolved_by();
-    let context =
-        TransitionContext { resolved_by, ..TransitionContext::failed(&failure, About::default()) };
+    let context = TransitionContext::had_no_effect(&failure, About::default(), no_effect);
     outcome::write(tx, &mut locked, changes, &context).await?;
     Ok(Recorded::InTime)
 }

@@ -3,8 +3,8 @@
 use diesel::prelude::*;
 use serde_json::Value;
 use windlass_core::{
-    Blame, Changes, Failure, HandlerKind, MutationId, MutationStatus, PendingRetry, Reservations,
-    ResolvedBy, SessionResult, Status, WorkflowChange,
+    Blame, Changes, Failure, HandlerKind, MutationId, MutationStatus, NoEffect, PendingRetry,
+    Reservations, ResolvedBy, SessionResult, Status, WorkflowChange,
 };
 
 use super::blame::About;
@@ -52,6 +52,15 @@ pub(super) struct NextLookup {
 impl TransitionContext<'_> {
     pub(super) fn failed(failure: &Failure, about: About) -> Self {
         Self { cause: Some(Cause::from(failure)), about, ..Self::default() }
+    }
+
+    /// A request failed and had no effect.
+    pub(super) fn had_no_effect(failure: &Failure, about: About, known_by: NoEffect) -> Self {
+        Self {
+            resolved_by: known_by.resolved_by(),
+            is_unsent: known_by == NoEffect::Unsent,
+            ..Self::failed(failure, about)
+        }
     }
 }
 
