@@ -27,7 +27,7 @@ reads! {
     OneEvent { workspace: WorkspaceId, event: EventId } -> Event: |tx| events::event(tx.conn, workspace, event);
     Inputs { workspace: WorkspaceId, workflow: WorkflowId, page: Page<InputCursor> } -> Listed<Input, InputCursor>:
         |tx| inputs::inputs(tx.conn, (workspace, workflow), page);
-    Rounds { workspace: WorkspaceId, selection: ReplaySelection } -> (WorkflowId, Vec<EventRounds>):
+    Rounds { workspace: WorkspaceId, selection: ReplaySelection } -> Vec<EventRounds>:
         |tx| rounds::rounds(tx.conn, workspace, selection);
     OneInput { workspace: WorkspaceId, input: InputId } -> Input: |tx| inputs::input(tx.conn, workspace, input);
 }
@@ -64,8 +64,7 @@ impl EventStore for Backend {
         workspace: WorkspaceId,
         selection: ReplaySelection,
     ) -> Result<Vec<EventRounds>> {
-        let (_, found) = self.read(Rounds { workspace, selection }).await?;
-        Ok(found)
+        self.read(Rounds { workspace, selection }).await
     }
 
     async fn inputs(

@@ -10,7 +10,7 @@ use super::advance::advance_workflow;
 use super::dialect::RunQueryDsl;
 use super::journal::{self, Entry};
 use super::publish::mark_work;
-use super::reads::rounds::rounds;
+use super::reads::rounds::{chosen, rounds};
 use super::{BATCH, Operation, Tx};
 use crate::error::{Result, StoreError};
 use crate::model::{EventRounds, Round, SettledEvents};
@@ -22,10 +22,10 @@ impl Operation for ReplayEvents {
     type Output = SettledEvents;
 
     async fn run(self, tx: &Tx<'_>) -> Result<SettledEvents> {
-        let (workflow, _) = rounds(tx.conn, self.workspace, self.selection).await?;
+        let (workflow, _) = chosen(tx.conn, self.workspace, self.selection).await?;
         let workflow = tx.lock(self.workspace, workflow).await?;
         // Read again under the lock: they may have changed.
-        let (_, found) = rounds(tx.conn, self.workspace, self.selection).await?;
+        let found = rounds(tx.conn, self.workspace, self.selection).await?;
         let (consumed, left): (Vec<_>, Vec<_>) =
             found.into_iter().partition(|it| it.event.status == EventStatus::Consumed);
         if consumed.is_empty() {

@@ -14,12 +14,22 @@ use crate::rows::{Db, EventRow, InputRow};
 use crate::schema::{event_inputs, event_rounds, events, handler_runs, inputs, topics};
 use crate::tenant::in_workspace;
 
-/// The events of a selection with all their rounds, oldest first, and their workflow.
+/// The events of a selection with all their rounds, oldest first.
 pub(in super::super) async fn rounds(
     conn: &Conn,
     workspace: WorkspaceId,
     selection: ReplaySelection,
-) -> Result<(WorkflowId, Vec<EventRounds>)> {
+) -> Result<Vec<EventRounds>> {
+    let (_, chosen) = chosen(conn, workspace, selection).await?;
+    with_rounds(conn, chosen).await
+}
+
+/// The events of a selection, oldest first, and their workflow.
+pub(in super::super) async fn chosen(
+    conn: &Conn,
+    workspace: WorkspaceId,
+    selection: ReplaySelection,
+) -> Result<(WorkflowId, Vec<(EventRow, String)>)> {
     let chosen = events::table
         .inner_join(topics::table)
         .filter(in_workspace!(workspace, events::workflow_id))
@@ -47,7 +57,7 @@ pub(in super::super) async fn rounds(
             row.ok_or_else(|| StoreError::not_found("input", &input))?.workflow_id.0
         }
     };
-    Ok((workflow, with_rounds(conn, chosen).await?))
+    Ok((workflow, chosen))
 }
 
 /// An event, and the number, the run and the mutation of one of its rounds.
