@@ -1,18 +1,14 @@
 //! `logs`: what a run, or all runs of a session, logged.
 
-use std::time::Duration;
-
 use serde::Serialize;
 use windlass_api::service::Service;
 use windlass_store::{LogEntry, LogSource};
 
+use super::watch::wait_to_read_again;
 use crate::cli::LogsArgs;
 use crate::context::Context;
 use crate::exit::{ExitStatus, Result};
 use crate::output::{Printable, TextPage};
-
-/// How long to wait for a wake-up before a followed run is read again.
-const READ_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
@@ -58,8 +54,7 @@ async fn follow(context: &Context, service: &Service, of: LogSource) -> Result<(
         if !is_open {
             break;
         }
-        // A commit without new work, such as log lines or a run's end, sends no wake-up on either database.
-        let _woken_or_not = tokio::time::timeout(READ_AGAIN_AFTER, wake_ups.wait()).await;
+        wait_to_read_again(&mut wake_ups).await;
     }
     if context.output.is_json() { context.output.print(&Logs::new(of, all)) } else { Ok(()) }
 }

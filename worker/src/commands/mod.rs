@@ -34,6 +34,7 @@ mod trust;
 mod types;
 mod up;
 mod versions;
+mod watch;
 mod workers;
 mod workspace;
 

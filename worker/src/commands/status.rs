@@ -1,7 +1,6 @@
 //! `status`: the health of workflows, and for each that does not move why, and what to do.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::Serialize;
 use windlass_api::service::{Service, WorkflowStatusReport};
@@ -10,15 +9,13 @@ use windlass_store::{EventCounts, HandlerState, Limit, WorkflowOverview};
 
 use super::check::write_grant;
 use super::limit::{LIMIT_COLUMNS, limit_row};
+use super::watch::wait_to_read_again;
 use crate::cli::StatusArgs;
 use crate::context::Context;
 use crate::exit::{ExitStatus, Result};
 use crate::hint::CommandHint;
 use crate::output::{Printable, TextPage};
 use crate::wording::HealthText;
-
-/// How long to wait for a wake-up before a watched state is read again.
-const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// A workflow with its health.
 #[derive(Debug, Serialize)]
@@ -63,8 +60,7 @@ async fn watch(context: &Context, service: &Service, args: &StatusArgs) -> Resul
             return Ok(ExitStatus::Done);
         }
         printed = state;
-        // Not every commit sends a wake-up.
-        let _woken_or_not = tokio::time::timeout(LOOK_AGAIN_AFTER, wake_ups.wait()).await;
+        wait_to_read_again(&mut wake_ups).await;
     }
 }
 
