@@ -18,8 +18,8 @@ use diesel::{RunQueryDsl, sql_query};
 use serde_json::json;
 use windlass_core::{Clock, EventStatus, FailureClass, Id, ManualClock, ResolutionKind};
 use windlass_store::{
-    ApprovalFilter, CommitConsumer, CommitNode, EventFilter, Listed, LogFilter, LogSource, Options,
-    Page, Position, Result, RunFilter, Steer, VersionCursor, migrate, open,
+    ApprovalFilter, CommitConsumer, EventFilter, Listed, LogFilter, LogSource, Options, Page,
+    Position, Result, RunFilter, Steer, VersionCursor, migrate, open,
 };
 use windlass_store_conformance::world::graphs::{
     agent_node, chain, failed, human_node, success, tool_node, yes,
@@ -157,9 +157,7 @@ async fn plan(world: &World) {
     world.prepare(&claimed, Vec::new()).await.unwrap();
     let mutation = world.begin_as(&claimed, true).await.unwrap();
     world.apply(claimed.claim, mutation).await.unwrap();
-    let (claim, result) = (claimed.claim, success(&json!({})));
-    let commit = CommitNode { claim, result, leaves_traces: true, logs: Vec::new() };
-    world.store.commit_node(commit).await.unwrap();
+    world.commit_node(claimed.claim).await.unwrap();
     world.submit(run, "send", failed("no paper")).await.unwrap();
     world.steer(run, Steer::Resume { force: false }).await.unwrap();
     let (node, downstream) = ("send".to_owned(), true);

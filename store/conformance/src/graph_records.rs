@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use windlass_core::graph::{ArtifactStatus, NodeResult, NodeStatus};
 use windlass_core::{ApprovalAnswer, Id as _};
-use windlass_store::{AddNote, AnyId, CommitNode, NoteKind, StartPlan, Steer, StoreError};
+use windlass_store::{AddNote, AnyId, NoteKind, StartPlan, Steer, StoreError};
 
 use crate::pruning::prune;
 use crate::world::graphs::{
@@ -132,13 +132,7 @@ pub async fn an_open_plan_keeps_its_effects_and_its_journal(test_store: TestStor
     world.prepare(&claimed, Vec::new()).await.unwrap();
     let mutation = world.begin_as(&claimed, true).await.unwrap();
     world.apply(claimed.claim, mutation).await.unwrap();
-    let commit = CommitNode {
-        claim: claimed.claim,
-        result: success(&json!({})),
-        leaves_traces: true,
-        logs: Vec::new(),
-    };
-    world.store.commit_node(commit).await.unwrap();
+    world.commit_node(claimed.claim).await.unwrap();
     let before = world.graph(run).await;
     let ledger = || world.store.all_mutations(world.workspace, world.workflow);
 

@@ -494,14 +494,8 @@ pub async fn a_lost_answer_blocks_its_node_until_it_is_settled(test_store: TestS
     world.doubt(one.claim, in_doubt).await.unwrap();
     let applied = world.begin_as(two, false).await.unwrap();
     world.apply(two.claim, applied).await.unwrap();
-    let commit = CommitNode {
-        claim: two.claim,
-        result: success(&json!({})),
-        leaves_traces: true,
-        logs: Vec::new(),
-    };
 
-    world.store.commit_node(commit).await.unwrap();
+    world.commit_node(two.claim).await.unwrap();
 
     assert_eq!(world.progress(run).await, (GraphStatus::Blocked, vec![Blocked, Completed]));
     let view = world.graph(run).await;
@@ -514,13 +508,7 @@ pub async fn a_lost_answer_blocks_its_node_until_it_is_settled(test_store: TestS
     assert_eq!(world.progress(run).await.1, [Running, Completed]);
     let again = world.take("one").await;
     assert_eq!(again.state.phase, Phase::Emitting, "it goes on after its effect");
-    let commit = CommitNode {
-        claim: again.claim,
-        result: success(&json!({})),
-        leaves_traces: true,
-        logs: Vec::new(),
-    };
-    world.store.commit_node(commit).await.unwrap();
+    world.commit_node(again.claim).await.unwrap();
     assert_eq!(world.progress(run).await.0, GraphStatus::Completed);
 }
 
@@ -576,13 +564,7 @@ pub async fn a_replaced_run_whose_request_is_out_holds_the_new_one_back(test_sto
         "the request of the old run is out"
     );
     world.apply(claimed.claim, mutation).await.unwrap();
-    let commit = CommitNode {
-        claim: claimed.claim,
-        result: success(&json!({})),
-        leaves_traces: true,
-        logs: Vec::new(),
-    };
-    world.store.commit_node(commit).await.unwrap();
+    world.commit_node(claimed.claim).await.unwrap();
     assert_eq!(world.progress(second).await.1, [Running, Pending]);
     assert!(world.begin_node(second, "think").await.is_ok());
 }
@@ -601,13 +583,7 @@ pub async fn an_effect_of_an_earlier_run_is_not_repeated(test_store: TestStore) 
     let other = chain(&[agent_node("think", "planner")]);
     world.store.start_plan(world.replacement("site", &other)).await.unwrap();
     world.apply(claimed.claim, mutation).await.unwrap();
-    let commit = CommitNode {
-        claim: claimed.claim,
-        result: success(&json!({})),
-        leaves_traces: true,
-        logs: Vec::new(),
-    };
-    world.store.commit_node(commit).await.unwrap();
+    world.commit_node(claimed.claim).await.unwrap();
 
     let third = world.store.start_plan(world.replacement("site", &draft)).await.unwrap().session;
 

@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 use windlass_core::graph::{Draft, GraphStatus, NodeResult, NodeStatus, compile, normalise};
 use windlass_core::{Actor, ApprovalAnswer, ApprovalId, Grant, ScriptId, SessionId, WorkflowId};
 use windlass_store::{
-    Approval, ApprovalFilter, EventsAfter, GraphIncludes, GraphSelector, GraphText, GraphView,
-    JournalEntry, Page, RecordPlan, Replaced, Result, SettleApproval, SettledApproval,
-    StartExecution, StartPlan, Steer, SteerGraph, SteeredGraph, Submission, SubmitNode,
-    SubmittedNode,
+    Approval, ApprovalFilter, Claim, CommitNode, EventsAfter, GraphIncludes, GraphSelector,
+    GraphText, GraphView, JournalEntry, Page, RecordPlan, Replaced, Result, SettleApproval,
+    SettledApproval, StartExecution, StartPlan, Steer, SteerGraph, SteeredGraph, Submission,
+    SubmitNode, SubmittedNode,
 };
 
 use super::World;
@@ -174,6 +174,13 @@ impl World {
             actor: actor.clone(),
         };
         self.store.submit_node(params).await
+    }
+
+    /// A worker reports that the effect of a node happened, and left traces.
+    pub async fn commit_node(&self, claim: Claim) -> Result<()> {
+        let result = success(&json!({}));
+        let commit = CommitNode { claim, result, leaves_traces: true, logs: Vec::new() };
+        self.store.commit_node(commit).await
     }
 
     pub async fn steer(&self, session: SessionId, action: Steer) -> Result<SteeredGraph> {

@@ -171,16 +171,21 @@ fn a_decision_is_its_text_and_the_branches_follow_it() {
     assert_eq!(nodes(&answer), ["choose completed", "go skipped", "stay running"]);
 }
 
-#[test]
-fn what_a_person_edits_becomes_a_new_version() {
+/// A plan of which a person has edited what its first node made, and what the person was answered.
+fn edited() -> (TestFolder, Value) {
     let folder = TestFolder::new();
     let mut plan = reviewed();
     plan["nodes"][1]["type"] = json!("human-review-edit");
     folder.create(&plan);
     make_notes(&folder, "# First");
-
     let id = folder.asked()["id"].clone();
     let answer = folder.said(&["approval", "answer", text(&id), "# Better"]).done();
+    (folder, answer)
+}
+
+#[test]
+fn what_a_person_edits_becomes_a_new_version() {
+    let (_folder, answer) = edited();
 
     assert_eq!(nodes(&answer), ["a completed", "ok completed", "b running"]);
     let artifacts = answer["plan"]["artifacts"].as_array().unwrap();
@@ -192,13 +197,7 @@ fn what_a_person_edits_becomes_a_new_version() {
 
 #[test]
 fn each_version_of_what_was_made_is_shown_by_its_id() {
-    let folder = TestFolder::new();
-    let mut plan = reviewed();
-    plan["nodes"][1]["type"] = json!("human-review-edit");
-    folder.create(&plan);
-    make_notes(&folder, "# First");
-    let id = folder.asked()["id"].clone();
-    let answer = folder.said(&["approval", "answer", text(&id), "# Better"]).done();
+    let (folder, answer) = edited();
 
     let artifacts = answer["plan"]["artifacts"].as_array().unwrap();
     assert_eq!(artifacts.len(), 2);
