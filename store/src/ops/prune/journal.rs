@@ -18,7 +18,8 @@ use crate::schema::{handler_runs, journal, mutations, sessions, workflows};
 /// Id, time, workflow, subject and session of an entry.
 type OldEntry = (Db<JournalId>, At, Option<Db<WorkflowId>>, String, Option<Db<SessionId>>);
 
-/// Prunes entries, except those about something open, those of runs of graphs that are not over, and those since the oldest unsettled mutation of their workflow.
+/// Prunes entries, except those about something open, those of runs of graphs that are not over, and those since the oldest unsettled
+/// mutation of their workflow.
 pub(super) async fn journal(tx: &Tx<'_>, step: &Step<'_>) -> Result<PruneStep> {
     let found: Vec<OldEntry> = old_records!(tx, step, journal.created_at where journal::id.is_not_null(),
                                     journal::workflow_id, journal::subject, journal::session_id);
