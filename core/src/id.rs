@@ -152,6 +152,8 @@ ids! {
     WorkerId = "wrk";
     /// An entry of the journal.
     JournalId = "jnl";
+    /// A token, a link that signs a person in, or the cookie of a browser.
+    CredentialId = "crd";
     /// A node of a graph in one run.
     NodeRunId = "nod";
     /// One attempt at a node.

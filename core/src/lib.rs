@@ -30,6 +30,7 @@
 //! - [`Policy`]: every limit, with its default.
 //! - [`Backoff`] and [`ExponentialDelay`]: how long to wait after failures.
 
+mod access;
 mod actor;
 mod approval;
 mod blame;
@@ -57,6 +58,7 @@ mod turn;
 mod whole_characters;
 mod workflow;
 
+pub use access::{CredentialKind, CredentialTimes, Scope, ScopeRefused, Scopes};
 pub use actor::Actor;
 pub use approval::{
     ApprovalAnswer, ApprovalKind, ApprovalRefused, ApprovalStatus, Asked, ChatMessage, ChatRole,
@@ -69,9 +71,9 @@ pub use error_text::{error_chain, panic_message};
 pub use event::EventStatus;
 pub use failure::{DataFault, Failure, FailureClass, ScriptPosition, Sent, Service};
 pub use id::{
-    ApprovalId, ArtifactId, AttemptId, EventId, Id, IdSource, InputId, JournalId, MutationId,
-    NodeRunId, NotificationId, RunId, ScriptId, SessionId, TopicId, WorkerId, WorkflowId,
-    WorkspaceId,
+    ApprovalId, ArtifactId, AttemptId, CredentialId, EventId, Id, IdSource, InputId, JournalId,
+    MutationId, NodeRunId, NotificationId, RunId, ScriptId, SessionId, TopicId, WorkerId,
+    WorkflowId, WorkspaceId,
 };
 pub use limit::{
     LimitKey, LimitReached, LimitUsage, PRIORITY_HEAD_START, Rate, RunLimit, queue_rank,
