@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::actor::Actor;
 use crate::text::{Text, UnknownText, text_enum, text_impls};
 use crate::time::Timestamp;
@@ -120,7 +122,7 @@ impl CredentialKind {
 }
 
 /// When a credential was made, used and ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct CredentialTimes {
     /// When it was made.
     pub created_at: Timestamp,

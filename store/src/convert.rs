@@ -1,6 +1,7 @@
 //! Converts rows to the records that the store returns, and numbers between their stored and their public types: the databases
 //! have no unsigned numbers.
 
+mod access;
 mod graph;
 
 use windlass_core::{InputId, MutationId, MutationStatus, Outcome, RunId};

@@ -1,7 +1,9 @@
 //! What can go wrong with the store, split by who must act.
 
 use windlass_core::graph::{AnswerInvalid, SteerRefused};
-use windlass_core::{Action, ActionRefused, ApprovalRefused, IllegalTransition, MutationId, RunId};
+use windlass_core::{
+    Action, ActionRefused, ApprovalRefused, IllegalTransition, MutationId, RunId, ScopeRefused,
+};
 
 /// The version of this program.
 const PROGRAM: &str = env!("CARGO_PKG_VERSION");
@@ -87,6 +89,9 @@ pub enum StoreError {
     /// An answer breaks the schema of the node that asks.
     #[error(transparent)]
     AnswerInvalid(#[from] AnswerInvalid),
+    /// An agent cannot have a scope that is for people.
+    #[error(transparent)]
+    Scopes(#[from] ScopeRefused),
     /// The state machine does not have that transition.
     #[error(transparent)]
     Illegal(#[from] IllegalTransition),

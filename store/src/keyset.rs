@@ -12,7 +12,8 @@ use windlass_core::Text as _;
 use crate::page::{Position, VersionCursor};
 use crate::rows::At;
 use crate::schema::{
-    approvals, events, handler_runs, inputs, journal, mutations, notifications, scripts,
+    approvals, credentials, events, handler_runs, inputs, journal, mutations, notifications,
+    scripts,
 };
 
 macro_rules! conditions {
@@ -53,6 +54,8 @@ macro_rules! conditions {
 conditions! {
     /// Approvals after one, oldest first.
     ApprovalsAfter(At: BigInt, String: Text) on approvals = "(approvals.requested_at, approvals.id) >";
+    /// Credentials before one: they are listed newest first.
+    CredentialsBefore(At: BigInt, String: Text) on credentials = "(credentials.created_at, credentials.id) <";
     /// Events after one, oldest first.
     EventsAfter(At: BigInt, String: Text) on events = "(events.created_at, events.id) >";
     /// Inputs after one, oldest first.
@@ -81,6 +84,7 @@ macro_rules! of_position {
 
 of_position! {
     ApprovalsAfter: ApprovalId,
+    CredentialsBefore: CredentialId,
     EventsAfter: EventId,
     InputsAfter: InputId,
     JournalAfter: JournalId,

@@ -5,9 +5,9 @@ use windlass_core::{MutationStatus, SessionId, WorkspaceId};
 
 use crate::error::Result;
 use crate::model::{
-    BegunMutation, Committed, DeletedExecutions, Event, HeartbeatAnswer, JournalEntry, Mutation,
-    RecordedPlan, SavedScript, SettledApproval, SettledEvents, StartedGraph, SteeredGraph,
-    SubmittedNode, Workflow,
+    BegunMutation, Committed, Credential, DeletedExecutions, Event, HeartbeatAnswer, JournalEntry,
+    Mutation, RecordedPlan, SavedScript, SettledApproval, SettledEvents, StartedGraph,
+    SteeredGraph, SubmittedNode, Workflow,
 };
 use crate::params::PruneStep;
 use crate::store::{InPlace, SharedStore, WakeUpSource, WakeUps};
@@ -73,6 +73,12 @@ impl WriteOutcome for bool {
     }
 }
 
+impl WriteOutcome for Option<Credential> {
+    fn has_changed(&self) -> bool {
+        self.is_some()
+    }
+}
+
 impl WriteOutcome for PruneStep {
     fn has_changed(&self) -> bool {
         self.count > 0
@@ -118,6 +124,7 @@ impl WriteOutcome for DeletedExecutions {
 impl WriteOutcome for () {}
 impl WriteOutcome for BegunMutation {}
 impl WriteOutcome for Committed {}
+impl WriteOutcome for Credential {}
 impl WriteOutcome for Event {}
 impl WriteOutcome for HeartbeatAnswer {}
 impl WriteOutcome for JournalEntry {}

@@ -85,33 +85,33 @@ pub use error::{DatabaseError, Result, StoreError};
 pub use layer::{Layer, LayeredStore, WriteOutcome};
 pub use location::{Location, PostgresEnvironment};
 pub use model::{
-    Agenda, Approval, Artifact, Attempt, BegunMutation, Claim, ClaimedRun, Committed,
-    DeletedExecutions, Delivery, DueDelivery, DueLookup, Event, EventCounts, EventRounds, GraphRun,
-    GraphRuns, GraphVersion, GraphView, HandlerState, HeartbeatAnswer, Input, InputStatus,
-    JournalEntry, LeaseRenewal, Limit, LimitHolder, LogEntry, Mutation, NodeRun, Notification,
-    NotificationKind, RecordedPlan, RecoveredRun, Round, Run, SavedScript, ScriptVersion, Session,
-    SettledApproval, SettledEvents, StartedGraph, SteeredGraph, SubmittedNode, TrialRun, Worker,
-    Workflow, WorkflowOverview, Workspace,
+    Agenda, Approval, Artifact, Attempt, BegunMutation, Claim, ClaimedRun, Committed, Credential,
+    DeletedExecutions, Delivery, DueDelivery, DueLookup, Event, EventCounts, EventRounds,
+    GoodCredential, GraphRun, GraphRuns, GraphVersion, GraphView, HandlerState, HeartbeatAnswer,
+    Input, InputStatus, JournalEntry, LeaseRenewal, Limit, LimitHolder, LogEntry, Mutation,
+    NodeRun, Notification, NotificationKind, RecordedPlan, RecoveredRun, Round, Run, SavedScript,
+    ScriptVersion, Session, SettledApproval, SettledEvents, StartedGraph, SteeredGraph,
+    SubmittedNode, TrialRun, Worker, Workflow, WorkflowOverview, Workspace,
 };
 #[cfg(all(feature = "sqlite", feature = "postgres"))]
 pub use moving::{MovedTable, move_instance};
 pub use open::{Options, migrate, migrations, open, revert};
 pub use page::{
-    ApprovalCursor, EventCursor, InputCursor, JournalCursor, Listed, MutationCursor,
-    NotificationCursor, Page, Position, RunCursor, VersionCursor,
+    ApprovalCursor, CredentialCursor, EventCursor, InputCursor, JournalCursor, Listed,
+    MutationCursor, NotificationCursor, Page, Position, RunCursor, VersionCursor,
 };
 pub use params::{
     ActivateScript, AddNote, AppendLogs, ApplyMutation, ApprovalFilter, BeginMutation, Bump,
     CaptureMutation, CheckpointPrepare, ClaimDeliveries, ClaimFilter, ClaimLookups, ClaimRuns,
     ClaimScope, ClockRun, CommitConsumer, CommitNode, CommitProducer, ControlWorkflow,
-    DeleteExecutions, DoubtMutation, EndedLeases, EndedRuns, EventAction, EventFilter,
-    EventSelection, EventsAfter, FailMutation, FollowUp, GraphFilter, GraphIncludes, GraphOrder,
-    GraphSelector, GraphText, Heartbeat, InputKey, LogFilter, LogSource, NewEvent, NewInput,
-    NewLog, NoteKind, Prune, PruneCursor, PruneStep, RecordDelivery, RecordPlan, RecoverRuns,
-    Replaced, ReplayEvents, ReplaySelection, Reservation, Resolution, ResolveMutation,
-    RouteWorkflow, RunFilter, SaveScript, ScriptMessage, SetLimit, SetWorkspace, SettleApproval,
-    SettleEvent, SettleEvents, SettleLookup, StartExecution, StartPlan, StartSession, Steer,
-    SteerGraph, StopRun, Submission, SubmitNode, WorkerInfo,
+    CreateCredential, DeleteExecutions, DoubtMutation, EndCredential, EndedLeases, EndedRuns,
+    EventAction, EventFilter, EventSelection, EventsAfter, FailMutation, FollowUp, GraphFilter,
+    GraphIncludes, GraphOrder, GraphSelector, GraphText, Heartbeat, InputKey, LogFilter, LogSource,
+    NewEvent, NewInput, NewLog, NoteKind, Prune, PruneCursor, PruneStep, RecordDelivery,
+    RecordPlan, RecoverRuns, RedeemSignIn, Replaced, ReplayEvents, ReplaySelection, Reservation,
+    Resolution, ResolveMutation, RouteWorkflow, RunFilter, SaveScript, ScriptMessage, SetLimit,
+    SetWorkspace, SettleApproval, SettleEvent, SettleEvents, SettleLookup, StartExecution,
+    StartPlan, StartSession, Steer, SteerGraph, StopRun, Submission, SubmitNode, WorkerInfo,
 };
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;
@@ -119,7 +119,7 @@ pub use schema_check::{Migration, MigrationStatus};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
 pub use store::{
-    AnyId, EventStore, GraphStore, InPlace, JournalStore, LedgerStore, NotificationStore,
-    PruningStore, RunStore, SharedStore, Store, WakeUpSource, WakeUps, WorkerStore, WorkflowStore,
-    method_names,
+    AnyId, CredentialStore, EventStore, GraphStore, InPlace, JournalStore, LedgerStore,
+    NotificationStore, PruningStore, RunStore, SharedStore, Store, WakeUpSource, WakeUps,
+    WorkerStore, WorkflowStore, method_names,
 };

@@ -1,6 +1,7 @@
 //! What the store remembers, as plain records. They serialise to the JSON that the command line prints.
 
 mod agenda;
+mod credential;
 mod graph;
 mod ledger;
 mod notification;
@@ -9,6 +10,7 @@ mod worker;
 mod workflow;
 
 pub use agenda::Agenda;
+pub use credential::{Credential, GoodCredential};
 pub use graph::{
     Approval, Artifact, Attempt, DeletedExecutions, GraphRun, GraphRuns, GraphVersion, GraphView,
     NodeRun, RecordedPlan, SettledApproval, StartedGraph, SteeredGraph, SubmittedNode,

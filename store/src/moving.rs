@@ -26,6 +26,7 @@ pub(crate) const MOVED_TABLES: &[&str] = &[
     "scripts",
     "limits",
     "workflow_keys",
+    "credentials",
     "topics",
     "subscriptions",
     "sessions",

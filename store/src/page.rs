@@ -1,7 +1,8 @@
 //! How lists are read: a page at a time.
 
 use windlass_core::{
-    ApprovalId, EventId, InputId, JournalId, MutationId, NotificationId, RunId, Timestamp,
+    ApprovalId, CredentialId, EventId, InputId, JournalId, MutationId, NotificationId, RunId,
+    Timestamp,
 };
 
 /// Which part of a list to read. Every page is read through an index, however long the list is.
@@ -54,6 +55,8 @@ pub type EventCursor = Position<EventId>;
 pub type InputCursor = Position<InputId>;
 /// A place among approvals.
 pub type ApprovalCursor = Position<ApprovalId>;
+/// A place among credentials.
+pub type CredentialCursor = Position<CredentialId>;
 /// A place in a journal.
 pub type JournalCursor = Position<JournalId>;
 /// A place among mutations.

@@ -1,5 +1,6 @@
 //! What each operation of the store is given.
 
+mod credential;
 mod delivery;
 mod doubt;
 mod graph;
@@ -15,6 +16,7 @@ use windlass_core::{
     ResolvedBy, RunId, ScriptId, SessionId, WorkerId, WorkflowId, WorkspaceId,
 };
 
+pub use self::credential::{CreateCredential, EndCredential, RedeemSignIn};
 pub use self::delivery::{ClaimDeliveries, RecordDelivery};
 pub use self::doubt::{
     ClaimLookups, EventAction, EventSelection, Resolution, ResolveMutation, SettleEvent,

@@ -42,7 +42,7 @@ use windlass_core::{Backoff, Clock, Policy};
 
 use self::address::Address;
 use self::listener::Listener;
-use self::ops::{Operation, Query, Staged};
+use self::ops::{Query, Staged};
 use self::pool::Connections;
 use self::transaction::{Access, Transaction};
 use crate::error::{Result, StoreError};
@@ -133,7 +133,7 @@ impl PostgresStore {
     }
 
     /// Runs a read-only operation on one snapshot.
-    async fn read<O: Operation>(&self, operation: O) -> Result<O::Output> {
+    async fn read<O: Staged>(&self, operation: O) -> Result<O::Output> {
         self.once(Access::ReadOnly, operation).await.map_err(|error| self.classify(error))
     }
 

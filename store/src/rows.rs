@@ -1,5 +1,6 @@
 //! The rows of all tables, which the compiler checks against both databases, and the stored form of values.
 
+mod access;
 mod declare;
 mod graph;
 mod settings;
@@ -15,6 +16,7 @@ use windlass_core::{
     TopicId, Trial, Trigger, WorkerId, WorkflowId, WorkflowKind, WorkflowStatus, WorkspaceId,
 };
 
+pub(crate) use self::access::CredentialRow;
 use self::declare::rows;
 pub(crate) use self::graph::{ApprovalRow, ArtifactRow, AttemptRow, GraphRunRow, NodeRunRow};
 pub(crate) use self::settings::WorkspaceSettings;

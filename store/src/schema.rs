@@ -3,9 +3,11 @@
 //! Instants are [`BigInt`](diesel::sql_types::BigInt) microseconds, ids and states are [`Text`](diesel::sql_types::Text),
 //! payloads are JSON text.
 
+mod access;
 mod graphs;
 mod notices;
 
+pub(crate) use self::access::credentials;
 pub(crate) use self::graphs::{approvals, artifacts, attempts, graph_runs, node_runs};
 pub(crate) use self::notices::{deliveries, journal, notifications};
 

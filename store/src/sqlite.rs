@@ -154,7 +154,7 @@ impl SqliteStore {
     }
 
     /// Runs a read-only operation on one snapshot.
-    async fn read<O: Operation + Clone>(&self, operation: O) -> Result<O::Output> {
+    async fn read<O: Staged + Clone>(&self, operation: O) -> Result<O::Output> {
         match &self.readers {
             Some(readers) => readers.run(operation).await,
             None => self.writer.run(operation).await,

@@ -11,6 +11,7 @@
 //! Workspaces do not see each other: each call that names a thing also names its workspace, and a thing of another workspace is
 //! not found, as if it did not exist.
 
+mod credential;
 mod event;
 mod graph;
 mod journal;
@@ -30,6 +31,7 @@ use windlass_core::{
     SessionId, WorkflowId,
 };
 
+pub use self::credential::CredentialStore;
 pub use self::event::EventStore;
 pub use self::graph::GraphStore;
 pub use self::journal::JournalStore;
@@ -66,6 +68,7 @@ roles! {
     notification: NotificationStore,
     graph: GraphStore,
     journal: JournalStore,
+    credential: CredentialStore,
     pruning: PruningStore,
 }
 

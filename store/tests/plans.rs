@@ -16,23 +16,27 @@ use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_inst
 use diesel::sql_types::Text;
 use diesel::{RunQueryDsl, sql_query};
 use serde_json::json;
-use windlass_core::{Clock, EventStatus, FailureClass, Id, ManualClock, ResolutionKind};
+use windlass_core::{
+    Clock, CredentialKind, EventStatus, FailureClass, Id, ManualClock, ResolutionKind, digest_text,
+};
 use windlass_store::{
-    ApprovalFilter, CommitConsumer, EventFilter, Listed, LogFilter, LogSource, Options, Page,
-    Position, Result, RunFilter, Steer, VersionCursor, migrate, open,
+    ApprovalFilter, CommitConsumer, CreateCredential, EndCredential, EventFilter, Listed,
+    LogFilter, LogSource, Options, Page, Position, RedeemSignIn, Result, RunFilter, Steer,
+    VersionCursor, migrate, open,
 };
 use windlass_store_conformance::world::graphs::{
     agent_node, chain, failed, human_node, success, tool_node, yes,
 };
 use windlass_store_conformance::world::{LEASE, World, commit_consumer_of, event, reservation};
 use windlass_store_conformance::{PostgresSchema, connect_sqlite};
-use windlass_store_conformance::{TestStore, policy, start};
+use windlass_store_conformance::{TestStore, policy, start, token};
 
 /// What is kept long after it is over.
-const GROWING: [&str; 20] = [
+const GROWING: [&str; 21] = [
     "approvals",
     "artifacts",
     "attempts",
+    "credentials",
     "deliveries",
     "event_inputs",
     "event_rounds",
@@ -132,8 +136,28 @@ async fn live(url: &str) -> World {
     world.next_due().await;
     world.claim().await.unwrap();
     plan(&world).await;
+    credentials(&world).await;
     world.store.deregister_worker(world.worker).await.unwrap();
     world
+}
+
+/// Everything that callers from outside do to be known.
+async fn credentials(world: &World) {
+    let World { store, workspace, .. } = world;
+    let link = CreateCredential { kind: CredentialKind::SignIn, ..token(*workspace, "link") };
+    store.create_credential(link.clone()).await.unwrap();
+    let (digest, browser_digest) = (digest_text("link"), digest_text("cookie"));
+    let redeem = RedeemSignIn { digest, browser_digest, lifetime: LEASE };
+    let browser = store.redeem_sign_in(redeem.clone()).await.unwrap().unwrap();
+    store.redeem_sign_in(redeem).await.unwrap().unwrap();
+    store.credential(&digest_text("cookie")).await.unwrap().unwrap();
+    store.note_credential_use(browser.id).await.unwrap();
+    for workspace in [None, Some(*workspace)] {
+        let end = EndCredential { workspace, credential: browser.id, actor: "ada".to_owned() };
+        store.end_credential(end).await.unwrap();
+    }
+    world.advance(LEASE * 60 * 24 * 40);
+    store.create_credential(token(*workspace, "secret")).await.unwrap();
 }
 
 /// Everything that agents, people and workers do with a plan.
@@ -195,6 +219,9 @@ async fn list(world: &World) {
     }
     read(async |page| store.notifications(workspace, page).await, here()).await;
     store.deliveries(workspace, 10).await.unwrap();
+    for of in [None, Some(workspace)] {
+        read(async |page| store.credentials(of, page).await, here()).await;
+    }
     for only_pending in [true, false] {
         let filter = ApprovalFilter { workspace, session: None, only_pending };
         read(async |page| store.approvals(filter, page).await, here()).await;
@@ -269,7 +296,9 @@ async fn nothing_that_a_run_asks_of_sqlite_grows_with_history() {
     for statement in &of_lists {
         let steps = plan(statement);
         let sorts = steps.iter().any(|step| step.ends_with("ORDER BY"));
-        let scans = steps.iter().any(|step| step.starts_with("SCAN"));
+        // Without a condition, an index that has the order is read as far as the page goes.
+        let scans =
+            steps.iter().any(|step| step.starts_with("SCAN")) && statement.contains(" WHERE ");
         let begins_in_the_middle =
             steps.iter().any(|step| step.contains(",id)") || step.contains(",minor)"));
         if sorts || scans || (compares_rows(statement) && !begins_in_the_middle) {

@@ -334,6 +334,7 @@ const fn store_code(error: &StoreError) -> &'static str {
         StoreError::Corrupt { .. } => "database_corrupt",
         StoreError::Steer(_) => "plan_refused",
         StoreError::Answer(_) | StoreError::AnswerInvalid(_) => "answer_refused",
+        StoreError::Scopes(_) => "scope_refused",
         StoreError::ClaimLost { .. } => "claim_lost",
         StoreError::ReservationRefused { .. } => "reservation_refused",
         StoreError::Illegal(_) => "illegal_transition",

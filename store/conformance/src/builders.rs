@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use windlass_core::{
-    Backoff, Consumer, EffectLimits, Failure, FailureClass, LogLevel, Manifest, OnFailure,
-    OnRefusal, Policy, Producer, ResolutionKind, Schedule, SessionLimits, Timestamp, WorkerId,
+    Actor, Backoff, Consumer, CredentialKind, EffectLimits, Failure, FailureClass, LogLevel,
+    Manifest, OnFailure, OnRefusal, Policy, Producer, ResolutionKind, Schedule, Scope,
+    SessionLimits, Timestamp, WorkerId, WorkspaceId, digest_text,
 };
 use windlass_store::{
-    ClaimFilter, ClaimedRun, CommitConsumer, CommitProducer, NewEvent, NewLog, Reservation,
-    Resolution, WorkerInfo,
+    ClaimFilter, ClaimedRun, CommitConsumer, CommitProducer, CreateCredential, NewEvent, NewLog,
+    Reservation, Resolution, WorkerInfo,
 };
 
 /// How many mutations a workflow of the tests may make in an hour.
@@ -34,6 +35,21 @@ pub fn resolution(verdict: ResolutionKind) -> Resolution {
         ResolutionKind::Happened => Resolution::Happened(json!({ "row": 7 })),
         ResolutionKind::Skip => Resolution::Skip,
         ResolutionKind::TryAgain => Resolution::TryAgain,
+    }
+}
+
+/// A token of `ada` with that secret, which is good in a workspace for a day.
+#[must_use]
+pub fn token(workspace: WorkspaceId, secret: &str) -> CreateCredential {
+    CreateCredential {
+        kind: CredentialKind::Token,
+        name: "laptop".to_owned(),
+        actor: Actor::User("ada".to_owned()),
+        workspace: Some(workspace),
+        scopes: [Scope::Read, Scope::Settle].into_iter().collect(),
+        digest: digest_text(secret),
+        lifetime: Duration::from_secs(24 * 60 * 60),
+        created_by: "user:admin".to_owned(),
     }
 }
 

@@ -427,6 +427,23 @@ contract! { $
         notes_with_nul_are_kept_alike,
         an_open_plan_keeps_its_effects_and_its_journal,
     }
+    credentials {
+        a_good_credential_is_found_by_the_digest_of_its_secret,
+        an_expired_credential_is_good_no_longer,
+        an_ended_credential_is_good_no_longer_and_ends_once,
+        the_use_of_a_credential_is_noted_to_the_minute,
+        a_browser_that_lies_idle_is_signed_out,
+        a_link_signs_in_once,
+        of_many_who_redeem_a_link_at_once_one_is_signed_in,
+        only_a_good_link_signs_in,
+        a_call_whose_answer_was_lost_is_repeated,
+        the_secret_of_another_credential_is_refused,
+        an_agent_gets_no_scope_that_is_for_people,
+        a_workspace_has_only_credentials_of_its_own,
+        credentials_are_listed_newest_first,
+        what_is_long_over_is_removed_some_at_a_time,
+        what_is_done_with_credentials_is_in_the_journal_of_their_workspace,
+    }
     workspace_isolation {
         nothing_is_seen_or_changed_from_another_workspace,
         a_late_answer_from_another_workspace_is_no_evidence,

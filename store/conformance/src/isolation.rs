@@ -172,6 +172,7 @@ pub(crate) async fn everything_visible(world: &World) -> Vec<String> {
         format!("{:?}", store.all_inputs(*workspace, *workflow).await.unwrap()),
         format!("{:?}", store.all_mutations(*workspace, *workflow).await.unwrap()),
         format!("{:?}", store.all_journal(*workspace, *workflow).await.unwrap()),
+        format!("{:?}", store.credentials(Some(*workspace), Page::first(100)).await.unwrap()),
         format!("{:?}", world.next_due().await),
     ];
     for run in runs {

@@ -37,6 +37,7 @@ pub mod concurrency;
 mod contract;
 pub mod contradicting;
 pub mod controls;
+pub mod credentials;
 pub mod effect_limits;
 pub mod failing;
 pub mod fixtures;
@@ -73,7 +74,7 @@ pub mod workers;
 pub mod workspace_isolation;
 pub mod world;
 
-pub use builders::{policy, resolution, start, worker_info};
+pub use builders::{policy, resolution, start, token, worker_info};
 pub use postgres_schema::PostgresSchema;
 pub use sqlite_connection::{connect_sqlite, copy_sqlite};
 pub use world::TestStore;

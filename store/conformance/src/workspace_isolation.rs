@@ -1,5 +1,6 @@
 //! Workspaces do not see each other: nothing of one can be read or changed from another, even by someone who knows its ids.
 
+mod credentials;
 mod graphs;
 
 use std::collections::BTreeSet;
@@ -35,6 +36,9 @@ const OF_THE_WHOLE_INSTANCE: &[(&str, &str)] = &[
     ("deregister_worker", "is about a worker, whose runs may be of all"),
     ("claim_deliveries", "is done by any worker for all"),
     ("record_delivery", "tells how what was claimed ended"),
+    ("credential", "is shown a secret, which says its workspace"),
+    ("note_credential_use", "is about a credential that was shown"),
+    ("redeem_sign_in", "is shown a secret, which says its workspace"),
     ("begin_pruning", "is done by one worker for all"),
     ("prune", "is done by one worker for all"),
     ("prunable", "tells what `prune` would do"),
@@ -54,6 +58,7 @@ pub async fn nothing_is_seen_or_changed_from_another_workspace(test_store: TestS
     settle(&both, "m4").await;
     replay(&both, "m1").await;
     change_same_names(&both).await;
+    credentials::are_made_listed_and_ended_in_their_workspace(&both).await;
     graphs::nothing_of_graphs_is_seen_or_changed(&both).await;
 
     let tried = both.tried();

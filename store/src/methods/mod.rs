@@ -21,6 +21,7 @@ macro_rules! reads {
     )+ };
 }
 
+mod credentials;
 mod events;
 mod graph;
 mod journal;

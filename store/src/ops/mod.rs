@@ -30,6 +30,7 @@ mod claim;
 mod clock;
 mod commit;
 mod control;
+pub(super) mod credentials;
 mod deliveries;
 mod doubt;
 mod event;

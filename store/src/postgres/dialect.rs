@@ -4,7 +4,7 @@
 //! locked already, so no two transactions wait for each other.
 
 use diesel::prelude::*;
-use windlass_core::{RunId, Timestamp, WorkflowId, WorkspaceId};
+use windlass_core::{CredentialId, RunId, Timestamp, WorkflowId, WorkspaceId};
 
 pub(super) use super::PostgresStore as Backend;
 pub(super) use super::query::RunQueryDsl;
@@ -13,8 +13,8 @@ use crate::queue::{
     QueueFilter, QueuedRun, due_workflows, queued_runs, run_of_workflow, with_queued_runs,
     workflow_row,
 };
-use crate::rows::{Db, LimitRow, WorkflowRow};
-use crate::schema::{handler_runs, limits, workflows};
+use crate::rows::{At, Db, LimitRow, WorkflowRow};
+use crate::schema::{credentials, handler_runs, limits, workflows};
 
 /// The connection that the operations run on.
 pub(super) type Conn = diesel_async::AsyncPgConnection;
@@ -94,4 +94,17 @@ pub(super) async fn lock_limits(conn: &Conn, workspaces: &[WorkspaceId]) -> Resu
     let rows = LimitRow::query().filter(limits::workspace_id.eq_any(workspaces));
     let rows = rows.order((limits::workspace_id, limits::key));
     rows.for_no_key_update().load(conn).await
+}
+
+/// Up to `limit` credentials that ended or expired before an instant, locked.
+pub(super) async fn lock_over_credentials(
+    conn: &Conn,
+    before: Timestamp,
+    limit: u32,
+) -> Result<Vec<Db<CredentialId>>> {
+    let is_over = credentials::expires_at
+        .lt(At(before))
+        .or(credentials::ended_at.assume_not_null().lt(At(before)));
+    let over = credentials::table.filter(is_over).limit(i64::from(limit)).select(credentials::id);
+    over.for_update().skip_locked().load(conn).await
 }

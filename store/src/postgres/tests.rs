@@ -9,7 +9,7 @@ use diesel::sql_types::Text;
 use diesel_async::RunQueryDsl;
 use windlass_store_conformance::PostgresSchema;
 
-use super::ops::Tx;
+use super::ops::{Operation, Tx};
 use super::*;
 
 async fn open(schema: &PostgresSchema) -> PostgresStore {

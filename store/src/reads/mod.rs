@@ -4,6 +4,7 @@
 //! A list is read a page at a time, through an index that has its order. A read takes a few statements, however long the list is.
 
 pub(super) mod approvals;
+pub(super) mod credentials;
 pub(super) mod due;
 pub(super) mod events;
 pub(super) mod graph;

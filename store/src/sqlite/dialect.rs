@@ -3,7 +3,7 @@
 use std::future::{Ready, ready};
 
 use diesel::prelude::*;
-use windlass_core::{RunId, Timestamp, WorkflowId, WorkspaceId};
+use windlass_core::{CredentialId, RunId, Timestamp, WorkflowId, WorkspaceId};
 
 pub(super) use super::SqliteStore as Backend;
 pub(super) use super::query::{Conn, RunQueryDsl};
@@ -13,8 +13,8 @@ use crate::queue::{
     QueueFilter, QueuedRun, due_workflows, queued_runs, run_of_workflow, with_queued_runs,
     workflow_row,
 };
-use crate::rows::{Db, LimitRow, WorkflowRow};
-use crate::schema::limits;
+use crate::rows::{At, Db, LimitRow, WorkflowRow};
+use crate::schema::{credentials, limits};
 
 /// The workflow's row.
 pub(super) async fn lock_workflow(
@@ -85,4 +85,17 @@ pub(super) async fn lock_limits(conn: &Conn, workspaces: &[WorkspaceId]) -> Resu
     let rows = LimitRow::query().filter(limits::workspace_id.eq_any(workspaces));
     let rows = rows.order((limits::workspace_id, limits::key));
     rows.cached().load(conn).await
+}
+
+/// Up to `limit` credentials that ended or expired before an instant.
+pub(super) async fn lock_over_credentials(
+    conn: &Conn,
+    before: Timestamp,
+    limit: u32,
+) -> Result<Vec<Db<CredentialId>>> {
+    let is_over = credentials::expires_at
+        .lt(At(before))
+        .or(credentials::ended_at.assume_not_null().lt(At(before)));
+    let over = credentials::table.filter(is_over).limit(i64::from(limit)).select(credentials::id);
+    over.load(conn).await
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use diesel::connection::SimpleConnection;
 use tokio::sync::Semaphore;
 
-use super::ops::Operation;
+use super::ops::Staged;
 use super::query::Conn;
 use super::{OperationContext, connect, failure};
 use crate::error::{Result, StoreError};
@@ -38,7 +38,7 @@ impl Readers {
     }
 
     /// Runs an operation on one snapshot.
-    pub(super) async fn run<O: Operation>(&self, operation: O) -> Result<O::Output> {
+    pub(super) async fn run<O: Staged>(&self, operation: O) -> Result<O::Output> {
         let closed = |_closed| StoreError::Stopped;
         let permit = Arc::clone(&self.free).acquire_owned().await.map_err(closed)?;
         let shared = Arc::clone(&self.shared);
@@ -52,7 +52,7 @@ impl Readers {
 }
 
 impl Shared {
-    fn run<O: Operation>(&self, operation: O) -> Result<O::Output> {
+    fn run<O: Staged>(&self, operation: O) -> Result<O::Output> {
         self.context.check_in_place()?;
         let database = &self.context.database;
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
@@ -65,7 +65,7 @@ impl Shared {
         result.map_err(|error| failure::classify(error, database))
     }
 
-    fn run_on<O: Operation>(&self, conn: &mut Conn, operation: O) -> Result<O::Output> {
+    fn run_on<O: Staged>(&self, conn: &mut Conn, operation: O) -> Result<O::Output> {
         conn.get_mut().batch_execute("BEGIN").map_err(StoreError::from_diesel)?;
         self.context.run(conn, operation).result
     }

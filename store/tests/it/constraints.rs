@@ -10,7 +10,7 @@ use windlass_core::{Clock, FailureClass, ManualClock, ResolutionKind};
 use windlass_store::{Options, migrate, open};
 use windlass_store_conformance::world::World;
 use windlass_store_conformance::{PostgresSchema, connect_sqlite};
-use windlass_store_conformance::{TestStore, policy, start};
+use windlass_store_conformance::{TestStore, policy, start, token};
 
 /// Which guard has to refuse.
 #[derive(Clone, Copy)]
@@ -148,6 +148,13 @@ const REFUSED: &[(&str, Guard, &str)] = &[
     ("an unknown status", Check, "UPDATE workflows SET status = 'dancing';"),
     ("a session that ended without a result", Check, "UPDATE sessions SET result = NULL WHERE result IS NOT NULL;"),
     (
+        "two credentials of one secret",
+        Unique,
+        "UPDATE credentials SET digest = (SELECT min(digest) FROM credentials);",
+    ),
+    ("a credential with its secret", Check, "UPDATE credentials SET digest = 'secret';"),
+    ("a credential that nobody ended", Check, "UPDATE credentials SET ended_at = 1;"),
+    (
         "an event in a topic of another workflow",
         ForeignKey,
         "UPDATE events SET topic_id = (SELECT id FROM topics WHERE workflow_id <> events.workflow_id LIMIT 1)
@@ -177,6 +184,9 @@ async fn set_up(url: &str) {
     world.fail(run.claim, mutation, FailureClass::Network).await.unwrap();
     world.polled("other", &["m1", "m2"]).await;
     world.reserve(&["m4"]).await;
+    for secret in ["a", "b"] {
+        world.store.create_credential(token(world.workspace, secret)).await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ use windlass_store::{
 use windlass_store_conformance::world::graphs::{agent_node, chain, human_node, success};
 use windlass_store_conformance::world::{World, event, log, seconds};
 use windlass_store_conformance::{PostgresSchema, connect_sqlite};
-use windlass_store_conformance::{TestStore, policy, start};
+use windlass_store_conformance::{TestStore, policy, start, token};
 
 /// A database of its own, with the schema and nothing in it.
 struct TestDatabase {
@@ -90,6 +90,7 @@ async fn stopped(url: &str, clock: &Arc<ManualClock>) {
         actor: "ada".to_owned(),
     };
     world.store.set_limit(params).await.unwrap();
+    world.store.create_credential(token(world.workspace, "secret")).await.unwrap();
     let deliveries = ClaimDeliveries {
         channel: "mail".to_owned(),
         group: Duration::ZERO,
@@ -187,6 +188,8 @@ async fn seen(worlds: &BTreeMap<String, World>) -> Vec<String> {
     }
     if let Some(world) = worlds.values().next() {
         seen.push(format!("{:?}", world.store.all_notifications(world.workspace).await.unwrap()));
+        let credentials = world.store.credentials(None, Page::first(10)).await.unwrap();
+        seen.push(format!("{:?}", credentials.items));
         seen.push(format!("{:?}", world.next_due().await));
     }
     seen

@@ -6,7 +6,7 @@ use diesel::sql_types::Text;
 use diesel_async::RunQueryDsl;
 use windlass_store_conformance::PostgresSchema;
 
-use super::super::ops::Tx;
+use super::super::ops::{Operation, Tx};
 use super::super::*;
 use super::{Make, open};
 

@@ -5,7 +5,7 @@ use diesel_async::RunQueryDsl;
 use futures::future::try_join;
 use windlass_store_conformance::PostgresSchema;
 
-use super::super::ops::Tx;
+use super::super::ops::{Operation, Tx};
 use super::super::*;
 use crate::cached::CacheStatement;
 use crate::pipeline::pipeline;

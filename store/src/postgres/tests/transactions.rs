@@ -9,7 +9,7 @@ use tokio::sync::{Barrier, Notify};
 use windlass_core::Timestamp;
 use windlass_store_conformance::PostgresSchema;
 
-use super::super::ops::Tx;
+use super::super::ops::{Operation, Tx};
 use super::super::*;
 use super::{Make, open};
 use crate::cached::CacheStatement;
