@@ -9,7 +9,7 @@ mod schema;
 mod view;
 
 use windlass_core::graph::{AttemptStatus, GraphStatus, NodeResult, NodeStatus, blocking_message};
-use windlass_core::{Actor, Grant, SessionId, WorkflowId, WorkflowKind};
+use windlass_core::{Actor, Grant, MutationStatus, SessionId, WorkflowId, WorkflowKind};
 use windlass_store::{
     AnyId, GraphIncludes, GraphSelector, GraphText, GraphView, Replaced, StartPlan, Steer,
     SteerGraph, StoreError, Submission, SubmitNode,
@@ -253,6 +253,16 @@ impl Service {
         let view = view.filter(|view| view.run.kind == WorkflowKind::Plan);
         let view = view.ok_or_else(|| StoreError::not_found("plan run", &run))?;
         self.plan_view(view, includes).await
+    }
+
+    /// Whether workers are to look up an effect of the plan that this is a run of, so that it may go on without anybody.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn has_lookup(&self, run: SessionId) -> Result<bool> {
+        let workflow = self.store.session(self.workspace, run).await?.workflow_id;
+        let overview = self.store.overview(self.workspace, workflow).await?;
+        Ok(overview.in_doubt.iter().any(|it| it.status == MutationStatus::NeedsReconcile))
     }
 
     /// Refuses the run of a recorded plan: that has commands of its own.

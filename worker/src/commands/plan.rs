@@ -228,8 +228,12 @@ pub(super) async fn wait(
 ) -> Result<PlanView> {
     loop {
         let plan = service.plan_of_run(run, includes).await?;
-        if !goes_on_by_itself(&plan) {
-            return Ok(plan);
+        if !goes_on_by_itself(&plan) && !service.has_lookup(run).await? {
+            // A look-up may have ended just now, and what it found lets the plan go on.
+            let plan = service.plan_of_run(run, includes).await?;
+            if !goes_on_by_itself(&plan) {
+                return Ok(plan);
+            }
         }
         tokio::time::sleep(LOOK).await;
     }

@@ -58,6 +58,13 @@ const workflow = {
 /// A process that works until it is dropped, and then dies as by `kill -9`.
 pub(crate) struct Worker(Child);
 
+impl Worker {
+    /// Waits until it ends by itself; its exit code.
+    pub(crate) fn end(mut self) -> i32 {
+        self.0.wait().unwrap().code().unwrap()
+    }
+}
+
 impl Drop for Worker {
     fn drop(&mut self) {
         self.0.kill().unwrap();
@@ -130,11 +137,21 @@ impl Deployment {
         Worker(self.command(&["up"]).stdout(Stdio::null()).stderr(log).spawn().unwrap())
     }
 
+    /// A call of the program that goes on by itself.
+    pub(crate) fn start(&self, words: &[&str]) -> Worker {
+        Worker(self.command(words).stdout(Stdio::null()).spawn().unwrap())
+    }
+
     fn database_url(&self) -> String {
         match &self.schema {
             Some(schema) => schema.url(),
             None => format!("sqlite:{}", self.path(".windlass/windlass.db").display()),
         }
+    }
+
+    pub(crate) fn append(&self, path: &str, text: &str) {
+        let before = std::fs::read_to_string(self.path(path)).unwrap();
+        self.write(path, &(before + text));
     }
 
     pub(crate) fn write(&self, path: &str, text: &str) {

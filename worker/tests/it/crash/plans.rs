@@ -128,6 +128,38 @@ fn crash_around_each_step_of_a_plan_on_postgres() {
     });
 }
 
+/// A doubt that workers settle by themselves is no reason to stop waiting for the plan.
+#[test]
+fn crash_after_an_effect_is_waited_for_until_its_look_up_has_found_it() {
+    let empty = folder(Database::Sqlite).unwrap();
+    empty.append("windlass.toml", "[limits.lookup]\nattempts = 1000\nbase_ms = 50\ncap_ms = 200\n");
+    let points = empty.copy().traced(&WORK);
+    let before = |point: &String| point == "apply_mutation.before";
+    let applied = points.iter().position(before).unwrap() + 1;
+    assert!(empty.killed_at(&WORK, applied));
+    // Elsewhere nothing is proved, so it is looked up again and again.
+    std::fs::rename(empty.path("out"), empty.path("unmounted")).unwrap();
+    empty.make_folder("out");
+
+    let waiting = empty.start(&WORK);
+    let n_lookups = || {
+        let all = empty.read(async |store, workflow| {
+            store.all_mutations(workflow.workspace_id, workflow.id).await
+        });
+        all.iter().map(|it| it.reconcile_attempts).sum::<u32>()
+    };
+    while n_lookups() < 3 {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    std::fs::remove_dir(empty.path("out")).unwrap();
+    std::fs::rename(empty.path("unmounted"), empty.path("out")).unwrap();
+
+    assert_eq!(waiting.end(), 3);
+    let came_to = outcome(&empty);
+    assert_eq!(came_to.run, GraphStatus::AwaitingHuman, "{came_to:#?}");
+    assert_eq!(came_to.effects, [("append".to_owned(), MutationStatus::Applied)]);
+}
+
 /// Kills the worker before the question and after it. `is_chosen` says at which points.
 fn release(database: Database, mut is_chosen: impl FnMut(&str) -> bool) {
     let Some(empty) = folder(database) else { return };
