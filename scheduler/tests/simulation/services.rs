@@ -118,13 +118,15 @@ struct World {
     refused: BTreeMap<String, FailureClass>,
     /// The place that each worker sees.
     places: [usize; WORKERS],
-    /// Requests whose tool was frozen between its last look at the lease and its step, or that were missed before anybody saw the
-    /// clock step. Nothing can stop them.
+    /// Requests that nothing can stop: their tool was frozen between its last look at the lease and its step, or nobody had seen the
+    /// clock step when they were missed or sent again.
     out_of_reach: BTreeSet<MutationId>,
     /// Requests whose tool has passed its commit point since the oracle looked last.
     just_passed: BTreeSet<MutationId>,
-    /// Requests that were on their way when the clock was set forward, as long as no worker has reported it.
-    hidden_by_step: BTreeSet<MutationId>,
+    /// Requests that were on their way when the clock was set forward, as long as no worker has reported it: they seem older.
+    aged_by_step: BTreeSet<MutationId>,
+    /// Requests that were done when the clock was set back, as long as no worker has reported it: their keys seem younger.
+    renewed_by_step: BTreeSet<MutationId>,
     tally: Tally,
 }
 
@@ -139,7 +141,8 @@ impl World {
             refused: BTreeMap::new(),
             out_of_reach: BTreeSet::new(),
             just_passed: BTreeSet::new(),
-            hidden_by_step: BTreeSet::new(),
+            aged_by_step: BTreeSet::new(),
+            renewed_by_step: BTreeSet::new(),
             is_faultless: false,
             applied: Vec::new(),
             coming: Vec::new(),
@@ -275,7 +278,7 @@ impl Services {
             }
             None => {
                 world.tally.count("lookup absent");
-                if world.hidden_by_step.contains(&request.mutation) {
+                if world.aged_by_step.contains(&request.mutation) {
                     world.out_of_reach.insert(request.mutation);
                     world.tally.count("missed before anybody saw the clock step");
                 }
@@ -286,16 +289,26 @@ impl Services {
         }
     }
 
-    /// The clock that says how long ago a request was sent is set forward.
-    pub(crate) fn clock_stepped(&self) {
-        let mut world = self.lock();
-        let hidden: Vec<_> = world.coming.iter().map(|(_, request)| request.mutation).collect();
-        world.hidden_by_step.extend(hidden);
+    /// The clock that says how long ago a request was sent is set forward or back.
+    pub(crate) fn clock_stepped(&self, step: ClockStep) {
+        let world = &mut *self.lock();
+        match step {
+            ClockStep::Forward => {
+                world.aged_by_step.extend(world.coming.iter().map(|(_, request)| request.mutation));
+            }
+            ClockStep::Back => {
+                world
+                    .renewed_by_step
+                    .extend(world.applied.iter().map(|done| done.request.mutation));
+            }
+        }
     }
 
-    /// A worker has reported that the clock was set forward.
+    /// A worker has reported that the clock was set.
     pub(crate) fn step_is_reported(&self) {
-        self.lock().hidden_by_step.clear();
+        let mut world = self.lock();
+        world.aged_by_step.clear();
+        world.renewed_by_step.clear();
     }
 
     /// Executes the delayed requests that are due.
@@ -402,11 +415,22 @@ impl World {
         known.map(|done| done.result.clone())
     }
 
+    /// A key that its service has forgotten is used again, and nobody could see how old it is.
+    fn note_forgotten_key(&mut self, request: &Request) {
+        let is_same_key = |done: &&Application| done.request.key == request.key;
+        let mut same = self.applied.iter().filter(is_same_key).map(|done| done.request.mutation);
+        if same.any(|mutation| self.renewed_by_step.contains(&mutation)) {
+            self.out_of_reach.insert(request.mutation);
+            self.tally.count("sent again before anybody saw the clock step");
+        }
+    }
+
     fn apply(&mut self, request: &Request, now: Timestamp) -> Value {
         if let Some(result) = self.known(request, now) {
             self.tally.count("key recognised");
             return result;
         }
+        self.note_forgotten_key(request);
         let done = self.applied.iter().filter(|done| {
             done.request.messages.iter().any(|message| request.messages.contains(message))
         });
@@ -424,6 +448,13 @@ impl World {
         self.applied.push(Application { request, result: result.clone(), at: now });
         result
     }
+}
+
+/// How a clock was set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ClockStep {
+    Forward,
+    Back,
 }
 
 fn words(outcome: RequestOutcome) -> String {

@@ -17,6 +17,7 @@ use crate::oracle::{self, CheckResult, Oracle, WorkflowView};
 use crate::person::{self, PersonAction};
 use crate::plan::Plan;
 use crate::rng::Rng;
+use crate::services::ClockStep;
 use crate::tally::Tally;
 use crate::witness::Witnesses;
 use crate::worker::Worker;
@@ -310,13 +311,13 @@ impl<'a> Simulation<'a> {
     fn step_clock(&mut self) {
         let by = Duration::from_secs(5 + self.rng.below(180));
         let now = self.database_clock.now();
-        let is_forward = self.rng.chance(50);
-        let (words, to) =
-            if is_forward { ("forward", now.after(by)) } else { ("back", now.before(by)) };
-        if is_forward {
-            self.witnesses.clock_stepped();
-            self.environment.services.clock_stepped();
-        }
+        let (step, words, to) = if self.rng.chance(50) {
+            (ClockStep::Forward, "forward", now.after(by))
+        } else {
+            (ClockStep::Back, "back", now.before(by))
+        };
+        self.witnesses.clock_stepped();
+        self.environment.services.clock_stepped(step);
         self.note(format!("the clock steps {words} by {} s", by.as_secs()));
         self.tally.count(format!("clock stepped {words}"));
         self.database_clock.set(to);

@@ -118,11 +118,10 @@ const RAREST: [&str; 34] = [
 ];
 
 /// What some dozens of histories with restored backups meet.
-const RESTORED: [&str; 3] =
-    ["backup restored", "key recognised", "request refused like the first time"];
+const RESTORED: [&str; 2] = ["backup restored", "key recognised"];
 
-/// What a few histories of plans with restored backups meet.
-const RESTORED_PLANS: [&str; 2] = ["backup restored", "key recognised"];
+/// What only some hundreds of them meet.
+const RESTORED_SELDOM: [&str; 1] = ["request refused like the first time"];
 
 /// What so many histories have to meet; otherwise they prove less than they seem to.
 pub(crate) fn expected(scenario: Scenario, n_histories: u64) -> Vec<&'static str> {
@@ -131,9 +130,13 @@ pub(crate) fn expected(scenario: Scenario, n_histories: u64) -> Vec<&'static str
     let rarest = if n_histories >= 5_000 { &RAREST[..] } else { &[] };
     match scenario {
         Scenario::Faults => [often, seldom, rarest].concat(),
-        Scenario::RestoredBackups if n_histories >= 30 => RESTORED.to_vec(),
         Scenario::Plans if n_histories >= 60 => PLANS.to_vec(),
-        Scenario::RestoredPlans if n_histories >= 20 => RESTORED_PLANS.to_vec(),
+        Scenario::RestoredBackups | Scenario::RestoredPlans if n_histories >= 300 => {
+            [&RESTORED[..], &RESTORED_SELDOM[..]].concat()
+        }
+        Scenario::RestoredBackups | Scenario::RestoredPlans if n_histories >= 20 => {
+            RESTORED.to_vec()
+        }
         Scenario::RestoredBackups | Scenario::Plans | Scenario::RestoredPlans => Vec::new(),
     }
 }

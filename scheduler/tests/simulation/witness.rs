@@ -1,9 +1,9 @@
-//! The workers that see it when the database's clock is set forward: those that have read it before, and read it again.
+//! The workers that see it when the database's clock is set: those that have read it before, and read it again.
 
 use crate::database::WORKERS;
 use crate::gate::{Point, Ticket};
 
-/// Who has read the clock, and how often since it was last set forward.
+/// Who has read the clock, and how often since it was last set.
 #[derive(Debug, Default)]
 pub(crate) struct Witnesses {
     have_read: [bool; WORKERS],
@@ -16,7 +16,7 @@ impl Witnesses {
         self.have_read[worker] = false;
     }
 
-    /// The clock is set forward.
+    /// The clock is set.
     pub(crate) fn clock_stepped(&mut self) {
         self.n_reads = [0; WORKERS];
     }
