@@ -90,6 +90,7 @@ contract! { $
         a_dead_workers_runs_are_recovered_whatever_the_clock_says,
         every_worker_hears_of_a_step,
         a_missing_effect_proves_nothing_until_its_time_has_passed_since_a_step,
+        a_missing_effect_proves_nothing_while_nobody_has_reported_that_the_clock_went_back,
         what_waits_for_a_moment_ahead_is_due_when_the_clock_is_set_back,
         a_queued_run_does_not_wait_for_the_moment_at_which_it_was_queued,
         a_back_off_does_not_outlast_a_clock_that_is_set_back,

@@ -94,6 +94,28 @@ pub async fn a_missing_effect_proves_nothing_until_its_time_has_passed_since_a_s
     assert_eq!((too_early, in_time), (MutationStatus::NeedsReconcile, MutationStatus::Failed));
 }
 
+pub async fn a_missing_effect_proves_nothing_while_nobody_has_reported_that_the_clock_went_back(
+    test_store: TestStore,
+) {
+    let world = World::with_mails(test_store, &["m1"]).await;
+    let (_, mutation) = world.looked_up(&["m1"]).await;
+    let absent = LookupResult::Absent { counts_after: seconds(60) };
+    world.advance(STEP);
+    world.report_clock(ClockRun::Forward).await;
+    assert_eq!(world.due_lookups().await.len(), 1);
+    let ahead = world.clock.now();
+
+    // The request still seems older than a minute.
+    set_back(&world, STEP / 2);
+    let hidden = world.find(mutation, absent.clone()).await.unwrap();
+    world.report_clock(ClockRun::Back { from: ahead }).await;
+    world.advance(seconds(60));
+    assert_eq!(world.due_lookups().await.len(), 1);
+    let in_time = world.find(mutation, absent).await.unwrap();
+
+    assert_eq!((hidden, in_time), (MutationStatus::NeedsReconcile, MutationStatus::Failed));
+}
+
 pub async fn what_waits_for_a_moment_ahead_is_due_when_the_clock_is_set_back(
     test_store: TestStore,
 ) {

@@ -57,14 +57,21 @@ async fn remember_step(tx: &Tx<'_>, set_back_from: Option<Timestamp>) -> Result<
 
 /// When the clock last stepped, by the time after the step; none where that is ahead of the clock, which went back since.
 async fn stepped_at(tx: &Tx<'_>) -> Result<Option<Timestamp>> {
+    Ok(last_step(tx).await?.filter(|at| *at <= tx.now))
+}
+
+/// The last step that was reported, by the time after it.
+async fn last_step(tx: &Tx<'_>) -> Result<Option<Timestamp>> {
     let stepped: Option<At> =
         instance::table.select(instance::clock_stepped_at).first(tx.conn).await?;
-    Ok(stepped.map(|At(at)| at).filter(|at| *at <= tx.now))
+    Ok(stepped.map(|At(at)| at))
 }
 
 /// By when the request of a run that ended at `ended_at` was certainly sent. A step since then hides how long ago that was.
 pub(super) async fn effect_sent_by(tx: &Tx<'_>, ended_at: Timestamp) -> Result<Timestamp> {
-    Ok(match stepped_at(tx).await? {
+    Ok(match last_step(tx).await? {
+        // The clock went back since, and nobody has reported that.
+        Some(stepped) if stepped > tx.now => tx.now,
         Some(stepped) if ended_at <= stepped || ended_at > tx.now => stepped,
         Some(_) | None => ended_at,
     })

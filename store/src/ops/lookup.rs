@@ -99,6 +99,8 @@ impl Operation for SettleLookup {
                 // The request left before the run ended, and the answer is as old as the start of the attempt.
                 let At(ended_at) = locked.run.ended_at.unwrap_or(At(tx.now));
                 let At(looked_at) = row.last_reconcile_at.unwrap_or(At(tx.now));
+                // The clock may have gone back since.
+                let looked_at = looked_at.min(tx.now);
                 let counts_at = match counts_after {
                     Duration::ZERO => looked_at,
                     later => clock::effect_sent_by(tx, ended_at).await?.after(later),
