@@ -11,6 +11,7 @@ mod scripts;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 
 pub(crate) use self::agents::{ActArgs, JournalArgs, JournalCommand, McpArgs, StepArgs};
 pub(crate) use self::control::{
@@ -80,6 +81,12 @@ impl Global {
     pub(crate) fn settings_source(&self) -> SettingsSource<'_> {
         SettingsSource { config: self.config.as_deref(), database: self.database.as_deref() }
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    pub(crate) shell: Shell,
 }
 
 #[derive(Debug, Subcommand)]
@@ -163,4 +170,9 @@ pub(crate) enum Command {
     Mcp(McpArgs),
     /// Check configuration, database, disk, V8 and clock
     Doctor,
+    /// Print the script that lets a shell complete commands and options
+    #[command(after_help = "\
+For this session of bash:  source <(windlass completions bash)
+For every one of fish:     windlass completions fish > ~/.config/fish/completions/windlass.fish")]
+    Completions(CompletionsArgs),
 }

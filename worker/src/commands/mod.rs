@@ -2,6 +2,7 @@
 
 mod approval;
 mod check;
+mod completions;
 mod connectors;
 mod control;
 mod demo;
@@ -93,5 +94,6 @@ async fn dispatch(context: Context, command: Command) -> Result<ExitStatus> {
         Command::Journal(args) => Box::pin(journal::run(&context, args)).await,
         Command::Mcp(args) => mcp::run(&context, &args).await,
         Command::Doctor => doctor::run(&context).await,
+        Command::Completions(args) => completions::run(&context, &args),
     }
 }

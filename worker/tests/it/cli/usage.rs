@@ -1,5 +1,7 @@
 //! Command lines that make no sense.
 
+use std::process::Command;
+
 use expect_test::expect;
 
 use crate::cli::folder::TestFolder;
@@ -73,6 +75,27 @@ fn help_and_version_are_answers() {
     assert_eq!((help.code, version.code), (0, 0));
     assert!(help.stdout.contains("Exit codes: 0 done, 1 the operation failed"), "{}", help.stdout);
     assert!(version.stdout.starts_with("windlass 0."), "{}", version.stdout);
+}
+
+#[test]
+fn a_shell_completes_commands_and_options() {
+    let folder = TestFolder::new();
+    let script = folder.call("completions bash");
+    assert_eq!(script.code, 0, "{}", script.stderr);
+    folder.write("completions.bash", &script.stdout);
+
+    let completed = |words: &str, last: usize| {
+        let commands = format!(
+            "source completions.bash; COMP_WORDS=({words}); COMP_CWORD={last}; \
+             _windlass windlass \"${{COMP_WORDS[{last}]}}\"; echo \"${{COMPREPLY[*]}}\""
+        );
+        let mut bash = Command::new("bash");
+        let output = bash.args(["-c", &commands]).current_dir(folder.path(".")).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+
+    assert_eq!(completed("windlass depl", 1), "deploy");
+    assert_eq!(completed("windlass up --sl", 2), "--slots");
 }
 
 #[test]
