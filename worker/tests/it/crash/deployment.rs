@@ -59,6 +59,11 @@ const workflow = {
 pub(crate) struct Worker(Child);
 
 impl Worker {
+    /// Whether it has ended.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_some()
+    }
+
     /// Waits until it ends by itself; its exit code.
     pub(crate) fn end(mut self) -> i32 {
         self.0.wait().unwrap().code().unwrap()

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use windlass_core::graph::{AttemptStatus, GraphStatus, NodeStatus};
 use windlass_core::{ApprovalStatus, MutationStatus};
-use windlass_store::{EventsAfter, GraphIncludes, GraphSelector, GraphView};
+use windlass_store::{EventsAfter, GraphIncludes, GraphSelector, GraphView, Mutation};
 
 use crate::crash::deployment::{Database, Deployment};
 use crate::crash::{Kills, assert_reaches};
@@ -79,11 +79,14 @@ pub(super) fn view(folder: &Deployment) -> GraphView {
     view.unwrap()
 }
 
+fn mutations(folder: &Deployment) -> Vec<Mutation> {
+    folder
+        .read(async |store, workflow| store.all_mutations(workflow.workspace_id, workflow.id).await)
+}
+
 fn outcome(folder: &Deployment) -> Outcome {
     let view = view(folder);
-    let mutations = folder.read(async |store, workflow| {
-        store.all_mutations(workflow.workspace_id, workflow.id).await
-    });
+    let mutations = mutations(folder);
     // What failed did not happen, and was begun anew.
     let happened = mutations.iter().filter(|it| it.status != MutationStatus::Failed);
     let mut effects: Vec<_> = happened.map(|it| (it.tool_method.clone(), it.status)).collect();
@@ -136,26 +139,31 @@ fn crash_after_an_effect_is_waited_for_until_its_look_up_has_found_it() {
     let points = empty.copy().traced(&WORK);
     let before = |point: &String| point == "apply_mutation.before";
     let applied = points.iter().position(before).unwrap() + 1;
-    assert!(empty.killed_at(&WORK, applied));
-    // Elsewhere nothing is proved, so it is looked up again and again.
-    std::fs::rename(empty.path("out"), empty.path("unmounted")).unwrap();
-    empty.make_folder("out");
-
-    let waiting = empty.start(&WORK);
-    let n_lookups = || {
-        let all = empty.read(async |store, workflow| {
-            store.all_mutations(workflow.workspace_id, workflow.id).await
-        });
-        all.iter().map(|it| it.reconcile_attempts).sum::<u32>()
+    // How often the process looks for work differs from run to run, and with it the number of the point.
+    let mut killed = (applied.saturating_sub(4)..applied + 4).map(|point| {
+        let folder = empty.copy();
+        folder.killed_at(&WORK, point);
+        folder
+    });
+    let has_appended = |folder: &Deployment| {
+        let is_sent = |it: &Mutation| it.status == MutationStatus::InFlight;
+        !folder.files("out").is_empty() && mutations(folder).iter().any(is_sent)
     };
-    while n_lookups() < 3 {
+    let folder = killed.find(has_appended).unwrap();
+    // Elsewhere nothing is proved, so it is looked up again and again.
+    std::fs::rename(folder.path("out"), folder.path("unmounted")).unwrap();
+    folder.make_folder("out");
+
+    let mut waiting = folder.start(&WORK);
+    while mutations(&folder).iter().all(|it| it.reconcile_attempts < 3) {
+        assert!(!waiting.has_ended(), "it does not wait for the look-up");
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
-    std::fs::remove_dir(empty.path("out")).unwrap();
-    std::fs::rename(empty.path("unmounted"), empty.path("out")).unwrap();
+    std::fs::remove_dir(folder.path("out")).unwrap();
+    std::fs::rename(folder.path("unmounted"), folder.path("out")).unwrap();
 
     assert_eq!(waiting.end(), 3);
-    let came_to = outcome(&empty);
+    let came_to = outcome(&folder);
     assert_eq!(came_to.run, GraphStatus::AwaitingHuman, "{came_to:#?}");
     assert_eq!(came_to.effects, [("append".to_owned(), MutationStatus::Applied)]);
 }
