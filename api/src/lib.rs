@@ -1,4 +1,4 @@
-//! What can be asked of Windlass and done with it, without HTTP or terminal.
+//! What can be asked of Windlass and done with it, without a terminal.
 //!
 //! [`service`] has the operations. A [`Service`](service::Service) is an open store, a workspace in it and the person who acts;
 //! its methods return typed values that serialise to JSON. A front end, such as the command line or the server for agents ([`mcp`]),
@@ -21,6 +21,7 @@
 //!   plans.rs        begins, replaces, reads and steers plans (plans/: drafts, views, answers, lists)
 //!   approvals.rs    what plans ask people, and their answers
 //!   workspaces.rs   what a person decides for a workspace
+//!   access.rs       tokens, and links that sign people in
 //!   journal/        records what agents plan and do with tools of their own
 //!   records.rs      lists events, inputs, outputs, runs and notifications
 //!   details.rs      everything about one thing, by its id
@@ -28,6 +29,8 @@
 //!   examination.rs  checks the disk, V8 and the clock
 //!   versions.rs     the versions of a script, and how two of them differ
 //!   error.rs        why an operation cannot be done
+//! http/             serves programs and browsers
+//! pages/            the pages for people
 //! mcp/              serves agents over the Model Context Protocol
 //! text.rs           instants, durations, cropped lines and the nearest known word, for a person
 //! ```
@@ -35,6 +38,8 @@
 //! # What it does not do
 //! It prints nothing, reads no configuration and no environment, and names no command.
 
+pub mod http;
 pub mod mcp;
+mod pages;
 pub mod service;
 pub mod text;

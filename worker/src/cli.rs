@@ -1,5 +1,6 @@
 //! What may stand on the command line.
 
+mod access;
 mod agents;
 mod control;
 mod database;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+pub(crate) use self::access::{ServeArgs, TokenArgs, TokenCommand, TokenCreate};
 pub(crate) use self::agents::{ActArgs, JournalArgs, JournalCommand, McpArgs, StepArgs};
 pub(crate) use self::control::{
     ActivateArgs, ControlArgs, EventArgs, LimitArgs, ResolutionArgs, ResolveArgs, RouteArgs,
@@ -122,6 +124,12 @@ pub(crate) enum Command {
     /// Run all active workflows until SIGINT or SIGTERM; several workers share the work
     #[command(visible_alias = "worker")]
     Up(UpArgs),
+    /// Serve the pages and the API, without a worker
+    Serve(ServeArgs),
+    /// Print a link that signs you in to the pages, once
+    Login,
+    /// Make, list and end the tokens of programs
+    Token(TokenArgs),
     /// List the workers: where they are, what they do, and when they last reported
     Workers,
     /// Limit how many runs use a workflow, connector or host at a time, or list the limits and who uses them

@@ -1,5 +1,7 @@
 //! The configuration: the command line comes before `windlass.toml`, and that before the defaults.
 
+mod server;
+
 use std::path::{Path, PathBuf};
 
 use chrono_tz::Tz;
@@ -11,6 +13,8 @@ use windlass_tools::ToolsConfig;
 use windlass_tools::channels::NotifyConfig;
 use windlass_tools::mcp::McpConfig;
 use windlass_tools::secrets::SecretsConfig;
+
+pub(crate) use self::server::ServerConfig;
 
 /// The configuration file that is read where none is named.
 pub(crate) const FILE_NAME: &str = "windlass.toml";
@@ -86,6 +90,8 @@ pub(crate) struct Settings {
     pub(crate) mcp: McpConfig,
     /// Where notifications are sent.
     pub(crate) notify: NotifyConfig,
+    /// Where the HTTP server listens.
+    pub(crate) server: ServerConfig,
 }
 
 /// Where the configuration is read from, and what comes before it.
@@ -110,6 +116,7 @@ struct ConfigFile {
     prices: Prices,
     retention: Retention,
     worker: WorkerSection,
+    server: ServerConfig,
 }
 
 #[derive(Debug, Deserialize)]
@@ -168,6 +175,7 @@ impl Settings {
             secrets: file.secrets,
             mcp: file.mcp,
             notify: file.notify,
+            server: file.server,
             root,
         };
         settings.tools.files.protected = settings.protected();

@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde::Serialize;
+use windlass_api::http::BindError;
 use windlass_api::mcp::ServeError;
-use windlass_api::service::ServiceError;
 use windlass_api::service::journal::JournalError;
+use windlass_api::service::{ServiceError, store_error_code};
 use windlass_core::Problem;
 use windlass_core::graph::Finding;
 use windlass_scheduler::{EngineError, RegistryError};
@@ -80,6 +81,9 @@ pub(crate) enum CommandError {
     /// Connectors cannot be offered to scripts.
     #[error(transparent)]
     Connector(#[from] ConnectorError),
+    /// The address of the server cannot be listened on.
+    #[error(transparent)]
+    Bind(#[from] BindError),
     /// An agent cannot be served.
     #[error(transparent)]
     Serve(#[from] ServeError),
@@ -107,7 +111,8 @@ impl From<ServiceError> for CommandError {
         match error {
             ServiceError::Store(error) => Self::Store(error),
             ServiceError::Engine(error) => Self::Engine(error),
-            other @ (ServiceError::Journal(_)
+            other @ (ServiceError::Random(_)
+            | ServiceError::Journal(_)
             | ServiceError::WrongKind { .. }
             | ServiceError::BadName { .. }
             | ServiceError::NoSuchVersion { .. }
@@ -200,6 +205,7 @@ impl CommandError {
             | Self::Registry(_)
             | Self::Connector(_)
             | Self::Serve(_)
+            | Self::Bind(_)
             | Self::InvalidScript { .. }
             | Self::File { .. }
             | Self::Print(_)
@@ -252,11 +258,12 @@ impl CommandError {
             Self::Refused { code, .. } => code,
             Self::WaitsForPerson { .. } => "waits_for_person",
             Self::Config(_) | Self::Tools(_) => "config",
-            Self::Store(error) | Self::Engine(EngineError::Store(error)) => store_code(error),
-            Self::Service(error) => service_code(error),
+            Self::Store(error) | Self::Engine(EngineError::Store(error)) => store_error_code(error),
+            Self::Service(error) => error.code(),
             Self::Engine(_) | Self::Registry(_) => "engine",
             Self::Connector(_) => "connector",
             Self::Serve(_) => "mcp",
+            Self::Bind(_) => "address",
             Self::InvalidScript { .. } => "invalid_script",
             Self::File { .. } => "file",
             Self::Print(_) | Self::System { .. } => "system",
@@ -267,77 +274,4 @@ impl CommandError {
 fn causes(error: &CommandError) -> Vec<String> {
     let first = std::error::Error::source(error);
     std::iter::successors(first, |error| error.source()).map(ToString::to_string).collect()
-}
-
-const fn service_code(error: &ServiceError) -> &'static str {
-    match error {
-        ServiceError::Store(error) | ServiceError::Engine(EngineError::Store(error)) => {
-            store_code(error)
-        }
-        ServiceError::Engine(_) => "engine",
-        ServiceError::Journal(error) => journal_code(error),
-        ServiceError::WrongKind { .. }
-        | ServiceError::BadName { .. }
-        | ServiceError::UnknownTool { .. }
-        | ServiceError::InvalidResult { .. }
-        | ServiceError::WrongResult { .. } => "usage",
-        ServiceError::InvalidPlan { .. } => "invalid_plan",
-        ServiceError::NoActivePlan { .. } => "no_active_plan",
-        ServiceError::NotAScript { .. } => "not_a_script",
-        ServiceError::OtherWorkstream { .. } => "other_workstream",
-        ServiceError::NoSuchVersion { .. }
-        | ServiceError::NoVersionBefore { .. }
-        | ServiceError::NoScript { .. }
-        | ServiceError::UnknownWorkflow { .. } => "not_found",
-        ServiceError::NeverRan { .. } => "never_ran",
-        ServiceError::NotActive { .. } => "not_active",
-        ServiceError::WaitsForPerson { .. } => "waits_for_person",
-        ServiceError::GrantNotConfirmed { .. } | ServiceError::PlanGrantNotConfirmed { .. } => {
-            "grant_not_confirmed"
-        }
-    }
-}
-
-const fn journal_code(error: &JournalError) -> &'static str {
-    match error {
-        JournalError::PlanRefused { .. } => "invalid_plan",
-        JournalError::PlanNotFound { .. }
-        | JournalError::ExecutionNotFound { .. }
-        | JournalError::StepNotFound { .. } => "not_found",
-        JournalError::OutOfOrder { .. }
-        | JournalError::StepOver { .. }
-        | JournalError::Over { .. }
-        | JournalError::NotControlled { .. } => "not_now",
-        JournalError::NotLed { .. } => "not_led",
-        JournalError::Contradiction { .. }
-        | JournalError::ResultTooLarge { .. }
-        | JournalError::OutOfRange { .. } => "usage",
-    }
-}
-
-const fn store_code(error: &StoreError) -> &'static str {
-    match error {
-        StoreError::NotFound { .. } => "not_found",
-        StoreError::Ambiguous { .. } => "ambiguous_id",
-        StoreError::ActionRefused(_) => "action_refused",
-        StoreError::NotNow { .. } | StoreError::NotRunning { .. } => "not_now",
-        StoreError::InDoubt { .. } => "in_doubt",
-        StoreError::WaitsForPerson { .. } => "waits_for_person",
-        StoreError::MigrationPending { .. } => "migration_pending",
-        StoreError::NewerSchema { .. } => "newer_schema",
-        StoreError::Moved { .. } => "moved",
-        StoreError::Replaced { .. } => "database_replaced",
-        StoreError::BadUrl { .. } => "bad_database_url",
-        StoreError::Unavailable { .. } => "database_unavailable",
-        StoreError::DiskFull => "disk_full",
-        StoreError::ReadOnly { .. } => "database_read_only",
-        StoreError::Corrupt { .. } => "database_corrupt",
-        StoreError::Steer(_) => "plan_refused",
-        StoreError::Answer(_) | StoreError::AnswerInvalid(_) => "answer_refused",
-        StoreError::Scopes(_) => "scope_refused",
-        StoreError::ClaimLost { .. } => "claim_lost",
-        StoreError::ReservationRefused { .. } => "reservation_refused",
-        StoreError::Illegal(_) => "illegal_transition",
-        StoreError::Unreadable { .. } | StoreError::Database(_) | _ => "database",
-    }
 }

@@ -17,6 +17,9 @@ pub enum ServiceError {
     /// The store refuses, or does not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The operating system gives no random numbers, which secrets are made of.
+    #[error("the operating system gives no random numbers")]
+    Random(#[from] std::io::Error),
     /// The engine ended.
     #[error(transparent)]
     Engine(#[from] EngineError),

@@ -1,5 +1,6 @@
 //! The operations, each a method of [`Service`].
 
+mod access;
 mod advice;
 mod approvals;
 mod check;
@@ -8,6 +9,7 @@ mod deploy;
 mod details;
 mod dry_run;
 mod error;
+mod error_code;
 mod examination;
 mod example;
 mod handle;
@@ -23,6 +25,7 @@ mod status;
 mod versions;
 mod workspaces;
 
+pub use self::access::{CredentialRequest, NewCredential, digest_secret, new_secret};
 pub use self::advice::{Advice, Fact, NextStep};
 pub use self::approvals::ApprovalView;
 pub use self::check::{
@@ -41,6 +44,7 @@ pub use self::dry_run::{
     CapturedMutation, DryRunLog, DryRunReport, OutputDifference, WorkflowCopy,
 };
 pub use self::error::{RecordName, Result, ServiceError, list_grant};
+pub use self::error_code::store_error_code;
 pub use self::examination::{Check, CheckResult, Examination, check_clock, check_disk, check_v8};
 pub use self::handle::Service;
 pub use self::health::{
@@ -58,7 +62,7 @@ pub(crate) use self::plans::{draft_properties, result_schema};
 pub use self::records::{EventQuery, EventRow, InputRow, RecordList, RecordRange, RunRow};
 pub use self::replay::Replay;
 pub use self::session::{SessionReport, SessionRun};
-pub use self::settle::{EventTarget, SettleReport, check_result};
+pub use self::settle::{EventTarget, SettleReport, check_result, example_of_result};
 pub use self::status::WorkflowStatusReport;
 pub use self::versions::{VersionChange, VersionDifference, VersionRow};
 pub use self::workspaces::WorkspaceSettings;

@@ -232,6 +232,15 @@ pub fn check_result(registry: &Registry, mutation: &Mutation, result: &Value) ->
     })
 }
 
+/// A result that the tool of a mutation could have answered with, to begin from.
+#[must_use]
+pub fn example_of_result(registry: &Registry, mutation: &Mutation) -> Value {
+    match registry.find(&mutation.tool_namespace, &mutation.tool_method) {
+        Some(tool) => example_of(&tool.spec().output, &Value::Null),
+        None => Value::Null,
+    }
+}
+
 fn wrong_kind(id: &str, expected: RecordName) -> ServiceError {
     ServiceError::WrongKind { id: id.to_owned(), expected }
 }

@@ -1,5 +1,7 @@
 //! The arguments of commands that run workflows.
 
+use std::net::SocketAddr;
+
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -17,6 +19,9 @@ pub(crate) struct UpArgs {
     /// How many handlers run at once; without it `[worker] slots` of the configuration
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) slots: Option<u32>,
+    /// Also serve the pages and the API there, for example on 127.0.0.1:8420
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
     /// Also take the runs of workflows that ask for one of these labels
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub(crate) labels: Vec<String>,

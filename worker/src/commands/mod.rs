@@ -16,6 +16,7 @@ mod init;
 mod journal;
 mod limit;
 mod list;
+mod login;
 mod logs;
 mod mcp;
 mod migrate;
@@ -29,8 +30,11 @@ mod records;
 mod resolve;
 mod route;
 mod run;
+mod serve;
 mod show;
+mod signals;
 mod status;
+mod token;
 mod trust;
 mod types;
 mod up;
@@ -55,7 +59,7 @@ pub(crate) async fn run_command(context: Context, command: Command) -> Result<Ex
 
 async fn dispatch(context: Context, command: Command) -> Result<ExitStatus> {
     match command {
-        Command::Demo(args) => demo::run(&context, &args).await,
+        Command::Demo(args) => Box::pin(demo::run(&context, &args)).await,
         Command::Init(args) => init::run(&context, &args).await,
         Command::Check(args) => check::run(&context, &args).await,
         Command::Types => types::run(&context).await,
@@ -70,6 +74,9 @@ async fn dispatch(context: Context, command: Command) -> Result<ExitStatus> {
         Command::List(args) => list::run(&context, &args).await,
         Command::Run(args) => Box::pin(run::run(&context, &args)).await,
         Command::Up(args) => up::run(&context, &args).await,
+        Command::Serve(args) => serve::run(&context, &args).await,
+        Command::Login => login::run(&context).await,
+        Command::Token(args) => token::run(&context, args.command).await,
         Command::Workers => workers::run(&context).await,
         Command::Limit(args) => limit::run(&context, &args).await,
         Command::Route(args) => route::run(&context, &args).await,

@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 use windlass_api::service::Service;
 use windlass_core::{Backoff, WorkflowStatus};
 use windlass_store::{ClaimFilter, Workflow};
 
 use super::engine::EngineOptions;
-use super::{engine, progress};
+use super::signals::{self, Signals};
+use super::{engine, progress, serve};
 use crate::cli::UpArgs;
 use crate::config::without_password;
 use crate::context::Context;
@@ -30,9 +29,15 @@ struct Stopped {
 const REOPEN: Backoff =
     Backoff { base_ms: 100, cap_ms: 10_000, tries: u32::MAX, jitter_percent: 0 };
 
+/// What the first signal does, and the second.
+const NOTES: [&str; 2] = [
+    "Stopping when the runs under way have ended; signal again to stop at once.",
+    "Stopping at once; what was under way is recovered at the next start.",
+];
+
 pub(crate) async fn run(context: &Context, args: &UpArgs) -> Result<ExitStatus> {
     require_deployment(context)?;
-    let Signals { stop, stop_at_once } = listen(context)?;
+    let Signals { stop, stop_at_once } = signals::listen(context, NOTES)?;
     let begun = tokio::select! {
         begun = begin(context) => Some(begun?),
         () = stop.cancelled() => None,
@@ -45,8 +50,10 @@ pub(crate) async fn run(context: &Context, args: &UpArgs) -> Result<ExitStatus> 
             let store = Arc::clone(&service.store);
             let engine = engine::assemble(context, service.store, observer, options).await?;
             announce(context, &workflows);
+            let server = serve::bind_if_asked(context, args.listen).await?;
             tokio::select! {
-                served = engine.serve(stop) => { served?; true }
+                served = engine.serve(stop.clone()) => { served?; true }
+                failed = serve::beside(context, server, Arc::clone(&store), stop) => match failed? {},
                 () = stop_at_once.cancelled() => false,
                 never = keep_sending(context, store) => match never {},
             }
@@ -131,41 +138,6 @@ fn announce(context: &Context, workflows: &[Workflow]) {
             output.progress(format_args!("Watching {}{note}.", workflow.name));
         }
     }
-}
-
-/// What SIGINT and SIGTERM ask for.
-struct Signals {
-    /// The first: stop when the runs under way have ended.
-    stop: CancellationToken,
-    /// The second: stop at once, and recover what was under way at the next start.
-    stop_at_once: CancellationToken,
-}
-
-/// Listens to SIGINT and SIGTERM.
-fn listen(context: &Context) -> Result<Signals> {
-    let listen = |kind| {
-        signal(kind).map_err(|source| CommandError::System { attempt: "listen to signals", source })
-    };
-    let mut interrupt = listen(SignalKind::interrupt())?;
-    let mut terminate = listen(SignalKind::terminate())?;
-    let signals =
-        Signals { stop: CancellationToken::new(), stop_at_once: CancellationToken::new() };
-    let tokens = [signals.stop.clone(), signals.stop_at_once.clone()];
-    let output = context.output.clone();
-    tokio::spawn(async move {
-        for (token, note) in tokens.iter().zip([
-            "Stopping when the runs under way have ended; signal again to stop at once.",
-            "Stopping at once; what was under way is recovered at the next start.",
-        ]) {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-            output.progress(note);
-            token.cancel();
-        }
-    });
-    Ok(signals)
 }
 
 impl Printable for Stopped {

@@ -31,6 +31,9 @@ pub(super) fn of(error: &CommandError, words: &CommandHint) -> Option<String> {
         }
         CommandError::File { source, .. } => of_file(source),
         CommandError::Connector(error) => of_connector(error, words),
+        CommandError::Bind(_) => {
+            Some("name another one with `--listen`; port 0 takes a free one".to_owned())
+        }
         CommandError::Engine(_)
         | CommandError::Registry(_)
         | CommandError::Tools(_)
@@ -46,7 +49,7 @@ fn of_service(error: &ServiceError, words: &CommandHint) -> Option<String> {
         ServiceError::Store(error) | ServiceError::Engine(EngineError::Store(error)) => {
             return of_store(error, words);
         }
-        ServiceError::Engine(_) => return None,
+        ServiceError::Engine(_) | ServiceError::Random(_) => return None,
         ServiceError::Journal(error) => return of_journal(error, words),
         ServiceError::WrongKind { expected, .. } => of_wrong_kind(*expected, words),
         ServiceError::BadName { .. } => {

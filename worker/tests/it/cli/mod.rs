@@ -20,5 +20,6 @@ mod prune;
 mod replaying;
 mod scripts;
 mod secrets;
+mod serving;
 mod terminal;
 mod usage;

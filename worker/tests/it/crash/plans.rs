@@ -157,7 +157,6 @@ fn crash_after_an_effect_is_waited_for_until_its_look_up_has_found_it() {
     let mut waiting = folder.start(&WORK);
     while mutations(&folder).iter().all(|it| it.reconcile_attempts < 3) {
         assert!(!waiting.has_ended(), "it does not wait for the look-up");
-        std::thread::sleep(std::time::Duration::from_millis(20));
     }
     std::fs::remove_dir(folder.path("out")).unwrap();
     std::fs::rename(folder.path("unmounted"), folder.path("out")).unwrap();

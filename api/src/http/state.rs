@@ -1,0 +1,60 @@
+//! What all handlers share.
+
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+use windlass_core::{Clock as _, SystemClock};
+use windlass_scheduler::Registry;
+use windlass_store::SharedStore;
+
+use crate::text::TimeFormat;
+
+/// What a server is made of.
+#[derive(Debug)]
+pub struct ServerParts {
+    /// Where everything is recorded.
+    pub store: SharedStore,
+    /// The tools, by which what a person says of an effect is checked.
+    pub registry: Arc<Registry>,
+    /// The zone of the times that are shown.
+    pub zone: Tz,
+    /// The names under which browsers and programs reach the server, besides `localhost` and addresses of this machine.
+    pub hosts: Vec<String>,
+    /// Whether people reach it over https, so that cookies are sent over nothing else.
+    pub is_encrypted: bool,
+}
+
+/// What all handlers share.
+#[derive(Debug, Clone)]
+pub(crate) struct HttpState(Arc<ServerParts>);
+
+impl HttpState {
+    pub(crate) fn new(parts: ServerParts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// Where everything is recorded. Handlers go through [`Tenant`](super::caller::Tenant) instead.
+    pub(crate) fn store(&self) -> &SharedStore {
+        &self.0.store
+    }
+
+    /// The tools.
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.0.registry
+    }
+
+    /// The names under which the server may be reached.
+    pub(crate) fn hosts(&self) -> &[String] {
+        &self.0.hosts
+    }
+
+    /// Whether people reach the server over https.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.0.is_encrypted
+    }
+
+    /// How instants are worded at this moment.
+    pub(crate) fn times(&self) -> TimeFormat {
+        TimeFormat { zone: self.0.zone, now: SystemClock.now() }
+    }
+}
