@@ -10,7 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum_extra::extract::CookieJar;
 use windlass_core::{Actor, CredentialKind, Scope};
-use windlass_store::{Credential, EndCredential, StoreError};
+use windlass_store::{Credential, EndCredential, StoreError, Workspace};
 
 use super::problem::Problem;
 use super::state::HttpState;
@@ -27,14 +27,20 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// The caller that [`authenticate`] has found.
-    fn of(parts: &Parts) -> Result<Self, Problem> {
-        parts.extensions.get().cloned().ok_or_else(Problem::unauthorized)
+    /// The caller that [`authenticate`] has found, who has to have this scope.
+    fn with(parts: &Parts, scope: Scope) -> Result<Self, Problem> {
+        let caller: Self = parts.extensions.get().cloned().ok_or_else(Problem::unauthorized)?;
+        let may = caller.credential.scopes.allow(scope);
+        if may { Ok(caller) } else { Err(Problem::forbidden(scope)) }
     }
 
-    fn require(&self, scope: Scope) -> Result<(), Problem> {
-        let may = self.credential.scopes.allow(scope);
-        if may { Ok(()) } else { Err(Problem::forbidden(scope)) }
+    /// The workspaces that are there for the caller, by name.
+    async fn workspaces(&self, state: &HttpState) -> Result<Vec<Workspace>, Problem> {
+        let mut known = state.store().workspaces().await?;
+        if let Some(own) = self.credential.workspace_id {
+            known.retain(|workspace| workspace.id == own);
+        }
+        Ok(known)
     }
 
     /// How the journal names the caller: a person by the name alone.
@@ -125,16 +131,13 @@ impl<R: Right> FromRequestParts<HttpState> for Tenant<R> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &HttpState) -> Result<Self, Problem> {
-        let caller = Caller::of(parts)?;
-        caller.require(R::SCOPE)?;
+        let caller = Caller::with(parts, R::SCOPE)?;
         let params = RawPathParams::from_request_parts(parts, state).await;
         let params = params.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
         let name = params.iter().find_map(|(key, name)| (key == "workspace").then_some(name));
         let name = name.unwrap_or_default();
-        let known = state.store().workspaces().await?;
-        let own = caller.credential.workspace_id;
-        let is_it = |id, of: &str| of == name && own.is_none_or(|own| own == id);
-        let found = known.iter().find(|workspace| is_it(workspace.id, &workspace.name));
+        let known = caller.workspaces(state).await?;
+        let found = known.iter().find(|workspace| workspace.name == name);
         let workspace = found.ok_or_else(|| StoreError::not_found("workspace", name))?.id;
         let service =
             Service { store: Arc::clone(state.store()), workspace, actor: caller.journal_name() };
@@ -154,11 +157,8 @@ impl<R: Right> FromRequestParts<HttpState> for Anywhere<R> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &HttpState) -> Result<Self, Problem> {
-        let caller = Caller::of(parts)?;
-        caller.require(R::SCOPE)?;
-        let own = caller.credential.workspace_id;
-        let known = state.store().workspaces().await?;
-        let found = known.into_iter().find(|workspace| own.is_none_or(|own| own == workspace.id));
+        let caller = Caller::with(parts, R::SCOPE)?;
+        let found = caller.workspaces(state).await?.into_iter().next();
         let found = found.ok_or_else(|| Problem::not_found("there is no workspace yet"))?;
         Ok(Self { workspace: found.name, right: PhantomData })
     }

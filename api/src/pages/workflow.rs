@@ -4,7 +4,7 @@ use axum::extract::{Path, State};
 use axum::response::Redirect;
 use maud::{Markup, html};
 use windlass_core::Action;
-use windlass_store::{InputStatus, Mutation, StartSession};
+use windlass_store::{InputStatus, Mutation};
 
 use super::frame::Frame;
 use super::overview::{address, open_notifications};
@@ -58,13 +58,7 @@ pub(super) async fn act(
         "archive" => drop(service.control(&name, Action::Archive).await?),
         "unarchive" => drop(service.control(&name, Action::Unarchive).await?),
         "activate" => drop(service.activate(&name, None).await?),
-        "run" => {
-            let Service { store, workspace, actor } = &service;
-            let workflow = store.find_workflow(*workspace, &name).await?.id;
-            service.require_runnable(workflow, state.times()).await?;
-            let params = StartSession { workspace: *workspace, workflow, actor: actor.clone() };
-            store.start_session(params).await?;
-        }
+        "run" => drop(service.begin_session(&name, state.times()).await?),
         other => return Err(Problem::not_found(format!("no button does `{other}`")).into()),
     }
     Ok(Redirect::to(&address(&workspace, &name)))

@@ -4,7 +4,7 @@ use serde::Serialize;
 use windlass_core::{
     HandlerKind, Phase, RunId, SessionId, SessionResult, Status, Trigger, WorkflowId,
 };
-use windlass_store::{Run, Session};
+use windlass_store::{Run, Session, StartSession};
 
 use super::error::{Result, ServiceError};
 use super::handle::Service;
@@ -66,6 +66,18 @@ impl Service {
         }
         let workflow = report.overview.workflow.name;
         Err(ServiceError::WaitsForPerson { workflow, why: report.health.why })
+    }
+
+    /// Begins a session of a workflow, given by name or id, which a worker takes. One that waits for a worker is joined. `times` says
+    /// how instants are worded where it is refused.
+    ///
+    /// # Errors
+    /// As [`require_runnable`](Self::require_runnable), and those of the store.
+    pub async fn begin_session(&self, workflow: &str, times: TimeFormat) -> Result<SessionId> {
+        let workflow = self.store.find_workflow(self.workspace, workflow).await?.id;
+        self.require_runnable(workflow, times).await?;
+        let (workspace, actor) = (self.workspace, self.actor.clone());
+        Ok(self.store.start_session(StartSession { workspace, workflow, actor }).await?)
     }
 
     /// What a session did.

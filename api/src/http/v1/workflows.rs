@@ -9,7 +9,6 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use windlass_core::{Action, SessionId};
-use windlass_store::StartSession;
 
 use self::view::{WorkflowDetailsView, WorkflowView};
 use crate::http::caller::{Read, Run, Tenant};
@@ -72,11 +71,7 @@ async fn start_session(
     Tenant { service, .. }: Tenant<Run>,
     Path((_workspace, workflow)): Path<(String, String)>,
 ) -> Result<(StatusCode, axum::Json<BegunSession>), Problem> {
-    let Service { store, workspace, actor } = &service;
-    let workflow = store.find_workflow(*workspace, &workflow).await?.id;
-    service.require_runnable(workflow, state.times()).await?;
-    let params = StartSession { workspace: *workspace, workflow, actor: actor.clone() };
-    let session = store.start_session(params).await?;
+    let session = service.begin_session(&workflow, state.times()).await?;
     Ok((StatusCode::ACCEPTED, axum::Json(BegunSession { session })))
 }
 
