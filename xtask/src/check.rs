@@ -17,6 +17,9 @@ const ELSEWHERE: [(&str, &str); 2] =
 /// Nothing is built of these.
 const TEXTS: [&str; 2] = [".md", ".ci/run"];
 
+/// What runs a test once more that runs on SQLite: most of the time of all tests.
+const ON_OTHER_DATABASES: &str = "test(/(^|::)(postgres|sqlite_file)::/)";
+
 /// A package of the workspace.
 #[derive(Debug)]
 struct Package {
@@ -47,11 +50,18 @@ pub(crate) fn run(sh: &Shell, flags: &flags::Check) -> anyhow::Result<()> {
 /// The whole workspace is selected, as everywhere, so that its dependencies have the same features and are not built again.
 fn run_tests(sh: &Shell, flags: &flags::Check, changed: &BTreeSet<&str>) -> anyhow::Result<()> {
     let packages: Vec<_> = changed.iter().map(|name| format!("rdeps(={name})")).collect();
-    let filter = packages.join(" + ");
-    let tests = cmd!(sh, "cargo nextest run --workspace --profile check --filterset {filter}");
-    match flags.no_postgres {
-        true => run_command(tests.env_remove(POSTGRES_URL)),
-        false => run_with_postgres(sh, tests),
+    let packages = packages.join(" + ");
+    let left_out = if flags.every_database { "none()" } else { ON_OTHER_DATABASES };
+    let filter = format!("({packages}) - {left_out}");
+    // Many tests wait for something most of the time.
+    let n_tests = (2 * std::thread::available_parallelism()?.get()).to_string();
+    let tests = cmd!(
+        sh,
+        "cargo nextest run --workspace --profile check --test-threads {n_tests} --filterset {filter}"
+    );
+    match flags.every_database {
+        true => run_with_postgres(sh, tests),
+        false => run_command(tests.env_remove(POSTGRES_URL)),
     }
 }
 

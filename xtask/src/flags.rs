@@ -24,8 +24,8 @@ xflags::xflags! {
         cmd check {
             /// Compare with this revision instead.
             optional --since revision: String
-            /// Leave out the tests that need PostgreSQL.
-            optional --no-postgres
+            /// Run the tests on PostgreSQL and on files too, not only once on SQLite.
+            optional --every-database
         }
 
         /// Runs many seeded histories of the scheduler under faults, over every database, and many cases of each property.
