@@ -89,9 +89,10 @@ pub use model::{
     DeletedExecutions, Delivery, DueDelivery, DueLookup, Event, EventCounts, EventRounds,
     GoodCredential, GraphRun, GraphRuns, GraphVersion, GraphView, HandlerState, HeartbeatAnswer,
     Input, InputStatus, JournalEntry, LeaseRenewal, Limit, LimitHolder, LogEntry, Mutation,
-    NodeRun, Notification, NotificationKind, RecordedPlan, RecoveredRun, Round, Run, SavedScript,
-    ScriptVersion, Session, SettledApproval, SettledEvents, StartedGraph, SteeredGraph,
-    SubmittedNode, TrialRun, Worker, Workflow, WorkflowOverview, Workspace,
+    NodeRun, Notification, NotificationKind, OpenWork, RecordedPlan, RecoveredRun, Round, Run,
+    SavedScript, ScriptVersion, Session, SettledApproval, SettledEvents, StartedGraph,
+    SteeredGraph, SubmittedNode, TrialRun, Worker, Workflow, WorkflowMarks, WorkflowOverview,
+    Workspace,
 };
 #[cfg(all(feature = "sqlite", feature = "postgres"))]
 pub use moving::{MovedTable, move_instance};

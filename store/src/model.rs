@@ -5,6 +5,7 @@ mod credential;
 mod graph;
 mod ledger;
 mod notification;
+mod open_work;
 mod run;
 mod worker;
 mod workflow;
@@ -19,6 +20,7 @@ pub use ledger::{
     BegunMutation, Event, EventRounds, Input, InputStatus, Mutation, Round, SettledEvents,
 };
 pub use notification::{Delivery, DueDelivery, JournalEntry, Notification, NotificationKind};
+pub use open_work::{OpenWork, WorkflowMarks};
 pub use run::{
     Claim, ClaimedRun, Committed, DueLookup, LogEntry, RecoveredRun, Run, Session, TrialRun,
 };

@@ -57,8 +57,9 @@ const GROWING: [&str; 21] = [
 ];
 
 /// Indexes that hold only what is open, however much is over.
-const OPEN: [&str; 12] = [
+const OPEN: [&str; 13] = [
     "approvals_open",
+    "approvals_pending",
     "deliveries_due",
     "events_parked",
     "events_pending",
@@ -137,6 +138,7 @@ async fn live(url: &str) -> World {
     world.claim().await.unwrap();
     plan(&world).await;
     credentials(&world).await;
+    world.store.open_work().await.unwrap();
     world.store.deregister_worker(world.worker).await.unwrap();
     world
 }

@@ -265,6 +265,8 @@ contract! { $
     workers {
         a_worker_is_listed_as_of_its_last_heartbeat,
         a_worker_that_is_not_heard_of_is_forgotten_by_the_next,
+        what_is_open_is_counted_in_all_workspaces,
+        what_waits_for_no_worker_is_not_counted_as_queued,
         a_worker_of_one_workspace_is_listed_there_and_takes_nothing_elsewhere,
         a_run_with_a_label_is_taken_by_a_worker_with_that_label,
         a_worker_with_labels_takes_runs_without_one,

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use windlass_core::{EventStatus, Id, MutationStatus, Status, WorkerId};
+use windlass_core::{Action, EventStatus, Id, MutationStatus, Status, WorkerId, WorkflowStatus};
 use windlass_store::{
-    ClaimFilter, ClaimScope, ClockRun, EndedRuns, Heartbeat, RouteWorkflow, Worker,
+    ClaimFilter, ClaimScope, ClockRun, EndedRuns, Heartbeat, RouteWorkflow, Worker, WorkflowMarks,
 };
 
 use crate::start;
@@ -73,6 +73,49 @@ pub async fn a_worker_that_is_not_heard_of_is_forgotten_by_the_next(test_store: 
 
     let listed: Vec<_> = heard_of(&world).await.into_iter().map(|it| it.id).collect();
     assert_eq!(listed, [heartbeat.worker.id]);
+}
+
+pub async fn what_is_open_is_counted_in_all_workspaces(test_store: TestStore) {
+    let here = World::with_mails(test_store, &["m1", "m2"]).await;
+    let workspace = here.store.ensure_workspace("elsewhere").await.unwrap();
+    let elsewhere = World { workspace, ..here.clone() }.polled("post", &["m1"]).await;
+    elsewhere.reserve(&["m1"]).await;
+    let asked_at = here.store.now().await.unwrap();
+    here.doubtful(&["m1"]).await;
+    here.advance(seconds(1));
+
+    let open = here.store.open_work().await.unwrap();
+
+    assert_eq!((open.queued, open.active, open.in_doubt), (0, 1, 1), "{open:?}");
+    assert_eq!((open.parked, open.approvals), (0, 0));
+    assert_eq!((open.oldest_queued_at, open.oldest_question_at), (None, Some(asked_at)));
+    let marks = |is_mark: fn(&WorkflowMarks) -> bool| {
+        open.workflows.iter().filter(|it| is_mark(it)).count()
+    };
+    assert_eq!((marks(|it| it.is_asked_about), marks(|it| it.is_looked_up)), (1, 0));
+    assert_eq!(
+        (marks(|it| it.is_running), marks(|it| it.has_error), open.workflows.len()),
+        (1, 1, 2),
+        "a doubt stops its workflow"
+    );
+}
+
+pub async fn what_waits_for_no_worker_is_not_counted_as_queued(test_store: TestStore) {
+    let world = World::with_mails(test_store, &["m1"]).await;
+    world.store.enqueue_due(100).await.unwrap();
+    let queued_at = world.store.now().await.unwrap();
+    world.advance(seconds(7));
+    let waiting = world.store.open_work().await.unwrap();
+    assert_eq!((waiting.queued, waiting.oldest_queued_at), (1, Some(queued_at)));
+
+    world.control(Action::Pause).await.unwrap();
+    let paused = world.store.open_work().await.unwrap();
+    world.control(Action::Archive).await.unwrap();
+    let archived = world.store.open_work().await.unwrap();
+
+    assert_eq!((paused.queued, paused.oldest_queued_at), (0, None));
+    assert_eq!(paused.workflows.first().unwrap().status, WorkflowStatus::Paused);
+    assert_eq!(archived.workflows, []);
 }
 
 pub async fn a_worker_of_one_workspace_is_listed_there_and_takes_nothing_elsewhere(

@@ -7,9 +7,9 @@ use super::Backend;
 use super::ops::advance::EnqueueDue;
 use super::ops::worker::DeregisterWorker;
 use super::ops::{Operation, Tx};
-use super::reads::{due, workers, workflows};
+use super::reads::{due, open_work, workers, workflows};
 use crate::error::Result;
-use crate::model::{Agenda, Claim, ClaimedRun, HeartbeatAnswer, RecoveredRun, Worker};
+use crate::model::{Agenda, Claim, ClaimedRun, HeartbeatAnswer, OpenWork, RecoveredRun, Worker};
 use crate::params::{ClaimFilter, ClaimRuns, Heartbeat, RecoverRuns};
 use crate::store::WorkerStore;
 
@@ -18,6 +18,7 @@ reads! {
     Now {} -> Timestamp: |tx| std::future::ready(Ok(tx.now));
     LatestChange {} -> Option<Timestamp>: |tx| workflows::latest_change(tx.conn);
     ReadAgenda { filter: ClaimFilter } -> Agenda: |tx| due::agenda(tx.conn, tx.now, &filter);
+    ReadOpenWork {} -> OpenWork: |tx| open_work::open_work(tx.conn);
     LostClaims { claims: Vec<Claim> } -> Vec<RunId>: |tx| workers::lost_claims(tx.conn, &claims);
     Workers { workspace: Option<WorkspaceId> } -> Vec<Worker>: |tx| workers::workers(tx.conn, workspace);
 }
@@ -34,6 +35,10 @@ impl WorkerStore for Backend {
 
     async fn agenda(&self, filter: &ClaimFilter) -> Result<Agenda> {
         self.read(ReadAgenda { filter: filter.clone() }).await
+    }
+
+    async fn open_work(&self) -> Result<OpenWork> {
+        self.read(ReadOpenWork {}).await
     }
 
     async fn enqueue_due(&self, limit: u32) -> Result<usize> {

@@ -14,6 +14,7 @@ pub(super) mod inputs;
 pub(super) mod limits;
 pub(super) mod mutations;
 pub(super) mod notifications;
+pub(super) mod open_work;
 pub(super) mod overview;
 pub(super) mod rounds;
 pub(super) mod runs;

@@ -3,7 +3,7 @@
 use windlass_core::{RunId, Timestamp, WorkerId, WorkspaceId};
 
 use super::role;
-use crate::model::{Agenda, Claim, ClaimedRun, HeartbeatAnswer, RecoveredRun, Worker};
+use crate::model::{Agenda, Claim, ClaimedRun, HeartbeatAnswer, OpenWork, RecoveredRun, Worker};
 use crate::params::{ClaimFilter, ClaimRuns, Heartbeat, RecoverRuns};
 
 role! {
@@ -19,6 +19,9 @@ role! {
         /// What there is to do for a worker that takes such runs, now or later. It reads a fixed number of records, however many
         /// there are.
         read async fn agenda(&self, filter: &ClaimFilter) -> Result<Agenda>;
+
+        /// What is open in all workspaces together. It reads what is open and the workflows, however much is over.
+        read async fn open_work(&self) -> Result<OpenWork>;
 
         /// Enqueues the next run of up to `limit` workflows that are due. Returns how many were looked at.
         write async fn enqueue_due(&self, limit: u32) -> Result<usize>;
