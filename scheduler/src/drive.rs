@@ -103,29 +103,28 @@ impl RunDriver {
             }
             ended => ended,
         };
-        match ended {
+        let (step, ended) = match ended {
             Ok(follow_up) => {
                 self.ended.done.fetch_add(1, Ordering::Relaxed);
                 let step = ProgressStep::Ended { status: Status::Committed, failure: None };
-                self.reporter.report(&run, step);
-                Ok(follow_up)
+                (step, Ok(follow_up))
             }
             Err(Stop::Stopped { status, failure }) => {
                 self.ended.failed.fetch_add(1, Ordering::Relaxed);
-                let step = ProgressStep::Ended { status, failure: Some(failure) };
-                self.reporter.report(&run, step);
-                Ok(None)
+                (ProgressStep::Ended { status, failure: Some(failure) }, Ok(None))
             }
             Err(Stop::Store(StoreError::ClaimLost { .. })) => {
                 tracing::warn!("another worker has taken the run over: this worker drops it");
-                Ok(None)
+                (ProgressStep::Dropped, Ok(None))
             }
-            Err(Stop::Failed(_) | Stop::Abandoned) => Ok(None),
+            Err(Stop::Failed(_) | Stop::Abandoned) => (ProgressStep::Dropped, Ok(None)),
             Err(Stop::Store(error)) => {
                 tracing::error!(%error, "the run was given up");
-                Err(error)
+                (ProgressStep::Dropped, Err(error))
             }
-        }
+        };
+        self.reporter.report(&run, step);
+        ended
     }
 
     async fn phases(&self, run: &ClaimedRun) -> Result<Option<FollowUpRun>, Stop> {

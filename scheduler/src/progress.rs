@@ -50,6 +50,8 @@ pub enum ProgressStep {
         /// Why it stopped, if it did.
         failure: Option<Failure>,
     },
+    /// This worker does no more about it: another one has taken it over, or the store took no end of it.
+    Dropped,
 }
 
 /// Called for each step of progress, between the steps of a run. It must not block.

@@ -40,6 +40,10 @@ fn line(progress: &Progress, effects: &mut HashMap<RunId, String>) -> Option<Str
             None if *kind == HandlerKind::Producer => "✓ checked".to_owned(),
             None => return None,
         },
+        ProgressStep::Dropped => {
+            effects.remove(run);
+            return None;
+        }
     };
     Some(format!("{workflow_name} · {handler} · {what}"))
 }

@@ -207,7 +207,7 @@ impl TestEnv {
         WorkerId::mint(self.clock.now())
     }
 
-    fn engine_parts(&self, store: SharedStore) -> EngineParts {
+    pub(crate) fn engine_parts(&self, store: SharedStore) -> EngineParts {
         EngineParts {
             store,
             sandbox: self.sandbox.clone(),

@@ -1,11 +1,12 @@
 //! Several workers on one database.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use windlass_core::{LimitKey, MutationStatus, Phase, Status, WorkflowId, WorkspaceId};
+use windlass_scheduler::{Engine, EngineParts, Observer, ProgressStep};
 use windlass_store::{
     ClaimFilter, ClaimRuns, ClaimScope, EndedLeases, Page, RecoverRuns, RunFilter, SetLimit,
 };
@@ -123,9 +124,16 @@ scenarios! {
             })
         });
 
-        env.run_until_idle().await;
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let tell = Arc::clone(&told);
+        let observer: Observer = Arc::new(move |progress| tell.lock().unwrap().push((progress.run, progress.step)));
+        let parts = EngineParts { observer: Some(observer), ..env.engine_parts(Arc::clone(&env.store)) };
+        Engine::new(parts).unwrap().run_until_idle().await.unwrap();
 
         let doubtful = env.outputs(workflow).await.remove(0);
+        let told = told.lock().unwrap().clone();
+        let last = told.iter().rfind(|(run, _)| *run == doubtful.handler_run_id).map(|(_, step)| step);
+        assert_eq!(last, Some(&ProgressStep::Dropped), "whoever counts runs under way is told: {told:#?}");
         assert_eq!(doubtful.status, MutationStatus::Indeterminate, "the late answer changes nothing by itself");
         assert!(doubtful.late_evidence.is_some(), "and is kept for the person who is asked");
         let run = env.store.run(env.workspace, doubtful.handler_run_id).await.unwrap();
