@@ -10,7 +10,7 @@
 //! service/
 //!   handle.rs       what every operation is given: the store, the workspace, the person
 //!   status.rs       a workflow with everything that is known of it now
-//!   health.rs       judges from that whether it works, waits or needs a person (health/: doubts, the queue)
+//!   health.rs       judges from that whether it works, waits or needs a person (health/: the word for it, doubts, the queue)
 //!   advice.rs       the steps that a judgement recommends
 //!   check.rs        validates a script
 //!   deploy.rs       saves a script as a version, with what it may call
@@ -32,6 +32,7 @@
 //! http/             serves programs and browsers
 //! pages/            the pages for people
 //! mcp/              serves agents over the Model Context Protocol
+//! metrics/          numbers for Prometheus: what this process did, and what is open
 //! text.rs           instants, durations, cropped lines and the nearest known word, for a person
 //! ```
 //!
@@ -40,6 +41,7 @@
 
 pub mod http;
 pub mod mcp;
+pub mod metrics;
 mod pages;
 pub mod service;
 pub mod text;

@@ -117,7 +117,7 @@ macro_rules! rights {
     )+ };
 }
 
-rights! { Read Run Settle }
+rights! { Read Run Settle Metrics }
 
 /// The workspace of the path, for a caller who may do `R` there. Handlers reach the store only through this, so none forgets to ask.
 #[derive(Debug)]
@@ -161,6 +161,22 @@ impl<R: Right> FromRequestParts<HttpState> for Anywhere<R> {
         let found = caller.workspaces(state).await?.into_iter().next();
         let found = found.ok_or_else(|| Problem::not_found("there is no workspace yet"))?;
         Ok(Self { workspace: found.name, right: PhantomData })
+    }
+}
+
+/// A caller who may do `R` in all workspaces together.
+#[derive(Debug)]
+pub(crate) struct Everywhere<R>(PhantomData<R>);
+
+impl<R: Right> FromRequestParts<HttpState> for Everywhere<R> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &HttpState) -> Result<Self, Problem> {
+        let caller = Caller::with(parts, R::SCOPE)?;
+        match caller.credential.workspace_id {
+            None => Ok(Self(PhantomData)),
+            Some(_) => Err(Problem::only_everywhere()),
+        }
     }
 }
 

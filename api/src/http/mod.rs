@@ -10,6 +10,7 @@
 //! problem.rs    what is answered where something cannot be done
 //! extract.rs    parts of requests
 //! health.rs     whether the process lives and can do something
+//! metrics.rs    numbers for Prometheus
 //! openapi.rs    the document of the API
 //! ```
 //!
@@ -21,6 +22,7 @@ mod extract;
 mod guard;
 mod health;
 mod list;
+mod metrics;
 mod openapi;
 mod problem;
 mod router;

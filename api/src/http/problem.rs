@@ -81,6 +81,12 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
     }
 
+    /// The caller may do it in one workspace, and it is about all of them.
+    pub(crate) fn only_everywhere() -> Self {
+        let detail = "this is about all workspaces, and the caller is known in one of them only";
+        Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
+    }
+
     /// There is no such thing for the caller.
     pub(crate) fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", detail)

@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 use super::openapi::documented_router;
 use super::problem::Problem;
 use super::state::{HttpState, ServerParts};
-use super::{caller, guard, health, v1};
+use super::{caller, guard, health, metrics, v1};
 use crate::pages;
 
 /// How long a request may take. Nobody waits longer for a page.
@@ -31,6 +31,7 @@ pub(super) fn api_routes() -> OpenApiRouter<HttpState> {
     documented_router()
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
+        .routes(routes!(metrics::metrics))
         .nest("/api/v1", v1::routes())
 }
 
@@ -50,6 +51,7 @@ pub fn router(parts: ServerParts) -> Router {
         .layer(CompressionLayer::new())
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT))
         .layer(CatchPanicLayer::custom(|panic| broken(&panic)))
+        .layer(from_fn_with_state(state.clone(), metrics::measure))
         .layer(from_fn(guard::harden))
         .with_state(state)
 }

@@ -7,6 +7,7 @@ use windlass_core::{Clock as _, SystemClock};
 use windlass_scheduler::Registry;
 use windlass_store::SharedStore;
 
+use crate::metrics::Metrics;
 use crate::text::TimeFormat;
 
 /// What a server is made of.
@@ -22,6 +23,8 @@ pub struct ServerParts {
     pub hosts: Vec<String>,
     /// Whether people reach it over https, so that cookies are sent over nothing else.
     pub is_encrypted: bool,
+    /// The numbers of this process.
+    pub metrics: Arc<Metrics>,
 }
 
 /// What all handlers share.
@@ -51,6 +54,11 @@ impl HttpState {
     /// Whether people reach the server over https.
     pub(crate) fn is_encrypted(&self) -> bool {
         self.0.is_encrypted
+    }
+
+    /// The numbers of this process.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
     }
 
     /// How instants are worded at this moment.

@@ -1,5 +1,6 @@
 //! Judges a workflow's health: whether it works, waits or needs a person, why, and what to do.
 
+mod badge;
 mod doubt;
 mod queue;
 
@@ -9,37 +10,10 @@ use serde::Serialize;
 use windlass_core::{EventStatus, FailureClass, MutationStatus, Status, Timestamp, WorkflowStatus};
 use windlass_store::{HandlerState, Input, Mutation, WorkflowOverview};
 
+pub use self::badge::Badge;
 use super::advice::{Advice, Fact, NextStep};
 use super::deploy::UnreadTopic;
 use crate::text::{TimeFormat, duration};
-
-/// A workflow's health in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Badge {
-    /// A run is under way.
-    Running,
-    /// All is well, and nothing has to be done now.
-    Idle,
-    /// It continues only when a person has settled something.
-    NeedsAttention,
-    /// It continues when its script is repaired.
-    Fixing,
-    /// A person stopped it, or never started it.
-    Stopped,
-}
-
-impl std::fmt::Display for Badge {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Self::Running => "Running",
-            Self::Idle => "Idle",
-            Self::NeedsAttention => "Needs attention",
-            Self::Fixing => "Fixing",
-            Self::Stopped => "Stopped",
-        })
-    }
-}
 
 /// Whether a workflow works, waits or needs a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

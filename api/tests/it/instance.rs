@@ -12,6 +12,7 @@ use chrono_tz::Tz;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use windlass_api::http::{ServerParts, router};
+use windlass_api::metrics::Metrics;
 use windlass_api::service::{CredentialRequest, Service};
 use windlass_core::{Actor, Clock, CredentialKind, ManualClock};
 use windlass_scheduler::Registry;
@@ -29,6 +30,7 @@ pub(crate) struct Instance {
     router: Router,
     pub(crate) test_store: TestStore,
     pub(crate) token: String,
+    pub(crate) metrics: Arc<Metrics>,
     /// Keeps the database until the instance is dropped.
     _database: Box<dyn Any>,
 }
@@ -74,15 +76,18 @@ impl Instance {
     }
 
     async fn over(test_store: TestStore, database: Box<dyn Any>) -> Self {
+        let metrics = Arc::new(Metrics::new());
         let parts = ServerParts {
             store: Arc::clone(&test_store.store),
             registry: Arc::new(Registry::new(Vec::new()).unwrap()),
             zone: Tz::UTC,
             hosts: Vec::new(),
             is_encrypted: false,
+            metrics: Arc::clone(&metrics),
         };
         let router = router(parts);
-        let mut instance = Self { router, test_store, token: String::new(), _database: database };
+        let token = String::new();
+        let mut instance = Self { router, test_store, token, metrics, _database: database };
         instance.token = instance.credential(CredentialKind::Token, "admin", None).await;
         instance
     }

@@ -10,5 +10,7 @@ mod acting;
 mod closed;
 mod document;
 mod instance;
+mod metrics;
+mod monitoring;
 mod pages;
 mod reading;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use windlass_api::metrics::Metrics;
 use windlass_core::{HandlerKind, RunId};
 use windlass_scheduler::{Observer, Progress, ProgressStep};
 
@@ -17,6 +18,15 @@ pub(crate) fn observer(output: &Output) -> Observer {
         if let Some(line) = line(&progress, &mut effects) {
             output.progress(line);
         }
+    })
+}
+
+/// Counts what is reported, before it goes on to `observer`.
+pub(crate) fn counted(metrics: Option<Arc<Metrics>>, observer: Observer) -> Observer {
+    let Some(metrics) = metrics else { return observer };
+    Arc::new(move |progress| {
+        metrics.observe(&progress);
+        observer(progress);
     })
 }
 

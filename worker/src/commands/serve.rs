@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 use windlass_api::http::{Server, ServerParts};
+use windlass_api::metrics::Metrics;
 use windlass_store::SharedStore;
 
 use super::engine::described_registry;
@@ -32,7 +33,7 @@ const NOTES: [&str; 2] = [
 pub(crate) async fn run(context: &Context, args: &ServeArgs) -> Result<ExitStatus> {
     let Signals { stop, stop_at_once } = signals::listen(context, NOTES)?;
     let store = context.open_or_create().await?.store;
-    let parts = parts(context, store).await?;
+    let parts = parts(context, store, Arc::default()).await?;
     let server = bind(context, args.listen).await?;
     let is_tidy = tokio::select! {
         served = server.serve(parts, stop) => { served.map_err(not_served)?; true }
@@ -73,24 +74,29 @@ pub(super) async fn bind_if_asked(
 /// Serves beside a worker. It ends by an error only: the worker says when the process is over.
 pub(super) async fn beside(
     context: &Context,
-    server: Option<Server>,
+    server: Option<(Server, Arc<Metrics>)>,
     store: SharedStore,
     stop: CancellationToken,
 ) -> Result<Infallible> {
-    if let Some(server) = server {
-        let parts = parts(context, store).await?;
+    if let Some((server, metrics)) = server {
+        let parts = parts(context, store, metrics).await?;
         server.serve(parts, stop).await.map_err(not_served)?;
     }
     std::future::pending().await
 }
 
-async fn parts(context: &Context, store: SharedStore) -> Result<ServerParts> {
+async fn parts(
+    context: &Context,
+    store: SharedStore,
+    metrics: Arc<Metrics>,
+) -> Result<ServerParts> {
     Ok(ServerParts {
         store,
         registry: Arc::new(described_registry(context).await?),
         zone: context.settings.timezone,
         hosts: context.settings.server.names(),
         is_encrypted: context.settings.server.is_encrypted(),
+        metrics,
     })
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
+use windlass_api::metrics::Metrics;
 use windlass_api::service::Service;
 use windlass_core::{Backoff, WorkflowStatus};
 use windlass_store::{ClaimFilter, Workflow};
@@ -46,14 +47,17 @@ pub(crate) async fn run(context: &Context, args: &UpArgs) -> Result<ExitStatus> 
         None => true,
         Some((service, workflows)) => {
             let options = options(context, args, &service);
+            // Nobody asks for numbers where nothing listens.
+            let metrics = args.listen.map(|_| Arc::<Metrics>::default());
             let observer = progress::observer(&context.output.with_stamps());
+            let observer = progress::counted(metrics.clone(), observer);
             let store = Arc::clone(&service.store);
             let engine = engine::assemble(context, service.store, observer, options).await?;
             announce(context, &workflows);
             let server = serve::bind_if_asked(context, args.listen).await?;
             tokio::select! {
                 served = engine.serve(stop.clone()) => { served?; true }
-                failed = serve::beside(context, server, Arc::clone(&store), stop) => match failed? {},
+                failed = serve::beside(context, server.zip(metrics), Arc::clone(&store), stop) => match failed? {},
                 () = stop_at_once.cancelled() => false,
                 never = keep_sending(context, store) => match never {},
             }

@@ -14,6 +14,7 @@ const TOP_LEVEL: &[&str] = &[
     "core",
     "examples",
     "migrations",
+    "monitoring",
     "sandbox",
     "scheduler",
     "store",

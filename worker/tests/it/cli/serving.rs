@@ -86,6 +86,30 @@ fn a_worker_serves_beside_its_work() {
 }
 
 #[test]
+fn a_worker_that_serves_tells_what_it_did_as_numbers() {
+    let folder = TestFolder::with_starter();
+    folder.call("deploy workflow.js --name notes --activate --yes");
+    let token = folder.json("token create --name prometheus --scope metrics")["token"].clone();
+    let token = token.as_str().unwrap();
+    let serving = Serving::start(&folder, "up --listen 127.0.0.1:0");
+    let committed = "windlass_runs_total{kind=\"producer\",outcome=\"committed\"} ";
+    let (head, numbers) = loop {
+        let (head, numbers) = serving.get("/metrics", token);
+        let line = numbers.lines().find_map(|line| line.strip_prefix(committed));
+        if line != Some("0") {
+            break (head, numbers);
+        }
+    };
+
+    assert!(head.starts_with("HTTP/1.1 200 OK"), "{head}\n{numbers}");
+    for series in [committed, "windlass_worker_slots{state=\"free\"}", "windlass_build_info{"] {
+        assert!(numbers.contains(series), "{series}: {numbers}");
+    }
+    assert!(serving.get(WORKFLOWS, token).0.starts_with("HTTP/1.1 403"), "it reads nothing else");
+    assert_eq!(serving.stop(), (Some(0), "Stopped.".to_owned()));
+}
+
+#[test]
 fn login_prints_a_link_to_the_pages() {
     let folder = TestFolder::with_starter();
     folder.write("windlass.toml", "[server]\npublic_url = \"https://windlass.example\"\n");
