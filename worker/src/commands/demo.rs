@@ -56,7 +56,7 @@ struct DemoOutput {
 
 pub(crate) async fn run(outer: &Context, args: &DemoArgs) -> Result<ExitStatus> {
     match args.example {
-        DemoExample::Receipts => receipts(outer, args).await,
+        DemoExample::Receipts => Box::pin(receipts(outer, args)).await,
         DemoExample::Plan => Box::pin(plan::run(outer, args)).await,
     }
 }

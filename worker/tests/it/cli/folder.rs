@@ -55,6 +55,7 @@ impl TestFolder {
             .current_dir(self.folder.path())
             .env_remove("WINDLASS_DATABASE")
             .env_remove("WINDLASS_LOG")
+            .env_remove("WINDLASS_LOG_FORMAT")
             .env("USER", "tester")
             .env("XDG_STATE_HOME", self.folder.path().join("user-state"))
             .stdin(Stdio::null());

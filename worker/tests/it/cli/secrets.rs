@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use expect_test::expect;
+use serde_json::Value;
 
 use crate::cli::folder::TestFolder;
 
@@ -54,12 +55,11 @@ const workflow = {
 };
 "#;
 
-#[test]
-fn what_a_server_repeats_of_a_secret_is_seen_by_nobody() {
-    let (url, told) = echo();
+/// A folder with that script, which asks the server at `url` with a secret.
+fn gossip(url: &str) -> TestFolder {
     let folder = TestFolder::new();
     let server = url.trim_start_matches("http://");
-    folder.write("workflow.js", GOSSIP.replace("$URL", &url));
+    folder.write("workflow.js", GOSSIP.replace("$URL", url));
     folder.write(
         "windlass.toml",
         format!(
@@ -68,6 +68,50 @@ fn what_a_server_repeats_of_a_secret_is_seen_by_nobody() {
              [secrets]\nKEY = {{ env = \"GOSSIP_KEY\" }}\n"
         ),
     );
+    folder
+}
+
+#[test]
+fn each_line_of_a_log_in_json_is_a_document_without_secrets() {
+    let (url, told) = echo();
+    let folder = gossip(&url);
+    assert_eq!(folder.call("deploy workflow.js --name gossip --activate --yes").code, 0);
+
+    let mut command = folder.command("run gossip");
+    command.env("GOSSIP_KEY", TOKEN).env("WINDLASS_LOG", "trace");
+    let said = command.env("WINDLASS_LOG_FORMAT", "json").output().unwrap();
+
+    assert_eq!(told.try_iter().count(), 3, "{said:?}");
+    let log = String::from_utf8(said.stderr).unwrap();
+    let parse = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    let entries: Vec<Value> = log.lines().map(parse).collect();
+    assert!(entries.len() > 20, "{log}");
+    for entry in &entries {
+        assert!(entry["timestamp"].is_string() && entry["level"].is_string(), "{entry}");
+    }
+    let of_run = |entry: &&Value| {
+        entry["span"]["workflow"] == "gossip" && entry["span"]["handler"] == "tell"
+    };
+    assert!(entries.iter().any(|entry| of_run(&entry)), "{log}");
+    for form in [TOKEN.to_owned(), percent(TOKEN), STANDARD_NO_PAD.encode(TOKEN)] {
+        assert!(!log.contains(&form), "{form}: {log}");
+    }
+}
+
+#[test]
+fn a_format_of_the_log_that_is_none_is_told() {
+    let folder = TestFolder::with_starter();
+
+    let said = folder.command("list").env("WINDLASS_LOG_FORMAT", "jason").output().unwrap();
+
+    let log = String::from_utf8(said.stderr).unwrap();
+    assert!(log.contains("neither `text` nor `json`"), "{log}");
+}
+
+#[test]
+fn what_a_server_repeats_of_a_secret_is_seen_by_nobody() {
+    let (url, told) = echo();
+    let folder = gossip(&url);
 
     let mut output = String::new();
     for line in [
