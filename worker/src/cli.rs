@@ -44,7 +44,8 @@ pub(crate) const DEFAULT_WORKSPACE: &str = "default";
 #[command(after_help = "\
 An id may be shortened to any beginning or end that no other id has.
 Exit codes: 0 done, 1 the operation failed, 2 wrong usage, 3 stopped and waiting for a person.
-WINDLASS_LOG sets what is logged on stderr, for example WINDLASS_LOG=debug.")]
+WINDLASS_LOG sets what is logged on stderr, for example WINDLASS_LOG=debug.
+WINDLASS_LOG_FORMAT=json makes each line of it a JSON document.")]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
