@@ -46,6 +46,8 @@ pub(crate) enum Work {
     Recovery,
     /// A plan of so many nodes.
     Plan(Shape, usize),
+    /// A plan beside this many finished nodes of others.
+    PlanGrowth(u32),
 }
 
 /// What all cases share.
@@ -117,6 +119,9 @@ const fn publishes(publishes: u32) -> ScriptParts {
 
 const GROWTH: &str = "the case `mutating` over 100 workflows in a database that holds so many finished runs; claim and commit \
                       are timed one at a time";
+
+const PLAN_GROWTH: &str =
+    "the case `plan-chain` in a database that holds plans with so many finished nodes";
 
 /// In the order in which they run.
 pub(crate) const CASES: &[Case] = &[
@@ -250,6 +255,8 @@ pub(crate) const CASES: &[Case] = &[
     long(of(100, case("growth-10k", DURABLE, Work::Growth(Some(10_000)), GROWTH))),
     long(of(100, case("growth-1m", DURABLE, Work::Growth(Some(1_000_000)), GROWTH))),
     long(of(100, case("growth-n", DURABLE, Work::Growth(None), GROWTH))),
+    long(case("plan-growth-0", DURABLE, Work::PlanGrowth(0), PLAN_GROWTH)),
+    long(case("plan-growth-1m", DURABLE, Work::PlanGrowth(1_000_000), PLAN_GROWTH)),
 ];
 
 impl Case {
@@ -284,6 +291,7 @@ impl Case {
             Work::StartUp => startup::measure(context, kind).await,
             Work::Growth(n_finished) => growth::measure(context, kind, n_finished).await,
             Work::Recovery => recovery::measure(context, kind).await,
+            Work::PlanGrowth(n_finished) => plans::measure_growth(context, kind, n_finished).await,
             Work::Plan(shape, n_nodes) => plans::measure(context, kind, (shape, n_nodes)).await,
         }
     }

@@ -10,6 +10,7 @@ use crate::case::BenchContext;
 use crate::database::{Database, DatabaseKind};
 use crate::measure::{Repetition, as_f64, millis_between};
 use crate::running_engine::RunningEngine;
+use crate::seed_rows;
 use crate::throughput::times;
 use crate::world::{SLOTS, World};
 
@@ -31,14 +32,50 @@ pub(crate) async fn measure(
     let mut repetitions = Vec::new();
     for _ in 0..context.n_repetitions {
         let database = context.database(kind).await?;
-        repetitions.push(run(&database, shape, context.size(n_nodes, n_nodes / 5)).await?);
+        let n_nodes = context.size(n_nodes, n_nodes / 5);
+        repetitions.push(run(&database, "figures", shape, n_nodes).await?);
     }
     Ok(repetitions)
 }
 
-async fn run(database: &Database, shape: Shape, n_nodes: usize) -> anyhow::Result<Repetition> {
+/// How many nodes the plan has that is copied to fill a database.
+const NODES_OF_COPIED: usize = 100;
+
+/// All repetitions in one database that holds plans with this many finished nodes.
+pub(crate) async fn measure_growth(
+    context: &BenchContext,
+    kind: DatabaseKind,
+    n_finished: u32,
+) -> anyhow::Result<Vec<Repetition>> {
+    let database = context.database(kind).await?;
+    if n_finished > 0 {
+        run(&database, "finished", Shape::Wide, NODES_OF_COPIED).await?;
+        let n_copies = n_finished / u32::try_from(NODES_OF_COPIED)? - 1;
+        seed_rows::finished_plans(&database, n_copies).await?;
+    }
+    let n_nodes = "SELECT count(*) FROM node_runs WHERE status = 'completed'";
+    let n_nodes = database.number(n_nodes).await?;
+    ensure!(n_nodes == i64::from(n_finished), "{n_nodes} finished nodes");
+
+    let mut repetitions = Vec::new();
+    for number in 0..context.n_repetitions {
+        let name = format!("figures-{number}");
+        let mut repetition = run(&database, &name, Shape::Chain, context.size(300, 60)).await?;
+        repetition.set("finished", f64::from(n_finished));
+        repetitions.push(repetition);
+    }
+    Ok(repetitions)
+}
+
+/// Starts a plan and waits for its end.
+async fn run(
+    database: &Database,
+    name: &str,
+    shape: Shape,
+    n_nodes: usize,
+) -> anyhow::Result<Repetition> {
     let world = World::open(database).await?;
-    let workflow = world.start_plan(&draft(shape, n_nodes)).await?;
+    let workflow = world.start_plan(name, &draft(shape, n_nodes)).await?;
     let mut engine = RunningEngine::start(&world, SLOTS)?;
     engine.committed(n_nodes).await?;
     engine.stop().await?;
@@ -97,13 +134,13 @@ fn draft(shape: Shape, n_nodes: usize) -> Value {
 
 impl World {
     /// Starts a plan that may call what it calls.
-    async fn start_plan(&self, draft: &Value) -> anyhow::Result<WorkflowId> {
+    async fn start_plan(&self, name: &str, draft: &Value) -> anyhow::Result<WorkflowId> {
         let source = draft.to_string();
         let draft = Draft::read(&source).map_err(|finding| anyhow::anyhow!("{finding:?}"))?;
         let graph = compile(normalise(draft))?;
         let params = StartPlan {
             workspace: self.workspace,
-            workstream: "figures".to_owned(),
+            workstream: name.to_owned(),
             grant: graph.tools(),
             text: GraphText { file_name: "plan.json".to_owned(), source, graph },
             replaces: None,
@@ -112,7 +149,7 @@ impl World {
             actor: Actor::User("figures".to_owned()),
         };
         self.store.start_plan(params).await?;
-        Ok(self.store.find_workflow(self.workspace, "figures").await?.id)
+        Ok(self.store.find_workflow(self.workspace, name).await?.id)
     }
 
     async fn require_completed(&self, workflow: WorkflowId) -> anyhow::Result<()> {

@@ -79,6 +79,88 @@ fn finished_runs_sql(database: &Database, n_workflows: usize) -> String {
     [sessions, runs, values, mutations, events].join(";\n")
 }
 
+/// How many copies of a plan one transaction inserts.
+const PLAN_BATCH: u32 = 1_000;
+
+/// Copies the only plan, which is over, this many times, with everything that belongs to it.
+pub(crate) async fn finished_plans(database: &Database, n_copies: u32) -> anyhow::Result<()> {
+    let statements: Vec<String> = PLAN.iter().map(|table| plan_sql(database, table)).collect();
+    let statements = statements.join(";\n");
+    let mut from = 1;
+    while from <= n_copies {
+        let to = (n_copies + 1).min(from + PLAN_BATCH);
+        let range = format!("SELECT {from} UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < {to}");
+        database.fill(&statements.replace("$RANGE", &range)).await?;
+        from = to;
+    }
+    database.analyze().await
+}
+
+/// The tables of a plan that is over, in order, with their columns: `*` marks an id, of this row or of another copied row, and `+` what
+/// has to be unlike the others.
+const PLAN: &[(&str, &str)] = &[
+    (
+        "workflows",
+        "id* workspace_id name+ title status active_script_id* created_at updated_at kind",
+    ),
+    (
+        "scripts",
+        "id* workflow_id* major minor file_name source digest manifest granted comment created_at",
+    ),
+    (
+        "sessions",
+        "id* workflow_id* kind trigger result begun_run_count handler_run_count created_at ended_at",
+    ),
+    (
+        "graph_runs",
+        "session_id* workspace_id workflow_id* kind script_id* status lead journal_seq checkpoint_count updated_at",
+    ),
+    (
+        "handler_runs",
+        "id* workspace_id workflow_id* session_id* script_id* kind handler_name phase status mutation_id* mutation_outcome \
+         claimed_by lease_expires_at fence rank created_at started_at ended_at",
+    ),
+    ("run_values", "run_id* prepare_result input_state output_state"),
+    (
+        "mutations",
+        "id* workflow_id* handler_run_id* operation_id+ event_ids tool_namespace tool_method params params_digest target \
+         idempotency_key+ status result reconcilable ui_title created_at updated_at",
+    ),
+    (
+        "node_runs",
+        "id* session_id* workspace_id workflow_id* node_id position type owner_type owner_ref status attempt_count effect input \
+         output run_id* ready_at started_at completed_at updated_at",
+    ),
+    (
+        "attempts",
+        "id* node_run_id* number status submitted_by handler_run_id* input output started_at ended_at",
+    ),
+    (
+        "journal",
+        "id* workspace_id workflow_id* actor action subject details created_at session_id* seq",
+    ),
+];
+
+/// The id of a copy has the copy's number in place of its first eight digits: copies seem to be made in 1970.
+fn plan_sql(database: &Database, (table, columns): &(&str, &str)) -> String {
+    let number = format!("substr({}, 25)", database.hex("n"));
+    let value = |column: &str| match (column.strip_suffix('*'), column.strip_suffix('+')) {
+        (Some(id), _) => format!(
+            "substr({id}, 1, length({id}) - 32) || {number} || substr({id}, length({id}) - 23)"
+        ),
+        (None, Some(key)) => format!("{key} || '-' || n"),
+        (None, None) => column.to_owned(),
+    };
+    let values: Vec<String> = columns.split_whitespace().map(value).collect();
+    let key = columns.split('*').next().unwrap_or_default();
+    format!(
+        "INSERT INTO {table} ({}) WITH RECURSIVE numbers (n) AS ($RANGE) SELECT {} FROM {table} CROSS JOIN numbers \
+         WHERE substr({key}, length({key}) - 31, 2) <> '00'",
+        columns.replace(['*', '+'], "").split_whitespace().collect::<Vec<_>>().join(", "),
+        values.join(", "),
+    )
+}
+
 /// Copies the only deployed workflow, with its queued run, this many times.
 pub(crate) async fn copies(database: &Database, n_copies: u32) -> anyhow::Result<()> {
     let range = format!("SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {n_copies}");
