@@ -169,6 +169,7 @@ impl From<SessionRow> for Session {
             error: row.error,
             error_class: value(row.error_class),
             handler_run_count: to_u32(row.handler_run_count),
+            log_line_count: to_u32(row.log_seq),
             cost: row.cost,
             created_at: row.created_at.0,
             ended_at: instant(row.ended_at),

@@ -13,7 +13,7 @@ use crate::page::{Position, VersionCursor};
 use crate::rows::At;
 use crate::schema::{
     approvals, credentials, events, handler_runs, inputs, journal, mutations, notifications,
-    scripts,
+    scripts, sessions,
 };
 
 macro_rules! conditions {
@@ -60,14 +60,20 @@ conditions! {
     EventsAfter(At: BigInt, String: Text) on events = "(events.created_at, events.id) >";
     /// Inputs after one, oldest first.
     InputsAfter(At: BigInt, String: Text) on inputs = "(inputs.created_at, inputs.id) >";
+    /// Inputs before one, newest first.
+    InputsBefore(At: BigInt, String: Text) on inputs = "(inputs.created_at, inputs.id) <";
     /// Entries of a journal after one, oldest first.
     JournalAfter(At: BigInt, String: Text) on journal = "(journal.created_at, journal.id) >";
     /// Mutations after one, oldest first.
     MutationsAfter(At: BigInt, String: Text) on mutations = "(mutations.created_at, mutations.id) >";
+    /// Mutations before one, newest first.
+    MutationsBefore(At: BigInt, String: Text) on mutations = "(mutations.created_at, mutations.id) <";
     /// Notifications before one: they are listed newest first.
     NotificationsBefore(At: BigInt, String: Text) on notifications = "(notifications.created_at, notifications.id) <";
     /// Runs before one: they are listed newest first.
     RunsBefore(At: BigInt, String: Text) on handler_runs = "(handler_runs.created_at, handler_runs.id) <";
+    /// Sessions before one: they are listed newest first.
+    SessionsBefore(At: BigInt, String: Text) on sessions = "(sessions.created_at, sessions.id) <";
     /// Script versions before one: they are listed newest first.
     VersionsBefore(i32: Integer, i32: Integer) on scripts = "(scripts.major, scripts.minor) <";
 }
@@ -87,10 +93,13 @@ of_position! {
     CredentialsBefore: CredentialId,
     EventsAfter: EventId,
     InputsAfter: InputId,
+    InputsBefore: InputId,
     JournalAfter: JournalId,
     MutationsAfter: MutationId,
+    MutationsBefore: MutationId,
     NotificationsBefore: NotificationId,
     RunsBefore: RunId,
+    SessionsBefore: SessionId,
 }
 
 impl From<&VersionCursor> for VersionsBefore {

@@ -98,8 +98,8 @@ pub use model::{
 pub use moving::{MovedTable, move_instance};
 pub use open::{Options, migrate, migrations, open, revert};
 pub use page::{
-    ApprovalCursor, CredentialCursor, EventCursor, InputCursor, JournalCursor, Listed,
-    MutationCursor, NotificationCursor, Page, Position, RunCursor, VersionCursor,
+    ApprovalCursor, CredentialCursor, EventCursor, InputCursor, JournalCursor, ListOrder, Listed,
+    MutationCursor, NotificationCursor, Page, Position, RunCursor, SessionCursor, VersionCursor,
 };
 pub use params::{
     ActivateScript, AddNote, AppendLogs, ApplyMutation, ApprovalFilter, BeginMutation, Bump,

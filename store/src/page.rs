@@ -2,7 +2,7 @@
 
 use windlass_core::{
     ApprovalId, CredentialId, EventId, InputId, JournalId, MutationId, NotificationId, RunId,
-    Timestamp,
+    SessionId, Timestamp,
 };
 
 /// Which part of a list to read. Every page is read through an index, however long the list is.
@@ -20,6 +20,15 @@ impl<C> Page<C> {
     pub const fn first(limit: u32) -> Self {
         Self { limit, after: None }
     }
+}
+
+/// In which order a list is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListOrder {
+    /// From the oldest item on.
+    OldestFirst,
+    /// From the newest item on.
+    NewestFirst,
 }
 
 /// One page of a list.
@@ -65,6 +74,8 @@ pub type MutationCursor = Position<MutationId>;
 pub type NotificationCursor = Position<NotificationId>;
 /// A place among runs.
 pub type RunCursor = Position<RunId>;
+/// A place among sessions.
+pub type SessionCursor = Position<SessionId>;
 
 /// A place among the versions of a script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

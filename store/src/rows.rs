@@ -154,6 +154,7 @@ rows! {
         cost: i64,
         created_at: At,
         ended_at: Option<At>,
+        log_seq: i32,
     }
 
     /// A handler run; its large values are in `run_values`.

@@ -20,8 +20,8 @@ use windlass_core::{
     Clock, CredentialKind, EventStatus, FailureClass, Id, ManualClock, ResolutionKind, digest_text,
 };
 use windlass_store::{
-    ApprovalFilter, CommitConsumer, CreateCredential, EndCredential, EventFilter, Listed,
-    LogFilter, LogSource, Options, Page, Position, RedeemSignIn, Result, RunFilter, Steer,
+    ApprovalFilter, CommitConsumer, CreateCredential, EndCredential, EventFilter, ListOrder,
+    Listed, LogFilter, LogSource, Options, Page, Position, RedeemSignIn, Result, RunFilter, Steer,
     VersionCursor, migrate, open,
 };
 use windlass_store_conformance::world::graphs::{
@@ -211,8 +211,11 @@ async fn list(world: &World) {
             read(async |page| store.events(filter(page)).await, here()).await;
         }
     }
-    read(async |page| store.inputs(workspace, workflow, page).await, here()).await;
-    read(async |page| store.mutations(workspace, workflow, page).await, here()).await;
+    for order in [ListOrder::OldestFirst, ListOrder::NewestFirst] {
+        read(async |page| store.inputs(workspace, workflow, order, page).await, here()).await;
+        read(async |page| store.mutations(workspace, workflow, order, page).await, here()).await;
+    }
+    read(async |page| store.sessions(workspace, workflow, page).await, here()).await;
     let runs = |page| RunFilter { workspace, workflow, session: None, page };
     read(async |page| store.runs(runs(page)).await, here()).await;
     let session = world.runs().await[0].session_id;

@@ -6,7 +6,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use windlass_core::{Id, Timestamp};
-use windlass_store::{Listed, Page, Position};
+use windlass_store::{ListOrder, Listed, Page, Position};
 
 use super::problem::Problem;
 
@@ -23,6 +23,36 @@ pub(super) struct PageQuery {
     limit: Option<u32>,
     /// Begins after this place of the list: the `next` of the page before.
     after: Option<String>,
+}
+
+/// Which end of a list comes first.
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum First {
+    /// The newest item.
+    #[default]
+    Newest,
+    /// The oldest item.
+    Oldest,
+}
+
+/// In which order a list is wanted.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct OrderQuery {
+    /// Which item comes first: `newest`, as where it is not given, or `oldest`.
+    #[serde(default)]
+    #[param(inline)]
+    first: First,
+}
+
+impl From<OrderQuery> for ListOrder {
+    fn from(query: OrderQuery) -> Self {
+        match query.first {
+            First::Newest => Self::NewestFirst,
+            First::Oldest => Self::OldestFirst,
+        }
+    }
 }
 
 /// One page of a list.

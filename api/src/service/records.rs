@@ -156,14 +156,20 @@ pub struct RecordList<T> {
     pub is_cut: bool,
 }
 
-/// Which end of a list is kept where it has a limit.
-#[derive(Clone, Copy)]
-enum Kept {
-    First,
-    Last,
+impl<T> RecordList<T> {
+    /// The same from its end on.
+    fn reversed(mut self) -> Self {
+        self.rows.reverse();
+        self
+    }
 }
 
 impl RecordRange {
+    /// How many of the newest records to ask the store for: one more than wanted tells that there are more.
+    fn n_newest(self) -> u32 {
+        self.limit.map_or(u32::MAX, |limit| limit.saturating_add(1))
+    }
+
     /// What to ask the store for: one more than wanted tells that there are more.
     fn page<C>(self) -> Page<C> {
         let limit = self.limit.filter(|_| self.since.is_none());
@@ -175,19 +181,15 @@ impl RecordRange {
         self,
         mut records: Vec<T>,
         made_at: impl Fn(&T) -> Timestamp,
-        kept: Kept,
     ) -> RecordList<U> {
         if let Some(since) = self.since {
             records.retain(|record| made_at(record) >= since);
         }
         let limit =
             self.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-        let n_beyond = records.len().saturating_sub(limit);
-        match kept {
-            Kept::First => records.truncate(limit),
-            Kept::Last => drop(records.drain(..n_beyond)),
-        }
-        RecordList { rows: records.into_iter().map(U::from).collect(), is_cut: n_beyond > 0 }
+        let is_cut = records.len() > limit;
+        records.truncate(limit);
+        RecordList { rows: records.into_iter().map(U::from).collect(), is_cut }
     }
 }
 
@@ -207,7 +209,7 @@ impl Service {
             page: range.page(),
         };
         let events = self.store.all_events(filter).await?;
-        Ok(range.select(events, |event| event.created_at, Kept::First))
+        Ok(range.select(events, |event| event.created_at))
     }
 
     /// The newest inputs of a workflow, given by name or id, the oldest of them first.
@@ -216,8 +218,10 @@ impl Service {
     /// Those of the store.
     pub async fn inputs(&self, workflow: &str, range: RecordRange) -> Result<RecordList<InputRow>> {
         let workflow = self.find_workflow(workflow).await?;
-        let inputs = self.store.all_inputs(self.workspace, workflow).await?;
-        Ok(range.select(inputs, |input| input.created_at, Kept::Last))
+        let RecordRange { since, .. } = range;
+        let newest =
+            self.store.newest_inputs(self.workspace, workflow, since, range.n_newest()).await?;
+        Ok(range.select(newest, |input| input.created_at).reversed())
     }
 
     /// The newest effects of a workflow, given by name or id, the oldest of them first.
@@ -230,8 +234,10 @@ impl Service {
         range: RecordRange,
     ) -> Result<RecordList<Mutation>> {
         let workflow = self.find_workflow(workflow).await?;
-        let mutations = self.store.all_mutations(self.workspace, workflow).await?;
-        Ok(range.select(mutations, |mutation| mutation.created_at, Kept::Last))
+        let RecordRange { since, .. } = range;
+        let newest =
+            self.store.newest_mutations(self.workspace, workflow, since, range.n_newest()).await?;
+        Ok(range.select(newest, |mutation| mutation.created_at).reversed())
     }
 
     /// The newest runs of a workflow, given by name or id.
@@ -243,7 +249,7 @@ impl Service {
         let filter =
             RunFilter { workspace: self.workspace, workflow, session: None, page: range.page() };
         let runs = self.store.all_runs(filter).await?;
-        Ok(range.select(runs, |run| run.created_at, Kept::First))
+        Ok(range.select(runs, |run| run.created_at))
     }
 
     /// What a person should know of this workspace.

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::instance::{DEFAULT, Instance};
 
 /// The lists of a workflow.
-const LISTS: [&str; 4] = ["inputs", "outputs", "events", "handler-runs"];
+const LISTS: [&str; 5] = ["inputs", "outputs", "events", "sessions", "handler-runs"];
 
 #[tokio::test]
 async fn every_list_and_everything_in_it_can_be_read() {

@@ -4,8 +4,8 @@ use std::fmt::Debug;
 
 use windlass_core::Action;
 use windlass_store::{
-    CommitConsumer, Event, EventCursor, EventFilter, Listed, LogFilter, LogSource, Page, Result,
-    RunFilter, ScriptMessage,
+    CommitConsumer, Event, EventCursor, EventFilter, ListOrder, Listed, LogFilter, LogSource, Page,
+    Result, RunFilter, ScriptMessage,
 };
 
 use crate::world::{TestStore, World, commit_consumer_of, log, pipeline};
@@ -79,8 +79,11 @@ pub async fn the_pages_of_every_list_are_the_list(test_store: TestStore) {
     check(async |page| store.scripts(workspace, workflow, page).await).await;
     check(async |page| store.events(all_events(&world, page)).await).await;
     check(async |page| store.events(of_topic(&world, page)).await).await;
-    check(async |page| store.inputs(workspace, workflow, page).await).await;
-    check(async |page| store.mutations(workspace, workflow, page).await).await;
+    for order in [ListOrder::OldestFirst, ListOrder::NewestFirst] {
+        check(async |page| store.inputs(workspace, workflow, order, page).await).await;
+        check(async |page| store.mutations(workspace, workflow, order, page).await).await;
+    }
+    check(async |page| store.sessions(workspace, workflow, page).await).await;
     let runs = |page| RunFilter { workspace, workflow, session: None, page };
     check(async |page| store.runs(runs(page)).await).await;
     check(async |page| store.logs(LogFilter { workspace, of: LogSource::Run(run), page }).await)
@@ -88,6 +91,25 @@ pub async fn the_pages_of_every_list_are_the_list(test_store: TestStore) {
     check(async |page| store.notifications(workspace, page).await).await;
     check(async |page| store.journal(workspace, workflow, page).await).await;
     check(async |page| store.journal_for(workspace, workflow, &subject, page).await).await;
+}
+
+pub async fn the_newest_are_read_from_the_newest_on(test_store: TestStore) {
+    let world = busy(test_store).await;
+    let World { store, workspace, workflow, .. } = &world;
+    let (workspace, workflow) = (*workspace, *workflow);
+    let mut inputs = store.all_inputs(workspace, workflow).await.unwrap();
+    let mut mutations = store.all_mutations(workspace, workflow).await.unwrap();
+    inputs.reverse();
+    mutations.reverse();
+
+    let newest = store.newest_inputs(workspace, workflow, None, 2).await.unwrap();
+    assert_eq!(newest, inputs[..2]);
+    let newest = store.newest_mutations(workspace, workflow, None, 2).await.unwrap();
+    assert_eq!(newest, mutations[..2]);
+    let since = mutations[1].created_at;
+    let newest = store.newest_mutations(workspace, workflow, Some(since), 100).await.unwrap();
+    mutations.retain(|mutation| mutation.created_at >= since);
+    assert_eq!(newest, mutations);
 }
 
 pub async fn a_page_of_nothing_is_empty(test_store: TestStore) {

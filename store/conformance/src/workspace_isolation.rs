@@ -336,6 +336,10 @@ async fn read_workflow(both: &TwoWorkspaces) {
             .await
     };
     both.empty_outside(all_runs).await;
+    let sessions = async |World { store, workspace, workflow, .. }: &World| {
+        Ok(store.sessions(*workspace, *workflow, Page::first(100)).await?.items)
+    };
+    both.empty_outside(sessions).await;
     let key = async |world: &World| {
         world.store.find_input(world.input_key(["Mail", "message", "m1"])).await
     };

@@ -9,7 +9,7 @@ use super::ops::{Operation, Query, Tx};
 use super::reads::{events, inputs, rounds};
 use crate::error::Result;
 use crate::model::{Event, EventRounds, Input, SettledEvents};
-use crate::page::{EventCursor, InputCursor, Listed, Page};
+use crate::page::{EventCursor, InputCursor, ListOrder, Listed, Page};
 use crate::params::{
     EventFilter, InputKey, ReplayEvents, ReplaySelection, SettleEvent, SettleEvents,
 };
@@ -25,8 +25,8 @@ reads! {
 reads! {
     Operation over Tx<'_>;
     OneEvent { workspace: WorkspaceId, event: EventId } -> Event: |tx| events::event(tx.conn, workspace, event);
-    Inputs { workspace: WorkspaceId, workflow: WorkflowId, page: Page<InputCursor> } -> Listed<Input, InputCursor>:
-        |tx| inputs::inputs(tx.conn, (workspace, workflow), page);
+    Inputs { workspace: WorkspaceId, workflow: WorkflowId, order: ListOrder, page: Page<InputCursor> } -> Listed<Input, InputCursor>:
+        |tx| inputs::inputs(tx.conn, (workspace, workflow), (order, page));
     Rounds { workspace: WorkspaceId, selection: ReplaySelection } -> Vec<EventRounds>:
         |tx| rounds::rounds(tx.conn, workspace, selection);
     OneInput { workspace: WorkspaceId, input: InputId } -> Input: |tx| inputs::input(tx.conn, workspace, input);
@@ -71,9 +71,10 @@ impl EventStore for Backend {
         &self,
         workspace: WorkspaceId,
         workflow: WorkflowId,
+        order: ListOrder,
         page: Page<InputCursor>,
     ) -> Result<Listed<Input, InputCursor>> {
-        self.read(Inputs { workspace, workflow, page }).await
+        self.read(Inputs { workspace, workflow, order, page }).await
     }
 
     async fn input(&self, workspace: WorkspaceId, input: InputId) -> Result<Input> {

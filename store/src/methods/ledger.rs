@@ -8,14 +8,14 @@ use super::ops::{Operation, Tx};
 use super::reads::mutations;
 use crate::error::Result;
 use crate::model::{DueLookup, Mutation};
-use crate::page::{Listed, MutationCursor, Page};
+use crate::page::{ListOrder, Listed, MutationCursor, Page};
 use crate::params::{ClaimLookups, ResolveMutation, SettleLookup};
 use crate::store::LedgerStore;
 
 reads! {
     Operation over Tx<'_>;
-    Mutations { workspace: WorkspaceId, workflow: WorkflowId, page: Page<MutationCursor> } -> Listed<Mutation, MutationCursor>:
-        |tx| mutations::mutations(tx.conn, (workspace, workflow), page);
+    Mutations { workspace: WorkspaceId, workflow: WorkflowId, order: ListOrder, page: Page<MutationCursor> } -> Listed<Mutation, MutationCursor>:
+        |tx| mutations::mutations(tx.conn, (workspace, workflow), (order, page));
     OneMutation { workspace: WorkspaceId, mutation: MutationId } -> Mutation: |tx| mutations::mutation(tx.conn, workspace, mutation);
 }
 
@@ -25,9 +25,10 @@ impl LedgerStore for Backend {
         &self,
         workspace: WorkspaceId,
         workflow: WorkflowId,
+        order: ListOrder,
         page: Page<MutationCursor>,
     ) -> Result<Listed<Mutation, MutationCursor>> {
-        self.read(Mutations { workspace, workflow, page }).await
+        self.read(Mutations { workspace, workflow, order, page }).await
     }
 
     async fn mutation(&self, workspace: WorkspaceId, mutation: MutationId) -> Result<Mutation> {

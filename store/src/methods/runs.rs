@@ -1,14 +1,14 @@
 //! The steps of a claimed run, and the records of runs.
 
 use async_trait::async_trait;
-use windlass_core::{RunId, SessionId, WorkspaceId};
+use windlass_core::{RunId, SessionId, WorkflowId, WorkspaceId};
 
 use super::Backend;
 use super::ops::{Operation, Tx};
 use super::reads::runs;
 use crate::error::Result;
 use crate::model::{BegunMutation, Committed, LogEntry, Run, Session};
-use crate::page::{Listed, RunCursor};
+use crate::page::{Listed, Page, RunCursor, SessionCursor};
 use crate::params::{
     AppendLogs, ApplyMutation, BeginMutation, CaptureMutation, CheckpointPrepare, CommitConsumer,
     CommitNode, CommitProducer, DoubtMutation, FailMutation, LogFilter, RunFilter, StopRun,
@@ -20,6 +20,8 @@ reads! {
     Runs { filter: RunFilter } -> Listed<Run, RunCursor>: |tx| runs::runs(tx.conn, &filter);
     OneRun { workspace: WorkspaceId, run: RunId } -> Run: |tx| runs::run(tx.conn, workspace, run);
     OneSession { workspace: WorkspaceId, session: SessionId } -> Session: |tx| runs::session(tx.conn, workspace, session);
+    Sessions { workspace: WorkspaceId, workflow: WorkflowId, page: Page<SessionCursor> } -> Listed<Session, SessionCursor>:
+        |tx| runs::sessions(tx.conn, (workspace, workflow), page);
     Logs { filter: LogFilter } -> Listed<LogEntry, u32>: |tx| runs::logs(tx.conn, filter);
 }
 
@@ -79,6 +81,15 @@ impl RunStore for Backend {
 
     async fn session(&self, workspace: WorkspaceId, session: SessionId) -> Result<Session> {
         self.read(OneSession { workspace, session }).await
+    }
+
+    async fn sessions(
+        &self,
+        workspace: WorkspaceId,
+        workflow: WorkflowId,
+        page: Page<SessionCursor>,
+    ) -> Result<Listed<Session, SessionCursor>> {
+        self.read(Sessions { workspace, workflow, page }).await
     }
 
     async fn logs(&self, filter: LogFilter) -> Result<Listed<LogEntry, u32>> {

@@ -83,6 +83,8 @@ pub struct Session {
     pub error_class: Option<FailureClass>,
     /// How many of its runs committed.
     pub handler_run_count: u32,
+    /// How many lines its runs logged.
+    pub log_line_count: u32,
     /// What the effects of its runs cost, in microdollars.
     #[serde(rename = "cost_microdollars")]
     pub cost: i64,

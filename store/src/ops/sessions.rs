@@ -53,6 +53,7 @@ pub(super) fn of_kind(
         cost: 0,
         created_at: At(tx.now),
         ended_at: None,
+        log_seq: 0,
     }
 }
 

@@ -9,29 +9,34 @@ use windlass_core::{EventStatus, InputId, WorkflowId, WorkspaceId};
 use super::BATCH;
 use super::dialect::{Conn, RunQueryDsl};
 use crate::error::{Result, StoreError};
-use crate::keyset::InputsAfter;
+use crate::keyset::{InputsAfter, InputsBefore};
 use crate::model::{Input, InputStatus};
-use crate::page::{InputCursor, Listed, Page, Position};
+use crate::page::{InputCursor, ListOrder, Listed, Page, Position};
 use crate::params::InputKey;
 use crate::rows::{Db, InputRow};
 use crate::schema::{event_inputs, events, inputs};
 use crate::tenant::in_workspace;
 
-/// A workflow's inputs, oldest first.
+/// A workflow's inputs.
 pub(in super::super) async fn inputs(
     conn: &Conn,
     (workspace, workflow): (WorkspaceId, WorkflowId),
-    page: Page<InputCursor>,
+    (order, page): (ListOrder, Page<InputCursor>),
 ) -> Result<Listed<Input, InputCursor>> {
     let mut query = InputRow::query()
         .filter(inputs::workflow_id.eq(Db(workflow)))
         .filter(in_workspace!(workspace, Db(workflow)))
-        .order((inputs::created_at, inputs::id))
         .limit(page.n_rows())
         .into_boxed();
-    if let Some(after) = &page.after {
-        query = query.filter(InputsAfter::from(after));
-    }
+    query = match order {
+        ListOrder::OldestFirst => query.order((inputs::created_at, inputs::id)),
+        ListOrder::NewestFirst => query.order((inputs::created_at.desc(), inputs::id.desc())),
+    };
+    query = match (&page.after, order) {
+        (Some(after), ListOrder::OldestFirst) => query.filter(InputsAfter::from(after)),
+        (Some(after), ListOrder::NewestFirst) => query.filter(InputsBefore::from(after)),
+        (None, ListOrder::OldestFirst | ListOrder::NewestFirst) => query,
+    };
     let rows: Vec<InputRow> = query.load(conn).await?;
     let mut statuses: HashMap<InputId, Vec<EventStatus>> = HashMap::new();
     for batch in rows.chunks(BATCH) {

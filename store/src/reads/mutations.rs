@@ -9,29 +9,34 @@ use windlass_core::{InputId, MutationId, MutationStatus, RunId, WorkflowId, Work
 use super::BATCH;
 use super::dialect::{Conn, RunQueryDsl};
 use crate::error::{Result, StoreError};
-use crate::keyset::MutationsAfter;
+use crate::keyset::{MutationsAfter, MutationsBefore};
 use crate::literals::IsUnsettled;
 use crate::model::Mutation;
-use crate::page::{Listed, MutationCursor, Page, Position};
+use crate::page::{ListOrder, Listed, MutationCursor, Page, Position};
 use crate::rows::{Db, MutationRow, RunInputRow};
 use crate::schema::{mutations, run_inputs};
 use crate::tenant::in_workspace;
 
-/// A workflow's mutations, oldest first.
+/// A workflow's mutations.
 pub(in super::super) async fn mutations(
     conn: &Conn,
     (workspace, workflow): (WorkspaceId, WorkflowId),
-    page: Page<MutationCursor>,
+    (order, page): (ListOrder, Page<MutationCursor>),
 ) -> Result<Listed<Mutation, MutationCursor>> {
     let mut query = MutationRow::query()
         .filter(mutations::workflow_id.eq(Db(workflow)))
         .filter(in_workspace!(workspace, Db(workflow)))
-        .order((mutations::created_at, mutations::id))
         .limit(page.n_rows())
         .into_boxed();
-    if let Some(after) = &page.after {
-        query = query.filter(MutationsAfter::from(after));
-    }
+    query = match order {
+        ListOrder::OldestFirst => query.order((mutations::created_at, mutations::id)),
+        ListOrder::NewestFirst => query.order((mutations::created_at.desc(), mutations::id.desc())),
+    };
+    query = match (&page.after, order) {
+        (Some(after), ListOrder::OldestFirst) => query.filter(MutationsAfter::from(after)),
+        (Some(after), ListOrder::NewestFirst) => query.filter(MutationsBefore::from(after)),
+        (None, ListOrder::OldestFirst | ListOrder::NewestFirst) => query,
+    };
     let found = with_inputs(conn, query.load(conn).await?).await?;
     Ok(page.of(found, |found| Position { at: found.created_at, id: found.id }, identity))
 }

@@ -7,10 +7,10 @@ use windlass_core::{RunId, SessionId, WorkflowId, WorkspaceId};
 use super::dialect::{Conn, RunQueryDsl};
 use crate::convert::to_u32;
 use crate::error::{Result, StoreError};
-use crate::keyset::RunsBefore;
+use crate::keyset::{RunsBefore, SessionsBefore};
 use crate::literals::IsOpenOfScript;
 use crate::model::{LogEntry, Run, Session};
-use crate::page::{Listed, Position, RunCursor};
+use crate::page::{Listed, Page, Position, RunCursor, SessionCursor};
 use crate::params::{LogFilter, LogSource, RunFilter};
 use crate::rows::{Db, LogRow, RunRow, RunValues, SessionRow};
 use crate::schema::{handler_runs, run_logs, run_values, sessions};
@@ -90,6 +90,26 @@ pub(in super::super) async fn session(
         .filter(in_workspace!(workspace, sessions::workflow_id));
     let row: Option<SessionRow> = query.optional(conn).await?;
     row.map(Session::from).ok_or_else(|| StoreError::not_found("session", &session))
+}
+
+/// A workflow's sessions, newest first.
+pub(in super::super) async fn sessions(
+    conn: &Conn,
+    (workspace, workflow): (WorkspaceId, WorkflowId),
+    page: Page<SessionCursor>,
+) -> Result<Listed<Session, SessionCursor>> {
+    let mut query = SessionRow::query()
+        .filter(sessions::workflow_id.eq(Db(workflow)))
+        .filter(in_workspace!(workspace, Db(workflow)))
+        .order((sessions::created_at.desc(), sessions::id.desc()))
+        .limit(page.n_rows())
+        .into_boxed();
+    if let Some(after) = &page.after {
+        query = query.filter(SessionsBefore::from(after));
+    }
+    let rows: Vec<SessionRow> = query.load(conn).await?;
+    let position = |row: &SessionRow| Position { at: row.created_at.0, id: row.id.0 };
+    Ok(page.of(rows, position, Session::from))
 }
 
 /// A workflow's last session.

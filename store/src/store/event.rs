@@ -4,7 +4,7 @@ use windlass_core::{EventId, InputId, WorkflowId, WorkspaceId};
 
 use super::role;
 use crate::model::{Event, EventRounds, Input, SettledEvents};
-use crate::page::{EventCursor, InputCursor, Listed, Page};
+use crate::page::{EventCursor, InputCursor, ListOrder, Listed, Page};
 use crate::params::{
     EventFilter, InputKey, ReplayEvents, ReplaySelection, SettleEvent, SettleEvents,
 };
@@ -40,11 +40,12 @@ role! {
             selection: ReplaySelection,
         ) -> Result<Vec<EventRounds>>;
 
-        /// A workflow's inputs, oldest first.
+        /// A workflow's inputs.
         read async fn inputs(
             &self,
             workspace: WorkspaceId,
             workflow: WorkflowId,
+            order: ListOrder,
             page: Page<InputCursor>,
         ) -> Result<Listed<Input, InputCursor>>;
 

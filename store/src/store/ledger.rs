@@ -4,17 +4,18 @@ use windlass_core::{MutationId, MutationStatus, WorkflowId, WorkspaceId};
 
 use super::role;
 use crate::model::{DueLookup, Mutation};
-use crate::page::{Listed, MutationCursor, Page};
+use crate::page::{ListOrder, Listed, MutationCursor, Page};
 use crate::params::{ClaimLookups, ResolveMutation, SettleLookup};
 
 role! {
     /// The mutation ledger, and how effects in doubt are settled.
     pub trait LedgerStore {
-        /// A workflow's mutations, oldest first.
+        /// A workflow's mutations.
         read async fn mutations(
             &self,
             workspace: WorkspaceId,
             workflow: WorkflowId,
+            order: ListOrder,
             page: Page<MutationCursor>,
         ) -> Result<Listed<Mutation, MutationCursor>>;
 

@@ -1,10 +1,10 @@
 //! The steps of a claimed run, and the records of runs.
 
-use windlass_core::{RunId, SessionId, WorkspaceId};
+use windlass_core::{RunId, SessionId, WorkflowId, WorkspaceId};
 
 use super::role;
 use crate::model::{BegunMutation, Committed, LogEntry, Run, Session};
-use crate::page::{Listed, RunCursor};
+use crate::page::{Listed, Page, RunCursor, SessionCursor};
 use crate::params::{
     AppendLogs, ApplyMutation, BeginMutation, CaptureMutation, CheckpointPrepare, CommitConsumer,
     CommitNode, CommitProducer, DoubtMutation, FailMutation, LogFilter, RunFilter, StopRun,
@@ -64,6 +64,14 @@ role! {
 
         /// One session.
         read async fn session(&self, workspace: WorkspaceId, session: SessionId) -> Result<Session>;
+
+        /// A workflow's sessions, newest first.
+        read async fn sessions(
+            &self,
+            workspace: WorkspaceId,
+            workflow: WorkflowId,
+            page: Page<SessionCursor>,
+        ) -> Result<Listed<Session, SessionCursor>>;
 
         /// Log lines of a run or a session, in order.
         read async fn logs(&self, filter: LogFilter) -> Result<Listed<LogEntry, u32>>;

@@ -1,13 +1,13 @@
 //! Whole lists, for callers that need one to its end.
 
-use windlass_core::{WorkflowId, WorkspaceId};
+use windlass_core::{Timestamp, WorkflowId, WorkspaceId};
 
 use super::Store;
 use crate::error::Result;
 use crate::model::{
     Event, Input, JournalEntry, LogEntry, Mutation, Notification, Run, ScriptVersion, Workflow,
 };
-use crate::page::{Listed, Page};
+use crate::page::{ListOrder, Listed, Page};
 use crate::params::{EventFilter, LogFilter, RunFilter};
 
 /// How many items are read at a time.
@@ -16,14 +16,22 @@ const PAGE_SIZE: u32 = 1_000;
 /// Reads what a page asks for in pages of a moderate size, however large it is. No function, because the future of a function that
 /// takes an async closure cannot be sent to another thread.
 macro_rules! read_pages {
-    ($all:expr, |$page:ident| $read:expr) => {{
+    ($all:expr, |$page:ident| $read:expr) => {
+        read_pages!($all, |$page| $read, |_item| true)
+    };
+    ($all:expr, |$page:ident| $read:expr, |$item:ident| $is_wanted:expr) => {{
         let mut found = Vec::new();
         let Page { limit: mut left, mut after } = $all;
         loop {
             let limit = left.min(PAGE_SIZE);
             let $page = Page { limit, after };
             let Listed { items, next } = $read.await?;
-            found.extend(items);
+            for $item in items {
+                if !$is_wanted {
+                    return Ok(found);
+                }
+                found.push($item);
+            }
             left -= limit;
             if next.is_none() || left == 0 {
                 return Ok(found);
@@ -73,7 +81,27 @@ impl dyn Store + '_ {
         workspace: WorkspaceId,
         workflow: WorkflowId,
     ) -> Result<Vec<Input>> {
-        read_pages!(Page::first(u32::MAX), |page| self.inputs(workspace, workflow, page))
+        let order = ListOrder::OldestFirst;
+        read_pages!(Page::first(u32::MAX), |page| self.inputs(workspace, workflow, order, page))
+    }
+
+    /// The newest inputs of a workflow, the newest first: at most `limit`, and those of `since` or later.
+    ///
+    /// # Errors
+    /// As [`inputs`](super::EventStore::inputs).
+    pub async fn newest_inputs(
+        &self,
+        workspace: WorkspaceId,
+        workflow: WorkflowId,
+        since: Option<Timestamp>,
+        limit: u32,
+    ) -> Result<Vec<Input>> {
+        let order = ListOrder::NewestFirst;
+        read_pages!(
+            Page::first(limit),
+            |page| self.inputs(workspace, workflow, order, page),
+            |item| since.is_none_or(|since| item.created_at >= since)
+        )
     }
 
     /// All mutations of a workflow, oldest first.
@@ -85,7 +113,27 @@ impl dyn Store + '_ {
         workspace: WorkspaceId,
         workflow: WorkflowId,
     ) -> Result<Vec<Mutation>> {
-        read_pages!(Page::first(u32::MAX), |page| self.mutations(workspace, workflow, page))
+        let order = ListOrder::OldestFirst;
+        read_pages!(Page::first(u32::MAX), |page| self.mutations(workspace, workflow, order, page))
+    }
+
+    /// The newest mutations of a workflow, the newest first: at most `limit`, and those of `since` or later.
+    ///
+    /// # Errors
+    /// As [`mutations`](super::LedgerStore::mutations).
+    pub async fn newest_mutations(
+        &self,
+        workspace: WorkspaceId,
+        workflow: WorkflowId,
+        since: Option<Timestamp>,
+        limit: u32,
+    ) -> Result<Vec<Mutation>> {
+        let order = ListOrder::NewestFirst;
+        read_pages!(
+            Page::first(limit),
+            |page| self.mutations(workspace, workflow, order, page),
+            |item| since.is_none_or(|since| item.created_at >= since)
+        )
     }
 
     /// The runs that the filter's page asks for, however large that page is.

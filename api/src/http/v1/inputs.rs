@@ -9,7 +9,7 @@ use windlass_store::{Input, InputStatus};
 
 use crate::http::caller::{Read, Tenant};
 use crate::http::extract::{Path, Query};
-use crate::http::list::{List, PageQuery};
+use crate::http::list::{List, OrderQuery, PageQuery};
 use crate::http::problem::{Problem, Problems};
 use crate::http::state::HttpState;
 
@@ -61,14 +61,16 @@ pub(super) fn routes() -> OpenApiRouter<HttpState> {
 
 /// Lists the inputs of a workflow, newest first.
 #[utoipa::path(get, path = "/workspaces/{workspace}/workflows/{workflow}/inputs", tag = "inputs",
-    params(("workspace" = String, Path, description = "The workspace's name."), ("workflow" = String, Path, description = "Its name or id."), PageQuery),
+    params(("workspace" = String, Path, description = "The workspace's name."), ("workflow" = String, Path, description = "Its name or id."), OrderQuery, PageQuery),
     responses((status = 200, description = "A page of inputs.", body = List<InputView>), Problems))]
 async fn list(
     Tenant { service, .. }: Tenant<Read>,
     Path((_workspace, workflow)): Path<(String, String)>,
+    Query(order): Query<OrderQuery>,
     Query(page): Query<PageQuery>,
 ) -> Result<axum::Json<List<InputView>>, Problem> {
     let workflow = service.store.find_workflow(service.workspace, &workflow).await?.id;
-    let inputs = service.store.inputs(service.workspace, workflow, page.page()?).await?;
+    let inputs =
+        service.store.inputs(service.workspace, workflow, order.into(), page.page()?).await?;
     Ok(axum::Json(List::of(inputs)))
 }

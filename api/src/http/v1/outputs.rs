@@ -13,7 +13,7 @@ use windlass_store::{Mutation, Resolution};
 
 use crate::http::caller::{Read, Settle, Tenant};
 use crate::http::extract::{Body, Path, Query};
-use crate::http::list::{List, PageQuery};
+use crate::http::list::{List, OrderQuery, PageQuery};
 use crate::http::problem::{Problem, Problems};
 use crate::http::state::HttpState;
 use crate::service::check_result;
@@ -113,17 +113,19 @@ pub(super) fn routes() -> OpenApiRouter<HttpState> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(details)).routes(routes!(resolve))
 }
 
-/// Lists the outputs of a workflow, oldest first.
+/// Lists the outputs of a workflow, newest first.
 #[utoipa::path(get, path = "/workspaces/{workspace}/workflows/{workflow}/outputs", tag = "outputs",
-    params(("workspace" = String, Path, description = "The workspace's name."), ("workflow" = String, Path, description = "Its name or id."), PageQuery),
+    params(("workspace" = String, Path, description = "The workspace's name."), ("workflow" = String, Path, description = "Its name or id."), OrderQuery, PageQuery),
     responses((status = 200, description = "A page of outputs.", body = List<OutputView>), Problems))]
 async fn list(
     Tenant { service, .. }: Tenant<Read>,
     Path((_workspace, workflow)): Path<(String, String)>,
+    Query(order): Query<OrderQuery>,
     Query(page): Query<PageQuery>,
 ) -> Result<axum::Json<List<OutputView>>, Problem> {
     let workflow = service.store.find_workflow(service.workspace, &workflow).await?.id;
-    let outputs = service.store.mutations(service.workspace, workflow, page.page()?).await?;
+    let outputs =
+        service.store.mutations(service.workspace, workflow, order.into(), page.page()?).await?;
     Ok(axum::Json(List::of(outputs)))
 }
 

@@ -62,7 +62,26 @@ impl From<Session> for SessionView {
 }
 
 pub(super) fn routes() -> OpenApiRouter<HttpState> {
-    OpenApiRouter::new().routes(routes!(details)).routes(routes!(runs)).routes(routes!(logs))
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(details))
+        .routes(routes!(runs))
+        .routes(routes!(logs))
+}
+
+/// Lists the sessions of a workflow, newest first.
+#[utoipa::path(get, path = "/workspaces/{workspace}/workflows/{workflow}/sessions", tag = "sessions",
+    params(("workspace" = String, Path, description = "The workspace's name."), ("workflow" = String, Path, description = "Its name or id."), PageQuery),
+    responses((status = 200, description = "A page of sessions.", body = List<SessionView>), Problems))]
+async fn list(
+    Tenant { service, .. }: Tenant<Read>,
+    Path((_workspace, workflow)): Path<(String, String)>,
+    Query(page): Query<PageQuery>,
+) -> Result<axum::Json<List<SessionView>>, Problem> {
+    let workspace = service.workspace;
+    let workflow = service.store.find_workflow(workspace, &workflow).await?.id;
+    let sessions = service.store.sessions(workspace, workflow, page.page()?).await?;
+    Ok(axum::Json(List::of(sessions)))
 }
 
 /// Shows a session.
