@@ -1,5 +1,6 @@
 //! The arguments of commands about scripts: set up, check, deploy.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -20,6 +21,9 @@ pub(crate) struct DemoArgs {
     /// The folder, which is created if it does not exist; without it `windlass-demo` or `windlass-demo-plan`
     #[arg(long)]
     pub(crate) dir: Option<PathBuf>,
+    /// Then keep it running and serve its pages there, without an address on 127.0.0.1:8420
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:8420")]
+    pub(crate) serve: Option<SocketAddr>,
 }
 
 /// An example that can be run.

@@ -2,6 +2,7 @@
 
 mod plan;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,8 +17,8 @@ use windlass_tools::ensure_roots;
 use super::engine::EngineOptions;
 use super::records::mutation_mark;
 use super::status::{self, StatusPage};
-use super::{check, engine, progress, run};
-use crate::cli::{DemoArgs, DemoExample};
+use super::{check, engine, login, progress, run, serve, up};
+use crate::cli::{DemoArgs, DemoExample, UpArgs};
 use crate::config::{FILE_NAME, without_password};
 use crate::context::Context;
 use crate::exit::{CommandError, ExitStatus, Result};
@@ -55,10 +56,24 @@ struct DemoOutput {
 }
 
 pub(crate) async fn run(outer: &Context, args: &DemoArgs) -> Result<ExitStatus> {
-    match args.example {
-        DemoExample::Receipts => Box::pin(receipts(outer, args)).await,
-        DemoExample::Plan => Box::pin(plan::run(outer, args)).await,
+    let (context, status) = match args.example {
+        DemoExample::Receipts => Box::pin(receipts(outer, args)).await?,
+        DemoExample::Plan => Box::pin(plan::run(outer, args)).await?,
+    };
+    match args.serve {
+        Some(address) => keep_open(&context, address).await,
+        None => Ok(status),
     }
+}
+
+/// Keeps the example running, with its pages, until the process is told to stop.
+async fn keep_open(context: &Context, address: SocketAddr) -> Result<ExitStatus> {
+    let server = serve::bind(context, Some(address)).await?;
+    let service = context.open_or_create().await?;
+    let link = login::link(context, &service, server.address()).await?;
+    context.output.progress(format_args!("Open its pages, once, with {}", link.url));
+    let args = UpArgs { slots: None, listen: None, labels: Vec::new() };
+    up::run_beside(context, &args, Some(server)).await
 }
 
 /// Writes an example into its folder, and what is done there.
@@ -75,9 +90,10 @@ fn enter(outer: &Context, dir: &Path, example: &Example) -> Result<Context> {
     Ok(context)
 }
 
-async fn receipts(outer: &Context, args: &DemoArgs) -> Result<ExitStatus> {
+async fn receipts(outer: &Context, args: &DemoArgs) -> Result<(Context, ExitStatus)> {
     let dir = args.dir.clone().unwrap_or_else(|| PathBuf::from("windlass-demo"));
-    let context = &enter(outer, &dir, &EXAMPLE)?;
+    let entered = enter(outer, &dir, &EXAMPLE)?;
+    let context = &entered;
     let service = context.open_or_create().await?;
     let workflow = deploy_example(context, &service).await?;
 
@@ -103,7 +119,7 @@ async fn receipts(outer: &Context, args: &DemoArgs) -> Result<ExitStatus> {
         outputs,
         afterwards,
     })?;
-    Ok(if waits { ExitStatus::WaitsForPerson } else { ExitStatus::Done })
+    Ok((entered, if waits { ExitStatus::WaitsForPerson } else { ExitStatus::Done }))
 }
 
 /// Writes what is missing of the example; what is there stays as it is.

@@ -1,7 +1,9 @@
 //! `login`: a link that signs a person in to the pages, once.
 
+use std::net::SocketAddr;
+
 use serde::Serialize;
-use windlass_api::service::CredentialRequest;
+use windlass_api::service::{CredentialRequest, Service};
 use windlass_core::{Actor, CredentialKind, Scope, Timestamp};
 
 use crate::context::Context;
@@ -9,8 +11,8 @@ use crate::exit::{ExitStatus, Result};
 use crate::output::{Printable, TextPage};
 
 #[derive(Debug, Serialize)]
-struct SignInLink {
-    url: String,
+pub(super) struct SignInLink {
+    pub(super) url: String,
     expires_at: Timestamp,
     #[serde(skip)]
     serve: String,
@@ -18,6 +20,17 @@ struct SignInLink {
 
 pub(crate) async fn run(context: &Context) -> Result<ExitStatus> {
     let service = context.open_or_create().await?;
+    let link = link(context, &service, context.settings.server.listen).await?;
+    context.output.print(&link)?;
+    Ok(ExitStatus::Done)
+}
+
+/// A new link to the server that listens on `address`.
+pub(super) async fn link(
+    context: &Context,
+    service: &Service,
+    address: SocketAddr,
+) -> Result<SignInLink> {
     let made = service
         .create_credential(CredentialRequest {
             kind: CredentialKind::SignIn,
@@ -29,10 +42,11 @@ pub(crate) async fn run(context: &Context) -> Result<ExitStatus> {
             lifetime: None,
         })
         .await?;
-    let url = context.settings.server.url(&format!("/sign-in?code={}", made.token));
-    let serve = context.hint.command("serve");
-    context.output.print(&SignInLink { url, expires_at: made.expires_at, serve })?;
-    Ok(ExitStatus::Done)
+    Ok(SignInLink {
+        url: context.settings.server.url(address, &format!("/sign-in?code={}", made.token)),
+        expires_at: made.expires_at,
+        serve: context.hint.command("serve"),
+    })
 }
 
 impl Printable for SignInLink {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
+use windlass_api::http::Server;
 use windlass_api::metrics::Metrics;
 use windlass_api::service::Service;
 use windlass_core::{Backoff, WorkflowStatus};
@@ -38,6 +39,15 @@ const NOTES: [&str; 2] = [
 
 pub(crate) async fn run(context: &Context, args: &UpArgs) -> Result<ExitStatus> {
     require_deployment(context)?;
+    run_beside(context, args, None).await
+}
+
+/// The same with a server that listens already.
+pub(super) async fn run_beside(
+    context: &Context,
+    args: &UpArgs,
+    server: Option<Server>,
+) -> Result<ExitStatus> {
     let Signals { stop, stop_at_once } = signals::listen(context, NOTES)?;
     let begun = tokio::select! {
         begun = begin(context) => Some(begun?),
@@ -54,7 +64,10 @@ pub(crate) async fn run(context: &Context, args: &UpArgs) -> Result<ExitStatus> 
             let store = Arc::clone(&service.store);
             let engine = engine::assemble(context, service.store, observer, options).await?;
             announce(context, &workflows);
-            let server = serve::bind_if_asked(context, args.listen).await?;
+            let server = match server {
+                None => serve::bind_if_asked(context, args.listen).await?,
+                listening @ Some(_) => listening,
+            };
             tokio::select! {
                 served = engine.serve(stop.clone()) => { served?; true }
                 failed = serve::beside(context, server.zip(metrics), Arc::clone(&store), stop) => match failed? {},

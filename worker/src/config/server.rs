@@ -42,11 +42,11 @@ impl ServerConfig {
         self.hosts.iter().cloned().chain(self.public_host()).collect()
     }
 
-    /// The URL of a path, for a person.
-    pub(crate) fn url(&self, path: &str) -> String {
+    /// The URL of a path of the server that listens on `address`, for a person.
+    pub(crate) fn url(&self, address: SocketAddr, path: &str) -> String {
         match &self.public_url {
             Some(url) => format!("{}{path}", url.trim_end_matches('/')),
-            None => format!("http://{}{path}", self.listen),
+            None => format!("http://{address}{path}"),
         }
     }
 
@@ -72,7 +72,7 @@ mod tests {
         let public = with("https://a.example:8443/");
         assert!(!public.is_exposed(open));
         assert_eq!(public.names(), ["a.example"]);
-        assert_eq!(public.url("/sign-in"), "https://a.example:8443/sign-in");
-        assert_eq!(config.url("/x"), "http://127.0.0.1:8420/x");
+        assert_eq!(public.url(config.listen, "/sign-in"), "https://a.example:8443/sign-in");
+        assert_eq!(config.url(config.listen, "/x"), "http://127.0.0.1:8420/x");
     }
 }

@@ -34,9 +34,10 @@ struct DemoOutput {
     page: PlanPage,
 }
 
-pub(super) async fn run(outer: &Context, args: &DemoArgs) -> Result<ExitStatus> {
+pub(super) async fn run(outer: &Context, args: &DemoArgs) -> Result<(Context, ExitStatus)> {
     let folder = args.dir.clone().unwrap_or_else(|| PathBuf::from("windlass-demo-plan"));
-    let context = &enter(outer, &folder, &EXAMPLE)?;
+    let entered = enter(outer, &folder, &EXAMPLE)?;
+    let context = &entered;
     let service = context.open_or_create().await?;
     context.output.progress(format_args!(
         "In {} a plan publishes release notes: tools and two people do it.",
@@ -44,12 +45,12 @@ pub(super) async fn run(outer: &Context, args: &DemoArgs) -> Result<ExitStatus> 
     ));
     let answer = begin_or_load(context, &service).await?;
     let Some(run) = answer.plan.as_ref().map(|plan| plan.run.id) else {
-        return Ok(ExitStatus::Failed);
+        return Ok((entered, ExitStatus::Failed));
     };
     let answer = run_to_a_question(context, &service, (run, answer)).await?;
     let ending = answer.status.map_or(ExitStatus::Failed, exit_status);
     context.output.print(&DemoOutput { folder, page: PlanPage::new(context, answer) })?;
-    Ok(ending)
+    Ok((entered, ending))
 }
 
 /// The plan that runs here already, or ran; else it is begun.

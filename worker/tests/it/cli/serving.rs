@@ -26,12 +26,14 @@ impl Serving {
     }
 
     /// The status line and headers, and the body, of what is answered.
-    fn get(&self, path: &str, token: &str) -> (String, String) {
+    fn get<'a>(&self, path: &str, token: impl Into<Option<&'a str>>) -> (String, String) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         let address = &self.address;
+        let token = token.into().map(|token| format!("authorization: Bearer {token}\r\n"));
+        let token = token.unwrap_or_default();
         write!(
             stream,
-            "GET {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
+            "GET {path} HTTP/1.1\r\nhost: {address}\r\n{token}connection: close\r\n\r\n"
         )
         .unwrap();
         let mut answer = String::new();
@@ -107,6 +109,22 @@ fn a_worker_that_serves_tells_what_it_did_as_numbers() {
     }
     assert!(serving.get(WORKFLOWS, token).0.starts_with("HTTP/1.1 403"), "it reads nothing else");
     assert_eq!(serving.stop(), (Some(0), "Stopped.".to_owned()));
+}
+
+#[test]
+fn a_demo_leaves_its_pages_open() {
+    for example in ["receipts", "plan"] {
+        let folder = TestFolder::new();
+        let mut serving = Serving::start(&folder, &format!("demo {example} --serve 127.0.0.1:0"));
+        let link = |line: String| line.split_once("with http://").map(|(_, url)| url.to_owned());
+        let link = serving.lines.by_ref().map(Result::unwrap).find_map(link).unwrap();
+        let path = link.strip_prefix(&serving.address).unwrap();
+
+        let (head, body) = serving.get(path, None);
+
+        assert!(head.starts_with("HTTP/1.1 200") && body.contains("signs you in"), "{head}{body}");
+        assert_eq!(serving.stop(), (Some(0), "Stopped.".to_owned()));
+    }
 }
 
 #[test]
