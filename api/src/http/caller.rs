@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum_extra::extract::CookieJar;
-use windlass_core::{Actor, CredentialKind, Scope};
+use windlass_core::{Actor, CredentialId, CredentialKind, Scope};
 use windlass_store::{Credential, EndCredential, StoreError, Workspace};
 
 use super::problem::Problem;
@@ -124,6 +124,8 @@ rights! { Read Run Settle Metrics }
 pub(crate) struct Tenant<R> {
     /// The operations, in that workspace and in the caller's name.
     pub(crate) service: Service,
+    /// What the caller has shown.
+    pub(crate) credential: CredentialId,
     right: PhantomData<R>,
 }
 
@@ -141,7 +143,7 @@ impl<R: Right> FromRequestParts<HttpState> for Tenant<R> {
         let workspace = found.ok_or_else(|| StoreError::not_found("workspace", name))?.id;
         let service =
             Service { store: Arc::clone(state.store()), workspace, actor: caller.journal_name() };
-        Ok(Self { service, right: PhantomData })
+        Ok(Self { service, credential: caller.credential.id, right: PhantomData })
     }
 }
 

@@ -22,6 +22,6 @@ pub(super) struct Query<T>(pub(super) T);
 pub(super) struct Body<T>(pub(super) T);
 
 /// A whole id of the path. What is no id belongs to nothing.
-pub(super) fn parse_id<I: Id>(text: &str, what: &'static str) -> Result<I, Problem> {
+pub(crate) fn parse_id<I: Id>(text: &str, what: &'static str) -> Result<I, Problem> {
     I::parse_text(text).map_err(|_no_id| StoreError::not_found(what, text).into())
 }

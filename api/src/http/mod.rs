@@ -7,6 +7,7 @@
 //! caller.rs     who sends a request, and what they may do
 //! v1/           the resources of the API, one file each
 //! list.rs       pages of lists
+//! streams.rs    how many streams a caller may hold
 //! problem.rs    what is answered where something cannot be done
 //! extract.rs    parts of requests
 //! health.rs     whether the process lives and can do something
@@ -28,9 +29,11 @@ mod problem;
 mod router;
 mod server;
 mod state;
+mod streams;
 mod v1;
 
 pub(crate) use self::caller::{Anywhere, COOKIE, Read, Run, Settle, Tenant, end_session};
+pub(crate) use self::extract::parse_id;
 pub use self::openapi::document;
 pub(crate) use self::problem::Problem;
 pub use self::router::router;

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use chrono_tz::Tz;
+use tokio_util::sync::CancellationToken;
 use windlass_core::{Clock as _, SystemClock};
 use windlass_scheduler::Registry;
 use windlass_store::SharedStore;
 
+use super::streams::Streams;
 use crate::metrics::Metrics;
 use crate::text::TimeFormat;
 
@@ -25,44 +27,59 @@ pub struct ServerParts {
     pub is_encrypted: bool,
     /// The numbers of this process.
     pub metrics: Arc<Metrics>,
+    /// Ends the server, with the streams that are open.
+    pub stop: CancellationToken,
 }
 
 /// What all handlers share.
 #[derive(Debug, Clone)]
-pub(crate) struct HttpState(Arc<ServerParts>);
+pub(crate) struct HttpState {
+    parts: Arc<ServerParts>,
+    streams: Streams,
+}
 
 impl HttpState {
     pub(crate) fn new(parts: ServerParts) -> Self {
-        Self(Arc::new(parts))
+        Self { parts: Arc::new(parts), streams: Streams::default() }
     }
 
     /// Where everything is recorded. Handlers go through [`Tenant`](super::caller::Tenant) instead.
     pub(crate) fn store(&self) -> &SharedStore {
-        &self.0.store
+        &self.parts.store
     }
 
     /// The tools.
     pub(crate) fn registry(&self) -> &Registry {
-        &self.0.registry
+        &self.parts.registry
     }
 
     /// The names under which the server may be reached.
     pub(crate) fn hosts(&self) -> &[String] {
-        &self.0.hosts
+        &self.parts.hosts
     }
 
     /// Whether people reach the server over https.
     pub(crate) fn is_encrypted(&self) -> bool {
-        self.0.is_encrypted
+        self.parts.is_encrypted
+    }
+
+    /// Is cancelled when the server ends.
+    pub(super) fn stop(&self) -> &CancellationToken {
+        &self.parts.stop
+    }
+
+    /// The streams that are open.
+    pub(super) fn streams(&self) -> &Streams {
+        &self.streams
     }
 
     /// The numbers of this process.
     pub(crate) fn metrics(&self) -> &Metrics {
-        &self.0.metrics
+        &self.parts.metrics
     }
 
     /// How instants are worded at this moment.
     pub(crate) fn times(&self) -> TimeFormat {
-        TimeFormat { zone: self.0.zone, now: SystemClock.now() }
+        TimeFormat { zone: self.parts.zone, now: SystemClock.now() }
     }
 }

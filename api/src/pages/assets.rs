@@ -1,4 +1,4 @@
-//! The style sheet. Its address changes with its content, so browsers keep it for ever.
+//! The style sheet and the scripts. Their addresses change with their content, so browsers keep them for ever.
 
 use std::sync::LazyLock;
 
@@ -7,25 +7,34 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use windlass_core::digest_text;
 
-const STYLE: &str = include_str!("../../assets/windlass.css");
+/// The files: their names, types and contents.
+const FILES: [(&str, &str, &str); 2] = [
+    ("windlass.css", "text/css; charset=utf-8", include_str!("../../assets/windlass.css")),
+    ("log.js", "text/javascript; charset=utf-8", include_str!("../../assets/log.js")),
+];
 
-static DIGEST: LazyLock<String> = LazyLock::new(|| digest_text(STYLE).chars().take(16).collect());
+/// Of all files together.
+static DIGEST: LazyLock<String> = LazyLock::new(|| {
+    let all: String = FILES.iter().map(|(_, _, content)| *content).collect();
+    digest_text(&all).chars().take(16).collect()
+});
 
-/// Where it is served.
-pub(super) const STYLE_ROUTE: &str = "/assets/{digest}/windlass.css";
+/// Where they are served.
+pub(super) const ROUTE: &str = "/assets/{digest}/{name}";
 
-/// Its address.
-pub(super) fn style_address() -> String {
-    format!("/assets/{}/windlass.css", *DIGEST)
+/// The address of a file.
+pub(super) fn address(name: &str) -> String {
+    format!("/assets/{}/{name}", *DIGEST)
 }
 
-pub(super) async fn style(Path(wanted): Path<String>) -> Response {
-    if wanted != *DIGEST {
+pub(super) async fn file(Path((digest, name)): Path<(String, String)>) -> Response {
+    let found = FILES.iter().find(|(known, _, _)| *known == name && digest == *DIGEST);
+    let Some((_, kind, content)) = found else {
         return StatusCode::NOT_FOUND.into_response();
-    }
+    };
     let headers = [
-        (header::CONTENT_TYPE, "text/css; charset=utf-8"),
+        (header::CONTENT_TYPE, *kind),
         (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
     ];
-    (headers, STYLE).into_response()
+    (headers, *content).into_response()
 }

@@ -2,7 +2,7 @@
 
 use maud::{DOCTYPE, Markup, html};
 
-use super::assets::style_address;
+use super::assets;
 use crate::text::TimeFormat;
 
 /// A page within a workspace.
@@ -68,7 +68,7 @@ fn document(title: &str, body: &Markup) -> Markup {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { (title) }
-                link rel="stylesheet" href=(style_address());
+                link rel="stylesheet" href=(assets::address("windlass.css"));
             }
             body { (body) }
         }

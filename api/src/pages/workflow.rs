@@ -4,17 +4,18 @@ use axum::extract::{Path, State};
 use axum::response::Redirect;
 use maud::{Markup, html};
 use windlass_core::Action;
-use windlass_store::{InputStatus, Mutation};
+use windlass_store::{InputStatus, Mutation, Page, Session};
 
 use super::frame::Frame;
 use super::overview::{address, open_notifications};
 use super::parts;
 use super::refused::Refused;
+use super::session::result_badge;
 use crate::http::{HttpState, Problem, Read, Run, Tenant};
 use crate::service::{
     Advice, InputRow, NextStep, RecordRange, Service, WorkflowStatusReport, mutation_title,
 };
-use crate::text::TimeFormat;
+use crate::text::{TimeFormat, duration};
 
 /// How many of the newest inputs and outputs are shown.
 const SHOWN: u32 = 20;
@@ -29,6 +30,7 @@ pub(super) async fn workflow(
     let found = service.store.find_workflow(service.workspace, &name).await?;
     let report = service.status(found.id, times).await?;
     let (inputs, outputs) = in_and_out(&service, &name).await?;
+    let sessions = service.store.sessions(service.workspace, found.id, Page::first(SHOWN)).await?;
     let n_waiting = open_notifications(&service).await?.len();
     let frame = Frame { title: &name, workspace: &workspace, section: "", n_waiting, times };
     let WorkflowStatusReport { overview, health } = &report;
@@ -42,6 +44,8 @@ pub(super) async fn workflow(
             section { h2 { "In" } (inputs_table(times, &inputs)) }
             section { h2 { "Out" } (outputs_table(&workspace, times, &outputs)) }
         }
+        h2 { "Sessions" }
+        (sessions_table(&workspace, times, &sessions.items))
     }))
 }
 
@@ -166,6 +170,22 @@ fn inputs_table(times: TimeFormat, inputs: &[InputRow]) -> Markup {
                     }
                 }
             }
+        } } }
+    }
+}
+
+fn sessions_table(workspace: &str, times: TimeFormat, sessions: &[Session]) -> Markup {
+    html! {
+        @if sessions.is_empty() { p.muted { "It has not run yet." } }
+        @else { div.table { table {
+            thead { tr { th { "Began" } th { "Because of" } th { "How it stands" } th { "Runs" } th { "Took" } } }
+            tbody { @for session in sessions { tr {
+                td { a href=(format!("/w/{workspace}/sessions/{}", session.id)) { (parts::instant(times, session.created_at)) } }
+                td { (session.trigger) }
+                td { (result_badge(session.result)) }
+                td { (session.handler_run_count) }
+                td { @if let Some(at) = session.ended_at { (duration(at.since(session.created_at))) } }
+            } } }
         } } }
     }
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 use windlass_core::{
     HandlerKind, Phase, RunId, SessionId, SessionResult, Status, Trigger, WorkflowId,
 };
-use windlass_store::{Run, Session, StartSession};
+use windlass_store::{LogSource, Run, Session, StartSession};
 
 use super::error::{Result, ServiceError};
 use super::handle::Service;
@@ -91,6 +91,19 @@ impl Service {
             result: session.result,
             trigger: session.trigger,
             handler_runs: runs.into_iter().map(SessionRun::from).collect(),
+        })
+    }
+
+    /// Whether a run or session may still log something.
+    ///
+    /// # Errors
+    /// Those of the store, where there is no such run or session.
+    pub async fn is_log_open(&self, of: LogSource) -> Result<bool> {
+        Ok(match of {
+            LogSource::Run(run) => self.store.run(self.workspace, run).await?.status.is_open(),
+            LogSource::Session(session) => {
+                self.store.session(self.workspace, session).await?.result.is_none()
+            }
         })
     }
 }

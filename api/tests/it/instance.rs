@@ -10,6 +10,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use chrono_tz::Tz;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use windlass_api::http::{ServerParts, router};
 use windlass_api::metrics::Metrics;
@@ -31,6 +32,8 @@ pub(crate) struct Instance {
     pub(crate) test_store: TestStore,
     pub(crate) token: String,
     pub(crate) metrics: Arc<Metrics>,
+    /// Ends the server.
+    pub(crate) stop: CancellationToken,
     /// Keeps the database until the instance is dropped.
     _database: Box<dyn Any>,
 }
@@ -76,20 +79,17 @@ impl Instance {
     }
 
     async fn over(test_store: TestStore, database: Box<dyn Any>) -> Self {
-        let metrics = Arc::new(Metrics::new());
-        let parts = ServerParts {
-            store: Arc::clone(&test_store.store),
-            registry: Arc::new(Registry::new(Vec::new()).unwrap()),
-            zone: Tz::UTC,
-            hosts: Vec::new(),
-            is_encrypted: false,
-            metrics: Arc::clone(&metrics),
-        };
-        let router = router(parts);
+        let (stop, metrics) = (CancellationToken::new(), Arc::new(Metrics::new()));
+        let router = router(parts(&test_store, &metrics, &stop));
         let token = String::new();
-        let mut instance = Self { router, test_store, token, metrics, _database: database };
+        let mut instance = Self { router, test_store, token, metrics, stop, _database: database };
         instance.token = instance.credential(CredentialKind::Token, "admin", None).await;
         instance
+    }
+
+    /// What another server over the same instance is made of.
+    pub(crate) fn parts(&self) -> ServerParts {
+        parts(&self.test_store, &self.metrics, &self.stop)
     }
 
     /// The operations in a workspace.
@@ -163,6 +163,18 @@ impl Instance {
     pub(crate) async fn doubt_of(&self, workflow: &str) -> String {
         let workflow = self.read(&format!("{DEFAULT}/workflows/{workflow}")).await;
         workflow["in_doubt"][0]["id"].as_str().unwrap().to_owned()
+    }
+}
+
+fn parts(test_store: &TestStore, metrics: &Arc<Metrics>, stop: &CancellationToken) -> ServerParts {
+    ServerParts {
+        store: Arc::clone(&test_store.store),
+        registry: Arc::new(Registry::new(Vec::new()).unwrap()),
+        zone: Tz::UTC,
+        hosts: Vec::new(),
+        is_encrypted: false,
+        metrics: Arc::clone(metrics),
+        stop: stop.clone(),
     }
 }
 

@@ -14,3 +14,5 @@ mod metrics;
 mod monitoring;
 mod pages;
 mod reading;
+mod serving;
+mod streams;

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 use windlass_core::CredentialKind;
 
-use crate::instance::{Answer, Instance};
+use crate::instance::{Answer, DEFAULT, Instance};
 
 /// A browser in which a person has signed in.
 struct Browser<'a> {
@@ -73,7 +73,10 @@ async fn each_page_is_small_and_has_nothing_that_its_policy_forbids() {
     for instance in Instance::on_each_database().await {
         let browser = Browser::signed_in(&instance).await;
         let output = instance.doubt_of("asks-a-person").await;
+        let sessions = instance.read(&format!("{DEFAULT}/workflows/receipts/sessions")).await;
+        let session = sessions["items"][0]["id"].as_str().unwrap();
         for path in [
+            &format!("/w/default/sessions/{session}"),
             "/w/default",
             "/w/default/waiting",
             "/w/default/workflows/receipts",

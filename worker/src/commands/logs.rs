@@ -43,7 +43,7 @@ async fn follow(context: &Context, service: &Service, of: LogSource) -> Result<(
     let mut wake_ups = service.store.wake_ups();
     loop {
         // Read before the lines: once it has ended, all its lines are there.
-        let is_open = is_open(service, of).await?;
+        let is_open = service.is_log_open(of).await?;
         let fresh = service.logs(of, after_seq).await?;
         after_seq = fresh.last().map_or(after_seq, |entry| entry.seq);
         if context.output.is_json() {
@@ -57,14 +57,6 @@ async fn follow(context: &Context, service: &Service, of: LogSource) -> Result<(
         wait_to_read_again(&mut wake_ups).await;
     }
     if context.output.is_json() { context.output.print(&Logs::new(of, all)) } else { Ok(()) }
-}
-
-async fn is_open(service: &Service, of: LogSource) -> Result<bool> {
-    let (store, workspace) = (&service.store, service.workspace);
-    Ok(match of {
-        LogSource::Run(run) => store.run(workspace, run).await?.status.is_open(),
-        LogSource::Session(session) => store.session(workspace, session).await?.result.is_none(),
-    })
 }
 
 impl Printable for Logs {

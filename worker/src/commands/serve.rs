@@ -33,10 +33,10 @@ const NOTES: [&str; 2] = [
 pub(crate) async fn run(context: &Context, args: &ServeArgs) -> Result<ExitStatus> {
     let Signals { stop, stop_at_once } = signals::listen(context, NOTES)?;
     let store = context.open_or_create().await?.store;
-    let parts = parts(context, store, Arc::default()).await?;
+    let parts = parts(context, store, (Arc::default(), stop)).await?;
     let server = bind(context, args.listen).await?;
     let is_tidy = tokio::select! {
-        served = server.serve(parts, stop) => { served.map_err(not_served)?; true }
+        () = server.serve(parts) => true,
         () = stop_at_once.cancelled() => false,
     };
     context.output.print(&Stopped { is_tidy })?;
@@ -44,7 +44,7 @@ pub(crate) async fn run(context: &Context, args: &ServeArgs) -> Result<ExitStatu
 }
 
 /// Listens, and says where. Refuses an address that other machines reach without encryption.
-async fn bind(context: &Context, named: Option<SocketAddr>) -> Result<Server> {
+pub(super) async fn bind(context: &Context, named: Option<SocketAddr>) -> Result<Server> {
     let config = &context.settings.server;
     let address = named.unwrap_or(config.listen);
     if config.is_exposed(address) {
@@ -79,8 +79,8 @@ pub(super) async fn beside(
     stop: CancellationToken,
 ) -> Result<Infallible> {
     if let Some((server, metrics)) = server {
-        let parts = parts(context, store, metrics).await?;
-        server.serve(parts, stop).await.map_err(not_served)?;
+        let parts = parts(context, store, (metrics, stop)).await?;
+        server.serve(parts).await;
     }
     std::future::pending().await
 }
@@ -88,7 +88,7 @@ pub(super) async fn beside(
 async fn parts(
     context: &Context,
     store: SharedStore,
-    metrics: Arc<Metrics>,
+    (metrics, stop): (Arc<Metrics>, CancellationToken),
 ) -> Result<ServerParts> {
     Ok(ServerParts {
         store,
@@ -97,11 +97,8 @@ async fn parts(
         hosts: context.settings.server.names(),
         is_encrypted: context.settings.server.is_encrypted(),
         metrics,
+        stop,
     })
-}
-
-const fn not_served(source: std::io::Error) -> CommandError {
-    CommandError::System { attempt: "serve requests", source }
 }
 
 impl Printable for Stopped {

@@ -58,7 +58,8 @@ pub(super) async fn run_beside(
         Some((service, workflows)) => {
             let options = options(context, args, &service);
             // Nobody asks for numbers where nothing listens.
-            let metrics = args.listen.map(|_| Arc::<Metrics>::default());
+            let is_asked = args.listen.is_some() || server.is_some();
+            let metrics = is_asked.then(Arc::<Metrics>::default);
             let observer = progress::observer(&context.output.with_stamps());
             let observer = progress::counted(metrics.clone(), observer);
             let store = Arc::clone(&service.store);

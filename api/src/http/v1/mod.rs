@@ -2,6 +2,7 @@
 
 mod events;
 mod inputs;
+mod log_stream;
 mod logs;
 mod outputs;
 mod runs;
@@ -18,6 +19,7 @@ pub(super) fn routes() -> OpenApiRouter<HttpState> {
         .merge(workflows::routes())
         .merge(sessions::routes())
         .merge(runs::routes())
+        .merge(log_stream::routes())
         .merge(inputs::routes())
         .merge(events::routes())
         .merge(outputs::routes())
