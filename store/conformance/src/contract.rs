@@ -358,6 +358,7 @@ contract! { $
         the_log_of_a_session_outlives_its_runs_and_goes_with_it,
     }
     paging {
+        the_newest_are_read_from_the_newest_on,
         the_pages_of_every_list_are_the_list,
         a_page_of_nothing_is_empty,
         inserts_do_not_move_the_pages_that_follow,

@@ -41,6 +41,7 @@ const OF_THE_WHOLE_INSTANCE: &[(&str, &str)] = &[
     ("redeem_sign_in", "is shown a secret, which says its workspace"),
     ("begin_pruning", "is done by one worker for all"),
     ("prune", "is done by one worker for all"),
+    ("open_work", "counts for those who watch the whole instance"),
     ("prunable", "tells what `prune` would do"),
 ];
 
