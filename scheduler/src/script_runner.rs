@@ -138,6 +138,8 @@ impl ScriptRunner {
         let (mut call, mut left) = (pin!(call), Vec::new());
         loop {
             tokio::select! {
+                // After a pause of the process both may be ready: the lines of a call that is over belong to its checkpoint.
+                biased;
                 mut report = &mut call => {
                     left.extend(self.allowed(run, std::mem::take(&mut report.logs)));
                     return (report, left);

@@ -32,14 +32,14 @@ pub(crate) fn run(database: Database, scenario: Scenario, count: u64) {
     assert!(missing.is_empty(), "{n_histories} histories on {database} had none of {missing:?}");
 }
 
-/// What the history of one seed comes to. None where there is no such database.
-pub(crate) fn digest(database: Database, seed: u64) -> Option<u64> {
+/// What happens in the history of one seed, line by line. None where there is no such database.
+pub(crate) fn trace(database: Database, seed: u64) -> Option<Vec<String>> {
     in_simulated_time(async {
         let scenario = Scenario::Faults;
         let mut environment = Environment::make(database, scenario).await?;
         let history = Simulation::begin(&mut environment, seed).await.run().await;
         require(&history, database, scenario, seed);
-        Some(history.digest())
+        Some(history.trace)
     })
 }
 

@@ -1,6 +1,5 @@
 //! One history: workers, time, faults and a person, in an order that a seed decides.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,15 +36,6 @@ pub(crate) struct History {
     /// The first broken invariant, if there is one.
     pub(crate) verdict: CheckResult,
     pub(crate) tally: Tally,
-}
-
-impl History {
-    /// The same for the same history.
-    pub(crate) fn digest(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        self.trace.hash(&mut hasher);
-        hasher.finish()
-    }
 }
 
 /// Whether leases are renewed while time passes.
