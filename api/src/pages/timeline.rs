@@ -35,8 +35,8 @@ pub(super) fn timeline(times: TimeFormat, runs: &[Run]) -> Markup {
     html! {
         svg.timeline viewBox=(view) role="img" aria-label=(label) {
             @for (row, bar) in (0_u32..).map(f64::from).zip(&bars) { (drawn(bar, row * ROW)) }
-            text.muted x=(NAMES) y=((n_rows + 0.7) * ROW) { (times.time(begin)) }
-            text.muted x=(WIDTH) y=((n_rows + 0.7) * ROW) text-anchor="end" { "+" (duration(end.since(begin))) }
+            text.muted x=(NAMES) y=(number((n_rows + 0.7) * ROW)) { (times.time(begin)) }
+            text.muted x=(WIDTH) y=(number((n_rows + 0.7) * ROW)) text-anchor="end" { "+" (duration(end.since(begin))) }
         }
     }
 }
@@ -54,8 +54,8 @@ fn drawn(bar: &Bar<'_>, y: f64) -> Markup {
         Status::FailedLogic | Status::FailedInternal | Status::Crashed => "failed",
     };
     html! {
-        text x="0" y=(y + ROW * 0.7) { (name) }
-        rect.(class) x=(number(x)) y=(y + ROW * 0.2) width=(number(width)) height=(ROW * 0.6) rx="2" {
+        text x="0" y=(number(y + ROW * 0.7)) { (name) }
+        rect.(class) x=(number(x)) y=(number(y + ROW * 0.2)) width=(number(width)) height=(number(ROW * 0.6)) rx="2" {
             title { (run.handler) ": " (run.status) }
         }
     }
