@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 use serde_json::Value;
-use windlass_core::{MutationStatus, Timestamp};
+use windlass_core::{MutationStatus, SessionResult, Status, Timestamp};
 
 use crate::service::{Badge, Fact};
 use crate::text::TimeFormat;
@@ -16,7 +16,7 @@ pub(super) fn badge(badge: Badge) -> Markup {
         Badge::Fixing => ("failed", "✎"),
         Badge::Stopped => ("", "■"),
     };
-    html! { span.badge.(class) { span aria-hidden="true" { (icon) " " } (badge.to_string()) } }
+    mark((class, icon), badge)
 }
 
 /// What is known of an effect: icon, word and colour.
@@ -29,7 +29,40 @@ pub(super) fn outcome(status: MutationStatus) -> Markup {
         MutationStatus::Indeterminate => ("doubt", "?", "in doubt"),
         MutationStatus::WouldSend => ("", "○", "would be made"),
     };
-    html! { span.badge.(class) { span aria-hidden="true" { (icon) " " } (words) } }
+    mark((class, icon), words)
+}
+
+/// How a session stands: icon, word and colour.
+pub(super) fn session(result: Option<SessionResult>) -> Markup {
+    let (look, words) = match result {
+        None => (("running", "▶"), "is open"),
+        Some(SessionResult::Completed) => (("done", "✓"), "completed"),
+        Some(SessionResult::Failed) => (("failed", "✗"), "failed"),
+        Some(SessionResult::Cancelled) => (("", "■"), "cancelled"),
+    };
+    mark(look, words)
+}
+
+/// How a run stands: icon, word and colour.
+pub(super) fn run(status: Status) -> Markup {
+    mark(run_look(status), status)
+}
+
+/// The colour of a run, by its class, and its icon.
+pub(super) const fn run_look(status: Status) -> (&'static str, &'static str) {
+    match status {
+        Status::Queued => ("", "○"),
+        Status::Active => ("running", "▶"),
+        Status::Committed => ("done", "✓"),
+        Status::PausedTransient => ("waiting", "…"),
+        Status::PausedApproval => ("waiting", "!"),
+        Status::PausedReconciliation => ("doubt", "?"),
+        Status::FailedLogic | Status::FailedInternal | Status::Crashed => ("failed", "✗"),
+    }
+}
+
+fn mark((class, icon): (&str, &str), words: impl std::fmt::Display) -> Markup {
+    html! { span.badge.(class) { span aria-hidden="true" { (icon) " " } (words.to_string()) } }
 }
 
 /// Facts as a list of labels and texts.

@@ -2,7 +2,7 @@
 
 use axum::extract::{Path, State};
 use maud::{Markup, html};
-use windlass_core::{SessionId, SessionResult, Status};
+use windlass_core::SessionId;
 use windlass_store::{Listed, LogEntry, LogFilter, LogSource, Page, Run, RunFilter, Session};
 
 use super::frame::Frame;
@@ -36,7 +36,7 @@ pub(super) async fn session(
     let frame = Frame { title: &title, workspace: &workspace, section: "", n_waiting, times };
     Ok(frame.around(&html! {
         h1 { "Session of " (link(&workspace, &workflow)) }
-        p { (result_badge(session.result)) @if let Some(error) = &session.error { " " (error) } }
+        p { (parts::session(session.result)) @if let Some(error) = &session.error { " " (error) } }
         (facts(times, &session))
         h2 { "Runs" }
         @if has_older { p.muted { "The last " (RUNS) " runs." } }
@@ -65,17 +65,6 @@ async fn last_lines(service: &Service, session: &Session) -> Result<Vec<LogEntry
     Ok(service.store.logs(filter).await?.items)
 }
 
-/// How a session ended: icon, word and colour.
-pub(super) fn result_badge(result: Option<SessionResult>) -> Markup {
-    let (class, icon, words) = match result {
-        None => ("running", "▶", "is open"),
-        Some(SessionResult::Completed) => ("done", "✓", "completed"),
-        Some(SessionResult::Failed) => ("failed", "✗", "failed"),
-        Some(SessionResult::Cancelled) => ("", "■", "cancelled"),
-    };
-    html! { span.badge.(class) { span aria-hidden="true" { (icon) " " } (words) } }
-}
-
 fn facts(times: TimeFormat, session: &Session) -> Markup {
     html! {
         dl.facts {
@@ -89,20 +78,6 @@ fn facts(times: TimeFormat, session: &Session) -> Markup {
     }
 }
 
-/// How a run stands: icon, word and colour.
-pub(super) fn run_badge(status: Status) -> Markup {
-    let (class, icon) = match status {
-        Status::Queued => ("", "○"),
-        Status::Active => ("running", "▶"),
-        Status::Committed => ("done", "✓"),
-        Status::PausedTransient => ("waiting", "…"),
-        Status::PausedApproval => ("waiting", "!"),
-        Status::PausedReconciliation => ("doubt", "?"),
-        Status::FailedLogic | Status::FailedInternal | Status::Crashed => ("failed", "✗"),
-    };
-    html! { span.badge.(class) { span aria-hidden="true" { (icon) " " } (status) } }
-}
-
 fn runs_table(workspace: &str, times: TimeFormat, runs: &[Run]) -> Markup {
     html! {
         @if runs.is_empty() { p.muted { "It has no run yet." } }
@@ -110,7 +85,7 @@ fn runs_table(workspace: &str, times: TimeFormat, runs: &[Run]) -> Markup {
             thead { tr { th { "Run" } th { "How it stands" } th { "Effect" } th { "Began" } th { "Waited" } th { "Took" } } }
             tbody { @for run in runs { tr {
                 td { (run.handler) br; span.muted { (run.kind) } }
-                td { (run_badge(run.status)) @if let Some(error) = &run.error { br; (error) } }
+                td { (parts::run(run.status)) @if let Some(error) = &run.error { br; (error) } }
                 td {
                     @if let Some(output) = run.mutation_id {
                         a href=(format!("/w/{workspace}/outputs/{output}")) {

@@ -1,9 +1,10 @@
 //! The runs of a session on an axis of time, as a picture. The table beside it says the same in words.
 
 use maud::{Markup, PreEscaped, html};
-use windlass_core::{Status, Timestamp};
+use windlass_core::Timestamp;
 use windlass_store::Run;
 
+use super::parts;
 use crate::text::{TimeFormat, duration};
 
 /// The width of the picture, and how much of it the names take, in its own units.
@@ -46,13 +47,7 @@ fn drawn(bar: &Bar<'_>, y: f64) -> Markup {
     let width = (bar.length * axis).max(LEAST);
     let x = (NAMES + bar.from * axis).min(WIDTH - width);
     let name = crate::text::crop_line(&run.handler, LETTERS);
-    let class = match run.status {
-        Status::Committed => "done",
-        Status::Queued | Status::Active => "running",
-        Status::PausedTransient | Status::PausedApproval => "waiting",
-        Status::PausedReconciliation => "doubt",
-        Status::FailedLogic | Status::FailedInternal | Status::Crashed => "failed",
-    };
+    let (class, _icon) = parts::run_look(run.status);
     html! {
         text x="0" y=(number(y + ROW * 0.7)) { (name) }
         rect.(class) x=(number(x)) y=(number(y + ROW * 0.2)) width=(number(width)) height=(number(ROW * 0.6)) rx="2" {

@@ -10,7 +10,6 @@ use super::frame::Frame;
 use super::overview::{address, open_notifications};
 use super::parts;
 use super::refused::Refused;
-use super::session::result_badge;
 use crate::http::{HttpState, Problem, Read, Run, Tenant};
 use crate::service::{
     Advice, InputRow, NextStep, RecordRange, Service, WorkflowStatusReport, mutation_title,
@@ -182,7 +181,7 @@ fn sessions_table(workspace: &str, times: TimeFormat, sessions: &[Session]) -> M
             tbody { @for session in sessions { tr {
                 td { a href=(format!("/w/{workspace}/sessions/{}", session.id)) { (parts::instant(times, session.created_at)) } }
                 td { (session.trigger) }
-                td { (result_badge(session.result)) }
+                td { (parts::session(session.result)) }
                 td { (session.handler_run_count) }
                 td { @if let Some(at) = session.ended_at { (duration(at.since(session.created_at))) } }
             } } }

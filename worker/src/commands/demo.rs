@@ -71,6 +71,8 @@ async fn keep_open(context: &Context, address: SocketAddr) -> Result<ExitStatus>
     let server = serve::bind(context, Some(address)).await?;
     let service = context.open_or_create().await?;
     let link = login::link(context, &service, server.address()).await?;
+    // `up` opens the database for itself.
+    drop(service);
     context.output.progress(format_args!("Open its pages, once, with {}", link.url));
     let args = UpArgs { slots: None, listen: None, labels: Vec::new() };
     up::run_beside(context, &args, Some(server)).await
